@@ -1,0 +1,115 @@
+//! From a JSON object with positions to a module's own typed arguments.
+//!
+//! serde stops at its first complaint, a person wants all of them. So unknown and missing keys are found with the
+//! module's JSON Schema, which knows both lists; then serde is run, and run again without the key it complained of,
+//! until it has nothing more to say.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::diagnostic::{Diagnostics, StepPlace};
+use super::node::Node;
+
+/// Reads an object into `T`; `None` when something was wrong, which then stands in `diagnostics`.
+///
+/// `what` names the object in messages (``arguments of `filter_pcre` ``); a missing node is an empty object.
+pub(crate) fn read<T: DeserializeOwned + JsonSchema>(
+    node: Option<&Node>,
+    fallback: &Node,
+    what: &str,
+    place: Option<&StepPlace>,
+    diagnostics: &mut Diagnostics,
+) -> Option<T> {
+    let schema = schemars::schema_for!(T).to_value();
+    read_object(node, fallback, what, place, &schema, diagnostics, |value| {
+        serde_path_to_error::deserialize(value).map_err(|e| (e.path().to_string(), e.into_inner().to_string()))
+    })
+}
+
+fn read_object<T>(
+    node: Option<&Node>,
+    fallback: &Node,
+    what: &str,
+    place: Option<&StepPlace>,
+    schema: &serde_json::Value,
+    diagnostics: &mut Diagnostics,
+    deserialize: impl Fn(serde_json::Value) -> Result<T, (String, String)>,
+) -> Option<T> {
+    let node = node.filter(|node| !matches!(node.content, super::node::Content::Null));
+    let place = place.cloned();
+    if let Some(node) = node.filter(|node| node.members().is_none()) {
+        diagnostics.error(node.span.clone(), place, format!("{what} must be an object, not {}", node.type_name()));
+        return None;
+    }
+    let members = node.and_then(Node::members).unwrap_or_default();
+    let known: Vec<&str> = schema["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(|name| name.as_str());
+    let mut good = true;
+    let mut object = serde_json::Map::new();
+
+    for member in members {
+        if !known.contains(&member.key.as_str()) {
+            good = false;
+            let complaint = diagnostics.error(
+                member.key_span.clone(),
+                place.clone(),
+                format!("`{}` is not among the {what}", member.key),
+            );
+            match known.as_slice() {
+                [] => complaint.help("it takes none"),
+                _ => complaint.help(format!("known are: {}", backticked(&known))),
+            };
+            complaint.suggest(&member.key, known.iter().copied());
+        } else if object.insert(member.key.clone(), member.value.to_json()).is_some() {
+            good = false;
+            diagnostics.error(member.key_span.clone(), place.clone(), format!("`{}` is given twice", member.key));
+        }
+    }
+    let missing: Vec<&str> = required.filter(|name| !object.contains_key(*name)).collect();
+    if !missing.is_empty() {
+        good = false;
+        let span = node.map_or(fallback.span.clone(), |node| node.span.start..node.span.start + 1);
+        diagnostics.error(span, place.clone(), format!("missing among the {what}: {}", backticked(&missing)));
+    }
+
+    loop {
+        match deserialize(serde_json::Value::Object(object.clone())) {
+            Ok(value) => return good.then_some(value),
+            Err((path, message)) => {
+                let path = path.replace('[', ".").replace(']', "");
+                let key = path.split('.').next().unwrap_or_default().to_owned();
+                if object.remove(&key).is_none() {
+                    // Not at a key: it misses what we have reported, or what we took out.
+                    if good {
+                        diagnostics.error(node.unwrap_or(fallback).span.clone(), place, format!("{what}: {message}"));
+                    }
+                    return None;
+                }
+                good = false;
+                let at = node.unwrap_or(fallback).at(&path);
+                diagnostics.error(at.span.clone(), place.clone(), format!("`{path}`: {}", plain(&message)));
+            }
+        }
+    }
+}
+
+fn backticked(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// serde's words, without what means nothing to somebody who writes JSON.
+fn plain(message: &str) -> String {
+    let message = message.split(" at line ").next().unwrap_or(message);
+    message
+        .replace("invalid type: ", "must not be ")
+        .replace("invalid value: ", "must not be ")
+        .replace("must not be string ", "must not be the text ")
+        .replace("must not be integer ", "must not be the number ")
+        .replace(", expected a sequence", ", but a list")
+        .replace(", expected a string", ", but a text")
+        .replace(", expected a boolean", ", but true or false")
+        .replace(", expected u64", ", but a whole number, 0 or more")
+        .replace(", expected u32", ", but a whole number, 0 or more")
+        .replace(", expected u16", ", but a whole number up to 65535")
+        .replace(", expected ", ", but ")
+}

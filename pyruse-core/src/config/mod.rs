@@ -1,0 +1,265 @@
+//! The configuration file: text in, chains of steps out, each with its place in the text.
+//!
+//! This level knows the file's *form* (top-level keys, chains, steps) and complains about it; what a step's arguments
+//! mean is its plugin's business, and how steps are linked is the workflow compiler's.
+
+mod args;
+mod diagnostic;
+mod node;
+
+use std::path::PathBuf;
+
+pub(crate) use self::args::read as read_args;
+pub use self::diagnostic::{Diagnostic, Diagnostics, Finding, Severity, Source, StepPlace, nearest};
+pub use self::node::{Content, Member, Node, SourceSpan, SyntaxError, parse};
+
+use crate::entry::EightBit;
+use crate::plugin::Registry;
+
+/// A text of the configuration, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Spanned {
+    /// The text.
+    pub text: String,
+    /// Where it stands.
+    pub span: SourceSpan,
+}
+
+/// What kind of module a step asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ModuleKind {
+    /// A switch point.
+    Filter,
+    /// Something that is done.
+    Action,
+}
+
+impl ModuleKind {
+    /// `filter` or `action`, as in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            ModuleKind::Filter => "filter",
+            ModuleKind::Action => "action",
+        }
+    }
+}
+
+/// A step of a chain.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Filter or action, and its name; none where the step does not say (which is reported).
+    pub module: Option<(ModuleKind, Spanned)>,
+    /// The arguments, if there are any.
+    pub args: Option<Node>,
+    /// The chain to go on with.
+    pub then: Option<Spanned>,
+    /// The chain to go on with when a filter does not pass.
+    pub otherwise: Option<Spanned>,
+    /// The whole step.
+    pub node: Node,
+}
+
+/// A chain.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// Its label.
+    pub label: Spanned,
+    /// Its steps.
+    pub steps: Vec<Step>,
+}
+
+/// A configuration whose form is good.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The chains, in file order.
+    pub chains: Vec<Chain>,
+    /// The directory for state.
+    pub storage: PathBuf,
+    /// For texts that are not UTF-8.
+    pub eight_bit: EightBit,
+    /// More verbose diagnostics.
+    pub debug: bool,
+    root: Node,
+}
+
+/// The top-level keys that the core itself reads.
+const CORE_KEYS: [&str; 4] = ["actions", "storage", "8bit-message-encoding", "debug"];
+
+impl Config {
+    /// Reads the text. Whatever is wrong is added to `diagnostics`; `None` only when nothing more can be said.
+    pub fn read(source: &Source, registry: &Registry, diagnostics: &mut Diagnostics) -> Option<Config> {
+        let root = match parse(&source.text) {
+            Ok(root) => root,
+            Err(e) => {
+                diagnostics.error(e.span, None, e.message);
+                return None;
+            }
+        };
+        let Some(members) = root.members() else {
+            let message = format!("a configuration is an object, not {}", root.type_name());
+            diagnostics.error(root.span.clone(), None, message);
+            return None;
+        };
+        let mut config = Config {
+            chains: Vec::new(),
+            storage: PathBuf::from("/var/lib/pyruse"),
+            eight_bit: EightBit::default(),
+            debug: false,
+            root: root.clone(),
+        };
+        let mut seen: Vec<&str> = Vec::new();
+        for member in members {
+            if seen.contains(&member.key.as_str()) {
+                diagnostics.error(member.key_span.clone(), None, format!("`{}` is given twice", member.key));
+            }
+            seen.push(&member.key);
+            config.read_member(member, registry, diagnostics);
+        }
+        if !seen.contains(&"actions") {
+            let message = "there is no `actions`: nothing would be done";
+            let complaint = diagnostics.error(root.span.start..root.span.start + 1, None, message);
+            complaint.help("`\"actions\": {\"A chain\": [{\"action\": \"action_noop\"}]}`");
+        }
+        Some(config)
+    }
+
+    /// The value of a top-level key.
+    pub fn top(&self, key: &str) -> Option<&Node> {
+        self.root.get(key)
+    }
+
+    /// The whole file.
+    pub fn root(&self) -> &Node {
+        &self.root
+    }
+
+    fn read_member(&mut self, member: &Member, registry: &Registry, diagnostics: &mut Diagnostics) {
+        let value = &member.value;
+        let mut wrong = |expected: &str| {
+            let message = format!("`{}` must be {expected}, not {}", member.key, value.type_name());
+            diagnostics.error(value.span.clone(), None, message);
+        };
+        match member.key.as_str() {
+            "actions" => match value.members() {
+                Some(chains) => self.chains = read_chains(chains, value, diagnostics),
+                None => wrong("an object of chains"),
+            },
+            "storage" => match value.as_text() {
+                Some(path) => self.storage = PathBuf::from(path),
+                None => wrong("the path of a directory"),
+            },
+            "8bit-message-encoding" => match value.as_text().map(|label| (label, EightBit::for_label(label))) {
+                Some((_, Some(encoding))) => self.eight_bit = encoding,
+                Some((label, None)) => {
+                    let message = format!("`{label}` is not an 8-bit encoding that is known here");
+                    let known = ["iso-8859-1", "iso-8859-2", "iso-8859-15", "latin1", "windows-1252", "cp1252",
+                        "windows-1251", "cp1251", "koi8-r", "koi8-u", "macintosh", "ibm866"];
+                    diagnostics.error(value.span.clone(), None, message).suggest(label, known);
+                }
+                None => wrong("the name of an encoding"),
+            },
+            "debug" => match value.content {
+                Content::Bool(debug) => self.debug = debug,
+                _ => wrong("true or false"),
+            },
+            key if registry.settings(key).is_some() => {}
+            key => {
+                let known = CORE_KEYS.into_iter().chain(registry.settings_keys());
+                let message = format!("`{key}` is nothing that this program reads");
+                diagnostics.warning(member.key_span.clone(), None, message).suggest(key, known);
+            }
+        }
+    }
+}
+
+fn read_chains(members: &[Member], node: &Node, diagnostics: &mut Diagnostics) -> Vec<Chain> {
+    let mut chains: Vec<Chain> = Vec::with_capacity(members.len());
+    let mut labels = std::collections::HashSet::new();
+    if members.is_empty() {
+        diagnostics.error(node.span.clone(), None, "`actions` has no chain: nothing would be done");
+    }
+    for member in members {
+        let place = StepPlace { chain: member.key.clone(), step: None };
+        if !labels.insert(member.key.as_str()) {
+            let complaint = diagnostics.error(member.key_span.clone(), Some(place), "this label is used twice");
+            complaint.help("give one of the two chains another label");
+            continue;
+        }
+        let label = Spanned { text: member.key.clone(), span: member.key_span.clone() };
+        let steps = match &member.value.content {
+            Content::Array(items) => {
+                if items.is_empty() {
+                    diagnostics.error(member.value.span.clone(), Some(place), "this chain is empty");
+                }
+                let steps = items.iter().enumerate();
+                steps.map(|(n, item)| read_step(&member.key, n, item, diagnostics)).collect()
+            }
+            _ => {
+                let message = format!("a chain is a list of steps, not {}", member.value.type_name());
+                diagnostics.error(member.value.span.clone(), Some(place), message);
+                Vec::new()
+            }
+        };
+        chains.push(Chain { label, steps });
+    }
+    chains
+}
+
+fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostics) -> Step {
+    const KEYS: [&str; 5] = ["filter", "action", "args", "then", "else"];
+    let place = Some(StepPlace { chain: chain.to_owned(), step: Some(step) });
+    let mut read = Step { module: None, args: None, then: None, otherwise: None, node: node.clone() };
+    let Some(members) = node.members() else {
+        diagnostics.error(node.span.clone(), place, format!("a step is an object, not {}", node.type_name()));
+        return read;
+    };
+    let mut seen: Vec<&str> = Vec::new();
+    for member in members {
+        let span = member.value.span.clone();
+        if seen.contains(&member.key.as_str()) {
+            diagnostics.error(member.key_span.clone(), place.clone(), format!("`{}` is given twice", member.key));
+            continue;
+        }
+        seen.push(&member.key);
+        if member.key == "args" {
+            read.args = Some(member.value.clone());
+            continue;
+        }
+        if !KEYS.contains(&member.key.as_str()) {
+            let message = format!("`{}` is not a part of a step", member.key);
+            let complaint = diagnostics.error(member.key_span.clone(), place.clone(), message);
+            complaint.help("a step has `filter` or `action`, `args`, `then`, and (a filter only) `else`");
+            complaint.suggest(&member.key, KEYS);
+            continue;
+        }
+        let Some(text) = member.value.as_text() else {
+            // The first Pyruse took `null` for an absent link.
+            if !(matches!(member.value.content, Content::Null) && matches!(member.key.as_str(), "then" | "else")) {
+                let message = format!("`{}` must be a text, not {}", member.key, member.value.type_name());
+                diagnostics.error(span, place.clone(), message);
+            }
+            continue;
+        };
+        let text = Spanned { text: text.to_owned(), span };
+        match member.key.as_str() {
+            "then" => read.then = Some(text),
+            "else" => read.otherwise = Some(text),
+            "filter" | "action" if read.module.is_some() => {
+                let message = "a step is a filter or an action, not both";
+                diagnostics.error(member.key_span.clone(), place.clone(), message);
+            }
+            "filter" => read.module = Some((ModuleKind::Filter, text)),
+            _ => read.module = Some((ModuleKind::Action, text)),
+        }
+    }
+    if !seen.contains(&"filter") && !seen.contains(&"action") {
+        let span = node.span.start..node.span.start + 1;
+        diagnostics.error(span, place.clone(), "this step is neither a filter nor an action");
+    }
+    if let (Some((ModuleKind::Action, _)), Some(otherwise)) = (&read.module, &read.otherwise) {
+        let complaint = diagnostics.error(otherwise.span.clone(), place, "an action has no `else`");
+        complaint.help("only a filter has two exits; use `then`, or put a filter in front");
+        read.otherwise = None;
+    }
+    read
+}

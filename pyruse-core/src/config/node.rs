@@ -1,0 +1,245 @@
+//! JSON with positions.
+//!
+//! Text goes in, a tree goes out in which every value and every key knows where it stands, so that each later
+//! complaint can point at the very character. Comments and trailing commas are taken (JSONC), nothing laxer.
+
+use std::ops::Range;
+
+use jsonc_parser::ast;
+use jsonc_parser::common::Ranged;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+
+/// Bytes of the source text.
+pub type SourceSpan = Range<usize>;
+
+/// A JSON value and its place.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where it stands.
+    pub span: SourceSpan,
+    /// What it is.
+    pub content: Content,
+}
+
+/// The content of a JSON value.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number.
+    Number(serde_json::Number),
+    /// A text.
+    Text(String),
+    /// An array.
+    Array(Vec<Node>),
+    /// An object: all its members in file order, repeated keys included.
+    Object(Vec<Member>),
+}
+
+/// A member of an object.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The key.
+    pub key: String,
+    /// Where the key stands, quotes included.
+    pub key_span: SourceSpan,
+    /// The value.
+    pub value: Node,
+}
+
+/// The text is no JSON: what is wrong, and where.
+#[derive(Clone, Debug)]
+pub struct SyntaxError {
+    /// Where.
+    pub span: SourceSpan,
+    /// What.
+    pub message: String,
+}
+
+/// Parses a JSONC text.
+pub fn parse(source: &str) -> Result<Node, SyntaxError> {
+    let options = ParseOptions {
+        allow_comments: true,
+        allow_trailing_commas: true,
+        allow_loose_object_property_names: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    };
+    let parsed = parse_to_ast(source, &CollectOptions::default(), &options).map_err(|e| {
+        let range = e.range();
+        SyntaxError { span: range.start..range.end.max(range.start), message: lower_first(&e.kind().to_string()) }
+    })?;
+    match parsed.value {
+        Some(value) => node(&value),
+        None => Err(SyntaxError { span: 0..source.len().min(1), message: "the file is empty".into() }),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+fn node(value: &ast::Value<'_>) -> Result<Node, SyntaxError> {
+    let range = value.range();
+    let span = range.start..range.end;
+    let content = match value {
+        ast::Value::NullKeyword(_) => Content::Null,
+        ast::Value::BooleanLit(literal) => Content::Bool(literal.value),
+        ast::Value::StringLit(literal) => Content::Text(literal.value.clone().into_owned()),
+        ast::Value::NumberLit(literal) => match serde_json::from_str(literal.value) {
+            Ok(number) => Content::Number(number),
+            Err(_) => return Err(SyntaxError { span, message: format!("`{}` is not a number", literal.value) }),
+        },
+        ast::Value::Array(array) => Content::Array(array.elements.iter().map(node).collect::<Result<_, _>>()?),
+        ast::Value::Object(object) => {
+            let member = |property: &ast::ObjectProp<'_>| {
+                let name = property.name.range();
+                Ok(Member {
+                    key: property.name.as_str().to_owned(),
+                    key_span: name.start..name.end,
+                    value: node(&property.value)?,
+                })
+            };
+            Content::Object(object.properties.iter().map(member).collect::<Result<_, _>>()?)
+        }
+    };
+    Ok(Node { span, content })
+}
+
+impl Node {
+    /// The name of its type, for messages.
+    pub fn type_name(&self) -> &'static str {
+        match self.content {
+            Content::Null => "null",
+            Content::Bool(_) => "a boolean",
+            Content::Number(_) => "a number",
+            Content::Text(_) => "a text",
+            Content::Array(_) => "a list",
+            Content::Object(_) => "an object",
+        }
+    }
+
+    /// Its members, if it is an object.
+    pub fn members(&self) -> Option<&[Member]> {
+        match &self.content {
+            Content::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.content {
+            Content::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The member of that key.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.members()?.iter().find(|member| member.key == key).map(|member| &member.value)
+    }
+
+    /// The node at a path of keys and indices such as `re.2`; as deep as the path leads.
+    pub fn at(&self, path: &str) -> &Node {
+        let mut node = self;
+        for part in path.split('.').filter(|part| !part.is_empty()) {
+            let child = match &node.content {
+                Content::Array(items) => part.parse().ok().and_then(|n: usize| items.get(n)),
+                _ => node.get(part),
+            };
+            let Some(child) = child else { break };
+            node = child;
+        }
+        node
+    }
+
+    /// The same value without positions; of a repeated key the last value.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value;
+        match &self.content {
+            Content::Null => Value::Null,
+            Content::Bool(b) => Value::Bool(*b),
+            Content::Number(number) => Value::Number(number.clone()),
+            Content::Text(text) => Value::String(text.clone()),
+            Content::Array(items) => Value::Array(items.iter().map(Node::to_json).collect()),
+            Content::Object(members) => {
+                Value::Object(members.iter().map(|m| (m.key.clone(), m.value.to_json())).collect())
+            }
+        }
+    }
+
+    /// Where byte `offset` of a text value stands in the source: escapes make a text and its literal differ.
+    pub fn span_within(&self, source: &str, offset: usize) -> SourceSpan {
+        let literal = source.get(self.span.clone()).unwrap_or("");
+        let mut decoded = 0;
+        let mut at = 1;
+        while at < literal.len() {
+            let rest = &literal[at..];
+            let (raw, length) = escape_lengths(rest);
+            if decoded + length > offset {
+                let start = self.span.start + at;
+                return start..start + raw;
+            }
+            decoded += length;
+            at += raw;
+        }
+        let end = self.span.end.saturating_sub(1).max(self.span.start);
+        end..self.span.end
+    }
+}
+
+/// Of the first character of a string literal's rest: its length as written, and as decoded to UTF-8.
+fn escape_lengths(rest: &str) -> (usize, usize) {
+    let Some(first) = rest.chars().next() else { return (1, 1) };
+    if first != '\\' {
+        return (first.len_utf8(), first.len_utf8());
+    }
+    let unit = |at: usize| rest.get(at..at + 4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    match rest.as_bytes().get(1) {
+        Some(b'u') => match unit(2) {
+            Some(0xD800..=0xDBFF) if rest.get(6..8) == Some("\\u") => (12, 4),
+            Some(code) => (6, char::from_u32(code).map_or(3, char::len_utf8)),
+            None => (2, 1),
+        },
+        _ => (rest.len().min(2), 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_trailing_commas_are_taken_and_nothing_laxer() {
+        assert!(parse("{ // why\n \"a\": [1, 2,], /* b */ }").is_ok());
+        for text in ["{a: 1}", "{'a': 1}", "{\"a\": 0x10}", "{\"a\": 1 \"b\": 2}", "{\"a\": NaN}", "{\"a\": +1}", ""] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_within_a_text_is_found_behind_escapes() {
+        let source = r#"["a\\b\u00e4\ud83d\ude00é(x"]"#;
+        let root = parse(source).unwrap();
+        let text = root.at("0");
+        let offset = text.as_text().unwrap().find('(').unwrap();
+        assert_eq!(&source[text.span_within(source, offset)], "(");
+        assert_eq!(&source[text.span_within(source, 1)], r"\\");
+        assert_eq!(&source[text.span_within(source, 999)], "\"");
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_overflow() {
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        assert!(parse(&"{\"a\":".repeat(100_000)).is_err());
+    }
+}

@@ -1,0 +1,222 @@
+//! Couriers: who carries messages to the world, outside the reading loop.
+//!
+//! A service gives one courier for its queue. [`Couriers`] hands it batches, one at a time, and records in the queue
+//! how each message went. A courier with a thread may wait for the world as long as it must; an inline courier runs
+//! in the loop right after a commit and must never wait.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::state::{Handle, Letter, Queue, State};
+use crate::time::Timestamp;
+
+/// How the delivery of one message went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is delivered, or needs no more delivery.
+    Done,
+    /// It failed for now, and why.
+    Retry(String),
+    /// It will never succeed, and why.
+    GiveUp(String),
+}
+
+/// What a courier does.
+pub trait Deliver: Send {
+    /// Delivers; one outcome for each letter, in their order.
+    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome>;
+}
+
+/// Where a courier runs.
+pub enum Place {
+    /// On a thread of its own; it may wait.
+    Thread,
+    /// In the loop, after a commit; it must not wait.
+    Inline,
+}
+
+/// A courier and its terms.
+pub struct Courier {
+    /// For messages to people.
+    pub name: &'static str,
+    /// The largest batch it is given.
+    pub batch: usize,
+    /// The longest wait between two tries; it doubles from one second.
+    pub longest_wait: Duration,
+    /// Where it runs.
+    pub place: Place,
+    /// Who does it.
+    pub deliver: Box<dyn Deliver>,
+}
+
+enum Runner {
+    Thread { letters: Option<Sender<Vec<Letter>>>, thread: Option<JoinHandle<()>>, busy: bool },
+    Inline(Box<dyn Deliver>),
+}
+
+struct Post {
+    name: &'static str,
+    queue: Handle<Queue>,
+    batch: usize,
+    longest_wait: Duration,
+    runner: Runner,
+}
+
+struct Reply {
+    post: usize,
+    outcomes: Vec<(u64, Outcome)>,
+}
+
+/// All couriers of one Pyruse.
+pub struct Couriers {
+    posts: Vec<Post>,
+    replies: Receiver<Reply>,
+    sender: Sender<Reply>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Couriers {
+    /// No couriers yet; `wake` is called, from any thread, when a reply waits for [`Couriers::collect`].
+    pub fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Couriers {
+        let (sender, replies) = channel();
+        Couriers { posts: Vec::new(), replies, sender, wake }
+    }
+
+    /// Employs a courier for a queue.
+    pub fn employ(&mut self, queue: Handle<Queue>, courier: Courier) -> std::io::Result<()> {
+        let runner = match courier.place {
+            Place::Inline => Runner::Inline(courier.deliver),
+            Place::Thread => {
+                let (letters, incoming) = channel::<Vec<Letter>>();
+                let (replies, wake, post) = (self.sender.clone(), self.wake.clone(), self.posts.len());
+                let mut deliver = courier.deliver;
+                let thread = std::thread::Builder::new().name(courier.name.to_owned()).spawn(move || {
+                    for batch in incoming {
+                        let outcomes = outcomes(&mut *deliver, &batch);
+                        if replies.send(Reply { post, outcomes }).is_err() {
+                            return;
+                        }
+                        wake();
+                    }
+                })?;
+                Runner::Thread { letters: Some(letters), thread: Some(thread), busy: false }
+            }
+        };
+        let Courier { name, batch, longest_wait, .. } = courier;
+        self.posts.push(Post { name, queue, batch, longest_wait, runner });
+        Ok(())
+    }
+
+    /// Hands out what is due. Call it after a commit: what is handed out must be on the disk.
+    ///
+    /// Says whether inline couriers have changed the state, so that another commit is worth its while.
+    pub fn dispatch(&mut self, state: &mut State, now: Timestamp) -> bool {
+        let mut changed = false;
+        for post in &mut self.posts {
+            let queue = state.get_mut(post.queue);
+            match &mut post.runner {
+                Runner::Thread { busy: true, .. } | Runner::Thread { letters: None, .. } => {}
+                Runner::Thread { letters: Some(letters), busy, .. } => {
+                    let batch = queue.take_due(now, post.batch);
+                    if !batch.is_empty() {
+                        *busy = letters.send(batch).is_ok();
+                    }
+                }
+                Runner::Inline(deliver) => {
+                    let batch = queue.take_due(now, post.batch);
+                    if !batch.is_empty() {
+                        changed = true;
+                        record(post.name, queue, outcomes(&mut **deliver, &batch), now, post.longest_wait);
+                    }
+                }
+            }
+        }
+        changed
+    }
+
+    /// Records the replies that have come; were there any?
+    pub fn collect(&mut self, state: &mut State, now: Timestamp) -> bool {
+        let mut any = false;
+        while let Ok(reply) = self.replies.try_recv() {
+            any = true;
+            let post = &mut self.posts[reply.post];
+            if let Runner::Thread { busy, .. } = &mut post.runner {
+                *busy = false;
+            }
+            record(post.name, state.get_mut(post.queue), reply.outcomes, now, post.longest_wait);
+        }
+        any
+    }
+
+    /// When the next message is due that a free courier could take.
+    pub fn deadline(&self, state: &State) -> Option<Timestamp> {
+        let free = self.posts.iter().filter(|post| !matches!(post.runner, Runner::Thread { busy: true, .. }));
+        free.filter_map(|post| state.get(post.queue).next_due()).min()
+    }
+
+    /// Is a courier on its way?
+    pub fn is_busy(&self) -> bool {
+        self.posts.iter().any(|post| matches!(post.runner, Runner::Thread { busy: true, .. }))
+    }
+
+    /// Gives couriers on their way until `patience` is over to come back, records what they say, and takes back what
+    /// the others carry: it stays queued.
+    pub fn stop(mut self, state: &mut State, patience: Duration) {
+        let end = std::time::Instant::now() + patience;
+        for post in &mut self.posts {
+            if let Runner::Thread { letters, .. } = &mut post.runner {
+                *letters = None;
+            }
+        }
+        loop {
+            self.collect(state, Timestamp::now());
+            let left = end.saturating_duration_since(std::time::Instant::now());
+            if !self.is_busy() || left.is_zero() {
+                break;
+            }
+            if let Ok(reply) = self.replies.recv_timeout(left) {
+                let _ = self.sender.send(reply);
+            }
+        }
+        for post in &mut self.posts {
+            if let Runner::Thread { busy: false, thread, .. } = &mut post.runner
+                && let Some(thread) = thread.take()
+            {
+                let _ = thread.join();
+            }
+            state.get_mut(post.queue).recall();
+        }
+    }
+}
+
+fn outcomes(deliver: &mut dyn Deliver, batch: &[Letter]) -> Vec<(u64, Outcome)> {
+    // A panic in a courier must not silence it for ever: its letters wait for another try.
+    let outcomes = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| deliver.deliver(batch)))
+        .unwrap_or_default();
+    let missing = || Outcome::Retry("the courier gave no answer".to_owned());
+    let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(missing));
+    batch.iter().map(|letter| letter.id).zip(outcomes).collect()
+}
+
+fn record(name: &str, queue: &mut Queue, outcomes: Vec<(u64, Outcome)>, now: Timestamp, longest_wait: Duration) {
+    let mut failed: Vec<(String, usize)> = Vec::new();
+    for (id, outcome) in outcomes {
+        match &outcome {
+            Outcome::Done => {}
+            Outcome::Retry(error) => match failed.iter_mut().find(|(known, _)| known == error) {
+                Some((_, count)) => *count += 1,
+                None => failed.push((error.clone(), 1)),
+            },
+            Outcome::GiveUp(error) => tracing::error!("{name}: message {id} is given up: {error}"),
+        }
+        queue.settle(id, outcome, now, longest_wait);
+    }
+    for (error, count) in failed.iter().take(5) {
+        tracing::warn!("{name}: {count} to be tried again: {error}");
+    }
+    if failed.len() > 5 {
+        tracing::warn!("{name}: and {} further errors", failed.len() - 5);
+    }
+}

@@ -1,0 +1,188 @@
+//! The memory that the entries of one workflow share, one after the other.
+//!
+//! Texts lie in one arena; a slot's cell points to a chain of elements. Nothing is cleared between two entries but
+//! lengths: a cell is stale unless it carries the number (`epoch`) of the current entry.
+
+use jiff::tz::TimeZone;
+
+use super::decode::{self, EightBit};
+use super::field::{Fields, Kind, Slot, Wanted};
+use super::value::{Stored, Value};
+use super::{Entry, FIELD_LIMIT, Record};
+use crate::time::Timestamp;
+
+/// No element.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// All texts of one entry together; what comes after is not kept. journald itself takes at most 1,024 fields.
+const ARENA_LIMIT: usize = 1024 * FIELD_LIMIT;
+
+/// A piece of the arena: the text of a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cell {
+    epoch: u32,
+    pub(super) first: u32,
+    pub(super) last: u32,
+    /// The element that shows a repeated field; it is not in the chain.
+    pub(super) joined: u32,
+    /// A step has set or unset it: what the record still holds no longer counts.
+    pub(super) assigned: bool,
+}
+
+const EMPTY: Cell = Cell { epoch: 0, first: NONE, last: NONE, joined: NONE, assigned: false };
+
+#[derive(Clone, Copy, Debug)]
+struct Element {
+    stored: Stored,
+    next: u32,
+}
+
+/// The memory of entries, one after the other; belongs to one workflow.
+#[derive(Debug)]
+pub struct Buffers {
+    fields: Fields,
+    wanted: Wanted,
+    eight_bit: EightBit,
+    zone: TimeZone,
+    epoch: u32,
+    cells: Vec<Cell>,
+    elements: Vec<Element>,
+    arena: String,
+}
+
+impl Buffers {
+    /// Buffers for entries of these fields; `zone` is the one that times are shown in.
+    pub fn new(fields: Fields, eight_bit: EightBit, zone: TimeZone) -> Buffers {
+        let cells = vec![EMPTY; fields.len()];
+        let wanted = Wanted::new(&fields);
+        Buffers { fields, wanted, eight_bit, zone, epoch: 0, cells, elements: Vec::new(), arena: String::new() }
+    }
+
+    /// The names of the slots.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// The time zone that times are shown in.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// The next entry.
+    pub fn entry<'r>(&'r mut self, record: &'r mut dyn Record) -> Entry<'r> {
+        self.elements.clear();
+        self.arena.clear();
+        if self.arena.capacity() > 8 * FIELD_LIMIT {
+            // One huge entry must not hold its memory for ever.
+            self.arena.shrink_to(FIELD_LIMIT);
+        }
+        self.epoch = if let Some(epoch) = self.epoch.checked_add(1) {
+            epoch
+        } else {
+            self.cells.fill(EMPTY);
+            1
+        };
+        Entry::new(record, self)
+    }
+
+    pub(super) fn cell(&self, slot: Slot) -> Cell {
+        let cell = self.cells[slot.index()];
+        if cell.epoch == self.epoch { cell } else { EMPTY }
+    }
+
+    pub(super) fn stored(&self, element: u32) -> Stored {
+        self.elements[element as usize].stored
+    }
+
+    pub(super) fn next(&self, element: u32) -> u32 {
+        self.elements[element as usize].next
+    }
+
+    pub(super) fn text(&self, span: Span) -> &str {
+        &self.arena[span.start as usize..span.end as usize]
+    }
+
+    pub(super) fn value(&self, stored: Stored) -> Value<'_> {
+        match stored {
+            Stored::Text(span) => Value::Text(self.text(span)),
+            Stored::Integer(integer) => Value::Integer(integer),
+            Stored::Time(time) => Value::Time(time),
+        }
+    }
+
+    /// What is shown of a field that has been read.
+    pub(super) fn shown(&self, slot: Slot) -> Option<Stored> {
+        let cell = self.cell(slot);
+        let element = if cell.joined == NONE { cell.first } else { cell.joined };
+        (element != NONE).then(|| self.stored(element))
+    }
+
+    pub(super) fn push_text(&mut self, text: &str) -> Span {
+        let start = self.end();
+        if self.arena.len() + text.len() <= ARENA_LIMIT {
+            self.arena.push_str(text);
+        }
+        Span { start, end: self.end() }
+    }
+
+    fn end(&self) -> u32 {
+        u32::try_from(self.arena.len()).expect("ARENA_LIMIT is below 2^32")
+    }
+
+    fn push_element(&mut self, stored: Stored) -> u32 {
+        self.elements.push(Element { stored, next: NONE });
+        // An element costs at least one field of the record; 2^32 of them do not fit into memory.
+        u32::try_from(self.elements.len() - 1).expect("fewer than 2^32 elements")
+    }
+
+    pub(super) fn assign(&mut self, slot: Slot, stored: Option<Stored>) {
+        let first = stored.map_or(NONE, |stored| self.push_element(stored));
+        self.cells[slot.index()] = Cell { epoch: self.epoch, first, last: first, joined: NONE, assigned: true };
+    }
+
+    pub(super) fn set_joined(&mut self, slot: Slot, text: &str) {
+        let span = self.push_text(text);
+        let joined = self.push_element(Stored::Text(span));
+        self.cells[slot.index()].joined = joined;
+    }
+
+    /// A field of the record: kept if the workflow wants it and no step has set it.
+    pub(super) fn push_field(&mut self, name: &[u8], value: &[u8]) {
+        let Some(slot) = self.wanted.slot(name) else { return };
+        let mut cell = self.cell(slot);
+        if cell.assigned || self.arena.len() >= ARENA_LIMIT {
+            return;
+        }
+        let stored = match self.fields.kind(slot) {
+            Kind::Integer => decode::integer(value).map(Stored::Integer),
+            Kind::Time => decode::integer(value).map(|micros| Stored::Time(Timestamp(micros))),
+            Kind::Text => None,
+        };
+        let stored = stored.unwrap_or_else(|| Stored::Text(self.push_bytes(value)));
+        let element = self.push_element(stored);
+        if cell.last == NONE {
+            cell = Cell { epoch: self.epoch, first: element, ..EMPTY };
+        } else {
+            self.elements[cell.last as usize].next = element;
+        }
+        cell.last = element;
+        self.cells[slot.index()] = cell;
+    }
+
+    fn push_bytes(&mut self, bytes: &[u8]) -> Span {
+        let bytes = decode::cut(bytes, FIELD_LIMIT);
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.push_text(text),
+            Err(_) => {
+                let text = self.eight_bit.decode(bytes);
+                self.push_text(&text)
+            }
+        }
+    }
+}

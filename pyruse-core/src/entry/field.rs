@@ -1,0 +1,226 @@
+//! Field names, numbered.
+//!
+//! While a configuration is compiled, every name that it reads or saves is given a [`Slot`]; at run time only slots
+//! are left. The one look-up that remains per entry, from the name of a journal field to its slot, is answered by
+//! [`Wanted`], which says "nobody wants it" for most fields after comparing one number.
+
+use std::collections::HashMap;
+
+/// The number of a field in one compiled workflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub(crate) u32);
+
+impl Slot {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What the bytes of a field mean; decided by its name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A decimal integer, or text where the bytes are none.
+    Integer,
+    /// Microseconds since the epoch, or text where the bytes are no integer.
+    Time,
+    /// Text.
+    Text,
+}
+
+/// Names whose values are integers in the journal (systemd.journal-fields(7)).
+pub const INTEGER_FIELDS: &[&str] = &[
+    "CODE_LINE",
+    "COREDUMP_GID",
+    "COREDUMP_PID",
+    "COREDUMP_SESSION",
+    "COREDUMP_SIGNAL",
+    "COREDUMP_UID",
+    "ERRNO",
+    "EXIT_STATUS",
+    "INITRD_USEC",
+    "KERNEL_USEC",
+    "LEADER",
+    "PRIORITY",
+    "SESSION_ID",
+    "SYSLOG_FACILITY",
+    "SYSLOG_PID",
+    "USERSPACE_USEC",
+    "_AUDIT_LOGINUID",
+    "_AUDIT_SESSION",
+    "_GID",
+    "_PID",
+    "_SYSTEMD_OWNER_UID",
+    "_SYSTEMD_SESSION",
+    "_UID",
+    "__MONOTONIC_TIMESTAMP",
+];
+
+/// Names whose values are points in time.
+pub const TIME_FIELDS: &[&str] = &["COREDUMP_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"];
+
+impl Kind {
+    /// The kind of the field with this name.
+    pub fn of(name: &str) -> Kind {
+        if INTEGER_FIELDS.contains(&name) {
+            Kind::Integer
+        } else if TIME_FIELDS.contains(&name) {
+            Kind::Time
+        } else {
+            Kind::Text
+        }
+    }
+}
+
+/// Fields that are not data of the entry but its address in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    Realtime,
+    Monotonic,
+    Cursor,
+}
+
+#[derive(Clone, Debug)]
+struct Name {
+    text: String,
+    kind: Kind,
+    address: Option<Address>,
+}
+
+/// The names of one workflow; grows while it is compiled.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    names: Vec<Name>,
+    by_text: HashMap<String, Slot>,
+}
+
+impl Fields {
+    /// The slot of a name, a new one if it has none yet.
+    pub fn slot(&mut self, name: &str) -> Slot {
+        if let Some(slot) = self.by_text.get(name) {
+            return *slot;
+        }
+        let slot = Slot(u32::try_from(self.names.len()).expect("a configuration has fewer than 2^32 names"));
+        let address = match name {
+            "__REALTIME_TIMESTAMP" => Some(Address::Realtime),
+            "__MONOTONIC_TIMESTAMP" => Some(Address::Monotonic),
+            "__CURSOR" => Some(Address::Cursor),
+            _ => None,
+        };
+        self.names.push(Name { text: name.to_owned(), kind: Kind::of(name), address });
+        self.by_text.insert(name.to_owned(), slot);
+        slot
+    }
+
+    /// The slot of a name that somebody wanted.
+    pub fn find(&self, name: &str) -> Option<Slot> {
+        self.by_text.get(name).copied()
+    }
+
+    /// The name of a slot.
+    pub fn name(&self, slot: Slot) -> &str {
+        &self.names[slot.index()].text
+    }
+
+    /// How many slots there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Is there none?
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// All slots with their names.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, &str)> {
+        self.names.iter().enumerate().map(|(n, name)| (Slot(u32::try_from(n).unwrap_or(u32::MAX)), name.text.as_str()))
+    }
+
+    pub(crate) fn kind(&self, slot: Slot) -> Kind {
+        self.names[slot.index()].kind
+    }
+
+    pub(crate) fn address(&self, slot: Slot) -> Option<Address> {
+        self.names[slot.index()].address
+    }
+}
+
+/// The look-up from a field's name, as bytes, to its slot: frozen, for the hot path.
+///
+/// An open-addressed table of at most a quarter load, on a hash of length, head and tail of the name. A name that
+/// nobody wants nearly always meets an empty place at once.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    places: Vec<Option<(Slot, Box<[u8]>)>>,
+    shift: u32,
+}
+
+impl Wanted {
+    pub(crate) fn new(fields: &Fields) -> Wanted {
+        let size = (fields.len() * 4).next_power_of_two().max(16);
+        let mut wanted = Wanted { places: vec![None; size], shift: 64 - size.trailing_zeros() };
+        for (slot, name) in fields.iter() {
+            let mut place = wanted.place(name.as_bytes());
+            while wanted.places[place].is_some() {
+                place = (place + 1) & (size - 1);
+            }
+            wanted.places[place] = Some((slot, name.as_bytes().into()));
+        }
+        wanted
+    }
+
+    fn place(&self, name: &[u8]) -> usize {
+        let mut head = [0_u8; 8];
+        let mut tail = [0_u8; 8];
+        let n = name.len().min(8);
+        head[..n].copy_from_slice(&name[..n]);
+        tail[..n].copy_from_slice(&name[name.len() - n..]);
+        let mixed = u64::from_le_bytes(head) ^ u64::from_le_bytes(tail).rotate_left(29) ^ (name.len() as u64) << 40;
+        // Fibonacci hashing: the high bits of the product are the well-mixed ones.
+        usize::try_from(mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift).unwrap_or(0)
+    }
+
+    pub(crate) fn slot(&self, name: &[u8]) -> Option<Slot> {
+        let mut place = self.place(name);
+        while let Some((slot, text)) = &self.places[place] {
+            if **text == *name {
+                return Some(*slot);
+            }
+            place = (place + 1) & (self.places.len() - 1);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wanted_name_is_found_and_no_other() {
+        let mut fields = Fields::default();
+        let names: Vec<String> = (0..500).map(|n| format!("FIELD_{n}")).collect();
+        for name in &names {
+            fields.slot(name);
+        }
+        fields.slot("");
+        let wanted = Wanted::new(&fields);
+        for (n, name) in names.iter().enumerate() {
+            assert_eq!(wanted.slot(name.as_bytes()).map(Slot::index), Some(n));
+        }
+        assert_eq!(wanted.slot(b""), Some(Slot(500)));
+        assert_eq!(wanted.slot(b"FIELD_500"), None);
+        assert_eq!(wanted.slot(b"\xff\xfe"), None);
+    }
+
+    #[test]
+    fn a_name_keeps_its_slot() {
+        let mut fields = Fields::default();
+        let slot = fields.slot("MESSAGE");
+        assert_eq!(fields.slot("MESSAGE"), slot);
+        assert_eq!(fields.name(slot), "MESSAGE");
+        assert_eq!(fields.kind(slot), Kind::Text);
+        assert_eq!(Kind::of("PRIORITY"), Kind::Integer);
+    }
+}

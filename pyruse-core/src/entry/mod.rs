@@ -1,0 +1,261 @@
+//! An entry: what the filters and actions of a workflow see of one record.
+//!
+//! A record goes in, values by [`Slot`] come out. Fields are read from the record only until the one that is asked
+//! for has been seen, and copied into one arena that all entries share, so that an entry costs no allocation. What
+//! steps save lies over what the record holds.
+//!
+//! *Repeated fields.* The journal may hold a field several times, and libsystemd does not say so in advance. A
+//! comparison holds if any element holds; so a comparison that holds stops reading, and only one that does not hold
+//! has to read the record to its end, to know that no further element would.
+
+pub(crate) mod decode;
+mod buffers;
+mod field;
+mod record;
+mod value;
+
+pub use self::buffers::{Buffers, Span};
+pub use self::decode::EightBit;
+pub use self::field::{Fields, INTEGER_FIELDS, Kind, Slot, TIME_FIELDS};
+pub use self::record::{MemoryRecord, RawField, Record};
+pub use self::value::Value;
+
+use self::buffers::NONE;
+use self::field::Address;
+use self::value::Stored;
+use crate::plugin::StepError;
+use crate::time::Timestamp;
+
+/// A value is cut at this many bytes: libsystemd's own default data threshold.
+pub const FIELD_LIMIT: usize = 64 * 1024;
+
+/// One entry on its way through the workflow.
+pub struct Entry<'r> {
+    record: &'r mut dyn Record,
+    buffers: &'r mut Buffers,
+    exhausted: bool,
+    time: Timestamp,
+}
+
+impl<'r> Entry<'r> {
+    fn new(record: &'r mut dyn Record, buffers: &'r mut Buffers) -> Entry<'r> {
+        let time = record.realtime();
+        Entry { record, buffers, exhausted: false, time }
+    }
+}
+
+impl Entry<'_> {
+    /// The entry's time: the only "now" that filters and actions know.
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// The entry's address in its journal.
+    pub fn cursor(&mut self) -> Option<String> {
+        self.record.cursor()
+    }
+
+    /// The names of the slots.
+    pub fn fields(&self) -> &Fields {
+        self.buffers.fields()
+    }
+
+    /// Is there an element of which `holds` is true? `None`: the field is missing.
+    ///
+    /// An error counts only when no element holds.
+    pub fn any(
+        &mut self,
+        slot: Slot,
+        mut holds: impl FnMut(Value<'_>) -> Result<bool, StepError>,
+    ) -> Result<Option<bool>, StepError> {
+        let mut error = None;
+        let mut at = self.first(slot);
+        let missing = at == NONE;
+        while at != NONE {
+            match holds(self.value_of(self.buffers.stored(at))) {
+                Ok(true) => return Ok(Some(true)),
+                Ok(false) => {}
+                Err(e) => error = error.or(Some(e)),
+            }
+            at = self.next(slot, at);
+        }
+        match error {
+            Some(error) => Err(error),
+            None => Ok((!missing).then_some(false)),
+        }
+    }
+
+    /// As [`Entry::any`], on the text of each element: numbers as decimal digits, times as they are shown.
+    /// Gives the place of the text for which `holds` was true, for [`Entry::save_part`].
+    pub fn find_text(
+        &mut self,
+        slot: Slot,
+        mut holds: impl FnMut(&str) -> Result<bool, StepError>,
+    ) -> Result<Option<Span>, StepError> {
+        let mut error = None;
+        let mut at = self.first(slot);
+        while at != NONE {
+            let span = self.text_of(self.buffers.stored(at));
+            match holds(self.buffers.text(span)) {
+                Ok(true) => return Ok(Some(span)),
+                Ok(false) => {}
+                Err(e) => error = error.or(Some(e)),
+            }
+            at = self.next(slot, at);
+        }
+        error.map_or(Ok(None), Err)
+    }
+
+    /// The value to show: of a field that occurs several times, its texts joined by `, `. `None`: missing.
+    pub fn value(&mut self, slot: Slot) -> Option<Value<'_>> {
+        let stored = self.joined(slot)?;
+        Some(self.value_of(stored))
+    }
+
+    /// The text to show, see [`Entry::value`].
+    pub fn text(&mut self, slot: Slot) -> Option<&str> {
+        let stored = self.joined(slot)?;
+        let span = self.text_of(stored);
+        Some(self.buffers.text(span))
+    }
+
+    /// The text of the field, or the error that it is missing: for actions that cannot do without.
+    pub fn required_text(&mut self, slot: Slot) -> Result<&str, StepError> {
+        // Asked twice, since a borrow that is returned would last over the error's need of the names.
+        if self.joined(slot).is_none() {
+            return Err(StepError::missing(self.buffers.fields().name(slot)));
+        }
+        Ok(self.text(slot).unwrap_or_default())
+    }
+
+    /// Appends the rendered template; `slots` are those of `template.names()`.
+    pub fn render(
+        &mut self,
+        template: &crate::template::Template,
+        slots: &[Slot],
+        out: &mut String,
+    ) -> Result<(), StepError> {
+        for slot in slots {
+            self.joined(*slot);
+        }
+        let buffers = &*self.buffers;
+        template
+            .render(out, buffers.zone(), |n| buffers.shown(slots[n]).map(|stored| buffers.value(stored)))
+            .map_err(|e| StepError::new(e.to_string()))
+    }
+
+    /// Sets a field to a text.
+    pub fn set_text(&mut self, slot: Slot, text: &str) {
+        let span = self.buffers.push_text(text);
+        self.assign(slot, Some(Stored::Text(span)));
+    }
+
+    /// Sets a field to an integer.
+    pub fn set_integer(&mut self, slot: Slot, integer: i64) {
+        self.assign(slot, Some(Stored::Integer(integer)));
+    }
+
+    /// Sets a field to a part of a text that [`Entry::find_text`] gave; `None` unsets it.
+    pub fn save_part(&mut self, slot: Slot, of: Span, part: Option<std::ops::Range<usize>>) {
+        let stored = part.map(|part| {
+            // The parts lie within a text of at most FIELD_LIMIT bytes and stay where they are: no copy is needed.
+            let at = |offset: usize| of.start + u32::try_from(offset).unwrap_or(0);
+            Stored::Text(Span { start: at(part.start), end: at(part.end) })
+        });
+        self.assign(slot, stored);
+    }
+
+    /// Makes the field missing.
+    pub fn unset(&mut self, slot: Slot) {
+        self.assign(slot, None);
+    }
+
+    fn assign(&mut self, slot: Slot, stored: Option<Stored>) {
+        self.buffers.assign(slot, stored);
+    }
+
+    /// The first element, read from the record if need be.
+    fn first(&mut self, slot: Slot) -> u32 {
+        let cell = self.buffers.cell(slot);
+        if cell.first != NONE || cell.assigned {
+            return cell.first;
+        }
+        if let Some(address) = self.buffers.fields().address(slot) {
+            self.load_address(slot, address);
+        } else {
+            self.read_until(slot, NONE);
+        }
+        self.buffers.cell(slot).first
+    }
+
+    /// The element after `at`, read from the record if need be.
+    fn next(&mut self, slot: Slot, at: u32) -> u32 {
+        let next = self.buffers.next(at);
+        if next != NONE || self.exhausted || self.buffers.cell(slot).assigned {
+            return next;
+        }
+        self.read_until(slot, at);
+        self.buffers.next(at)
+    }
+
+    /// Reads fields until the slot's last element is another than `last`, or the record is at its end.
+    fn read_until(&mut self, slot: Slot, last: u32) {
+        while !self.exhausted && self.buffers.cell(slot).last == last {
+            match self.record.next_field() {
+                Some(field) => {
+                    self.buffers.push_field(field.name, field.value);
+                }
+                None => self.exhausted = true,
+            }
+        }
+    }
+
+    fn load_address(&mut self, slot: Slot, address: Address) {
+        let stored = match address {
+            Address::Realtime => Some(Stored::Time(self.time)),
+            Address::Monotonic => self.record.monotonic().map(Stored::Integer),
+            Address::Cursor => self.record.cursor().map(|text| Stored::Text(self.buffers.push_text(&text))),
+        };
+        self.assign(slot, stored);
+    }
+
+    /// What to show of the field, for [`Buffers::shown`] to find: its only element, or the text that joins several.
+    fn joined(&mut self, slot: Slot) -> Option<Stored> {
+        let first = self.first(slot);
+        if first == NONE {
+            return None;
+        }
+        let mut at = self.next(slot, first);
+        if at != NONE && self.buffers.cell(slot).joined == NONE {
+            let mut joined = String::from(self.element_text(first));
+            while at != NONE {
+                joined.push_str(", ");
+                joined.push_str(self.element_text(at));
+                at = self.next(slot, at);
+            }
+            // The elements stay: later comparisons must still see each of them.
+            self.buffers.set_joined(slot, &joined);
+        }
+        self.buffers.shown(slot)
+    }
+
+    fn element_text(&mut self, at: u32) -> &str {
+        let span = self.text_of(self.buffers.stored(at));
+        self.buffers.text(span)
+    }
+
+    fn value_of(&self, stored: Stored) -> Value<'_> {
+        self.buffers.value(stored)
+    }
+
+    fn text_of(&mut self, stored: Stored) -> Span {
+        match stored {
+            Stored::Text(span) => span,
+            Stored::Integer(integer) => self.buffers.push_text(&integer.to_string()),
+            Stored::Time(time) => {
+                let shown = crate::template::show_time(time, self.buffers.zone());
+                self.buffers.push_text(&shown)
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Where entries come from, as far as the core knows.
+
+use crate::time::Timestamp;
+
+/// One field of a record. A name is normally `[A-Z0-9_]+`, a value is any bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct RawField<'a> {
+    /// The name, without the `=`.
+    pub name: &'a [u8],
+    /// The value; the entry cuts it at [`super::FIELD_LIMIT`].
+    pub value: &'a [u8],
+}
+
+/// A source's view of one journal entry: it yields its fields one at a time, and is asked only for as many as the
+/// workflow turns out to need.
+pub trait Record {
+    /// `__REALTIME_TIMESTAMP`.
+    fn realtime(&mut self) -> Timestamp;
+
+    /// `__MONOTONIC_TIMESTAMP`, in microseconds since boot.
+    fn monotonic(&mut self) -> Option<i64>;
+
+    /// `__CURSOR`: the address of the entry in its journal.
+    fn cursor(&mut self) -> Option<String>;
+
+    /// The next field, in any order, a repeated field once per value; `None` at the end.
+    fn next_field(&mut self) -> Option<RawField<'_>>;
+}
+
+/// A record in memory: for tests, examples and embedders that have the whole entry at hand.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryRecord {
+    /// The entry's time.
+    pub realtime: Timestamp,
+    /// Microseconds since boot.
+    pub monotonic: Option<i64>,
+    /// The entry's address.
+    pub cursor: Option<String>,
+    fields: Vec<(Vec<u8>, Vec<u8>)>,
+    next: usize,
+}
+
+impl MemoryRecord {
+    /// A record without fields.
+    pub fn at(realtime: Timestamp) -> MemoryRecord {
+        MemoryRecord { realtime, ..MemoryRecord::default() }
+    }
+
+    /// With one more field.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> MemoryRecord {
+        self.push(name, value);
+        self
+    }
+
+    /// Adds a field. The three address fields set the record's address instead.
+    pub fn push(&mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        let (name, value) = (name.into(), value.into());
+        match name.as_slice() {
+            b"__REALTIME_TIMESTAMP" => {
+                self.realtime = Timestamp(super::decode::integer(&value).unwrap_or(self.realtime.0));
+            }
+            b"__MONOTONIC_TIMESTAMP" => self.monotonic = super::decode::integer(&value),
+            b"__CURSOR" => self.cursor = Some(String::from_utf8_lossy(&value).into_owned()),
+            _ => self.fields.push((name, value)),
+        }
+    }
+
+    /// How many fields have been asked for.
+    pub fn fields_read(&self) -> usize {
+        self.next
+    }
+
+    /// Empties the record, keeping its memory, and yields its fields from the start again.
+    pub fn clear(&mut self) {
+        self.fields.clear();
+        self.next = 0;
+        self.realtime = Timestamp(0);
+        self.monotonic = None;
+        self.cursor = None;
+    }
+
+    /// Yields the fields from the first one again.
+    pub fn rewind(&mut self) {
+        self.next = 0;
+    }
+
+    /// The fields, names and values.
+    pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
+    }
+}
+
+impl Record for MemoryRecord {
+    fn realtime(&mut self) -> Timestamp {
+        self.realtime
+    }
+
+    fn monotonic(&mut self) -> Option<i64> {
+        self.monotonic
+    }
+
+    fn cursor(&mut self) -> Option<String> {
+        self.cursor.clone()
+    }
+
+    fn next_field(&mut self) -> Option<RawField<'_>> {
+        let (name, value) = self.fields.get(self.next)?;
+        self.next += 1;
+        Some(RawField { name, value })
+    }
+}

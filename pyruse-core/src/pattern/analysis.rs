@@ -1,0 +1,87 @@
+//! What must be known of a tree before an engine can be chosen for it.
+
+use super::ast::{Anchor, Folding, Greed, Node};
+use super::error::PatternError;
+
+/// So many parts may there be once all repetitions are written out.
+const MAX_SIZE: u64 = 100_000;
+
+/// What is in a tree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
+pub(super) struct Facts {
+    /// Something that only the backtracking engine knows.
+    pub(super) backtracking: bool,
+    /// A `$` whose meaning hangs on a final newline.
+    pub(super) dollar: bool,
+    /// A `\b` or `\B`.
+    pub(super) boundary: bool,
+    /// A `\B`.
+    pub(super) inner: bool,
+    /// A back-reference by Unicode's cases.
+    pub(super) folded_reference: bool,
+}
+
+/// Collects the facts of a tree.
+pub(super) fn facts(root: &Node) -> Facts {
+    let mut facts = Facts::default();
+    visit(root, &mut |node| match node {
+        Node::Barrier | Node::Atomic(_) | Node::Look { .. } | Node::Condition { .. } => facts.backtracking = true,
+        Node::BackReference(_, folding) => {
+            facts.backtracking = true;
+            facts.folded_reference |= *folding != Folding::Exact;
+        }
+        Node::Repeat { greed, .. } => facts.backtracking |= *greed == Greed::Possessive,
+        Node::Anchor(Anchor::LastLineEnd) => facts.dollar = true,
+        Node::Anchor(Anchor::Boundary { negated, .. }) => {
+            facts.boundary = true;
+            facts.inner |= *negated;
+        }
+        _ => {}
+    });
+    facts
+}
+
+/// Calls `see` with every part.
+pub(super) fn visit(node: &Node, see: &mut impl FnMut(&Node)) {
+    see(node);
+    match node {
+        Node::Sequence(parts) | Node::Alternatives(parts) => {
+            parts.iter().for_each(|part| visit(part, see));
+        }
+        Node::Group(_, body)
+        | Node::Atomic(body)
+        | Node::Repeat { body, .. }
+        | Node::Look { body, .. } => visit(body, see),
+        Node::Condition { yes, no, .. } => {
+            visit(yes, see);
+            visit(no, see);
+        }
+        _ => {}
+    }
+}
+
+/// Refuses what would be too large, before an engine spends its time on it.
+pub(super) fn check_size(root: &Node) -> Result<(), PatternError> {
+    if size(root) > MAX_SIZE {
+        return Err(PatternError::new(0, "the expression is too large: it repeats too much"));
+    }
+    Ok(())
+}
+
+fn size(node: &Node) -> u64 {
+    match node {
+        Node::Sequence(parts) | Node::Alternatives(parts) => parts
+            .iter()
+            .fold(1, |sum, part| sum.saturating_add(size(part))),
+        Node::Group(_, body) | Node::Atomic(body) | Node::Look { body, .. } => {
+            size(body).saturating_add(1)
+        }
+        Node::Repeat { min, max, body, .. } => {
+            let times = u64::from(max.unwrap_or(*min).max(1));
+            size(body).saturating_mul(times).saturating_add(1)
+        }
+        Node::Condition { yes, no, .. } => size(yes).saturating_add(size(no)).saturating_add(1),
+        _ => 1,
+    }
+}

@@ -1,0 +1,155 @@
+//! Loops whose body may take nothing, such as `(a|b*)*`.
+//!
+//! Python ends such a loop after a round that took nothing, but keeps what the groups took in that
+//! round. A linear engine drops the round, and so sees other groups, and with a body that *prefers*
+//! to take nothing, such as `(?:|a)*`, even another match. Most of these loops are nevertheless
+//! harmless; those that are not go to the backtracking engine, whose unbounded loops do as Python's,
+//! with a [`Node::Barrier`] that keeps it from handing the loop to a linear engine after all. Bounded
+//! ones that prefer to take nothing (`(?:|a){0,3}`) are right nowhere, and refused.
+
+use super::analysis::visit;
+use super::ast::{Greed, Node};
+use super::error::PatternError;
+use super::width::{Width, width};
+
+/// The tree, with all such loops settled.
+pub(super) fn settle(node: Node, groups: &[Option<Width>]) -> Result<Node, PatternError> {
+    let settle_all = |nodes: Vec<Node>| -> Result<Vec<Node>, PatternError> {
+        nodes.into_iter().map(|node| settle(node, groups)).collect()
+    };
+    let settle_box = |node: Box<Node>| settle(*node, groups).map(Box::new);
+    Ok(match node {
+        Node::Sequence(parts) => Node::Sequence(settle_all(parts)?),
+        Node::Alternatives(choices) => Node::Alternatives(settle_all(choices)?),
+        Node::Group(number, body) => Node::Group(number, settle_box(body)?),
+        Node::Atomic(body) => Node::Atomic(settle_box(body)?),
+        Node::Look {
+            behind,
+            negated,
+            offset,
+            body,
+        } => Node::Look {
+            behind,
+            negated,
+            offset,
+            body: settle_box(body)?,
+        },
+        Node::Condition { group, yes, no } => {
+            let (yes, no) = (settle_box(yes)?, settle_box(no)?);
+            if matches!((&*yes, &*no), (Node::Empty, Node::Empty)) {
+                // The backtracking engine would take it for "the group must have taken part".
+                return Ok(Node::Empty);
+            }
+            Node::Condition { group, yes, no }
+        }
+        Node::Repeat {
+            min,
+            max,
+            greed,
+            offset,
+            body,
+        } => {
+            let body = settle(*body, groups)?;
+            if max == Some(0) {
+                return Ok(never(&body));
+            }
+            if width(&body, groups).most == 0 {
+                return Ok(once(min, greed, body));
+            }
+            let needs_barrier = needs_barrier(min, max, greed, &body, groups);
+            if needs_barrier && max.is_some() {
+                let message = "a bounded repetition of what may well be empty is not supported";
+                return Err(PatternError::new(offset, message));
+            }
+            let body = if needs_barrier {
+                Node::Sequence(vec![Node::Barrier, body])
+            } else {
+                body
+            };
+            Node::Repeat {
+                min,
+                max,
+                greed,
+                offset,
+                body: Box::new(body),
+            }
+        }
+        leaf => leaf,
+    })
+}
+
+/// `{0}`: nothing is tried, but the groups inside keep their numbers.
+fn never(body: &Node) -> Node {
+    let mut parts = vec![Node::Never];
+    visit(body, &mut |node| {
+        if let Node::Group(number, _) = node {
+            parts.push(Node::Group(*number, Box::new(Node::Empty)));
+        }
+    });
+    if parts.len() == 1 {
+        return Node::Empty;
+    }
+    Node::Alternatives(vec![Node::Sequence(parts), Node::Empty])
+}
+
+/// A loop over a place: a second round finds what the first one found.
+fn once(min: u32, greed: Greed, body: Node) -> Node {
+    let tried = match (min, greed) {
+        (0, Greed::Lazy) => Node::Alternatives(vec![Node::Empty, body]),
+        (0, _) => Node::Alternatives(vec![body, Node::Empty]),
+        _ => body,
+    };
+    if greed == Greed::Possessive {
+        Node::Atomic(Box::new(tried))
+    } else {
+        tried
+    }
+}
+
+fn needs_barrier(
+    min: u32,
+    max: Option<u32>,
+    greed: Greed,
+    body: &Node,
+    groups: &[Option<Width>],
+) -> bool {
+    if max == Some(1) || max == Some(min) || width(body, groups).least > 0 {
+        return false;
+    }
+    // The rounds of a bounded loop are states of their own: no engine drops an empty one.
+    let drops_round = max.is_none() && has_group(body);
+    let leaves_first = max.is_none() && greed == Greed::Lazy;
+    drops_round || !leaves_first && !takes_nothing_last(body, groups)
+}
+
+fn has_group(node: &Node) -> bool {
+    let mut found = false;
+    visit(node, &mut |node| found |= matches!(node, Node::Group(..)));
+    found
+}
+
+/// Are all ways to take something tried before the way to take nothing? Then an empty round at the
+/// end of a loop leads nowhere that has not been tried already.
+fn takes_nothing_last(node: &Node, groups: &[Option<Width>]) -> bool {
+    let may_be_empty = |node: &Node| width(node, groups).least == 0;
+    if !may_be_empty(node) {
+        return true;
+    }
+    match node {
+        Node::Sequence(parts) => parts.iter().all(|part| takes_nothing_last(part, groups)),
+        Node::Alternatives(choices) => choices.split_last().is_none_or(|(last, others)| {
+            !others.iter().any(may_be_empty) && takes_nothing_last(last, groups)
+        }),
+        Node::Group(_, body) => takes_nothing_last(body, groups),
+        Node::Repeat { greed, body, .. } => match greed {
+            Greed::Greedy => takes_nothing_last(body, groups),
+            Greed::Lazy => false,
+            Greed::Possessive => true,
+        },
+        Node::Condition { yes, no, .. } => {
+            takes_nothing_last(yes, groups) && takes_nothing_last(no, groups)
+        }
+        // All others have one way only.
+        _ => true,
+    }
+}

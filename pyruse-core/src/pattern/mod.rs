@@ -1,0 +1,130 @@
+//! Expressions in the syntax of Python's `re` (version 3.11, on `str`), run by Rust engines.
+//!
+//! What enters is an expression as users wrote it for Python; what leaves is a [`Pattern`] that
+//! finds exactly what Python's `re.search` finds, or a [`PatternError`]. An expression is never run
+//! with another meaning: the text is read by a parser that follows Python's grammar, and what is
+//! written for the engines is a small language of explicit sets that mean the same to them.
+//!
+//! Regular expressions proper run in linear time. Those with back-references, look-around,
+//! conditions, atomic groups or possessive quantifiers backtrack, up to a limit of steps.
+//!
+//! Known to differ: characters that were assigned after Unicode 14 (the one of Python 3.11) may be
+//! letters or digits or have case here. Refused though Python takes them: `\N{…}`, surrogates,
+//! groups nested too deeply, and expressions too large for the engines.
+
+mod analysis;
+mod ast;
+mod casefold;
+mod charset;
+mod cursor;
+mod emit;
+mod engine;
+mod error;
+mod escape;
+mod flags;
+mod group;
+mod loops;
+mod parse;
+mod set;
+mod width;
+
+use std::ops::Range;
+
+pub use error::{MatchError, PatternError};
+
+/// One compiled expression.
+#[derive(Debug)]
+pub struct Pattern {
+    source: String,
+    groups: usize,
+    names: Vec<(usize, String)>,
+    backtracking: bool,
+    engines: engine::Engines,
+}
+
+impl Pattern {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// What Python refuses, and the little that no engine here can run with Python's meaning.
+    pub fn new(expression: &str) -> Result<Self, PatternError> {
+        let parsed = parse::parse(expression)?;
+        analysis::check_size(&parsed.root)?;
+        let facts = analysis::facts(&parsed.root);
+        let engines = engine::Engines::new(parsed.root, facts)
+            .map_err(|message| PatternError::new(0, message))?;
+        Ok(Self {
+            source: expression.to_owned(),
+            groups: parsed.groups,
+            names: parsed.names,
+            backtracking: facts.backtracking,
+            engines,
+        })
+    }
+
+    /// The expression as it was written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Number of capturing groups, group 0 (the whole match) not counted.
+    #[must_use]
+    pub fn group_count(&self) -> usize {
+        self.groups
+    }
+
+    /// Number (from 1) and name of the named groups, in order of number.
+    pub fn group_names(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.names.iter().map(|(group, name)| (*group, name.as_str()))
+    }
+
+    /// Does it need the backtracking engine for every text?
+    #[must_use]
+    pub fn is_backtracking(&self) -> bool {
+        self.backtracking
+    }
+
+    /// Is it found anywhere? Python's `re.search`, without the groups, and so faster.
+    ///
+    /// # Errors
+    /// When the backtracking engine gives up.
+    pub fn is_match(&self, text: &str) -> Result<bool, MatchError> {
+        self.engines.is_match(text)
+    }
+
+    /// Where is it found first? Python's `re.search`. When this returns true, `groups` holds the
+    /// spans; otherwise it is empty.
+    ///
+    /// # Errors
+    /// When the backtracking engine gives up.
+    pub fn search(&self, text: &str, groups: &mut Groups) -> Result<bool, MatchError> {
+        self.engines.search(text, &mut groups.spans)
+    }
+}
+
+/// What the groups of a match took. To be used again for the next search, with any pattern.
+#[derive(Debug, Clone, Default)]
+pub struct Groups {
+    spans: Vec<Option<Range<usize>>>,
+}
+
+impl Groups {
+    /// The bytes of the text that a group took; group 0 is the whole match. None: it took no part.
+    #[must_use]
+    pub fn get(&self, group: usize) -> Option<Range<usize>> {
+        self.spans.get(group).cloned().flatten()
+    }
+
+    /// Number of groups, group 0 included; 0 if nothing was found.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Was nothing found?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+}

@@ -1,0 +1,308 @@
+//! From text to tree: sequences, alternatives and repetitions. Groups, escapes and sets have files
+//! of their own. The grammar, the order of the checks and the words of the errors are those of
+//! Python 3.11.
+
+use std::collections::BTreeMap;
+
+use super::ast::{Anchor, Greed, Node};
+use super::charset::CharSet;
+use super::cursor::{Cursor, Token};
+use super::error::PatternError;
+use super::flags::Flags;
+use super::loops;
+use super::width::{self, Width};
+
+/// So deep may parentheses be nested. Python has no such limit but its stack.
+const MAX_DEPTH: usize = 200;
+
+/// A number of repetitions that Python refuses.
+const MAX_REPEAT: u64 = u32::MAX as u64;
+
+/// An expression that was understood.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) root: Node,
+    /// Number of groups, group 0 not counted.
+    pub(super) groups: usize,
+    /// By number.
+    pub(super) names: Vec<(usize, String)>,
+}
+
+/// Reads a whole expression.
+pub(super) fn parse(expression: &str) -> Result<Parsed, PatternError> {
+    let mut parser = Parser {
+        cursor: Cursor::new(expression)?,
+        global: Flags::NONE,
+        widths: vec![None],
+        names: Vec::new(),
+        conditions: BTreeMap::new(),
+        behind: None,
+        open_condition: None,
+    };
+    let root = parser.alternatives(Flags::NONE, 0)?;
+    let conflict = Flags::ASCII.with(Flags::UNICODE);
+    if parser.global.and(conflict) == conflict {
+        let message = "ASCII and UNICODE flags are incompatible";
+        return Err(PatternError::new(0, message));
+    }
+    if parser.cursor.peek().is_some() {
+        let offset = parser.cursor.offset();
+        return Err(PatternError::new(offset, "unbalanced parenthesis"));
+    }
+    let groups = parser.widths.len() - 1;
+    for (&group, &offset) in &parser.conditions {
+        if group > groups {
+            let message = format!("invalid group reference {group}");
+            return Err(PatternError::new(offset, message));
+        }
+    }
+    width::check_look_behinds(&root, &parser.widths)?;
+    if let Some(offset) = parser.open_condition {
+        let message = "a condition on a group that is still open is not supported";
+        return Err(PatternError::new(offset, message));
+    }
+    let root = loops::settle(root, &parser.widths)?;
+    Ok(Parsed {
+        root,
+        groups,
+        names: parser.names,
+    })
+}
+
+/// What was read so far.
+pub(super) struct Parser<'e> {
+    pub(super) cursor: Cursor<'e>,
+    /// The flags set for the whole expression.
+    pub(super) global: Flags,
+    /// The widths of the groups; none while a group is open. Index 0 is unused.
+    pub(super) widths: Vec<Option<Width>>,
+    pub(super) names: Vec<(usize, String)>,
+    /// The groups asked for by number in conditions, and where first; they may come later.
+    pub(super) conditions: BTreeMap<usize, usize>,
+    /// Inside of a look-behind: the number that the next group had when it began.
+    pub(super) behind: Option<usize>,
+    /// Where a condition asks for the group that it is in. Python can, the engines cannot.
+    pub(super) open_condition: Option<usize>,
+}
+
+/// One part of a sequence, with what a repetition behind it must know.
+struct Part {
+    node: Node,
+    kind: Kind,
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Kind {
+    Anchor,
+    Repeat,
+    Other,
+}
+
+impl Parser<'_> {
+    /// Reads up to the end, or to a closing parenthesis.
+    pub(super) fn alternatives(
+        &mut self,
+        flags: Flags,
+        depth: usize,
+    ) -> Result<Node, PatternError> {
+        let mut flags = flags;
+        let mut choices = vec![self.sequence(flags, depth, depth == 0)?];
+        while self.cursor.take_if('|')? {
+            if depth == 0 {
+                flags = self.global;
+            }
+            choices.push(self.sequence(flags, depth, false)?);
+        }
+        Ok(if choices.len() == 1 {
+            choices.remove(0)
+        } else {
+            Node::Alternatives(choices)
+        })
+    }
+
+    /// Reads one alternative. Only the `first` one may set global flags, before anything else.
+    pub(super) fn sequence(
+        &mut self,
+        flags: Flags,
+        depth: usize,
+        first: bool,
+    ) -> Result<Node, PatternError> {
+        if depth > MAX_DEPTH {
+            let message = format!("nested deeper than {MAX_DEPTH} levels");
+            return Err(PatternError::new(self.cursor.offset(), message));
+        }
+        let mut flags = flags;
+        let mut parts: Vec<Part> = Vec::new();
+        while let Some(token) = self.cursor.peek() {
+            if matches!(token, Token::Plain('|' | ')')) {
+                break;
+            }
+            let start = self.cursor.offset();
+            self.cursor.take()?;
+            let node = match token {
+                Token::Escaped(letter) => self.escape(letter, start, flags)?,
+                Token::Plain(' ' | '\t' | '\n' | '\r' | '\u{B}' | '\u{C}')
+                    if flags.has(Flags::VERBOSE) =>
+                {
+                    continue;
+                }
+                Token::Plain('#') if flags.has(Flags::VERBOSE) => {
+                    while !matches!(self.cursor.take()?, None | Some(Token::Plain('\n'))) {}
+                    continue;
+                }
+                Token::Plain('[') => self.set(start, flags)?,
+                Token::Plain('.') => Node::Char(CharSet::dot(flags)),
+                Token::Plain('^') => Node::Anchor(if flags.has(Flags::MULTI_LINE) {
+                    Anchor::LineStart
+                } else {
+                    Anchor::TextStart
+                }),
+                Token::Plain('$') => Node::Anchor(if flags.has(Flags::MULTI_LINE) {
+                    Anchor::LineEnd
+                } else {
+                    Anchor::LastLineEnd
+                }),
+                Token::Plain('(') => match self.group(start, flags, depth)? {
+                    Opened::Node(node) => node,
+                    Opened::Comment => continue,
+                    Opened::Flags if first && parts.is_empty() => {
+                        flags = self.global;
+                        continue;
+                    }
+                    Opened::Flags => {
+                        let message = "global flags not at the start of the expression";
+                        return Err(PatternError::new(start, message));
+                    }
+                },
+                Token::Plain(operator @ ('*' | '+' | '?' | '{')) => {
+                    let Some((min, max)) = self.bounds(operator, start)? else {
+                        let literal = CharSet::literal(operator, flags);
+                        parts.push(Part {
+                            node: Node::Char(literal),
+                            kind: Kind::Other,
+                        });
+                        continue;
+                    };
+                    self.repeat(&mut parts, min, max, start)?;
+                    continue;
+                }
+                Token::Plain(literal) => Node::Char(CharSet::literal(literal, flags)),
+            };
+            let kind = if matches!(node, Node::Anchor(_)) {
+                Kind::Anchor
+            } else {
+                Kind::Other
+            };
+            // `(?:^)` is a group to Python, and may be repeated, but a bare anchor may not.
+            let kind = if token == Token::Plain('(') {
+                Kind::Other
+            } else {
+                kind
+            };
+            parts.push(Part { node, kind });
+        }
+        let mut nodes: Vec<Node> = parts.into_iter().map(|part| part.node).collect();
+        Ok(match nodes.len() {
+            0 => Node::Empty,
+            1 => nodes.remove(0),
+            _ => Node::Sequence(nodes),
+        })
+    }
+
+    /// How often: the part of a repetition behind its `operator`. None: a brace that is no
+    /// quantifier, and so stands for itself.
+    fn bounds(
+        &mut self,
+        operator: char,
+        start: usize,
+    ) -> Result<Option<(u32, Option<u32>)>, PatternError> {
+        match operator {
+            '*' => return Ok(Some((0, None))),
+            '+' => return Ok(Some((1, None))),
+            '?' => return Ok(Some((0, Some(1)))),
+            _ => {}
+        }
+        let behind = self.cursor.offset();
+        if self.cursor.peek() == Some(Token::Plain('}')) {
+            return Ok(None);
+        }
+        let digits = |char: char| char.is_ascii_digit();
+        let low = self.cursor.take_while(usize::MAX, digits)?;
+        let high = if self.cursor.take_if(',')? {
+            self.cursor.take_while(usize::MAX, digits)?
+        } else {
+            low.clone()
+        };
+        if !self.cursor.take_if('}')? {
+            self.cursor.seek(behind)?;
+            return Ok(None);
+        }
+        let number = |digits: &str| match digits.parse::<u64>() {
+            Ok(number) if number < MAX_REPEAT => Ok(u32::try_from(number).unwrap_or(u32::MAX)),
+            _ => {
+                let message = "the repetition number is too large";
+                Err(PatternError::new(start, message))
+            }
+        };
+        let min = if low.is_empty() { 0 } else { number(&low)? };
+        let max = if high.is_empty() {
+            None
+        } else {
+            Some(number(&high)?)
+        };
+        if max.is_some_and(|max| max < min) {
+            let message = "min repeat greater than max repeat";
+            return Err(PatternError::new(behind, message));
+        }
+        Ok(Some((min, max)))
+    }
+
+    /// Repeats the last part.
+    fn repeat(
+        &mut self,
+        parts: &mut Vec<Part>,
+        min: u32,
+        max: Option<u32>,
+        start: usize,
+    ) -> Result<(), PatternError> {
+        let refuse = |message: &str| Err(PatternError::new(start, message));
+        let body = match parts.pop() {
+            None
+            | Some(Part {
+                kind: Kind::Anchor, ..
+            }) => return refuse("nothing to repeat"),
+            Some(Part {
+                kind: Kind::Repeat, ..
+            }) => return refuse("multiple repeat"),
+            Some(part) => Box::new(part.node),
+        };
+        let greed = if self.cursor.take_if('?')? {
+            Greed::Lazy
+        } else if self.cursor.take_if('+')? {
+            Greed::Possessive
+        } else {
+            Greed::Greedy
+        };
+        parts.push(Part {
+            node: Node::Repeat {
+                min,
+                max,
+                greed,
+                offset: start,
+                body,
+            },
+            kind: Kind::Repeat,
+        });
+        Ok(())
+    }
+}
+
+/// What a parenthesis turned out to be.
+pub(super) enum Opened {
+    /// Something that matches.
+    Node(Node),
+    /// `(?#…)`
+    Comment,
+    /// `(?i)`; already set.
+    Flags,
+}

@@ -1,0 +1,128 @@
+//! What a filter or an action is, for whoever writes one.
+//!
+//! A module is a type that is compiled once from its arguments ([`FilterModule`], [`ActionModule`]) and then run per
+//! entry ([`Filter`], [`Action`]). Compiling resolves every name to a number and never acts on the world; running
+//! looks nothing up. A module registers itself with `inventory::submit!(Plugin::filter::<MyFilter>())`.
+
+mod compile;
+mod example;
+mod registry;
+mod service;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+pub use self::compile::{Compile, Field, Invalid, Message, Settings, Touch};
+pub use self::example::{Example, Outcome, run_examples};
+pub use self::registry::{Compiled, ModuleSettings, Plugin, Registry, SettingsPlugin};
+pub use self::service::{Service, ServicePlugin, Start};
+
+use crate::effect::Effect;
+use crate::entry::{Entry, Slot};
+use crate::state::State;
+
+/// A filter, ready to run: a switch point.
+pub trait Filter: Send {
+    /// Does the entry pass? An error counts as "no", and is reported.
+    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError>;
+}
+
+/// An action, ready to run.
+pub trait Action: Send {
+    /// Acts on the entry and the state. An error ends the way of this entry, and is reported.
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError>;
+
+    /// Does it do nothing whatever the entry? Such an action costs not even the check for our own diagnostics.
+    fn is_inert(&self) -> bool {
+        false
+    }
+}
+
+/// What an action has at hand: the entry, the durable state, and a way to say what it does.
+pub struct Act<'a, 'r> {
+    /// The entry.
+    pub entry: &'a mut Entry<'r>,
+    /// The state; a module opened its parts at compile and holds handles to them.
+    pub state: &'a mut State,
+    pub(crate) effects: Option<&'a mut Vec<Effect>>,
+}
+
+impl Act<'_, '_> {
+    /// Tells what the action does, to whoever watches (`replay`, `run --dry-run`); free when nobody does.
+    pub fn effect(&mut self, effect: impl FnOnce() -> Effect) {
+        if let Some(effects) = self.effects.as_deref_mut() {
+            effects.push(effect());
+        }
+    }
+}
+
+/// Why a step could not do its work on one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepError(Cow<'static, str>);
+
+impl StepError {
+    /// An error with this message.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> StepError {
+        StepError(message.into())
+    }
+
+    /// The entry lacks a field that the step cannot do without.
+    pub fn missing(field: &str) -> StepError {
+        StepError(format!("the entry has no field `{field}`").into())
+    }
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StepError {}
+
+/// A kind of filter: its name, its arguments, and how they become a [`Filter`].
+pub trait FilterModule: Filter + Sized + 'static {
+    /// The name in the configuration, `filter_…`.
+    const NAME: &'static str;
+    /// One sentence: when does an entry pass?
+    const DOC: &'static str;
+    /// The arguments; their doc comments are the reference.
+    type Args: DeserializeOwned + JsonSchema;
+    /// Resolves the arguments.
+    fn compile(args: Self::Args, cx: &mut Compile<'_>) -> Result<Self, Invalid>;
+    /// Arguments, an entry, and what comes out: shown to users and run by a test.
+    fn examples() -> Vec<Example>;
+}
+
+/// A kind of action: its name, its arguments, and how they become an [`Action`].
+pub trait ActionModule: Action + Sized + 'static {
+    /// The name in the configuration, `action_…`.
+    const NAME: &'static str;
+    /// One sentence: what does it do?
+    const DOC: &'static str;
+    /// The arguments; their doc comments are the reference.
+    type Args: DeserializeOwned + JsonSchema;
+    /// Resolves the arguments.
+    fn compile(args: Self::Args, cx: &mut Compile<'_>) -> Result<Self, Invalid>;
+    /// Arguments, an entry, and what comes out: shown to users and run by a test.
+    fn examples() -> Vec<Example>;
+}
+
+/// A module without arguments.
+#[derive(serde::Deserialize, JsonSchema)]
+pub struct NoArgs {}
+
+/// Saves the named parts of a match; see `filter_pcre`.
+pub type SavedGroups = Vec<(usize, Slot)>;
+
+/// The start of a text, for a message that must stay short whatever an entry holds.
+pub fn excerpt(text: &str) -> std::borrow::Cow<'_, str> {
+    const LIMIT: usize = 100;
+    match text.char_indices().nth(LIMIT) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}

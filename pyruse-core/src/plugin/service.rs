@@ -1,0 +1,48 @@
+//! The standing part of a module: what runs beside the workflow.
+//!
+//! A module that acts on the world registers a service. At start it gets its settings and its part of the state; it
+//! may give a courier for a queue, put things back in force, and ask to be called at a point in time.
+
+use crate::courier::Courier;
+use crate::plugin::Settings;
+use crate::state::{Handle, Queue, State, StateError};
+use crate::time::Timestamp;
+
+/// What a service has at hand when it starts.
+pub struct Start<'a> {
+    /// The durable state.
+    pub state: &'a mut State,
+    /// The modules' settings.
+    pub settings: &'a Settings,
+}
+
+/// The standing part of a module.
+pub trait Service: Send {
+    /// The queue that this service delivers, and who does it. Asked once.
+    fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
+        None
+    }
+
+    /// Puts back in force, by queueing deliveries, what the state says is in force: called at every start.
+    fn boot(&mut self, _state: &mut State, _now: Timestamp) {}
+
+    /// When it wants [`Service::due`] to be called, by the wall clock.
+    fn deadline(&self, _state: &State) -> Option<Timestamp> {
+        None
+    }
+
+    /// Its deadline has come.
+    fn due(&mut self, _state: &mut State, _now: Timestamp) {}
+}
+
+/// A service that is linked.
+pub struct ServicePlugin {
+    /// The module it belongs to, e.g. `action_email`.
+    pub name: &'static str,
+    /// Does it have something to put back at start, so that `pyruse boot` makes sense for it?
+    pub boots: bool,
+    /// Starts it.
+    pub start: fn(&mut Start<'_>) -> Result<Box<dyn Service>, StateError>,
+}
+
+inventory::collect!(ServicePlugin);

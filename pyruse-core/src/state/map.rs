@@ -1,0 +1,154 @@
+//! Key → value with an end: bans, mappings, whatever a module must remember for a while.
+
+use std::collections::HashMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Changes, Resource, Row};
+use crate::time::Timestamp;
+
+#[derive(Serialize, Deserialize)]
+struct Item<V> {
+    #[serde(rename = "e")]
+    expires: Timestamp,
+    #[serde(rename = "v")]
+    value: V,
+}
+
+/// A durable map from text to `V`. An item is dead from its end on; dead items are removed bit by bit as others are
+/// inserted, so that neither an operation nor the memory grows with what is over.
+pub struct Map<V> {
+    index: HashMap<Box<str>, usize>,
+    items: Vec<Option<(Box<str>, Item<V>)>>,
+    free: Vec<usize>,
+    hand: usize,
+    dirty: Vec<Box<str>>,
+}
+
+impl<V> Default for Map<V> {
+    fn default() -> Self {
+        Map { index: HashMap::new(), items: Vec::new(), free: Vec::new(), hand: 0, dirty: Vec::new() }
+    }
+}
+
+impl<V> Map<V> {
+    /// The value of a key, if it is alive at `now`.
+    pub fn get(&self, key: &str, now: Timestamp) -> Option<&V> {
+        self.item(key).filter(|item| now < item.expires).map(|item| &item.value)
+    }
+
+    /// When the value of a key ends, dead or alive.
+    pub fn expires(&self, key: &str) -> Option<Timestamp> {
+        self.item(key).map(|item| item.expires)
+    }
+
+    fn item(&self, key: &str) -> Option<&Item<V>> {
+        let at = *self.index.get(key)?;
+        self.items[at].as_ref().map(|(_, item)| item)
+    }
+
+    /// Sets a value that is alive until `expires`; [`Timestamp::NEVER`] for ever.
+    pub fn insert(&mut self, key: &str, value: V, expires: Timestamp, now: Timestamp) {
+        self.sweep(now);
+        let item = Item { expires, value };
+        if let Some(at) = self.index.get(key) {
+            if let Some((_, old)) = &mut self.items[*at] {
+                *old = item;
+            }
+        } else {
+            let at = self.free.pop().unwrap_or(self.items.len());
+            if at == self.items.len() {
+                self.items.push(None);
+            }
+            self.items[at] = Some((key.into(), item));
+            self.index.insert(key.into(), at);
+        }
+        self.dirty.push(key.into());
+    }
+
+    /// Removes a key; was it there?
+    pub fn remove(&mut self, key: &str) -> bool {
+        let Some(at) = self.index.remove(key) else { return false };
+        self.items[at] = None;
+        self.free.push(at);
+        self.dirty.push(key.into());
+        true
+    }
+
+    /// All that is alive at `now`, in no order: key, value, end.
+    pub fn live(&self, now: Timestamp) -> impl Iterator<Item = (&str, &V, Timestamp)> {
+        let items = self.items.iter().flatten().filter(move |(_, item)| now < item.expires);
+        items.map(|(key, item)| (&**key, &item.value, item.expires))
+    }
+
+    /// How many keys it holds, dead ones included.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Is it empty?
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Looks at two items and removes what is over: twice as fast as items can be added.
+    fn sweep(&mut self, now: Timestamp) {
+        for _ in 0..2 {
+            if self.items.is_empty() {
+                return;
+            }
+            self.hand = (self.hand + 1) % self.items.len();
+            if let Some((key, _)) = self.items[self.hand].as_ref().filter(|(_, item)| item.expires <= now) {
+                let key = key.clone();
+                self.remove(&key);
+            }
+        }
+    }
+}
+
+impl<V: Serialize + DeserializeOwned + Send + 'static> Resource for Map<V> {
+    fn load(rows: Vec<Row>) -> Result<Self, String> {
+        let mut map = Map::default();
+        for (key, value) in rows {
+            let key = String::from_utf8(key.into_vec()).map_err(|e| e.to_string())?;
+            let item: Item<V> = serde_json::from_slice(&value).map_err(|e| e.to_string())?;
+            map.index.insert(key.as_str().into(), map.items.len());
+            map.items.push(Some((key.into(), item)));
+        }
+        Ok(map)
+    }
+
+    fn changes(&mut self, changes: &mut Changes<'_>) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for key in dirty.drain(..) {
+            match self.item(&key).and_then(|item| serde_json::to_vec(item).ok()) {
+                Some(value) => changes.put(key.as_bytes(), value),
+                None => changes.delete(key.as_bytes()),
+            }
+        }
+        self.dirty = dirty;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_dead_at_its_very_end() {
+        let mut map = Map::default();
+        map.insert("a", 1, Timestamp(10), Timestamp(0));
+        assert_eq!(map.get("a", Timestamp(9)), Some(&1));
+        assert_eq!(map.get("a", Timestamp(10)), None);
+    }
+
+    #[test]
+    fn what_is_over_is_removed_as_others_come() {
+        let mut map = Map::default();
+        for n in 0..10_000 {
+            map.insert(&n.to_string(), n, Timestamp(n + 100), Timestamp(n));
+        }
+        assert!(map.len() < 400, "{}", map.len());
+    }
+}

@@ -1,0 +1,278 @@
+//! Durable state: what entries leave behind, committed together with the place where reading stopped.
+//!
+//! A module opens named parts of the state (a [`Map`], a [`Log`], a [`Queue`], or a [`Resource`] of its own) while it
+//! is compiled, and works on them in memory. Each part remembers what changed; [`State::commit`] writes all changes of
+//! all parts and the [`Position`] in one transaction. A commit that fails (a full disk) keeps its changes and can be
+//! repeated: nothing is lost as long as the program lives, and after it the journal is read again from the old
+//! position.
+
+mod log;
+mod map;
+mod queue;
+mod sqlite;
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::log::Log;
+pub use self::map::Map;
+pub use self::queue::{Letter, Message, MessageStatus, Queue};
+
+use self::sqlite::Sqlite;
+use crate::time::Timestamp;
+
+/// A row as it is stored: key and value.
+pub type Row = (Box<[u8]>, Box<[u8]>);
+
+/// Where reading stopped: the last entry whose changes are in the state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The entry's address; none where only a time is known.
+    pub cursor: Option<String>,
+    /// The entry's time.
+    pub realtime: Timestamp,
+}
+
+/// A part of the state: in memory, with changes that want to be written.
+pub trait Resource: Any + Send {
+    /// The part as its stored rows say, in order of their keys; an error says why the rows make no sense.
+    fn load(rows: Vec<Row>) -> Result<Self, String>
+    where
+        Self: Sized;
+
+    /// Hands over what changed since the last call.
+    fn changes(&mut self, changes: &mut Changes<'_>);
+
+    /// Are there changes that somebody waits for, so that they must be on the disk and not only on their way?
+    fn is_urgent(&self) -> bool {
+        false
+    }
+}
+
+/// Where a [`Resource`] puts its changes.
+pub struct Changes<'a> {
+    resource: u32,
+    pending: &'a mut Vec<Change>,
+}
+
+impl Changes<'_> {
+    /// Writes a row.
+    pub fn put(&mut self, key: impl Into<Box<[u8]>>, value: impl Into<Box<[u8]>>) {
+        self.pending.push(Change { resource: self.resource, key: key.into(), value: Some(value.into()) });
+    }
+
+    /// Deletes a row.
+    pub fn delete(&mut self, key: impl Into<Box<[u8]>>) {
+        self.pending.push(Change { resource: self.resource, key: key.into(), value: None });
+    }
+}
+
+struct Change {
+    resource: u32,
+    key: Box<[u8]>,
+    value: Option<Box<[u8]>>,
+}
+
+/// The number of an opened part.
+pub struct Handle<R> {
+    index: u32,
+    kind: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for Handle<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Handle<R> {}
+
+impl<R> fmt::Debug for Handle<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({})", self.index)
+    }
+}
+
+/// Why the state cannot be used. The file is never changed or replaced on the way to such an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The file cannot be opened, read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A newer version of this program wrote it.
+    #[error(
+        "{path} was written by a newer version (its format is {found}, this program knows up to {known}); \
+         use that version, or start anew with another `storage` directory"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// What is stored makes no sense to the module that reads it.
+    #[error("the stored part `{part}` cannot be read: {reason}")]
+    Part {
+        /// The part.
+        part: String,
+        /// Why.
+        reason: String,
+    },
+    /// Two modules use one name for different things.
+    #[error("the part `{0}` of the state is used for two different things")]
+    Kind(String),
+}
+
+enum Store {
+    Memory(BTreeMap<(u32, Box<[u8]>), Box<[u8]>>),
+    Sqlite(Sqlite),
+}
+
+struct Part {
+    name: String,
+    resource: Box<dyn Resource>,
+}
+
+/// All durable state of one Pyruse. One writer; see the module.
+pub struct State {
+    store: Store,
+    parts: Vec<Part>,
+    pending: Vec<Change>,
+    position: Option<Position>,
+    position_changed: bool,
+}
+
+impl State {
+    /// State that is forgotten: for tests, `replay`, and embedders that want no file.
+    pub fn in_memory() -> State {
+        State::with(Store::Memory(BTreeMap::new()), None)
+    }
+
+    /// The state in that file, which is made if it is not there. `Ok` means that it could be read *and* written.
+    pub fn open_file(path: &Path) -> Result<State, StateError> {
+        let sqlite = Sqlite::open(path)?;
+        let position = sqlite.position()?;
+        Ok(State::with(Store::Sqlite(sqlite), position))
+    }
+
+    /// The state in that file as it is now, for looking at; changes stay in memory.
+    pub fn read_file(path: &Path) -> Result<State, StateError> {
+        let sqlite = Sqlite::open_read_only(path)?;
+        let position = sqlite.position()?;
+        Ok(State::with(Store::Sqlite(sqlite), position))
+    }
+
+    fn with(store: Store, position: Option<Position>) -> State {
+        State { store, parts: Vec::new(), pending: Vec::new(), position, position_changed: false }
+    }
+
+    /// Opens a part; who opens the same name with the same type gets the same part.
+    pub fn open<R: Resource>(&mut self, name: &str) -> Result<Handle<R>, StateError> {
+        if let Some(index) = self.parts.iter().position(|part| part.name == name) {
+            let resource: &dyn Any = &*self.parts[index].resource;
+            return match resource.is::<R>() {
+                true => Ok(handle(index)),
+                false => Err(StateError::Kind(name.to_owned())),
+            };
+        }
+        let rows = match &mut self.store {
+            Store::Memory(_) => Vec::new(),
+            Store::Sqlite(sqlite) => sqlite.open_part(part_number(self.parts.len()), name)?,
+        };
+        let resource =
+            R::load(rows).map_err(|reason| StateError::Part { part: name.to_owned(), reason })?;
+        self.parts.push(Part { name: name.to_owned(), resource: Box::new(resource) });
+        Ok(handle(self.parts.len() - 1))
+    }
+
+    /// An opened part.
+    pub fn get<R: Resource>(&self, handle: Handle<R>) -> &R {
+        let resource: &dyn Any = &*self.parts[handle.index as usize].resource;
+        resource.downcast_ref().expect("a handle is made with the type of its part")
+    }
+
+    /// An opened part, to change it.
+    pub fn get_mut<R: Resource>(&mut self, handle: Handle<R>) -> &mut R {
+        let resource: &mut dyn Any = &mut *self.parts[handle.index as usize].resource;
+        resource.downcast_mut().expect("a handle is made with the type of its part")
+    }
+
+    /// Where reading stopped.
+    pub fn position(&self) -> Option<&Position> {
+        self.position.as_ref()
+    }
+
+    /// Where reading has come to; written with the next commit.
+    pub fn set_position(&mut self, position: Position) {
+        self.position = Some(position);
+        self.position_changed = true;
+    }
+
+    /// Writes all changes and the position in one transaction. After an error the changes wait for the next call.
+    pub fn commit(&mut self) -> Result<(), StateError> {
+        let mut urgent = false;
+        for (index, part) in self.parts.iter_mut().enumerate() {
+            urgent |= part.resource.is_urgent();
+            part.resource.changes(&mut Changes { resource: part_number(index), pending: &mut self.pending });
+        }
+        match &mut self.store {
+            Store::Memory(rows) => {
+                for change in self.pending.drain(..) {
+                    match change.value {
+                        Some(value) => rows.insert((change.resource, change.key), value),
+                        None => rows.remove(&(change.resource, change.key)),
+                    };
+                }
+            }
+            Store::Sqlite(sqlite) => {
+                let position = self.position.as_ref().filter(|_| self.position_changed);
+                if !self.pending.is_empty() || position.is_some() {
+                    sqlite.write(&self.pending, position, urgent)?;
+                }
+                self.pending.clear();
+            }
+        }
+        self.position_changed = false;
+        Ok(())
+    }
+
+    /// Visits the stored rows of a part in order of their keys, after writing what waits.
+    pub fn scan<R: Resource>(
+        &mut self,
+        handle: Handle<R>,
+        mut visit: impl FnMut(&[u8], &[u8]),
+    ) -> Result<(), StateError> {
+        self.commit()?;
+        match &self.store {
+            Store::Memory(rows) => {
+                let start = (handle.index, Box::default());
+                for ((_, key), value) in rows.range(start..).take_while(|((part, _), _)| *part == handle.index) {
+                    visit(key, value);
+                }
+                Ok(())
+            }
+            Store::Sqlite(sqlite) => sqlite.scan(handle.index, visit),
+        }
+    }
+}
+
+fn part_number(index: usize) -> u32 {
+    u32::try_from(index).expect("a configuration opens fewer than 2^32 parts")
+}
+
+fn handle<R>(index: usize) -> Handle<R> {
+    Handle { index: part_number(index), kind: PhantomData }
+}

@@ -1,0 +1,247 @@
+//! Messages that wait for a courier.
+//!
+//! A message stays in the queue until its courier says that it is done; it survives a crash with its identity and
+//! its number of tries. A message with a *key* replaces an older one of that key that still waits: for a ban, only the
+//! newest word counts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Changes, Resource, Row};
+use crate::courier::Outcome;
+use crate::time::Timestamp;
+
+/// Where a message is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum MessageStatus {
+    /// Waits until its time, for the first try or the next.
+    Waiting,
+    /// Its courier has it.
+    #[serde(skip)]
+    Away,
+    /// Its courier has given it up; it stays to be looked at.
+    GivenUp,
+}
+
+/// A message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// What is to be delivered, in the courier's own form.
+    pub payload: String,
+    /// Messages of one key replace each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// When it was queued, by the wall clock.
+    pub created: Timestamp,
+    /// How many tries have failed.
+    #[serde(default)]
+    pub tries: u32,
+    /// When the next try is due, by the wall clock.
+    pub due: Timestamp,
+    /// Why the last try failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Where it is.
+    pub status: MessageStatus,
+    /// It is made anew at every start, and not stored.
+    #[serde(skip)]
+    volatile: bool,
+}
+
+/// A message on its way to a courier.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Its number in the queue.
+    pub id: u64,
+    /// What is to be delivered.
+    pub payload: String,
+    /// How many tries have failed.
+    pub tries: u32,
+    /// When it was queued.
+    pub created: Timestamp,
+}
+
+/// A durable queue of messages.
+#[derive(Default)]
+pub struct Queue {
+    messages: BTreeMap<u64, Message>,
+    due: BTreeSet<(Timestamp, u64)>,
+    newest_of_key: HashMap<String, u64>,
+    next: u64,
+    dirty: Vec<u64>,
+    urgent: bool,
+}
+
+impl Queue {
+    /// Queues a message; gives its number.
+    pub fn push(&mut self, key: Option<&str>, payload: String) -> u64 {
+        self.urgent = true;
+        self.add(key, payload, false)
+    }
+
+    /// Queues a message that need not survive a crash, because it is derived from state at every start.
+    pub fn push_volatile(&mut self, key: Option<&str>, payload: String) -> u64 {
+        self.add(key, payload, true)
+    }
+
+    fn add(&mut self, key: Option<&str>, payload: String, volatile: bool) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        if let Some(key) = key
+            && let Some(older) = self.newest_of_key.insert(key.to_owned(), id)
+            && self.messages.get(&older).is_some_and(|m| m.status != MessageStatus::Away)
+        {
+            self.remove(older);
+        }
+        let now = Timestamp::now();
+        self.messages.insert(
+            id,
+            Message {
+                payload,
+                key: key.map(str::to_owned),
+                created: now,
+                tries: 0,
+                // Due at once, and in order: a retried message waits behind its own time only.
+                due: Timestamp(0),
+                error: None,
+                status: MessageStatus::Waiting,
+                volatile,
+            },
+        );
+        self.due.insert((Timestamp(0), id));
+        self.dirty.push(id);
+        id
+    }
+
+    /// The messages that are due, oldest first, at most `limit`; they are away until [`Queue::settle`].
+    pub fn take_due(&mut self, now: Timestamp, limit: usize) -> Vec<Letter> {
+        let ids: Vec<(Timestamp, u64)> = self.due.range(..=(now, u64::MAX)).take(limit).copied().collect();
+        let mut letters = Vec::with_capacity(ids.len());
+        for place in ids {
+            self.due.remove(&place);
+            if let Some(message) = self.messages.get_mut(&place.1) {
+                message.status = MessageStatus::Away;
+                let payload = message.payload.clone();
+                letters.push(Letter { id: place.1, payload, tries: message.tries, created: message.created });
+            }
+        }
+        letters
+    }
+
+    /// Records how a delivery went. `longest_wait` bounds the doubling wait between tries.
+    pub fn settle(&mut self, id: u64, outcome: Outcome, now: Timestamp, longest_wait: Duration) {
+        let Some(message) = self.messages.get_mut(&id) else { return };
+        let superseded = message.key.as_ref().is_some_and(|key| self.newest_of_key.get(key) != Some(&id));
+        match outcome {
+            Outcome::Done => self.remove(id),
+            Outcome::Retry(_) if superseded => self.remove(id),
+            Outcome::Retry(error) => {
+                let wait = Duration::from_secs(1 << message.tries.min(20)).min(longest_wait);
+                message.tries += 1;
+                message.error = Some(error);
+                message.status = MessageStatus::Waiting;
+                message.due = now.plus(wait);
+                self.due.insert((message.due, id));
+                self.dirty.push(id);
+            }
+            Outcome::GiveUp(error) => {
+                message.tries += 1;
+                message.error = Some(error);
+                message.status = MessageStatus::GivenUp;
+                self.dirty.push(id);
+            }
+        }
+    }
+
+    /// Takes back what its courier never answered for.
+    pub fn recall(&mut self) {
+        for (id, message) in &mut self.messages {
+            if message.status == MessageStatus::Away {
+                message.status = MessageStatus::Waiting;
+                self.due.insert((message.due, *id));
+            }
+        }
+    }
+
+    /// Removes a message, wherever it is.
+    pub fn remove(&mut self, id: u64) {
+        if let Some(message) = self.messages.remove(&id) {
+            self.due.remove(&(message.due, id));
+            if let Some(key) = &message.key
+                && self.newest_of_key.get(key) == Some(&id)
+            {
+                self.newest_of_key.remove(key);
+            }
+            if !message.volatile {
+                self.dirty.push(id);
+            }
+        }
+    }
+
+    /// When the next message is due.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// All messages, oldest first.
+    pub fn messages(&self) -> impl Iterator<Item = (u64, &Message)> {
+        self.messages.iter().map(|(id, message)| (*id, message))
+    }
+
+    /// A message.
+    pub fn get(&self, id: u64) -> Option<&Message> {
+        self.messages.get(&id)
+    }
+
+    /// The newest message of a key that is not done.
+    pub fn of_key(&self, key: &str) -> Option<u64> {
+        self.newest_of_key.get(key).copied()
+    }
+
+    /// How many messages are not done and not given up.
+    pub fn pending(&self) -> usize {
+        self.messages.values().filter(|m| m.status != MessageStatus::GivenUp).count()
+    }
+}
+
+impl Resource for Queue {
+    fn load(rows: Vec<Row>) -> Result<Self, String> {
+        let mut queue = Queue::default();
+        for (key, value) in rows {
+            let id = u64::from_be_bytes((*key).try_into().map_err(|_| "a message has no number".to_owned())?);
+            let message: Message = serde_json::from_slice(&value).map_err(|e| e.to_string())?;
+            queue.next = queue.next.max(id + 1);
+            if message.status == MessageStatus::Waiting {
+                queue.due.insert((message.due, id));
+            }
+            if let Some(key) = &message.key {
+                queue.newest_of_key.insert(key.clone(), id);
+            }
+            queue.messages.insert(id, message);
+        }
+        Ok(queue)
+    }
+
+    fn changes(&mut self, changes: &mut Changes<'_>) {
+        self.urgent = false;
+        for id in self.dirty.drain(..) {
+            match self.messages.get(&id) {
+                Some(message) if message.volatile => {}
+                Some(message) => match serde_json::to_vec(message) {
+                    Ok(value) => changes.put(id.to_be_bytes(), value),
+                    // Texts and numbers always become JSON.
+                    Err(e) => tracing::error!("a message cannot be stored: {e}"),
+                },
+                None => changes.delete(id.to_be_bytes()),
+            }
+        }
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+}

@@ -1,0 +1,200 @@
+//! The state in one SQLite file.
+//!
+//! All parts share one table of rows. WAL, one writer. A commit that carries a delivery waits for the disk; any other
+//! may lose its tail in a power cut, since its entries are then simply read again.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+
+use super::{Change, Position, Row, StateError};
+use crate::time::Timestamp;
+
+/// The format that this program writes; a change of the schema counts it up.
+const FORMAT: i64 = 1;
+
+/// `PRAGMA application_id`: "pyru".
+const APPLICATION: i64 = 0x7079_7275;
+
+/// Above this size the whole file is not checked at start: the rows that are read are checked as they are read.
+const CHECKED_AT_START: u64 = 16 << 20;
+
+pub(super) struct Sqlite {
+    connection: Connection,
+    path: PathBuf,
+    /// The stored number of each opened part.
+    parts: Vec<i64>,
+    full_sync: Option<bool>,
+    read_only: bool,
+}
+
+impl Sqlite {
+    pub(super) fn open(path: &Path) -> Result<Sqlite, StateError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        Sqlite::open_with(path, flags, |store| {
+            let connection = &store.connection;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.execute_batch(
+                "BEGIN IMMEDIATE;
+                 CREATE TABLE IF NOT EXISTS parts (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+                 CREATE TABLE IF NOT EXISTS rows (part INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
+                                                  PRIMARY KEY (part, key)) WITHOUT ROWID;
+                 CREATE TABLE IF NOT EXISTS position (id INTEGER PRIMARY KEY CHECK (id = 0), cursor TEXT,
+                                                      realtime INTEGER NOT NULL);",
+            )?;
+            connection.pragma_update(None, "application_id", APPLICATION)?;
+            // Writing the same version again makes a read-only file or a full disk show itself now, not at the first ban.
+            connection.pragma_update(None, "user_version", FORMAT)?;
+            connection.execute_batch("COMMIT")
+        })
+    }
+
+    pub(super) fn open_read_only(path: &Path) -> Result<Sqlite, StateError> {
+        let mut store = Sqlite::open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY, |_| Ok(()))?;
+        store.read_only = true;
+        Ok(store)
+    }
+
+    fn open_with(
+        path: &Path,
+        flags: OpenFlags,
+        prepare: impl FnOnce(&Sqlite) -> rusqlite::Result<()>,
+    ) -> Result<Sqlite, StateError> {
+        let fail = |e: &rusqlite::Error| StateError::File { path: path.to_owned(), reason: reason(e) };
+        let connection =
+            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|e| fail(&e))?;
+        connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(|e| fail(&e))?;
+        let store =
+            Sqlite { connection, path: path.to_owned(), parts: Vec::new(), full_sync: None, read_only: false };
+        let pragma = |name: &str| store.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let found = pragma("user_version").map_err(|e| fail(&e))?;
+        if found > FORMAT {
+            return Err(StateError::Newer { path: path.to_owned(), found, known: FORMAT });
+        }
+        let application = pragma("application_id").map_err(|e| fail(&e))?;
+        if application != APPLICATION && (application != 0 || found != 0) {
+            let reason = "this is an SQLite file, but not one of Pyruse's".to_owned();
+            return Err(StateError::File { path: path.to_owned(), reason });
+        }
+        if std::fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_START) {
+            let verdict: String = store
+                .connection
+                .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+                .map_err(|e| fail(&e))?;
+            if verdict != "ok" {
+                return Err(StateError::File { path: path.to_owned(), reason: damaged(&verdict) });
+            }
+        }
+        prepare(&store).map_err(|e| fail(&e))?;
+        Ok(store)
+    }
+
+    fn fail(&self, error: &rusqlite::Error) -> StateError {
+        StateError::File { path: self.path.clone(), reason: reason(error) }
+    }
+
+    pub(super) fn position(&self) -> Result<Option<Position>, StateError> {
+        self.connection
+            .query_row("SELECT cursor, realtime FROM position", [], |row| {
+                Ok(Position { cursor: row.get(0)?, realtime: Timestamp(row.get(1)?) })
+            })
+            .optional()
+            .map_err(|e| self.fail(&e))
+    }
+
+    /// The rows of a part; `index` is its number in this run, the file has its own.
+    pub(super) fn open_part(&mut self, index: u32, name: &str) -> Result<Vec<Row>, StateError> {
+        debug_assert_eq!(index as usize, self.parts.len());
+        let known = self
+            .connection
+            .query_row("SELECT id FROM parts WHERE name = ?1", [name], |row| row.get(0))
+            .optional()
+            .map_err(|e| self.fail(&e))?;
+        let id: i64 = match known {
+            Some(id) => id,
+            None if self.read_only => -1,
+            None => self
+                .connection
+                .query_row("INSERT INTO parts (name) VALUES (?1) RETURNING id", [name], |row| row.get(0))
+                .map_err(|e| self.fail(&e))?,
+        };
+        self.parts.push(id);
+        let mut rows = Vec::new();
+        self.scan(index, |key, value| rows.push((key.into(), value.into())))?;
+        Ok(rows)
+    }
+
+    pub(super) fn scan(&self, index: u32, mut visit: impl FnMut(&[u8], &[u8])) -> Result<(), StateError> {
+        let mut scan = || -> rusqlite::Result<()> {
+            let mut statement =
+                self.connection.prepare_cached("SELECT key, value FROM rows WHERE part = ?1 ORDER BY key")?;
+            let mut rows = statement.query([self.parts[index as usize]])?;
+            while let Some(row) = rows.next()? {
+                visit(row.get_ref(0)?.as_blob()?, row.get_ref(1)?.as_blob()?);
+            }
+            Ok(())
+        };
+        scan().map_err(|e| self.fail(&e))
+    }
+
+    pub(super) fn write(
+        &mut self,
+        changes: &[Change],
+        position: Option<&Position>,
+        full_sync: bool,
+    ) -> Result<(), StateError> {
+        if self.read_only {
+            return Ok(());
+        }
+        let mut write = || -> rusqlite::Result<()> {
+            if self.full_sync != Some(full_sync) {
+                self.connection.pragma_update(None, "synchronous", if full_sync { "FULL" } else { "NORMAL" })?;
+                self.full_sync = Some(full_sync);
+            }
+            let transaction = self.connection.transaction()?;
+            {
+                let mut put = transaction.prepare_cached(
+                    "INSERT INTO rows (part, key, value) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (part, key) DO UPDATE SET value = excluded.value",
+                )?;
+                let mut delete = transaction.prepare_cached("DELETE FROM rows WHERE part = ?1 AND key = ?2")?;
+                for change in changes {
+                    let part = self.parts[change.resource as usize];
+                    match &change.value {
+                        Some(value) => put.execute(params![part, change.key, value])?,
+                        None => delete.execute(params![part, change.key])?,
+                    };
+                }
+                if let Some(position) = position {
+                    transaction
+                        .prepare_cached("INSERT OR REPLACE INTO position (id, cursor, realtime) VALUES (0, ?1, ?2)")?
+                        .execute(params![position.cursor, position.realtime.0])?;
+                }
+            }
+            transaction.commit()
+        };
+        write().map_err(|e| self.fail(&e))
+    }
+}
+
+/// What went wrong, and what a person can do.
+fn reason(error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "the disk is full; make room, and reading goes on where it stopped".into(),
+        Some(ErrorCode::NotADatabase) => damaged("it is no SQLite file"),
+        Some(ErrorCode::DatabaseCorrupt) => damaged(&error.to_string()),
+        Some(ErrorCode::ReadOnly) => "it cannot be written: it is read-only, or its directory is".into(),
+        Some(ErrorCode::CannotOpen) => "it cannot be opened: look at the directory and its permissions".into(),
+        Some(ErrorCode::PermissionDenied) => "permission denied".into(),
+        Some(ErrorCode::DatabaseBusy) => "another program holds it".into(),
+        Some(ErrorCode::SystemIoFailure) => format!("reading or writing failed ({error}); is the disk full or damaged?"),
+        _ => error.to_string(),
+    }
+}
+
+fn damaged(detail: &str) -> String {
+    format!(
+        "the file is damaged ({detail}); it is left as it is. Put a backup in its place, or move it away \
+         (with its -wal and -shm) to start from nothing"
+    )
+}

@@ -1,0 +1,203 @@
+//! Templates: Python's format strings, compiled once and rendered for many entries.
+//!
+//! In: a text like `Failed login of {USER!r} from {IP} at {__REALTIME_TIMESTAMP:%H:%M}`, and for
+//! each rendering a way to look fields up. Out: the text that Python 3.11 gives for
+//! `text.format_map(fields)`, if a missing field is `None`. People have such templates in their
+//! configuration, so the outcome is compared with Python's own, character by character.
+//!
+//! The work is split by when it can be done. At load the text becomes pieces (`parse.rs`), and
+//! each spec is judged for every type a value may have (`spec.rs`, then `text.rs`, `integer.rs`
+//! with `float.rs`, `time.rs` with `strftime.rs` and `calendar.rs`). When an entry comes, the pieces are written in
+//! order, and nothing is parsed any more.
+//!
+//! Where this departs from Python:
+//! - refused at load: positions, attributes, indexes, fields inside specs, and widths or
+//!   precisions over 10,000, also in the directives of times;
+//! - `!r` and `!a` of a time print it like `!s`: nobody wants `datetime.datetime(…)` in a mail;
+//! - `%s` of a time is the moment itself, where Python has the C library guess it back from the
+//!   civil time and the process's own zone; `%EZ` and such name the given zone, not the process's;
+//! - a number printed as a character (`c`) cannot be a surrogate;
+//! - a time outside of the years 1 to 9999, or in the last two days of them, cannot be printed.
+
+
+mod calendar;
+mod error;
+mod float;
+mod integer;
+mod moment;
+mod parse;
+mod repr;
+mod spec;
+mod strftime;
+mod text;
+mod time;
+mod unicode;
+mod value;
+
+use std::fmt::Write;
+
+use jiff::tz::TimeZone;
+
+use self::error::Found;
+pub use self::error::{RenderError, TemplateError};
+use self::moment::Moment;
+use self::parse::{Conversion, Field, Piece};
+use self::spec::{Refusal, Spec};
+pub use self::value::{Timestamp, Value};
+
+/// A format string, ready to be rendered.
+#[derive(Clone, Debug)]
+pub struct Template {
+    source: Box<str>,
+    pieces: Vec<Piece>,
+    names: Vec<String>,
+}
+
+impl Template {
+    /// Compiles a format string as Python's `str.format_map` reads it.
+    ///
+    /// # Errors
+    /// If Python would refuse it whatever the values, and for what the module's head says is not
+    /// supported. A spec is only judged when rendering, for it depends on the value's type.
+    pub fn parse(text: &str) -> Result<Template, TemplateError> {
+        let parsed = parse::parse(text)?;
+        Ok(Template {
+            source: text.into(),
+            pieces: parsed.pieces,
+            names: parsed.names,
+        })
+    }
+
+    /// The names of the fields it reads, each once, in the order of their first use.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The text it was compiled from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Appends the text for some values to `out`; times are shown in `zone`.
+    ///
+    /// `lookup` gets an index into [`Template::names`], once for each use of the field; `None`
+    /// means that there is no such field, which prints as `None`.
+    ///
+    /// # Errors
+    /// If a spec does not apply to the type of its value. Then `out` is as it was before.
+    pub fn render<'v>(
+        &self,
+        out: &mut String,
+        zone: &TimeZone,
+        mut lookup: impl FnMut(usize) -> Option<Value<'v>>,
+    ) -> Result<(), RenderError> {
+        let start = out.len();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(text) => out.push_str(text),
+                Piece::Field(field) => {
+                    let value = lookup(field.name);
+                    if let Err(refusal) = write_field(out, zone, field, value) {
+                        out.truncate(start);
+                        return Err(self.failure(field, value, refusal));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn failure(&self, field: &Field, value: Option<Value<'_>>, refusal: Refusal) -> RenderError {
+        let out_of_range = matches!(refusal, Refusal::OutOfRange(_));
+        let found = match value {
+            // What a conversion has made of it is text.
+            _ if field.conversion.is_some() && !out_of_range => Found::Text,
+            Some(Value::Text(_)) => Found::Text,
+            Some(Value::Integer(_)) => Found::Integer,
+            Some(Value::Time(_)) => Found::Time,
+            None => Found::Nothing,
+        };
+        let spec = field.spec.as_ref().map_or("", |spec| &spec.source);
+        RenderError::new(&self.names[field.name], spec, found, refusal)
+    }
+}
+
+fn write_field(
+    out: &mut String,
+    zone: &TimeZone,
+    field: &Field,
+    value: Option<Value<'_>>,
+) -> Result<(), Refusal> {
+    match (field.conversion, &field.spec) {
+        (None, None) => write_plain(out, zone, value),
+        (None, Some(spec)) => write_with_spec(out, zone, spec, value),
+        (Some(conversion), None) => write_converted(out, zone, conversion, value),
+        (Some(conversion), Some(spec)) => {
+            let layout = spec.text?;
+            if let (Conversion::Text, Some(Value::Text(text))) = (conversion, value) {
+                layout.write(out, text);
+                return Ok(());
+            }
+            let mut scratch = String::new();
+            write_converted(&mut scratch, zone, conversion, value)?;
+            layout.write(out, &scratch);
+            Ok(())
+        }
+    }
+}
+
+/// As Python's `str`.
+fn write_plain(out: &mut String, zone: &TimeZone, value: Option<Value<'_>>) -> Result<(), Refusal> {
+    match value {
+        None => out.push_str("None"),
+        Some(Value::Text(text)) => out.push_str(text),
+        Some(Value::Integer(number)) => {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "{number}");
+        }
+        Some(Value::Time(time)) => Moment::new(time, zone)?.write(out),
+    }
+    Ok(())
+}
+
+fn write_converted(
+    out: &mut String,
+    zone: &TimeZone,
+    conversion: Conversion,
+    value: Option<Value<'_>>,
+) -> Result<(), Refusal> {
+    match (conversion, value) {
+        (Conversion::Quoted(charset), Some(Value::Text(text))) => {
+            repr::write(out, text, charset);
+            Ok(())
+        }
+        _ => write_plain(out, zone, value),
+    }
+}
+
+fn write_with_spec(
+    out: &mut String,
+    zone: &TimeZone,
+    spec: &Spec,
+    value: Option<Value<'_>>,
+) -> Result<(), Refusal> {
+    match value {
+        None => return Err(Refusal::Missing),
+        Some(Value::Text(text)) => spec.text?.write(out, text),
+        Some(Value::Integer(number)) => spec.integer?.write(out, number)?,
+        Some(Value::Time(time)) => spec.time.write(out, &Moment::new(time, zone)?),
+    }
+    Ok(())
+}
+
+/// A time as `{FIELD}` shows it; one that no calendar holds as its number of microseconds.
+pub fn show_time(time: Timestamp, zone: &TimeZone) -> String {
+    let mut shown = String::new();
+    match Moment::new(time, zone) {
+        Ok(moment) => moment.write(&mut shown),
+        Err(_) => shown.push_str(&time.0.to_string()),
+    }
+    shown
+}

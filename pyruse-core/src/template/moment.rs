@@ -1,0 +1,104 @@
+//! A moment on the clocks and calendars of a time zone.
+//!
+//! In: microseconds since the epoch and a zone. Out: the civil date and time there, also printed
+//! like Python's `str` of an aware `datetime`.
+
+use std::fmt::Write;
+
+use jiff::civil::DateTime;
+use jiff::tz::{TimeZone, TimeZoneOffsetInfo};
+
+use super::spec::Refusal;
+use super::value::Timestamp;
+
+/// A moment as clocks in some zone show it.
+pub(super) struct Moment<'z> {
+    pub civil: DateTime,
+    /// Whole seconds since the epoch, rounded down.
+    pub epoch: i64,
+    offset: TimeZoneOffsetInfo<'z>,
+    /// Below a million.
+    micros: i64,
+}
+
+/// `datetime.isoformat` and `%z` write the same offset differently.
+#[derive(Clone, Copy)]
+pub(super) enum OffsetStyle {
+    Colons,
+    Bare,
+}
+
+/// Microseconds since the epoch of the years that Python's `datetime` knows, in UTC.
+const YEARS_1_TO_9999: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
+
+impl<'z> Moment<'z> {
+    /// # Errors
+    /// If it is not within the years that Python knows, nor within those of `jiff`, whose last
+    /// one ends two days early.
+    pub fn new(time: Timestamp, zone: &'z TimeZone) -> Result<Moment<'z>, Refusal> {
+        let refusal = Refusal::OutOfRange(time.0);
+        if !YEARS_1_TO_9999.contains(&time.0) {
+            return Err(refusal);
+        }
+        let instant = jiff::Timestamp::from_microsecond(time.0).map_err(|_| refusal)?;
+        let offset = zone.to_offset_info(instant);
+        let civil = offset.offset().to_datetime(instant);
+        if civil.year() < 1 {
+            return Err(refusal);
+        }
+        Ok(Moment {
+            civil,
+            epoch: time.0.div_euclid(1_000_000),
+            offset,
+            micros: time.0.rem_euclid(1_000_000),
+        })
+    }
+
+    /// Appends it as `str(datetime)`: `2026-11-18 11:06:41.450000+01:00`, without a fraction
+    /// that is zero.
+    pub fn write(&self, out: &mut String) {
+        let civil = &self.civil;
+        // Writing to a String cannot fail, here and below.
+        let _ = write!(
+            out,
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+            civil.year(),
+            civil.month(),
+            civil.day(),
+            civil.hour(),
+            civil.minute(),
+            civil.second(),
+        );
+        if self.micros != 0 {
+            out.push('.');
+            self.write_micros(out);
+        }
+        self.write_offset(out, OffsetStyle::Colons);
+    }
+
+    /// The short name of the zone's time, like `CET`.
+    pub fn abbreviation(&self) -> &str {
+        self.offset.abbreviation()
+    }
+
+    /// Appends the six digits behind the second.
+    pub fn write_micros(&self, out: &mut String) {
+        let _ = write!(out, "{:06}", self.micros);
+    }
+
+    /// Appends the distance to UTC, `+01:00`; with seconds if there are any.
+    pub fn write_offset(&self, out: &mut String, style: OffsetStyle) {
+        let colon = match style {
+            OffsetStyle::Colons => ":",
+            OffsetStyle::Bare => "",
+        };
+        let seconds = self.offset.offset().seconds();
+        let sign = if seconds < 0 { '-' } else { '+' };
+        let seconds = seconds.unsigned_abs();
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        let _ = write!(out, "{sign}{hours:02}{colon}{minutes:02}");
+        if !seconds.is_multiple_of(60) {
+            let _ = write!(out, "{colon}{:02}", seconds % 60);
+        }
+    }
+}

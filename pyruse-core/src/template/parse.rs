@@ -1,0 +1,263 @@
+//! From the text of a template to its pieces.
+//!
+//! In: the text. Out: literal stretches and fields, the fields' names, or the place and reason of
+//! the first thing that is wrong. Defined by Python's "Format String Syntax" as `str.format_map`
+//! reads it: a name goes literally up to the next `!`, `:`, `}`, `.` or `[`.
+//!
+//! What can never be meant here is refused now and not when the first log line comes: positions
+//! (there are only names), attributes and indexes (values have none), and specs that are computed.
+
+use std::collections::HashMap;
+
+use super::error::TemplateError;
+use super::repr::Charset;
+use super::spec::{LIMIT, Spec, TooLarge};
+use super::unicode::decimal_digit;
+
+/// A part of a template.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    Literal(Box<str>),
+    Field(Field),
+}
+
+/// A place where a value goes.
+#[derive(Clone, Debug)]
+pub(super) struct Field {
+    /// Index into the names.
+    pub name: usize,
+    pub conversion: Option<Conversion>,
+    /// `None` if it is absent or empty, which is the same.
+    pub spec: Option<Box<Spec>>,
+}
+
+/// How a value is made text before the spec applies.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Conversion {
+    /// `!s`
+    Text,
+    /// `!r` and `!a`
+    Quoted(Charset),
+}
+
+/// What a text turned out to be.
+pub(super) struct Parsed {
+    pub pieces: Vec<Piece>,
+    pub names: Vec<String>,
+}
+
+/// Reads a template.
+pub(super) fn parse(text: &str) -> Result<Parsed, TemplateError> {
+    let mut parser = Parser {
+        text,
+        at: 0,
+        literal: String::new(),
+        pieces: Vec::new(),
+        names: Vec::new(),
+        known: HashMap::new(),
+    };
+    parser.run()?;
+    Ok(Parsed {
+        pieces: parser.pieces,
+        names: parser.names,
+    })
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    /// What is before it has been read.
+    at: usize,
+    /// Literal text not yet in the pieces.
+    literal: String,
+    pieces: Vec<Piece>,
+    names: Vec<String>,
+    known: HashMap<&'a str, usize>,
+}
+
+impl Parser<'_> {
+    fn run(&mut self) -> Result<(), TemplateError> {
+        while let Some(found) = self.text[self.at..].find(['{', '}']) {
+            let brace = self.at + found;
+            let (before, behind) = (&self.text[self.at..brace], &self.text[brace..]);
+            self.literal.push_str(before);
+            if behind.starts_with("{{") || behind.starts_with("}}") {
+                self.literal.push_str(&behind[..1]);
+                self.at = brace + 2;
+            } else if behind.starts_with('{') {
+                self.flush();
+                self.at = brace + 1;
+                let field = self.field(brace)?;
+                self.pieces.push(Piece::Field(field));
+            } else {
+                return wrong(
+                    brace,
+                    "this `}` closes nothing (for the character itself write `}}`)",
+                );
+            }
+        }
+        self.literal.push_str(&self.text[self.at..]);
+        self.flush();
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        if !self.literal.is_empty() {
+            let literal = std::mem::take(&mut self.literal);
+            self.pieces.push(Piece::Literal(literal.into()));
+        }
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.text[self.at..].chars().next()?;
+        self.at += c.len_utf8();
+        Some(c)
+    }
+
+    fn field(&mut self, open: usize) -> Result<Field, TemplateError> {
+        let name = self.name(open)?;
+        let mut conversion = None;
+        let mut end = self.next();
+        if end == Some('!') {
+            conversion = Some(self.conversion(open)?);
+            end = self.next();
+        }
+        let spec = match end {
+            Some('}') => None,
+            Some(':') => self.spec(open)?,
+            Some(c) => {
+                return wrong(
+                    self.at - c.len_utf8(),
+                    "a conversion is one letter; `:` or `}` must follow",
+                );
+            }
+            None => return unclosed(open),
+        };
+        Ok(Field {
+            name,
+            conversion,
+            spec,
+        })
+    }
+
+    fn name(&mut self, open: usize) -> Result<usize, TemplateError> {
+        let start = self.at;
+        let rest = &self.text[start..];
+        let Some(length) = rest.find(['!', ':', '}', '.', '[', '{']) else {
+            return unclosed(open);
+        };
+        let name = &rest[..length];
+        let end = start + length;
+        match rest.as_bytes()[length] {
+            b'.' => return wrong(end, "attributes of fields (`.`) are not supported"),
+            b'[' => return wrong(end, "parts of fields (`[`) are not supported"),
+            b'{' => {
+                return wrong(
+                    end,
+                    "a `{` inside a field (for the character itself write `{{`)",
+                );
+            }
+            _ if name.is_empty() => {
+                return wrong(
+                    open,
+                    "the name of a field is missing (for the character itself write `{{`)",
+                );
+            }
+            _ if name.chars().all(|c| decimal_digit(c).is_some()) => {
+                return wrong(start, "fields have names, not numbers");
+            }
+            _ => {}
+        }
+        self.at = end;
+        Ok(*self.known.entry(name).or_insert_with(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        }))
+    }
+
+    fn conversion(&mut self, open: usize) -> Result<Conversion, TemplateError> {
+        let at = self.at;
+        match self.next() {
+            Some('s') => Ok(Conversion::Text),
+            Some('r') => Ok(Conversion::Quoted(Charset::Unicode)),
+            Some('a') => Ok(Conversion::Quoted(Charset::Ascii)),
+            Some('}' | ':') => wrong(at, "a conversion must follow the `!`: `s`, `r` or `a`"),
+            Some(c) => wrong(
+                at,
+                format!("unknown conversion `{c}`: there are `s`, `r` and `a`"),
+            ),
+            None => unclosed(open),
+        }
+    }
+
+    fn spec(&mut self, open: usize) -> Result<Option<Box<Spec>>, TemplateError> {
+        let start = self.at;
+        let length = spec_length(&self.text[start..]);
+        let end = length.map_or(self.text.len(), |length| start + length);
+        let spec = unescaped(&self.text[start..end]);
+        if let Err((at, '{')) = spec {
+            return wrong(start + at, "a spec cannot have fields of its own");
+        }
+        if length.is_none() {
+            return unclosed(open);
+        }
+        let spec = match spec {
+            Ok(spec) => spec,
+            Err((at, _)) => return wrong(start + at, "this `}` closes nothing"),
+        };
+        self.at = end + 1;
+        if spec.is_empty() {
+            return Ok(None);
+        }
+        match Spec::compile(&spec) {
+            Ok(spec) => Ok(Some(Box::new(spec))),
+            Err(TooLarge) => wrong(
+                start,
+                format!("the width or precision is too large: at most {LIMIT}"),
+            ),
+        }
+    }
+}
+
+/// The length of a spec up to the brace that closes its field: Python counts braces, so a spec
+/// only ever holds pairs of them.
+fn spec_length(rest: &str) -> Option<usize> {
+    let mut open = 1_usize;
+    for (at, byte) in rest.bytes().enumerate() {
+        match byte {
+            b'{' => open += 1,
+            b'}' => open -= 1,
+            _ => {}
+        }
+        if open == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// A spec with its doubled braces made single ones. The error is the first single one.
+fn unescaped(spec: &str) -> Result<String, (usize, char)> {
+    let mut plain = String::with_capacity(spec.len());
+    let mut chars = spec.char_indices();
+    while let Some((at, c)) = chars.next() {
+        if matches!(c, '{' | '}') && chars.next().is_none_or(|(_, next)| next != c) {
+            return Err((at, c));
+        }
+        plain.push(c);
+    }
+    Ok(plain)
+}
+
+fn wrong<T>(offset: usize, message: impl Into<String>) -> Result<T, TemplateError> {
+    Err(TemplateError {
+        offset,
+        message: message.into(),
+    })
+}
+
+fn unclosed<T>(open: usize) -> Result<T, TemplateError> {
+    wrong(
+        open,
+        "this `{` is not closed (for the character itself write `{{`)",
+    )
+}

@@ -1,0 +1,51 @@
+//! Text as Python's `repr` and `ascii` show it.
+//!
+//! In: text. Out: the same in quotes, with what cannot be seen escaped. Defined by Python's
+//! `str.__repr__`: double quotes only if the text has single ones and no double ones.
+
+use std::fmt::Write;
+
+use super::unicode::is_printable;
+
+/// Which characters beyond ASCII stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Charset {
+    /// `repr`: the printable ones.
+    Unicode,
+    /// `ascii`: none.
+    Ascii,
+}
+
+/// Appends the text, quoted.
+pub(super) fn write(out: &mut String, text: &str, charset: Charset) {
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
+    out.push(quote);
+    for c in text.chars() {
+        match c {
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\\' => out.push_str("\\\\"),
+            c if c == quote => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if is_printable(c) && (charset == Charset::Unicode || c.is_ascii()) => out.push(c),
+            c => escape(out, u32::from(c)),
+        }
+    }
+    out.push(quote);
+}
+
+fn escape(out: &mut String, code: u32) {
+    // Writing to a String cannot fail.
+    let _ = match code {
+        0..=0xff => write!(out, "\\x{code:02x}"),
+        0x100..=0xffff => write!(out, "\\u{code:04x}"),
+        _ => write!(out, "\\U{code:08x}"),
+    };
+}

@@ -1,0 +1,89 @@
+//! Points in time, as the journal counts them.
+//!
+//! Everything that Pyruse computes (windows, graces, bans, mappings) is computed from the time of an *entry*, never
+//! from the wall clock, so that catching up and replaying give the result of having been there. The wall clock is
+//! read in two places only: by couriers, and by the loop that waits for deadlines.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// Microseconds since the Unix epoch, UTC: the journal's `__REALTIME_TIMESTAMP`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Later than everything: what "for ever" is in an ordered structure.
+    pub const NEVER: Timestamp = Timestamp(i64::MAX);
+
+    /// The wall clock. Not for use in filters and actions: their time is the entry's.
+    pub fn now() -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// From whole seconds since the epoch, saturating.
+    pub const fn from_seconds(seconds: i64) -> Timestamp {
+        Timestamp(seconds.saturating_mul(1_000_000))
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// That many seconds later, saturating at [`Timestamp::NEVER`].
+    #[must_use]
+    pub const fn plus_seconds(self, seconds: u64) -> Timestamp {
+        let micros = seconds.saturating_mul(1_000_000);
+        if micros > i64::MAX as u64 { Timestamp::NEVER } else { Timestamp(self.0.saturating_add(micros.cast_signed())) }
+    }
+
+    /// That much later, saturating.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long from `self` until `later`; zero when that is over.
+    pub fn until(self, later: Timestamp) -> Duration {
+        Duration::from_micros(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
+    }
+
+    /// The same point in time for calendar arithmetic; out-of-range values are clamped to jiff's limits.
+    pub fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        })
+    }
+}
+
+/// RFC 3339 in UTC with six digits of fraction, as the effects of `replay --json` show it.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.6}", self.to_jiff())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_shown_with_six_digits_in_utc() {
+        assert_eq!(Timestamp(1_795_000_000_000_000).to_string(), "2026-11-18T11:06:40.000000Z");
+        assert_eq!(Timestamp(1_795_000_000_450_001).to_string(), "2026-11-18T11:06:40.450001Z");
+    }
+
+    #[test]
+    fn far_ends_saturate() {
+        assert_eq!(Timestamp(5).plus_seconds(u64::MAX), Timestamp::NEVER);
+        assert_eq!(Timestamp::NEVER.plus_seconds(1), Timestamp::NEVER);
+        assert_eq!(Timestamp(10).until(Timestamp(3)), Duration::ZERO);
+        assert!(!Timestamp::NEVER.to_string().is_empty());
+    }
+}

@@ -1,0 +1,206 @@
+//! From a configuration to a workflow that runs.
+//!
+//! Every step's module is compiled once, wherever its chain is used; the graph only refers to it. All complaints of
+//! all modules, and those about links, are gathered before anything is refused.
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+
+use super::graph::{self, Graph, STOP, Shape};
+use super::{Node, Op, Site, Workflow};
+use crate::config::{Config, Diagnostics, ModuleKind, Source, Spanned, Step, StepPlace};
+use crate::entry::{Buffers, Fields, Slot};
+use crate::plugin::{Compile, Compiled, Registry, Settings};
+use crate::state::State;
+
+/// Whom the compiler asks.
+pub struct Compiler<'a> {
+    /// The text, for places within it.
+    pub source: &'a Source,
+    /// The linked modules.
+    pub registry: &'a Registry,
+    /// The modules' settings.
+    pub settings: &'a Settings,
+    /// The zone in which times are shown.
+    pub zone: TimeZone,
+}
+
+impl Compiler<'_> {
+    /// Compiles; `None` when there were errors, all of which then stand in `diagnostics`. Of the world, only parts of
+    /// `state` are touched: they are opened.
+    pub fn compile(&self, config: &Config, state: &mut State, diagnostics: &mut Diagnostics) -> Option<Workflow> {
+        let shapes = shapes(config, diagnostics);
+        let graph = match graph::link(&shapes) {
+            Ok(graph) => Some(graph),
+            Err(loops) => {
+                loops.iter().for_each(|found| complain_of_loop(config, found, diagnostics));
+                None
+            }
+        };
+        let mut fields = Fields::default();
+        let mut filters = Vec::new();
+        let mut actions = Vec::new();
+        let mut sites = Vec::new();
+        let mut ops = HashMap::new();
+        for (c, chain) in config.chains.iter().enumerate() {
+            for (s, step) in chain.steps.iter().enumerate() {
+                let place = StepPlace { chain: chain.label.text.clone(), step: Some(s) };
+                let mut site = Site { chain: chain.label.text.clone(), step: s, touches: Vec::new() };
+                let compiled = self.step(step, place, &mut site, &mut fields, state, diagnostics);
+                let number = |n: usize| u32::try_from(n).expect("a configuration has fewer than 2^32 steps");
+                let op = match compiled {
+                    Some(Compiled::Filter(filter)) => {
+                        filters.push(filter);
+                        Op::Filter(number(filters.len() - 1))
+                    }
+                    Some(Compiled::Action(action)) => {
+                        let inert = action.is_inert();
+                        actions.push(action);
+                        Op::Action { action: number(actions.len() - 1), inert }
+                    }
+                    None => continue,
+                };
+                ops.insert((c, s), (op, number(sites.len())));
+                sites.push(site);
+            }
+        }
+        let graph = graph?;
+        warn_of_unreachable(config, &shapes, &graph, diagnostics);
+        if diagnostics.has_errors() {
+            return None;
+        }
+        let nodes = graph.nodes.iter().map(|link| {
+            let (op, site) = ops[&(link.chain as usize, link.step as usize)];
+            Node { op, pass: link.pass, fail: link.fail, site }
+        });
+        Some(Workflow {
+            nodes: nodes.collect(),
+            filters,
+            actions,
+            sites,
+            buffers: Buffers::new(fields, config.eight_bit, self.zone.clone()),
+            effects: Vec::new(),
+        })
+    }
+
+    fn step(
+        &self,
+        step: &Step,
+        place: StepPlace,
+        site: &mut Site,
+        fields: &mut Fields,
+        state: &mut State,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Compiled> {
+        let (kind, name) = step.module.as_ref()?;
+        let Some(plugin) = self.registry.plugin(*kind, &name.text) else {
+            self.complain_of_module(*kind, name, place, diagnostics);
+            return None;
+        };
+        let mut cx = Compile {
+            source: self.source,
+            diagnostics,
+            fields,
+            state,
+            settings: self.settings,
+            touches: &mut site.touches,
+            node: step.args.as_ref().unwrap_or(&step.node),
+            place,
+        };
+        (plugin.compile)(step.args.as_ref(), &mut cx)
+    }
+
+    fn complain_of_module(&self, kind: ModuleKind, name: &Spanned, place: StepPlace, diagnostics: &mut Diagnostics) {
+        let message = format!("there is no {} `{}`", kind.word(), name.text);
+        let complaint = diagnostics.error(name.span.clone(), Some(place), message);
+        let other = match kind {
+            ModuleKind::Filter => ModuleKind::Action,
+            ModuleKind::Action => ModuleKind::Filter,
+        };
+        if self.registry.plugin(other, &name.text).is_some() {
+            complaint.help(format!("`{}` is a {}: write `\"{}\": …`", name.text, other.word(), other.word()));
+            return;
+        }
+        let linked: Vec<&str> = self.registry.plugins().filter(|p| p.kind == kind).map(|p| p.name).collect();
+        if linked.is_empty() {
+            complaint.help(format!("no {} is linked into this program: does its main say `use … as _;`?", kind.word()));
+        } else {
+            complaint.help(format!("known are: {}", linked.join(", ")));
+            complaint.suggest(&name.text, linked.iter().copied());
+        }
+    }
+}
+
+fn shapes(config: &Config, diagnostics: &mut Diagnostics) -> Vec<Vec<Shape>> {
+    let numbers: HashMap<&str, usize> =
+        config.chains.iter().enumerate().map(|(n, chain)| (chain.label.text.as_str(), n)).collect();
+    let mut shapes = Vec::with_capacity(config.chains.len());
+    for chain in &config.chains {
+        let steps = chain.steps.iter().enumerate().map(|(n, step)| {
+            let mut find = |label: &Option<Spanned>| {
+                let label = label.as_ref()?;
+                let found = numbers.get(label.text.as_str()).copied();
+                if found.is_none() {
+                    let place = StepPlace { chain: chain.label.text.clone(), step: Some(n) };
+                    let message = format!("there is no chain `{}`", label.text);
+                    let complaint = diagnostics.error(label.span.clone(), Some(place), message);
+                    complaint.suggest(&label.text, numbers.keys().copied());
+                }
+                found
+            };
+            let (then, otherwise) = (find(&step.then), find(&step.otherwise));
+            // A step that says nothing has been complained of; as a filter it makes no further noise.
+            let is_filter = step.module.as_ref().is_none_or(|(kind, _)| *kind == ModuleKind::Filter);
+            Shape { is_filter, then, otherwise }
+        });
+        shapes.push(steps.collect());
+    }
+    shapes
+}
+
+fn complain_of_loop(config: &Config, found: &graph::Loop, diagnostics: &mut Diagnostics) {
+    let label = |chain: usize| config.chains[chain].label.text.as_str();
+    let mut way: Vec<&str> = found.0.iter().map(|(chain, _)| label(*chain)).collect();
+    let Some((last, first)) = found.0.last().zip(way.first().copied()) else { return };
+    way.push(first);
+    let step = &config.chains[last.0].steps[last.1];
+    let closing = [&step.then, &step.otherwise].into_iter().flatten().find(|to| to.text == first);
+    let span = closing.map_or(step.node.span.clone(), |to| to.span.clone());
+    let place = StepPlace { chain: label(last.0).to_owned(), step: Some(last.1) };
+    diagnostics
+        .error(span, Some(place), format!("the chains form a loop: {}", way.join(" → ")))
+        .label("this jump closes it");
+}
+
+fn warn_of_unreachable(config: &Config, shapes: &[Vec<Shape>], graph: &Graph, diagnostics: &mut Diagnostics) {
+    let mut reached = vec![false; config.chains.len()];
+    let mut seen = vec![false; graph.nodes.len()];
+    let mut unvisited = if graph.nodes.is_empty() { Vec::new() } else { vec![0] };
+    while let Some(at) = unvisited.pop() {
+        if at == STOP || std::mem::replace(&mut seen[at as usize], true) {
+            continue;
+        }
+        let node = graph.nodes[at as usize];
+        reached[node.chain as usize] = true;
+        unvisited.extend([node.pass, node.fail]);
+    }
+    for (n, chain) in config.chains.iter().enumerate() {
+        let place = |step| Some(StepPlace { chain: chain.label.text.clone(), step });
+        if !reached[n] {
+            let message = "this chain can never run: no entry gets past the chains before it, and none jumps here";
+            diagnostics.warning(chain.label.span.clone(), place(None), message);
+            continue;
+        }
+        let live = graph::live(&shapes[n]).len();
+        if let Some(step) = chain.steps.get(live) {
+            let message = "this step can never run: the one before it goes elsewhere with `then`";
+            diagnostics.warning(step.node.span.clone(), place(Some(live)), message);
+        }
+    }
+}
+
+/// The fields that a workflow wants, for sources that can be told.
+pub(super) fn wanted(workflow: &Workflow) -> impl Iterator<Item = (Slot, &str)> {
+    workflow.buffers.fields().iter()
+}

@@ -1,0 +1,62 @@
+//! `filter_equals`
+
+use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::schemars::{self, JsonSchema};
+use pyruse_core::serde::{self, Deserialize};
+
+use crate::scalar::Scalar;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The field to look at.
+    field: String,
+    /// The value it must have: same type, so the text `"3"` never equals PRIORITY 3; 1 equals 1.0.
+    value: Scalar,
+}
+
+struct Equals {
+    field: Slot,
+    value: Scalar,
+}
+
+impl FilterModule for Equals {
+    const NAME: &'static str = "filter_equals";
+    const DOC: &'static str = "Passes when the field has exactly this value.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        Ok(Equals { field: cx.reads(&args.field), value: args.value })
+    }
+
+    fn examples() -> Vec<Example> {
+        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        vec![
+            example(
+                "a text",
+                r#"{"field": "SYSLOG_IDENTIFIER", "value": "sshd"}"#,
+                &[("SYSLOG_IDENTIFIER", "sshd")],
+                Outcome::Passes,
+            ),
+            example("a number", r#"{"field": "PRIORITY", "value": 3}"#, &[("PRIORITY", "3")], Outcome::Passes),
+            example("not a text", r#"{"field": "PRIORITY", "value": "3"}"#, &[("PRIORITY", "3")], Outcome::Fails),
+            example("a missing field", r#"{"field": "PRIORITY", "value": 3}"#, &[], Outcome::Fails),
+            example(
+                "any of a repeated field's values",
+                r#"{"field": "UNIT", "value": "b"}"#,
+                &[("UNIT", "a"), ("UNIT", "b")],
+                Outcome::Passes,
+            ),
+        ]
+    }
+}
+
+impl Filter for Equals {
+    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        Ok(entry.any(self.field, |value| Ok(self.value.equals(value)))?.unwrap_or(false))
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::filter::<Equals>());

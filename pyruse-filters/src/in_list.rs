@@ -1,0 +1,84 @@
+//! `filter_in`
+
+use std::collections::HashSet;
+
+use pyruse_core::entry::{Entry, Slot, Value};
+use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::schemars::{self, JsonSchema};
+use pyruse_core::serde::{self, Deserialize};
+
+use crate::scalar::Scalar;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The field to look at.
+    field: String,
+    /// The values it may have, each compared as `filter_equals` does; `null` stands for a missing field.
+    values: Vec<Option<Scalar>>,
+}
+
+struct InList {
+    field: Slot,
+    texts: HashSet<String>,
+    integers: HashSet<i64>,
+    floats: Vec<Scalar>,
+    missing: bool,
+}
+
+impl FilterModule for InList {
+    const NAME: &'static str = "filter_in";
+    const DOC: &'static str = "Passes when the field has one of these values.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let field = cx.reads(&args.field);
+        let mut list =
+            InList { field, texts: HashSet::new(), integers: HashSet::new(), floats: Vec::new(), missing: false };
+        for value in args.values {
+            match value {
+                None => list.missing = true,
+                Some(Scalar::Text(text)) => {
+                    list.texts.insert(text);
+                }
+                Some(Scalar::Integer(integer)) => {
+                    list.integers.insert(integer);
+                }
+                Some(float) => list.floats.push(float),
+            }
+        }
+        Ok(list)
+    }
+
+    fn examples() -> Vec<Example> {
+        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        vec![
+            example(
+                "one of them",
+                r#"{"field": "PRIORITY", "values": [2, 3]}"#,
+                &[("PRIORITY", "3")],
+                Outcome::Passes,
+            ),
+            example("none of them", r#"{"field": "PRIORITY", "values": ["3"]}"#, &[("PRIORITY", "3")], Outcome::Fails),
+            example("missing, not listed", r#"{"field": "_UID", "values": [0]}"#, &[], Outcome::Fails),
+            example("missing, listed", r#"{"field": "_UID", "values": [0, null]}"#, &[], Outcome::Passes),
+        ]
+    }
+}
+
+impl Filter for InList {
+    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        let holds = entry.any(self.field, |value| {
+            let listed = match value {
+                Value::Text(text) => self.texts.contains(text),
+                Value::Integer(integer) => self.integers.contains(&integer),
+                Value::Time(_) => false,
+            };
+            Ok(listed || self.floats.iter().any(|float| float.equals(value)))
+        })?;
+        Ok(holds.unwrap_or(self.missing))
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::filter::<InList>());

@@ -1,0 +1,157 @@
+//! `filter_inNetworks`
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use pyruse_core::address;
+use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::schemars::{self, JsonSchema};
+use pyruse_core::serde::{self, Deserialize};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The field that holds an IP address.
+    field: String,
+    /// Networks: `IP/bits`, or a lone IP for itself alone. Host bits are ignored.
+    nets: Vec<String>,
+}
+
+struct InNetworks {
+    field: Slot,
+    v4: Ranges<u32>,
+    v6: Ranges<u128>,
+}
+
+/// Disjoint ranges in order: one binary search answers for any number of networks.
+struct Ranges<T>(Vec<(T, T)>);
+
+impl<T: Ord + Copy> Ranges<T> {
+    fn new(mut ranges: Vec<(T, T)>) -> Self {
+        ranges.sort_unstable();
+        let mut merged: Vec<(T, T)> = Vec::with_capacity(ranges.len());
+        for (first, last) in ranges {
+            match merged.last_mut() {
+                Some(before) if first <= before.1 => before.1 = before.1.max(last),
+                _ => merged.push((first, last)),
+            }
+        }
+        Ranges(merged)
+    }
+
+    fn contains(&self, number: T) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= number);
+        after > 0 && number <= self.0[after - 1].1
+    }
+}
+
+/// A network; an IPv4-mapped one (`::ffff:10.0.0.0/104`) is that IPv4 network.
+fn network(text: &str) -> Option<IpNet> {
+    let Some((ip, bits)) = text.split_once('/') else {
+        return address::parse(text).map(IpNet::from);
+    };
+    let raw: IpAddr = ip.parse().ok()?;
+    let bits: u8 = bits.bytes().all(|b| b.is_ascii_digit()).then(|| bits.parse().ok())??;
+    let canonical = raw.to_canonical();
+    if raw.is_ipv6() && canonical.is_ipv4() && bits >= 96 {
+        return IpNet::new(canonical, bits - 96).ok();
+    }
+    IpNet::new(raw, bits).ok()
+}
+
+impl FilterModule for InNetworks {
+    const NAME: &'static str = "filter_inNetworks";
+    const DOC: &'static str = "Passes when the IP address in the field is in one of the networks.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let field = cx.reads(&args.field);
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        let mut invalid = None;
+        for (n, text) in args.nets.iter().enumerate() {
+            match network(text) {
+                Some(IpNet::V4(net)) => v4.push((net.network().to_bits(), net.broadcast().to_bits())),
+                Some(IpNet::V6(net)) => v6.push((net.network().to_bits(), net.broadcast().to_bits())),
+                None => {
+                    let message = format!("`{text}` is not a network");
+                    let help = "write `192.0.2.0/24`, `2001:db8::/32`, or a lone address";
+                    invalid = Some(cx.error_with_help(&format!("nets.{n}"), message, help));
+                }
+            }
+        }
+        match invalid {
+            Some(invalid) => Err(invalid),
+            None => Ok(InNetworks { field, v4: Ranges::new(v4), v6: Ranges::new(v6) }),
+        }
+    }
+
+    fn examples() -> Vec<Example> {
+        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        vec![
+            example(
+                "inside",
+                r#"{"field": "thatIP", "nets": ["10.0.0.7/8", "2001:db8::/32"]}"#,
+                &[("thatIP", "10.1.2.3")],
+                Outcome::Passes,
+            ),
+            example(
+                "an IPv4-mapped address is that IPv4 address",
+                r#"{"field": "thatIP", "nets": ["10.0.0.0/8"]}"#,
+                &[("thatIP", "::ffff:10.1.2.3")],
+                Outcome::Passes,
+            ),
+            example(
+                "outside",
+                r#"{"field": "thatIP", "nets": ["192.0.2.1"]}"#,
+                &[("thatIP", "192.0.2.2")],
+                Outcome::Fails,
+            ),
+            example(
+                "no address",
+                r#"{"field": "thatIP", "nets": ["192.0.2.1"]}"#,
+                &[("thatIP", "example.org")],
+                Outcome::Error("`example.org` is not an IP address"),
+            ),
+        ]
+    }
+}
+
+impl Filter for InNetworks {
+    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        let found = entry.find_text(self.field, |text| match address::parse(text) {
+            Some(IpAddr::V4(ip)) => Ok(self.v4.contains(ip.to_bits())),
+            Some(IpAddr::V6(ip)) => Ok(self.v6.contains(ip.to_bits())),
+            None => Err(StepError::new(format!("`{}` is not an IP address", pyruse_core::plugin::excerpt(text)))),
+        })?;
+        Ok(found.is_some())
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::filter::<InNetworks>());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_read_strictly() {
+        for good in ["10.0.0.7/8", "0.0.0.0/0", "::/0", "::1", "2001:db8::5/32", "::ffff:10.0.0.0/104"] {
+            assert!(network(good).is_some(), "{good}");
+        }
+        for bad in ["10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "10.0.0.0/+8", "::/129", "", "/8", "10.0.0.0/8/8", " ::1"] {
+            assert!(network(bad).is_none(), "{bad}");
+        }
+        assert_eq!(network("::ffff:10.0.0.0/104"), network("10.0.0.0/8"));
+    }
+
+    #[test]
+    fn overlapping_ranges_are_one() {
+        let ranges = Ranges::new(vec![(10, 20), (15, 30), (40, 50), (12, 13)]);
+        assert_eq!(ranges.0, [(10, 30), (40, 50)]);
+        for (number, inside) in [(9, false), (10, true), (30, true), (31, false), (40, true), (51, false)] {
+            assert_eq!(ranges.contains(number), inside, "{number}");
+        }
+    }
+}

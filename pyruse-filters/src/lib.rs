@@ -1,0 +1,12 @@
+//! The built-in filters: one file each. A crate that links this one says `use pyruse_filters as _;`.
+
+#![warn(missing_docs)]
+
+mod equals;
+mod in_list;
+mod in_networks;
+mod order;
+mod pcre;
+mod pcre_any;
+mod scalar;
+mod user_exists;

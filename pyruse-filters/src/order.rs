@@ -1,0 +1,111 @@
+//! `filter_lowerOrEquals` and `filter_greaterOrEquals`: one filter, looking both ways.
+
+use std::cmp::Ordering;
+
+use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::schemars::{self, JsonSchema};
+use pyruse_core::serde::{self, Deserialize};
+
+use crate::scalar::Scalar;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The field to look at.
+    field: String,
+    /// The bound, itself included. Texts compare by code point; a field of another type is an error.
+    value: Scalar,
+}
+
+struct Bound {
+    field: Slot,
+    value: Scalar,
+    refused: Ordering,
+}
+
+impl Bound {
+    fn new(args: Args, refused: Ordering, cx: &mut Compile<'_>) -> Bound {
+        Bound { field: cx.reads(&args.field), value: args.value, refused }
+    }
+
+    fn passes(&self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        let holds = entry.any(self.field, |value| match self.value.order_of(value) {
+            Some(order) => Ok(order != self.refused),
+            None => Err(StepError::new(format!("cannot compare {} with {}", value.type_name(), self.value.type_name()))),
+        })?;
+        Ok(holds.unwrap_or(false))
+    }
+}
+
+struct LowerOrEquals(Bound);
+
+impl FilterModule for LowerOrEquals {
+    const NAME: &'static str = "filter_lowerOrEquals";
+    const DOC: &'static str = "Passes when the field is at most this value.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        Ok(LowerOrEquals(Bound::new(args, Ordering::Greater, cx)))
+    }
+
+    fn examples() -> Vec<Example> {
+        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        vec![
+            example(
+                "errors and worse",
+                r#"{"field": "PRIORITY", "value": 3}"#,
+                &[("PRIORITY", "3")],
+                Outcome::Passes,
+            ),
+            example("a notice", r#"{"field": "PRIORITY", "value": 3}"#, &[("PRIORITY", "5")], Outcome::Fails),
+            example(
+                "another type",
+                r#"{"field": "PRIORITY", "value": 3}"#,
+                &[("PRIORITY", "high")],
+                Outcome::Error("cannot compare text with a number"),
+            ),
+        ]
+    }
+}
+
+impl Filter for LowerOrEquals {
+    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        self.0.passes(entry)
+    }
+}
+
+struct GreaterOrEquals(Bound);
+
+impl FilterModule for GreaterOrEquals {
+    const NAME: &'static str = "filter_greaterOrEquals";
+    const DOC: &'static str = "Passes when the field is at least this value.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        Ok(GreaterOrEquals(Bound::new(args, Ordering::Less, cx)))
+    }
+
+    fn examples() -> Vec<Example> {
+        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        vec![
+            example(
+                "from 1000 on, users are people",
+                r#"{"field": "_UID", "value": 1000}"#,
+                &[("_UID", "1000")],
+                Outcome::Passes,
+            ),
+            example("below", r#"{"field": "_UID", "value": 1000}"#, &[("_UID", "33")], Outcome::Fails),
+        ]
+    }
+}
+
+impl Filter for GreaterOrEquals {
+    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        self.0.passes(entry)
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::filter::<LowerOrEquals>());
+pyruse_core::inventory::submit!(Plugin::filter::<GreaterOrEquals>());

@@ -1,0 +1,108 @@
+//! `filter_pcre`
+
+use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::pattern::{Groups, Pattern};
+use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::schemars::{self, JsonSchema};
+use pyruse_core::serde::{self, Deserialize};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The field to search.
+    field: String,
+    /// The expression, in the syntax of Python's `re`.
+    re: String,
+    /// Names for the groups, in order: group 1 is saved under the first name, and so on. Named groups
+    /// (`(?P<name>…)`) are saved under their own names as well.
+    #[serde(default)]
+    save: Vec<String>,
+}
+
+/// An expression, and where its groups go.
+pub(crate) struct Search {
+    pub(crate) pattern: Pattern,
+    saves: Vec<(usize, Slot)>,
+}
+
+impl Search {
+    pub(crate) fn new(pattern: Pattern, save: &[String], cx: &mut Compile<'_>) -> Search {
+        let named: Vec<(usize, String)> = pattern.group_names().map(|(n, name)| (n, name.to_owned())).collect();
+        let listed = save.iter().enumerate().map(|(n, name)| (n + 1, name.clone()));
+        let saves = named.into_iter().chain(listed).map(|(n, name)| (n, cx.saves(&name))).collect();
+        Search { pattern, saves }
+    }
+
+    /// Is it found in the text? If so, `groups` says where, as far as somebody wants to know.
+    pub(crate) fn find(&self, text: &str, groups: &mut Groups) -> Result<bool, StepError> {
+        let found =
+            if self.saves.is_empty() { self.pattern.is_match(text) } else { self.pattern.search(text, groups) };
+        found.map_err(|e| StepError::new(e.to_string()))
+    }
+
+    pub(crate) fn save(&self, entry: &mut Entry<'_>, of: pyruse_core::entry::Span, groups: &Groups) {
+        for (group, slot) in &self.saves {
+            entry.save_part(*slot, of, groups.get(*group));
+        }
+    }
+}
+
+struct Pcre {
+    field: Slot,
+    search: Search,
+    groups: Groups,
+}
+
+impl FilterModule for Pcre {
+    const NAME: &'static str = "filter_pcre";
+    const DOC: &'static str = "Passes when the expression is found anywhere in the field, and saves its groups.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let field = cx.reads(&args.field);
+        let pattern = cx.pattern("re", &args.re)?;
+        if args.save.len() > pattern.group_count() {
+            let message =
+                format!("{} names to save, but the expression has {} groups", args.save.len(), pattern.group_count());
+            return Err(cx.error("save", message));
+        }
+        Ok(Pcre { field, search: Search::new(pattern, &args.save, cx), groups: Groups::default() })
+    }
+
+    fn examples() -> Vec<Example> {
+        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        vec![
+            example(
+                "named groups",
+                r#"{"field": "MESSAGE", "re": "^Failed password for (?P<user>.*) from (?P<thatIP>\\S+) port"}"#,
+                &[("MESSAGE", "Failed password for root from 192.0.2.1 port 22 ssh2")],
+                Outcome::Saves(&[("user", "root"), ("thatIP", "192.0.2.1")]),
+            ),
+            example(
+                "names by position",
+                r#"{"field": "MESSAGE", "re": "from (\\S+) port (\\d+)", "save": ["thatIP", "thatPort"]}"#,
+                &[("MESSAGE", "Invalid user x from 2001:db8::1 port 50000")],
+                Outcome::Saves(&[("thatIP", "2001:db8::1"), ("thatPort", "50000")]),
+            ),
+            example(
+                "a number, on its decimal text",
+                r#"{"field": "PRIORITY", "re": "^[0-3]$"}"#,
+                &[("PRIORITY", "3")],
+                Outcome::Passes,
+            ),
+            example("a missing field", r#"{"field": "MESSAGE", "re": ""}"#, &[], Outcome::Fails),
+        ]
+    }
+}
+
+impl Filter for Pcre {
+    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        let Pcre { field, search, groups } = self;
+        let Some(text) = entry.find_text(*field, |text| search.find(text, groups))? else { return Ok(false) };
+        search.save(entry, text, groups);
+        Ok(true)
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::filter::<Pcre>());

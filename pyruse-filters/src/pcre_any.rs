@@ -1,0 +1,79 @@
+//! `filter_pcreAny`
+
+use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::pattern::Groups;
+use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::schemars::{self, JsonSchema};
+use pyruse_core::serde::{self, Deserialize};
+
+use crate::pcre::Search;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The field to search.
+    field: String,
+    /// Expressions, in the syntax of Python's `re`; the first in this order that is found counts, and its named
+    /// groups are saved.
+    re: Vec<String>,
+}
+
+struct PcreAny {
+    field: Slot,
+    searches: Vec<Search>,
+    groups: Groups,
+}
+
+impl FilterModule for PcreAny {
+    const NAME: &'static str = "filter_pcreAny";
+    const DOC: &'static str = "Passes when one of the expressions is found anywhere in the field, and saves its groups.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let field = cx.reads(&args.field);
+        let mut searches = Vec::with_capacity(args.re.len());
+        let mut invalid = None;
+        for (n, expression) in args.re.iter().enumerate() {
+            match cx.pattern(&format!("re.{n}"), expression) {
+                Ok(pattern) => searches.push(Search::new(pattern, &[], cx)),
+                Err(error) => invalid = Some(error),
+            }
+        }
+        invalid.map_or(Ok(PcreAny { field, searches, groups: Groups::default() }), Err)
+    }
+
+    fn examples() -> Vec<Example> {
+        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        vec![
+            example(
+                "the first in list order, not in the text",
+                r#"{"field": "MESSAGE", "re": ["user (?P<who>\\w+)", "(?P<who>\\w+) failed"]}"#,
+                &[("MESSAGE", "bob failed as user alice")],
+                Outcome::Saves(&[("who", "alice")]),
+            ),
+            example("none", r#"{"field": "MESSAGE", "re": ["a", "b"]}"#, &[("MESSAGE", "c")], Outcome::Fails),
+        ]
+    }
+}
+
+impl Filter for PcreAny {
+    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        let PcreAny { field, searches, groups } = self;
+        let mut hit = None;
+        let text = entry.find_text(*field, |text| {
+            for search in &*searches {
+                if search.find(text, groups)? {
+                    hit = Some(search);
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })?;
+        let (Some(text), Some(search)) = (text, hit) else { return Ok(false) };
+        search.save(entry, text, groups);
+        Ok(true)
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::filter::<PcreAny>());
