@@ -1,1 +1,11 @@
+//! The built-in actions, with their couriers. A crate that links this one says `use pyruse_actions as _;`.
 
+#![warn(missing_docs)]
+
+mod ban;
+mod counter;
+mod email;
+mod log;
+mod noop;
+mod program;
+mod unique;

@@ -1,1 +1,24 @@
+//! Pyruse as a program: the systemd journal in, the workflow, and a command line.
+//!
+//! A program with filters or actions of its own is a main of three lines: it names its plugin crates with
+//! `use … as _;` and calls [`run`].
 
+#![warn(missing_docs)]
+
+mod cli;
+mod command;
+mod configuration;
+mod daemon;
+mod journal;
+mod messages;
+mod when;
+
+use std::process::ExitCode;
+
+use pyruse_actions as _;
+use pyruse_filters as _;
+
+/// Runs the command line; gives the exit code of the process.
+pub fn run() -> ExitCode {
+    cli::run()
+}

@@ -11,7 +11,8 @@
 //! - [`pattern`] and [`template`]: Python's expressions and format strings, which users wrote their rules in;
 //! - [`state`]: maps, logs and queues, durable together;
 //! - [`courier`]: who carries messages to the world;
-//! - [`effect`]: what a workflow does, as data.
+//! - [`effect`]: what a workflow does, as data;
+//! - [`engine`]: all of that put together, for whoever runs it.
 //!
 //! The core knows nothing of the journal, of any concrete filter or action, or of the process that it runs in.
 
@@ -21,6 +22,7 @@ pub mod address;
 pub mod config;
 pub mod courier;
 pub mod effect;
+pub mod engine;
 pub mod entry;
 pub mod pattern;
 pub mod plugin;

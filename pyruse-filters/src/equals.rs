@@ -2,8 +2,8 @@
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
-use pyruse_core::schemars::{self, JsonSchema};
-use pyruse_core::serde::{self, Deserialize};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::Deserialize;
 
 use crate::scalar::Scalar;
 

@@ -3,8 +3,8 @@
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::pattern::{Groups, Pattern};
 use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
-use pyruse_core::schemars::{self, JsonSchema};
-use pyruse_core::serde::{self, Deserialize};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::Deserialize;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]

@@ -17,7 +17,7 @@ mod value;
 pub use self::buffers::{Buffers, Span};
 pub use self::decode::EightBit;
 pub use self::field::{Fields, INTEGER_FIELDS, Kind, Slot, TIME_FIELDS};
-pub use self::record::{MemoryRecord, RawField, Record};
+pub use self::record::{MemoryRecord, Record, Sink};
 pub use self::value::Value;
 
 use self::buffers::NONE;
@@ -201,12 +201,7 @@ impl Entry<'_> {
     /// Reads fields until the slot's last element is another than `last`, or the record is at its end.
     fn read_until(&mut self, slot: Slot, last: u32) {
         while !self.exhausted && self.buffers.cell(slot).last == last {
-            match self.record.next_field() {
-                Some(field) => {
-                    self.buffers.push_field(field.name, field.value);
-                }
-                None => self.exhausted = true,
-            }
+            self.exhausted = !self.record.next_field(&mut Sink::new(self.buffers));
         }
     }
 

@@ -1,14 +1,23 @@
 //! Where entries come from, as far as the core knows.
 
+use super::Buffers;
 use crate::time::Timestamp;
 
-/// One field of a record. A name is normally `[A-Z0-9_]+`, a value is any bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct RawField<'a> {
-    /// The name, without the `=`.
-    pub name: &'a [u8],
-    /// The value; the entry cuts it at [`super::FIELD_LIMIT`].
-    pub value: &'a [u8],
+/// Where a record puts a field that it was asked for.
+pub struct Sink<'a> {
+    buffers: &'a mut Buffers,
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn new(buffers: &'a mut Buffers) -> Sink<'a> {
+        Sink { buffers }
+    }
+
+    /// Takes a field: the name without the `=`, normally `[A-Z0-9_]+`, and a value of any bytes, which is cut at
+    /// [`super::FIELD_LIMIT`]. What the workflow does not want is dropped here.
+    pub fn field(&mut self, name: &[u8], value: &[u8]) {
+        self.buffers.push_field(name, value);
+    }
 }
 
 /// A source's view of one journal entry: it yields its fields one at a time, and is asked only for as many as the
@@ -23,8 +32,8 @@ pub trait Record {
     /// `__CURSOR`: the address of the entry in its journal.
     fn cursor(&mut self) -> Option<String>;
 
-    /// The next field, in any order, a repeated field once per value; `None` at the end.
-    fn next_field(&mut self) -> Option<RawField<'_>>;
+    /// Puts the next field into the sink, in any order, a repeated field once per value; `false` at the end.
+    fn next_field(&mut self, sink: &mut Sink<'_>) -> bool;
 }
 
 /// A record in memory: for tests, examples and embedders that have the whole entry at hand.
@@ -104,9 +113,10 @@ impl Record for MemoryRecord {
         self.cursor.clone()
     }
 
-    fn next_field(&mut self) -> Option<RawField<'_>> {
-        let (name, value) = self.fields.get(self.next)?;
+    fn next_field(&mut self, sink: &mut Sink<'_>) -> bool {
+        let Some((name, value)) = self.fields.get(self.next) else { return false };
         self.next += 1;
-        Some(RawField { name, value })
+        sink.field(name, value);
+        true
     }
 }

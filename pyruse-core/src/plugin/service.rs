@@ -3,7 +3,9 @@
 //! A module that acts on the world registers a service. At start it gets its settings and its part of the state; it
 //! may give a courier for a queue, put things back in force, and ask to be called at a point in time.
 
+use crate::config::Config;
 use crate::courier::Courier;
+use crate::entry::{Entry, Fields};
 use crate::plugin::Settings;
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
@@ -14,6 +16,8 @@ pub struct Start<'a> {
     pub state: &'a mut State,
     /// The modules' settings.
     pub settings: &'a Settings,
+    /// The whole configuration, where there is a file.
+    pub config: Option<&'a Config>,
 }
 
 /// The standing part of a module.
@@ -29,6 +33,14 @@ pub trait Service: Send {
     /// When it wants [`Service::due`] to be called, by the wall clock.
     fn deadline(&self, _state: &State) -> Option<Timestamp> {
         None
+    }
+
+    /// Names the fields that [`Service::admits`] reads; called before the workflow is compiled.
+    fn watch(&mut self, _fields: &mut Fields) {}
+
+    /// May this entry have consequences? Asked once per entry, right before the first of them.
+    fn admits(&mut self, _entry: &mut Entry<'_>, _state: &mut State) -> bool {
+        true
     }
 
     /// Its deadline has come.

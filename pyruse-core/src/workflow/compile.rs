@@ -27,9 +27,15 @@ pub struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    /// Compiles; `None` when there were errors, all of which then stand in `diagnostics`. Of the world, only parts of
+    /// Compiles; `fields` are those that others than the workflow want to read from its entries. `None` when there were errors, all of which then stand in `diagnostics`. Of the world, only parts of
     /// `state` are touched: they are opened.
-    pub fn compile(&self, config: &Config, state: &mut State, diagnostics: &mut Diagnostics) -> Option<Workflow> {
+    pub fn compile(
+        &self,
+        config: &Config,
+        mut fields: Fields,
+        state: &mut State,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Workflow> {
         let shapes = shapes(config, diagnostics);
         let graph = match graph::link(&shapes) {
             Ok(graph) => Some(graph),
@@ -38,7 +44,6 @@ impl Compiler<'_> {
                 None
             }
         };
-        let mut fields = Fields::default();
         let mut filters = Vec::new();
         let mut actions = Vec::new();
         let mut sites = Vec::new();

@@ -1,0 +1,279 @@
+//! `action_nftBan`: bans in sets of nftables.
+//!
+//! A batch of bans is one transaction of one `nft` process. If it fails, one bad element has failed all: the batch is
+//! halved until the bad ones are alone, so that they hold back nobody.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use pyruse_core::courier::{Deliver, Outcome};
+use pyruse_core::plugin::{
+    Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome as Shown, Plugin, ServicePlugin,
+    SettingsPlugin, StepError,
+};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::Deserialize;
+use pyruse_core::state::Letter;
+use pyruse_core::time::Timestamp;
+
+use super::{BanAction, BanService, Bans, Order};
+use crate::program;
+
+const NAME: &str = "action_nftBan";
+const DEFAULT_NFT: &str = "/usr/bin/nft";
+
+/// The kernel's limit for one argument is 128 KiB.
+const ARGUMENT: usize = 100 * 1024;
+
+/// After so many single failures in a set without one success, the set itself is at fault.
+const HOPELESS: usize = 8;
+
+/// A healthy `nft` takes milliseconds.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// How `action_nftBan` reaches nftables.
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct NftSettings {
+    /// The command, as a list: the program and its first arguments. The nft command is appended to it as one more
+    /// argument. It is run without a shell.
+    nft: Vec<String>,
+}
+
+impl Default for NftSettings {
+    fn default() -> Self {
+        NftSettings { nft: vec![DEFAULT_NFT.to_owned()] }
+    }
+}
+
+impl ModuleSettings for NftSettings {
+    const KEY: &'static str = "nftBan";
+
+    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+        if self.nft.first().is_none_or(String::is_empty) {
+            complain("nft", "the command is empty: its first item must be a program".into());
+        }
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The field that holds the address to ban.
+    #[serde(rename = "IP")]
+    ip: String,
+    /// For how many seconds from the entry's time; absent or 0: for ever.
+    #[serde(rename = "banSeconds", default)]
+    ban_seconds: Option<u64>,
+    /// The set for IPv4 addresses: family, table and set, e.g. `ip Inet4 mail_ban`.
+    #[serde(rename = "nftSetIPv4")]
+    set_v4: String,
+    /// The set for IPv6 addresses: family, table and set, e.g. `ip6 Inet6 mail_ban`.
+    #[serde(rename = "nftSetIPv6")]
+    set_v6: String,
+}
+
+struct NftBan(BanAction);
+
+impl ActionModule for NftBan {
+    const NAME: &'static str = NAME;
+    const DOC: &'static str = "Bans an address by adding it to a set of nftables.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let v4 = check_set("nftSetIPv4", &args.set_v4, cx);
+        let v6 = check_set("nftSetIPv6", &args.set_v6, cx);
+        BanAction::new(NAME, (&args.ip, v4?, v6?), args.ban_seconds, cx).map(NftBan)
+    }
+
+    fn examples() -> Vec<Example> {
+        let args = r#"{"IP": "thatIP", "banSeconds": 600, "nftSetIPv4": "ip Inet4 ssh_ban", "nftSetIPv6": "ip6 Inet6 ssh_ban"}"#;
+        let example = |title, entry, outcome| Example { title, args, entry, outcome };
+        vec![
+            example(
+                "ten minutes",
+                &[("thatIP", "192.0.2.1")],
+                Shown::Effect(
+                    r#"{"effect": "ban", "action": "action_nftBan", "set": "ip Inet4 ssh_ban", "ip": "192.0.2.1", "seconds": 600, "renewed": false}"#,
+                ),
+            ),
+            example(
+                "the parsed address counts, not the text",
+                &[("thatIP", "2001:DB8:0::1")],
+                Shown::Effect(
+                    r#"{"effect": "ban", "action": "action_nftBan", "set": "ip6 Inet6 ssh_ban", "ip": "2001:db8::1", "seconds": 600, "renewed": false}"#,
+                ),
+            ),
+            example(
+                "an attack on nft's parser",
+                &[("thatIP", "192.0.2.1}; flush ruleset; add element x {")],
+                Shown::Error("`192.0.2.1}; flush ruleset; add element x {` is not an IP address: nothing is banned"),
+            ),
+        ]
+    }
+}
+
+/// The name of a set is the configuration's own text; that it stays one name is all that matters here.
+fn check_set(path: &str, set: &str, cx: &mut Compile<'_>) -> Result<String, Invalid> {
+    let words: Vec<&str> = set.split_whitespace().collect();
+    let plain = |c: char| !c.is_control() && !"{}();\"'#$\\".contains(c);
+    if !(2..=3).contains(&words.len()) || !set.chars().all(plain) {
+        let message = format!("`{set}` does not name a set of nftables");
+        return Err(cx.error_with_help(path, message, "write family, table and set: `ip Inet4 mail_ban`"));
+    }
+    Ok(words.join(" "))
+}
+
+impl Action for NftBan {
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+        self.0.act(run)
+    }
+}
+
+struct NftCourier {
+    argv: Vec<String>,
+}
+
+/// A ban as nft is told of it.
+struct Statement {
+    /// The letter's place in its batch.
+    at: usize,
+    set: String,
+    text: String,
+}
+
+impl Deliver for NftCourier {
+    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+        let mut outcomes = vec![Outcome::Done; letters.len()];
+        let mut statements = Vec::with_capacity(letters.len());
+        let now = Timestamp::now();
+        for (at, letter) in letters.iter().enumerate() {
+            match serde_json::from_str::<Order>(&letter.payload) {
+                Ok(order) => {
+                    if let Some(text) = statement(&order, now) {
+                        statements.push(Statement { at, set: order.set, text });
+                    }
+                }
+                Err(e) => outcomes[at] = Outcome::GiveUp(format!("not an order for a ban: {e}")),
+            }
+        }
+        let mut start = 0;
+        while start < statements.len() {
+            let mut length = 0;
+            let fits = |s: &&Statement| {
+                length += s.text.len() + 2;
+                length <= ARGUMENT
+            };
+            let end = start + statements[start..].iter().take_while(fits).count().max(1);
+            self.apply(&statements[start..end], &mut outcomes);
+            start = end;
+        }
+        outcomes
+    }
+}
+
+/// The nft command for one ban; `None` when it is over.
+fn statement(order: &Order, now: Timestamp) -> Option<String> {
+    let Order { set, ip, renew, .. } = order;
+    let add = match order.seconds_left(now)? {
+        Some(seconds) => format!("add element {set} {{{ip} timeout {seconds}s}}"),
+        None => format!("add element {set} {{{ip}}}"),
+    };
+    // A repeated add would leave the old timeout. In one transaction, nobody sees the moment between delete and add;
+    // the first add is there so that the delete cannot fail.
+    Some(if *renew { format!("add element {set} {{{ip}}}; delete element {set} {{{ip}}}; {add}") } else { add })
+}
+
+impl NftCourier {
+    fn apply(&self, statements: &[Statement], outcomes: &mut [Outcome]) {
+        if self.run(statements).is_ok() {
+            return;
+        }
+        // Set by set: one that is missing fails as a whole.
+        let mut sets: Vec<(&str, Vec<&Statement>)> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for statement in statements {
+            let place = *places.entry(&statement.set).or_insert_with(|| {
+                sets.push((&statement.set, Vec::new()));
+                sets.len() - 1
+            });
+            sets[place].1.push(statement);
+        }
+        for (_, statements) in sets {
+            let mut failed = 0;
+            self.bisect(&statements, &mut failed, outcomes);
+        }
+    }
+
+    /// Halves until the bad ones are alone.
+    fn bisect(&self, statements: &[&Statement], failed: &mut usize, outcomes: &mut [Outcome]) {
+        if *failed >= HOPELESS {
+            for statement in statements {
+                outcomes[statement.at] = Outcome::Retry(format!("set `{}`: as those before it", statement.set));
+            }
+            return;
+        }
+        match self.run(statements.iter().copied()) {
+            // One that goes shows that the set is there.
+            Ok(()) => *failed = 0,
+            Err(error) => {
+                if let [alone] = statements {
+                    *failed += 1;
+                    outcomes[alone.at] = Outcome::Retry(error);
+                } else {
+                    let (left, right) = statements.split_at(statements.len() / 2);
+                    self.bisect(left, failed, outcomes);
+                    self.bisect(right, failed, outcomes);
+                }
+            }
+        }
+    }
+
+    fn run<'s>(&self, statements: impl IntoIterator<Item = &'s Statement>) -> Result<(), String> {
+        let mut command = String::new();
+        for statement in statements {
+            let separator = if command.is_empty() { "" } else { "; " };
+            let _ = write!(command, "{separator}{}", statement.text);
+        }
+        program::run(&self.argv, &[&command], b"", TIME_LIMIT)
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::action::<NftBan>());
+pyruse_core::inventory::submit!(SettingsPlugin::of::<NftSettings>());
+pyruse_core::inventory::submit!(ServicePlugin {
+    name: NAME,
+    boots: true,
+    start: |start| {
+        let settings = start.settings.get::<NftSettings>();
+        let argv = program::with_default_found(&settings.nft, DEFAULT_NFT);
+        let bans = Bans::open(start.state, NAME)?;
+        Ok(Box::new(BanService { name: NAME, bans, batch: 2000, deliver: Some(Box::new(NftCourier { argv })) }))
+    },
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(renew: bool, until: Option<i64>) -> Order {
+        Order { set: "ip a b".into(), ip: [1, 2, 3, 4].into(), until: until.map(Timestamp), renew }
+    }
+
+    #[test]
+    fn a_ban_is_told_with_the_time_that_is_left() {
+        let now = Timestamp(10_000_000);
+        let text = |renew, until| statement(&order(renew, until), now);
+        assert_eq!(text(false, Some(70_000_000)).unwrap(), "add element ip a b {1.2.3.4 timeout 60s}");
+        assert_eq!(text(false, Some(70_000_001)).unwrap(), "add element ip a b {1.2.3.4 timeout 61s}");
+        assert_eq!(text(false, None).unwrap(), "add element ip a b {1.2.3.4}");
+        assert_eq!(text(false, Some(10_000_000)), None);
+        assert_eq!(
+            text(true, Some(70_000_000)).unwrap(),
+            "add element ip a b {1.2.3.4}; delete element ip a b {1.2.3.4}; add element ip a b {1.2.3.4 timeout 60s}"
+        );
+    }
+}

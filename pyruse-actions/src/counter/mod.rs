@@ -1,0 +1,230 @@
+//! `action_counterRaise`, `action_counterReset`, `action_counterLower`: who did it how often, within how long.
+//!
+//! A category is a part of the state that all actions of that name share, so that one rule may count and another
+//! forgive.
+
+mod category;
+mod ticks;
+
+use pyruse_core::entry::Slot;
+use pyruse_core::plugin::{
+    Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome, Plugin, SettingsPlugin, StepError,
+};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::Deserialize;
+use pyruse_core::state::Handle;
+use pyruse_core::time::Timestamp;
+
+use self::category::{Caps, Category};
+
+/// Bounds of the counters' memory, for each category.
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct CounterSettings {
+    /// How many keys a category holds; beyond that, the key that was raised longest ago is forgotten.
+    #[serde(rename = "maxKeys")]
+    max_keys: u32,
+    /// How many ticks a key holds; beyond that, the oldest is forgotten.
+    #[serde(rename = "maxTicks")]
+    max_ticks: u32,
+}
+
+impl Default for CounterSettings {
+    fn default() -> Self {
+        CounterSettings { max_keys: 100_000, max_ticks: 65_536 }
+    }
+}
+
+impl ModuleSettings for CounterSettings {
+    const KEY: &'static str = "counter";
+
+    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+        for (key, value) in [("maxKeys", self.max_keys), ("maxTicks", self.max_ticks)] {
+            if value == 0 {
+                complain(key, format!("`{key}` must be at least 1: nothing would be counted"));
+            }
+        }
+    }
+}
+
+/// What the three actions have in common.
+struct Counter {
+    key: Slot,
+    save: Option<Slot>,
+    category: Handle<Category>,
+}
+
+impl Counter {
+    fn new(category: &str, key: &str, save: Option<&str>, cx: &mut Compile<'_>) -> Result<Counter, Invalid> {
+        let (key, save) = (cx.reads(key), save.map(|name| cx.saves(name)));
+        let handle = cx.state::<Category>(&format!("counter/{category}"))?;
+        let settings = cx.settings::<CounterSettings>();
+        let caps = Caps { keys: settings.max_keys as usize, ticks: settings.max_ticks as usize };
+        cx.state_mut().get_mut(handle).configure(category, caps);
+        Ok(Counter { key, save, category: handle })
+    }
+
+    fn act(
+        &self,
+        run: &mut Act<'_, '_>,
+        change: impl FnOnce(&mut Category, &str, Timestamp) -> usize,
+    ) -> Result<(), StepError> {
+        let now = run.entry.time();
+        let key = run.entry.required_text(self.key)?;
+        let count = change(run.state.get_mut(self.category), key, now);
+        if let Some(save) = self.save {
+            run.entry.set_integer(save, i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct RaiseArgs {
+    /// The category; every action that names it shares it.
+    counter: String,
+    /// The field that holds the key to count for.
+    #[serde(rename = "for")]
+    key: String,
+    /// The field to store the resulting count in.
+    #[serde(default)]
+    save: Option<String>,
+    /// For how many seconds this tick counts; absent or 0: for ever.
+    #[serde(rename = "keepSeconds", default)]
+    keep_seconds: Option<u64>,
+}
+
+struct Raise {
+    counter: Counter,
+    keep: Option<u64>,
+}
+
+impl ActionModule for Raise {
+    const NAME: &'static str = "action_counterRaise";
+    const DOC: &'static str = "Counts one more for a key, unless the key is in its grace.";
+    type Args = RaiseArgs;
+
+    fn compile(args: RaiseArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
+        Ok(Raise { counter, keep: args.keep_seconds.filter(|seconds| *seconds > 0) })
+    }
+
+    fn examples() -> Vec<Example> {
+        vec![Example {
+            title: "the first of an address",
+            args: r#"{"counter": "ssh", "for": "thatIP", "keepSeconds": 300, "save": "tries"}"#,
+            entry: &[("thatIP", "192.0.2.1")],
+            outcome: Outcome::Saves(&[("tries", "1")]),
+        }]
+    }
+}
+
+impl Action for Raise {
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+        let keep = self.keep;
+        self.counter.act(run, |category, key, now| {
+            category.raise(key, now, keep.map_or(Timestamp::NEVER, |seconds| now.plus_seconds(seconds)))
+        })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct ResetArgs {
+    /// The category; every action that names it shares it.
+    counter: String,
+    /// The field that holds the key.
+    #[serde(rename = "for")]
+    key: String,
+    /// The field to store the resulting count in, which is 0.
+    #[serde(default)]
+    save: Option<String>,
+    /// For how many seconds nothing is counted for this key.
+    #[serde(rename = "graceSeconds", default)]
+    grace_seconds: Option<u64>,
+}
+
+struct Reset {
+    counter: Counter,
+    grace: Option<u64>,
+}
+
+impl ActionModule for Reset {
+    const NAME: &'static str = "action_counterReset";
+    const DOC: &'static str = "Forgets what was counted for a key, and may start a grace for it.";
+    type Args = ResetArgs;
+
+    fn compile(args: ResetArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
+        Ok(Reset { counter, grace: args.grace_seconds.filter(|seconds| *seconds > 0) })
+    }
+
+    fn examples() -> Vec<Example> {
+        vec![Example {
+            title: "an hour of grace",
+            args: r#"{"counter": "ssh", "for": "thatIP", "graceSeconds": 3600, "save": "tries"}"#,
+            entry: &[("thatIP", "192.0.2.1")],
+            outcome: Outcome::Saves(&[("tries", "0")]),
+        }]
+    }
+}
+
+impl Action for Reset {
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+        let grace = self.grace;
+        self.counter.act(run, |category, key, now| {
+            category.reset(key, now, grace.map(|seconds| now.plus_seconds(seconds)));
+            0
+        })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct LowerArgs {
+    /// The category; every action that names it shares it.
+    counter: String,
+    /// The field that holds the key.
+    #[serde(rename = "for")]
+    key: String,
+    /// The field to store the resulting count in.
+    #[serde(default)]
+    save: Option<String>,
+}
+
+struct Lower(Counter);
+
+impl ActionModule for Lower {
+    const NAME: &'static str = "action_counterLower";
+    const DOC: &'static str = "Counts one less for a key: the tick that would live longest is removed.";
+    type Args = LowerArgs;
+
+    fn compile(args: LowerArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        Counter::new(&args.counter, &args.key, args.save.as_deref(), cx).map(Lower)
+    }
+
+    fn examples() -> Vec<Example> {
+        vec![Example {
+            title: "not below nothing",
+            args: r#"{"counter": "ssh", "for": "thatIP", "save": "tries"}"#,
+            entry: &[("thatIP", "192.0.2.1")],
+            outcome: Outcome::Saves(&[("tries", "0")]),
+        }]
+    }
+}
+
+impl Action for Lower {
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+        self.0.act(run, Category::lower)
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::action::<Raise>());
+pyruse_core::inventory::submit!(Plugin::action::<Reset>());
+pyruse_core::inventory::submit!(Plugin::action::<Lower>());
+pyruse_core::inventory::submit!(SettingsPlugin::of::<CounterSettings>());

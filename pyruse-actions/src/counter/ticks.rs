@@ -1,0 +1,60 @@
+//! The ticks of one key.
+
+use std::collections::VecDeque;
+
+use pyruse_core::time::Timestamp;
+
+/// A tick that ends; its number is unique in its category and names its stored row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tick {
+    pub(super) end: Timestamp,
+    pub(super) number: u64,
+}
+
+/// Ticks in order of their ends; those that never end are only counted.
+#[derive(Debug, Default)]
+pub(super) struct Ticks {
+    ending: VecDeque<Tick>,
+    endless: u32,
+}
+
+impl Ticks {
+    pub(super) fn count(&self) -> usize {
+        self.ending.len() + self.endless as usize
+    }
+
+    pub(super) fn endless(&self) -> u32 {
+        self.endless
+    }
+
+    pub(super) fn set_endless(&mut self, count: u32) {
+        self.endless = count;
+    }
+
+    pub(super) fn add(&mut self, tick: Tick) {
+        // Nearly always at the end: entries come in order, and one rule has one keepSeconds.
+        let at = self.ending.partition_point(|other| *other <= tick);
+        self.ending.insert(at, tick);
+    }
+
+    /// Takes out a tick that is over at `now`: dead at exactly its end.
+    pub(super) fn take_dead(&mut self, now: Timestamp) -> Option<Tick> {
+        self.ending.front().filter(|tick| tick.end <= now)?;
+        self.ending.pop_front()
+    }
+
+    /// Takes out the tick that ends first.
+    pub(super) fn take_first(&mut self) -> Option<Tick> {
+        self.ending.pop_front()
+    }
+
+    /// Takes out the tick that ends last, of those that end.
+    pub(super) fn take_last(&mut self) -> Option<Tick> {
+        self.ending.pop_back()
+    }
+
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Tick> {
+        self.endless = 0;
+        std::mem::take(&mut self.ending).into_iter()
+    }
+}

@@ -1,0 +1,334 @@
+//! `action_log`: lines for the journal, so that the workflow sees them again and can count repeat offenders.
+//!
+//! Since a line that comes back may raise a counter, it must come back exactly once. The line is sent to journald
+//! right after the commit that queued it, without waiting, and before anything more is read; so whatever we have read
+//! of it, its delivery was recorded with. Only a crash between sending and the next commit leaves a doubt: the line
+//! is sent again at the next start, and of all lines that carry its number ([`ID_FIELD`]), only the first that is
+//! read counts.
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pyruse_core::config::Config;
+use pyruse_core::courier::{Courier, Deliver, Outcome, Place};
+use pyruse_core::effect::Effect;
+use pyruse_core::entry::{Entry, Fields, Slot};
+use pyruse_core::plugin::{
+    Act, Action, ActionModule, Compile, Example, Invalid, Message, ModuleSettings, Outcome as Shown, Plugin, Service,
+    ServicePlugin, SettingsPlugin, StepError,
+};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::{Deserialize, Serialize};
+use pyruse_core::state::{Handle, Letter, Map, Queue, State};
+use pyruse_core::time::Timestamp;
+
+use crate::unique;
+
+const NAME: &str = "action_log";
+
+/// The field that tells our lines apart.
+const ID_FIELD: &str = "PYRUSE_LOG_ID";
+
+/// journald takes larger ones only by other means than a datagram; and a line is for reading.
+const LINE_LIMIT: usize = 64 * 1024;
+
+/// How long after a restart a line may still turn up twice, in seconds of the journal's time.
+const DOUBT_SECONDS: u64 = 24 * 3600;
+
+/// How `action_log` reaches the journal.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct LogSettings {
+    /// journald's socket; by default that of the journal that is read: `/run/systemd/journal/socket`, or, with
+    /// `journal.namespace`, `/run/systemd/journal.NAMESPACE/socket`.
+    socket: Option<PathBuf>,
+}
+
+impl ModuleSettings for LogSettings {
+    const KEY: &'static str = "log";
+}
+
+impl LogSettings {
+    fn socket(&self, config: Option<&Config>) -> PathBuf {
+        if let Some(socket) = &self.socket {
+            return socket.clone();
+        }
+        let namespace = config.and_then(|config| config.top("journal")?.get("namespace")?.as_text());
+        match namespace {
+            Some(namespace) => format!("/run/systemd/journal.{namespace}/socket").into(),
+            None => "/run/systemd/journal/socket".into(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde")]
+#[schemars(crate = "pyruse_core::schemars")]
+enum Level {
+    #[serde(rename = "EMERG")]
+    Emerg,
+    #[serde(rename = "ALERT")]
+    Alert,
+    #[serde(rename = "CRIT")]
+    Crit,
+    #[serde(rename = "ERR")]
+    Err,
+    #[serde(rename = "WARNING")]
+    Warning,
+    #[serde(rename = "NOTICE")]
+    Notice,
+    #[serde(rename = "INFO")]
+    Info,
+    #[serde(rename = "DEBUG")]
+    Debug,
+}
+
+impl Level {
+    fn priority(self) -> u8 {
+        self as u8
+    }
+
+    fn name(self) -> &'static str {
+        ["EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG"][usize::from(self.priority())]
+    }
+}
+
+fn info() -> Level {
+    Level::Info
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The line, a template.
+    message: String,
+    /// Its priority.
+    #[serde(default = "info")]
+    level: Level,
+}
+
+struct Log {
+    message: Message,
+    level: Level,
+    queue: Handle<Queue>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(crate = "pyruse_core::serde")]
+struct Line {
+    id: String,
+    priority: u8,
+    message: String,
+}
+
+impl ActionModule for Log {
+    const NAME: &'static str = NAME;
+    const DOC: &'static str = "Writes a line to the journal, which comes back through the workflow.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        Ok(Log { message: cx.message("message", &args.message)?, level: args.level, queue: cx.state(NAME)? })
+    }
+
+    fn examples() -> Vec<Example> {
+        vec![Example {
+            title: "a note on a ban",
+            args: r#"{"message": "BANNED {thatIP}", "level": "NOTICE"}"#,
+            entry: &[("thatIP", "192.0.2.1")],
+            outcome: Shown::Effect(r#"{"effect": "log", "level": "NOTICE", "message": "BANNED 192.0.2.1"}"#),
+        }]
+    }
+}
+
+impl Action for Log {
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+        let mut message = String::new();
+        self.message.render(run.entry, &mut message)?;
+        if message.len() > LINE_LIMIT {
+            let end = (0..=LINE_LIMIT).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+            message.truncate(end);
+        }
+        run.effect(|| Effect::Log { level: self.level.name(), message: message.clone() });
+        let line = Line { id: unique::id(), priority: self.level.priority(), message };
+        // A struct of texts and numbers always becomes JSON.
+        run.state.get_mut(self.queue).push(None, serde_json::to_string(&line).unwrap_or_default());
+        Ok(())
+    }
+}
+
+/// Writes to journald's socket, in its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL).
+struct JournalCourier {
+    path: PathBuf,
+    socket: Option<UnixDatagram>,
+}
+
+impl JournalCourier {
+    fn send(&mut self, datagram: &[u8]) -> std::io::Result<()> {
+        let socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => {
+                let socket = UnixDatagram::unbound()?;
+                socket.set_nonblocking(true)?;
+                socket
+            }
+        };
+        let sent = socket.send_to(datagram, &self.path);
+        self.socket = Some(socket);
+        sent.map(drop)
+    }
+}
+
+impl Deliver for JournalCourier {
+    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+        let mut stuck = None;
+        letters
+            .iter()
+            .map(|letter| {
+                let Ok(line) = serde_json::from_str::<Line>(&letter.payload) else {
+                    return Outcome::GiveUp("not a line for the journal".into());
+                };
+                // Lines keep their order: behind one that did not go, all wait.
+                if let Some(error) = &stuck {
+                    return Outcome::Retry(String::clone(error));
+                }
+                match self.send(&datagram(&line)) {
+                    Ok(()) => Outcome::Done,
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                        Outcome::Retry(stuck.insert("journald does not keep up".to_owned()).clone())
+                    }
+                    Err(e) => {
+                        Outcome::Retry(stuck.insert(format!("{}: {e}", self.path.display())).clone())
+                    }
+                }
+            })
+            .collect()
+    }
+}
+
+fn datagram(line: &Line) -> Vec<u8> {
+    let mut bytes = format!("PRIORITY={}\nSYSLOG_IDENTIFIER=pyruse\n{ID_FIELD}={}\nMESSAGE\n", line.priority, line.id)
+        .into_bytes();
+    // With its length in front, a message may hold anything, line ends too.
+    bytes.extend((line.message.len() as u64).to_le_bytes());
+    bytes.extend(line.message.as_bytes());
+    bytes.push(b'\n');
+    bytes
+}
+
+struct LogService {
+    queue: Handle<Queue>,
+    /// Lines that may have been sent before a crash: has one been read?
+    doubtful: Handle<Map<bool>>,
+    id: Option<Slot>,
+    path: PathBuf,
+}
+
+impl Service for LogService {
+    fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
+        let courier = Courier {
+            name: NAME,
+            batch: 200,
+            longest_wait: Duration::from_secs(10),
+            place: Place::Inline,
+            deliver: Box::new(JournalCourier { path: self.path.clone(), socket: None }),
+        };
+        Some((self.queue, courier))
+    }
+
+    fn boot(&mut self, state: &mut State, now: Timestamp) {
+        let lines = state.get(self.queue).messages();
+        let ids: Vec<String> = lines
+            .filter_map(|(_, message)| serde_json::from_str(&message.payload).ok())
+            .map(|line: Line| line.id)
+            .collect();
+        let doubtful = state.get_mut(self.doubtful);
+        for id in ids {
+            if doubtful.get(&id, now).is_none() {
+                doubtful.insert(&id, false, now.plus_seconds(DOUBT_SECONDS), now);
+            }
+        }
+    }
+
+    fn watch(&mut self, fields: &mut Fields) {
+        self.id = Some(fields.slot(ID_FIELD));
+    }
+
+    fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
+        let (Some(slot), now) = (self.id, entry.time()) else { return true };
+        if state.get(self.doubtful).is_empty() {
+            return true;
+        }
+        let Some(id) = entry.text(slot) else { return true };
+        let doubtful = state.get_mut(self.doubtful);
+        match doubtful.get(id, now) {
+            Some(true) => false,
+            Some(false) => {
+                let end = doubtful.expires(id).unwrap_or(now);
+                doubtful.insert(id, true, end, now);
+                true
+            }
+            None => {
+                doubtful.expire(now);
+                true
+            }
+        }
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::action::<Log>());
+pyruse_core::inventory::submit!(SettingsPlugin::of::<LogSettings>());
+pyruse_core::inventory::submit!(ServicePlugin {
+    name: NAME,
+    boots: false,
+    start: |start| {
+        let path = start.settings.get::<LogSettings>().socket(start.config);
+        let queue = start.state.open(NAME)?;
+        let doubtful = start.state.open(&format!("{NAME}/doubtful"))?;
+        Ok(Box::new(LogService { queue, doubtful, id: None, path }))
+    },
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_with_line_ends_cannot_forge_fields() {
+        let line = Line { id: "x".into(), priority: 6, message: "a\nPRIORITY=0\n".into() };
+        let bytes = datagram(&line);
+        let head = b"PRIORITY=6\nSYSLOG_IDENTIFIER=pyruse\nPYRUSE_LOG_ID=x\nMESSAGE\n\x0d\0\0\0\0\0\0\0";
+        assert_eq!(bytes, [head.as_slice(), b"a\nPRIORITY=0\n\n"].concat());
+    }
+
+    #[test]
+    fn a_line_in_doubt_counts_once() {
+        let mut state = State::in_memory();
+        let doubtful = state.open("doubtful").unwrap();
+        let queue: Handle<Queue> = state.open("queue").unwrap();
+        let payload = serde_json::to_string(&Line { id: "i".into(), priority: 6, message: "m".into() }).unwrap();
+        state.get_mut(queue).push(None, payload);
+        let mut fields = Fields::default();
+        let mut service = LogService { queue, doubtful, id: None, path: PathBuf::new() };
+        service.boot(&mut state, Timestamp::now());
+        service.watch(&mut fields);
+        let mut buffers =
+            pyruse_core::entry::Buffers::new(fields, Default::default(), pyruse_core::jiff::tz::TimeZone::UTC);
+        let mut admits = |id: &str| {
+            let mut record =
+                pyruse_core::entry::MemoryRecord::at(Timestamp::now()).with(ID_FIELD, id).with("MESSAGE", "m");
+            service.admits(&mut buffers.entry(&mut record), &mut state)
+        };
+        assert_eq!([admits("i"), admits("i"), admits("other"), admits("i")], [true, false, true, false]);
+    }
+
+    #[test]
+    fn names_of_levels_and_their_numbers_agree_with_syslog() {
+        assert_eq!((Level::Emerg.priority(), Level::Emerg.name()), (0, "EMERG"));
+        assert_eq!((Level::Err.priority(), Level::Err.name()), (3, "ERR"));
+        assert_eq!((Level::Debug.priority(), Level::Debug.name()), (7, "DEBUG"));
+    }
+}

@@ -1,0 +1,31 @@
+//! `action_noop`
+
+use pyruse_core::plugin::{Act, Action, ActionModule, Compile, Example, Invalid, NoArgs, Outcome, Plugin, StepError};
+
+struct Noop;
+
+impl ActionModule for Noop {
+    const NAME: &'static str = "action_noop";
+    const DOC: &'static str = "Does nothing: the end of the way for entries that nobody needs to see.";
+    type Args = NoArgs;
+
+    fn compile(_: NoArgs, _: &mut Compile<'_>) -> Result<Self, Invalid> {
+        Ok(Noop)
+    }
+
+    fn examples() -> Vec<Example> {
+        vec![Example { title: "nothing happens", args: "", entry: &[("MESSAGE", "x")], outcome: Outcome::Nothing }]
+    }
+}
+
+impl Action for Noop {
+    fn act(&mut self, _: &mut Act<'_, '_>) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    fn is_inert(&self) -> bool {
+        true
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::action::<Noop>());

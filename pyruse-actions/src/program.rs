@@ -1,0 +1,202 @@
+//! Runs a configured program: an argv without a shell, with input, and never for longer than it is given.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+/// How much of a program's complaints is kept.
+const COMPLAINT: usize = 2000;
+
+/// The argv, where the default program is looked for in the usual places if it is not where the default says.
+pub(crate) fn with_default_found(argv: &[String], default: &str) -> Vec<String> {
+    let mut argv = argv.to_vec();
+    if let Some(program) = argv.first_mut().filter(|program| *program == default && !Path::new(default).exists()) {
+        let name = Path::new(default).file_name().unwrap_or_default();
+        let places = ["/usr/sbin", "/usr/lib", "/sbin"].map(|place| Path::new(place).join(name));
+        if let Some(found) = places.iter().find(|place| place.exists()) {
+            *program = found.to_string_lossy().into_owned();
+        }
+    }
+    argv
+}
+
+/// Runs it with these further arguments and this input. The error says what a person needs to know: which program,
+/// how it ended, and what it said.
+pub(crate) fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration) -> Result<(), String> {
+    let Some((program, arguments)) = argv.split_first() else { return Err("the command is empty".into()) };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .args(more)
+        .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        // A group of its own, so that what it starts can be ended with it.
+        .process_group(0)
+        .spawn()
+        .map_err(|e| format!("{program}: cannot be started: {e}"))?;
+    let mut complaint = Vec::new();
+    match attend(&mut child, input, &mut complaint, Instant::now() + limit) {
+        Ok(Some(status)) if status.success() => Ok(()),
+        Ok(Some(status)) => Err(format!("{program}: {}{}", ending(status), said(&complaint))),
+        Ok(None) => Err(format!("{program}: not finished after {} s, ended{}", limit.as_secs(), said(&complaint))),
+        Err(e) => Err(format!("{program}: {e}")),
+    }
+}
+
+fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => "ended oddly".into(),
+    }
+}
+
+fn said(complaint: &[u8]) -> String {
+    let text = String::from_utf8_lossy(complaint);
+    let text = text.trim();
+    if text.is_empty() { String::new() } else { format!(": {}", text.replace('\n', " / ")) }
+}
+
+/// Feeds it and listens to it until it has ended; `None`: its time was over.
+fn attend(
+    child: &mut Child,
+    input: &[u8],
+    complaint: &mut Vec<u8>,
+    deadline: Instant,
+) -> std::io::Result<Option<ExitStatus>> {
+    let mut stdin = child.stdin.take();
+    let mut stderr = child.stderr.take();
+    if let Some(stdin) = &stdin {
+        set_nonblocking(stdin)?;
+    }
+    if let Some(stderr) = &stderr {
+        set_nonblocking(stderr)?;
+    }
+    let mut left = input;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        let now = Instant::now();
+        if now >= deadline {
+            break None;
+        }
+        // Its end shows as the end of its standard error, unless something that it started holds that open: so
+        // we look again, seldom, without a sign.
+        let slice = (deadline - now).min(Duration::from_millis(if stderr.is_some() { 100 } else { 1 }));
+        let mut fds = Vec::with_capacity(2);
+        if let Some(stderr) = &stderr {
+            fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
+        }
+        if let Some(stdin) = &stdin {
+            fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLOUT));
+        }
+        match poll(&mut fds, PollTimeout::try_from(slice).unwrap_or(PollTimeout::ZERO)) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        if let Some(pipe) = &mut stdin
+            && feed(pipe, &mut left)
+        {
+            stdin = None;
+        }
+        if let Some(pipe) = &mut stderr
+            && listen(pipe, complaint)
+        {
+            stderr = None;
+        }
+    };
+    if status.is_none() {
+        let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
+        // It may be over just now; then there is nobody to end.
+        let _ = killpg(group, Signal::SIGKILL);
+        child.wait()?;
+    }
+    if let Some(pipe) = &mut stderr {
+        listen(pipe, complaint);
+    }
+    Ok(status)
+}
+
+fn set_nonblocking(fd: &impl AsFd) -> std::io::Result<()> {
+    fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop).map_err(Into::into)
+}
+
+/// Writes what goes; is that all that can be written?
+fn feed(pipe: &mut impl Write, left: &mut &[u8]) -> bool {
+    while !left.is_empty() {
+        match pipe.write(left) {
+            Ok(written) => *left = &left[written..],
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return false,
+            // It does not want to read on; whether it is content, its exit status says.
+            Err(_) => return true,
+        }
+    }
+    true
+}
+
+/// Reads what is there; is that the end?
+fn listen(pipe: &mut impl Read, complaint: &mut Vec<u8>) -> bool {
+    let mut buffer = [0; 1024];
+    loop {
+        match pipe.read(&mut buffer) {
+            Ok(0) => return true,
+            Ok(length) => {
+                let room = COMPLAINT.saturating_sub(complaint.len());
+                complaint.extend_from_slice(&buffer[..length.min(room)]);
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return false,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, input: &[u8], limit: Duration) -> Result<(), String> {
+        run(&["/bin/sh".into(), "-c".into(), script.into()], &[], input, limit)
+    }
+
+    #[test]
+    fn what_a_program_says_and_how_it_ends_is_told() {
+        let long = Duration::from_secs(20);
+        assert_eq!(sh("exit 0", b"", long), Ok(()));
+        assert_eq!(sh("echo no >&2; echo way >&2; exit 3", b"", long).unwrap_err(), "/bin/sh: exit status 3: no / way");
+        assert_eq!(sh("kill -9 $$", b"", long).unwrap_err(), "/bin/sh: killed by signal 9");
+        let missing = run(&["/no/such".into()], &[], b"", long).unwrap_err();
+        assert!(missing.starts_with("/no/such: cannot be started: "), "{missing}");
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended_with_all_that_it_started() {
+        let start = Instant::now();
+        let error = sh("sleep 1000 & sleep 1000", &vec![b'x'; 1 << 20], Duration::from_millis(300)).unwrap_err();
+        assert!(error.contains("not finished after"), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(15));
+    }
+
+    #[test]
+    fn a_large_input_arrives_whole_and_one_that_is_not_read_does_no_harm() {
+        let input = vec![b'x'; 3 << 20];
+        assert_eq!(sh("test $(wc -c) = 3145728", &input, Duration::from_secs(20)), Ok(()));
+        assert_eq!(sh("exit 0", &input, Duration::from_secs(20)), Ok(()));
+    }
+
+    #[test]
+    fn a_child_left_behind_does_not_keep_us() {
+        let start = Instant::now();
+        assert_eq!(sh("sleep 60 & exit 0", b"", Duration::from_secs(30)), Ok(()));
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+}

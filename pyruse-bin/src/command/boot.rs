@@ -1,0 +1,75 @@
+//! `pyruse boot MODULE`: the module's boot step, then exit.
+//!
+//! The state is only looked at, so that this can be done beside a running daemon.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use anyhow::bail;
+use pyruse_core::config::{Diagnostics, nearest};
+use pyruse_core::courier::Couriers;
+use pyruse_core::engine::Services;
+use pyruse_core::plugin::Registry;
+use pyruse_core::state::State;
+use pyruse_core::time::Timestamp;
+
+use crate::cli::Ending;
+use crate::daemon::{load, storage};
+use crate::{configuration, messages};
+
+/// A courier that fails is tried again for so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) fn run(config: Option<&Path>, module: &str) -> anyhow::Result<Ending> {
+    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
+    let boots = || registry.services().filter(|service| service.boots).map(|service| service.name);
+    if !boots().any(|name| name == module) {
+        let hint = nearest(module, boots()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        bail!("`{module}` has no boot step; modules that have one: {}{hint}", boots().collect::<Vec<_>>().join(", "));
+    }
+    let path = configuration::find(config)?;
+    configuration::check_ownership(&path).map_err(anyhow::Error::msg)?;
+    let source = configuration::read(&path)?;
+    let mut diagnostics = Diagnostics::default();
+    let Some((engine, _)) = load(&source, &registry, &mut State::in_memory(), &mut diagnostics)? else {
+        return Ok(configuration::refuse(&source, &diagnostics));
+    };
+    messages::start(engine.config.debug);
+    let file = storage::file(&engine.config.storage);
+    if !file.exists() {
+        tracing::info!("there is no state in {} yet: nothing to put back", engine.config.storage.display());
+        return Ok(Ending::Good);
+    }
+    configuration::check_ownership(&engine.config.storage).map_err(anyhow::Error::msg)?;
+    let mut state = State::read_file(&file)?;
+    let Some((engine, _)) = load(&source, &registry, &mut state, &mut diagnostics)? else {
+        return Ok(Ending::BadConfiguration);
+    };
+    put_back(engine.services.only(module), &mut state)
+}
+
+fn put_back(mut services: Services, state: &mut State) -> anyhow::Result<Ending> {
+    let (sender, woken) = channel();
+    let mut couriers = Couriers::new(Arc::new(move || {
+        let _ = sender.send(());
+    }));
+    services.employ(&mut couriers)?;
+    services.boot(state, Timestamp::now());
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        let now = Timestamp::now();
+        couriers.collect(state, now);
+        couriers.dispatch(state, now);
+        let deadline = couriers.deadline(state);
+        let left = end.saturating_duration_since(std::time::Instant::now());
+        let open = couriers.is_busy() || deadline.is_some();
+        if !open || (left.is_zero() && !couriers.is_busy()) {
+            couriers.stop(state, Duration::ZERO);
+            return Ok(if open { Ending::Failed } else { Ending::Good });
+        }
+        let until_due = deadline.filter(|_| !couriers.is_busy()).map_or(left, |deadline| now.until(deadline));
+        let _ = woken.recv_timeout(until_due.max(Duration::from_millis(1)));
+    }
+}

@@ -1,0 +1,83 @@
+//! Finding the configuration file, and whether it can be trusted.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use pyruse_core::config::{Diagnostics, Source};
+
+use crate::cli::Ending;
+
+const DEFAULT: &str = "/etc/pyruse/pyruse.json";
+
+/// The file to use: the first that exists of `--config`, `$PYRUSE_EXTRA/pyruse.json`, `/etc/pyruse/pyruse.json`.
+///
+/// The current directory is not searched: a daemon of root must not read what anybody could have put in /tmp.
+pub(crate) fn find(explicit: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(path) = explicit {
+        return Ok(path.to_owned());
+    }
+    let extra = std::env::var_os("PYRUSE_EXTRA").map(|directory| Path::new(&directory).join("pyruse.json"));
+    let candidates: Vec<PathBuf> = extra.into_iter().chain([DEFAULT.into()]).collect();
+    if let Some(found) = candidates.iter().find(|path| path.exists()) {
+        return Ok(found.clone());
+    }
+    let looked: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
+    bail!("there is no configuration: looked for {}; name one with --config", looked.join(", "))
+}
+
+/// Reads the file.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        anyhow::anyhow!("{}:{line}: this is not UTF-8", path.display())
+    })?;
+    Ok(Source { name: path.display().to_string(), text })
+}
+
+/// Draws findings on standard error.
+pub(crate) fn show(source: &Source, diagnostics: &Diagnostics) {
+    use std::io::IsTerminal;
+    eprint!("{}", source.draw(diagnostics, std::io::stderr().is_terminal()));
+}
+
+/// Shows why a configuration cannot be used.
+pub(crate) fn refuse(source: &Source, diagnostics: &Diagnostics) -> Ending {
+    show(source, diagnostics);
+    let (errors, _) = diagnostics.counts();
+    eprintln!("pyruse: {}: {errors} error{}; not started", source.name, if errors == 1 { "" } else { "s" });
+    Ending::BadConfiguration
+}
+
+/// While we run as root, a file that others may write to would let them run programs as root.
+pub(crate) fn check_ownership(path: &Path) -> Result<(), String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    let shown = path.display();
+    if metadata.uid() != 0 {
+        return Err(format!("{shown} belongs to user {}, and this runs as root: chown root '{shown}'", metadata.uid()));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(format!(
+            "{shown} can be written by others (mode {:04o}), and this runs as root: chmod go-w '{shown}'",
+            metadata.mode() & 0o7777
+        ));
+    }
+    let parent = std::fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned));
+    if let Some(parent) = parent
+        && let Ok(metadata) = std::fs::metadata(&parent)
+        // In a sticky directory (/tmp) nobody can replace what is root's.
+        && metadata.mode() & 0o002 != 0
+        && metadata.mode() & 0o1000 == 0
+    {
+        return Err(format!(
+            "{} can be written by anybody, who could replace {shown}: chmod o-w '{}'",
+            parent.display(),
+            parent.display()
+        ));
+    }
+    Ok(())
+}

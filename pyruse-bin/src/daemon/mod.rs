@@ -1,0 +1,288 @@
+//! The loop: read a batch, run it, commit it, send couriers, wait.
+//!
+//! One thread. It waits for nothing but its poll: for the journal, for signals, for couriers that have come back, and
+//! for the nearest deadline. A batch ends when the journal is drained or a bound is reached; live, it is one entry.
+
+mod manager;
+pub(crate) mod storage;
+mod wake;
+mod watch;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use pyruse_core::config::Diagnostics;
+use pyruse_core::courier::Couriers;
+use pyruse_core::engine::Engine;
+use pyruse_core::entry::{Fields, Slot};
+use pyruse_core::plugin::Registry;
+use pyruse_core::state::{Position, State};
+use pyruse_core::time::Timestamp;
+
+use self::manager::ServiceManager;
+pub(crate) use self::storage::Storage;
+pub(crate) use self::wake::Wake;
+pub(crate) use self::watch::{ErrorLog, Watch};
+use crate::journal::{JournalSettings, Resumed, Source};
+use crate::{configuration, messages};
+
+/// A batch is at most so many entries …
+const BATCH: u32 = 2000;
+
+/// … and takes at most about so long, so that a signal or a ban never waits for a long backlog.
+const BATCH_TIME: Duration = Duration::from_millis(50);
+
+/// While the state cannot be written, it is tried so often.
+const COMMIT_RETRY: Duration = Duration::from_secs(1);
+
+/// How long couriers on their way are waited for at the end; what they carry stays queued.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// A loaded configuration, with the field that marks our own diagnostics.
+pub(crate) fn load(
+    source: &pyruse_core::config::Source,
+    registry: &Registry,
+    state: &mut State,
+    diagnostics: &mut Diagnostics,
+) -> anyhow::Result<Option<(Engine, Slot)>> {
+    let mut fields = Fields::default();
+    let mark = fields.slot(messages::MARK);
+    let engine = Engine::load(source, registry, fields, state, diagnostics)?;
+    Ok(engine.map(|engine| (engine, mark)))
+}
+
+/// The daemon.
+pub(crate) struct Daemon {
+    pub(crate) config_path: PathBuf,
+    pub(crate) registry: Registry,
+    pub(crate) engine: Engine,
+    pub(crate) mark: Slot,
+    pub(crate) journal: Source,
+    pub(crate) storage: Storage,
+    pub(crate) wake: Wake,
+    errors: ErrorLog,
+    couriers: Couriers,
+    manager: ServiceManager,
+    entries: u64,
+}
+
+/// What a daemon is made of.
+pub(crate) struct Parts {
+    pub(crate) config_path: PathBuf,
+    pub(crate) registry: Registry,
+    pub(crate) engine: Engine,
+    pub(crate) mark: Slot,
+    pub(crate) storage: Storage,
+}
+
+impl Daemon {
+    /// Opens the journal where the state says, or at `since`, or at its end; puts back what was in force.
+    pub(crate) fn start(parts: Parts, since: Option<Timestamp>) -> anyhow::Result<Daemon> {
+        let Parts { config_path, registry, mut engine, mark, mut storage } = parts;
+        let wake = Wake::new().context("listening to signals")?;
+        let journal_settings = engine.settings.get::<JournalSettings>();
+        let mut journal = Source::open(&journal_settings)?;
+        place(&mut journal, &mut storage.state, since)?;
+        let mut couriers = Couriers::new(wake.caller());
+        engine.services.employ(&mut couriers).context("starting couriers")?;
+        engine.services.boot(&mut storage.state, Timestamp::now());
+        // Where we begin is on the disk before the first entry is read: a crash from here on loses nothing.
+        storage.state.commit()?;
+        Ok(Daemon {
+            config_path,
+            registry,
+            engine,
+            mark,
+            journal,
+            storage,
+            wake,
+            errors: ErrorLog::new(),
+            couriers,
+            manager: ServiceManager::new(),
+            entries: 0,
+        })
+    }
+
+    /// Follows the journal until a signal ends it.
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
+        tracing::info!("following the journal with {}", self.config_path.display());
+        ServiceManager::ready("following the journal");
+        let mut committed = Ok(());
+        loop {
+            let drained = committed.is_err() || self.read_batch()?;
+            let now = Timestamp::now();
+            self.couriers.collect(&mut self.storage.state, now);
+            self.engine.services.due(&mut self.storage.state, now);
+            committed = self.commit_and_dispatch(now, committed.is_err());
+            if self.wake.stop() {
+                break;
+            }
+            if self.wake.take_reload() {
+                self.reload();
+            }
+            let sign = self.manager.sign_of_life();
+            if drained {
+                self.wait(sign, committed.is_err())?;
+            }
+        }
+        self.stop(committed)
+    }
+
+    /// Reads until the journal is drained or the batch is full; is it drained?
+    fn read_batch(&mut self) -> anyhow::Result<bool> {
+        let start = Instant::now();
+        let mut read = 0;
+        let drained = loop {
+            if read >= BATCH || (read % 64 == 63 && start.elapsed() >= BATCH_TIME) {
+                break false;
+            }
+            if !self.journal.next()? {
+                break true;
+            }
+            read += 1;
+            let mut watch = Watch { services: &mut self.engine.services, errors: &mut self.errors, mark: self.mark };
+            self.engine.workflow.run(&mut self.journal.record(), &mut self.storage.state, &mut watch);
+            if self.wake.stop() {
+                break false;
+            }
+        };
+        if read > 0 {
+            self.entries += u64::from(read);
+            self.storage.state.set_position(self.journal.position()?);
+        }
+        Ok(drained)
+    }
+
+    /// A full disk stops reading, not us: what is in memory is kept, and written when there is room.
+    fn commit_and_dispatch(&mut self, now: Timestamp, failing: bool) -> anyhow::Result<()> {
+        let state = &mut self.storage.state;
+        let committed = state.commit().and_then(|()| {
+            // What inline couriers did is worth a commit: what they told the journal will be read again.
+            if self.couriers.dispatch(state, now) { state.commit() } else { Ok(()) }
+        });
+        match &committed {
+            Err(e) if !failing => {
+                tracing::error!("the state cannot be written; reading waits until it can: {e}");
+                ServiceManager::status("waiting: the state cannot be written");
+            }
+            Ok(()) if failing => {
+                tracing::info!("the state can be written again");
+                ServiceManager::status("following the journal");
+            }
+            _ => {}
+        }
+        Ok(committed?)
+    }
+
+    /// Waits for the journal, a signal, a courier, or the nearest deadline.
+    fn wait(&mut self, sign_of_life: Option<Duration>, failing: bool) -> anyhow::Result<()> {
+        let state = &self.storage.state;
+        let now = Timestamp::now();
+        let couriers = if failing { None } else { self.couriers.deadline(state) };
+        let deadlines = [couriers, self.engine.services.deadline(state)];
+        let deadline = deadlines.into_iter().flatten().min().map(|deadline| now.until(deadline));
+        let timeout = [deadline, sign_of_life, failing.then_some(COMMIT_RETRY)].into_iter().flatten().min();
+        // Rounded up: waking a moment too early would only mean to wait again.
+        let timeout = timeout.map_or(PollTimeout::NONE, |duration| {
+            PollTimeout::try_from(duration + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
+        });
+        let mut fds = [
+            PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.journal.as_fd(), PollFlags::POLLIN),
+        ];
+        // While nothing can be committed, nothing is read, and news from the journal would only keep us busy.
+        let watched = if failing { 1 } else { 2 };
+        match poll(&mut fds[..watched], timeout) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(e).context("waiting"),
+        }
+        let [wake, journal] = fds.map(|fd| fd.any().unwrap_or(false));
+        if wake {
+            self.wake.clear();
+        }
+        if journal {
+            self.journal.process();
+        }
+        Ok(())
+    }
+
+    /// Takes up a new configuration and keeps all state; a broken one is reported, and the old one goes on.
+    fn reload(&mut self) {
+        ServiceManager::reloading();
+        match self.try_reload() {
+            Ok(true) => tracing::info!("reloaded {}", self.config_path.display()),
+            Ok(false) => tracing::error!("{} is broken; the old configuration goes on", self.config_path.display()),
+            Err(e) => tracing::error!("not reloaded; the old configuration goes on: {e:#}"),
+        }
+        ServiceManager::ready("following the journal");
+    }
+
+    fn try_reload(&mut self) -> anyhow::Result<bool> {
+        configuration::check_ownership(&self.config_path).map_err(anyhow::Error::msg)?;
+        let source = configuration::read(&self.config_path)?;
+        let mut diagnostics = Diagnostics::default();
+        let loaded = load(&source, &self.registry, &mut self.storage.state, &mut diagnostics)?;
+        if !diagnostics.is_empty() {
+            tracing::warn!("{}", source.draw(&diagnostics, false).trim_end());
+        }
+        let Some((mut engine, mark)) = loaded else { return Ok(false) };
+        if engine.config.storage != self.engine.config.storage {
+            tracing::warn!("`storage` has changed: that takes effect at the next start");
+        }
+        let settings = engine.settings.get::<JournalSettings>();
+        if *settings != *self.engine.settings.get::<JournalSettings>() {
+            let mut journal = Source::open(&settings)?;
+            place(&mut journal, &mut self.storage.state, None)?;
+            self.journal = journal;
+        }
+        let mut couriers = Couriers::new(self.wake.caller());
+        engine.services.employ(&mut couriers).context("starting couriers")?;
+        std::mem::replace(&mut self.couriers, couriers).stop(&mut self.storage.state, FAREWELL);
+        engine.services.boot(&mut self.storage.state, Timestamp::now());
+        self.errors.flush();
+        (self.engine, self.mark) = (engine, mark);
+        Ok(true)
+    }
+
+    fn stop(mut self, committed: anyhow::Result<()>) -> anyhow::Result<()> {
+        ServiceManager::stopping();
+        self.errors.flush();
+        self.couriers.stop(&mut self.storage.state, FAREWELL);
+        let written = self.storage.state.commit();
+        tracing::info!("stopped after {} entries, {} errors", self.entries, self.errors.total());
+        committed?;
+        Ok(written?)
+    }
+}
+
+/// Puts the journal where reading goes on.
+pub(crate) fn place(journal: &mut Source, state: &mut State, since: Option<Timestamp>) -> anyhow::Result<()> {
+    match (state.position().cloned(), since) {
+        (Some(position), None) => match journal.resume(&position)? {
+            Resumed::Exactly => {}
+            Resumed::Gap(first) => {
+                let first = first.map_or("with the next entry".to_owned(), |time| format!("at {time}"));
+                tracing::warn!(
+                    "the journal no longer holds the entry that was read last, of {}: reading goes on {first}, \
+                     and entries between may be lost",
+                    position.realtime
+                );
+            }
+        },
+        (Some(position), Some(_)) => anyhow::bail!(
+            "reading stopped at {} and goes on there; --since is for the first start, or with --dry-run",
+            position.realtime
+        ),
+        (None, Some(since)) => {
+            journal.seek_time(since)?;
+            state.set_position(Position { cursor: None, realtime: since });
+        }
+        (None, None) => {
+            let position = journal.seek_tail()?;
+            state.set_position(position);
+        }
+    }
+    Ok(())
+}

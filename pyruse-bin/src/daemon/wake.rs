@@ -1,0 +1,65 @@
+//! What interrupts waiting: signals, and couriers that have come back. Both write to one socket that the loop polls.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// See the module.
+pub(crate) struct Wake {
+    reader: UnixStream,
+    writer: Arc<UnixStream>,
+    stop: Arc<AtomicBool>,
+    reload: Arc<AtomicBool>,
+}
+
+impl Wake {
+    /// Listens to SIGTERM, SIGINT and SIGHUP from now on.
+    pub(crate) fn new() -> std::io::Result<Wake> {
+        let (reader, writer) = UnixStream::pair()?;
+        reader.set_nonblocking(true)?;
+        writer.set_nonblocking(true)?;
+        let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        for (signal, flag) in [(SIGTERM, &stop), (SIGINT, &stop), (SIGHUP, &reload)] {
+            signal_hook::flag::register(signal, flag.clone())?;
+            signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+        }
+        Ok(Wake { reader, writer: Arc::new(writer), stop, reload })
+    }
+
+    /// A way to wake the loop from any thread.
+    pub(crate) fn caller(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let writer = self.writer.clone();
+        // Full means that the loop is called already.
+        Arc::new(move || drop((&*writer).write(&[0])))
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+
+    /// Takes note of having been woken.
+    pub(crate) fn clear(&mut self) {
+        let mut buffer = [0; 256];
+        loop {
+            match self.reader.read(&mut buffer) {
+                Ok(length) if length == buffer.len() => {}
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Was the end asked for?
+    pub(crate) fn stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Was a new configuration announced since the last call?
+    pub(crate) fn take_reload(&self) -> bool {
+        self.reload.swap(false, Ordering::Relaxed)
+    }
+}

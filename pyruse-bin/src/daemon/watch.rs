@@ -1,0 +1,81 @@
+//! Watches entries on their way in the daemon: keeps our own diagnostics out, and tells errors without being flooded.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use pyruse_core::engine::Services;
+use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::plugin::StepError;
+use pyruse_core::state::State;
+use pyruse_core::workflow::{Observer, Site, SiteId, describe};
+
+/// So many errors of one step are told within [`WINDOW`]; the rest is counted.
+const TOLD: u32 = 5;
+
+/// So many are told of all steps together.
+const TOLD_TOGETHER: u32 = 50;
+
+const WINDOW: Duration = Duration::from_mins(1);
+
+/// Errors of steps, for the log: whoever can write a log line can make errors, but must not flood the log with them.
+pub(crate) struct ErrorLog {
+    window: Instant,
+    told: u32,
+    steps: HashMap<SiteId, (String, u32)>,
+    total: u64,
+}
+
+impl ErrorLog {
+    pub(crate) fn new() -> ErrorLog {
+        ErrorLog { window: Instant::now(), told: 0, steps: HashMap::new(), total: 0 }
+    }
+
+    fn tell(&mut self, id: SiteId, site: &Site, error: &StepError) {
+        self.total += 1;
+        if self.window.elapsed() >= WINDOW {
+            self.flush();
+        }
+        let (_, count) = self
+            .steps
+            .entry(id)
+            .or_insert_with(|| (format!("chain `{}`, step {}", site.chain, site.step), 0));
+        *count += 1;
+        if *count <= TOLD && self.told < TOLD_TOGETHER {
+            self.told += 1;
+            tracing::warn!("{}", describe(site, error));
+        }
+    }
+
+    /// Tells how many were not told, and begins anew.
+    pub(crate) fn flush(&mut self) {
+        for (place, count) in self.steps.values().filter(|(_, count)| *count > TOLD) {
+            tracing::warn!("{place}: {} more such errors", count - TOLD);
+        }
+        self.steps.clear();
+        self.told = 0;
+        self.window = Instant::now();
+    }
+
+    /// How many there were since the start.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+}
+
+/// The daemon's observer.
+pub(crate) struct Watch<'a> {
+    pub(crate) services: &'a mut Services,
+    pub(crate) errors: &'a mut ErrorLog,
+    /// The field that marks our own diagnostics.
+    pub(crate) mark: Slot,
+}
+
+impl Observer for Watch<'_> {
+    fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
+        entry.value(self.mark).is_none() && self.services.admit(entry, state)
+    }
+
+    fn error(&mut self, id: SiteId, site: &Site, _: &mut Entry<'_>, error: &StepError) {
+        self.errors.tell(id, site, error);
+    }
+}

@@ -1,0 +1,63 @@
+//! The top-level key `journal`: which journal is read.
+
+use std::path::PathBuf;
+
+use pyruse_core::plugin::{ModuleSettings, SettingsPlugin};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::Deserialize;
+
+/// Which files of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", rename_all = "lowercase")]
+#[schemars(crate = "pyruse_core::schemars")]
+pub(crate) enum Scope {
+    /// Those of the system and its services.
+    System,
+    /// Those of users too.
+    All,
+}
+
+/// Which journal is read. Without any of these, the machine's system journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
+#[schemars(crate = "pyruse_core::schemars")]
+pub(crate) struct JournalSettings {
+    /// `system` (default) or `all`; with `directory`, `all` is the default.
+    pub(crate) scope: Option<Scope>,
+    /// The journal files of this directory.
+    pub(crate) directory: Option<PathBuf>,
+    /// These journal files.
+    pub(crate) files: Vec<PathBuf>,
+    /// The journal of this namespace (`LogNamespace=` of systemd.exec(5)).
+    pub(crate) namespace: Option<String>,
+    /// Only entries that match, as `journalctl` takes it: `FIELD=value`; of one field any, of several fields all;
+    /// `+` stands between alternatives.
+    pub(crate) matches: Vec<String>,
+}
+
+impl ModuleSettings for JournalSettings {
+    const KEY: &'static str = "journal";
+
+    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+        let places =
+            usize::from(self.directory.is_some()) + usize::from(!self.files.is_empty()) + usize::from(self.namespace.is_some());
+        if places > 1 {
+            complain("", "`directory`, `files` and `namespace` exclude each other".into());
+        }
+        if let Some(namespace) = &self.namespace {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if namespace.is_empty() || namespace.starts_with('.') || !namespace.chars().all(plain) {
+                complain("namespace", format!("`{namespace}` cannot be a journal namespace"));
+            }
+        }
+        for (n, text) in self.matches.iter().enumerate() {
+            let field = text.split_once('=').map(|(field, _)| field);
+            let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+            if text != "+" && !field.is_some_and(|field| !field.is_empty() && field.chars().all(plain)) {
+                complain(&format!("matches.{n}"), format!("`{text}` is no match: write `FIELD=value`, or `+`"));
+            }
+        }
+    }
+}
+
+pyruse_core::inventory::submit!(SettingsPlugin::of::<JournalSettings>());

@@ -1,0 +1,119 @@
+//! All that one configuration needs, put together: workflow, services, settings.
+
+use jiff::tz::TimeZone;
+
+use crate::config::{Config, Diagnostics, Source};
+use crate::courier::{Courier, Couriers};
+use crate::entry::{Entry, Fields};
+use crate::plugin::{Registry, Service, Settings, Start};
+use crate::state::{State, StateError};
+use crate::time::Timestamp;
+use crate::workflow::{Compiler, Workflow};
+
+/// A loaded configuration, ready to run.
+pub struct Engine {
+    /// What entries ride.
+    pub workflow: Workflow,
+    /// What stands beside it.
+    pub services: Services,
+    /// What the file says.
+    pub config: Config,
+    /// What the file says to the modules.
+    pub settings: Settings,
+}
+
+impl Engine {
+    /// Loads a configuration. `Ok(None)`: it cannot be used, and `diagnostics` say why. Parts of `state` are opened,
+    /// and nothing else of the world is touched.
+    ///
+    /// `fields` are those that an observer wants to read from entries, beside what the configuration names.
+    pub fn load(
+        source: &Source,
+        registry: &Registry,
+        mut fields: Fields,
+        state: &mut State,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Option<Engine>, StateError> {
+        let Some(config) = Config::read(source, registry, diagnostics) else { return Ok(None) };
+        let settings = registry.read_settings(&config, diagnostics);
+        let mut services = Services::start(registry, &settings, &config, state)?;
+        services.watch(&mut fields);
+        let compiler = Compiler { source, registry, settings: &settings, zone: TimeZone::system() };
+        let workflow = compiler.compile(&config, fields, state, diagnostics);
+        Ok(workflow.map(|workflow| Engine { workflow, services, config, settings }))
+    }
+}
+
+/// The services of all linked modules.
+pub struct Services {
+    services: Vec<(&'static str, Box<dyn Service>)>,
+}
+
+impl Services {
+    fn start(
+        registry: &Registry,
+        settings: &Settings,
+        config: &Config,
+        state: &mut State,
+    ) -> Result<Services, StateError> {
+        let start = |plugin: &crate::plugin::ServicePlugin| {
+            let mut start = Start { state, settings, config: Some(config) };
+            Ok((plugin.name, (plugin.start)(&mut start)?))
+        };
+        Ok(Services { services: registry.services().map(start).collect::<Result<_, _>>()? })
+    }
+
+    fn watch(&mut self, fields: &mut Fields) {
+        self.services.iter_mut().for_each(|(_, service)| service.watch(fields));
+    }
+
+    /// Only the service of that module.
+    #[must_use]
+    pub fn only(mut self, module: &str) -> Services {
+        self.services.retain(|(name, _)| *name == module);
+        self
+    }
+
+    /// Employs their couriers. Asked once.
+    pub fn employ(&mut self, couriers: &mut Couriers) -> std::io::Result<()> {
+        self.employ_as(couriers, |courier| courier)
+    }
+
+    /// Employs others in their place, e.g. some that deliver nothing.
+    pub fn employ_as(
+        &mut self,
+        couriers: &mut Couriers,
+        replace: impl Fn(Courier) -> Courier,
+    ) -> std::io::Result<()> {
+        for (_, service) in &mut self.services {
+            if let Some((queue, courier)) = service.courier() {
+                couriers.employ(queue, replace(courier))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts back in force what the state says is in force.
+    pub fn boot(&mut self, state: &mut State, now: Timestamp) {
+        self.services.iter_mut().for_each(|(_, service)| service.boot(state, now));
+    }
+
+    /// May this entry have consequences?
+    pub fn admit(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
+        self.services.iter_mut().all(|(_, service)| service.admits(entry, state))
+    }
+
+    /// The nearest of their deadlines.
+    pub fn deadline(&self, state: &State) -> Option<Timestamp> {
+        self.services.iter().filter_map(|(_, service)| service.deadline(state)).min()
+    }
+
+    /// Calls those whose deadline has come.
+    pub fn due(&mut self, state: &mut State, now: Timestamp) {
+        for (_, service) in &mut self.services {
+            if service.deadline(state).is_some_and(|deadline| deadline <= now) {
+                service.due(state, now);
+            }
+        }
+    }
+}
