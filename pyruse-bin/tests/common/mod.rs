@@ -1,0 +1,422 @@
+//! The real parts that end-to-end tests run on: a private journald, a network namespace with nftables, programs in the
+//! place of sendmail, and the program under test. Every part is the test's own, and goes with it.
+
+#![allow(dead_code, reason = "each test file uses a part of this")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Long enough for a slow machine; nothing waits for it in vain but a test that fails.
+pub const LONG: Duration = Duration::from_secs(60);
+
+/// A name that no other test, and no other run, has.
+pub fn unique(prefix: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{prefix}{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Waits until `done` gives something; fails with `what` when that takes too long.
+pub fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + LONG;
+    loop {
+        if let Some(found) = done() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Runs a command that must succeed; its standard output.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A journald of our own, with a namespace for its journal.
+pub struct Journald {
+    pub namespace: String,
+    child: Child,
+    socket: UnixDatagram,
+}
+
+impl Journald {
+    pub fn start() -> Journald {
+        let namespace = unique("pyr");
+        fs::create_dir_all("/var/log/journal").unwrap();
+        let conf = "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSyncIntervalSec=0\nSystemMaxUse=2G\n\
+                    ForwardToSyslog=no\nForwardToWall=no\nForwardToConsole=no\nForwardToKMsg=no\n";
+        fs::write(format!("/etc/systemd/journald@{namespace}.conf"), conf).unwrap();
+        let child = Command::new("/lib/systemd/systemd-journald")
+            .arg(&namespace)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("systemd-journald is needed");
+        let journald = Journald { namespace, child, socket: UnixDatagram::unbound().unwrap() };
+        wait_for("journald", || journald.try_write(b"MESSAGE=first\n").ok());
+        wait_for("the first entry", || (journald.count() > 0).then_some(()));
+        journald
+    }
+
+    fn socket_path(&self) -> String {
+        format!("/run/systemd/journal.{}/socket", self.namespace)
+    }
+
+    fn try_write(&self, datagram: &[u8]) -> std::io::Result<()> {
+        self.socket.send_to(datagram, self.socket_path()).map(drop)
+    }
+
+    /// Writes an entry, in journald's native protocol.
+    pub fn write(&self, fields: &[(&str, &[u8])]) {
+        let mut datagram = Vec::new();
+        for (name, value) in fields {
+            datagram.extend_from_slice(name.as_bytes());
+            datagram.push(b'\n');
+            datagram.extend((value.len() as u64).to_le_bytes());
+            datagram.extend_from_slice(value);
+            datagram.push(b'\n');
+        }
+        self.try_write(&datagram).unwrap();
+    }
+
+    /// Writes a line as a program would.
+    pub fn line(&self, identifier: &str, priority: u8, message: &str) {
+        let priority = priority.to_string();
+        self.write(&[
+            ("SYSLOG_IDENTIFIER", identifier.as_bytes()),
+            ("PRIORITY", priority.as_bytes()),
+            ("MESSAGE", message.as_bytes()),
+        ]);
+    }
+
+    pub fn journalctl(&self, args: &[&str]) -> String {
+        run(Command::new("journalctl").arg(format!("--namespace={}", self.namespace)).args(args))
+    }
+
+    /// How many entries the journal holds.
+    pub fn count(&self) -> usize {
+        let output = Command::new("journalctl")
+            .arg(format!("--namespace={}", self.namespace))
+            .args(["-q", "-o", "cat", "--output-fields=PRIORITY"])
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).lines().count()
+    }
+
+    pub fn rotate(&self) {
+        self.journalctl(&["--rotate"]);
+    }
+
+    /// Deletes all archived files.
+    pub fn vacuum(&self) {
+        self.journalctl(&["--vacuum-files=1"]);
+    }
+
+    /// Everything written so far is on the disk.
+    pub fn sync(&self) {
+        self.journalctl(&["--sync"]);
+    }
+
+    /// The directory of its files.
+    pub fn directory(&self) -> PathBuf {
+        let suffix = format!(".{}", self.namespace);
+        let directories = fs::read_dir("/var/log/journal").unwrap().map(|entry| entry.unwrap().path());
+        directories.into_iter().find(|path| path.to_string_lossy().ends_with(&suffix)).expect("the journal's directory")
+    }
+}
+
+impl Drop for Journald {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_file(format!("/etc/systemd/journald@{}.conf", self.namespace));
+        let _ = fs::remove_dir_all(format!("/run/systemd/journal.{}", self.namespace));
+        for base in ["/var/log/journal", "/run/log/journal"] {
+            for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().ends_with(&format!(".{}", self.namespace)) {
+                    let _ = fs::remove_dir_all(entry.path());
+                }
+            }
+        }
+    }
+}
+
+/// A network namespace with nftables sets of its own.
+pub struct Firewall {
+    pub name: String,
+}
+
+/// An element of a set: address, and its time-out in seconds, if it has one.
+pub type Element = (String, Option<u64>);
+
+impl Firewall {
+    /// With the sets `ip Inet4 NAME` and `ip6 Inet6 NAME` for each name.
+    pub fn with_sets(sets: &[&str]) -> Firewall {
+        let firewall = Firewall { name: unique("pyr") };
+        run(Command::new("ip").args(["netns", "add", &firewall.name]));
+        firewall.add_sets(sets);
+        firewall
+    }
+
+    pub fn add_sets(&self, sets: &[&str]) {
+        let mut rules = String::from("add table ip Inet4\nadd table ip6 Inet6\n");
+        for set in sets {
+            rules += &format!("add set ip Inet4 {set} {{ type ipv4_addr; flags timeout; }}\n");
+            rules += &format!("add set ip6 Inet6 {set} {{ type ipv6_addr; flags timeout; }}\n");
+        }
+        self.nft(&[&rules]);
+    }
+
+    /// Starts a program in the namespace.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.name)).arg(program);
+        command
+    }
+
+    pub fn nft(&self, args: &[&str]) -> String {
+        run(self.command("nft").args(args))
+    }
+
+    /// The elements of a set, sorted; empty for a set that is not there.
+    pub fn elements(&self, set: &str) -> Vec<Element> {
+        let mut command = self.command("nft");
+        let output = command.args(["-j", "list", "set"]).args(set.split(' ')).output().unwrap();
+        if !output.status.success() {
+            return Vec::new();
+        }
+        let listing: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let sets = listing["nftables"].as_array().unwrap();
+        let elements = sets.iter().filter_map(|item| item["set"]["elem"].as_array()).flatten();
+        let mut found: Vec<Element> = elements
+            .map(|element| match element.as_str() {
+                Some(address) => (address.to_owned(), None),
+                None => {
+                    let element = &element["elem"];
+                    (element["val"].as_str().unwrap().to_owned(), element["timeout"].as_u64())
+                }
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// The addresses of a set, sorted.
+    pub fn addresses(&self, set: &str) -> Vec<String> {
+        self.elements(set).into_iter().map(|(address, _)| address).collect()
+    }
+}
+
+impl Drop for Firewall {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "delete", &self.name]).output();
+    }
+}
+
+/// A directory with a configuration, a state and a mailbox, and the program that runs on them.
+pub struct Site {
+    pub directory: tempfile::TempDir,
+}
+
+impl Site {
+    pub fn new() -> Site {
+        let site = Site { directory: tempfile::tempdir().unwrap() };
+        fs::create_dir(site.path("mails")).unwrap();
+        let mailbox = site.path("mails").display().to_string();
+        // A mail appears whole or not at all.
+        site.script("sendmail", &format!("t=$(mktemp {mailbox}/.XXXXXXXX) && cat > $t && mv $t $t.mail"));
+        site
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A shell script as a program.
+    pub fn script(&self, name: &str, body: &str) -> PathBuf {
+        let path = self.path(name);
+        let new = self.path(&format!(".{name}.new"));
+        fs::write(&new, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+        // Replaced at once: nobody runs half a script, and a running one does not keep us from it.
+        fs::rename(new, &path).unwrap();
+        path
+    }
+
+    /// Writes the configuration: these chains, the journal of that namespace, and all paths within this site.
+    pub fn configure(&self, journald: &Journald, actions: &serde_json::Value) {
+        self.configure_with(journald, actions, &serde_json::json!({}));
+    }
+
+    /// The same, with further top-level keys.
+    pub fn configure_with(&self, journald: &Journald, actions: &serde_json::Value, more: &serde_json::Value) {
+        let mut config = serde_json::json!({
+            "actions": actions,
+            "storage": self.path("state"),
+            "journal": {"namespace": journald.namespace},
+            "nftBan": {"nft": ["nft"]},
+            "email": {
+                "from": "pyruse@example.org",
+                "to": ["hostmaster@example.org"],
+                "sendmail": [self.path("sendmail"), "-t"],
+            },
+        });
+        for (key, value) in more.as_object().unwrap() {
+            config[key] = value.clone();
+        }
+        fs::write(self.path("pyruse.json"), serde_json::to_string_pretty(&config).unwrap()).unwrap();
+    }
+
+    /// The mails that have arrived.
+    pub fn mails(&self) -> Vec<String> {
+        let mut mails: Vec<String> = fs::read_dir(self.path("mails"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "mail"))
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect();
+        mails.sort();
+        mails
+    }
+
+    /// The program under test with these arguments, in the firewall's namespace if there is one.
+    pub fn command(&self, firewall: Option<&Firewall>, args: &[&str]) -> Command {
+        let mut command = match firewall {
+            Some(firewall) => firewall.command(env!("CARGO_BIN_EXE_pyruse")),
+            None => Command::new(env!("CARGO_BIN_EXE_pyruse")),
+        };
+        command.arg("--config").arg(self.path("pyruse.json")).args(args);
+        command.env_remove("JOURNAL_STREAM").env_remove("PYRUSE_EXTRA").env("TZ", "UTC").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn pyruse(&self, firewall: Option<&Firewall>, args: &[&str]) -> Output {
+        self.command(firewall, args).output().unwrap()
+    }
+
+    /// Starts `run`, and waits until it says that it is ready.
+    pub fn start(&self, firewall: Option<&Firewall>) -> Running {
+        let running = self.launch(firewall, &["run"]);
+        running.wait_ready();
+        running
+    }
+
+    /// Starts the program without waiting; its standard error goes to the file `log`.
+    pub fn launch(&self, firewall: Option<&Firewall>, args: &[&str]) -> Running {
+        let name = unique("notify");
+        let notify = UnixDatagram::bind(self.path(&name)).unwrap();
+        notify.set_read_timeout(Some(LONG)).unwrap();
+        let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let child = self
+            .command(firewall, args)
+            .env("NOTIFY_SOCKET", self.path(&name))
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Running { child, notify, log: self.path("log") }
+    }
+
+    /// What the program has said on standard error.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+}
+
+/// A running program; killed when dropped.
+pub struct Running {
+    pub child: Child,
+    notify: UnixDatagram,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Waits until it tells systemd this.
+    pub fn wait_notice(&self, notice: &str) {
+        let mut buffer = [0; 4096];
+        loop {
+            let length = self.notify.recv(&mut buffer).unwrap_or_else(|e| {
+                panic!("no {notice}: {e}; it said: {}", fs::read_to_string(&self.log).unwrap_or_default())
+            });
+            if String::from_utf8_lossy(&buffer[..length]).lines().any(|line| line == notice) {
+                return;
+            }
+        }
+    }
+
+    pub fn wait_ready(&self) {
+        self.wait_notice("READY=1");
+    }
+
+    pub fn signal(&self, signal: &str) {
+        run(Command::new("kill").args([signal, &self.child.id().to_string()]));
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Ends it as systemd would.
+    pub fn terminate(mut self) -> ExitStatus {
+        self.signal("-TERM");
+        self.wait()
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        wait_for("the program's end", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Makes a journal file from the export format.
+pub fn make_journal(export: &[u8], file: &Path) {
+    use std::io::Write;
+    let mut child = Command::new("/lib/systemd/systemd-journal-remote")
+        .arg(format!("--output={}", file.display()))
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("systemd-journal-remote is needed");
+    child.stdin.take().unwrap().write_all(export).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+/// The rules of most tests: three failed logins ban, and mail.
+pub fn ssh_rules(ban_seconds: u64) -> serde_json::Value {
+    serde_json::json!({
+        "ssh": [
+            {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}},
+            {"filter": "filter_pcre", "args": {
+                "field": "MESSAGE", "re": "^Failed password for (.*) from (\\S+) port", "save": ["user", "thatIP"]}},
+            {"action": "action_counterRaise", "args": {
+                "counter": "ssh", "for": "thatIP", "keepSeconds": 3600, "save": "tries"}},
+            {"filter": "filter_equals", "args": {"field": "tries", "value": 3}},
+            {"action": "action_nftBan", "args": {
+                "IP": "thatIP", "banSeconds": ban_seconds,
+                "nftSetIPv4": "ip Inet4 ssh_ban", "nftSetIPv6": "ip6 Inet6 ssh_ban"}},
+            {"action": "action_email", "args": {"subject": "ban", "message": "banned {thatIP} after {tries}"}},
+        ],
+    })
+}
+
+/// One failed login.
+pub fn failed_login(journald: &Journald, address: &str) {
+    journald.line("sshd", 6, &format!("Failed password for root from {address} port 50000 ssh2"));
+}

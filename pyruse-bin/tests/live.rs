@@ -1,0 +1,45 @@
+//! The main job, live: a real journald, a real nftables, a program that takes mails.
+
+mod common;
+
+use common::{Firewall, Journald, Site, failed_login, ssh_rules, wait_for};
+
+#[test]
+fn offenders_are_banned_with_their_timeout_and_nobody_else() {
+    let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new());
+    site.configure(&journald, &ssh_rules(600));
+    let pyruse = site.start(Some(&firewall));
+
+    let v4: Vec<String> = (0..100).map(|n| format!("198.51.100.{n}")).collect();
+    let v6: Vec<String> = (0..100).map(|n| format!("2001:db8::{:x}", n + 1)).collect();
+    for round in 0..3 {
+        for address in v4.iter().chain(&v6) {
+            failed_login(&journald, address);
+        }
+        // Twice is not three times.
+        if round < 2 {
+            failed_login(&journald, "203.0.113.1");
+            journald.line("other", 6, "Failed password for root from 203.0.113.2 port 1 ssh2");
+        }
+    }
+    wait_for("all bans", || {
+        (firewall.elements("ip Inet4 ssh_ban").len() == 100 && firewall.elements("ip6 Inet6 ssh_ban").len() == 100)
+            .then_some(())
+    });
+    let mails = wait_for("all mails", || Some(site.mails()).filter(|mails| mails.len() == 200));
+    assert!(pyruse.terminate().success(), "{}", site.log());
+
+    let sorted = |mut addresses: Vec<String>| {
+        addresses.sort();
+        addresses
+    };
+    assert_eq!(firewall.addresses("ip Inet4 ssh_ban"), sorted(v4.clone()));
+    assert_eq!(firewall.addresses("ip6 Inet6 ssh_ban"), sorted(v6.clone()));
+    for (address, timeout) in firewall.elements("ip Inet4 ssh_ban") {
+        assert!(timeout.is_some_and(|seconds| (590..=600).contains(&seconds)), "{address}: {timeout:?}");
+    }
+    for address in v4.iter().chain(&v6) {
+        let text = format!("\n\nbanned {address} after 3");
+        assert!(mails.iter().any(|mail| mail.trim_end().ends_with(&text)), "{address}: {}", mails[0]);
+    }
+}
