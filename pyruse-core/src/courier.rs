@@ -7,10 +7,16 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::state::{Handle, Letter, Queue, State};
 use crate::time::Timestamp;
+
+/// So many failures of one courier are told within [`WINDOW`]; the rest is counted. A set that is missing from the
+/// firewall fails every ban of every attacker: that must not fill the log.
+const TOLD: u32 = 5;
+
+const WINDOW: Duration = Duration::from_secs(60);
 
 /// How the delivery of one message went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,10 +63,10 @@ enum Runner {
 }
 
 struct Post {
-    name: &'static str,
     queue: Handle<Queue>,
     batch: usize,
     longest_wait: Duration,
+    failures: Failures,
     runner: Runner,
 }
 
@@ -105,7 +111,7 @@ impl Couriers {
             }
         };
         let Courier { name, batch, longest_wait, .. } = courier;
-        self.posts.push(Post { name, queue, batch, longest_wait, runner });
+        self.posts.push(Post { queue, batch, longest_wait, failures: Failures::new(name), runner });
         Ok(())
     }
 
@@ -128,7 +134,7 @@ impl Couriers {
                     let batch = queue.take_due(now, post.batch);
                     if !batch.is_empty() {
                         changed = true;
-                        record(post.name, queue, outcomes(&mut **deliver, &batch), now, post.longest_wait);
+                        record(&mut post.failures, queue, outcomes(&mut **deliver, &batch), now, post.longest_wait);
                     }
                 }
             }
@@ -145,7 +151,7 @@ impl Couriers {
             if let Runner::Thread { busy, .. } = &mut post.runner {
                 *busy = false;
             }
-            record(post.name, state.get_mut(post.queue), reply.outcomes, now, post.longest_wait);
+            record(&mut post.failures, state.get_mut(post.queue), reply.outcomes, now, post.longest_wait);
         }
         any
     }
@@ -164,7 +170,7 @@ impl Couriers {
     /// Gives couriers on their way until `patience` is over to come back, records what they say, and takes back what
     /// the others carry: it stays queued.
     pub fn stop(mut self, state: &mut State, patience: Duration) {
-        let end = std::time::Instant::now() + patience;
+        let end = Instant::now() + patience;
         for post in &mut self.posts {
             if let Runner::Thread { letters, .. } = &mut post.runner {
                 *letters = None;
@@ -172,7 +178,7 @@ impl Couriers {
         }
         loop {
             self.collect(state, Timestamp::now());
-            let left = end.saturating_duration_since(std::time::Instant::now());
+            let left = end.saturating_duration_since(Instant::now());
             if !self.is_busy() || left.is_zero() {
                 break;
             }
@@ -187,6 +193,7 @@ impl Couriers {
                 let _ = thread.join();
             }
             state.get_mut(post.queue).recall();
+            post.failures.flush();
         }
     }
 }
@@ -200,7 +207,13 @@ fn outcomes(deliver: &mut dyn Deliver, batch: &[Letter]) -> Vec<(u64, Outcome)> 
     batch.iter().map(|letter| letter.id).zip(outcomes).collect()
 }
 
-fn record(name: &str, queue: &mut Queue, outcomes: Vec<(u64, Outcome)>, now: Timestamp, longest_wait: Duration) {
+fn record(
+    failures: &mut Failures,
+    queue: &mut Queue,
+    outcomes: Vec<(u64, Outcome)>,
+    now: Timestamp,
+    longest_wait: Duration,
+) {
     let mut failed: Vec<(String, usize)> = Vec::new();
     for (id, outcome) in outcomes {
         match &outcome {
@@ -209,14 +222,49 @@ fn record(name: &str, queue: &mut Queue, outcomes: Vec<(u64, Outcome)>, now: Tim
                 Some((_, count)) => *count += 1,
                 None => failed.push((error.clone(), 1)),
             },
-            Outcome::GiveUp(error) => tracing::error!("{name}: message {id} is given up: {error}"),
+            Outcome::GiveUp(error) => tracing::error!("{}: message {id} is given up: {error}", failures.name),
         }
         queue.settle(id, outcome, now, longest_wait);
     }
-    for (error, count) in failed.iter().take(5) {
-        tracing::warn!("{name}: {count} to be tried again: {error}");
+    for (error, count) in failed {
+        failures.tell(&error, count);
     }
-    if failed.len() > 5 {
-        tracing::warn!("{name}: and {} further errors", failed.len() - 5);
+}
+
+/// The failures of one courier, for the log.
+struct Failures {
+    name: &'static str,
+    window: Instant,
+    told: u32,
+    untold: usize,
+}
+
+impl Failures {
+    fn new(name: &'static str) -> Failures {
+        Failures { name, window: Instant::now(), told: 0, untold: 0 }
+    }
+
+    fn tell(&mut self, error: &str, count: usize) {
+        if self.window.elapsed() >= WINDOW {
+            self.flush();
+        }
+        if self.told >= TOLD {
+            self.untold += count;
+            return;
+        }
+        self.told += 1;
+        match count {
+            1 => tracing::warn!("{}: a delivery failed and will be tried again: {error}", self.name),
+            _ => tracing::warn!("{}: {count} deliveries failed and will be tried again: {error}", self.name),
+        }
+    }
+
+    /// Tells how many were not told, and begins anew.
+    fn flush(&mut self) {
+        if self.untold > 0 {
+            tracing::warn!("{}: {} more deliveries failed and will be tried again", self.name, self.untold);
+        }
+        (self.told, self.untold) = (0, 0);
+        self.window = Instant::now();
     }
 }

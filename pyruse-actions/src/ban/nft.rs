@@ -203,26 +203,28 @@ impl NftCourier {
             sets[place].1.push(statement);
         }
         for (_, statements) in sets {
-            let mut failed = 0;
-            self.bisect(&statements, &mut failed, outcomes);
+            self.bisect(&statements, &mut Vec::new(), outcomes);
         }
     }
 
-    /// Halves until the bad ones are alone.
-    fn bisect(&self, statements: &[&Statement], failed: &mut usize, outcomes: &mut [Outcome]) {
-        if *failed >= HOPELESS {
+    /// Halves until the bad ones are alone. `failed`: what nft said of those that have failed since one went.
+    fn bisect(&self, statements: &[&Statement], failed: &mut Vec<String>, outcomes: &mut [Outcome]) {
+        if let Some(error) = failed.last().filter(|_| failed.len() >= HOPELESS) {
             for statement in statements {
-                outcomes[statement.at] = Outcome::Retry(format!("set `{}`: as those before it", statement.set));
+                outcomes[statement.at] = Outcome::Retry(error.clone());
             }
             return;
         }
         match self.run(statements.iter().copied()) {
             // One that goes shows that the set is there.
-            Ok(()) => *failed = 0,
+            Ok(()) => failed.clear(),
             Err(error) => {
                 if let [alone] = statements {
-                    *failed += 1;
-                    outcomes[alone.at] = Outcome::Retry(error);
+                    // nft repeats the whole command; without it, equal errors are told as one.
+                    let error = error.split(&format!(" / {}", alone.text)).next().unwrap_or_default();
+                    let error = format!("set `{}`: {error}", alone.set);
+                    outcomes[alone.at] = Outcome::Retry(error.clone());
+                    failed.push(error);
                 } else {
                     let (left, right) = statements.split_at(statements.len() / 2);
                     self.bisect(left, failed, outcomes);

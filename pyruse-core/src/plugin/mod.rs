@@ -118,11 +118,18 @@ pub struct NoArgs {}
 /// Saves the named parts of a match; see `filter_pcre`.
 pub type SavedGroups = Vec<(usize, Slot)>;
 
-/// The start of a text, for a message that must stay short whatever an entry holds.
-pub fn excerpt(text: &str) -> std::borrow::Cow<'_, str> {
+/// The start of a text, for a message that must stay short and on one line whatever an entry holds.
+pub fn excerpt(text: &str) -> String {
     const LIMIT: usize = 100;
-    match text.char_indices().nth(LIMIT) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
+    let mut excerpt = String::new();
+    for c in text.chars().take(LIMIT) {
+        match c.is_control() {
+            true => excerpt.extend(c.escape_default()),
+            false => excerpt.push(c),
+        }
     }
+    if text.chars().nth(LIMIT).is_some() {
+        excerpt.push('…');
+    }
+    excerpt
 }

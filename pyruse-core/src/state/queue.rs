@@ -144,7 +144,7 @@ impl Queue {
                 message.tries += 1;
                 message.error = Some(error);
                 message.status = MessageStatus::Waiting;
-                message.due = now.plus(wait);
+                message.due = in_step(now.plus(wait), wait);
                 self.due.insert((message.due, id));
                 self.dirty.push(id);
             }
@@ -208,6 +208,13 @@ impl Queue {
     }
 }
 
+/// The moment before `due` in which all come due that wait equally long, at least half of that wait from now. So what
+/// failed one by one, e.g. for a set that is missing, is tried again together: a process a batch, not one a message.
+fn in_step(due: Timestamp, wait: Duration) -> Timestamp {
+    let step = i64::try_from(wait.as_micros() / 2).unwrap_or(i64::MAX).max(1);
+    Timestamp(due.0 - due.0.rem_euclid(step))
+}
+
 impl Resource for Queue {
     fn load(rows: Vec<Row>) -> Result<Self, String> {
         let mut queue = Queue::default();
@@ -243,5 +250,28 @@ impl Resource for Queue {
 
     fn is_urgent(&self) -> bool {
         self.urgent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_one_by_one_is_tried_again_together_and_never_later_than_its_wait() {
+        let longest = Duration::from_secs(60);
+        let mut queue = Queue::default();
+        let ids: Vec<u64> = (0..600).map(|n| queue.push(None, n.to_string())).collect();
+        let mut now = Timestamp::from_seconds(1_795_000_000);
+        for _ in 0..7 {
+            assert_eq!(queue.take_due(now, usize::MAX).len(), ids.len());
+            for (n, id) in (0..).zip(&ids) {
+                queue.settle(*id, Outcome::Retry("no".into()), now.plus(Duration::from_millis(100 * n)), longest);
+            }
+            now = now.plus(Duration::from_secs(60 + 60));
+            assert!(queue.due.last().is_some_and(|(due, _)| *due <= now));
+        }
+        let moments: BTreeSet<Timestamp> = queue.due.iter().map(|(due, _)| *due).collect();
+        assert!(moments.len() <= 3, "{moments:?}");
     }
 }
