@@ -10,8 +10,8 @@ use lettre::message::{Mailbox, Message as Mail, SinglePart};
 use pyruse_core::courier::{Courier, Deliver, Outcome, Place};
 use pyruse_core::effect::Effect;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, Message, ModuleSettings, Outcome as Shown, Plugin, Service,
-    ServicePlugin, SettingsPlugin, StepError,
+    Act, Action, ActionModule, Compile, Example, Invalid, Message, ModuleSettings, Outcome as Shown, Plugin,
+    Service, ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
@@ -155,7 +155,11 @@ impl Action for Email {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         let mut body = String::new();
         self.message.render(run.entry, &mut body)?;
-        run.effect(|| Effect::Email { subject: self.subject.clone(), to: self.to.clone(), body: body.clone() });
+        run.effect(|| Effect::Email {
+            subject: self.subject.clone(),
+            to: self.to.clone(),
+            body: body.clone(),
+        });
         let mail = Queued {
             subject: self.subject.clone(),
             body,
@@ -192,7 +196,12 @@ impl MailCourier {
             .map_err(|e| e.to_string())?;
         // On a pipe, line ends are those of this system.
         let text = message.formatted();
-        Ok(text.iter().enumerate().filter(|(n, b)| **b != b'\r' || text.get(n + 1) != Some(&b'\n')).map(|(_, b)| *b).collect())
+        Ok(text
+            .iter()
+            .enumerate()
+            .filter(|(n, b)| **b != b'\r' || text.get(n + 1) != Some(&b'\n'))
+            .map(|(_, b)| *b)
+            .collect())
     }
 }
 
@@ -253,8 +262,11 @@ mod tests {
 
     #[test]
     fn a_mail_is_quoted_printable_utf_8_with_its_identity() {
-        let settings = EmailSettings { from: "pyruse@example.org".into(), to: vec!["a@example.org".into(), "root".into()],
-            ..EmailSettings::default() };
+        let settings = EmailSettings {
+            from: "pyruse@example.org".into(),
+            to: vec!["a@example.org".into(), "root".into()],
+            ..EmailSettings::default()
+        };
         let courier = MailCourier { settings, argv: Vec::new() };
         let mail = Queued {
             subject: "Überfall".into(),

@@ -16,8 +16,8 @@ use pyruse_core::courier::{Courier, Deliver, Outcome, Place};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Fields, Slot};
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, Message, ModuleSettings, Outcome as Shown, Plugin, Service,
-    ServicePlugin, SettingsPlugin, StepError,
+    Act, Action, ActionModule, Compile, Example, Invalid, Message, ModuleSettings, Outcome as Shown, Plugin,
+    Service, ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
@@ -168,17 +168,13 @@ struct JournalCourier {
 
 impl JournalCourier {
     fn send(&mut self, datagram: &[u8]) -> std::io::Result<()> {
-        let socket = match self.socket.take() {
-            Some(socket) => socket,
-            None => {
-                let socket = UnixDatagram::unbound()?;
-                socket.set_nonblocking(true)?;
-                socket
-            }
-        };
-        let sent = socket.send_to(datagram, &self.path);
-        self.socket = Some(socket);
-        sent.map(drop)
+        if self.socket.is_none() {
+            let socket = UnixDatagram::unbound()?;
+            socket.set_nonblocking(true)?;
+            self.socket = Some(socket);
+        }
+        let Some(socket) = &self.socket else { return Ok(()) };
+        socket.send_to(datagram, &self.path).map(drop)
     }
 }
 
@@ -200,9 +196,7 @@ impl Deliver for JournalCourier {
                     Err(e) if e.kind() == ErrorKind::WouldBlock => {
                         Outcome::Retry(stuck.insert("journald does not keep up".to_owned()).clone())
                     }
-                    Err(e) => {
-                        Outcome::Retry(stuck.insert(format!("{}: {e}", self.path.display())).clone())
-                    }
+                    Err(e) => Outcome::Retry(stuck.insert(format!("{}: {e}", self.path.display())).clone()),
                 }
             })
             .collect()
@@ -210,8 +204,9 @@ impl Deliver for JournalCourier {
 }
 
 fn datagram(line: &Line) -> Vec<u8> {
-    let mut bytes = format!("PRIORITY={}\nSYSLOG_IDENTIFIER=pyruse\n{ID_FIELD}={}\nMESSAGE\n", line.priority, line.id)
-        .into_bytes();
+    let mut bytes =
+        format!("PRIORITY={}\nSYSLOG_IDENTIFIER=pyruse\n{ID_FIELD}={}\nMESSAGE\n", line.priority, line.id)
+            .into_bytes();
     // With its length in front, a message may hold anything, line ends too.
     bytes.extend((line.message.len() as u64).to_le_bytes());
     bytes.extend(line.message.as_bytes());
@@ -309,17 +304,22 @@ mod tests {
         let mut state = State::in_memory();
         let doubtful = state.open("doubtful").unwrap();
         let queue: Handle<Queue> = state.open("queue").unwrap();
-        let payload = serde_json::to_string(&Line { id: "i".into(), priority: 6, message: "m".into() }).unwrap();
+        let payload =
+            serde_json::to_string(&Line { id: "i".into(), priority: 6, message: "m".into() }).unwrap();
         state.get_mut(queue).push(None, payload);
         let mut fields = Fields::default();
         let mut service = LogService { queue, doubtful, id: None, path: PathBuf::new() };
         service.boot(&mut state, Timestamp::now());
         service.watch(&mut fields);
-        let mut buffers =
-            pyruse_core::entry::Buffers::new(fields, Default::default(), pyruse_core::jiff::tz::TimeZone::UTC);
+        let mut buffers = pyruse_core::entry::Buffers::new(
+            fields,
+            pyruse_core::entry::EightBit::default(),
+            pyruse_core::jiff::tz::TimeZone::UTC,
+        );
         let mut admits = |id: &str| {
-            let mut record =
-                pyruse_core::entry::MemoryRecord::at(Timestamp::now()).with(ID_FIELD, id).with("MESSAGE", "m");
+            let mut record = pyruse_core::entry::MemoryRecord::at(Timestamp::now())
+                .with(ID_FIELD, id)
+                .with("MESSAGE", "m");
             service.admits(&mut buffers.entry(&mut record), &mut state)
         };
         assert_eq!([admits("i"), admits("i"), admits("other"), admits("i")], [true, false, true, false]);

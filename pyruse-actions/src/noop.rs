@@ -1,6 +1,8 @@
 //! `action_noop`
 
-use pyruse_core::plugin::{Act, Action, ActionModule, Compile, Example, Invalid, NoArgs, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{
+    Act, Action, ActionModule, Compile, Example, Invalid, NoArgs, Outcome, Plugin, StepError,
+};
 
 struct Noop;
 
@@ -14,7 +16,12 @@ impl ActionModule for Noop {
     }
 
     fn examples() -> Vec<Example> {
-        vec![Example { title: "nothing happens", args: "", entry: &[("MESSAGE", "x")], outcome: Outcome::Nothing }]
+        vec![Example {
+            title: "nothing happens",
+            args: "",
+            entry: &[("MESSAGE", "x")],
+            outcome: Outcome::Nothing,
+        }]
     }
 }
 

@@ -18,7 +18,9 @@ const COMPLAINT: usize = 2000;
 /// The argv, where the default program is looked for in the usual places if it is not where the default says.
 pub(crate) fn with_default_found(argv: &[String], default: &str) -> Vec<String> {
     let mut argv = argv.to_vec();
-    if let Some(program) = argv.first_mut().filter(|program| *program == default && !Path::new(default).exists()) {
+    if let Some(program) =
+        argv.first_mut().filter(|program| *program == default && !Path::new(default).exists())
+    {
         let name = Path::new(default).file_name().unwrap_or_default();
         let places = ["/usr/sbin", "/usr/lib", "/sbin"].map(|place| Path::new(place).join(name));
         if let Some(found) = places.iter().find(|place| place.exists()) {
@@ -46,7 +48,9 @@ pub(crate) fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration)
     match attend(&mut child, input, &mut complaint, Instant::now() + limit) {
         Ok(Some(status)) if status.success() => Ok(()),
         Ok(Some(status)) => Err(format!("{program}: {}{}", ending(status), said(&complaint))),
-        Ok(None) => Err(format!("{program}: not finished after {} s, ended{}", limit.as_secs(), said(&complaint))),
+        Ok(None) => {
+            Err(format!("{program}: not finished after {} s, ended{}", limit.as_secs(), said(&complaint)))
+        }
         Err(e) => Err(format!("{program}: {e}")),
     }
 }
@@ -172,7 +176,10 @@ mod tests {
     fn what_a_program_says_and_how_it_ends_is_told() {
         let long = Duration::from_secs(20);
         assert_eq!(sh("exit 0", b"", long), Ok(()));
-        assert_eq!(sh("echo no >&2; echo way >&2; exit 3", b"", long).unwrap_err(), "/bin/sh: exit status 3: no / way");
+        assert_eq!(
+            sh("echo no >&2; echo way >&2; exit 3", b"", long).unwrap_err(),
+            "/bin/sh: exit status 3: no / way"
+        );
         assert_eq!(sh("kill -9 $$", b"", long).unwrap_err(), "/bin/sh: killed by signal 9");
         let missing = run(&["/no/such".into()], &[], b"", long).unwrap_err();
         assert!(missing.starts_with("/no/such: cannot be started: "), "{missing}");
@@ -181,7 +188,8 @@ mod tests {
     #[test]
     fn a_program_that_hangs_is_ended_with_all_that_it_started() {
         let start = Instant::now();
-        let error = sh("sleep 1000 & sleep 1000", &vec![b'x'; 1 << 20], Duration::from_millis(300)).unwrap_err();
+        let error =
+            sh("sleep 1000 & sleep 1000", &vec![b'x'; 1 << 20], Duration::from_millis(300)).unwrap_err();
         assert!(error.contains("not finished after"), "{error}");
         assert!(start.elapsed() < Duration::from_secs(15));
     }

@@ -1,5 +1,6 @@
 //! Finding the configuration file, and whether it can be trusted.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -17,9 +18,13 @@ pub(crate) fn find(explicit: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(path) = explicit {
         return Ok(path.to_owned());
     }
-    let extra = std::env::var_os("PYRUSE_EXTRA").map(|directory| Path::new(&directory).join("pyruse.json"));
+    // An empty text would be the current directory.
+    let extra = std::env::var_os("PYRUSE_EXTRA").filter(|directory| !directory.is_empty());
+    let extra = extra.map(|directory| Path::new(&directory).join("pyruse.json"));
     let candidates: Vec<PathBuf> = extra.into_iter().chain([DEFAULT.into()]).collect();
-    if let Some(found) = candidates.iter().find(|path| path.exists()) {
+    // A link to nowhere, or a file out of our reach, is one that is broken, not one that is not there.
+    let is_there = |path: &Path| !matches!(path.symlink_metadata(), Err(e) if e.kind() == ErrorKind::NotFound);
+    if let Some(found) = candidates.iter().find(|path| is_there(path)) {
         return Ok(found.clone());
     }
     let looked: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
@@ -58,7 +63,10 @@ pub(crate) fn check_ownership(path: &Path) -> Result<(), String> {
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
     let shown = path.display();
     if metadata.uid() != 0 {
-        return Err(format!("{shown} belongs to user {}, and this runs as root: chown root '{shown}'", metadata.uid()));
+        return Err(format!(
+            "{shown} belongs to user {}, and this runs as root: chown root '{shown}'",
+            metadata.uid()
+        ));
     }
     if metadata.mode() & 0o022 != 0 {
         return Err(format!(

@@ -23,7 +23,8 @@ fn offenders_are_banned_with_their_timeout_and_nobody_else() {
         }
     }
     wait_for("all bans", || {
-        (firewall.elements("ip Inet4 ssh_ban").len() == 100 && firewall.elements("ip6 Inet6 ssh_ban").len() == 100)
+        (firewall.elements("ip Inet4 ssh_ban").len() == 100
+            && firewall.elements("ip6 Inet6 ssh_ban").len() == 100)
             .then_some(())
     });
     let mails = wait_for("all mails", || Some(site.mails()).filter(|mails| mails.len() == 200));

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufWriter, Write};
 
 use jiff::tz::TimeZone;
-use serde_json::{Value as Json, json};
 use pyruse_core::entry::Value;
 use pyruse_core::template::Template;
 use pyruse_core::time::Timestamp;
+use serde_json::{Value as Json, json};
 
 fn main() {
     let mut zones = HashMap::new();
@@ -18,9 +18,7 @@ fn main() {
     for line in std::io::stdin().lock().lines() {
         let case: Json = serde_json::from_str(&line.expect("stdin")).expect("JSON");
         let name = case["zone"].as_str().expect("zone");
-        let zone = zones
-            .entry(name.to_owned())
-            .or_insert_with(|| TimeZone::get(name).expect("a known zone"));
+        let zone = zones.entry(name.to_owned()).or_insert_with(|| TimeZone::get(name).expect("a known zone"));
         writeln!(out, "{}", answer(&case, zone)).expect("stdout");
     }
 }
@@ -31,9 +29,7 @@ fn answer(case: &Json, zone: &TimeZone) -> Json {
         Err(error) => return json!({"load": error.offset, "message": error.message}),
     };
     let mut text = String::from("before");
-    let result = template.render(&mut text, zone, |at| {
-        value(&case["values"][&template.names()[at]])
-    });
+    let result = template.render(&mut text, zone, |at| value(&case["values"][&template.names()[at]]));
     match result {
         Ok(()) => json!({"text": text.strip_prefix("before")}),
         Err(error) => {
@@ -48,9 +44,5 @@ fn value(json: &Json) -> Option<Value<'_>> {
         .as_str()
         .map(Value::Text)
         .or_else(|| json["integer"].as_i64().map(Value::Integer))
-        .or_else(|| {
-            json["time"]
-                .as_i64()
-                .map(|micros| Value::Time(Timestamp(micros)))
-        })
+        .or_else(|| json["time"].as_i64().map(|micros| Value::Time(Timestamp(micros))))
 }

@@ -23,8 +23,21 @@ mod tests {
 
     #[test]
     fn what_is_more_than_an_address_is_none() {
-        for text in ["", " 1.2.3.4", "1.2.3.4 ", "1.2.3.4/0", "1.2.3.4:22", "fe80::1%eth0", "[::1]", "1.2.3", "01.2.3.4",
-            "1.2.3.4}; flush ruleset; add element x {", "$(reboot)", "1.2.3.4\n", "１.2.3.4"] {
+        for text in [
+            "",
+            " 1.2.3.4",
+            "1.2.3.4 ",
+            "1.2.3.4/0",
+            "1.2.3.4:22",
+            "fe80::1%eth0",
+            "[::1]",
+            "1.2.3",
+            "01.2.3.4",
+            "1.2.3.4}; flush ruleset; add element x {",
+            "$(reboot)",
+            "1.2.3.4\n",
+            "１.2.3.4",
+        ] {
             assert_eq!(parse(text), None, "{text:?}");
         }
     }

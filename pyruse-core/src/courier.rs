@@ -134,7 +134,13 @@ impl Couriers {
                     let batch = queue.take_due(now, post.batch);
                     if !batch.is_empty() {
                         changed = true;
-                        record(&mut post.failures, queue, outcomes(&mut **deliver, &batch), now, post.longest_wait);
+                        record(
+                            &mut post.failures,
+                            queue,
+                            outcomes(&mut **deliver, &batch),
+                            now,
+                            post.longest_wait,
+                        );
                     }
                 }
             }
@@ -200,8 +206,8 @@ impl Couriers {
 
 fn outcomes(deliver: &mut dyn Deliver, batch: &[Letter]) -> Vec<(u64, Outcome)> {
     // A panic in a courier must not silence it for ever: its letters wait for another try.
-    let outcomes = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| deliver.deliver(batch)))
-        .unwrap_or_default();
+    let outcomes =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| deliver.deliver(batch))).unwrap_or_default();
     let missing = || Outcome::Retry("the courier gave no answer".to_owned());
     let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(missing));
     batch.iter().map(|letter| letter.id).zip(outcomes).collect()

@@ -38,7 +38,11 @@ impl Timestamp {
     #[must_use]
     pub const fn plus_seconds(self, seconds: u64) -> Timestamp {
         let micros = seconds.saturating_mul(1_000_000);
-        if micros > i64::MAX as u64 { Timestamp::NEVER } else { Timestamp(self.0.saturating_add(micros.cast_signed())) }
+        if micros > i64::MAX as u64 {
+            Timestamp::NEVER
+        } else {
+            Timestamp(self.0.saturating_add(micros.cast_signed()))
+        }
     }
 
     /// That much later, saturating.

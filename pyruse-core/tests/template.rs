@@ -10,9 +10,7 @@ use pyruse_core::time::Timestamp;
 fn render(template: &str, value: Option<Value<'_>>) -> Result<String, String> {
     let template = Template::parse(template).map_err(|error| error.to_string())?;
     let mut out = String::new();
-    template
-        .render(&mut out, &TimeZone::UTC, |_| value)
-        .map_err(|error| error.to_string())?;
+    template.render(&mut out, &TimeZone::UTC, |_| value).map_err(|error| error.to_string())?;
     Ok(out)
 }
 
@@ -40,51 +38,18 @@ fn a_template_is_shared_between_threads() {
 #[test]
 fn messages_at_load_name_place_and_remedy() {
     let messages = [
-        (
-            "a}",
-            "at byte 1: this `}` closes nothing (for the character itself write `}}`)",
-        ),
-        (
-            "a{b",
-            "at byte 1: this `{` is not closed (for the character itself write `{{`)",
-        ),
-        (
-            "{}",
-            "at byte 0: the name of a field is missing (for the character itself write `{{`)",
-        ),
+        ("a}", "at byte 1: this `}` closes nothing (for the character itself write `}}`)"),
+        ("a{b", "at byte 1: this `{` is not closed (for the character itself write `{{`)"),
+        ("{}", "at byte 0: the name of a field is missing (for the character itself write `{{`)"),
         ("{0}", "at byte 1: fields have names, not numbers"),
-        (
-            "{a.b}",
-            "at byte 2: attributes of fields (`.`) are not supported",
-        ),
-        (
-            "{a[0]}",
-            "at byte 2: parts of fields (`[`) are not supported",
-        ),
-        (
-            "{a{b}}",
-            "at byte 2: a `{` inside a field (for the character itself write `{{`)",
-        ),
-        (
-            "{a!x}",
-            "at byte 3: unknown conversion `x`: there are `s`, `r` and `a`",
-        ),
-        (
-            "{a!}",
-            "at byte 3: a conversion must follow the `!`: `s`, `r` or `a`",
-        ),
-        (
-            "{a!rr}",
-            "at byte 4: a conversion is one letter; `:` or `}` must follow",
-        ),
-        (
-            "{a:>{b}}",
-            "at byte 4: a spec cannot have fields of its own",
-        ),
-        (
-            "{a:10001}",
-            "at byte 3: the width or precision is too large: at most 10000",
-        ),
+        ("{a.b}", "at byte 2: attributes of fields (`.`) are not supported"),
+        ("{a[0]}", "at byte 2: parts of fields (`[`) are not supported"),
+        ("{a{b}}", "at byte 2: a `{` inside a field (for the character itself write `{{`)"),
+        ("{a!x}", "at byte 3: unknown conversion `x`: there are `s`, `r` and `a`"),
+        ("{a!}", "at byte 3: a conversion must follow the `!`: `s`, `r` or `a`"),
+        ("{a!rr}", "at byte 4: a conversion is one letter; `:` or `}` must follow"),
+        ("{a:>{b}}", "at byte 4: a spec cannot have fields of its own"),
+        ("{a:10001}", "at byte 3: the width or precision is too large: at most 10000"),
     ];
     for (template, message) in messages {
         assert_eq!(Template::parse(template).unwrap_err().to_string(), message);
@@ -96,36 +61,20 @@ fn messages_at_run_time_name_field_spec_and_type() {
     let (text, integer) = (Some(Value::Text("x")), Some(Value::Integer(-5)));
     let late = Some(Value::Time(Timestamp(i64::MAX)));
     let messages = [
-        (
-            "{A:d}",
-            text,
-            "field `A`: the spec `d` cannot print text: unknown type `d`",
-        ),
+        ("{A:d}", text, "field `A`: the spec `d` cannot print text: unknown type `d`"),
         (
             "{A:=5}",
             text,
             "field `A`: the spec `=5` cannot print text: text has no sign to align behind (`=`)",
         ),
-        (
-            "{A:s}",
-            integer,
-            "field `A`: the spec `s` cannot print an integer: unknown type `s`",
-        ),
+        ("{A:s}", integer, "field `A`: the spec `s` cannot print an integer: unknown type `s`"),
         (
             "{A:,x}",
             integer,
             "field `A`: the spec `,x` cannot print an integer: the separator `,` does not go with `x`",
         ),
-        (
-            "{A:c}",
-            integer,
-            "field `A`: the spec `c` cannot print an integer: -5 is not a character (`c`)",
-        ),
-        (
-            "{A!r:d}",
-            integer,
-            "field `A`: the spec `d` cannot print text: unknown type `d`",
-        ),
+        ("{A:c}", integer, "field `A`: the spec `c` cannot print an integer: -5 is not a character (`c`)"),
+        ("{A!r:d}", integer, "field `A`: the spec `d` cannot print text: unknown type `d`"),
         (
             "{A:>5}",
             None,
@@ -149,22 +98,13 @@ fn messages_at_run_time_name_field_spec_and_type() {
 
 #[test]
 fn every_time_is_printed_or_refused() {
-    for micros in [
-        i64::MIN,
-        -62_135_596_800_000_001,
-        253_402_300_800_000_000,
-        i64::MAX,
-    ] {
+    for micros in [i64::MIN, -62_135_596_800_000_001, 253_402_300_800_000_000, i64::MAX] {
         assert!(render("{A}", Some(Value::Time(Timestamp(micros)))).is_err());
     }
     let zone = TimeZone::get("America/New_York").unwrap();
     let year_zero = Some(Value::Time(Timestamp(-62_135_596_800_000_000)));
     let template = Template::parse("{A:%Y}").unwrap();
-    assert!(
-        template
-            .render(&mut String::new(), &zone, |_| year_zero)
-            .is_err()
-    );
+    assert!(template.render(&mut String::new(), &zone, |_| year_zero).is_err());
     for micros in [-62_135_596_800_000_000, -1, 0, 1, 253_402_000_000_000_000] {
         for template in ["{A}", "{A:%c %G %V %U %s}", "{A!r:>50}"] {
             assert!(render(template, Some(Value::Time(Timestamp(micros)))).is_ok());
@@ -174,22 +114,9 @@ fn every_time_is_printed_or_refused() {
 
 #[test]
 fn the_widest_spec_is_accepted() {
-    assert_eq!(
-        render("{A:10000}", Some(Value::Integer(1))).unwrap().len(),
-        10_000
-    );
-    assert_eq!(
-        render("{A:.10000f}", Some(Value::Integer(1)))
-            .unwrap()
-            .len(),
-        10_002
-    );
-    assert_eq!(
-        render("{A:010000,}", Some(Value::Integer(1)))
-            .unwrap()
-            .len(),
-        10_001
-    );
+    assert_eq!(render("{A:10000}", Some(Value::Integer(1))).unwrap().len(), 10_000);
+    assert_eq!(render("{A:.10000f}", Some(Value::Integer(1))).unwrap().len(), 10_002);
+    assert_eq!(render("{A:010000,}", Some(Value::Integer(1))).unwrap().len(), 10_001);
 }
 
 /// A generator of its own, so that a failing seed stays one.
@@ -207,9 +134,9 @@ impl Random {
 #[test]
 fn random_text_never_panics() {
     let parts = [
-        "{", "}", "{A", "{A:", "{A!r", "}", "!", ":", "%", "0", "9", "15", "<", "^", "=", "+", "z",
-        "#", ",", "_", ".", "d", "e", "g", "x", "c", "s", "E", "O", "Z", "f", "-", "ä", "日", "😀",
-        "\0", "٣", "\u{301}", " ", "\n",
+        "{", "}", "{A", "{A:", "{A!r", "}", "!", ":", "%", "0", "9", "15", "<", "^", "=", "+", "z", "#", ",",
+        "_", ".", "d", "e", "g", "x", "c", "s", "E", "O", "Z", "f", "-", "ä", "日", "😀", "\0", "٣",
+        "\u{301}", " ", "\n",
     ];
     let values = [
         None,
@@ -257,19 +184,13 @@ fn large_templates_take_time_in_proportion() {
     let template = Template::parse(&fields).unwrap();
     assert_eq!(template.names().len(), 80_000);
     let mut out = String::new();
-    template
-        .render(&mut out, &TimeZone::UTC, |_| Some(Value::Text("x")))
-        .unwrap();
+    template.render(&mut out, &TimeZone::UTC, |_| Some(Value::Text("x"))).unwrap();
     assert_eq!(out.len(), 80_000 * 6);
 
-    for text in [
-        "{", "}", "{{", "{A:{{", "{A", "{A!r", "{A:%", "%5", "x", "{{}}", "[", "{A:}",
-    ] {
+    for text in ["{", "}", "{{", "{A:{{", "{A", "{A!r", "{A:%", "%5", "x", "{{}}", "[", "{A:}"] {
         let _ = Template::parse(&text.repeat(million / text.len()));
     }
-    for text in [
-        "%", "%5", "%-", "%%", "%d", "%5%z", "z%-%f", "\0", "9", "{{}}", "{{",
-    ] {
+    for text in ["%", "%5", "%-", "%%", "%d", "%5%z", "z%-%f", "\0", "9", "{{}}", "{{"] {
         let spec = text.repeat(million / text.len());
         let time = Some(Value::Time(Timestamp(0)));
         let _ = render(&format!("{{A:{spec}}}"), time);

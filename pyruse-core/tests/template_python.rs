@@ -1,10 +1,10 @@
 //! The templates of `templates/cases.json` give what Python 3.11 gave (`templates/gen_templates.py`).
 
 use jiff::tz::TimeZone;
-use serde_json::Value as Json;
 use pyruse_core::entry::Value;
 use pyruse_core::template::Template;
 use pyruse_core::time::Timestamp;
+use serde_json::Value as Json;
 
 #[derive(Debug, PartialEq)]
 enum Outcome {

@@ -40,8 +40,18 @@ impl FilterModule for Equals {
                 &[("SYSLOG_IDENTIFIER", "sshd")],
                 Outcome::Passes,
             ),
-            example("a number", r#"{"field": "PRIORITY", "value": 3}"#, &[("PRIORITY", "3")], Outcome::Passes),
-            example("not a text", r#"{"field": "PRIORITY", "value": "3"}"#, &[("PRIORITY", "3")], Outcome::Fails),
+            example(
+                "a number",
+                r#"{"field": "PRIORITY", "value": 3}"#,
+                &[("PRIORITY", "3")],
+                Outcome::Passes,
+            ),
+            example(
+                "not a text",
+                r#"{"field": "PRIORITY", "value": "3"}"#,
+                &[("PRIORITY", "3")],
+                Outcome::Fails,
+            ),
             example("a missing field", r#"{"field": "PRIORITY", "value": 3}"#, &[], Outcome::Fails),
             example(
                 "any of a repeated field's values",

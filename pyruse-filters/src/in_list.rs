@@ -34,8 +34,13 @@ impl FilterModule for InList {
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let field = cx.reads(&args.field);
-        let mut list =
-            InList { field, texts: HashSet::new(), integers: HashSet::new(), floats: Vec::new(), missing: false };
+        let mut list = InList {
+            field,
+            texts: HashSet::new(),
+            integers: HashSet::new(),
+            floats: Vec::new(),
+            missing: false,
+        };
         for value in args.values {
             match value {
                 None => list.missing = true,
@@ -60,7 +65,12 @@ impl FilterModule for InList {
                 &[("PRIORITY", "3")],
                 Outcome::Passes,
             ),
-            example("none of them", r#"{"field": "PRIORITY", "values": ["3"]}"#, &[("PRIORITY", "3")], Outcome::Fails),
+            example(
+                "none of them",
+                r#"{"field": "PRIORITY", "values": ["3"]}"#,
+                &[("PRIORITY", "3")],
+                Outcome::Fails,
+            ),
             example("missing, not listed", r#"{"field": "_UID", "values": [0]}"#, &[], Outcome::Fails),
             example("missing, listed", r#"{"field": "_UID", "values": [0, null]}"#, &[], Outcome::Passes),
         ]

@@ -123,7 +123,9 @@ impl Filter for InNetworks {
         let found = entry.find_text(self.field, |text| match address::parse(text) {
             Some(IpAddr::V4(ip)) => Ok(self.v4.contains(ip.to_bits())),
             Some(IpAddr::V6(ip)) => Ok(self.v6.contains(ip.to_bits())),
-            None => Err(StepError::new(format!("`{}` is not an IP address", pyruse_core::plugin::excerpt(text)))),
+            None => {
+                Err(StepError::new(format!("`{}` is not an IP address", pyruse_core::plugin::excerpt(text))))
+            }
         })?;
         Ok(found.is_some())
     }
@@ -140,7 +142,17 @@ mod tests {
         for good in ["10.0.0.7/8", "0.0.0.0/0", "::/0", "::1", "2001:db8::5/32", "::ffff:10.0.0.0/104"] {
             assert!(network(good).is_some(), "{good}");
         }
-        for bad in ["10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "10.0.0.0/+8", "::/129", "", "/8", "10.0.0.0/8/8", " ::1"] {
+        for bad in [
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "::/129",
+            "",
+            "/8",
+            "10.0.0.0/8/8",
+            " ::1",
+        ] {
             assert!(network(bad).is_none(), "{bad}");
         }
         assert_eq!(network("::ffff:10.0.0.0/104"), network("10.0.0.0/8"));

@@ -33,7 +33,11 @@ impl Bound {
     fn passes(&self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
         let holds = entry.any(self.field, |value| match self.value.order_of(value) {
             Some(order) => Ok(order != self.refused),
-            None => Err(StepError::new(format!("cannot compare {} with {}", value.type_name(), self.value.type_name()))),
+            None => Err(StepError::new(format!(
+                "cannot compare {} with {}",
+                value.type_name(),
+                self.value.type_name()
+            ))),
         })?;
         Ok(holds.unwrap_or(false))
     }

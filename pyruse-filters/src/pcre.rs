@@ -28,7 +28,8 @@ pub(crate) struct Search {
 
 impl Search {
     pub(crate) fn new(pattern: Pattern, save: &[String], cx: &mut Compile<'_>) -> Search {
-        let named: Vec<(usize, String)> = pattern.group_names().map(|(n, name)| (n, name.to_owned())).collect();
+        let named: Vec<(usize, String)> =
+            pattern.group_names().map(|(n, name)| (n, name.to_owned())).collect();
         let listed = save.iter().enumerate().map(|(n, name)| (n + 1, name.clone()));
         let saves = named.into_iter().chain(listed).map(|(n, name)| (n, cx.saves(&name))).collect();
         Search { pattern, saves }
@@ -36,8 +37,11 @@ impl Search {
 
     /// Is it found in the text? If so, `groups` says where, as far as somebody wants to know.
     pub(crate) fn find(&self, text: &str, groups: &mut Groups) -> Result<bool, StepError> {
-        let found =
-            if self.saves.is_empty() { self.pattern.is_match(text) } else { self.pattern.search(text, groups) };
+        let found = if self.saves.is_empty() {
+            self.pattern.is_match(text)
+        } else {
+            self.pattern.search(text, groups)
+        };
         found.map_err(|e| StepError::new(e.to_string()))
     }
 
@@ -56,7 +60,8 @@ struct Pcre {
 
 impl FilterModule for Pcre {
     const NAME: &'static str = "filter_pcre";
-    const DOC: &'static str = "Passes when the expression is found anywhere in the field, and saves its groups.";
+    const DOC: &'static str =
+        "Passes when the expression is found anywhere in the field, and saves its groups.";
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
@@ -64,7 +69,7 @@ impl FilterModule for Pcre {
         let pattern = cx.pattern("re", &args.re)?;
         if args.save.len() > pattern.group_count() {
             let message =
-                format!("{} names to save, but the expression has {} groups", args.save.len(), pattern.group_count());
+                format!("more names to save ({}) than groups ({})", args.save.len(), pattern.group_count());
             return Err(cx.error("save", message));
         }
         Ok(Pcre { field, search: Search::new(pattern, &args.save, cx), groups: Groups::default() })

@@ -27,7 +27,8 @@ struct PcreAny {
 
 impl FilterModule for PcreAny {
     const NAME: &'static str = "filter_pcreAny";
-    const DOC: &'static str = "Passes when one of the expressions is found anywhere in the field, and saves its groups.";
+    const DOC: &'static str =
+        "Passes when one of the expressions is found anywhere in the field, and saves its groups.";
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {

@@ -28,7 +28,8 @@ impl FilterModule for UserExists {
     }
 
     fn examples() -> Vec<Example> {
-        let example = |title, entry, outcome| Example { title, args: r#"{"field": "thatUser"}"#, entry, outcome };
+        let example =
+            |title, entry, outcome| Example { title, args: r#"{"field": "thatUser"}"#, entry, outcome };
         vec![
             example("known", &[("thatUser", "root")], Outcome::Passes),
             example("unknown", &[("thatUser", "no such user")], Outcome::Fails),
@@ -45,7 +46,8 @@ impl Filter for UserExists {
                 return Ok(false);
             }
             let user = User::from_name(name);
-            user.map(|user| user.is_some()).map_err(|e| StepError::new(format!("asking for the user failed: {e}")))
+            user.map(|user| user.is_some())
+                .map_err(|e| StepError::new(format!("asking for the user failed: {e}")))
         })?;
         Ok(found.is_some())
     }

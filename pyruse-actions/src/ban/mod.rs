@@ -38,12 +38,23 @@ struct Order {
     renew: bool,
 }
 
+/// What is left of a ban.
+enum Left {
+    Over,
+    /// Whole seconds, rounded up.
+    Seconds(u64),
+    Forever,
+}
+
 impl Order {
-    /// Whole seconds left, rounded up; `Some(None)`: for ever; `None`: it is over.
-    fn seconds_left(&self, now: Timestamp) -> Option<Option<u64>> {
-        let Some(until) = self.until else { return Some(None) };
+    fn left(&self, now: Timestamp) -> Left {
+        let Some(until) = self.until else { return Left::Forever };
         let left = now.until(until);
-        (!left.is_zero()).then(|| Some(left.as_secs() + u64::from(left.subsec_nanos() > 0)))
+        if left.is_zero() {
+            Left::Over
+        } else {
+            Left::Seconds(left.as_secs() + u64::from(left.subsec_nanos() > 0))
+        }
     }
 }
 
@@ -60,7 +71,10 @@ struct Bans {
 
 impl Bans {
     fn open(state: &mut State, action: &str) -> Result<Bans, StateError> {
-        Ok(Bans { held: state.open(&format!("{action}/bans"))?, orders: state.open(&format!("{action}/orders"))? })
+        Ok(Bans {
+            held: state.open(&format!("{action}/bans"))?,
+            orders: state.open(&format!("{action}/orders"))?,
+        })
     }
 
     fn key(set: &str, ip: IpAddr) -> String {
@@ -74,7 +88,8 @@ impl Bans {
         let renewed = held.get(&key, now).is_some();
         let renew = held.expires(&key).is_some_and(|end| now < end.plus_seconds(KERNEL_LAG));
         held.insert(&key, Ban { set: set.to_owned(), ip }, until, now);
-        let order = Order { set: set.to_owned(), ip, until: (until != Timestamp::NEVER).then_some(until), renew };
+        let order =
+            Order { set: set.to_owned(), ip, until: (until != Timestamp::NEVER).then_some(until), renew };
         // A struct of texts and numbers always becomes JSON.
         let payload = serde_json::to_string(&order).unwrap_or_default();
         state.get_mut(self.orders).push(Some(&key), payload);
@@ -129,7 +144,10 @@ impl BanAction {
     fn act(&self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         let text = run.entry.required_text(self.ip)?;
         let Some(ip) = address::parse(text) else {
-            return Err(StepError::new(format!("`{}` is not an IP address: nothing is banned", excerpt(text))));
+            return Err(StepError::new(format!(
+                "`{}` is not an IP address: nothing is banned",
+                excerpt(text)
+            )));
         };
         let set = if ip.is_ipv4() { &self.set_v4 } else { &self.set_v6 };
         let now = run.entry.time();

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use pyruse_core::courier::{Deliver, Outcome};
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome as Shown, Plugin, ServicePlugin,
-    SettingsPlugin, StepError,
+    Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome as Shown, Plugin,
+    ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::state::Letter;
 use pyruse_core::time::Timestamp;
 
-use super::{BanAction, BanService, Bans, Order};
+use super::{BanAction, BanService, Bans, Left, Order};
 use crate::program;
 
 const NAME: &str = "action_nftBan";
@@ -110,7 +110,9 @@ impl ActionModule for NftBan {
             example(
                 "an attack on nft's parser",
                 &[("thatIP", "192.0.2.1}; flush ruleset; add element x {")],
-                Shown::Error("`192.0.2.1}; flush ruleset; add element x {` is not an IP address: nothing is banned"),
+                Shown::Error(
+                    "`192.0.2.1}; flush ruleset; add element x {` is not an IP address: nothing is banned",
+                ),
             ),
         ]
     }
@@ -178,13 +180,18 @@ impl Deliver for NftCourier {
 /// The nft command for one ban; `None` when it is over.
 fn statement(order: &Order, now: Timestamp) -> Option<String> {
     let Order { set, ip, renew, .. } = order;
-    let add = match order.seconds_left(now)? {
-        Some(seconds) => format!("add element {set} {{{ip} timeout {seconds}s}}"),
-        None => format!("add element {set} {{{ip}}}"),
+    let add = match order.left(now) {
+        Left::Over => return None,
+        Left::Seconds(seconds) => format!("add element {set} {{{ip} timeout {seconds}s}}"),
+        Left::Forever => format!("add element {set} {{{ip}}}"),
     };
     // A repeated add would leave the old timeout. In one transaction, nobody sees the moment between delete and add;
     // the first add is there so that the delete cannot fail.
-    Some(if *renew { format!("add element {set} {{{ip}}}; delete element {set} {{{ip}}}; {add}") } else { add })
+    Some(if *renew {
+        format!("add element {set} {{{ip}}}; delete element {set} {{{ip}}}; {add}")
+    } else {
+        add
+    })
 }
 
 impl NftCourier {
@@ -253,7 +260,12 @@ pyruse_core::inventory::submit!(ServicePlugin {
         let settings = start.settings.get::<NftSettings>();
         let argv = program::with_default_found(&settings.nft, DEFAULT_NFT);
         let bans = Bans::open(start.state, NAME)?;
-        Ok(Box::new(BanService { name: NAME, bans, batch: 2000, deliver: Some(Box::new(NftCourier { argv })) }))
+        Ok(Box::new(BanService {
+            name: NAME,
+            bans,
+            batch: 2000,
+            deliver: Some(Box::new(NftCourier { argv })),
+        }))
     },
 });
 

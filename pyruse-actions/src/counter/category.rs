@@ -26,6 +26,8 @@ const LONG_KEY: usize = 200;
 
 const NONE: usize = usize::MAX;
 
+type Bytes = Box<[u8]>;
+
 struct Key {
     text: Box<str>,
     ticks: Ticks,
@@ -47,7 +49,7 @@ pub(super) struct Category {
     hand: usize,
     next_tick: u64,
     warned: bool,
-    changes: Vec<(Box<[u8]>, Option<Box<[u8]>>)>,
+    changes: Vec<(Bytes, Option<Bytes>)>,
 }
 
 // What a stored row is; the first byte of its key.
@@ -159,7 +161,8 @@ impl Category {
             self.keys.push(None);
         }
         let grace = Timestamp(i64::MIN);
-        self.keys[at] = Some(Key { text: key.into(), ticks: Ticks::default(), grace, older: NONE, newer: NONE });
+        self.keys[at] =
+            Some(Key { text: key.into(), ticks: Ticks::default(), grace, older: NONE, newer: NONE });
         self.index.insert(key.into(), at);
         self.chain(at);
         at
@@ -313,19 +316,19 @@ impl Category {
         let (head, text) = if *kind == TICK { rest.split_at_checked(8)? } else { (&[][..], rest) };
         let text = std::str::from_utf8(text).ok()?;
         let at = self.index.get(text).copied().unwrap_or_else(|| self.insert(text));
-        let held = self.keys[at].as_mut()?;
+        let entry = self.keys[at].as_mut()?;
         match *kind {
             TICK => {
                 let tick = Tick { end: time(value)?, number: number(head)? };
-                held.ticks.add(tick);
+                entry.ticks.add(tick);
                 raised.push((tick.number, at));
             }
             ENDLESS => {
                 let (count, newest) = value.split_at_checked(4)?;
-                held.ticks.set_endless(u32::from_be_bytes(count.try_into().ok()?));
+                entry.ticks.set_endless(u32::from_be_bytes(count.try_into().ok()?));
                 raised.push((number(newest)?, at));
             }
-            GRACE => held.grace = time(value)?,
+            GRACE => entry.grace = time(value)?,
             _ => return None,
         }
         if let Some((newest, _)) = raised.last() {

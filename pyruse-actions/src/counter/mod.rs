@@ -8,7 +8,8 @@ mod ticks;
 
 use pyruse_core::entry::Slot;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome, Plugin, SettingsPlugin, StepError,
+    Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome, Plugin, SettingsPlugin,
+    StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;

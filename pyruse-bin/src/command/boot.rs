@@ -26,8 +26,12 @@ pub(crate) fn run(config: Option<&Path>, module: &str) -> anyhow::Result<Ending>
     let registry = Registry::linked().map_err(anyhow::Error::msg)?;
     let boots = || registry.services().filter(|service| service.boots).map(|service| service.name);
     if !boots().any(|name| name == module) {
-        let hint = nearest(module, boots()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        bail!("`{module}` has no boot step; modules that have one: {}{hint}", boots().collect::<Vec<_>>().join(", "));
+        let hint =
+            nearest(module, boots()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        bail!(
+            "`{module}` has no boot step; modules that have one: {}{hint}",
+            boots().collect::<Vec<_>>().join(", ")
+        );
     }
     let path = configuration::find(config)?;
     configuration::check_ownership(&path).map_err(anyhow::Error::msg)?;
@@ -45,7 +49,9 @@ pub(crate) fn run(config: Option<&Path>, module: &str) -> anyhow::Result<Ending>
     configuration::check_ownership(&engine.config.storage).map_err(anyhow::Error::msg)?;
     let mut state = State::read_file(&file)?;
     let Some((engine, _)) = load(&source, &registry, &mut state, &mut diagnostics)? else {
-        return Ok(Ending::BadConfiguration);
+        // The configuration was good a moment ago: it is the state that a step cannot use.
+        configuration::show(&source, &diagnostics);
+        return Ok(Ending::Failed);
     };
     put_back(engine.services.only(module), &mut state)
 }

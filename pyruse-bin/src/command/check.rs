@@ -20,7 +20,8 @@ pub(crate) fn run(file: Option<&Path>, as_json: bool) -> anyhow::Result<Ending> 
     let (errors, warnings) = diagnostics.counts();
     if as_json {
         let findings: Vec<_> = diagnostics.in_order().into_iter().map(|d| source.finding(d)).collect();
-        let report = json!({"file": source.name, "errors": errors, "warnings": warnings, "findings": findings});
+        let report =
+            json!({"file": source.name, "errors": errors, "warnings": warnings, "findings": findings});
         super::tally::print_line(&report.to_string())?;
     } else {
         configuration::show(&source, &diagnostics);
@@ -29,7 +30,8 @@ pub(crate) fn run(file: Option<&Path>, as_json: bool) -> anyhow::Result<Ending> 
             let steps = engine.workflow.sites().len();
             format!("{}, {}; ", plural(engine.config.chains.len(), "chain"), plural(steps, "step"))
         });
-        let verdict = format!("{}: {size}{}, {}", source.name, plural(errors, "error"), plural(warnings, "warning"));
+        let verdict =
+            format!("{}: {size}{}, {}", source.name, plural(errors, "error"), plural(warnings, "warning"));
         super::tally::print_line(&verdict)?;
     }
     Ok(if errors == 0 { Ending::Good } else { Ending::Failed })

@@ -44,9 +44,11 @@ pub(crate) fn run(config: Option<&Path>, args: &RunArgs) -> anyhow::Result<Endin
         return rehearse(rehearsal, args);
     }
     let mut storage = storage::open(&engine.config.storage)?;
-    let Some((engine, mark)) = load(&source, &registry, &mut storage.state, &mut Diagnostics::default())? else {
-        // It was good a moment ago, and the text is the same.
-        return Ok(Ending::BadConfiguration);
+    let mut diagnostics = Diagnostics::default();
+    let Some((engine, mark)) = load(&source, &registry, &mut storage.state, &mut diagnostics)? else {
+        // The configuration was good a moment ago: it is the state that a step cannot use.
+        configuration::show(&source, &diagnostics);
+        return Ok(Ending::Failed);
     };
     let parts = Parts { config_path: path, registry, engine, mark, storage };
     Daemon::start(parts, args.since)?.run()?;

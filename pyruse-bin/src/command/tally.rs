@@ -57,10 +57,11 @@ impl Rehearsal {
 
     pub(crate) fn run(&mut self, record: &mut dyn Record, telling: &mut impl Telling) -> io::Result<()> {
         self.entries += 1;
-        let mut observer = Observed { services: &mut self.engine.services, mark: self.mark, telling, result: Ok(()) };
+        let mut observer =
+            Observed { services: &mut self.engine.services, mark: self.mark, telling, result: Ok(()) };
         self.engine.workflow.run(record, &mut self.state, &mut observer);
         let result = observer.result;
-        if self.entries % SETTLE_EVERY == 0 {
+        if self.entries.is_multiple_of(SETTLE_EVERY) {
             self.settle()?;
         }
         result
@@ -140,13 +141,22 @@ impl<W: Write> Telling for EffectPrinter<W> {
                 let length = if *seconds == 0 { "for ever".to_owned() } else { format!("for {seconds} s") };
                 format!("ban     {ip} in `{set}` {length}{}", if *renewed { " (again)" } else { "" })
             }
-            Effect::Email { subject, to, body } => format!("mail    {subject} (to {}): {body}", to.join(", ")),
+            Effect::Email { subject, to, body } => {
+                format!("mail    {subject} (to {}): {body}", to.join(", "))
+            }
             Effect::Log { level, message } => format!("log     {level}: {message}"),
             Effect::Report { level, message, .. } => format!("report  {level}: {message}"),
             Effect::Error { message } => format!("error   {message}"),
             other => format!("effect  {}", serde_json::to_string(other).unwrap_or_default()),
         };
-        writeln!(self.out, "{}  {}  [{} #{}]", effect.at, printable(&line), printable(effect.chain), effect.step)
+        writeln!(
+            self.out,
+            "{}  {}  [{} #{}]",
+            effect.at,
+            printable(&line),
+            printable(effect.chain),
+            effect.step
+        )
     }
 }
 
@@ -234,7 +244,8 @@ impl Tally {
             if !rows.is_empty() {
                 writeln!(out, "\n{title}")?;
             }
-            rows.into_iter().try_for_each(|(name, count)| writeln!(out, "  {:<38} {count:>10}", printable(name)))
+            rows.into_iter()
+                .try_for_each(|(name, count)| writeln!(out, "  {:<38} {count:>10}", printable(name)))
         };
         section("mails", self.mails.iter().map(|(subject, count)| (subject.as_str(), *count)).collect())?;
         section("journal lines", self.logs.iter().map(|(level, count)| (*level, *count)).collect())?;

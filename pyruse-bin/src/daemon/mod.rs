@@ -127,7 +127,7 @@ impl Daemon {
                 self.wait(sign, committed.is_err())?;
             }
         }
-        self.stop(committed)
+        self.stop()
     }
 
     /// Reads until the journal is drained or the batch is full; is it drained?
@@ -142,7 +142,8 @@ impl Daemon {
                 break true;
             }
             read += 1;
-            let mut watch = Watch { services: &mut self.engine.services, errors: &mut self.errors, mark: self.mark };
+            let mut watch =
+                Watch { services: &mut self.engine.services, errors: &mut self.errors, mark: self.mark };
             self.engine.workflow.run(&mut self.journal.record(), &mut self.storage.state, &mut watch);
             if self.wake.stop() {
                 break false;
@@ -213,7 +214,9 @@ impl Daemon {
         ServiceManager::reloading();
         match self.try_reload() {
             Ok(true) => tracing::info!("reloaded {}", self.config_path.display()),
-            Ok(false) => tracing::error!("{} is broken; the old configuration goes on", self.config_path.display()),
+            Ok(false) => {
+                tracing::error!("{} is broken; the old configuration goes on", self.config_path.display())
+            }
             Err(e) => tracing::error!("not reloaded; the old configuration goes on: {e:#}"),
         }
         ServiceManager::ready("following the journal");
@@ -246,14 +249,13 @@ impl Daemon {
         Ok(true)
     }
 
-    fn stop(mut self, committed: anyhow::Result<()>) -> anyhow::Result<()> {
+    fn stop(mut self) -> anyhow::Result<()> {
         ServiceManager::stopping();
         self.errors.flush();
         self.couriers.stop(&mut self.storage.state, FAREWELL);
         let written = self.storage.state.commit();
         tracing::info!("stopped after {} entries, {} errors", self.entries, self.errors.total());
-        committed?;
-        Ok(written?)
+        written.context("what was read last is not stored; the next start reads it again")
     }
 }
 

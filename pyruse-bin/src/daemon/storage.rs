@@ -26,13 +26,18 @@ pub(crate) fn file(directory: &Path) -> PathBuf {
 pub(crate) fn open(directory: &Path) -> anyhow::Result<Storage> {
     if !directory.exists() {
         let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(directory).with_context(|| directory.display().to_string())?;
+        let made = builder.recursive(true).mode(0o700).create(directory);
+        made.with_context(|| format!("the storage directory {} cannot be made", directory.display()))?;
     }
-    configuration::check_ownership(directory).map_err(anyhow::Error::msg)?;
+    for path in [directory, &file(directory)] {
+        configuration::check_ownership(path).map_err(anyhow::Error::msg)?;
+    }
     let path = directory.join("lock");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
-    let lock = options.open(&path).with_context(|| path.display().to_string())?;
+    let lock = options
+        .open(&path)
+        .with_context(|| format!("the storage directory {} cannot be written", directory.display()))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

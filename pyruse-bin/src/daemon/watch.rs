@@ -15,7 +15,7 @@ const TOLD: u32 = 5;
 /// So many are told of all steps together.
 const TOLD_TOGETHER: u32 = 50;
 
-const WINDOW: Duration = Duration::from_mins(1);
+const WINDOW: Duration = Duration::from_secs(60);
 
 /// Errors of steps, for the log: whoever can write a log line can make errors, but must not flood the log with them.
 pub(crate) struct ErrorLog {

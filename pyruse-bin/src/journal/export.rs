@@ -158,25 +158,36 @@ mod tests {
     fn entries_with_text_and_binary_fields_are_read() {
         let input = b"\n\nA=1\nB\n\x03\0\0\0\0\0\0\0x\ny\nA=2=3\n\n\nC=\n";
         let entries = read(input).unwrap();
-        assert_eq!(entries, [vec![field("A", b"1"), field("B", b"x\ny"), field("A", b"2=3")], vec![field("C", b"")]]);
+        assert_eq!(
+            entries,
+            [vec![field("A", b"1"), field("B", b"x\ny"), field("A", b"2=3")], vec![field("C", b"")]]
+        );
     }
 
     #[test]
     fn addresses_are_no_fields() {
         let mut reader = ExportReader::new(
-            Box::new(std::io::Cursor::new(b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=5\n__MONOTONIC_TIMESTAMP=7\n\n".to_vec())),
+            Box::new(std::io::Cursor::new(
+                b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=5\n__MONOTONIC_TIMESTAMP=7\n\n".to_vec(),
+            )),
             "test",
         );
         let mut record = MemoryRecord::default();
         assert!(reader.next(&mut record).unwrap());
-        assert_eq!((record.realtime.0, record.monotonic, record.cursor.as_deref()), (5, Some(7), Some("s=1")));
+        assert_eq!(
+            (record.realtime.0, record.monotonic, record.cursor.as_deref()),
+            (5, Some(7), Some("s=1"))
+        );
         assert_eq!(record.fields().count(), 0);
     }
 
     #[test]
     fn what_is_cut_off_or_lies_about_its_length_is_told_with_its_place() {
         for (input, message) in [
-            (b"A=1\nB\n\xff\xff\xff\xff\xff\xff\xff\x7fx".as_slice(), "test: byte 4: the input ends within this field"),
+            (
+                b"A=1\nB\n\xff\xff\xff\xff\xff\xff\xff\x7fx".as_slice(),
+                "test: byte 4: the input ends within this field",
+            ),
             (b"B\n\x01\0\0\0\0\0\0\0xyz\n", "test: byte 0: this field is longer than it says"),
             (b"B\n\x01\0\0", "test: byte 0: the input ends within this field"),
             (b"nothing of the kind", "test: byte 0: this is not the journal export format"),

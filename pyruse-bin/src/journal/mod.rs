@@ -21,7 +21,6 @@ use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenO
 pub(crate) use self::export::ExportReader;
 pub(crate) use self::settings::{JournalSettings, Scope};
 
-
 /// So many entries are read at most without looking for rotation.
 const PROCESS_EVERY: u32 = 1000;
 

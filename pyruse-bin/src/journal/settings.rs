@@ -39,8 +39,9 @@ impl ModuleSettings for JournalSettings {
     const KEY: &'static str = "journal";
 
     fn check(&self, complain: &mut dyn FnMut(&str, String)) {
-        let places =
-            usize::from(self.directory.is_some()) + usize::from(!self.files.is_empty()) + usize::from(self.namespace.is_some());
+        let places = usize::from(self.directory.is_some())
+            + usize::from(!self.files.is_empty())
+            + usize::from(self.namespace.is_some());
         if places > 1 {
             complain("", "`directory`, `files` and `namespace` exclude each other".into());
         }
@@ -54,7 +55,10 @@ impl ModuleSettings for JournalSettings {
             let field = text.split_once('=').map(|(field, _)| field);
             let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
             if text != "+" && !field.is_some_and(|field| !field.is_empty() && field.chars().all(plain)) {
-                complain(&format!("matches.{n}"), format!("`{text}` is no match: write `FIELD=value`, or `+`"));
+                complain(
+                    &format!("matches.{n}"),
+                    format!("`{text}` is no match: write `FIELD=value`, or `+`"),
+                );
             }
         }
     }

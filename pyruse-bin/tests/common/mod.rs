@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
@@ -53,8 +54,10 @@ impl Journald {
         let conf = "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSyncIntervalSec=0\nSystemMaxUse=2G\n\
                     ForwardToSyslog=no\nForwardToWall=no\nForwardToConsole=no\nForwardToKMsg=no\n";
         fs::write(format!("/etc/systemd/journald@{namespace}.conf"), conf).unwrap();
-        let child = Command::new("/lib/systemd/systemd-journald")
-            .arg(&namespace)
+        // Its socket's queue is as long as systemd makes it: the kernel's own default is 10 datagrams.
+        let child = Command::new("unshare")
+            .args(["--net", "sh", "-c", "echo 512 > /proc/sys/net/unix/max_dgram_qlen; exec \"$@\"", "sh"])
+            .args(["/lib/systemd/systemd-journald", &namespace])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -128,7 +131,10 @@ impl Journald {
     pub fn directory(&self) -> PathBuf {
         let suffix = format!(".{}", self.namespace);
         let directories = fs::read_dir("/var/log/journal").unwrap().map(|entry| entry.unwrap().path());
-        directories.into_iter().find(|path| path.to_string_lossy().ends_with(&suffix)).expect("the journal's directory")
+        directories
+            .into_iter()
+            .find(|path| path.to_string_lossy().ends_with(&suffix))
+            .expect("the journal's directory")
     }
 }
 
@@ -168,8 +174,9 @@ impl Firewall {
     pub fn add_sets(&self, sets: &[&str]) {
         let mut rules = String::from("add table ip Inet4\nadd table ip6 Inet6\n");
         for set in sets {
-            rules += &format!("add set ip Inet4 {set} {{ type ipv4_addr; flags timeout; }}\n");
-            rules += &format!("add set ip6 Inet6 {set} {{ type ipv6_addr; flags timeout; }}\n");
+            for (family, table, kind) in [("ip", "Inet4", "ipv4_addr"), ("ip6", "Inet6", "ipv6_addr")] {
+                let _ = writeln!(rules, "add set {family} {table} {set} {{ type {kind}; flags timeout; }}");
+            }
         }
         self.nft(&[&rules]);
     }
@@ -196,12 +203,10 @@ impl Firewall {
         let sets = listing["nftables"].as_array().unwrap();
         let elements = sets.iter().filter_map(|item| item["set"]["elem"].as_array()).flatten();
         let mut found: Vec<Element> = elements
-            .map(|element| match element.as_str() {
-                Some(address) => (address.to_owned(), None),
-                None => {
-                    let element = &element["elem"];
-                    (element["val"].as_str().unwrap().to_owned(), element["timeout"].as_u64())
-                }
+            .map(|element| {
+                let (address, timeout) = (element.as_str(), &element["elem"]);
+                let address = address.or(timeout["val"].as_str()).unwrap();
+                (address.to_owned(), timeout["timeout"].as_u64())
             })
             .collect();
         found.sort();

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use super::diagnostic::{Diagnostics, StepPlace};
 use super::node::Node;
 
-/// Reads an object into `T`; `None` when something was wrong, which then stands in `diagnostics`.
+/// Reads an object into `T`. What is wrong stands in `diagnostics`; the value is then what can be made of the rest, so
+/// that a module can complain of it too, or `None` where that is not enough.
 ///
 /// `what` names the object in messages (``arguments of `filter_pcre` ``); a missing node is an empty object.
 pub(crate) fn read<T: DeserializeOwned + JsonSchema>(
@@ -22,7 +23,8 @@ pub(crate) fn read<T: DeserializeOwned + JsonSchema>(
 ) -> Option<T> {
     let schema = schemars::schema_for!(T).to_value();
     read_object(node, fallback, what, place, &schema, diagnostics, |value| {
-        serde_path_to_error::deserialize(value).map_err(|e| (e.path().to_string(), e.into_inner().to_string()))
+        serde_path_to_error::deserialize(value)
+            .map_err(|e| (e.path().to_string(), e.into_inner().to_string()))
     })
 }
 
@@ -38,11 +40,16 @@ fn read_object<T>(
     let node = node.filter(|node| !matches!(node.content, super::node::Content::Null));
     let place = place.cloned();
     if let Some(node) = node.filter(|node| node.members().is_none()) {
-        diagnostics.error(node.span.clone(), place, format!("{what} must be an object, not {}", node.type_name()));
+        diagnostics.error(
+            node.span.clone(),
+            place,
+            format!("{what} must be an object, not {}", node.type_name()),
+        );
         return None;
     }
     let members = node.and_then(Node::members).unwrap_or_default();
-    let known: Vec<&str> = schema["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+    let known: Vec<&str> =
+        schema["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
     let required = schema["required"].as_array().into_iter().flatten().filter_map(|name| name.as_str());
     let mut good = true;
     let mut object = serde_json::Map::new();
@@ -62,7 +69,11 @@ fn read_object<T>(
             complaint.suggest(&member.key, known.iter().copied());
         } else if object.insert(member.key.clone(), member.value.to_json()).is_some() {
             good = false;
-            diagnostics.error(member.key_span.clone(), place.clone(), format!("`{}` is given twice", member.key));
+            diagnostics.error(
+                member.key_span.clone(),
+                place.clone(),
+                format!("`{}` is given twice", member.key),
+            );
         }
     }
     let missing: Vec<&str> = required.filter(|name| !object.contains_key(*name)).collect();
@@ -74,20 +85,33 @@ fn read_object<T>(
 
     loop {
         match deserialize(serde_json::Value::Object(object.clone())) {
-            Ok(value) => return good.then_some(value),
+            Ok(value) => return Some(value),
             Err((path, message)) => {
                 let path = path.replace('[', ".").replace(']', "");
                 let key = path.split('.').next().unwrap_or_default().to_owned();
                 if object.remove(&key).is_none() {
                     // Not at a key: it misses what we have reported, or what we took out.
                     if good {
-                        diagnostics.error(node.unwrap_or(fallback).span.clone(), place, format!("{what}: {message}"));
+                        diagnostics.error(
+                            node.unwrap_or(fallback).span.clone(),
+                            place,
+                            format!("{what}: {message}"),
+                        );
                     }
                     return None;
                 }
                 good = false;
                 let at = node.unwrap_or(fallback).at(&path);
-                diagnostics.error(at.span.clone(), place.clone(), format!("`{path}`: {}", plain(&message)));
+                let complaint = diagnostics.error(
+                    at.span.clone(),
+                    place.clone(),
+                    format!("`{path}`: {}", plain(&message)),
+                );
+                if let (Some(text), Some((_, choices))) =
+                    (at.as_text(), message.split_once("expected one of "))
+                {
+                    complaint.suggest(text, choices.split('`').skip(1).step_by(2));
+                }
             }
         }
     }
@@ -100,9 +124,18 @@ fn backticked(names: &[&str]) -> String {
 /// serde's words, without what means nothing to somebody who writes JSON.
 fn plain(message: &str) -> String {
     let message = message.split(" at line ").next().unwrap_or(message);
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        return rest.replacen(", expected one of ", " is not one of ", 1).replacen(
+            ", expected ",
+            " is not ",
+            1,
+        );
+    }
     message
         .replace("invalid type: ", "must not be ")
         .replace("invalid value: ", "must not be ")
+        .replace("must not be sequence", "must not be a list")
+        .replace("must not be map", "must not be an object")
         .replace("must not be string ", "must not be the text ")
         .replace("must not be integer ", "must not be the number ")
         .replace(", expected a sequence", ", but a list")

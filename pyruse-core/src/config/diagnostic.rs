@@ -60,12 +60,22 @@ impl Diagnostics {
     }
 
     /// Adds an error.
-    pub fn error(&mut self, span: SourceSpan, place: Option<StepPlace>, message: impl Into<String>) -> &mut Diagnostic {
+    pub fn error(
+        &mut self,
+        span: SourceSpan,
+        place: Option<StepPlace>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
         self.add(Severity::Error, span, place, message.into())
     }
 
     /// Adds a warning.
-    pub fn warning(&mut self, span: SourceSpan, place: Option<StepPlace>, message: impl Into<String>) -> &mut Diagnostic {
+    pub fn warning(
+        &mut self,
+        span: SourceSpan,
+        place: Option<StepPlace>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
         self.add(Severity::Warning, span, place, message.into())
     }
 

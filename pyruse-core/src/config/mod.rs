@@ -148,12 +148,25 @@ impl Config {
                 Some(path) => self.storage = PathBuf::from(path),
                 None => wrong("the path of a directory"),
             },
-            "8bit-message-encoding" => match value.as_text().map(|label| (label, EightBit::for_label(label))) {
+            "8bit-message-encoding" => match value.as_text().map(|label| (label, EightBit::for_label(label)))
+            {
                 Some((_, Some(encoding))) => self.eight_bit = encoding,
                 Some((label, None)) => {
                     let message = format!("`{label}` is not an 8-bit encoding that is known here");
-                    let known = ["iso-8859-1", "iso-8859-2", "iso-8859-15", "latin1", "windows-1252", "cp1252",
-                        "windows-1251", "cp1251", "koi8-r", "koi8-u", "macintosh", "ibm866"];
+                    let known = [
+                        "iso-8859-1",
+                        "iso-8859-2",
+                        "iso-8859-15",
+                        "latin1",
+                        "windows-1252",
+                        "cp1252",
+                        "windows-1251",
+                        "cp1251",
+                        "koi8-r",
+                        "koi8-u",
+                        "macintosh",
+                        "ibm866",
+                    ];
                     diagnostics.error(value.span.clone(), None, message).suggest(label, known);
                 }
                 None => wrong("the name of an encoding"),
@@ -181,24 +194,22 @@ fn read_chains(members: &[Member], node: &Node, diagnostics: &mut Diagnostics) -
     for member in members {
         let place = StepPlace { chain: member.key.clone(), step: None };
         if !labels.insert(member.key.as_str()) {
-            let complaint = diagnostics.error(member.key_span.clone(), Some(place), "this label is used twice");
+            let complaint =
+                diagnostics.error(member.key_span.clone(), Some(place), "this label is used twice");
             complaint.help("give one of the two chains another label");
             continue;
         }
         let label = Spanned { text: member.key.clone(), span: member.key_span.clone() };
-        let steps = match &member.value.content {
-            Content::Array(items) => {
-                if items.is_empty() {
-                    diagnostics.error(member.value.span.clone(), Some(place), "this chain is empty");
-                }
-                let steps = items.iter().enumerate();
-                steps.map(|(n, item)| read_step(&member.key, n, item, diagnostics)).collect()
+        let steps = if let Content::Array(items) = &member.value.content {
+            if items.is_empty() {
+                diagnostics.error(member.value.span.clone(), Some(place), "this chain is empty");
             }
-            _ => {
-                let message = format!("a chain is a list of steps, not {}", member.value.type_name());
-                diagnostics.error(member.value.span.clone(), Some(place), message);
-                Vec::new()
-            }
+            let steps = items.iter().enumerate();
+            steps.map(|(n, item)| read_step(&member.key, n, item, diagnostics)).collect()
+        } else {
+            let message = format!("a chain is a list of steps, not {}", member.value.type_name());
+            diagnostics.error(member.value.span.clone(), Some(place), message);
+            Vec::new()
         };
         chains.push(Chain { label, steps });
     }
@@ -217,7 +228,11 @@ fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostic
     for member in members {
         let span = member.value.span.clone();
         if seen.contains(&member.key.as_str()) {
-            diagnostics.error(member.key_span.clone(), place.clone(), format!("`{}` is given twice", member.key));
+            diagnostics.error(
+                member.key_span.clone(),
+                place.clone(),
+                format!("`{}` is given twice", member.key),
+            );
             continue;
         }
         seen.push(&member.key);
@@ -234,7 +249,9 @@ fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostic
         }
         let Some(text) = member.value.as_text() else {
             // The first Pyruse took `null` for an absent link.
-            if !(matches!(member.value.content, Content::Null) && matches!(member.key.as_str(), "then" | "else")) {
+            if !(matches!(member.value.content, Content::Null)
+                && matches!(member.key.as_str(), "then" | "else"))
+            {
                 let message = format!("`{}` must be a text, not {}", member.key, member.value.type_name());
                 diagnostics.error(span, place.clone(), message);
             }

@@ -74,7 +74,10 @@ pub fn parse(source: &str) -> Result<Node, SyntaxError> {
     };
     let parsed = parse_to_ast(source, &CollectOptions::default(), &options).map_err(|e| {
         let range = e.range();
-        SyntaxError { span: range.start..range.end.max(range.start), message: lower_first(&e.kind().to_string()) }
+        SyntaxError {
+            span: range.start..range.end.max(range.start),
+            message: lower_first(&e.kind().to_string()),
+        }
     })?;
     match parsed.value {
         Some(value) => node(&value),
@@ -96,9 +99,13 @@ fn node(value: &ast::Value<'_>) -> Result<Node, SyntaxError> {
         ast::Value::StringLit(literal) => Content::Text(literal.value.clone().into_owned()),
         ast::Value::NumberLit(literal) => match serde_json::from_str(literal.value) {
             Ok(number) => Content::Number(number),
-            Err(_) => return Err(SyntaxError { span, message: format!("`{}` is not a number", literal.value) }),
+            Err(_) => {
+                return Err(SyntaxError { span, message: format!("`{}` is not a number", literal.value) });
+            }
         },
-        ast::Value::Array(array) => Content::Array(array.elements.iter().map(node).collect::<Result<_, _>>()?),
+        ast::Value::Array(array) => {
+            Content::Array(array.elements.iter().map(node).collect::<Result<_, _>>()?)
+        }
         ast::Value::Object(object) => {
             let member = |property: &ast::ObjectProp<'_>| {
                 let name = property.name.range();
@@ -221,7 +228,9 @@ mod tests {
     #[test]
     fn comments_and_trailing_commas_are_taken_and_nothing_laxer() {
         assert!(parse("{ // why\n \"a\": [1, 2,], /* b */ }").is_ok());
-        for text in ["{a: 1}", "{'a': 1}", "{\"a\": 0x10}", "{\"a\": 1 \"b\": 2}", "{\"a\": NaN}", "{\"a\": +1}", ""] {
+        for text in
+            ["{a: 1}", "{'a': 1}", "{\"a\": 0x10}", "{\"a\": 1 \"b\": 2}", "{\"a\": NaN}", "{\"a\": +1}", ""]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -61,7 +61,16 @@ impl Buffers {
     pub fn new(fields: Fields, eight_bit: EightBit, zone: TimeZone) -> Buffers {
         let cells = vec![EMPTY; fields.len()];
         let wanted = Wanted::new(&fields);
-        Buffers { fields, wanted, eight_bit, zone, epoch: 0, cells, elements: Vec::new(), arena: String::new() }
+        Buffers {
+            fields,
+            wanted,
+            eight_bit,
+            zone,
+            epoch: 0,
+            cells,
+            elements: Vec::new(),
+            arena: String::new(),
+        }
     }
 
     /// The names of the slots.
@@ -143,7 +152,8 @@ impl Buffers {
 
     pub(super) fn assign(&mut self, slot: Slot, stored: Option<Stored>) {
         let first = stored.map_or(NONE, |stored| self.push_element(stored));
-        self.cells[slot.index()] = Cell { epoch: self.epoch, first, last: first, joined: NONE, assigned: true };
+        self.cells[slot.index()] =
+            Cell { epoch: self.epoch, first, last: first, joined: NONE, assigned: true };
     }
 
     pub(super) fn set_joined(&mut self, slot: Slot, text: &str) {
@@ -177,12 +187,10 @@ impl Buffers {
 
     fn push_bytes(&mut self, bytes: &[u8]) -> Span {
         let bytes = decode::cut(bytes, FIELD_LIMIT);
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.push_text(text),
-            Err(_) => {
-                let text = self.eight_bit.decode(bytes);
-                self.push_text(&text)
-            }
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return self.push_text(text);
         }
+        let text = self.eight_bit.decode(bytes);
+        self.push_text(&text)
     }
 }

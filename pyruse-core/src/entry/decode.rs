@@ -19,8 +19,19 @@ enum Inner {
     Other(&'static Encoding),
 }
 
-const LATIN1: &[&str] =
-    &["iso-8859-1", "iso8859-1", "iso_8859-1", "8859", "cp819", "latin", "latin-1", "latin_1", "latin1", "l1", "iso-ir-100"];
+const LATIN1: &[&str] = &[
+    "iso-8859-1",
+    "iso8859-1",
+    "iso_8859-1",
+    "8859",
+    "cp819",
+    "latin",
+    "latin-1",
+    "latin_1",
+    "latin1",
+    "l1",
+    "iso-ir-100",
+];
 
 impl Default for EightBit {
     fn default() -> Self {

@@ -57,7 +57,8 @@ pub const INTEGER_FIELDS: &[&str] = &[
 ];
 
 /// Names whose values are points in time.
-pub const TIME_FIELDS: &[&str] = &["COREDUMP_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"];
+pub const TIME_FIELDS: &[&str] =
+    &["COREDUMP_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"];
 
 impl Kind {
     /// The kind of the field with this name.
@@ -134,7 +135,10 @@ impl Fields {
 
     /// All slots with their names.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &str)> {
-        self.names.iter().enumerate().map(|(n, name)| (Slot(u32::try_from(n).unwrap_or(u32::MAX)), name.text.as_str()))
+        self.names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| (Slot(u32::try_from(n).unwrap_or(u32::MAX)), name.text.as_str()))
     }
 
     pub(crate) fn kind(&self, slot: Slot) -> Kind {
@@ -176,7 +180,8 @@ impl Wanted {
         let n = name.len().min(8);
         head[..n].copy_from_slice(&name[..n]);
         tail[..n].copy_from_slice(&name[name.len() - n..]);
-        let mixed = u64::from_le_bytes(head) ^ u64::from_le_bytes(tail).rotate_left(29) ^ (name.len() as u64) << 40;
+        let mixed =
+            u64::from_le_bytes(head) ^ u64::from_le_bytes(tail).rotate_left(29) ^ (name.len() as u64) << 40;
         // Fibonacci hashing: the high bits of the product are the well-mixed ones.
         usize::try_from(mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift).unwrap_or(0)
     }

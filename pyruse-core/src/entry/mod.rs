@@ -8,8 +8,8 @@
 //! comparison holds if any element holds; so a comparison that holds stops reading, and only one that does not hold
 //! has to read the record to its end, to know that no further element would.
 
-pub(crate) mod decode;
 mod buffers;
+pub(crate) mod decode;
 mod field;
 mod record;
 mod value;

@@ -26,7 +26,9 @@ pub(super) struct Facts {
 pub(super) fn facts(root: &Node) -> Facts {
     let mut facts = Facts::default();
     visit(root, &mut |node| match node {
-        Node::Barrier | Node::Atomic(_) | Node::Look { .. } | Node::Condition { .. } => facts.backtracking = true,
+        Node::Barrier | Node::Atomic(_) | Node::Look { .. } | Node::Condition { .. } => {
+            facts.backtracking = true
+        }
         Node::BackReference(_, folding) => {
             facts.backtracking = true;
             facts.folded_reference |= *folding != Folding::Exact;
@@ -49,10 +51,9 @@ pub(super) fn visit(node: &Node, see: &mut impl FnMut(&Node)) {
         Node::Sequence(parts) | Node::Alternatives(parts) => {
             parts.iter().for_each(|part| visit(part, see));
         }
-        Node::Group(_, body)
-        | Node::Atomic(body)
-        | Node::Repeat { body, .. }
-        | Node::Look { body, .. } => visit(body, see),
+        Node::Group(_, body) | Node::Atomic(body) | Node::Repeat { body, .. } | Node::Look { body, .. } => {
+            visit(body, see)
+        }
         Node::Condition { yes, no, .. } => {
             visit(yes, see);
             visit(no, see);
@@ -71,12 +72,10 @@ pub(super) fn check_size(root: &Node) -> Result<(), PatternError> {
 
 fn size(node: &Node) -> u64 {
     match node {
-        Node::Sequence(parts) | Node::Alternatives(parts) => parts
-            .iter()
-            .fold(1, |sum, part| sum.saturating_add(size(part))),
-        Node::Group(_, body) | Node::Atomic(body) | Node::Look { body, .. } => {
-            size(body).saturating_add(1)
+        Node::Sequence(parts) | Node::Alternatives(parts) => {
+            parts.iter().fold(1, |sum, part| sum.saturating_add(size(part)))
         }
+        Node::Group(_, body) | Node::Atomic(body) | Node::Look { body, .. } => size(body).saturating_add(1),
         Node::Repeat { min, max, body, .. } => {
             let times = u64::from(max.unwrap_or(*min).max(1));
             size(body).saturating_mul(times).saturating_add(1)

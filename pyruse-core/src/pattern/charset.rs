@@ -69,16 +69,8 @@ impl CharSet {
 
     /// Any character, perhaps but the newline.
     pub(super) fn dot(flags: Flags) -> Self {
-        let ranges = if flags.has(Flags::DOT_ALL) {
-            vec![(0, LAST)]
-        } else {
-            vec![(0, 9), (11, LAST)]
-        };
-        Self {
-            ranges,
-            classes: Vec::new(),
-            negated: false,
-        }
+        let ranges = if flags.has(Flags::DOT_ALL) { vec![(0, LAST)] } else { vec![(0, 9), (11, LAST)] };
+        Self { ranges, classes: Vec::new(), negated: false }
     }
 
     /// The set of these members.
@@ -96,13 +88,11 @@ impl CharSet {
                 }
                 Member::One(char) => ranges.push((char.into(), char.into())),
                 Member::Range(from, to) => ranges.push((from.into(), to.into())),
-                Member::Class(class, inverse) => {
-                    match class_ranges(class, flags.has(Flags::ASCII)) {
-                        Some(known) if inverse => ranges.extend(complement(known)),
-                        Some(known) => ranges.extend_from_slice(known),
-                        None => classes.push((class, inverse)),
-                    }
-                }
+                Member::Class(class, inverse) => match class_ranges(class, flags.has(Flags::ASCII)) {
+                    Some(known) if inverse => ranges.extend(complement(known)),
+                    Some(known) => ranges.extend_from_slice(known),
+                    None => classes.push((class, inverse)),
+                },
             }
         }
         ranges = normalized(ranges);
@@ -115,11 +105,7 @@ impl CharSet {
             ranges = normalized(ranges);
         }
         classes.dedup();
-        Self {
-            ranges,
-            classes,
-            negated,
-        }
+        Self { ranges, classes, negated }
     }
 }
 

@@ -28,12 +28,7 @@ pub(super) struct Cursor<'e> {
 
 impl<'e> Cursor<'e> {
     pub(super) fn new(text: &'e str) -> Result<Self, PatternError> {
-        let mut cursor = Self {
-            text,
-            next: None,
-            at: 0,
-            behind: 0,
-        };
+        let mut cursor = Self { text, next: None, at: 0, behind: 0 };
         cursor.seek(0)?;
         Ok(cursor)
     }

@@ -48,10 +48,7 @@ const NEVER: &str = r"[^\x{0}-\x{10FFFF}]";
 
 /// The expression for texts of this form.
 pub(super) fn emit(root: &Node, form: Form) -> String {
-    let mut emitter = Emitter {
-        out: String::new(),
-        form,
-    };
+    let mut emitter = Emitter { out: String::new(), form };
     emitter.node(root);
     emitter.out
 }
@@ -104,20 +101,9 @@ impl Emitter {
                 }
             }
             Node::Group(_, body) => self.enclosed("(", body),
-            Node::Repeat {
-                min,
-                max,
-                greed,
-                body,
-                ..
-            } => self.repeat(*min, *max, *greed, body),
+            Node::Repeat { min, max, greed, body, .. } => self.repeat(*min, *max, *greed, body),
             Node::Atomic(body) => self.enclosed("(?>", body),
-            Node::Look {
-                behind,
-                negated,
-                body,
-                ..
-            } => self.enclosed(
+            Node::Look { behind, negated, body, .. } => self.enclosed(
                 match (behind, negated) {
                     (false, false) => "(?=",
                     (false, true) => "(?!",

@@ -22,12 +22,7 @@ const SIZE_LIMIT: usize = 10 << 20;
 const PROGRAM_LIMIT: usize = 200_000;
 
 /// The form that nearly all texts have.
-const USUAL: Form = Form {
-    dollar: Dollar::End,
-    boundary: Boundary::Ascii,
-    void: false,
-    backtracking: false,
-};
+const USUAL: Form = Form { dollar: Dollar::End, boundary: Boundary::Ascii, void: false, backtracking: false };
 
 /// All engines of one expression.
 #[derive(Debug)]
@@ -55,12 +50,7 @@ impl Engines {
     /// Builds the engine for the usual form. An error is the engine's own message.
     pub(super) fn new(root: Node, facts: Facts) -> Result<Self, String> {
         let usual = Engine::build(&root, facts, USUAL)?;
-        Ok(Self {
-            root,
-            facts,
-            usual,
-            others: [const { OnceLock::new() }; 10],
-        })
+        Ok(Self { root, facts, usual, others: [const { OnceLock::new() }; 10] })
     }
 
     pub(super) fn is_match(&self, text: &str) -> Result<bool, MatchError> {
@@ -87,9 +77,7 @@ impl Engines {
                 let mut locations = taken.unwrap_or_else(|| regex.capture_locations());
                 if regex.captures_read(&mut locations, text).is_some() {
                     let groups = 0..locations.len();
-                    spans.extend(groups.map(|group| {
-                        locations.get(group).map(|(start, end)| start..end)
-                    }));
+                    spans.extend(groups.map(|group| locations.get(group).map(|(start, end)| start..end)));
                 }
                 if let Ok(mut spare) = spare.lock() {
                     spare.push(locations);
@@ -116,9 +104,8 @@ impl Engines {
         let Some(cell) = self.others.get(slot(form)) else {
             return Err(GivenUp::TooLarge.into());
         };
-        let built = cell.get_or_init(|| {
-            Engine::build(&self.root, self.facts, form).map_err(|_| GivenUp::TooLarge)
-        });
+        let built =
+            cell.get_or_init(|| Engine::build(&self.root, self.facts, form).map_err(|_| GivenUp::TooLarge));
         built.as_ref().map_err(|reason| (*reason).into())
     }
 
@@ -132,18 +119,10 @@ impl Engines {
         if self.facts.dollar
             && let Some(before) = text.strip_suffix('\n')
         {
-            form.dollar = if before.contains('\n') {
-                Dollar::Exact
-            } else {
-                Dollar::Line
-            };
+            form.dollar = if before.contains('\n') { Dollar::Exact } else { Dollar::Line };
         }
         if self.facts.boundary && !text.is_ascii() {
-            form.boundary = if has_uncertain_letter(text) {
-                Boundary::Exact
-            } else {
-                Boundary::Unicode
-            };
+            form.boundary = if has_uncertain_letter(text) { Boundary::Exact } else { Boundary::Unicode };
         }
         form
     }
@@ -153,13 +132,7 @@ impl Engine {
     fn build(root: &Node, facts: Facts, form: Form) -> Result<Self, String> {
         let exact = form.dollar == Dollar::Exact || form.boundary == Boundary::Exact;
         let backtracking = facts.backtracking || exact;
-        let expression = emit(
-            root,
-            Form {
-                backtracking,
-                ..form
-            },
-        );
+        let expression = emit(root, Form { backtracking, ..form });
         if backtracking {
             let built = fancy_regex::RegexBuilder::new(&expression)
                 .backtrack_limit(STEP_LIMIT)
@@ -171,15 +144,9 @@ impl Engine {
                 Err(error) => Err(error.to_string()),
             };
         }
-        let built = regex::RegexBuilder::new(&expression)
-            .size_limit(SIZE_LIMIT)
-            .nest_limit(1000)
-            .build();
+        let built = regex::RegexBuilder::new(&expression).size_limit(SIZE_LIMIT).nest_limit(1000).build();
         match built {
-            Ok(regex) => Ok(Self::Linear {
-                regex,
-                spare: Mutex::new(Vec::new()),
-            }),
+            Ok(regex) => Ok(Self::Linear { regex, spare: Mutex::new(Vec::new()) }),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -210,7 +177,7 @@ fn has_uncertain_letter(text: &str) -> bool {
 /// lower case alone, and the engine by all cases, over the same number of bytes.
 fn has_uncertain_case(text: &str) -> bool {
     !text.is_ascii()
-        && text.chars().any(|char| {
-            !char.is_ascii() && (casefold::lower(char) != char || casefold::has_upper(char))
-        })
+        && text
+            .chars()
+            .any(|char| !char.is_ascii() && (casefold::lower(char) != char || casefold::has_upper(char)))
 }

@@ -14,10 +14,7 @@ pub struct PatternError {
 
 impl PatternError {
     pub(super) fn new(offset: usize, message: impl Into<String>) -> Self {
-        Self {
-            offset,
-            message: message.into(),
-        }
+        Self { offset, message: message.into() }
     }
 }
 

@@ -8,20 +8,12 @@ use super::parse::Parser;
 
 impl Parser<'_> {
     /// An escape outside of a set; its `letter` has been read.
-    pub(super) fn escape(
-        &mut self,
-        letter: char,
-        start: usize,
-        flags: Flags,
-    ) -> Result<Node, PatternError> {
+    pub(super) fn escape(&mut self, letter: char, start: usize, flags: Flags) -> Result<Node, PatternError> {
         if let Some((class, inverse)) = class(letter) {
             let members = [Member::Class(class, inverse)];
             return Ok(Node::Char(CharSet::new(&members, false, flags)));
         }
-        let boundary = |negated| Anchor::Boundary {
-            negated,
-            ascii: flags.has(Flags::ASCII),
-        };
+        let boundary = |negated| Anchor::Boundary { negated, ascii: flags.has(Flags::ASCII) };
         match letter {
             'A' => return Ok(Node::Anchor(Anchor::TextStart)),
             'Z' => return Ok(Node::Anchor(Anchor::TextEnd)),
@@ -43,11 +35,7 @@ impl Parser<'_> {
     }
 
     /// An escape inside of a set.
-    pub(super) fn set_escape(
-        &mut self,
-        letter: char,
-        start: usize,
-    ) -> Result<Member, PatternError> {
+    pub(super) fn set_escape(&mut self, letter: char, start: usize) -> Result<Member, PatternError> {
         if let Some((class, inverse)) = class(letter) {
             return Ok(Member::Class(class, inverse));
         }
@@ -60,18 +48,11 @@ impl Parser<'_> {
             '8' | '9' => None,
             _ => self.character(letter, start)?,
         };
-        literal
-            .map(Member::One)
-            .ok_or_else(|| self.bad_escape("bad escape", start))
+        literal.map(Member::One).ok_or_else(|| self.bad_escape("bad escape", start))
     }
 
     /// Three octal digits are a character; everything else is the number of a group.
-    fn number(
-        &mut self,
-        first: char,
-        start: usize,
-        flags: Flags,
-    ) -> Result<Node, PatternError> {
+    fn number(&mut self, first: char, start: usize, flags: Flags) -> Result<Node, PatternError> {
         let mut digits = String::from(first);
         digits.push_str(&self.cursor.take_while(1, |char| char.is_ascii_digit())?);
         if digits.len() == 2 && digits.chars().all(is_octal) {
@@ -118,9 +99,7 @@ impl Parser<'_> {
 
     /// A character by its number: exactly so many hexadecimal digits.
     fn code_point(&mut self, length: usize, start: usize) -> Result<char, PatternError> {
-        let digits = self
-            .cursor
-            .take_while(length, |char| char.is_ascii_hexdigit())?;
+        let digits = self.cursor.take_while(length, |char| char.is_ascii_hexdigit())?;
         if digits.len() != length {
             return Err(self.bad_escape("incomplete escape", start));
         }

@@ -52,11 +52,7 @@ impl Flags {
 
     /// What holds inside of `(?add-remove:…)`.
     pub(super) fn scoped(self, add: Self, remove: Self) -> Self {
-        let base = if add.has(Self::TYPE) {
-            self.without(Self::TYPE)
-        } else {
-            self
-        };
+        let base = if add.has(Self::TYPE) { self.without(Self::TYPE) } else { self };
         base.with(add).without(remove)
     }
 }

@@ -14,12 +14,7 @@ const MAX_GROUPS: usize = 1_073_741_823;
 
 impl Parser<'_> {
     /// Reads on behind a `(` at `start`, up to and with its `)`.
-    pub(super) fn group(
-        &mut self,
-        start: usize,
-        flags: Flags,
-        depth: usize,
-    ) -> Result<Opened, PatternError> {
+    pub(super) fn group(&mut self, start: usize, flags: Flags, depth: usize) -> Result<Opened, PatternError> {
         if !self.cursor.take_if('?')? {
             return self.capture(None, start, flags, depth);
         }
@@ -105,8 +100,7 @@ impl Parser<'_> {
         if let Some((offset, name)) = name {
             if let Some(was) = self.number_of(name) {
                 let name = quoted(name);
-                let message =
-                    format!("redefinition of group name {name} as group {number}; was group {was}");
+                let message = format!("redefinition of group name {name} as group {number}; was group {was}");
                 return Err(PatternError::new(offset, message));
             }
             self.names.push((number, name.to_owned()));
@@ -203,22 +197,12 @@ impl Parser<'_> {
         Ok(Opened::Node(if negated && matches!(body, Node::Empty) {
             Node::Never
         } else {
-            Node::Look {
-                behind,
-                negated,
-                offset: start,
-                body: Box::new(body),
-            }
+            Node::Look { behind, negated, offset: start, body: Box::new(body) }
         }))
     }
 
     /// Behind `(?(`.
-    fn condition(
-        &mut self,
-        start: usize,
-        flags: Flags,
-        depth: usize,
-    ) -> Result<Opened, PatternError> {
+    fn condition(&mut self, start: usize, flags: Flags, depth: usize) -> Result<Opened, PatternError> {
         let (offset, name) = self.cursor.take_name(')', "group name")?;
         let group = if is_identifier(name) {
             self.number_of(name).ok_or_else(|| {
@@ -242,11 +226,7 @@ impl Parser<'_> {
             }
         }
         self.close(start)?;
-        Ok(Opened::Node(Node::Condition {
-            group,
-            yes: Box::new(yes),
-            no: Box::new(no),
-        }))
+        Ok(Opened::Node(Node::Condition { group, yes: Box::new(yes), no: Box::new(no) }))
     }
 
     /// Python still takes, with a warning, what its `int()` takes (` 1`, `+1`, `1_0`): we do not.
@@ -269,11 +249,7 @@ impl Parser<'_> {
     }
 
     /// Behind `(?` and a first flag `letter` (or `-`) at `at`. None: they are global, and set.
-    fn inline_flags(
-        &mut self,
-        letter: char,
-        at: usize,
-    ) -> Result<Option<(Flags, Flags)>, PatternError> {
+    fn inline_flags(&mut self, letter: char, at: usize) -> Result<Option<(Flags, Flags)>, PatternError> {
         let mut add = Flags::NONE;
         let mut remove = Flags::NONE;
         let mut end = letter;
@@ -347,9 +323,7 @@ impl Parser<'_> {
     fn flag_letter_only(&mut self, missing: &str) -> Result<(char, usize), PatternError> {
         let offset = self.cursor.offset();
         match self.cursor.take()? {
-            Some(Token::Plain(letter)) if Flags::of_letter(letter).is_some() => {
-                Ok((letter, offset))
-            }
+            Some(Token::Plain(letter)) if Flags::of_letter(letter).is_some() => Ok((letter, offset)),
             Some(Token::Plain(letter)) if letter.is_alphabetic() => {
                 Err(PatternError::new(offset, "unknown flag"))
             }
@@ -371,9 +345,7 @@ fn is_identifier(name: &str) -> bool {
     static IDENTIFIER: OnceLock<Option<regex::Regex>> = OnceLock::new();
     if name.is_ascii() {
         let mut bytes = name.bytes();
-        return bytes
-            .next()
-            .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        return bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
             && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     }
     IDENTIFIER
@@ -384,11 +356,7 @@ fn is_identifier(name: &str) -> bool {
 
 /// A name in quotes, as Python's `repr` shows it.
 fn quoted(name: &str) -> String {
-    let quote = if name.contains('\'') && !name.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
+    let quote = if name.contains('\'') && !name.contains('"') { '"' } else { '\'' };
     let mut shown = String::with_capacity(name.len() + 2);
     shown.push(quote);
     for char in name.chars() {

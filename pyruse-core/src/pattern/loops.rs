@@ -23,17 +23,9 @@ pub(super) fn settle(node: Node, groups: &[Option<Width>]) -> Result<Node, Patte
         Node::Alternatives(choices) => Node::Alternatives(settle_all(choices)?),
         Node::Group(number, body) => Node::Group(number, settle_box(body)?),
         Node::Atomic(body) => Node::Atomic(settle_box(body)?),
-        Node::Look {
-            behind,
-            negated,
-            offset,
-            body,
-        } => Node::Look {
-            behind,
-            negated,
-            offset,
-            body: settle_box(body)?,
-        },
+        Node::Look { behind, negated, offset, body } => {
+            Node::Look { behind, negated, offset, body: settle_box(body)? }
+        }
         Node::Condition { group, yes, no } => {
             let (yes, no) = (settle_box(yes)?, settle_box(no)?);
             if matches!((&*yes, &*no), (Node::Empty, Node::Empty)) {
@@ -42,13 +34,7 @@ pub(super) fn settle(node: Node, groups: &[Option<Width>]) -> Result<Node, Patte
             }
             Node::Condition { group, yes, no }
         }
-        Node::Repeat {
-            min,
-            max,
-            greed,
-            offset,
-            body,
-        } => {
+        Node::Repeat { min, max, greed, offset, body } => {
             let body = settle(*body, groups)?;
             if max == Some(0) {
                 return Ok(never(&body));
@@ -61,18 +47,8 @@ pub(super) fn settle(node: Node, groups: &[Option<Width>]) -> Result<Node, Patte
                 let message = "a bounded repetition of what may well be empty is not supported";
                 return Err(PatternError::new(offset, message));
             }
-            let body = if needs_barrier {
-                Node::Sequence(vec![Node::Barrier, body])
-            } else {
-                body
-            };
-            Node::Repeat {
-                min,
-                max,
-                greed,
-                offset,
-                body: Box::new(body),
-            }
+            let body = if needs_barrier { Node::Sequence(vec![Node::Barrier, body]) } else { body };
+            Node::Repeat { min, max, greed, offset, body: Box::new(body) }
         }
         leaf => leaf,
     })
@@ -99,20 +75,10 @@ fn once(min: u32, greed: Greed, body: Node) -> Node {
         (0, _) => Node::Alternatives(vec![body, Node::Empty]),
         _ => body,
     };
-    if greed == Greed::Possessive {
-        Node::Atomic(Box::new(tried))
-    } else {
-        tried
-    }
+    if greed == Greed::Possessive { Node::Atomic(Box::new(tried)) } else { tried }
 }
 
-fn needs_barrier(
-    min: u32,
-    max: Option<u32>,
-    greed: Greed,
-    body: &Node,
-    groups: &[Option<Width>],
-) -> bool {
+fn needs_barrier(min: u32, max: Option<u32>, greed: Greed, body: &Node, groups: &[Option<Width>]) -> bool {
     if max == Some(1) || max == Some(min) || width(body, groups).least > 0 {
         return false;
     }
@@ -146,9 +112,7 @@ fn takes_nothing_last(node: &Node, groups: &[Option<Width>]) -> bool {
             Greed::Lazy => false,
             Greed::Possessive => true,
         },
-        Node::Condition { yes, no, .. } => {
-            takes_nothing_last(yes, groups) && takes_nothing_last(no, groups)
-        }
+        Node::Condition { yes, no, .. } => takes_nothing_last(yes, groups) && takes_nothing_last(no, groups),
         // All others have one way only.
         _ => true,
     }

@@ -51,8 +51,8 @@ impl Pattern {
         let parsed = parse::parse(expression)?;
         analysis::check_size(&parsed.root)?;
         let facts = analysis::facts(&parsed.root);
-        let engines = engine::Engines::new(parsed.root, facts)
-            .map_err(|message| PatternError::new(0, message))?;
+        let engines =
+            engine::Engines::new(parsed.root, facts).map_err(|message| PatternError::new(0, message))?;
         Ok(Self {
             source: expression.to_owned(),
             groups: parsed.groups,

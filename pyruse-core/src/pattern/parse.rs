@@ -62,11 +62,7 @@ pub(super) fn parse(expression: &str) -> Result<Parsed, PatternError> {
         return Err(PatternError::new(offset, message));
     }
     let root = loops::settle(root, &parser.widths)?;
-    Ok(Parsed {
-        root,
-        groups,
-        names: parser.names,
-    })
+    Ok(Parsed { root, groups, names: parser.names })
 }
 
 /// What was read so far.
@@ -100,11 +96,7 @@ enum Kind {
 
 impl Parser<'_> {
     /// Reads up to the end, or to a closing parenthesis.
-    pub(super) fn alternatives(
-        &mut self,
-        flags: Flags,
-        depth: usize,
-    ) -> Result<Node, PatternError> {
+    pub(super) fn alternatives(&mut self, flags: Flags, depth: usize) -> Result<Node, PatternError> {
         let mut flags = flags;
         let mut choices = vec![self.sequence(flags, depth, depth == 0)?];
         while self.cursor.take_if('|')? {
@@ -113,20 +105,11 @@ impl Parser<'_> {
             }
             choices.push(self.sequence(flags, depth, false)?);
         }
-        Ok(if choices.len() == 1 {
-            choices.remove(0)
-        } else {
-            Node::Alternatives(choices)
-        })
+        Ok(if choices.len() == 1 { choices.remove(0) } else { Node::Alternatives(choices) })
     }
 
     /// Reads one alternative. Only the `first` one may set global flags, before anything else.
-    pub(super) fn sequence(
-        &mut self,
-        flags: Flags,
-        depth: usize,
-        first: bool,
-    ) -> Result<Node, PatternError> {
+    pub(super) fn sequence(&mut self, flags: Flags, depth: usize, first: bool) -> Result<Node, PatternError> {
         if depth > MAX_DEPTH {
             let message = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(PatternError::new(self.cursor.offset(), message));
@@ -141,9 +124,7 @@ impl Parser<'_> {
             self.cursor.take()?;
             let node = match token {
                 Token::Escaped(letter) => self.escape(letter, start, flags)?,
-                Token::Plain(' ' | '\t' | '\n' | '\r' | '\u{B}' | '\u{C}')
-                    if flags.has(Flags::VERBOSE) =>
-                {
+                Token::Plain(' ' | '\t' | '\n' | '\r' | '\u{B}' | '\u{C}') if flags.has(Flags::VERBOSE) => {
                     continue;
                 }
                 Token::Plain('#') if flags.has(Flags::VERBOSE) => {
@@ -177,10 +158,7 @@ impl Parser<'_> {
                 Token::Plain(operator @ ('*' | '+' | '?' | '{')) => {
                     let Some((min, max)) = self.bounds(operator, start)? else {
                         let literal = CharSet::literal(operator, flags);
-                        parts.push(Part {
-                            node: Node::Char(literal),
-                            kind: Kind::Other,
-                        });
+                        parts.push(Part { node: Node::Char(literal), kind: Kind::Other });
                         continue;
                     };
                     self.repeat(&mut parts, min, max, start)?;
@@ -188,17 +166,9 @@ impl Parser<'_> {
                 }
                 Token::Plain(literal) => Node::Char(CharSet::literal(literal, flags)),
             };
-            let kind = if matches!(node, Node::Anchor(_)) {
-                Kind::Anchor
-            } else {
-                Kind::Other
-            };
+            let kind = if matches!(node, Node::Anchor(_)) { Kind::Anchor } else { Kind::Other };
             // `(?:^)` is a group to Python, and may be repeated, but a bare anchor may not.
-            let kind = if token == Token::Plain('(') {
-                Kind::Other
-            } else {
-                kind
-            };
+            let kind = if token == Token::Plain('(') { Kind::Other } else { kind };
             parts.push(Part { node, kind });
         }
         let mut nodes: Vec<Node> = parts.into_iter().map(|part| part.node).collect();
@@ -211,11 +181,7 @@ impl Parser<'_> {
 
     /// How often: the part of a repetition behind its `operator`. None: a brace that is no
     /// quantifier, and so stands for itself.
-    fn bounds(
-        &mut self,
-        operator: char,
-        start: usize,
-    ) -> Result<Option<(u32, Option<u32>)>, PatternError> {
+    fn bounds(&mut self, operator: char, start: usize) -> Result<Option<(u32, Option<u32>)>, PatternError> {
         match operator {
             '*' => return Ok(Some((0, None))),
             '+' => return Ok(Some((1, None))),
@@ -228,11 +194,8 @@ impl Parser<'_> {
         }
         let digits = |char: char| char.is_ascii_digit();
         let low = self.cursor.take_while(usize::MAX, digits)?;
-        let high = if self.cursor.take_if(',')? {
-            self.cursor.take_while(usize::MAX, digits)?
-        } else {
-            low.clone()
-        };
+        let high =
+            if self.cursor.take_if(',')? { self.cursor.take_while(usize::MAX, digits)? } else { low.clone() };
         if !self.cursor.take_if('}')? {
             self.cursor.seek(behind)?;
             return Ok(None);
@@ -245,11 +208,7 @@ impl Parser<'_> {
             }
         };
         let min = if low.is_empty() { 0 } else { number(&low)? };
-        let max = if high.is_empty() {
-            None
-        } else {
-            Some(number(&high)?)
-        };
+        let max = if high.is_empty() { None } else { Some(number(&high)?) };
         if max.is_some_and(|max| max < min) {
             let message = "min repeat greater than max repeat";
             return Err(PatternError::new(behind, message));
@@ -267,13 +226,8 @@ impl Parser<'_> {
     ) -> Result<(), PatternError> {
         let refuse = |message: &str| Err(PatternError::new(start, message));
         let body = match parts.pop() {
-            None
-            | Some(Part {
-                kind: Kind::Anchor, ..
-            }) => return refuse("nothing to repeat"),
-            Some(Part {
-                kind: Kind::Repeat, ..
-            }) => return refuse("multiple repeat"),
+            None | Some(Part { kind: Kind::Anchor, .. }) => return refuse("nothing to repeat"),
+            Some(Part { kind: Kind::Repeat, .. }) => return refuse("multiple repeat"),
             Some(part) => Box::new(part.node),
         };
         let greed = if self.cursor.take_if('?')? {
@@ -283,16 +237,7 @@ impl Parser<'_> {
         } else {
             Greed::Greedy
         };
-        parts.push(Part {
-            node: Node::Repeat {
-                min,
-                max,
-                greed,
-                offset: start,
-                body,
-            },
-            kind: Kind::Repeat,
-        });
+        parts.push(Part { node: Node::Repeat { min, max, greed, offset: start, body }, kind: Kind::Repeat });
         Ok(())
     }
 }

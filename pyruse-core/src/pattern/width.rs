@@ -16,31 +16,19 @@ pub(super) struct Width {
 
 impl Width {
     fn exactly(width: u64) -> Self {
-        Self {
-            least: width,
-            most: width,
-        }
+        Self { least: width, most: width }
     }
 
     fn followed_by(self, next: Self) -> Self {
-        Self {
-            least: self.least.saturating_add(next.least),
-            most: self.most.saturating_add(next.most),
-        }
+        Self { least: self.least.saturating_add(next.least), most: self.most.saturating_add(next.most) }
     }
 
     fn or(self, other: Self) -> Self {
-        Self {
-            least: self.least.min(other.least),
-            most: self.most.max(other.most),
-        }
+        Self { least: self.least.min(other.least), most: self.most.max(other.most) }
     }
 
     fn capped(self) -> Self {
-        Self {
-            least: self.least.min(CEILING - 1),
-            most: self.most.min(CEILING),
-        }
+        Self { least: self.least.min(CEILING - 1), most: self.most.min(CEILING) }
     }
 }
 
@@ -49,45 +37,30 @@ pub(super) fn width(node: &Node, groups: &[Option<Width>]) -> Width {
     match node {
         Node::Empty | Node::Barrier | Node::Never | Node::Anchor(_) | Node::Look { .. } => Width::default(),
         Node::Char(_) => Width::exactly(1),
-        Node::Sequence(parts) => parts
-            .iter()
-            .map(|part| width(part, groups))
-            .fold(Width::default(), Width::followed_by),
-        Node::Alternatives(choices) => choices
-            .iter()
-            .map(|choice| width(choice, groups))
-            .reduce(Width::or)
-            .unwrap_or_default(),
+        Node::Sequence(parts) => {
+            parts.iter().map(|part| width(part, groups)).fold(Width::default(), Width::followed_by)
+        }
+        Node::Alternatives(choices) => {
+            choices.iter().map(|choice| width(choice, groups)).reduce(Width::or).unwrap_or_default()
+        }
         Node::Group(_, body) | Node::Atomic(body) => width(body, groups),
         Node::Repeat { min, max, body, .. } => {
             let once = width(body, groups);
             Width {
                 least: once.least.saturating_mul((*min).into()),
-                most: once
-                    .most
-                    .saturating_mul(max.map_or(CEILING, u64::from)),
+                most: once.most.saturating_mul(max.map_or(CEILING, u64::from)),
             }
         }
-        Node::BackReference(group, _) => {
-            groups.get(*group).copied().flatten().unwrap_or_default()
-        }
+        Node::BackReference(group, _) => groups.get(*group).copied().flatten().unwrap_or_default(),
         Node::Condition { yes, no, .. } => width(yes, groups).or(width(no, groups)),
     }
     .capped()
 }
 
 /// Refuses a look-behind that may have several widths.
-pub(super) fn check_look_behinds(
-    node: &Node,
-    groups: &[Option<Width>],
-) -> Result<(), PatternError> {
+pub(super) fn check_look_behinds(node: &Node, groups: &[Option<Width>]) -> Result<(), PatternError> {
     match node {
-        Node::Look {
-            behind,
-            offset,
-            body,
-            ..
-        } => {
+        Node::Look { behind, offset, body, .. } => {
             if *behind {
                 let width = width(body, groups);
                 if width.least != width.most {
@@ -97,9 +70,9 @@ pub(super) fn check_look_behinds(
             }
             check_look_behinds(body, groups)
         }
-        Node::Sequence(parts) | Node::Alternatives(parts) => parts
-            .iter()
-            .try_for_each(|part| check_look_behinds(part, groups)),
+        Node::Sequence(parts) | Node::Alternatives(parts) => {
+            parts.iter().try_for_each(|part| check_look_behinds(part, groups))
+        }
         Node::Group(_, body) | Node::Atomic(body) | Node::Repeat { body, .. } => {
             check_look_behinds(body, groups)
         }

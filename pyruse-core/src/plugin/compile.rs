@@ -81,7 +81,12 @@ impl Compile<'_> {
     }
 
     /// The same, with a suggestion.
-    pub fn error_with_help(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) -> Invalid {
+    pub fn error_with_help(
+        &mut self,
+        path: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Invalid {
         let span = self.node.at(path).span.clone();
         self.diagnostics.error(span, Some(self.place.clone()), message).help(help);
         Invalid(())
@@ -96,7 +101,8 @@ impl Compile<'_> {
 
     /// Compiles an expression in the syntax of Python's `re`.
     pub fn pattern(&mut self, path: &str, expression: &str) -> Result<Pattern, Invalid> {
-        Pattern::new(expression).map_err(|e| self.error_within(path, e.offset, format!("bad expression: {}", e.message)))
+        Pattern::new(expression)
+            .map_err(|e| self.error_within(path, e.offset, format!("bad expression: {}", e.message)))
     }
 
     /// Compiles a template and resolves its names.

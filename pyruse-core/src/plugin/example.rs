@@ -92,7 +92,11 @@ fn run(plugin: &Plugin, example: &Example) -> Result<(), String> {
             .map(|()| true),
     };
     match (&example.outcome, result) {
-        (Outcome::Passes | Outcome::Nothing, Ok(true)) | (Outcome::Fails, Ok(false)) if effects.is_empty() => Ok(()),
+        (Outcome::Passes | Outcome::Nothing, Ok(true)) | (Outcome::Fails, Ok(false))
+            if effects.is_empty() =>
+        {
+            Ok(())
+        }
         (Outcome::Error(expected), Err(e)) if e.to_string() == *expected => Ok(()),
         (Outcome::Saves(saved), Ok(true)) => {
             for (slot, (name, expected)) in slots.into_iter().zip(*saved) {
@@ -105,14 +109,13 @@ fn run(plugin: &Plugin, example: &Example) -> Result<(), String> {
         }
         (Outcome::Effect(expected), Ok(true)) => {
             let expected: serde_json::Value = serde_json::from_str(expected).map_err(|e| e.to_string())?;
-            let found: Vec<_> = effects.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(text_of)?;
+            let found: Vec<_> = effects
+                .iter()
+                .map(serde_json::to_value)
+                .collect::<Result<_, _>>()
+                .map_err(|e| e.to_string())?;
             if found == [expected] { Ok(()) } else { Err(format!("the effects are {found:?}")) }
         }
         (outcome, result) => Err(format!("expected {outcome:?}, got {result:?} with {effects:?}")),
     }
 }
-
-fn text_of(error: serde_json::Error) -> String {
-    error.to_string()
-}
-

@@ -118,8 +118,12 @@ inventory::collect!(SettingsPlugin);
 impl SettingsPlugin {
     /// The registration: `inventory::submit!(SettingsPlugin::of::<MySettings>());`
     pub const fn of<S: ModuleSettings>() -> SettingsPlugin {
-        fn read<S: ModuleSettings>(node: &Node, diagnostics: &mut Diagnostics) -> Option<Arc<dyn Any + Send + Sync>> {
-            let settings: S = read_args(Some(node), node, &format!("settings of `{}`", S::KEY), None, diagnostics)?;
+        fn read<S: ModuleSettings>(
+            node: &Node,
+            diagnostics: &mut Diagnostics,
+        ) -> Option<Arc<dyn Any + Send + Sync>> {
+            let settings: S =
+                read_args(Some(node), node, &format!("settings of `{}`", S::KEY), None, diagnostics)?;
             let mut good = true;
             settings.check(&mut |path, message| {
                 good = false;

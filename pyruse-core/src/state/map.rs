@@ -107,7 +107,10 @@ impl<V> Map<V> {
                 return;
             }
             self.hand = (self.hand + 1) % self.items.len();
-            if let Some((key, _)) = self.items[self.hand].as_ref().filter(|(_, item)| item.expires.plus_seconds(LINGER_SECONDS) <= now) {
+            if let Some((key, _)) = self.items[self.hand]
+                .as_ref()
+                .filter(|(_, item)| item.expires.plus_seconds(LINGER_SECONDS) <= now)
+            {
                 let key = key.clone();
                 self.remove(&key);
             }

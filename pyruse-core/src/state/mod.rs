@@ -136,8 +136,11 @@ pub enum StateError {
     Kind(String),
 }
 
+/// Rows by the number of their part and their key.
+type MemoryRows = BTreeMap<(u32, Box<[u8]>), Box<[u8]>>;
+
 enum Store {
-    Memory(BTreeMap<(u32, Box<[u8]>), Box<[u8]>>),
+    Memory(MemoryRows),
     Sqlite(Sqlite),
 }
 
@@ -183,17 +186,20 @@ impl State {
     pub fn open<R: Resource>(&mut self, name: &str) -> Result<Handle<R>, StateError> {
         if let Some(index) = self.parts.iter().position(|part| part.name == name) {
             let resource: &dyn Any = &*self.parts[index].resource;
-            return match resource.is::<R>() {
-                true => Ok(handle(index)),
-                false => Err(StateError::Kind(name.to_owned())),
+            return if resource.is::<R>() {
+                Ok(handle(index))
+            } else {
+                Err(StateError::Kind(name.to_owned()))
             };
         }
         let rows = match &mut self.store {
             Store::Memory(_) => Vec::new(),
             Store::Sqlite(sqlite) => sqlite.open_part(part_number(self.parts.len()), name)?,
         };
-        let resource =
-            R::load(rows).map_err(|reason| StateError::Part { part: name.to_owned(), reason })?;
+        let resource = R::load(rows).map_err(|reason| match &self.store {
+            Store::Memory(_) => StateError::Part { part: name.to_owned(), reason },
+            Store::Sqlite(sqlite) => sqlite.damaged_part(name, &reason),
+        })?;
         self.parts.push(Part { name: name.to_owned(), resource: Box::new(resource) });
         Ok(handle(self.parts.len() - 1))
     }
@@ -259,7 +265,9 @@ impl State {
         match &self.store {
             Store::Memory(rows) => {
                 let start = (handle.index, Box::default());
-                for ((_, key), value) in rows.range(start..).take_while(|((part, _), _)| *part == handle.index) {
+                for ((_, key), value) in
+                    rows.range(start..).take_while(|((part, _), _)| *part == handle.index)
+                {
                     visit(key, value);
                 }
                 Ok(())

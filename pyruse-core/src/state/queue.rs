@@ -266,7 +266,12 @@ mod tests {
         for _ in 0..7 {
             assert_eq!(queue.take_due(now, usize::MAX).len(), ids.len());
             for (n, id) in (0..).zip(&ids) {
-                queue.settle(*id, Outcome::Retry("no".into()), now.plus(Duration::from_millis(100 * n)), longest);
+                queue.settle(
+                    *id,
+                    Outcome::Retry("no".into()),
+                    now.plus(Duration::from_millis(100 * n)),
+                    longest,
+                );
             }
             now = now.plus(Duration::from_secs(60 + 60));
             assert!(queue.due.last().is_some_and(|(due, _)| *due <= now));

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use super::{Change, Position, Row, StateError};
@@ -29,24 +30,42 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
+    /// A new file is made under another name first. So a file of this name is never half made, and one that is empty
+    /// is damaged: to take it for a new one would be to start from nothing, silently.
     pub(super) fn open(path: &Path) -> Result<Sqlite, StateError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        Sqlite::open_with(path, flags, |store| {
-            let connection = &store.connection;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.execute_batch(
-                "BEGIN IMMEDIATE;
-                 CREATE TABLE IF NOT EXISTS parts (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-                 CREATE TABLE IF NOT EXISTS rows (part INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
-                                                  PRIMARY KEY (part, key)) WITHOUT ROWID;
-                 CREATE TABLE IF NOT EXISTS position (id INTEGER PRIMARY KEY CHECK (id = 0), cursor TEXT,
-                                                      realtime INTEGER NOT NULL);",
-            )?;
-            connection.pragma_update(None, "application_id", APPLICATION)?;
-            // Writing the same version again makes a read-only file or a full disk show itself now, not at the first ban.
-            connection.pragma_update(None, "user_version", FORMAT)?;
-            connection.execute_batch("COMMIT")
-        })
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        if !path.exists() {
+            let named = |end: &str| {
+                let mut name = path.as_os_str().to_owned();
+                name.push(end);
+                PathBuf::from(name)
+            };
+            let new = named(".new");
+            for left_behind in [&new, &named(".new-wal"), &named(".new-shm"), &named(".new-journal")] {
+                let _ = std::fs::remove_file(left_behind);
+            }
+            drop(Sqlite::open_with(&new, flags | OpenFlags::SQLITE_OPEN_CREATE, Sqlite::prepare)?);
+            std::fs::rename(&new, path)
+                .map_err(|e| StateError::File { path: path.to_owned(), reason: e.to_string() })?;
+        }
+        Sqlite::open_with(path, flags, Sqlite::prepare)
+    }
+
+    fn prepare(&self) -> rusqlite::Result<()> {
+        let connection = &self.connection;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.execute_batch(
+            "BEGIN IMMEDIATE;
+             CREATE TABLE IF NOT EXISTS parts (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+             CREATE TABLE IF NOT EXISTS rows (part INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
+                                              PRIMARY KEY (part, key)) WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS position (id INTEGER PRIMARY KEY CHECK (id = 0), cursor TEXT,
+                                                  realtime INTEGER NOT NULL);",
+        )?;
+        connection.pragma_update(None, "application_id", APPLICATION)?;
+        // Writing the same version again makes a read-only file or a full disk show itself now, not at the first ban.
+        connection.pragma_update(None, "user_version", FORMAT)?;
+        connection.execute_batch("COMMIT")
     }
 
     pub(super) fn open_read_only(path: &Path) -> Result<Sqlite, StateError> {
@@ -61,11 +80,23 @@ impl Sqlite {
         prepare: impl FnOnce(&Sqlite) -> rusqlite::Result<()>,
     ) -> Result<Sqlite, StateError> {
         let fail = |e: &rusqlite::Error| StateError::File { path: path.to_owned(), reason: reason(e) };
-        let connection =
-            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|e| fail(&e))?;
+        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|e| fail(&e))?;
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(|e| fail(&e))?;
-        let store =
-            Sqlite { connection, path: path.to_owned(), parts: Vec::new(), full_sync: None, read_only: false };
+        // Until the file has proved sound, its journal is not written into it: a damaged one is left as it is.
+        let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(no_checkpoint, true).map_err(|e| fail(&e))?;
+        let empty = std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+        if empty && !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+            return Err(StateError::File { path: path.to_owned(), reason: damaged("it is empty") });
+        }
+        let store = Sqlite {
+            connection,
+            path: path.to_owned(),
+            parts: Vec::new(),
+            full_sync: None,
+            read_only: false,
+        };
         let pragma = |name: &str| store.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let found = pragma("user_version").map_err(|e| fail(&e))?;
         if found > FORMAT {
@@ -85,8 +116,15 @@ impl Sqlite {
                 return Err(StateError::File { path: path.to_owned(), reason: damaged(&verdict) });
             }
         }
+        store.connection.set_db_config(no_checkpoint, false).map_err(|e| fail(&e))?;
         prepare(&store).map_err(|e| fail(&e))?;
         Ok(store)
+    }
+
+    /// What is stored of a part makes no sense to it.
+    pub(super) fn damaged_part(&self, part: &str, reason: &str) -> StateError {
+        let reason = damaged(&format!("part `{part}`: {reason}"));
+        StateError::File { path: self.path.clone(), reason }
     }
 
     fn fail(&self, error: &rusqlite::Error) -> StateError {
@@ -148,7 +186,11 @@ impl Sqlite {
         }
         let mut write = || -> rusqlite::Result<()> {
             if self.full_sync != Some(full_sync) {
-                self.connection.pragma_update(None, "synchronous", if full_sync { "FULL" } else { "NORMAL" })?;
+                self.connection.pragma_update(
+                    None,
+                    "synchronous",
+                    if full_sync { "FULL" } else { "NORMAL" },
+                )?;
                 self.full_sync = Some(full_sync);
             }
             let transaction = self.connection.transaction()?;
@@ -157,7 +199,8 @@ impl Sqlite {
                     "INSERT INTO rows (part, key, value) VALUES (?1, ?2, ?3)
                      ON CONFLICT (part, key) DO UPDATE SET value = excluded.value",
                 )?;
-                let mut delete = transaction.prepare_cached("DELETE FROM rows WHERE part = ?1 AND key = ?2")?;
+                let mut delete =
+                    transaction.prepare_cached("DELETE FROM rows WHERE part = ?1 AND key = ?2")?;
                 for change in changes {
                     let part = self.parts[change.resource as usize];
                     match &change.value {
@@ -167,7 +210,9 @@ impl Sqlite {
                 }
                 if let Some(position) = position {
                     transaction
-                        .prepare_cached("INSERT OR REPLACE INTO position (id, cursor, realtime) VALUES (0, ?1, ?2)")?
+                        .prepare_cached(
+                            "INSERT OR REPLACE INTO position (id, cursor, realtime) VALUES (0, ?1, ?2)",
+                        )?
                         .execute(params![position.cursor, position.realtime.0])?;
                 }
             }
@@ -180,14 +225,20 @@ impl Sqlite {
 /// What went wrong, and what a person can do.
 fn reason(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "the disk is full; make room, and reading goes on where it stopped".into(),
+        Some(ErrorCode::DiskFull) => {
+            "the disk is full; make room, and reading goes on where it stopped".into()
+        }
         Some(ErrorCode::NotADatabase) => damaged("it is no SQLite file"),
         Some(ErrorCode::DatabaseCorrupt) => damaged(&error.to_string()),
         Some(ErrorCode::ReadOnly) => "it cannot be written: it is read-only, or its directory is".into(),
-        Some(ErrorCode::CannotOpen) => "it cannot be opened: look at the directory and its permissions".into(),
+        Some(ErrorCode::CannotOpen) => {
+            "it cannot be opened: look at the directory and its permissions".into()
+        }
         Some(ErrorCode::PermissionDenied) => "permission denied".into(),
         Some(ErrorCode::DatabaseBusy) => "another program holds it".into(),
-        Some(ErrorCode::SystemIoFailure) => format!("reading or writing failed ({error}); is the disk full or damaged?"),
+        Some(ErrorCode::SystemIoFailure) => {
+            format!("reading or writing failed ({error}); is the disk full or damaged?")
+        }
         _ => error.to_string(),
     }
 }

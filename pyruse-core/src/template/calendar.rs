@@ -38,10 +38,7 @@ impl Number {
     }
 
     fn spaced(value: impl TryInto<u32>) -> Number {
-        Number {
-            pad: Pad::Space,
-            ..Number::new(value, 2)
-        }
+        Number { pad: Pad::Space, ..Number::new(value, 2) }
     }
 }
 
@@ -90,10 +87,7 @@ pub(super) fn write_parts(out: &mut String, moment: &Moment<'_>, conversion: cha
         'c' => {
             let start = out.len();
             let (weekday, month) = (&weekday(moment)[..3], &month(moment)[..3]);
-            let written = write!(
-                out,
-                "{weekday} {month} {day:2} {hour:02}:{minute:02}:{second:02} {year}"
-            );
+            let written = write!(out, "{weekday} {month} {day:2} {hour:02}:{minute:02}:{second:02} {year}");
             if upper {
                 out[start..].make_ascii_uppercase();
             }
@@ -115,15 +109,7 @@ pub(super) fn write_parts(out: &mut String, moment: &Moment<'_>, conversion: cha
 
 /// `Monday`…
 pub(super) fn weekday(moment: &Moment<'_>) -> &'static str {
-    let names = [
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-    ];
+    let names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     let at = usize::try_from(moment.civil.weekday().to_monday_zero_offset()).unwrap_or(0);
     names[at]
 }

@@ -51,23 +51,13 @@ pub(super) enum Found {
 
 impl RenderError {
     pub(super) fn new(field: &str, spec: &str, found: Found, refusal: Refusal) -> Self {
-        RenderError(Box::new(Failure {
-            field: field.to_owned(),
-            spec: spec.to_owned(),
-            found,
-            refusal,
-        }))
+        RenderError(Box::new(Failure { field: field.to_owned(), spec: spec.to_owned(), found, refusal }))
     }
 }
 
 impl fmt::Display for RenderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure {
-            field,
-            spec,
-            found,
-            refusal,
-        } = &*self.0;
+        let Failure { field, spec, found, refusal } = &*self.0;
         write!(f, "field `{field}`: ")?;
         if spec.is_empty() {
             write!(f, "cannot print {found}: {refusal}")

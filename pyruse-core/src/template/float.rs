@@ -67,14 +67,7 @@ impl FloatStyle {
         }
     }
 
-    fn write_fixed(
-        &self,
-        out: &mut String,
-        frame: &Frame,
-        negative: bool,
-        decimal: &Decimal,
-        ending: &str,
-    ) {
+    fn write_fixed(&self, out: &mut String, frame: &Frame, negative: bool, decimal: &Decimal, ending: &str) {
         let tail = Tail {
             point: self.precision > 0 || self.alternate,
             zeros: self.precision,
@@ -89,21 +82,13 @@ impl FloatStyle {
         let decimal = decimal.rounded(significant);
         let whole = decimal.digits().len();
         if whole > significant {
-            let decimals = if self.alternate {
-                significant - 1
-            } else {
-                decimal.significant() - 1
-            };
+            let decimals = if self.alternate { significant - 1 } else { decimal.significant() - 1 };
             self.write_exponent(out, frame, negative, &decimal, decimals);
             return;
         }
         let tail = Tail {
             point: self.alternate,
-            zeros: if self.alternate {
-                significant - whole
-            } else {
-                0
-            },
+            zeros: if self.alternate { significant - whole } else { 0 },
             ..Tail::default()
         };
         frame.write(out, negative, "", decimal.digits(), &tail);
@@ -154,10 +139,7 @@ impl Decimal {
         // Exact: the float is whole, not negative, and far below 2^128.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let mut number = float.abs() as u128;
-        let mut decimal = Decimal {
-            buffer: [b'0'; Decimal::SIZE],
-            start: Decimal::SIZE - 1,
-        };
+        let mut decimal = Decimal { buffer: [b'0'; Decimal::SIZE], start: Decimal::SIZE - 1 };
         loop {
             decimal.buffer[decimal.start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
             number /= 10;

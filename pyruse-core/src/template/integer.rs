@@ -18,11 +18,7 @@ pub(super) struct IntegerSpec {
 
 #[derive(Clone, Copy, Debug)]
 enum Style {
-    Digits {
-        base: u64,
-        upper: bool,
-        prefix: &'static str,
-    },
+    Digits { base: u64, upper: bool, prefix: &'static str },
     Character,
     Float(FloatStyle),
 }
@@ -31,10 +27,7 @@ impl IntegerSpec {
     /// Judges a spec as Python's `int.__format__` does.
     pub fn new(parts: &Parts) -> Result<IntegerSpec, Refusal> {
         let kind = parts.kind.unwrap_or('d');
-        let group = parts
-            .separator
-            .map(|separator| Group::new(separator, kind))
-            .transpose()?;
+        let group = parts.separator.map(|separator| Group::new(separator, kind)).transpose()?;
         let style = if let Some(style) = FloatStyle::new(kind, parts) {
             Style::Float(style)
         } else {
@@ -46,13 +39,7 @@ impl IntegerSpec {
             None => Align::Right,
         };
         Ok(IntegerSpec {
-            frame: Frame {
-                fill: parts.filling(),
-                align,
-                sign: parts.sign,
-                width: parts.width,
-                group,
-            },
+            frame: Frame { fill: parts.filling(), align, sign: parts.sign, width: parts.width, group },
             style,
         })
     }
@@ -94,21 +81,15 @@ impl IntegerSpec {
     /// If it is to be printed as a character, and there is none of that number.
     pub fn write(&self, out: &mut String, number: i64) -> Result<(), Refusal> {
         match self.style {
-            Style::Digits {
-                base,
-                upper,
-                prefix,
-            } => {
+            Style::Digits { base, upper, prefix } => {
                 let mut buffer = [0; 64];
                 let digits = digits(number.unsigned_abs(), base, upper, &mut buffer);
-                self.frame
-                    .write(out, number < 0, prefix, digits, &Tail::default());
+                self.frame.write(out, number < 0, prefix, digits, &Tail::default());
             }
             Style::Character => {
                 // Python also has the surrogates, which are no characters in UTF-8.
                 let c = u32::try_from(number).ok().and_then(char::from_u32);
-                self.frame
-                    .write_char(out, c.ok_or(Refusal::NoCharacter(number))?);
+                self.frame.write_char(out, c.ok_or(Refusal::NoCharacter(number))?);
             }
             Style::Float(style) => style.write(out, &self.frame, number),
         }
@@ -117,11 +98,7 @@ impl IntegerSpec {
 }
 
 fn digits(mut number: u64, base: u64, upper: bool, buffer: &mut [u8; 64]) -> &[u8] {
-    let symbols = if upper {
-        b"0123456789ABCDEF"
-    } else {
-        b"0123456789abcdef"
-    };
+    let symbols = if upper { b"0123456789ABCDEF" } else { b"0123456789abcdef" };
     let mut at = buffer.len();
     loop {
         at -= 1;
@@ -195,14 +172,7 @@ pub(super) struct Frame {
 
 impl Frame {
     /// Appends a number, given its whole digits (ASCII) and what comes before and behind them.
-    pub fn write(
-        &self,
-        out: &mut String,
-        negative: bool,
-        prefix: &str,
-        digits: &[u8],
-        tail: &Tail<'_>,
-    ) {
+    pub fn write(&self, out: &mut String, negative: bool, prefix: &str, digits: &[u8], tail: &Tail<'_>) {
         let sign = match self.sign {
             _ if negative => "-",
             Some(Sign::Plus) => "+",

@@ -19,7 +19,6 @@
 //! - a number printed as a character (`c`) cannot be a surrogate;
 //! - a time outside of the years 1 to 9999, or in the last two days of them, cannot be printed.
 
-
 mod calendar;
 mod error;
 mod float;
@@ -61,11 +60,7 @@ impl Template {
     /// supported. A spec is only judged when rendering, for it depends on the value's type.
     pub fn parse(text: &str) -> Result<Template, TemplateError> {
         let parsed = parse::parse(text)?;
-        Ok(Template {
-            source: text.into(),
-            pieces: parsed.pieces,
-            names: parsed.names,
-        })
+        Ok(Template { source: text.into(), pieces: parsed.pieces, names: parsed.names })
     }
 
     /// The names of the fields it reads, each once, in the order of their first use.

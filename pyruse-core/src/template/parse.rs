@@ -57,10 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, TemplateError> {
         known: HashMap::new(),
     };
     parser.run()?;
-    Ok(Parsed {
-        pieces: parser.pieces,
-        names: parser.names,
-    })
+    Ok(Parsed { pieces: parser.pieces, names: parser.names })
 }
 
 struct Parser<'a> {
@@ -89,10 +86,7 @@ impl Parser<'_> {
                 let field = self.field(brace)?;
                 self.pieces.push(Piece::Field(field));
             } else {
-                return wrong(
-                    brace,
-                    "this `}` closes nothing (for the character itself write `}}`)",
-                );
+                return wrong(brace, "this `}` closes nothing (for the character itself write `}}`)");
             }
         }
         self.literal.push_str(&self.text[self.at..]);
@@ -125,18 +119,11 @@ impl Parser<'_> {
             Some('}') => None,
             Some(':') => self.spec(open)?,
             Some(c) => {
-                return wrong(
-                    self.at - c.len_utf8(),
-                    "a conversion is one letter; `:` or `}` must follow",
-                );
+                return wrong(self.at - c.len_utf8(), "a conversion is one letter; `:` or `}` must follow");
             }
             None => return unclosed(open),
         };
-        Ok(Field {
-            name,
-            conversion,
-            spec,
-        })
+        Ok(Field { name, conversion, spec })
     }
 
     fn name(&mut self, open: usize) -> Result<usize, TemplateError> {
@@ -151,16 +138,10 @@ impl Parser<'_> {
             b'.' => return wrong(end, "attributes of fields (`.`) are not supported"),
             b'[' => return wrong(end, "parts of fields (`[`) are not supported"),
             b'{' => {
-                return wrong(
-                    end,
-                    "a `{` inside a field (for the character itself write `{{`)",
-                );
+                return wrong(end, "a `{` inside a field (for the character itself write `{{`)");
             }
             _ if name.is_empty() => {
-                return wrong(
-                    open,
-                    "the name of a field is missing (for the character itself write `{{`)",
-                );
+                return wrong(open, "the name of a field is missing (for the character itself write `{{`)");
             }
             _ if name.chars().all(|c| decimal_digit(c).is_some()) => {
                 return wrong(start, "fields have names, not numbers");
@@ -181,10 +162,7 @@ impl Parser<'_> {
             Some('r') => Ok(Conversion::Quoted(Charset::Unicode)),
             Some('a') => Ok(Conversion::Quoted(Charset::Ascii)),
             Some('}' | ':') => wrong(at, "a conversion must follow the `!`: `s`, `r` or `a`"),
-            Some(c) => wrong(
-                at,
-                format!("unknown conversion `{c}`: there are `s`, `r` and `a`"),
-            ),
+            Some(c) => wrong(at, format!("unknown conversion `{c}`: there are `s`, `r` and `a`")),
             None => unclosed(open),
         }
     }
@@ -210,10 +188,7 @@ impl Parser<'_> {
         }
         match Spec::compile(&spec) {
             Ok(spec) => Ok(Some(Box::new(spec))),
-            Err(TooLarge) => wrong(
-                start,
-                format!("the width or precision is too large: at most {LIMIT}"),
-            ),
+            Err(TooLarge) => wrong(start, format!("the width or precision is too large: at most {LIMIT}")),
         }
     }
 }
@@ -249,15 +224,9 @@ fn unescaped(spec: &str) -> Result<String, (usize, char)> {
 }
 
 fn wrong<T>(offset: usize, message: impl Into<String>) -> Result<T, TemplateError> {
-    Err(TemplateError {
-        offset,
-        message: message.into(),
-    })
+    Err(TemplateError { offset, message: message.into() })
 }
 
 fn unclosed<T>(open: usize) -> Result<T, TemplateError> {
-    wrong(
-        open,
-        "this `{` is not closed (for the character itself write `{{`)",
-    )
+    wrong(open, "this `{` is not closed (for the character itself write `{{`)")
 }

@@ -18,11 +18,7 @@ pub(super) enum Charset {
 
 /// Appends the text, quoted.
 pub(super) fn write(out: &mut String, text: &str, charset: Charset) {
-    let quote = if text.contains('\'') && !text.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(quote);
     for c in text.chars() {
         match c {

@@ -110,27 +110,13 @@ impl Parts {
         let zero = fill.is_none() && rest.accept('0');
         let width = rest.number().unwrap_or(0);
         let separator = rest.separator()?;
-        let precision = if rest.accept('.') {
-            Some(rest.number().ok_or(Refusal::NoPrecision)?)
-        } else {
-            None
-        };
+        let precision =
+            if rest.accept('.') { Some(rest.number().ok_or(Refusal::NoPrecision)?) } else { None };
         let kind = rest.next();
         if !rest.0.is_empty() {
             return Err(Refusal::Malformed);
         }
-        Ok(Parts {
-            fill,
-            align,
-            sign,
-            plain_zero,
-            alternate,
-            zero,
-            width,
-            separator,
-            precision,
-            kind,
-        })
+        Ok(Parts { fill, align, sign, plain_zero, alternate, zero, width, separator, precision, kind })
     }
 
     fn is_too_large(&self) -> bool {

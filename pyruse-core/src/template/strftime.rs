@@ -64,8 +64,7 @@ impl Directive {
         directive.conversion = next.filter(|&c| is_known(modifier, c));
         directive.complete = next.is_some();
         // glibc looks at `#` before it finds that months take no `E`.
-        directive.upper |=
-            directive.swap && modifier == Some('E') && matches!(next, Some('b' | 'h'));
+        directive.upper |= directive.swap && modifier == Some('E') && matches!(next, Some('b' | 'h'));
         let behind = chars.as_str();
         directive.source = text[..text.len() - behind.len()].into();
         (directive, behind)
@@ -138,11 +137,8 @@ impl Directive {
     }
 
     fn write_number(&self, out: &mut String, number: Number) {
-        let digits = if number.value == 0 {
-            1
-        } else {
-            usize::try_from(number.value.ilog10() + 1).unwrap_or(1)
-        };
+        let digits =
+            if number.value == 0 { 1 } else { usize::try_from(number.value.ilog10() + 1).unwrap_or(1) };
         let width = number.digits.max(self.width);
         let room = width.saturating_sub(digits);
         match self.pad.unwrap_or(number.pad) {
@@ -156,16 +152,8 @@ impl Directive {
 
     fn pad_and_push(&self, out: &mut String, text: &str, case: Case) {
         if self.width > 0 {
-            let filling = if self.pad == Some(Pad::Zero) {
-                '0'
-            } else {
-                ' '
-            };
-            fill(
-                out,
-                filling,
-                self.width.saturating_sub(text.chars().count()),
-            );
+            let filling = if self.pad == Some(Pad::Zero) { '0' } else { ' ' };
+            fill(out, filling, self.width.saturating_sub(text.chars().count()));
         }
         match case {
             Case::Kept => out.push_str(text),

@@ -39,12 +39,7 @@ impl TextSpec {
         if align == Align::Inside {
             return Err(Refusal::InsideText);
         }
-        Ok(TextSpec {
-            fill: parts.filling(),
-            align,
-            width: parts.width,
-            precision: parts.precision,
-        })
+        Ok(TextSpec { fill: parts.filling(), align, width: parts.width, precision: parts.precision })
     }
 
     /// Appends the text.
@@ -89,11 +84,7 @@ impl Padding {
             Align::Center => (room / 2, 0, room - room / 2),
             Align::Inside => (0, room, 0),
         };
-        Padding {
-            left,
-            inside,
-            right,
-        }
+        Padding { left, inside, right }
     }
 }
 

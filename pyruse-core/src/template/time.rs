@@ -152,8 +152,7 @@ fn python_steps(source: &str) -> Vec<Step> {
         if c != '%' {
             continue;
         }
-        let Some((behind, own)) = chars.next().map(|(at, c)| (at + c.len_utf8(), Own::of(c)))
-        else {
+        let Some((behind, own)) = chars.next().map(|(at, c)| (at + c.len_utf8(), Own::of(c))) else {
             break;
         };
         if let Some(own) = own {

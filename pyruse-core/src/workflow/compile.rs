@@ -40,7 +40,9 @@ impl Compiler<'_> {
         let graph = match graph::link(&shapes) {
             Ok(graph) => Some(graph),
             Err(loops) => {
-                loops.iter().for_each(|found| complain_of_loop(config, found, diagnostics));
+                for found in &loops {
+                    complain_of_loop(config, found, diagnostics);
+                }
                 None
             }
         };
@@ -71,10 +73,10 @@ impl Compiler<'_> {
             }
         }
         let graph = graph?;
-        warn_of_unreachable(config, &shapes, &graph, diagnostics);
         if diagnostics.has_errors() {
             return None;
         }
+        warn_of_unreachable(config, &shapes, &graph, diagnostics);
         let nodes = graph.nodes.iter().map(|link| {
             let (op, site) = ops[&(link.chain as usize, link.step as usize)];
             Node { op, pass: link.pass, fail: link.fail, site }
@@ -116,7 +118,13 @@ impl Compiler<'_> {
         (plugin.compile)(step.args.as_ref(), &mut cx)
     }
 
-    fn complain_of_module(&self, kind: ModuleKind, name: &Spanned, place: StepPlace, diagnostics: &mut Diagnostics) {
+    fn complain_of_module(
+        &self,
+        kind: ModuleKind,
+        name: &Spanned,
+        place: StepPlace,
+        diagnostics: &mut Diagnostics,
+    ) {
         let message = format!("there is no {} `{}`", kind.word(), name.text);
         let complaint = diagnostics.error(name.span.clone(), Some(place), message);
         let other = match kind {
@@ -129,7 +137,10 @@ impl Compiler<'_> {
         }
         let linked: Vec<&str> = self.registry.plugins().filter(|p| p.kind == kind).map(|p| p.name).collect();
         if linked.is_empty() {
-            complaint.help(format!("no {} is linked into this program: does its main say `use … as _;`?", kind.word()));
+            complaint.help(format!(
+                "no {} is linked into this program: does its main say `use … as _;`?",
+                kind.word()
+            ));
         } else {
             complaint.help(format!("known are: {}", linked.join(", ")));
             complaint.suggest(&name.text, linked.iter().copied());
@@ -193,7 +204,8 @@ fn warn_of_unreachable(config: &Config, shapes: &[Vec<Shape>], graph: &Graph, di
     for (n, chain) in config.chains.iter().enumerate() {
         let place = |step| Some(StepPlace { chain: chain.label.text.clone(), step });
         if !reached[n] {
-            let message = "this chain can never run: no entry gets past the chains before it, and none jumps here";
+            let message =
+                "this chain can never run: no entry gets past the chains before it, and none jumps here";
             diagnostics.warning(chain.label.span.clone(), place(None), message);
             continue;
         }

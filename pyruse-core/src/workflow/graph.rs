@@ -60,8 +60,14 @@ pub fn link(chains: &[Vec<Shape>]) -> Result<Graph, Vec<Loop>> {
     let order = callees_first(chains)?;
     let dangles = dangling(chains, &order);
     let top_level = top_level(chains);
-    let mut linker =
-        Linker { chains, dangles, top_level, nodes: Vec::new(), instances: HashMap::new(), unlinked: Vec::new() };
+    let mut linker = Linker {
+        chains,
+        dangles,
+        top_level,
+        nodes: Vec::new(),
+        instances: HashMap::new(),
+        unlinked: Vec::new(),
+    };
     linker.top(0);
     while let Some((base, chain, continuation)) = linker.unlinked.pop() {
         linker.link_chain(base, chain, continuation);
@@ -73,6 +79,9 @@ fn jumps(chain: &[Shape]) -> impl Iterator<Item = (usize, usize)> {
     let steps = live(chain).iter().enumerate();
     steps.flat_map(|(n, step)| [step.then, step.otherwise].into_iter().flatten().map(move |to| (n, to)))
 }
+
+/// A chain on the way down: its number, its jumps, and how many of them have been followed.
+type Visit = (usize, Vec<(usize, usize)>, usize);
 
 /// All chains, each after those that it jumps to.
 fn callees_first(chains: &[Vec<Shape>]) -> Result<Vec<usize>, Vec<Loop>> {
@@ -90,7 +99,7 @@ fn callees_first(chains: &[Vec<Shape>]) -> Result<Vec<usize>, Vec<Loop>> {
             continue;
         }
         // A stack of our own: chains may jump thousands deep.
-        let mut path: Vec<(usize, Vec<(usize, usize)>, usize)> = vec![(root, jumps(&chains[root]).collect(), 0)];
+        let mut path: Vec<Visit> = vec![(root, jumps(&chains[root]).collect(), 0)];
         marks[root] = Mark::Open;
         while let Some((chain, targets, next)) = path.last_mut() {
             let Some((_, target)) = targets.get(*next).copied() else {
@@ -108,7 +117,8 @@ fn callees_first(chains: &[Vec<Shape>]) -> Result<Vec<usize>, Vec<Loop>> {
                 }
                 Mark::Open => {
                     let start = path.iter().position(|(chain, ..)| *chain == target).unwrap_or(0);
-                    let way = path[start..].iter().map(|(chain, targets, next)| (*chain, targets[*next - 1].0));
+                    let way =
+                        path[start..].iter().map(|(chain, targets, next)| (*chain, targets[*next - 1].0));
                     loops.push(Loop(way.collect()));
                 }
             }
@@ -184,7 +194,8 @@ impl Linker<'_> {
         }
         let number = |n: usize| u32::try_from(n).expect("a graph has fewer than 2^32 nodes");
         let base = number(self.nodes.len());
-        let nodes = (0..steps).map(|n| Link { chain: number(chain), step: number(n), pass: STOP, fail: STOP });
+        let nodes =
+            (0..steps).map(|n| Link { chain: number(chain), step: number(n), pass: STOP, fail: STOP });
         self.nodes.extend(nodes);
         self.instances.insert((chain, continuation), base);
         self.unlinked.push((base, chain, continuation));
@@ -247,8 +258,12 @@ mod tests {
     #[test]
     fn a_jump_chain_used_from_two_chains_has_two_continuations() {
         // 0: filter else 2; 1: filter else 2; 2 (jump): filter; 3: action
-        let chains =
-            [vec![filter(None, Some(2))], vec![filter(None, Some(2))], vec![filter(None, None)], vec![action(None)]];
+        let chains = [
+            vec![filter(None, Some(2))],
+            vec![filter(None, Some(2))],
+            vec![filter(None, None)],
+            vec![action(None)],
+        ];
         let graph = link(&chains).unwrap();
         assert_eq!(graph.top_level, [0, 1, 3]);
         assert_eq!(walk(&graph, |_, _| false), [(0, 0), (2, 0), (1, 0), (2, 0), (3, 0)]);

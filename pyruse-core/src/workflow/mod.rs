@@ -132,7 +132,12 @@ impl Workflow {
 }
 
 /// Once per entry, and only before something is done or said because of it.
-fn admit<O: Observer>(admitted: &mut bool, observer: &mut O, entry: &mut Entry<'_>, state: &mut State) -> bool {
+fn admit<O: Observer>(
+    admitted: &mut bool,
+    observer: &mut O,
+    entry: &mut Entry<'_>,
+    state: &mut State,
+) -> bool {
     *admitted = *admitted || observer.admits(entry, state);
     *admitted
 }

@@ -1,0 +1,37 @@
+# Two commands: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both install what they need first
+# (apt, as root or by sudo) and say so. The others are for those who work on it.
+
+.PHONY: run test build lint crash-campaign bench-latency
+
+# Shows the main job: see examples/demo/run.sh.
+run: build
+	@examples/demo/run.sh target/release/pyruse
+
+build:
+	@.ci/install build
+	cargo build --release
+
+# The tests start a journald and firewalls of their own, which takes root; without it, they are run by sudo.
+test:
+	@.ci/install test
+	@if [ "$$(id -u)" != 0 ]; then export CARGO_BUILD_TARGET="$$(rustc -vV | sed -n 's/^host: //p')"; \
+	    export "CARGO_TARGET_$$(echo $$CARGO_BUILD_TARGET | tr a-z- A-Z_)_RUNNER=sudo -E"; fi; \
+	if cargo nextest --version >/dev/null 2>&1; then \
+	    cargo nextest run --workspace --lib --bins --tests --examples && cargo test --workspace --doc; \
+	else \
+	    cargo test --workspace --lib --bins --tests --examples && cargo test --workspace --doc; \
+	fi
+
+# Journal write to element in the kernel.
+bench-latency:
+	@.ci/install test
+	cargo bench -p pyruse-bin --bench latency
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+# A hundred kills at random moments; minutes.
+crash-campaign:
+	@.ci/install test
+	PYRUSE_KILLS=100 cargo test --release -p pyruse-bin --test crash -- --nocapture

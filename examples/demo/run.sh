@@ -1,0 +1,65 @@
+#!/bin/sh
+# Runs Pyruse safely: an example configuration, state in a temporary directory, mails to files there, and bans written
+# down instead of applied. It reads this machine's journal, of the last hour and from now on; or, where there is none
+# (or with SAMPLE=1), the sample journal beside this script.
+set -eu
+pyruse=$1
+here=$(dirname "$0")
+work=$(mktemp -d "${TMPDIR:-/tmp}/pyruse-demo.XXXXXX")
+mkdir "$work/mails"
+trap 'rm -rf "$work"' EXIT
+
+# In the place of nft and sendmail.
+printf '#!/bin/sh\necho "$@" >>%s/bans\n' "$work" >"$work/nft"
+printf '#!/bin/sh\nt=$(mktemp %s/mails/mail.XXXXXX) && cat >$t\n' "$work" >"$work/sendmail"
+chmod +x "$work/nft" "$work/sendmail"
+
+journal='{}'
+since='1 hour ago'
+sample=${SAMPLE:-}
+if [ -z "$sample" ] && [ -z "$(journalctl --quiet --system -n 1 -o cat 2>/dev/null)" ]; then
+    sample=1
+fi
+if [ -n "$sample" ]; then
+    if [ ! -x /lib/systemd/systemd-journal-remote ]; then
+        echo "This machine has no journal that we may read; the sample needs systemd-journal-remote: installing it."
+        if [ "$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi
+        $sudo apt-get update -qq
+        $sudo apt-get install -y -qq --no-install-recommends systemd-journal-remote >/dev/null
+    fi
+    mkdir "$work/journal"
+    # As if it had happened within the last minutes: a ban that is over would not be shown.
+    last=$(sed -n 's/^__REALTIME_TIMESTAMP=//p' "$here/sample.export" | tail -n 1)
+    awk -F= -v OFS== -v shift="$(date +%s)" -v last="$last" \
+        '$1 == "__REALTIME_TIMESTAMP" { $2 = sprintf("%.0f", $2 - last + shift * 1000000) } { print }' \
+        "$here/sample.export" >"$work/sample.export"
+    /lib/systemd/systemd-journal-remote --output="$work/journal/sample.journal" "$work/sample.export" 2>/dev/null
+    journal="{\"directory\": \"$work/journal\"}"
+    since='@0'
+fi
+sed -e "s|@WORK@|$work|g" -e "s|\"@JOURNAL@\"|$journal|" "$here/pyruse.json" >"$work/pyruse.json"
+
+"$pyruse" --config "$work/pyruse.json" check
+"$pyruse" --config "$work/pyruse.json" run --since "$since" &
+pid=$!
+trap 'kill $pid 2>/dev/null || true; wait $pid 2>/dev/null || true; rm -rf "$work"' EXIT
+if [ -n "$sample" ]; then
+    sleep 3
+else
+    echo "Following this machine's journal. Ctrl-C ends it."
+    trap 'kill $pid 2>/dev/null || true' INT
+fi
+[ -z "$sample" ] || kill "$pid"
+wait "$pid" || true
+echo
+echo "Bans, as nft would have been told:"
+if [ -s "$work/bans" ]; then sed 's/^/    /' "$work/bans"; else echo "    none"; fi
+echo "Mails:"
+found=
+for mail in "$work"/mails/mail.*; do
+    [ -e "$mail" ] || continue
+    found=1
+    sed 's/^/    /' "$mail"
+    echo
+done
+[ -n "$found" ] || echo "    none"

@@ -1,0 +1,97 @@
+//! What a broken configuration is told: whole messages, with places and suggestions.
+
+mod common;
+
+use std::fs;
+use std::process::Command;
+
+struct Told {
+    text: String,
+    code: Option<i32>,
+}
+
+/// What `check` says of a configuration that stands in `pyruse.json`, and its exit code.
+fn check(config: &str) -> Told {
+    pyruse(config, &["check", "pyruse.json"])
+}
+
+fn pyruse(config: &str, args: &[&str]) -> Told {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("pyruse.json"), config).unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_pyruse")).args(args).current_dir(directory.path()).output().unwrap();
+    let text = [output.stderr, output.stdout].concat();
+    Told { text: String::from_utf8(text).unwrap(), code: output.status.code() }
+}
+
+#[test]
+fn every_mistake_is_told_in_one_run() {
+    let told = check(include_str!("check/mistakes.json"));
+    assert_eq!(told.code, Some(1));
+    insta::assert_snapshot!(told.text);
+}
+
+#[test]
+fn what_cannot_run_is_warned_of() {
+    let told = check(include_str!("check/unreachable.json"));
+    assert_eq!(told.code, Some(0));
+    insta::assert_snapshot!(told.text);
+}
+
+#[test]
+fn findings_are_data_with_json() {
+    let told = pyruse(include_str!("check/unreachable.json"), &["check", "--json", "pyruse.json"]);
+    assert_eq!(told.code, Some(0));
+    insta::assert_snapshot!(told.text);
+}
+
+#[test]
+fn a_text_that_is_no_json_is_told_with_its_place() {
+    for (name, config) in [
+        ("empty", ""),
+        ("two commas", "{\"actions\": {\"a\": [{\"action\": \"action_noop\",, }]}}"),
+        ("no end", "{\"actions\": {\"a\": ["),
+        ("not an object", "[]"),
+        ("nothing to do", "{}"),
+        ("single quotes", "{'actions': {}}"),
+    ] {
+        let told = check(config);
+        assert_eq!(told.code, Some(1), "{name}");
+        insta::assert_snapshot!(name.replace(' ', "_"), told.text);
+    }
+}
+
+#[test]
+fn run_does_not_start_with_a_broken_configuration() {
+    let told =
+        pyruse("{\"actions\": {\"a\": []}, \"storage\": \"state\"}", &["--config", "pyruse.json", "run"]);
+    assert_eq!(told.code, Some(78));
+    insta::assert_snapshot!(told.text);
+}
+
+#[test]
+fn comments_and_trailing_commas_are_taken() {
+    let told = check("{\n// why\n\"actions\": {\"a\": [{\"action\": \"action_noop\", /* so */},],},}");
+    assert_eq!(
+        (told.text.as_str(), told.code),
+        ("pyruse.json: 1 chain, 1 step; 0 errors, 0 warnings\n", Some(0))
+    );
+}
+
+#[test]
+fn two_thousand_chains_are_checked_at_once() {
+    let chains: Vec<String> = (0..2000)
+        .map(|n| {
+            format!(
+                "\"c{n}\": [{{\"filter\": \"filter_pcre\", \"args\": {{\"field\": \"MESSAGE\", \"re\": \"^x{n} (?P<a>.*)$\"}}, \
+                 \"then\": \"c{}\", \"else\": \"c{}\"}}]",
+                (n + 1).min(2000),
+                (n + 2).min(2000)
+            )
+        })
+        .collect();
+    let config =
+        format!("{{\"actions\": {{{}, \"c2000\": [{{\"action\": \"action_noop\"}}]}}}}", chains.join(","));
+    let told = check(&config);
+    assert_eq!(told.text, "pyruse.json: 2001 chains, 2001 steps; 0 errors, 0 warnings\n");
+}
