@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use pyruse_core::time::Timestamp;
 
-use crate::{command, messages, when};
+use crate::{command, configuration, messages, when};
 
 /// How a command ended, as its exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +113,8 @@ pub(crate) fn run() -> ExitCode {
         Err(error) if messages::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             messages::fatal(&error);
-            ExitCode::FAILURE
+            let unusable = error.is::<configuration::Unusable>();
+            if unusable { Ending::BadConfiguration } else { Ending::Failed }.into()
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Finding the configuration file, and whether it can be trusted.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
 use pyruse_core::config::{Diagnostics, Source};
 
 use crate::cli::Ending;
@@ -23,22 +23,47 @@ pub(crate) fn find(explicit: Option<&Path>) -> anyhow::Result<PathBuf> {
     let extra = extra.map(|directory| Path::new(&directory).join("pyruse.json"));
     let candidates: Vec<PathBuf> = extra.into_iter().chain([DEFAULT.into()]).collect();
     // A link to nowhere, or a file out of our reach, is one that is broken, not one that is not there.
-    let is_there = |path: &Path| !matches!(path.symlink_metadata(), Err(e) if e.kind() == ErrorKind::NotFound);
+    let is_there =
+        |path: &Path| !matches!(path.symlink_metadata(), Err(e) if e.kind() == ErrorKind::NotFound);
     if let Some(found) = candidates.iter().find(|path| is_there(path)) {
         return Ok(found.clone());
     }
     let looked: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
-    bail!("there is no configuration: looked for {}; name one with --config", looked.join(", "))
+    Err(unusable(format!(
+        "there is no configuration: looked for {}; name one with --config",
+        looked.join(", ")
+    )))
 }
 
 /// Reads the file.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|e| unusable(format!("{shown}: {e}")))?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
-        anyhow::anyhow!("{}:{line}: this is not UTF-8", path.display())
+        unusable(format!("{shown}:{line}: this is not UTF-8"))
     })?;
-    Ok(Source { name: path.display().to_string(), text })
+    Ok(Source { name: shown.to_string(), text })
+}
+
+/// Reads the file of a program that acts, and may be root: only if nobody else can have written it.
+pub(crate) fn read_trusted(path: &Path) -> anyhow::Result<Source> {
+    check_ownership(path).map_err(unusable)?;
+    read(path)
+}
+
+/// The configuration cannot be used, or not be found: another start will not help, and the exit code says so.
+#[derive(Debug)]
+pub(crate) struct Unusable(String);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn unusable(why: String) -> anyhow::Error {
+    anyhow::Error::msg(Unusable(why))
 }
 
 /// Draws findings on standard error.
@@ -64,14 +89,17 @@ pub(crate) fn check_ownership(path: &Path) -> Result<(), String> {
     let shown = path.display();
     if metadata.uid() != 0 {
         return Err(format!(
-            "{shown} belongs to user {}, and this runs as root: chown root '{shown}'",
-            metadata.uid()
+            "{shown} belongs to user {}, who could make root do anything through it; mend it with: chown root {}",
+            metadata.uid(),
+            quoted(path)
         ));
     }
     if metadata.mode() & 0o022 != 0 {
         return Err(format!(
-            "{shown} can be written by others (mode {:04o}), and this runs as root: chmod go-w '{shown}'",
-            metadata.mode() & 0o7777
+            "{shown} can be written by others (mode {:04o}), who could make root do anything through it; \
+             mend it with: chmod go-w {}",
+            metadata.mode() & 0o7777,
+            quoted(path)
         ));
     }
     let parent = std::fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned));
@@ -82,10 +110,15 @@ pub(crate) fn check_ownership(path: &Path) -> Result<(), String> {
         && metadata.mode() & 0o1000 == 0
     {
         return Err(format!(
-            "{} can be written by anybody, who could replace {shown}: chmod o-w '{}'",
+            "{} can be written by anybody, who could replace {shown} there; mend it with: chmod o-w {}",
             parent.display(),
-            parent.display()
+            quoted(&parent)
         ));
     }
     Ok(())
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

@@ -259,10 +259,8 @@ impl Failures {
             return;
         }
         self.told += 1;
-        match count {
-            1 => tracing::warn!("{}: a delivery failed and will be tried again: {error}", self.name),
-            _ => tracing::warn!("{}: {count} deliveries failed and will be tried again: {error}", self.name),
-        }
+        let who = if count == 1 { "a delivery".to_owned() } else { format!("{count} deliveries") };
+        tracing::warn!("{}: {who} failed and will be tried again: {error}", self.name);
     }
 
     /// Tells how many were not told, and begins anew.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use anyhow::bail;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pyruse_core::config::Diagnostics;
 use pyruse_core::plugin::Registry;
@@ -15,22 +16,10 @@ use crate::journal::{JournalSettings, Source};
 use crate::{configuration, messages};
 
 pub(crate) fn run(config: Option<&Path>, args: &RunArgs) -> anyhow::Result<Ending> {
-    let path = match configuration::find(config) {
-        Ok(path) => path,
-        Err(e) => {
-            messages::fatal(&e);
-            return Ok(Ending::BadConfiguration);
-        }
-    };
+    let path = configuration::find(config)?;
     let registry = Registry::linked().map_err(anyhow::Error::msg)?;
-    let trusted = if args.dry_run { Ok(()) } else { configuration::check_ownership(&path) };
-    let source = match trusted.map_err(anyhow::Error::msg).and_then(|()| configuration::read(&path)) {
-        Ok(source) => source,
-        Err(e) => {
-            messages::fatal(&e);
-            return Ok(Ending::BadConfiguration);
-        }
-    };
+    let read = if args.dry_run { configuration::read } else { configuration::read_trusted };
+    let source = read(&path)?;
     // Checked as a whole before the state is touched: a broken configuration must leave no trace.
     let mut diagnostics = Diagnostics::default();
     let mut scratch = State::in_memory();
@@ -48,7 +37,7 @@ pub(crate) fn run(config: Option<&Path>, args: &RunArgs) -> anyhow::Result<Endin
     let Some((engine, mark)) = load(&source, &registry, &mut storage.state, &mut diagnostics)? else {
         // The configuration was good a moment ago: it is the state that a step cannot use.
         configuration::show(&source, &diagnostics);
-        return Ok(Ending::Failed);
+        bail!("the state cannot be used; not started");
     };
     let parts = Parts { config_path: path, registry, engine, mark, storage };
     Daemon::start(parts, args.since)?.run()?;

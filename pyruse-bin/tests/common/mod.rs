@@ -348,9 +348,15 @@ impl Running {
     pub fn wait_notice(&self, notice: &str) {
         let mut buffer = [0; 4096];
         loop {
-            let length = self.notify.recv(&mut buffer).unwrap_or_else(|e| {
-                panic!("no {notice}: {e}; it said: {}", fs::read_to_string(&self.log).unwrap_or_default())
-            });
+            let length = match self.notify.recv(&mut buffer) {
+                Ok(length) => length,
+                // A wait with a limit is not resumed by itself.
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(e) => {
+                    let said = fs::read_to_string(&self.log).unwrap_or_default();
+                    panic!("no {notice}: {e}; it said: {said}")
+                }
+            };
             if String::from_utf8_lossy(&buffer[..length]).lines().any(|line| line == notice) {
                 return;
             }

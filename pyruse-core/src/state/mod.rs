@@ -192,14 +192,17 @@ impl State {
                 Err(StateError::Kind(name.to_owned()))
             };
         }
-        let rows = match &mut self.store {
-            Store::Memory(_) => Vec::new(),
-            Store::Sqlite(sqlite) => sqlite.open_part(part_number(self.parts.len()), name)?,
+        let failed = |reason| StateError::Part { part: name.to_owned(), reason };
+        let resource = match &mut self.store {
+            Store::Memory(_) => R::load(Vec::new()).map_err(failed)?,
+            Store::Sqlite(sqlite) => {
+                let (stored, rows) = sqlite.find_part(name)?;
+                let resource = R::load(rows).map_err(|reason| sqlite.damaged_part(name, &reason))?;
+                // Only now: a part that could not be loaded must not take the number of the next.
+                sqlite.number(stored);
+                resource
+            }
         };
-        let resource = R::load(rows).map_err(|reason| match &self.store {
-            Store::Memory(_) => StateError::Part { part: name.to_owned(), reason },
-            Store::Sqlite(sqlite) => sqlite.damaged_part(name, &reason),
-        })?;
         self.parts.push(Part { name: name.to_owned(), resource: Box::new(resource) });
         Ok(handle(self.parts.len() - 1))
     }

@@ -113,7 +113,9 @@ impl Sqlite {
                 .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
                 .map_err(|e| fail(&e))?;
             if verdict != "ok" {
-                return Err(StateError::File { path: path.to_owned(), reason: damaged(&verdict) });
+                // Its first line only names the database, and there is but one.
+                let detail = verdict.lines().last().unwrap_or_default();
+                return Err(StateError::File { path: path.to_owned(), reason: damaged(detail) });
             }
         }
         store.connection.set_db_config(no_checkpoint, false).map_err(|e| fail(&e))?;
@@ -140,9 +142,8 @@ impl Sqlite {
             .map_err(|e| self.fail(&e))
     }
 
-    /// The rows of a part; `index` is its number in this run, the file has its own.
-    pub(super) fn open_part(&mut self, index: u32, name: &str) -> Result<Vec<Row>, StateError> {
-        debug_assert_eq!(index as usize, self.parts.len());
+    /// The stored number of a part, and its rows; [`Sqlite::number`] it when it could be loaded from them.
+    pub(super) fn find_part(&self, name: &str) -> Result<(i64, Vec<Row>), StateError> {
         let known = self
             .connection
             .query_row("SELECT id FROM parts WHERE name = ?1", [name], |row| row.get(0))
@@ -156,17 +157,26 @@ impl Sqlite {
                 .query_row("INSERT INTO parts (name) VALUES (?1) RETURNING id", [name], |row| row.get(0))
                 .map_err(|e| self.fail(&e))?,
         };
-        self.parts.push(id);
         let mut rows = Vec::new();
-        self.scan(index, |key, value| rows.push((key.into(), value.into())))?;
-        Ok(rows)
+        self.scan_stored(id, |key, value| rows.push((key.into(), value.into())))?;
+        Ok((id, rows))
     }
 
-    pub(super) fn scan(&self, index: u32, mut visit: impl FnMut(&[u8], &[u8])) -> Result<(), StateError> {
+    /// The next part of this run is the one that is stored under that number.
+    pub(super) fn number(&mut self, stored: i64) {
+        self.parts.push(stored);
+    }
+
+    /// `index` is a part's number in this run; the file has its own.
+    pub(super) fn scan(&self, index: u32, visit: impl FnMut(&[u8], &[u8])) -> Result<(), StateError> {
+        self.scan_stored(self.parts[index as usize], visit)
+    }
+
+    fn scan_stored(&self, id: i64, mut visit: impl FnMut(&[u8], &[u8])) -> Result<(), StateError> {
         let mut scan = || -> rusqlite::Result<()> {
             let mut statement =
                 self.connection.prepare_cached("SELECT key, value FROM rows WHERE part = ?1 ORDER BY key")?;
-            let mut rows = statement.query([self.parts[index as usize]])?;
+            let mut rows = statement.query([id])?;
             while let Some(row) = rows.next()? {
                 visit(row.get_ref(0)?.as_blob()?, row.get_ref(1)?.as_blob()?);
             }
@@ -224,8 +234,11 @@ impl Sqlite {
 
 /// What went wrong, and what a person can do.
 fn reason(error: &rusqlite::Error) -> String {
+    // No room for the index of its journal is no failure of the device either.
+    let no_room =
+        error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => {
+        code if code == Some(ErrorCode::DiskFull) || no_room => {
             "the disk is full; make room, and reading goes on where it stopped".into()
         }
         Some(ErrorCode::NotADatabase) => damaged("it is no SQLite file"),
