@@ -3,7 +3,8 @@
 //! `replay` and `run --dry-run` show these instead of acting; embedders read them. The form is a contract: one JSON
 //! object each.
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use crate::time::Timestamp;
 
@@ -64,6 +65,20 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Its kind, as the key `effect` says it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Effect::Ban { .. } => "ban",
+            Effect::Email { .. } => "email",
+            Effect::Log { .. } => "log",
+            Effect::Report { .. } => "report",
+            Effect::Error { .. } => "error",
+            Effect::Custom { .. } => "custom",
+        }
+    }
+}
+
 /// An effect with its place and time.
 #[derive(Clone, Debug)]
 pub struct PlacedEffect<'a> {
@@ -79,18 +94,92 @@ pub struct PlacedEffect<'a> {
     pub step: usize,
 }
 
-impl PlacedEffect<'_> {
-    /// One JSON object on one line.
-    pub fn to_json(&self) -> serde_json::Value {
-        let mut object = match serde_json::to_value(self.effect) {
-            Ok(serde_json::Value::Object(object)) => object,
-            // A struct of texts and numbers always becomes an object.
-            _ => serde_json::Map::new(),
-        };
-        object.insert("at".into(), self.at.to_string().into());
-        object.insert("cursor".into(), self.cursor.into());
-        object.insert("chain".into(), self.chain.into());
-        object.insert("step".into(), self.step.into());
-        serde_json::Value::Object(object)
+/// Written in the order in which people read it: what, when, where, and then its own keys.
+impl Serialize for PlacedEffect<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("effect", self.effect.name())?;
+        line.serialize_entry("at", &format_args!("{}", self.at))?;
+        line.serialize_entry("cursor", &self.cursor)?;
+        line.serialize_entry("chain", self.chain)?;
+        line.serialize_entry("step", &self.step)?;
+        match self.effect {
+            Effect::Ban { action, set, ip, seconds, renewed } => {
+                line.serialize_entry("action", action)?;
+                line.serialize_entry("set", set)?;
+                line.serialize_entry("ip", ip)?;
+                line.serialize_entry("seconds", seconds)?;
+                line.serialize_entry("renewed", renewed)?;
+            }
+            Effect::Email { subject, to, body } => {
+                line.serialize_entry("subject", subject)?;
+                line.serialize_entry("to", to)?;
+                line.serialize_entry("body", body)?;
+            }
+            Effect::Log { level, message } => {
+                line.serialize_entry("level", level)?;
+                line.serialize_entry("message", message)?;
+            }
+            Effect::Report { level, message, details } => {
+                line.serialize_entry("level", level)?;
+                line.serialize_entry("message", message)?;
+                line.serialize_entry("details", details)?;
+            }
+            Effect::Error { message } => line.serialize_entry("message", message)?,
+            Effect::Custom { action, details } => {
+                line.serialize_entry("action", action)?;
+                line.serialize_entry("details", details)?;
+            }
+        }
+        line.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_kind() -> [Effect; 6] {
+        [
+            Effect::Ban {
+                action: "action_nftBan",
+                set: "ip Inet4 ssh".into(),
+                ip: "192.0.2.1".into(),
+                seconds: 60,
+                renewed: false,
+            },
+            Effect::Email { subject: "ban".into(), to: vec!["root".into()], body: "a\nb".into() },
+            Effect::Log { level: "INFO", message: "m".into() },
+            Effect::Report { level: "WARN", message: "m".into(), details: "ALL" },
+            Effect::Error { message: "m".into() },
+            Effect::Custom { action: "action_door", details: serde_json::json!({"open": true}) },
+        ]
+    }
+
+    fn placed(effect: &Effect) -> PlacedEffect<'_> {
+        let at = Timestamp(1_795_000_000_000_000);
+        PlacedEffect { effect, at, cursor: Some("s=1"), chain: "ssh", step: 4 }
+    }
+
+    #[test]
+    fn a_line_says_what_when_and_where_before_its_own_keys() {
+        let line = |effect: &Effect| serde_json::to_string(&placed(effect)).unwrap();
+        let [ban, ..] = every_kind();
+        assert_eq!(
+            line(&ban),
+            r#"{"effect":"ban","at":"2026-11-18T11:06:40.000000Z","cursor":"s=1","chain":"ssh","step":4,"#.to_owned()
+                + r#""action":"action_nftBan","set":"ip Inet4 ssh","ip":"192.0.2.1","seconds":60,"renewed":false}"#
+        );
+    }
+
+    #[test]
+    fn a_line_holds_all_that_the_effect_holds() {
+        for effect in every_kind() {
+            let mut line = serde_json::to_value(placed(&effect)).unwrap();
+            for key in ["at", "cursor", "chain", "step"] {
+                assert!(line.as_object_mut().unwrap().remove(key).is_some(), "{key}");
+            }
+            assert_eq!(line, serde_json::to_value(&effect).unwrap());
+        }
     }
 }

@@ -51,7 +51,7 @@ impl Journald {
     pub fn start() -> Journald {
         let namespace = unique("pyr");
         fs::create_dir_all("/var/log/journal").unwrap();
-        let conf = "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSyncIntervalSec=0\nSystemMaxUse=2G\n\
+        let conf = "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSystemMaxUse=2G\n\
                     ForwardToSyslog=no\nForwardToWall=no\nForwardToConsole=no\nForwardToKMsg=no\n";
         fs::write(format!("/etc/systemd/journald@{namespace}.conf"), conf).unwrap();
         // Its socket's queue is as long as systemd makes it: the kernel's own default is 10 datagrams.
@@ -74,6 +74,11 @@ impl Journald {
 
     fn try_write(&self, datagram: &[u8]) -> std::io::Result<()> {
         self.socket.send_to(datagram, self.socket_path()).map(drop)
+    }
+
+    /// Hands over what a program has sent.
+    pub fn send(&self, datagram: &[u8]) {
+        self.try_write(datagram).unwrap();
     }
 
     /// Writes an entry, in journald's native protocol.

@@ -18,7 +18,9 @@ pub(super) struct Facts {
     pub(super) boundary: bool,
     /// A `\B`.
     pub(super) inner: bool,
-    /// A back-reference by Unicode's cases.
+    /// A back-reference or a condition.
+    pub(super) references: bool,
+    /// A back-reference that ignores case.
     pub(super) folded_reference: bool,
 }
 
@@ -26,11 +28,14 @@ pub(super) struct Facts {
 pub(super) fn facts(root: &Node) -> Facts {
     let mut facts = Facts::default();
     visit(root, &mut |node| match node {
-        Node::Barrier | Node::Atomic(_) | Node::Look { .. } | Node::Condition { .. } => {
-            facts.backtracking = true
+        Node::Barrier | Node::Atomic(_) | Node::Look { .. } => facts.backtracking = true,
+        Node::Condition { .. } => {
+            facts.backtracking = true;
+            facts.references = true;
         }
         Node::BackReference(_, folding) => {
             facts.backtracking = true;
+            facts.references = true;
             facts.folded_reference |= *folding != Folding::Exact;
         }
         Node::Repeat { greed, .. } => facts.backtracking |= *greed == Greed::Possessive,
@@ -49,10 +54,12 @@ pub(super) fn visit(node: &Node, see: &mut impl FnMut(&Node)) {
     see(node);
     match node {
         Node::Sequence(parts) | Node::Alternatives(parts) => {
-            parts.iter().for_each(|part| visit(part, see));
+            for part in parts {
+                visit(part, see);
+            }
         }
         Node::Group(_, body) | Node::Atomic(body) | Node::Repeat { body, .. } | Node::Look { body, .. } => {
-            visit(body, see)
+            visit(body, see);
         }
         Node::Condition { yes, no, .. } => {
             visit(yes, see);
@@ -60,6 +67,13 @@ pub(super) fn visit(node: &Node, see: &mut impl FnMut(&Node)) {
         }
         _ => {}
     }
+}
+
+/// Does it have a group?
+pub(super) fn has_group(node: &Node) -> bool {
+    let mut found = false;
+    visit(node, &mut |node| found |= matches!(node, Node::Group(..)));
+    found
 }
 
 /// Refuses what would be too large, before an engine spends its time on it.
@@ -70,7 +84,8 @@ pub(super) fn check_size(root: &Node) -> Result<(), PatternError> {
     Ok(())
 }
 
-fn size(node: &Node) -> u64 {
+/// Number of parts, once all repetitions are written out.
+pub(super) fn size(node: &Node) -> u64 {
     match node {
         Node::Sequence(parts) | Node::Alternatives(parts) => {
             parts.iter().fold(1, |sum, part| sum.saturating_add(size(part)))

@@ -54,6 +54,8 @@ pub(super) enum Node {
     Condition {
         /// The group that must have taken part.
         group: usize,
+        /// Offset of its name.
+        offset: usize,
         /// If it has.
         yes: Box<Node>,
         /// If it has not.

@@ -9,12 +9,12 @@ use std::sync::OnceLock;
 
 use super::charset::{contains, normalized};
 
-/// Lower-case letters that share their upper case.
+/// Lower-case letters that share their upper case, the usual one first.
 const SAME_UPPER: &[&[char]] = &[
     &['i', '\u{131}'],
     &['s', '\u{17F}'],
-    &['\u{B5}', '\u{3BC}'],
-    &['\u{345}', '\u{3B9}', '\u{1FBE}'],
+    &['\u{3BC}', '\u{B5}'],
+    &['\u{3B9}', '\u{345}', '\u{1FBE}'],
     &['\u{390}', '\u{1FD3}'],
     &['\u{3B0}', '\u{1FE3}'],
     &['\u{3B2}', '\u{3D0}'],
@@ -23,7 +23,7 @@ const SAME_UPPER: &[&[char]] = &[
     &['\u{3BA}', '\u{3F0}'],
     &['\u{3C0}', '\u{3D6}'],
     &['\u{3C1}', '\u{3F1}'],
-    &['\u{3C2}', '\u{3C3}'],
+    &['\u{3C3}', '\u{3C2}'],
     &['\u{3C6}', '\u{3D5}'],
     &['\u{432}', '\u{1C80}'],
     &['\u{434}', '\u{1C81}'],
@@ -32,7 +32,7 @@ const SAME_UPPER: &[&[char]] = &[
     &['\u{442}', '\u{1C84}', '\u{1C85}'],
     &['\u{44A}', '\u{1C86}'],
     &['\u{463}', '\u{1C87}'],
-    &['\u{1C88}', '\u{A64B}'],
+    &['\u{A64B}', '\u{1C88}'],
     &['\u{1E61}', '\u{1E9B}'],
     &['\u{FB05}', '\u{FB06}'],
 ];
@@ -55,13 +55,11 @@ fn lowered() -> &'static [(u32, u32)] {
     })
 }
 
-/// The ranges, with everything that equals one of them ignoring case. `as_is` are members that are
-/// compared with the lowered text without having been lowered themselves.
-pub(super) fn unicode(ranges: Vec<(u32, u32)>, as_is: &[char]) -> Vec<(u32, u32)> {
+/// The ranges, with everything that equals one of them ignoring case.
+pub(super) fn unicode(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
     let table = lowered();
-    let mut wanted = ranges;
-    let given = wanted.clone();
-    let lowered_members = table.iter().filter(|(upper, _)| contains(&given, *upper));
+    let mut wanted = ranges.to_vec();
+    let lowered_members = table.iter().filter(|(upper, _)| contains(ranges, *upper));
     wanted.extend(lowered_members.map(|&(_, lower)| (lower, lower)));
     let wanted = normalized(wanted);
     let mut closed = wanted.clone();
@@ -70,7 +68,6 @@ pub(super) fn unicode(ranges: Vec<(u32, u32)>, as_is: &[char]) -> Vec<(u32, u32)
             closed.extend(same.iter().map(|&char| (u32::from(char), u32::from(char))));
         }
     }
-    closed.extend(as_is.iter().map(|&char| (u32::from(char), u32::from(char))));
     let closed = normalized(closed);
     // A character is found if its lower case is wanted, and not otherwise.
     let mut found = Vec::with_capacity(closed.len());
@@ -94,11 +91,11 @@ pub(super) fn unicode(ranges: Vec<(u32, u32)>, as_is: &[char]) -> Vec<(u32, u32)
 }
 
 /// The same for the flags `ai`: only ASCII letters have case.
-pub(super) fn ascii(ranges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
-    let mut found = ranges.clone();
+pub(super) fn ascii(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
+    let mut found = ranges.to_vec();
     for upper in u32::from('A')..=u32::from('Z') {
         let lower = upper + 0x20;
-        if contains(&ranges, upper) || contains(&ranges, lower) {
+        if contains(ranges, upper) || contains(ranges, lower) {
             found.push((upper, upper));
             found.push((lower, lower));
         }
@@ -106,7 +103,11 @@ pub(super) fn ascii(ranges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
     found
 }
 
-/// Has the character an upper case that is another character?
-pub(super) fn has_upper(char: char) -> bool {
-    char.to_uppercase().next() != Some(char)
+/// May a back-reference be decided wrongly if the text has this character? Python compares by the
+/// simple lower case alone, so that σ is no ς; the engine compares by all cases, but only texts of
+/// the same number of bytes. Where the character has one partner of its own length, both agree.
+pub(super) fn is_uncertain(char: char) -> bool {
+    let lower = lower(char);
+    let unusual = |same: &&[char]| same.iter().skip(1).any(|&other| other == lower);
+    !char.is_ascii() && (lower.len_utf8() != char.len_utf8() || SAME_UPPER.iter().any(unusual))
 }

@@ -76,16 +76,10 @@ impl CharSet {
     /// The set of these members.
     pub(super) fn new(members: &[Member], negated: bool, flags: Flags) -> Self {
         let mut ranges = Vec::new();
-        // Python forgets to fold single characters outside of the basic plane, if they are not the
-        // only member; so they go around the folding.
-        let mut unfolded = Vec::new();
         let mut classes = Vec::new();
         let ignore_case = flags.has(Flags::IGNORE_CASE);
         for member in members {
             match *member {
-                Member::One(char) if ignore_case && char > '\u{FFFF}' && members.len() > 1 => {
-                    unfolded.push(char);
-                }
                 Member::One(char) => ranges.push((char.into(), char.into())),
                 Member::Range(from, to) => ranges.push((from.into(), to.into())),
                 Member::Class(class, inverse) => match class_ranges(class, flags.has(Flags::ASCII)) {
@@ -97,11 +91,8 @@ impl CharSet {
         }
         ranges = normalized(ranges);
         if ignore_case {
-            ranges = if flags.has(Flags::ASCII) {
-                casefold::ascii(ranges)
-            } else {
-                casefold::unicode(ranges, &unfolded)
-            };
+            ranges =
+                if flags.has(Flags::ASCII) { casefold::ascii(&ranges) } else { casefold::unicode(&ranges) };
             ranges = normalized(ranges);
         }
         classes.dedup();

@@ -7,8 +7,8 @@
 
 use std::fmt::Write as _;
 
-use super::ast::{Anchor, Folding, Greed, Node};
-use super::charset::{CharSet, Class};
+use super::analysis::has_group;
+use super::ast::{Folding, Greed, Node};
 
 /// What `$` may be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,85 +39,120 @@ pub(super) struct Form {
     pub(super) boundary: Boundary,
     /// There is no text at all: for Python, there is no `\B` in it.
     pub(super) void: bool,
-    /// It is for the backtracking engine.
-    pub(super) backtracking: bool,
+}
+
+/// Who will read what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// `regex`.
+    Linear,
+    /// `fancy-regex`.
+    Backtracking,
+    /// `fancy-regex`, and the expression refers to its groups: so it matters which of several ways
+    /// to match the same text is taken, and all of them must be tried.
+    Referring,
 }
 
 /// A set without members: it never matches.
 const NEVER: &str = r"[^\x{0}-\x{10FFFF}]";
 
 /// The expression for texts of this form.
-pub(super) fn emit(root: &Node, form: Form) -> String {
-    let mut emitter = Emitter { out: String::new(), form };
+pub(super) fn emit(root: &Node, form: Form, target: Target) -> String {
+    let mut emitter = Emitter { out: String::new(), form, target };
     emitter.node(root);
     emitter.out
 }
 
-/// A lazy loop, perhaps in a group.
-fn is_lazy_loop(node: &Node) -> bool {
+/// Do all choices begin with the same loop? `regex-syntax` factors out what alternatives have in
+/// common, and makes `a?(?:\b|a)` of `a?\b|a?a`, which prefers another match; unless one of the
+/// choices begins otherwise.
+fn may_be_factored(choices: &[String]) -> bool {
+    let Some((first, others)) = choices.split_first() else {
+        return false;
+    };
+    let common = others.iter().fold(first.len(), |length, other| {
+        let same = first.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
+        same.count().min(length)
+    });
+    // Escapes and groups look like loops here; then the caution is for nothing, and costs nothing.
+    first.bytes().take(common).any(|byte| matches!(byte, b'*' | b'+' | b'?' | b'{' | b'|'))
+}
+
+/// The kind of a loop, perhaps in a group.
+fn inner_loop(node: &Node) -> Option<Greed> {
     match node {
-        Node::Repeat { greed, .. } => *greed == Greed::Lazy,
-        Node::Group(_, body) => is_lazy_loop(body),
-        _ => false,
+        Node::Repeat { greed, .. } => Some(*greed),
+        Node::Group(_, body) => inner_loop(body),
+        _ => None,
     }
 }
 
-struct Emitter {
-    out: String,
-    form: Form,
+/// What has been written so far, and for whom.
+pub(super) struct Emitter {
+    pub(super) out: String,
+    pub(super) form: Form,
+    target: Target,
 }
 
 impl Emitter {
+    pub(super) fn is_backtracking(&self) -> bool {
+        self.target != Target::Linear
+    }
+
+    /// Would the backtracking engine simplify a loop around this, with another outcome? It makes
+    /// `(?:a+?)?` of `(?:a+?)*`, `(a+)` of `(a+)+` even if `\1` needs the last round alone, and
+    /// `a+(?:ba*)*` of `(?:a+(?:ba*)?)+`.
+    fn is_simplified(&self, body: &Node) -> bool {
+        let two_loops = |parts: &[Node]| parts.iter().all(|part| inner_loop(part).is_some());
+        if self.is_backtracking() && matches!(body, Node::Sequence(parts) if two_loops(parts)) {
+            return true;
+        }
+        match (self.target, inner_loop(body)) {
+            (Target::Linear, _) | (_, None) => false,
+            (Target::Backtracking, Some(greed)) => greed == Greed::Lazy,
+            (Target::Referring, Some(_)) => true,
+        }
+    }
+
     /// Writes a part so that others may stand before and behind it.
-    fn node(&mut self, node: &Node) {
+    pub(super) fn node(&mut self, node: &Node) {
         match node {
             Node::Empty => {}
             // An assertion that always holds, and that no optimizer sees through.
             Node::Barrier => {
                 let _ = write!(self.out, "(?!{NEVER})");
             }
+            // It has no width, so that it may stand in a look-behind.
+            Node::Never if self.is_backtracking() => self.out.push_str("(?!)"),
             Node::Never => self.out.push_str(NEVER),
             Node::Char(set) => self.set(set),
             Node::Anchor(anchor) => self.anchor(*anchor),
-            Node::Sequence(parts) => {
-                for part in parts {
-                    if matches!(part, Node::Alternatives(_)) {
-                        self.enclosed("(?:", part);
-                    } else {
-                        self.node(part);
-                    }
-                }
-            }
-            Node::Alternatives(choices) => {
-                for (index, choice) in choices.iter().enumerate() {
-                    if index > 0 {
-                        self.out.push('|');
-                    }
-                    if matches!(choice, Node::Alternatives(_)) {
-                        self.enclosed("(?:", choice);
-                    } else {
-                        self.node(choice);
-                    }
-                }
-            }
+            Node::Sequence(parts) => self.sequence(parts),
+            Node::Alternatives(choices) => self.alternatives(node, choices),
             Node::Group(_, body) => self.enclosed("(", body),
             Node::Repeat { min, max, greed, body, .. } => self.repeat(*min, *max, *greed, body),
             Node::Atomic(body) => self.enclosed("(?>", body),
-            Node::Look { behind, negated, body, .. } => self.enclosed(
-                match (behind, negated) {
+            Node::Look { behind, negated, body, .. } => {
+                self.out.push_str(match (behind, negated) {
                     (false, false) => "(?=",
                     (false, true) => "(?!",
                     (true, false) => "(?<=",
                     (true, true) => "(?<!",
-                },
-                body,
-            ),
+                });
+                if self.target == Target::Referring && !negated && has_group(body) {
+                    // The backtracking engine would look for other ways in it later on.
+                    self.enclosed("(?>", body);
+                } else {
+                    self.node(body);
+                }
+                self.out.push(')');
+            }
             Node::BackReference(group, folding) => {
                 let flag = if *folding == Folding::Exact { "" } else { "i" };
                 // Writing into a string cannot fail.
                 let _ = write!(self.out, "(?{flag}:\\{group})");
             }
-            Node::Condition { group, yes, no } => {
+            Node::Condition { group, yes, no, .. } => {
                 let _ = write!(self.out, "(?({group})");
                 self.enclosed("(?:", yes);
                 self.out.push('|');
@@ -125,6 +160,46 @@ impl Emitter {
                 self.out.push(')');
             }
         }
+    }
+
+    fn sequence(&mut self, parts: &[Node]) {
+        for (index, part) in parts.iter().enumerate() {
+            // Of three loops in a row the backtracking engine may make two, and find `a` with
+            // `a+b?a+`.
+            let before = index.checked_sub(2).and_then(|from| parts.get(from..=index));
+            let three = |loops: &[Node]| loops.iter().all(|part| inner_loop(part).is_some());
+            if self.is_backtracking() && before.is_some_and(three) {
+                self.node(&Node::Barrier);
+            }
+            if matches!(part, Node::Alternatives(_)) {
+                self.enclosed("(?:", part);
+            } else {
+                self.node(part);
+            }
+        }
+    }
+
+    fn alternatives(&mut self, node: &Node, choices: &[Node]) {
+        let start = self.out.len();
+        let mut written = Vec::with_capacity(choices.len());
+        for choice in choices {
+            if matches!(choice, Node::Alternatives(_)) {
+                self.enclosed("(?:", choice);
+            } else {
+                self.node(choice);
+            }
+            written.push(self.out.split_off(start));
+        }
+        let factored = may_be_factored(&written);
+        // The backtracking engine hands parts of one length to a linear one, which gives it the
+        // first way only: of `(?:(a)|a)` never the one without the group.
+        let handed_over = self.target == Target::Referring && has_group(node);
+        if handed_over || factored && self.is_backtracking() {
+            self.node(&Node::Barrier);
+        } else if factored {
+            written.push(NEVER.to_owned());
+        }
+        self.out.push_str(&written.join("|"));
     }
 
     fn enclosed(&mut self, open: &str, body: &Node) {
@@ -142,8 +217,7 @@ impl Emitter {
         } else if greed == Greed::Possessive {
             // Each round is final of its own: `(?:ab|a|b){2}+` does not find `ab`.
             self.enclosed("(?>", body);
-        } else if self.form.backtracking && is_lazy_loop(body) {
-            // The backtracking engine would make `(?:a+?)?` of `(?:a+?)*`.
+        } else if self.is_simplified(body) {
             self.out.push_str("(?:");
             self.node(&Node::Barrier);
             self.node(body);
@@ -165,86 +239,6 @@ impl Emitter {
             Greed::Greedy => {}
             Greed::Lazy => self.out.push('?'),
             Greed::Possessive => self.out.push(')'),
-        }
-    }
-
-    fn anchor(&mut self, anchor: Anchor) {
-        let written = match anchor {
-            Anchor::TextStart => r"\A",
-            Anchor::LineStart => "(?m:^)",
-            Anchor::TextEnd => r"\z",
-            Anchor::LineEnd => "(?m:$)",
-            Anchor::LastLineEnd => match self.form.dollar {
-                Dollar::End => r"\z",
-                Dollar::Line => "(?m:$)",
-                Dollar::Exact => r"(?=\x{A}?\z)",
-            },
-            Anchor::Boundary { negated: true, .. } if self.form.void => NEVER,
-            Anchor::Boundary { negated, ascii } => {
-                // The backtracking engine knows Unicode's boundaries only.
-                let boundary = match self.form.boundary {
-                    Boundary::Ascii if self.form.backtracking => Boundary::Unicode,
-                    Boundary::Unicode if self.form.backtracking && ascii => Boundary::Exact,
-                    other => other,
-                };
-                let ascii = ascii && self.form.boundary != Boundary::Ascii;
-                match (boundary, ascii, negated) {
-                    (Boundary::Exact, true, false) => {
-                        "(?:(?<=[0-9A-Z_a-z])(?![0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?=[0-9A-Z_a-z]))"
-                    }
-                    (Boundary::Exact, true, true) => {
-                        "(?:(?<=[0-9A-Z_a-z])(?=[0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?![0-9A-Z_a-z]))"
-                    }
-                    (Boundary::Exact, false, false) => {
-                        r"(?:(?<=[\p{L}\p{N}_])(?![\p{L}\p{N}_])|(?<![\p{L}\p{N}_])(?=[\p{L}\p{N}_]))"
-                    }
-                    (Boundary::Exact, false, true) => {
-                        r"(?:(?<=[\p{L}\p{N}_])(?=[\p{L}\p{N}_])|(?<![\p{L}\p{N}_])(?![\p{L}\p{N}_]))"
-                    }
-                    (Boundary::Unicode, false, false) => r"\b",
-                    (Boundary::Unicode, false, true) => r"\B",
-                    (Boundary::Ascii, _, false) | (Boundary::Unicode, true, false) => r"(?-u:\b)",
-                    (Boundary::Ascii, _, true) | (Boundary::Unicode, true, true) => r"(?-u:\B)",
-                }
-            }
-        };
-        self.out.push_str(written);
-    }
-
-    fn set(&mut self, set: &CharSet) {
-        if let ([(first, last)], [], false) = (&set.ranges[..], &set.classes[..], set.negated) {
-            if first == last {
-                self.code(*first);
-                return;
-            }
-        }
-        self.out.push_str(if set.negated { "[^" } else { "[" });
-        for &(first, last) in &set.ranges {
-            self.code(first);
-            if last > first {
-                self.out.push('-');
-                self.code(last);
-            }
-        }
-        for (class, inverse) in &set.classes {
-            self.out.push_str(match (class, inverse) {
-                (Class::Digit, false) => r"\p{Nd}",
-                (Class::Digit, true) => r"\P{Nd}",
-                (Class::Word, true) => r"[^\p{L}\p{N}_]",
-                // Spaces are always ranges; see the set.
-                (Class::Word | Class::Space, _) => r"\p{L}\p{N}_",
-            });
-        }
-        self.out.push(']');
-    }
-
-    /// A code point, so that it can never be taken for an operator.
-    fn code(&mut self, code: u32) {
-        match char::from_u32(code) {
-            Some(char) if char.is_ascii_alphanumeric() => self.out.push(char),
-            _ => {
-                let _ = write!(self.out, "\\x{{{code:X}}}");
-            }
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock};
 use super::analysis::Facts;
 use super::ast::Node;
 use super::casefold;
-use super::emit::{Boundary, Dollar, Form, emit};
+use super::emit::{Boundary, Dollar, Form, Target, emit};
 use super::error::{GivenUp, MatchError};
 
 /// So often may the backtracking engine turn back in one search.
@@ -22,7 +22,7 @@ const SIZE_LIMIT: usize = 10 << 20;
 const PROGRAM_LIMIT: usize = 200_000;
 
 /// The form that nearly all texts have.
-const USUAL: Form = Form { dollar: Dollar::End, boundary: Boundary::Ascii, void: false, backtracking: false };
+const USUAL: Form = Form { dollar: Dollar::End, boundary: Boundary::Ascii, void: false };
 
 /// All engines of one expression.
 #[derive(Debug)]
@@ -132,7 +132,12 @@ impl Engine {
     fn build(root: &Node, facts: Facts, form: Form) -> Result<Self, String> {
         let exact = form.dollar == Dollar::Exact || form.boundary == Boundary::Exact;
         let backtracking = facts.backtracking || exact;
-        let expression = emit(root, Form { backtracking, ..form });
+        let target = match (backtracking, facts.references) {
+            (false, _) => Target::Linear,
+            (true, false) => Target::Backtracking,
+            (true, true) => Target::Referring,
+        };
+        let expression = emit(root, form, target);
         if backtracking {
             let built = fancy_regex::RegexBuilder::new(&expression)
                 .backtrack_limit(STEP_LIMIT)
@@ -173,11 +178,7 @@ fn has_uncertain_letter(text: &str) -> bool {
         .is_none_or(|uncertain| uncertain.is_match(text))
 }
 
-/// Is there a character beyond ASCII that has case? Python compares back-references by the simple
-/// lower case alone, and the engine by all cases, over the same number of bytes.
+/// Is there a character that a case-insensitive back-reference may see otherwise than Python?
 fn has_uncertain_case(text: &str) -> bool {
-    !text.is_ascii()
-        && text
-            .chars()
-            .any(|char| !char.is_ascii() && (casefold::lower(char) != char || casefold::has_upper(char)))
+    !text.is_ascii() && text.chars().any(casefold::is_uncertain)
 }

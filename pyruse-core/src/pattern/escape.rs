@@ -1,7 +1,7 @@
 //! What a backslash makes of the character behind it, outside and inside of sets.
 
 use super::ast::{Anchor, Node};
-use super::charset::{CharSet, Class, Member};
+use super::charset::{Class, Member};
 use super::error::PatternError;
 use super::flags::Flags;
 use super::parse::Parser;
@@ -11,7 +11,7 @@ impl Parser<'_> {
     pub(super) fn escape(&mut self, letter: char, start: usize, flags: Flags) -> Result<Node, PatternError> {
         if let Some((class, inverse)) = class(letter) {
             let members = [Member::Class(class, inverse)];
-            return Ok(Node::Char(CharSet::new(&members, false, flags)));
+            return Ok(Node::Char(self.char_set(&members, false, start, flags)));
         }
         let boundary = |negated| Anchor::Boundary { negated, ascii: flags.has(Flags::ASCII) };
         match letter {
@@ -29,7 +29,7 @@ impl Parser<'_> {
             self.character(letter, start)?
         };
         match literal {
-            Some(literal) => Ok(Node::Char(CharSet::literal(literal, flags))),
+            Some(literal) => Ok(self.literal(literal, start, flags)),
             None => Err(self.bad_escape("bad escape", start)),
         }
     }
@@ -60,7 +60,7 @@ impl Parser<'_> {
             if !third.is_empty() {
                 digits.push_str(&third);
                 let literal = self.octal(&digits, start)?;
-                return Ok(Node::Char(CharSet::literal(literal, flags)));
+                return Ok(self.literal(literal, start, flags));
             }
         }
         let group = digits.parse().unwrap_or(usize::MAX);
@@ -106,7 +106,8 @@ impl Parser<'_> {
         let code = u32::from_str_radix(&digits, 16).unwrap_or(u32::MAX);
         if (0xD800..0xE000).contains(&code) {
             // Python's texts may hold half characters; ours never do.
-            return Err(self.bad_escape("surrogates are not supported: bad escape", start));
+            self.refuse(start, "half characters (surrogates) are not supported");
+            return Ok('\u{FFFD}');
         }
         char::from_u32(code).ok_or_else(|| self.bad_escape("bad escape", start))
     }
@@ -117,7 +118,8 @@ impl Parser<'_> {
             return Err(PatternError::new(self.cursor.offset(), "missing {"));
         }
         self.cursor.take_name('}', "character name")?;
-        Err(self.bad_escape("character names are not supported, use \\u or \\U: bad escape", start))
+        let message = "character names are not supported: use \\u or \\U instead";
+        Err(PatternError::new(start, message))
     }
 
     fn bad_escape(&self, what: &str, start: usize) -> PatternError {

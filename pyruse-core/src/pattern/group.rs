@@ -1,11 +1,10 @@
 //! Everything that begins with a parenthesis.
 
-use std::sync::OnceLock;
-
 use super::ast::{Folding, Node};
 use super::cursor::Token;
 use super::error::PatternError;
 use super::flags::Flags;
+use super::name::{check_name, is_identifier, quoted};
 use super::parse::{Opened, Parser};
 use super::width;
 
@@ -44,7 +43,7 @@ impl Parser<'_> {
                 let Some((add, remove)) = self.inline_flags(letter, at)? else {
                     if self.global.has(Flags::TEMPLATE) {
                         let message = "flag 't' is not supported";
-                        return Err(PatternError::new(start, message));
+                        self.refuse(start, message);
                     }
                     return Ok(Opened::Flags);
                 };
@@ -214,7 +213,8 @@ impl Parser<'_> {
         };
         self.check_behind(group)?;
         if self.widths.get(group).is_some_and(Option::is_none) {
-            self.open_condition.get_or_insert(offset);
+            let message = "a condition on a group that is still open is not supported";
+            self.refuse(offset, message);
         }
         let yes = self.sequence(flags, depth + 1, false)?;
         let mut no = Node::Empty;
@@ -226,7 +226,7 @@ impl Parser<'_> {
             }
         }
         self.close(start)?;
-        Ok(Opened::Node(Node::Condition { group, yes: Box::new(yes), no: Box::new(no) }))
+        Ok(Opened::Node(Node::Condition { group, offset, yes: Box::new(yes), no: Box::new(no) }))
     }
 
     /// Python still takes, with a warning, what its `int()` takes (` 1`, `+1`, `1_0`): we do not.
@@ -247,134 +247,4 @@ impl Parser<'_> {
             }
         }
     }
-
-    /// Behind `(?` and a first flag `letter` (or `-`) at `at`. None: they are global, and set.
-    fn inline_flags(&mut self, letter: char, at: usize) -> Result<Option<(Flags, Flags)>, PatternError> {
-        let mut add = Flags::NONE;
-        let mut remove = Flags::NONE;
-        let mut end = letter;
-        let mut offset = at;
-        if letter != '-' {
-            loop {
-                let flag = Flags::of_letter(end).unwrap_or_default();
-                let behind = self.cursor.offset();
-                if flag == Flags::LOCALE {
-                    let message = "bad inline flags: cannot use 'L' flag with a str pattern";
-                    return Err(PatternError::new(behind, message));
-                }
-                add = add.with(flag);
-                if flag.has(Flags::TYPE) && add.and(Flags::TYPE) != flag {
-                    let message = "bad inline flags: flags 'a', 'u' and 'L' are incompatible";
-                    return Err(PatternError::new(behind, message));
-                }
-                (end, offset) = self.flag_letter("missing -, : or )")?;
-                if matches!(end, ')' | '-' | ':') {
-                    break;
-                }
-            }
-        }
-        if end == ')' {
-            self.global = self.global.with(add);
-            return Ok(None);
-        }
-        if add.has(Flags::TEMPLATE) {
-            let message = "bad inline flags: cannot turn on global flag";
-            return Err(PatternError::new(offset, message));
-        }
-        if end == '-' {
-            (end, _) = self.flag_letter_only("missing flag")?;
-            while end != ':' {
-                let flag = Flags::of_letter(end).unwrap_or_default();
-                if flag.has(Flags::TYPE) {
-                    let message = "bad inline flags: cannot turn off flags 'a', 'u' and 'L'";
-                    return Err(PatternError::new(self.cursor.offset(), message));
-                }
-                remove = remove.with(flag);
-                offset = self.cursor.offset();
-                if self.cursor.peek() == Some(Token::Plain(':')) {
-                    self.cursor.take()?;
-                    end = ':';
-                } else {
-                    (end, offset) = self.flag_letter_only("missing :")?;
-                }
-            }
-        }
-        if remove.has(Flags::TEMPLATE) {
-            let message = "bad inline flags: cannot turn off global flag";
-            return Err(PatternError::new(offset, message));
-        }
-        if add.and(remove) != Flags::NONE {
-            let message = "bad inline flags: flag turned on and off";
-            return Err(PatternError::new(offset, message));
-        }
-        Ok(Some((add, remove)))
-    }
-
-    /// The next flag, or what may end a row of flags.
-    fn flag_letter(&mut self, missing: &str) -> Result<(char, usize), PatternError> {
-        if let Some(Token::Plain(end @ (')' | '-' | ':'))) = self.cursor.peek() {
-            let offset = self.cursor.offset();
-            self.cursor.take()?;
-            return Ok((end, offset));
-        }
-        self.flag_letter_only(missing)
-    }
-
-    fn flag_letter_only(&mut self, missing: &str) -> Result<(char, usize), PatternError> {
-        let offset = self.cursor.offset();
-        match self.cursor.take()? {
-            Some(Token::Plain(letter)) if Flags::of_letter(letter).is_some() => Ok((letter, offset)),
-            Some(Token::Plain(letter)) if letter.is_alphabetic() => {
-                Err(PatternError::new(offset, "unknown flag"))
-            }
-            _ => Err(PatternError::new(offset, missing)),
-        }
-    }
-}
-
-fn check_name(offset: usize, name: &str) -> Result<(), PatternError> {
-    if is_identifier(name) {
-        return Ok(());
-    }
-    let message = format!("bad character in group name {}", quoted(name));
-    Err(PatternError::new(offset, message))
-}
-
-/// Python's `str.isidentifier`.
-fn is_identifier(name: &str) -> bool {
-    static IDENTIFIER: OnceLock<Option<regex::Regex>> = OnceLock::new();
-    if name.is_ascii() {
-        let mut bytes = name.bytes();
-        return bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
-            && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    }
-    IDENTIFIER
-        .get_or_init(|| regex::Regex::new(r"\A[\p{XID_Start}_]\p{XID_Continue}*\z").ok())
-        .as_ref()
-        .is_some_and(|identifier| identifier.is_match(name))
-}
-
-/// A name in quotes, as Python's `repr` shows it.
-fn quoted(name: &str) -> String {
-    let quote = if name.contains('\'') && !name.contains('"') { '"' } else { '\'' };
-    let mut shown = String::with_capacity(name.len() + 2);
-    shown.push(quote);
-    for char in name.chars() {
-        match char {
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            '\\' => shown.push_str("\\\\"),
-            _ if char == quote => {
-                shown.push('\\');
-                shown.push(char);
-            }
-            _ if char < ' ' || ('\u{7F}'..='\u{A0}').contains(&char) || char == '\u{AD}' => {
-                shown.push_str(&format!("\\x{:02x}", u32::from(char)));
-            }
-            _ => shown.push(char),
-        }
-    }
-    shown.push(quote);
-    shown
 }

@@ -7,39 +7,102 @@
 //! with a [`Node::Barrier`] that keeps it from handing the loop to a linear engine after all. Bounded
 //! ones that prefer to take nothing (`(?:|a){0,3}`) are right nowhere, and refused.
 
-use super::analysis::visit;
+use super::analysis::{has_group, size, visit};
 use super::ast::{Greed, Node};
 use super::error::PatternError;
 use super::width::{Width, width};
 
+/// So many parts may be written twice.
+const MAX_COPIED: u64 = 500;
+
 /// The tree, with all such loops settled.
-pub(super) fn settle(node: Node, groups: &[Option<Width>]) -> Result<Node, PatternError> {
+pub(super) fn settle_loops(root: Node, groups: &[Option<Width>]) -> Result<Node, PatternError> {
+    let referring = refers(&root);
+    let settled = settle(root, groups, referring)?;
+    check_inner_loops(&settled)?;
+    Ok(settled)
+}
+
+/// Refuses a barred loop with mandatory rounds within another loop: the backtracking engine still
+/// knows where it last was empty, and leaves it before those rounds are done.
+fn check_inner_loops(root: &Node) -> Result<(), PatternError> {
+    let mut refusal = Ok(());
+    visit(root, &mut |outer| {
+        let Node::Repeat { body, .. } = outer else {
+            return;
+        };
+        visit(body, &mut |inner| {
+            if let Node::Repeat { min: 1.., offset, body, .. } = inner
+                && let Node::Sequence(parts) = &**body
+                && matches!(parts.first(), Some(Node::Barrier))
+            {
+                let message = "a repetition of groups that may be empty is not supported within \
+                    another repetition, unless it may be left out";
+                refusal = Err(PatternError::new(*offset, message));
+            }
+        });
+    });
+    refusal
+}
+
+/// A loop that the backtracking engine must run, and must know to be able to take nothing.
+fn barred(min: u32, greed: Greed, offset: usize, body: Node) -> Node {
+    let repeat = |min, max, body| Node::Repeat { min, max, greed, offset, body: Box::new(body) };
+    // Loops within loops would double every time.
+    if min == 0 || has_group(&body) || size(&body) > MAX_COPIED {
+        return repeat(min, None, Node::Sequence(vec![Node::Barrier, body]));
+    }
+    let more = repeat(0, None, Node::Sequence(vec![Node::Barrier, body.clone()]));
+    Node::Sequence(vec![repeat(min, Some(min), body), more])
+}
+
+fn settle(node: Node, groups: &[Option<Width>], referring: bool) -> Result<Node, PatternError> {
     let settle_all = |nodes: Vec<Node>| -> Result<Vec<Node>, PatternError> {
-        nodes.into_iter().map(|node| settle(node, groups)).collect()
+        nodes.into_iter().map(|node| settle(node, groups, referring)).collect()
     };
-    let settle_box = |node: Box<Node>| settle(*node, groups).map(Box::new);
+    let settle_box = |node: Box<Node>| settle(*node, groups, referring).map(Box::new);
     Ok(match node {
-        Node::Sequence(parts) => Node::Sequence(settle_all(parts)?),
+        Node::Sequence(nodes) => {
+            let mut parts = Vec::with_capacity(nodes.len());
+            for node in settle_all(nodes)? {
+                match node {
+                    Node::Empty => {}
+                    Node::Sequence(inner) => parts.extend(inner),
+                    part => parts.push(part),
+                }
+            }
+            match parts.len() {
+                0 => Node::Empty,
+                1 => parts.remove(0),
+                _ => Node::Sequence(parts),
+            }
+        }
         Node::Alternatives(choices) => Node::Alternatives(settle_all(choices)?),
         Node::Group(number, body) => Node::Group(number, settle_box(body)?),
         Node::Atomic(body) => Node::Atomic(settle_box(body)?),
         Node::Look { behind, negated, offset, body } => {
-            Node::Look { behind, negated, offset, body: settle_box(body)? }
+            let body = settle_box(body)?;
+            Node::Look { behind, negated, offset, body }
         }
-        Node::Condition { group, yes, no } => {
+        Node::Condition { group, offset, yes, no } => {
             let (yes, no) = (settle_box(yes)?, settle_box(no)?);
             if matches!((&*yes, &*no), (Node::Empty, Node::Empty)) {
                 // The backtracking engine would take it for "the group must have taken part".
                 return Ok(Node::Empty);
             }
-            Node::Condition { group, yes, no }
+            Node::Condition { group, offset, yes, no }
         }
         Node::Repeat { min, max, greed, offset, body } => {
-            let body = settle(*body, groups)?;
+            let body = settle(*body, groups, referring)?;
             if max == Some(0) {
                 return Ok(never(&body));
             }
             if width(&body, groups).most == 0 {
+                if max != Some(1) && has_group(&body) && referring {
+                    let message = "a repetition of a group that takes nothing is not supported \
+                        beside references to groups";
+                    return Err(PatternError::new(offset, message));
+                }
                 return Ok(once(min, greed, body));
             }
             let needs_barrier = needs_barrier(min, max, greed, &body, groups);
@@ -47,11 +110,22 @@ pub(super) fn settle(node: Node, groups: &[Option<Width>]) -> Result<Node, Patte
                 let message = "a bounded repetition of what may well be empty is not supported";
                 return Err(PatternError::new(offset, message));
             }
-            let body = if needs_barrier { Node::Sequence(vec![Node::Barrier, body]) } else { body };
+            if needs_barrier {
+                return Ok(barred(min, greed, offset, body));
+            }
             Node::Repeat { min, max, greed, offset, body: Box::new(body) }
         }
         leaf => leaf,
     })
+}
+
+/// Does what is found hang on what groups took?
+fn refers(node: &Node) -> bool {
+    let mut found = false;
+    visit(node, &mut |node| {
+        found |= matches!(node, Node::BackReference(..) | Node::Condition { .. });
+    });
+    found
 }
 
 /// `{0}`: nothing is tried, but the groups inside keep their numbers.
@@ -86,12 +160,6 @@ fn needs_barrier(min: u32, max: Option<u32>, greed: Greed, body: &Node, groups: 
     let drops_round = max.is_none() && has_group(body);
     let leaves_first = max.is_none() && greed == Greed::Lazy;
     drops_round || !leaves_first && !takes_nothing_last(body, groups)
-}
-
-fn has_group(node: &Node) -> bool {
-    let mut found = false;
-    visit(node, &mut |node| found |= matches!(node, Node::Group(..)));
-    found
 }
 
 /// Are all ways to take something tried before the way to take nothing? Then an empty round at the

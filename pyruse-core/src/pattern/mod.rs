@@ -9,8 +9,15 @@
 //! conditions, atomic groups or possessive quantifiers backtrack, up to a limit of steps.
 //!
 //! Known to differ: characters that were assigned after Unicode 14 (the one of Python 3.11) may be
-//! letters or digits or have case here. Refused though Python takes them: `\N{…}`, surrogates,
-//! groups nested too deeply, and expressions too large for the engines.
+//! letters or digits or have case here.
+//!
+//! Refused though Python takes them, always with a message that says so: `\N{…}`; surrogates; the flag
+//! `t`; conditions on a group that is still open, or inside of look-around, atomic groups or
+//! possessive repetitions; repeated look-around with groups; bounded repetitions of what prefers to be
+//! empty (`(|a){0,3}`), and a few more loops over groups that may be empty; possessive repetitions of a choice between groups, capitals beyond U+FFFF with
+//! `i`, and classes in `(?a:…)` where Python itself goes wrong; group numbers written as only Python's
+//! `int` reads them; groups nested deeper than 200 (64 for the backtracking engine); and what is too
+//! large.
 
 mod analysis;
 mod ast;
@@ -18,13 +25,17 @@ mod casefold;
 mod charset;
 mod cursor;
 mod emit;
+mod emit_leaf;
 mod engine;
 mod error;
 mod escape;
 mod flags;
 mod group;
+mod inline;
 mod loops;
+mod name;
 mod parse;
+mod refusals;
 mod set;
 mod width;
 
@@ -128,3 +139,6 @@ impl Groups {
         self.spans.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

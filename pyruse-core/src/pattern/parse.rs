@@ -10,6 +10,7 @@ use super::cursor::{Cursor, Token};
 use super::error::PatternError;
 use super::flags::Flags;
 use super::loops;
+use super::refusals;
 use super::width::{self, Width};
 
 /// So deep may parentheses be nested. Python has no such limit but its stack.
@@ -37,7 +38,7 @@ pub(super) fn parse(expression: &str) -> Result<Parsed, PatternError> {
         names: Vec::new(),
         conditions: BTreeMap::new(),
         behind: None,
-        open_condition: None,
+        refusal: None,
     };
     let root = parser.alternatives(Flags::NONE, 0)?;
     let conflict = Flags::ASCII.with(Flags::UNICODE);
@@ -57,11 +58,11 @@ pub(super) fn parse(expression: &str) -> Result<Parsed, PatternError> {
         }
     }
     width::check_look_behinds(&root, &parser.widths)?;
-    if let Some(offset) = parser.open_condition {
-        let message = "a condition on a group that is still open is not supported";
-        return Err(PatternError::new(offset, message));
+    if let Some(refusal) = parser.refusal {
+        return Err(refusal);
     }
-    let root = loops::settle(root, &parser.widths)?;
+    refusals::check(&root)?;
+    let root = loops::settle_loops(root, &parser.widths)?;
     Ok(Parsed { root, groups, names: parser.names })
 }
 
@@ -77,8 +78,9 @@ pub(super) struct Parser<'e> {
     pub(super) conditions: BTreeMap<usize, usize>,
     /// Inside of a look-behind: the number that the next group had when it began.
     pub(super) behind: Option<usize>,
-    /// Where a condition asks for the group that it is in. Python can, the engines cannot.
-    pub(super) open_condition: Option<usize>,
+    /// The first thing that Python takes and we do not. It is told last, so that an expression that
+    /// Python refuses too is refused with Python's words.
+    pub(super) refusal: Option<PatternError>,
 }
 
 /// One part of a sequence, with what a repetition behind it must know.
@@ -95,6 +97,11 @@ enum Kind {
 }
 
 impl Parser<'_> {
+    /// Notes something that Python takes and we do not.
+    pub(super) fn refuse(&mut self, offset: usize, message: &str) {
+        self.refusal.get_or_insert_with(|| PatternError::new(offset, message));
+    }
+
     /// Reads up to the end, or to a closing parenthesis.
     pub(super) fn alternatives(&mut self, flags: Flags, depth: usize) -> Result<Node, PatternError> {
         let mut flags = flags;
@@ -131,7 +138,7 @@ impl Parser<'_> {
                     while !matches!(self.cursor.take()?, None | Some(Token::Plain('\n'))) {}
                     continue;
                 }
-                Token::Plain('[') => self.set(start, flags)?,
+                Token::Plain('[') => Node::Char(self.set(start, flags)?),
                 Token::Plain('.') => Node::Char(CharSet::dot(flags)),
                 Token::Plain('^') => Node::Anchor(if flags.has(Flags::MULTI_LINE) {
                     Anchor::LineStart
@@ -164,7 +171,7 @@ impl Parser<'_> {
                     self.repeat(&mut parts, min, max, start)?;
                     continue;
                 }
-                Token::Plain(literal) => Node::Char(CharSet::literal(literal, flags)),
+                Token::Plain(literal) => self.literal(literal, start, flags),
             };
             let kind = if matches!(node, Node::Anchor(_)) { Kind::Anchor } else { Kind::Other };
             // `(?:^)` is a group to Python, and may be repeated, but a bare anchor may not.

@@ -2,6 +2,7 @@
 //! plain lists of characters.
 
 use super::ast::Node;
+use super::casefold;
 use super::charset::{CharSet, Member};
 use super::cursor::Token;
 use super::error::PatternError;
@@ -10,7 +11,7 @@ use super::parse::Parser;
 
 impl Parser<'_> {
     /// Reads on behind a `[` at `start`, up to and with its `]`.
-    pub(super) fn set(&mut self, start: usize, flags: Flags) -> Result<Node, PatternError> {
+    pub(super) fn set(&mut self, start: usize, flags: Flags) -> Result<CharSet, PatternError> {
         let unterminated = || PatternError::new(start, "unterminated character set");
         let negated = self.cursor.take_if('^')?;
         let mut members = Vec::new();
@@ -43,7 +44,60 @@ impl Parser<'_> {
                 }
             }
         }
-        Ok(Node::Char(CharSet::new(&members, negated, flags)))
+        Ok(self.char_set(&members, negated, start, flags))
+    }
+
+    /// A set, unless Python itself does not find it.
+    ///
+    /// Python 3.11 skips to the first character that an expression can begin with, and for that it
+    /// reads the classes inside of `(?a:…)` and `(?u:…)` with the flags of the whole expression. So
+    /// `(?a:\W)` does not find the é that it matches. We cannot know what is wanted.
+    pub(super) fn char_set(
+        &mut self,
+        members: &[Member],
+        negated: bool,
+        start: usize,
+        flags: Flags,
+    ) -> CharSet {
+        let ascii = flags.has(Flags::ASCII);
+        let unsafe_here = |member: &Member| match member {
+            Member::Class(_, inverse) => *inverse || negated || !ascii,
+            _ => false,
+        };
+        if ascii != self.global.has(Flags::ASCII) && members.iter().any(unsafe_here) {
+            let message = "this class inside of (?a:…) or (?u:…) is not supported: \
+                Python 3.11 is not sure of its meaning; set the flag for the whole expression";
+            self.refuse(start, message);
+        }
+        for member in members {
+            match member {
+                Member::One(char) => self.check_case(*char, start, flags),
+                Member::Range(_, '\u{10000}'..) if ascii && flags.has(Flags::IGNORE_CASE) => {
+                    let message = "a range beyond U+FFFF is not supported with the flags 'a' and \
+                        'i': Python 3.11 forgets one of them";
+                    self.refuse(start, message);
+                }
+                _ => {}
+            }
+        }
+        CharSet::new(members, negated, flags)
+    }
+
+    /// A character that stands for itself.
+    pub(super) fn literal(&mut self, char: char, start: usize, flags: Flags) -> Node {
+        self.check_case(char, start, flags);
+        Node::Char(CharSet::literal(char, flags))
+    }
+
+    /// Python 3.11 forgets to lower capitals beyond U+FFFF where it has made a set of them, which it
+    /// also does to alternatives; so `(?i)a|𐐀` does not find 𐐀.
+    fn check_case(&mut self, char: char, start: usize, flags: Flags) {
+        let by_unicode = flags.has(Flags::IGNORE_CASE) && !flags.has(Flags::ASCII);
+        if by_unicode && char > '\u{FFFF}' && casefold::lower(char) != char {
+            let message = "a capital beyond U+FFFF is not supported here: \
+                Python 3.11 does not always find it; write the small letter";
+            self.refuse(start, message);
+        }
     }
 
     fn member(&mut self, token: Token, at: usize) -> Result<Member, PatternError> {

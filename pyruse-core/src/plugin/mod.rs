@@ -123,9 +123,10 @@ pub fn excerpt(text: &str) -> String {
     const LIMIT: usize = 100;
     let mut excerpt = String::new();
     for c in text.chars().take(LIMIT) {
-        match c.is_control() {
-            true => excerpt.extend(c.escape_default()),
-            false => excerpt.push(c),
+        if c.is_control() {
+            excerpt.extend(c.escape_default());
+        } else {
+            excerpt.push(c);
         }
     }
     if text.chars().nth(LIMIT).is_some() {

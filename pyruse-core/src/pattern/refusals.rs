@@ -1,0 +1,71 @@
+//! What Python takes, and no engine here runs with Python's meaning. (More is refused where it is
+//! read, by `Parser::refuse`, and where loops are settled.)
+
+use super::analysis::{has_group, visit};
+use super::ast::{Greed, Node};
+use super::error::PatternError;
+
+/// Refuses a tree that would be run with another meaning.
+pub(super) fn check(root: &Node) -> Result<(), PatternError> {
+    let mut refusal = None;
+    let mut refuse = |offset: usize, message: &str| {
+        refusal.get_or_insert_with(|| PatternError::new(offset, message));
+    };
+    visit(root, &mut |node| match node {
+        Node::Atomic(body) | Node::Look { body, .. } => check_conditions(body, &mut refuse),
+        Node::Repeat { max, greed, offset, body, .. } => {
+            if *greed == Greed::Possessive {
+                check_conditions(body, &mut refuse);
+            }
+            if *max == Some(1) {
+                return;
+            }
+            if looks_with_groups(body) {
+                let message = "a repetition of look-around with groups is not supported";
+                refuse(*offset, message);
+            }
+            if *greed == Greed::Possessive && chooses_groups(body) {
+                let message = "a possessive repetition of a choice between groups is not \
+                    supported: Python 3.11 itself gets its groups wrong";
+                refuse(*offset, message);
+            }
+        }
+        _ => {}
+    });
+    refusal.map_or(Ok(()), Err)
+}
+
+/// The backtracking engine forgets to leave what is atomic when a condition in it does not hold.
+fn check_conditions(body: &Node, refuse: &mut impl FnMut(usize, &str)) {
+    visit(body, &mut |node| {
+        if let Node::Condition { offset, .. } = node {
+            let message = "a condition inside of look-around, of an atomic group or of a \
+                possessive repetition is not supported";
+            refuse(*offset, message);
+        }
+    });
+}
+
+/// The backtracking engine keeps where a group began the last time, if it is entered again before
+/// where it then ended; and only look-around goes back.
+fn looks_with_groups(node: &Node) -> bool {
+    let mut found = false;
+    visit(node, &mut |node| {
+        found |= matches!(node, Node::Look { negated: false, body, .. } if has_group(body));
+    });
+    found
+}
+
+/// May a group be given up in favour of something else? Python 3.11 then keeps half of what the
+/// group took, if this is in a possessive loop: `(?:a(b)|a)++` on `abaa` is an internal error there.
+fn chooses_groups(node: &Node) -> bool {
+    let mut found = false;
+    visit(node, &mut |node| {
+        found |= match node {
+            Node::Alternatives(_) | Node::Condition { .. } => has_group(node),
+            Node::Repeat { min, max, body, .. } => *max != Some(*min) && has_group(body),
+            _ => false,
+        };
+    });
+    found
+}

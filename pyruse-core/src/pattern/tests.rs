@@ -1,0 +1,92 @@
+//! What must be true of the module as a whole. What Python says of hundreds of expressions is in
+//! the tables of the integration tests.
+
+use super::{Groups, Pattern};
+
+fn pattern(expression: &str) -> Pattern {
+    Pattern::new(expression).unwrap()
+}
+
+fn spans(expression: &str, text: &str) -> Vec<Option<std::ops::Range<usize>>> {
+    let mut groups = Groups::default();
+    pattern(expression).search(text, &mut groups).unwrap();
+    (0..groups.len()).map(|group| groups.get(group)).collect()
+}
+
+#[test]
+fn a_pattern_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync + std::fmt::Debug>(_: &T) {}
+    shared(&pattern("(a)"));
+}
+
+#[test]
+fn regular_expressions_run_linear_even_with_boundaries_and_line_ends() {
+    for expression in
+        [r"\bfoo\b", "foo$", "(?m)^foo$", r"(?i)fo+\s*$", r"[[:alpha:]]", "(?:a*b?)*", "(?:^|a)x"]
+    {
+        assert!(!pattern(expression).is_backtracking(), "{expression}");
+    }
+}
+
+#[test]
+fn back_references_and_look_around_backtrack() {
+    for expression in [r"(a)\1", "(?=a)", "(?<!a)b", "(?>a)", "a++", "(a)?(?(1)b)"] {
+        assert!(pattern(expression).is_backtracking(), "{expression}");
+    }
+}
+
+#[test]
+fn a_final_newline_never_gets_into_a_group() {
+    let whole = |end| vec![Some(0..end), Some(0..end)];
+    assert_eq!(spans("(.*)$", "abc"), whole(3));
+    assert_eq!(spans("(.*)$", "abc\n"), whole(3));
+    assert_eq!(spans("(?s)(.*?)$", "a\nbc\n"), whole(4));
+    assert_eq!(spans(r"(\S+)\s*$", "abc \n"), vec![Some(0..5), Some(0..3)]);
+}
+
+#[test]
+fn the_same_buffers_serve_many_patterns() {
+    let mut groups = Groups::default();
+    assert_eq!(pattern("(a)(b)?").search("xa", &mut groups), Ok(true));
+    assert_eq!((groups.len(), groups.get(1), groups.get(2), groups.get(9)), (3, Some(1..2), None, None));
+    assert_eq!(pattern(r"(.)\1").search("xaa", &mut groups), Ok(true));
+    assert_eq!((groups.len(), groups.get(0), groups.get(1)), (2, Some(1..3), Some(1..2)));
+    assert_eq!(pattern("a").search("b", &mut groups), Ok(false));
+    assert!(groups.is_empty());
+}
+
+#[test]
+fn names_come_in_order_of_number() {
+    let pattern = pattern("(?P<z>a)(b)(?P<a>c)");
+    assert_eq!(pattern.group_names().collect::<Vec<_>>(), [(1, "z"), (3, "a")]);
+    assert_eq!(pattern.group_count(), 3);
+    assert_eq!(pattern.source(), "(?P<z>a)(b)(?P<a>c)");
+}
+
+#[test]
+fn an_error_says_what_and_where_in_bytes() {
+    let error = Pattern::new("é[z-a]").unwrap_err();
+    assert_eq!(error.to_string(), "bad character range z-a at offset 3");
+    let error = Pattern::new("日(").unwrap_err();
+    assert_eq!((error.offset, &*error.message), (3, "missing ), unterminated subpattern"));
+}
+
+#[test]
+fn a_case_insensitive_back_reference_is_given_up_where_the_engine_is_not_exact() {
+    // Python: the Kelvin sign is lowered to k, so they are equal; but ſ is no s to a back-reference.
+    let twice = pattern(r"(?i)(\w)\1");
+    assert_eq!(twice.is_match("kK"), Ok(true));
+    assert_eq!(twice.is_match("日日"), Ok(true));
+    assert!(twice.is_match("k\u{212A}").is_err());
+    assert!(twice.is_match("s\u{17F}").is_err());
+    assert_eq!(twice.is_match("éÉ"), Ok(true));
+    assert_eq!(twice.is_match("Σσ"), Ok(true));
+    assert!(twice.is_match("Σς").is_err());
+}
+
+#[test]
+fn giving_up_is_neither_yes_nor_no() {
+    let hopeless = pattern(r"(?:(a|aa)+)+(?<!b)$");
+    let error = hopeless.is_match(&format!("{}b", "a".repeat(64))).unwrap_err();
+    assert_eq!(error.to_string(), "step limit reached: the expression backtracks too much on this text");
+}
