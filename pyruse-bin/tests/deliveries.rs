@@ -357,7 +357,8 @@ fn a_ban_that_is_over_is_not_put_back() {
     });
 
     let put_back = |what: &str| {
-        let calls = wait_for(what, || Some(calls(&site)).filter(|calls| !calls.is_empty()));
+        wait_banned(&firewall, "ip Inet4 for_ever", &["192.0.2.2"]);
+        let calls = calls(&site);
         assert_eq!(calls, ["1 add element ip Inet4 for_ever {192.0.2.2}"], "{what}");
         fs::remove_file(site.path("nft.record")).unwrap();
         flush(&firewall);
