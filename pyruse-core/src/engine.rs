@@ -93,6 +93,26 @@ impl Services {
         Ok(())
     }
 
+    /// The files of the first Pyruse that services can take over.
+    pub fn former_files(&self) -> Vec<&'static str> {
+        self.services.iter().filter_map(|(_, service)| service.former_file()).collect()
+    }
+
+    /// Gives the content of such a file to its service; see [`Service::import`].
+    pub fn import(
+        &mut self,
+        file: &str,
+        content: &[u8],
+        state: &mut State,
+        now: Timestamp,
+    ) -> Result<String, String> {
+        let mut services = self.services.iter_mut().map(|(_, service)| service);
+        match services.find(|service| service.former_file() == Some(file)) {
+            Some(service) => service.import(content, state, now),
+            None => Err("no linked module knows this file".to_owned()),
+        }
+    }
+
     /// Puts back in force what the state says is in force.
     pub fn boot(&mut self, state: &mut State, now: Timestamp) {
         self.services.iter_mut().for_each(|(_, service)| service.boot(state, now));

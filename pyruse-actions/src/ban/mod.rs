@@ -4,6 +4,9 @@
 //! put back, and queued for the courier that knows the firewall's tongue. The *parsed* address goes there, never text
 //! from an entry.
 
+mod batch;
+mod import;
+mod ipset;
 mod nft;
 
 use std::net::IpAddr;
@@ -96,11 +99,35 @@ impl Bans {
         renewed
     }
 
-    /// Queues all bans that are in force, for a firewall that may have forgotten them.
-    fn put_back(self, state: &mut State, now: Timestamp) {
+    /// Records bans that somebody else has made, unless they are over or we know a later end; says so for people.
+    fn import(self, state: &mut State, bans: Vec<(Ban, Timestamp)>, now: Timestamp) -> String {
+        let held = state.get_mut(self.held);
+        let (mut taken, mut over) = (0, 0);
+        for (ban, end) in bans {
+            if end <= now {
+                over += 1;
+                continue;
+            }
+            taken += 1;
+            let key = Bans::key(&ban.set, ban.ip);
+            if held.expires(&key).is_none_or(|known| known < end) {
+                held.insert(&key, ban, end, now);
+            }
+        }
+        let plural = if taken == 1 { "" } else { "s" };
+        match over {
+            0 => format!("{taken} ban{plural}"),
+            _ => format!("{taken} ban{plural} ({over} more had ended)"),
+        }
+    }
+
+    /// Queues all bans that are in force for more than `longer_than` seconds, for a firewall that may have forgotten
+    /// them or will.
+    fn put_back(self, state: &mut State, longer_than: u64, now: Timestamp) {
         let orders: Vec<(String, Order)> = state
             .get(self.held)
             .live(now)
+            .filter(|(_, _, end)| now.plus_seconds(longer_than) < *end)
             .map(|(key, ban, end)| {
                 let until = (end != Timestamp::NEVER).then_some(end);
                 (key.to_owned(), Order { set: ban.set.clone(), ip: ban.ip, until, renew: false })
@@ -164,12 +191,30 @@ impl BanAction {
     }
 }
 
-/// The standing part of a ban: puts bans back, and employs the courier.
+/// The standing part of a ban: takes over the first Pyruse's, puts bans back, and employs the courier.
 struct BanService {
     name: &'static str,
     bans: Bans,
+    /// The first Pyruse's file.
+    former_file: &'static str,
+    /// The name of a set as we write it, if it is one.
+    check_set: fn(&str) -> Option<String>,
+    /// The longest time-out that the firewall knows, in seconds.
+    longest_timeout: Option<u64>,
+    /// When bans that the firewall forgets too early are put back.
+    next: Option<Timestamp>,
     batch: usize,
     deliver: Option<Box<dyn Deliver>>,
+}
+
+impl BanService {
+    /// A ban that is longer than the firewall's longest time-out begins with that one, and is put back in time: at
+    /// every half of it, all bans that last for more than the other half. So each is put back before its element
+    /// ends, at the latest in the middle of its time-out, and nothing has to be remembered for it.
+    fn put_back_from(&mut self, state: &mut State, longer_than: u64, now: Timestamp) {
+        self.bans.put_back(state, longer_than, now);
+        self.next = self.longest_timeout.map(|longest| now.plus_seconds(longest / 2));
+    }
 }
 
 impl Service for BanService {
@@ -185,7 +230,137 @@ impl Service for BanService {
         Some((self.bans.orders, courier))
     }
 
+    fn former_file(&self) -> Option<&'static str> {
+        Some(self.former_file)
+    }
+
+    fn import(&mut self, content: &[u8], state: &mut State, now: Timestamp) -> Result<String, String> {
+        let bans = import::read(content, self.check_set)?;
+        Ok(self.bans.import(state, bans, now))
+    }
+
     fn boot(&mut self, state: &mut State, now: Timestamp) {
-        self.bans.put_back(state, now);
+        self.put_back_from(state, 0, now);
+    }
+
+    fn deadline(&self, _state: &State) -> Option<Timestamp> {
+        self.next
+    }
+
+    fn due(&mut self, state: &mut State, now: Timestamp) {
+        self.put_back_from(state, self.longest_timeout.unwrap_or(0) / 2, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    fn service(state: &mut State, longest_timeout: Option<u64>) -> BanService {
+        BanService {
+            name: "action_testBan",
+            bans: Bans::open(state, "action_testBan").unwrap(),
+            former_file: "test.json",
+            check_set: |set| Some(set.to_owned()),
+            longest_timeout,
+            next: None,
+            batch: 10,
+            deliver: None,
+        }
+    }
+
+    /// The addresses of the orders that wait, which are then done.
+    fn take_orders(service: &BanService, state: &mut State, now: Timestamp) -> Vec<String> {
+        let queue = state.get_mut(service.bans.orders);
+        let letters = queue.take_due(now, usize::MAX);
+        for letter in &letters {
+            queue.settle(letter.id, pyruse_core::courier::Outcome::Done, now, Duration::from_secs(1));
+        }
+        let order = |text: &str| serde_json::from_str::<Order>(text).unwrap().ip.to_string();
+        let mut addresses: Vec<String> = letters.iter().map(|letter| order(&letter.payload)).collect();
+        addresses.sort();
+        addresses
+    }
+
+    #[test]
+    fn a_ban_longer_than_the_longest_timeout_never_ends_early() {
+        let longest = 20 * DAY;
+        let start = Timestamp::from_seconds(1_795_000_000);
+        let mut state = State::in_memory();
+        let mut service = service(&mut state, Some(longest));
+        service.boot(&mut state, start);
+        // Elements of the firewall, with their ends.
+        let mut elements = std::collections::HashMap::new();
+        let days = [1, 9, 10, 11, 19, 20, 21, 29, 30, 31, 45, 100, 0];
+        for hour in 0..120 * 24 {
+            let now = start.plus_seconds(hour * 3600);
+            if service.deadline(&state).unwrap() <= now {
+                service.due(&mut state, now);
+            }
+            if hour == 5 * 24 {
+                for (n, days) in (0u8..).zip(days) {
+                    let until = if days == 0 { Timestamp::NEVER } else { now.plus_seconds(days * DAY) };
+                    service.bans.ban(&mut state, "s", [10, 0, 0, n].into(), until, now);
+                }
+            }
+            let bans = service.bans;
+            for ip in take_orders(&service, &mut state, now) {
+                let until = state.get(bans.held).expires(&format!("s {ip}")).unwrap();
+                let kernel =
+                    if until == Timestamp::NEVER { until } else { until.min(now.plus_seconds(longest)) };
+                elements.insert(ip, kernel);
+            }
+            if hour >= 5 * 24 {
+                for (n, days) in (0u8..).zip(days) {
+                    let banned = days == 0 || now < start.plus_seconds((5 + days) * DAY);
+                    let held = now < elements[&format!("10.0.0.{n}")];
+                    assert_eq!(held, banned, "{days} days, at hour {hour}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_firewall_without_such_a_bound_is_left_alone() {
+        let mut state = State::in_memory();
+        let mut service = service(&mut state, None);
+        service.boot(&mut state, Timestamp(0));
+        assert_eq!(service.deadline(&state), None);
+    }
+
+    #[test]
+    fn importing_twice_changes_nothing_and_never_shortens_a_ban() {
+        let now = Timestamp::from_seconds(1_795_000_000);
+        let mut state = State::in_memory();
+        let mut service = service(&mut state, None);
+        service.bans.ban(&mut state, "s", [10, 0, 0, 1].into(), Timestamp::NEVER, now);
+        service.bans.ban(&mut state, "s", [10, 0, 0, 2].into(), now.plus_seconds(5), now);
+        take_orders(&service, &mut state, now);
+        let content = br#"[{"IP": "10.0.0.1", "nfSet": "s", "timestamp": 1795000100},
+            {"IP": "10.0.0.2", "nfSet": "s", "timestamp": 1795000100},
+            {"IP": "10.0.0.3", "nfSet": "s", "timestamp": 1795000000},
+            {"IP": "10.0.0.4", "nfSet": "s", "timestamp": 0},
+            {"IP": "10.0.0.5", "nfSet": "s", "timestamp": 1795000200},
+            {"IP": "10.0.0.5", "nfSet": "s", "timestamp": 1795000100}]"#;
+        for _ in 0..2 {
+            let what = service.import(content, &mut state, now).unwrap();
+            assert_eq!(what, "5 bans (1 more had ended)");
+            let mut live: Vec<_> =
+                state.get(service.bans.held).live(now).map(|(key, _, end)| (key.to_owned(), end)).collect();
+            live.sort();
+            assert_eq!(
+                live,
+                [
+                    ("s 10.0.0.1".to_owned(), Timestamp::NEVER),
+                    ("s 10.0.0.2".to_owned(), now.plus_seconds(100)),
+                    ("s 10.0.0.4".to_owned(), Timestamp::NEVER),
+                    ("s 10.0.0.5".to_owned(), now.plus_seconds(200)),
+                ]
+            );
+        }
+        service.boot(&mut state, now);
+        assert_eq!(take_orders(&service, &mut state, now), ["10.0.0.1", "10.0.0.2", "10.0.0.4", "10.0.0.5"]);
     }
 }

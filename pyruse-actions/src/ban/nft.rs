@@ -1,22 +1,18 @@
 //! `action_nftBan`: bans in sets of nftables.
 //!
-//! A batch of bans is one transaction of one `nft` process. If it fails, one bad element has failed all: the batch is
-//! halved until the bad ones are alone, so that they hold back nobody.
+//! A batch of bans is one transaction of one `nft` process.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use pyruse_core::courier::{Deliver, Outcome};
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome as Shown, Plugin,
     ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
-use pyruse_core::state::Letter;
 use pyruse_core::time::Timestamp;
 
+use super::batch::{BanCourier, Command, Tongue};
 use super::{BanAction, BanService, Bans, Left, Order};
 use crate::program;
 
@@ -25,9 +21,6 @@ const DEFAULT_NFT: &str = "/usr/bin/nft";
 
 /// The kernel's limit for one argument is 128 KiB.
 const ARGUMENT: usize = 100 * 1024;
-
-/// After so many single failures in a set without one success, the set itself is at fault.
-const HOPELESS: usize = 8;
 
 /// A healthy `nft` takes milliseconds.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -118,15 +111,18 @@ impl ActionModule for NftBan {
     }
 }
 
-/// The name of a set is the configuration's own text; that it stays one name is all that matters here.
 fn check_set(path: &str, set: &str, cx: &mut Compile<'_>) -> Result<String, Invalid> {
+    set_name(set).ok_or_else(|| {
+        let message = format!("`{set}` does not name a set of nftables");
+        cx.error_with_help(path, message, "write family, table and set: `ip Inet4 mail_ban`")
+    })
+}
+
+/// The name of a set is the configuration's own text; that it stays one name is all that matters here.
+fn set_name(set: &str) -> Option<String> {
     let words: Vec<&str> = set.split_whitespace().collect();
     let plain = |c: char| !c.is_control() && !"{}();\"'#$\\".contains(c);
-    if !(2..=3).contains(&words.len()) || !set.chars().all(plain) {
-        let message = format!("`{set}` does not name a set of nftables");
-        return Err(cx.error_with_help(path, message, "write family, table and set: `ip Inet4 mail_ban`"));
-    }
-    Ok(words.join(" "))
+    ((2..=3).contains(&words.len()) && set.chars().all(plain)).then(|| words.join(" "))
 }
 
 impl Action for NftBan {
@@ -135,119 +131,40 @@ impl Action for NftBan {
     }
 }
 
-struct NftCourier {
+struct Nft {
     argv: Vec<String>,
 }
 
-/// A ban as nft is told of it.
-struct Statement {
-    /// The letter's place in its batch.
-    at: usize,
-    set: String,
-    text: String,
-}
+impl Tongue for Nft {
+    const TOGETHER: usize = 2;
+    const LONGEST: usize = ARGUMENT;
 
-impl Deliver for NftCourier {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
-        let mut outcomes = vec![Outcome::Done; letters.len()];
-        let mut statements = Vec::with_capacity(letters.len());
-        let now = Timestamp::now();
-        for (at, letter) in letters.iter().enumerate() {
-            match serde_json::from_str::<Order>(&letter.payload) {
-                Ok(order) => {
-                    if let Some(text) = statement(&order, now) {
-                        statements.push(Statement { at, set: order.set, text });
-                    }
-                }
-                Err(e) => outcomes[at] = Outcome::GiveUp(format!("not an order for a ban: {e}")),
-            }
-        }
-        let mut start = 0;
-        while start < statements.len() {
-            let mut length = 0;
-            let fits = |s: &&Statement| {
-                length += s.text.len() + 2;
-                length <= ARGUMENT
-            };
-            let end = start + statements[start..].iter().take_while(fits).count().max(1);
-            self.apply(&statements[start..end], &mut outcomes);
-            start = end;
-        }
-        outcomes
-    }
-}
-
-/// The nft command for one ban; `None` when it is over.
-fn statement(order: &Order, now: Timestamp) -> Option<String> {
-    let Order { set, ip, renew, .. } = order;
-    let add = match order.left(now) {
-        Left::Over => return None,
-        Left::Seconds(seconds) => format!("add element {set} {{{ip} timeout {seconds}s}}"),
-        Left::Forever => format!("add element {set} {{{ip}}}"),
-    };
-    // A repeated add would leave the old timeout. In one transaction, nobody sees the moment between delete and add;
-    // the first add is there so that the delete cannot fail.
-    Some(if *renew {
-        format!("add element {set} {{{ip}}}; delete element {set} {{{ip}}}; {add}")
-    } else {
-        add
-    })
-}
-
-impl NftCourier {
-    fn apply(&self, statements: &[Statement], outcomes: &mut [Outcome]) {
-        if self.run(statements).is_ok() {
-            return;
-        }
-        // Set by set: one that is missing fails as a whole.
-        let mut sets: Vec<(&str, Vec<&Statement>)> = Vec::new();
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        for statement in statements {
-            let place = *places.entry(&statement.set).or_insert_with(|| {
-                sets.push((&statement.set, Vec::new()));
-                sets.len() - 1
-            });
-            sets[place].1.push(statement);
-        }
-        for (_, statements) in sets {
-            self.bisect(&statements, &mut Vec::new(), outcomes);
-        }
+    fn command(order: &Order, now: Timestamp) -> Option<String> {
+        let Order { set, ip, renew, .. } = order;
+        let add = match order.left(now) {
+            Left::Over => return None,
+            Left::Seconds(seconds) => format!("add element {set} {{{ip} timeout {seconds}s}}"),
+            Left::Forever => format!("add element {set} {{{ip}}}"),
+        };
+        // A repeated add would leave the old timeout. In one transaction, nobody sees the moment between delete and
+        // add; the first add is there so that the delete cannot fail.
+        Some(if *renew {
+            format!("add element {set} {{{ip}}}; delete element {set} {{{ip}}}; {add}")
+        } else {
+            add
+        })
     }
 
-    /// Halves until the bad ones are alone. `failed`: what nft said of those that have failed since one went.
-    fn bisect(&self, statements: &[&Statement], failed: &mut Vec<String>, outcomes: &mut [Outcome]) {
-        if let Some(error) = failed.last().filter(|_| failed.len() >= HOPELESS) {
-            for statement in statements {
-                outcomes[statement.at] = Outcome::Retry(error.clone());
-            }
-            return;
-        }
-        match self.run(statements.iter().copied()) {
-            // One that goes shows that the set is there.
-            Ok(()) => failed.clear(),
-            Err(error) => {
-                if let [alone] = statements {
-                    // nft repeats the whole command; without it, equal errors are told as one.
-                    let error = error.split(&format!(" / {}", alone.text)).next().unwrap_or_default();
-                    let error = format!("set `{}`: {error}", alone.set);
-                    outcomes[alone.at] = Outcome::Retry(error.clone());
-                    failed.push(error);
-                } else {
-                    let (left, right) = statements.split_at(statements.len() / 2);
-                    self.bisect(left, failed, outcomes);
-                    self.bisect(right, failed, outcomes);
-                }
-            }
-        }
-    }
-
-    fn run<'s>(&self, statements: impl IntoIterator<Item = &'s Statement>) -> Result<(), String> {
-        let mut command = String::new();
-        for statement in statements {
-            let separator = if command.is_empty() { "" } else { "; " };
-            let _ = write!(command, "{separator}{}", statement.text);
-        }
-        program::run(&self.argv, &[&command], b"", TIME_LIMIT)
+    /// One transaction.
+    fn run(&self, commands: &[&Command]) -> Result<(), String> {
+        let texts: Vec<&str> = commands.iter().map(|command| command.text.as_str()).collect();
+        let text = texts.join("; ");
+        // nft repeats the whole command; without it, equal errors are told as one.
+        let brief = |error: String| match error.split_once(&format!(" / {text}")) {
+            Some((brief, _)) => brief.to_owned(),
+            None => error,
+        };
+        program::run(&self.argv, &[&text], b"", TIME_LIMIT).map_err(brief)
     }
 }
 
@@ -263,8 +180,12 @@ pyruse_core::inventory::submit!(ServicePlugin {
         Ok(Box::new(BanService {
             name: NAME,
             bans,
+            former_file: "action_nftBan.py.json",
+            check_set: set_name,
+            longest_timeout: None,
+            next: None,
             batch: 2000,
-            deliver: Some(Box::new(NftCourier { argv })),
+            deliver: Some(Box::new(BanCourier(Nft { argv }))),
         }))
     },
 });
@@ -280,7 +201,7 @@ mod tests {
     #[test]
     fn a_ban_is_told_with_the_time_that_is_left() {
         let now = Timestamp(10_000_000);
-        let text = |renew, until| statement(&order(renew, until), now);
+        let text = |renew, until| Nft::command(&order(renew, until), now);
         assert_eq!(text(false, Some(70_000_000)).unwrap(), "add element ip a b {1.2.3.4 timeout 60s}");
         assert_eq!(text(false, Some(70_000_001)).unwrap(), "add element ip a b {1.2.3.4 timeout 61s}");
         assert_eq!(text(false, None).unwrap(), "add element ip a b {1.2.3.4}");

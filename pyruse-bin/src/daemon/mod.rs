@@ -3,6 +3,7 @@
 //! One thread. It waits for nothing but its poll: for the journal, for signals, for couriers that have come back, and
 //! for the nearest deadline. A batch ends when the journal is drained or a bound is reached; live, it is one entry.
 
+mod import;
 mod manager;
 pub(crate) mod storage;
 mod wake;
@@ -21,6 +22,7 @@ use pyruse_core::plugin::Registry;
 use pyruse_core::state::{Position, State};
 use pyruse_core::time::Timestamp;
 
+use self::import::Imports;
 use self::manager::ServiceManager;
 pub(crate) use self::storage::Storage;
 pub(crate) use self::wake::Wake;
@@ -87,9 +89,11 @@ impl Daemon {
         place(&mut journal, &mut storage.state, since)?;
         let mut couriers = Couriers::new(wake.caller());
         engine.services.employ(&mut couriers).context("starting couriers")?;
+        let imports = Imports::take_over(&mut engine.services, &engine.config.storage, &mut storage.state)?;
         engine.services.boot(&mut storage.state, Timestamp::now());
         // Where we begin is on the disk before the first entry is read: a crash from here on loses nothing.
         storage.state.commit()?;
+        imports.put_away(&mut storage.state);
         Ok(Daemon {
             config_path,
             registry,

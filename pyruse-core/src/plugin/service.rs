@@ -27,6 +27,18 @@ pub trait Service: Send {
         None
     }
 
+    /// The file in which the first Pyruse kept, in the storage directory, what this service has in the state.
+    fn former_file(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Takes over what [`Service::former_file`] holds. Called once for a file, before [`Service::boot`], and committed
+    /// together with the note that it is done. Gives how much it was, in words for people, e.g. `3 bans`. After an
+    /// error, which says what is wrong with the file, the state must be as it was.
+    fn import(&mut self, _content: &[u8], _state: &mut State, _now: Timestamp) -> Result<String, String> {
+        Ok("nothing".to_owned())
+    }
+
     /// Puts back in force, by queueing deliveries, what the state says is in force: called at every start.
     fn boot(&mut self, _state: &mut State, _now: Timestamp) {}
 

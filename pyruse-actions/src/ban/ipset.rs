@@ -1,0 +1,266 @@
+//! `action_ipsetBan`: bans in sets of ipset.
+//!
+//! A few bans are as many processes; many are one `ipset restore`, which reads commands from its input. What it cannot
+//! do as a whole is done one by one.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use pyruse_core::plugin::{
+    Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome as Shown, Plugin,
+    ServicePlugin, SettingsPlugin, StepError,
+};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::Deserialize;
+use pyruse_core::time::Timestamp;
+
+use super::batch::{BanCourier, Command, Tongue};
+use super::{BanAction, BanService, Bans, Left, Order};
+use crate::program;
+
+const NAME: &str = "action_ipsetBan";
+const DEFAULT_IPSET: &str = "/usr/bin/ipset";
+
+/// A healthy `ipset` takes milliseconds.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// The kernel's longest time-out of an element, in seconds: its milliseconds are 32 bits with a sign. What is longer is
+/// refused.
+const LONGEST_TIMEOUT: u64 = 2_147_483;
+
+/// The kernel's limit for the name of a set, in bytes.
+const LONGEST_NAME: usize = 31;
+
+/// What makes a repeated `add` renew the element instead of failing.
+const EXIST: &str = "-exist";
+
+/// What silences errors.
+const QUIET: &str = "-quiet";
+
+/// How `action_ipsetBan` reaches ipset.
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct IpsetSettings {
+    /// The command, as a list: the program and its first arguments. `add SET IP timeout N`, or for many bans at once
+    /// `restore` with such commands on the standard input, is appended to it as separate arguments. It is run without
+    /// a shell.
+    ipset: Vec<String>,
+}
+
+impl Default for IpsetSettings {
+    fn default() -> Self {
+        IpsetSettings { ipset: [DEFAULT_IPSET, EXIST, QUIET].map(str::to_owned).into() }
+    }
+}
+
+impl ModuleSettings for IpsetSettings {
+    const KEY: &'static str = "ipsetBan";
+
+    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+        if self.ipset.first().is_none_or(String::is_empty) {
+            complain("ipset", "the command is empty: its first item must be a program".into());
+        }
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The field that holds the address to ban.
+    #[serde(rename = "IP")]
+    ip: String,
+    /// For how many seconds from the entry's time; absent or 0: for ever. The set must have been created with
+    /// `timeout`; with `timeout 0`, if bans for ever go there too: any other is how long ipset keeps those.
+    #[serde(rename = "banSeconds", default)]
+    ban_seconds: Option<u64>,
+    /// The set for IPv4 addresses, e.g. `mail_ban4`, as made by `ipset create mail_ban4 hash:ip family inet timeout 0`.
+    #[serde(rename = "ipSetIPv4")]
+    set_v4: String,
+    /// The set for IPv6 addresses, e.g. `mail_ban6`, as made by `ipset create mail_ban6 hash:ip family inet6 timeout 0`.
+    #[serde(rename = "ipSetIPv6")]
+    set_v6: String,
+}
+
+struct IpsetBan(BanAction);
+
+impl ActionModule for IpsetBan {
+    const NAME: &'static str = NAME;
+    const DOC: &'static str = "Bans an address by adding it to a set of ipset.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let v4 = check_set("ipSetIPv4", &args.set_v4, cx);
+        let v6 = check_set("ipSetIPv6", &args.set_v6, cx);
+        BanAction::new(NAME, (&args.ip, v4?, v6?), args.ban_seconds, cx).map(IpsetBan)
+    }
+
+    fn examples() -> Vec<Example> {
+        let timed =
+            r#"{"IP": "thatIP", "banSeconds": 600, "ipSetIPv4": "ssh_ban4", "ipSetIPv6": "ssh_ban6"}"#;
+        let for_ever = r#"{"IP": "thatIP", "ipSetIPv4": "ssh_ban4", "ipSetIPv6": "ssh_ban6"}"#;
+        vec![
+            Example {
+                title: "ten minutes",
+                args: timed,
+                entry: &[("thatIP", "192.0.2.1")],
+                outcome: Shown::Effect(
+                    r#"{"effect": "ban", "action": "action_ipsetBan", "set": "ssh_ban4", "ip": "192.0.2.1", "seconds": 600, "renewed": false}"#,
+                ),
+            },
+            Example {
+                title: "for ever",
+                args: for_ever,
+                entry: &[("thatIP", "2001:DB8:0::1")],
+                outcome: Shown::Effect(
+                    r#"{"effect": "ban", "action": "action_ipsetBan", "set": "ssh_ban6", "ip": "2001:db8::1", "seconds": 0, "renewed": false}"#,
+                ),
+            },
+            Example {
+                title: "a name is not looked up",
+                args: timed,
+                entry: &[("thatIP", "host.example.org")],
+                outcome: Shown::Error("`host.example.org` is not an IP address: nothing is banned"),
+            },
+        ]
+    }
+}
+
+fn check_set(path: &str, set: &str, cx: &mut Compile<'_>) -> Result<String, Invalid> {
+    match set_error(set) {
+        None => Ok(set.to_owned()),
+        Some(why) => {
+            let message = format!("`{set}` cannot be the name of a set of ipset: {why}");
+            Err(cx.error_with_help(path, message, "write the name of the set alone: `mail_ban4`"))
+        }
+    }
+}
+
+/// Why that is no name of a set: neither for the kernel, nor as a word among those that `ipset restore` reads.
+fn set_error(set: &str) -> Option<String> {
+    if set.is_empty() {
+        Some("it is empty".into())
+    } else if set.len() > LONGEST_NAME {
+        Some(format!("it has {} bytes, and at most {LONGEST_NAME} are possible", set.len()))
+    } else if set.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        Some("it has spaces or control characters".into())
+    } else if set.contains(['"', '\'', '\\']) {
+        Some("it has quotes or backslashes".into())
+    } else if set.starts_with('-') {
+        Some("it would be an option".into())
+    } else {
+        None
+    }
+}
+
+fn set_name(set: &str) -> Option<String> {
+    set_error(set).is_none().then(|| set.to_owned())
+}
+
+impl Action for IpsetBan {
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+        self.0.act(run)
+    }
+}
+
+struct Ipset {
+    argv: Vec<String>,
+}
+
+impl Tongue for Ipset {
+    const TOGETHER: usize = 17;
+    const LONGEST: usize = usize::MAX;
+
+    /// With `-exist`, an element that is there gets the new time-out without being gone for a moment; without a
+    /// time-out, it stays for ever.
+    fn command(order: &Order, now: Timestamp) -> Option<String> {
+        let Order { set, ip, .. } = order;
+        Some(match order.left(now) {
+            Left::Over => return None,
+            // The service puts it back before that is over.
+            Left::Seconds(seconds) => format!("add {set} {ip} timeout {}", seconds.min(LONGEST_TIMEOUT)),
+            Left::Forever => format!("add {set} {ip}"),
+        })
+    }
+
+    fn run(&self, commands: &[&Command]) -> Result<(), String> {
+        if let [alone] = commands {
+            let words: Vec<&str> = alone.text.split(' ').collect();
+            let first = program::run(&self.argv, &words, b"", TIME_LIMIT);
+            return first.or_else(|error| self.run_again(words, error));
+        }
+        let mut input = String::new();
+        for command in commands {
+            let _ = writeln!(input, "{} {EXIST}", command.text);
+        }
+        program::run(&self.argv, &["restore"], input.as_bytes(), TIME_LIMIT)
+    }
+}
+
+impl Ipset {
+    /// A single command that failed is run once more where that can help: with `-exist`, for a configuration that
+    /// does not have it, and without `-quiet`, since a person will want to know what is wrong.
+    fn run_again(&self, mut words: Vec<&str>, error: String) -> Result<(), String> {
+        let loud: Vec<String> = self.argv.iter().filter(|word| *word != QUIET).cloned().collect();
+        let renews = self.argv.iter().any(|word| [EXIST, "--exist", "-!"].contains(&word.as_str()));
+        if renews && loud.len() == self.argv.len() {
+            return Err(error);
+        }
+        if !renews {
+            words.push(EXIST);
+        }
+        program::run(&loud, &words, b"", TIME_LIMIT)
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::action::<IpsetBan>());
+pyruse_core::inventory::submit!(SettingsPlugin::of::<IpsetSettings>());
+pyruse_core::inventory::submit!(ServicePlugin {
+    name: NAME,
+    boots: true,
+    start: |start| {
+        let settings = start.settings.get::<IpsetSettings>();
+        let argv = program::with_default_found(&settings.ipset, DEFAULT_IPSET);
+        let bans = Bans::open(start.state, NAME)?;
+        Ok(Box::new(BanService {
+            name: NAME,
+            bans,
+            former_file: "action_ipsetBan.py.json",
+            check_set: set_name,
+            longest_timeout: Some(LONGEST_TIMEOUT),
+            next: None,
+            batch: 2000,
+            deliver: Some(Box::new(BanCourier(Ipset { argv }))),
+        }))
+    },
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ban_is_told_with_the_time_that_is_left() {
+        let now = Timestamp(10_000_000);
+        let text = |until: Option<i64>| {
+            let until = until.map(Timestamp);
+            Ipset::command(&Order { set: "a".into(), ip: [1, 2, 3, 4].into(), until, renew: true }, now)
+        };
+        assert_eq!(text(Some(70_000_000)).unwrap(), "add a 1.2.3.4 timeout 60");
+        assert_eq!(text(Some(70_000_001)).unwrap(), "add a 1.2.3.4 timeout 61");
+        assert_eq!(text(Some(i64::MAX - 1)).unwrap(), "add a 1.2.3.4 timeout 2147483");
+        assert_eq!(text(None).unwrap(), "add a 1.2.3.4");
+        assert_eq!(text(Some(10_000_000)), None);
+    }
+
+    #[test]
+    fn a_name_is_one_word_that_the_kernel_takes() {
+        for good in ["a", "mail_ban4", "Sperrliste-Ä", &"x".repeat(31), "a.b:c"] {
+            assert_eq!(set_name(good).as_deref(), Some(good));
+        }
+        for bad in ["", "a b", "a\n", "a\u{85}", &"x".repeat(32), "-exist", "a\"b", "a'", "a\\", "ä\u{a0}"] {
+            assert_eq!(set_name(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Takes over the state files of the first Pyruse, once.
+//!
+//! What a file holds enters the state in one commit with the note that the file is done; only then is the file renamed.
+//! So a crash at any moment imports it neither twice nor not at all: a file that is noted needs nothing but its new
+//! name. A file that makes no sense is reported and left as it is, and nothing of it is taken.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use pyruse_core::engine::Services;
+use pyruse_core::state::{Changes, Handle, Resource, Row, State, StateError};
+use pyruse_core::time::Timestamp;
+
+use crate::configuration;
+
+/// The files that are in the state, and may still have their old name.
+#[derive(Default)]
+struct Noted {
+    files: BTreeSet<String>,
+    changed: Vec<String>,
+}
+
+impl Resource for Noted {
+    fn load(rows: Vec<Row>) -> Result<Self, String> {
+        let name = |(key, _): Row| String::from_utf8(key.into_vec()).map_err(|e| e.to_string());
+        let files = rows.into_iter().map(name).collect::<Result<_, _>>()?;
+        Ok(Noted { files, changed: Vec::new() })
+    }
+
+    fn changes(&mut self, changes: &mut Changes<'_>) {
+        for file in self.changed.drain(..) {
+            match self.files.contains(&file) {
+                true => changes.put(file.as_bytes(), *b""),
+                false => changes.delete(file.as_bytes()),
+            }
+        }
+    }
+
+    /// The file's new name must not reach the disk before what the file held.
+    fn is_urgent(&self) -> bool {
+        self.changed.iter().any(|file| self.files.contains(file))
+    }
+}
+
+/// Files that are taken over, and to be renamed once that is on the disk.
+pub(super) struct Imports {
+    noted: Handle<Noted>,
+    directory: PathBuf,
+}
+
+impl Imports {
+    /// Takes over all files that are there; the caller commits, and then calls [`Imports::put_away`].
+    pub(super) fn take_over(
+        services: &mut Services,
+        directory: &Path,
+        state: &mut State,
+    ) -> Result<Imports, StateError> {
+        let noted = state.open::<Noted>("imported")?;
+        for file in services.former_files() {
+            let path = directory.join(file);
+            if state.get(noted).files.contains(file) || path.symlink_metadata().is_err() {
+                continue;
+            }
+            match read(&path).and_then(|content| services.import(file, &content, state, Timestamp::now())) {
+                Ok(what) => {
+                    tracing::info!("{what} of the first Pyruse taken over from {}", path.display());
+                    let noted = state.get_mut(noted);
+                    noted.files.insert(file.to_owned());
+                    noted.changed.push(file.to_owned());
+                }
+                Err(why) => tracing::error!(
+                    "{}: {why}; nothing of this file of the first Pyruse is taken over, and it is left as it is. \
+                     Mend it and start again, or move it away",
+                    path.display()
+                ),
+            }
+        }
+        Ok(Imports { noted, directory: directory.to_owned() })
+    }
+
+    /// Renames what has been taken over. The note goes with the next commit, when the old name is gone for sure.
+    pub(super) fn put_away(self, state: &mut State) {
+        let noted = state.get_mut(self.noted);
+        for file in std::mem::take(&mut noted.files) {
+            let path = self.directory.join(&file);
+            let gone = match std::fs::rename(&path, self.directory.join(format!("{file}.imported"))) {
+                Ok(()) => self.sync(),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                Err(e) => Err(e),
+            };
+            match gone {
+                Ok(()) => noted.changed.push(file),
+                Err(e) => {
+                    tracing::warn!(
+                        "{} is taken over, but cannot be renamed: {e}; you may delete it",
+                        path.display()
+                    );
+                    noted.files.insert(file);
+                }
+            }
+        }
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        std::fs::File::open(&self.directory)?.sync_all()
+    }
+}
+
+/// Only a regular file that nobody else could have written: its bans go to the firewall.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let metadata = std::fs::metadata(path).map_err(|e| e.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    configuration::check_ownership(path)?;
+    std::fs::read(path).map_err(|e| e.to_string())
+}
