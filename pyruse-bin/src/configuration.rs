@@ -6,8 +6,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use pyruse_core::config::{Diagnostics, Source};
+use tracing::Level;
 
 use crate::cli::Ending;
+use crate::messages;
 
 const DEFAULT: &str = "/etc/pyruse/pyruse.json";
 
@@ -66,17 +68,22 @@ fn unusable(why: String) -> anyhow::Error {
     anyhow::Error::msg(Unusable(why))
 }
 
-/// Draws findings on standard error.
+/// Shows findings.
 pub(crate) fn show(source: &Source, diagnostics: &Diagnostics) {
     use std::io::IsTerminal;
-    eprint!("{}", source.draw(diagnostics, std::io::stderr().is_terminal()));
+    if !diagnostics.is_empty() {
+        let level = if diagnostics.counts().0 > 0 { Level::ERROR } else { Level::WARN };
+        let drawn = source.draw(diagnostics, std::io::stderr().is_terminal());
+        messages::say(level, drawn.strip_suffix('\n').unwrap_or(&drawn));
+    }
 }
 
 /// Shows why a configuration cannot be used.
 pub(crate) fn refuse(source: &Source, diagnostics: &Diagnostics) -> Ending {
     show(source, diagnostics);
     let (errors, _) = diagnostics.counts();
-    eprintln!("pyruse: {}: {errors} error{}; not started", source.name, if errors == 1 { "" } else { "s" });
+    let plural = if errors == 1 { "" } else { "s" };
+    messages::say(Level::ERROR, &format!("pyruse: {}: {errors} error{plural}; not started", source.name));
     Ending::BadConfiguration
 }
 

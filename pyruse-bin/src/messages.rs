@@ -1,44 +1,70 @@
-//! What the program says to people: diagnostics of a command on standard error, those of the daemon in the journal.
+//! What the program says to people: on standard error, or in the journal where that is where standard error leads.
 //!
-//! Under systemd, diagnostics go to the journal with the field [`MARK`]. The daemon's reader knows its own words by
-//! it, and never lets them have consequences: else one error about an entry could be an entry with an error.
+//! In the journal, what we say carries the field [`MARK`]. The daemon's reader knows its own words by it, and never
+//! lets them have consequences: else one error about an entry could be an entry with an error. That holds for the
+//! words of a start that failed, too: the next start reads them.
 
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
+use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, registry};
 
 /// The field that marks our own diagnostics in the journal.
 pub(crate) const MARK: &str = "PYRUSE_DIAGNOSTIC";
 
-/// Sends diagnostics where they belong. Only the first call counts.
+/// Sends the daemon's diagnostics where they belong. Only the first call counts.
 pub(crate) fn start(verbose: bool) {
     let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
-    let registry = tracing_subscriber::registry().with(level);
-    if std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal() {
-        if let Ok(journal) = tracing_journald::layer() {
-            let journal = journal
-                .with_syslog_identifier("pyruse".into())
-                .with_field_prefix(Some("PYRUSE".into()))
-                .with_custom_fields([(MARK, "1")]);
-            let _ = registry.with(journal).try_init();
-            // A panic would else be written to standard error, and come back as an entry like any other.
-            std::panic::set_hook(Box::new(|panic| tracing::error!("panic: {panic}")));
-            return;
-        }
+    if let Some(journal) = journal() {
+        let _ = registry().with(level).with(journal).try_init();
+        // A panic would else be written to standard error, and come back as an entry like any other.
+        std::panic::set_hook(Box::new(|panic| tracing::error!("panic: {panic}")));
+        return;
     }
     let plain = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .without_time();
-    let _ = registry.with(plain).try_init();
+    let _ = registry().with(level).with(plain).try_init();
+}
+
+/// The journal, if systemd has connected our standard error with it.
+fn journal<S: Subscriber + for<'s> LookupSpan<'s>>() -> Option<impl Layer<S>> {
+    // The variable is inherited by programs whose output leads elsewhere: see systemd.exec(5), $JOURNAL_STREAM.
+    let stream = std::env::var("JOURNAL_STREAM").ok()?;
+    let stderr = std::fs::File::from(std::io::stderr().as_fd().try_clone_to_owned().ok()?).metadata().ok()?;
+    if stream != format!("{}:{}", stderr.dev(), stderr.ino()) {
+        return None;
+    }
+    let journal = tracing_journald::layer().ok()?;
+    Some(
+        journal
+            .with_syslog_identifier("pyruse".into())
+            .with_field_prefix(Some("PYRUSE".into()))
+            .with_custom_fields([(MARK, "1")]),
+    )
+}
+
+/// Says something that is no line of the daemon's log, as it is; in the journal, it is one entry of that level.
+pub(crate) fn say(level: Level, text: &str) {
+    let Some(journal) = journal() else { return eprintln!("{text}") };
+    let text = text.trim_end();
+    tracing::subscriber::with_default(registry().with(journal), || match level {
+        Level::ERROR => tracing::error!("{text}"),
+        _ => tracing::warn!("{text}"),
+    });
 }
 
 /// The last words of a command.
 pub(crate) fn fatal(error: &anyhow::Error) {
-    eprintln!("pyruse: {error:#}");
+    say(Level::ERROR, &format!("pyruse: {error:#}"));
 }
 
 /// Whoever read our output has seen enough: that is no failure.

@@ -511,3 +511,56 @@ fn the_configuration_is_looked_for_in_two_places_and_nowhere_else() {
         assert!(said(&output).contains(&file.display().to_string()), "{what}: {}", said(&output));
     }
 }
+
+#[test]
+fn the_words_of_a_start_that_failed_are_marked_in_the_journal_so_that_the_next_start_passes_them_over() {
+    let (journald, site) = (Journald::start(), Site::new());
+    fs::create_dir_all("/run/systemd/journal").unwrap();
+    // In the shell's place and namespace, the program finds this journald, and its standard error leads there, or to
+    // something else of which the variable knows nothing.
+    let script = "mount --bind /run/systemd/journal.$NAMESPACE /run/systemd/journal && \
+                  export JOURNAL_STREAM=${STREAM:-$(stat -L -c %d:%i /dev/stderr)} && exec \"$@\"";
+    let launch = |stream: &str| {
+        let log = fs::File::create(site.path("log")).unwrap();
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_pyruse"), "--config"]);
+        command.arg(site.path("pyruse.json")).env("NAMESPACE", &journald.namespace).env("STREAM", stream);
+        command.stderr(log).status().unwrap()
+    };
+    let everything =
+        json!({"all": [{"action": "action_email", "args": {"message": "{PRIORITY} {MESSAGE}"}}]});
+    site.configure(&journald, &everything);
+    stop(site.start(None), &site);
+
+    fs::write(site.path("state/state.sqlite.kept"), fs::read(state_file(&site)).unwrap()).unwrap();
+    fs::write(state_file(&site), "").unwrap();
+    assert_eq!(launch("").code(), Some(1));
+    assert_eq!(site.log(), "");
+    site.configure(&journald, &json!({"all": []}));
+    assert_eq!(launch("").code(), Some(78));
+    assert_eq!(site.log(), "");
+    assert_eq!(launch("1:1").code(), Some(78));
+    assert!(site.log().contains("1 error; not started"), "{}", site.log());
+
+    journald.sync();
+    let told = journald.journalctl(&["-o", "json", "PYRUSE_DIAGNOSTIC=1"]);
+    let told: Vec<serde_json::Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(told.len(), 3, "one entry each: {told:?}");
+    for (entry, part) in told.iter().zip(["the file is damaged (it is empty)", "-->", "1 error; not started"])
+    {
+        assert_eq!(
+            (entry["PRIORITY"].as_str(), entry["SYSLOG_IDENTIFIER"].as_str()),
+            (Some("3"), Some("pyruse"))
+        );
+        assert!(entry["MESSAGE"].as_str().is_some_and(|text| text.contains(part)), "{entry}");
+    }
+
+    site.configure(&journald, &everything);
+    fs::rename(site.path("state/state.sqlite.kept"), state_file(&site)).unwrap();
+    let pyruse = site.start(None);
+    journald.line("test", 6, "hello");
+    wait_for("the mail", || (!site.mails().is_empty()).then_some(()));
+    stop(pyruse, &site);
+    let bodies: Vec<String> = distinct_mails(&site).into_values().collect();
+    assert_eq!(bodies, ["6 hello"]);
+}
