@@ -42,7 +42,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|e| unusable(format!("{shown}: {e}")))?;
     let text = String::from_utf8(bytes).map_err(|e| {
-        let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        let line = e.as_bytes()[..e.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
         unusable(format!("{shown}:{line}: this is not UTF-8"))
     })?;
     Ok(Source { name: shown.to_string(), text })

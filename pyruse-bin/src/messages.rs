@@ -56,9 +56,8 @@ fn journal<S: Subscriber + for<'s> LookupSpan<'s>>() -> Option<impl Layer<S>> {
 pub(crate) fn say(level: Level, text: &str) {
     let Some(journal) = journal() else { return eprintln!("{text}") };
     let text = text.trim_end();
-    tracing::subscriber::with_default(registry().with(journal), || match level {
-        Level::ERROR => tracing::error!("{text}"),
-        _ => tracing::warn!("{text}"),
+    tracing::subscriber::with_default(registry().with(journal), || {
+        if level == Level::ERROR { tracing::error!("{text}") } else { tracing::warn!("{text}") }
     });
 }
 

@@ -144,7 +144,7 @@ fn a_damaged_state_is_refused_and_left_as_it_is() {
         (0..4096u32).map(|n| u8::try_from(n.wrapping_mul(2_654_435_761) >> 24).unwrap()).collect();
     // A key that is not text, in a file that SQLite finds sound.
     let value = good.windows(100).rposition(|window| window == keys(17, 18).next().unwrap().as_bytes());
-    let damages: [(&str, &dyn Fn()); 5] = [
+    let cases: [(&str, &dyn Fn()); 5] = [
         ("the header", &|| overwrite(&file, 0, b"This was a database once")),
         ("a page in the middle", &|| overwrite(&file, middle, &garbage)),
         ("the second half", &|| {
@@ -153,7 +153,7 @@ fn a_damaged_state_is_refused_and_left_as_it_is() {
         ("everything", &|| fs::write(&file, "").unwrap()),
         ("one key", &|| overwrite(&file, u64::try_from(value.expect("a key")).unwrap(), b"\xff")),
     ];
-    for (what, damage) in damages {
+    for (what, damage) in cases {
         damage();
         let damaged = fs::read(&file).unwrap();
         assert_ne!(damaged, good, "{what}");
