@@ -118,7 +118,9 @@ impl Daemon {
             let drained = committed.is_err() || self.read_batch()?;
             let now = Timestamp::now();
             self.couriers.collect(&mut self.storage.state, now);
-            self.engine.services.due(&mut self.storage.state, now);
+            if committed.is_ok() {
+                self.engine.services.due(&mut self.storage.state, now);
+            }
             committed = self.commit_and_dispatch(now, committed.is_err());
             if self.wake.stop() {
                 break;
@@ -185,8 +187,12 @@ impl Daemon {
     fn wait(&mut self, sign_of_life: Option<Duration>, failing: bool) -> anyhow::Result<()> {
         let state = &self.storage.state;
         let now = Timestamp::now();
-        let couriers = if failing { None } else { self.couriers.deadline(state) };
-        let deadlines = [couriers, self.engine.services.deadline(state)];
+        // While nothing can be committed, what is overdue stays so: it would only keep us busy.
+        let deadlines = if failing {
+            [None, None]
+        } else {
+            [self.couriers.deadline(state), self.engine.services.deadline(state)]
+        };
         let deadline = deadlines.into_iter().flatten().min().map(|deadline| now.until(deadline));
         let timeout = [deadline, sign_of_life, failing.then_some(COMMIT_RETRY)].into_iter().flatten().min();
         // Rounded up: waking a moment too early would only mean to wait again.
