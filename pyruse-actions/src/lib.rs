@@ -4,6 +4,7 @@
 
 mod ban;
 mod counter;
+mod dnat;
 mod email;
 mod log;
 mod noop;

@@ -1,0 +1,46 @@
+//! How long a mapping is alive: `now >> b <= 1 + (t >> b)`, in whole seconds.
+//!
+//! Read the other way round, with `t` and `b` known at capture, that is one point in time: from `((t >> b) + 2) << b`
+//! on, it is dead. So mappings of different retentions can be compared by their ends.
+
+use pyruse_core::time::Timestamp;
+
+/// The second from which on a mapping captured at `at` is dead.
+pub(super) fn end(at: Timestamp, keep_seconds: u64) -> i64 {
+    let bits = u64::BITS - keep_seconds.leading_zeros();
+    let end = ((i128::from(at.seconds()) >> bits) + 2) << bits;
+    i64::try_from(end).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_where_the_rule_says_so() {
+        for keep in [0_u64, 1, 2, 3, 4, 7, 8, 63, 64, 100, 1023] {
+            let bits = u64::BITS - keep.leading_zeros();
+            for t in (0..3000).chain(1_795_000_000..1_795_000_100) {
+                let end = end(Timestamp(t * 1_000_000 + 999_999), keep);
+                for now in [t - 1, t, end - 1, end, end + 1] {
+                    assert_eq!(now < end, now >> bits <= 1 + (t >> bits), "keep {keep}, t {t}, now {now}");
+                }
+                let kept = u64::try_from(end - t).unwrap();
+                assert!(kept >= keep && kept <= 4 * keep.max(1), "keep {keep}: {kept}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_keeps_between_64_and_128_seconds() {
+        assert_eq!(end(Timestamp::from_seconds(128), 63), 256);
+        assert_eq!(end(Timestamp::from_seconds(191), 63), 256);
+    }
+
+    #[test]
+    fn very_long_is_for_ever() {
+        assert_eq!(end(Timestamp::from_seconds(1_795_000_000), u64::MAX), i64::MAX);
+        assert_eq!(end(Timestamp::NEVER, u64::MAX), i64::MAX);
+        assert!(end(Timestamp(i64::MIN), 63) < 0);
+    }
+}
