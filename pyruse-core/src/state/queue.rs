@@ -157,13 +157,22 @@ impl Queue {
         }
     }
 
-    /// Takes back what its courier never answered for.
+    /// Takes back what its courier never answered for, unless there is a newer message of its key.
     pub fn recall(&mut self) {
+        let mut superseded = Vec::new();
         for (id, message) in &mut self.messages {
-            if message.status == MessageStatus::Away {
-                message.status = MessageStatus::Waiting;
-                self.due.insert((message.due, *id));
+            if message.status != MessageStatus::Away {
+                continue;
             }
+            if message.key.as_ref().is_some_and(|key| self.newest_of_key.get(key) != Some(id)) {
+                superseded.push(*id);
+                continue;
+            }
+            message.status = MessageStatus::Waiting;
+            self.due.insert((message.due, *id));
+        }
+        for id in superseded {
+            self.remove(id);
         }
     }
 
@@ -225,8 +234,11 @@ impl Resource for Queue {
             if message.status == MessageStatus::Waiting {
                 queue.due.insert((message.due, id));
             }
-            if let Some(key) = &message.key {
-                queue.newest_of_key.insert(key.clone(), id);
+            if let Some(key) = &message.key
+                && let Some(older) = queue.newest_of_key.insert(key.clone(), id)
+            {
+                // It was away when the newer one came. Waiting for its own time, it would have the last word now.
+                queue.remove(older);
             }
             queue.messages.insert(id, message);
         }
@@ -256,6 +268,41 @@ impl Resource for Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a store would hold after these changes.
+    fn stored(queue: &mut Queue) -> Vec<Row> {
+        let mut pending = Vec::new();
+        queue.changes(&mut Changes { resource: 0, pending: &mut pending });
+        let mut rows = BTreeMap::new();
+        for change in pending {
+            match change.value {
+                Some(value) => rows.insert(change.key, value),
+                None => rows.remove(&change.key),
+            };
+        }
+        rows.into_iter().collect()
+    }
+
+    #[test]
+    fn of_a_key_only_the_newest_is_delivered_after_a_crash_or_a_recall() {
+        let now = Timestamp::from_seconds(1_795_000_000);
+        let mut queue = Queue::default();
+        let old = queue.push(Some("key"), "old".into());
+        queue.take_due(now, 9);
+        queue.settle(old, Outcome::Retry("no".into()), now, Duration::from_secs(60));
+        let later = now.plus_seconds(60);
+        assert_eq!(queue.take_due(later, 9).len(), 1);
+        queue.push(Some("key"), "new".into());
+
+        let mut loaded = Queue::load(stored(&mut queue)).unwrap();
+        queue.recall();
+        for queue in [&mut loaded, &mut queue] {
+            let letters = queue.take_due(later, 9);
+            assert_eq!(letters.iter().map(|letter| &*letter.payload).collect::<Vec<_>>(), ["new"]);
+            queue.settle(letters[0].id, Outcome::Done, later, Duration::from_secs(60));
+            assert_eq!((queue.pending(), queue.of_key("key")), (0, None));
+        }
+    }
 
     #[test]
     fn what_failed_one_by_one_is_tried_again_together_and_never_later_than_its_wait() {
