@@ -157,7 +157,7 @@ impl Daemon {
         };
         if read > 0 {
             self.entries += u64::from(read);
-            self.storage.state.set_position(self.journal.position()?);
+            self.storage.state.set_position(self.journal.position());
         }
         Ok(drained)
     }

@@ -41,6 +41,8 @@ pub(crate) struct Source {
     journal: Journal,
     /// The current entry has not been given out yet.
     held: bool,
+    /// The time of the current entry.
+    at: Timestamp,
     since_process: u32,
 }
 
@@ -83,7 +85,7 @@ impl Source {
         journal.set_data_threshold(FIELD_LIMIT + 256)?;
         // Asked for right away: only from then on are deleted files let go.
         journal.fd().context("watching the journal")?;
-        Ok(Source { journal, held: false, since_process: 0 })
+        Ok(Source { journal, held: false, at: Timestamp::default(), since_process: 0 })
     }
 
     /// Readable when something has happened; then call [`Source::process`].
@@ -119,7 +121,8 @@ impl Source {
             self.journal.seek_head().context("seeking the journal's head")?;
             return Ok(Position { cursor: None, realtime: Timestamp::now() });
         }
-        self.position()
+        self.at = self.time()?;
+        Ok(self.position())
     }
 
     /// Behind the entry of that position, or where it was.
@@ -159,7 +162,11 @@ impl Source {
     fn step(&mut self) -> anyhow::Result<bool> {
         for _ in 0..TRIES {
             match self.journal.next() {
-                Ok(moved) => return Ok(moved > 0),
+                Ok(0) => return Ok(false),
+                Ok(_) => {
+                    self.at = self.time().unwrap_or(self.at);
+                    return Ok(true);
+                }
                 // A file is rotated under our hands.
                 Err(e) => {
                     tracing::debug!("going to the next entry: {e}");
@@ -180,10 +187,16 @@ impl Source {
         Ok(time_of(&self.journal)?)
     }
 
-    /// The current entry's position.
-    pub(crate) fn position(&self) -> anyhow::Result<Position> {
-        let cursor = self.journal.cursor().context("asking for the cursor of an entry")?;
-        Ok(Position { cursor: Some(cursor), realtime: self.time()? })
+    /// The current entry's position. Where its file is gone since it was read, time is all that is left of it, and the
+    /// position is right behind it.
+    pub(crate) fn position(&self) -> Position {
+        match self.journal.cursor() {
+            Ok(cursor) => Position { cursor: Some(cursor), realtime: self.at },
+            Err(e) => {
+                tracing::debug!("asking for the cursor of an entry: {e}");
+                Position { cursor: None, realtime: Timestamp(self.at.0 + 1) }
+            }
+        }
     }
 }
 
