@@ -26,9 +26,9 @@ pub(super) fn read(
     content: &[u8],
     check_set: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<(Ban, Timestamp)>, String> {
-    let items: Vec<Item> = serde_json::from_slice(content).map_err(|e| match e.is_eof() {
-        true => format!("the file is cut off ({e})"),
-        false => format!("the file is damaged, or no list of bans ({e})"),
+    let items: Vec<Item> = serde_json::from_slice(content).map_err(|e| {
+        let what = if e.is_eof() { "cut off" } else { "damaged, or no list of bans" };
+        format!("the file is {what} ({e})")
     })?;
     let read = |(n, item): (usize, Item)| {
         let fail = |why: String| format!("ban {} of the list: {why}", n + 1);

@@ -311,7 +311,9 @@ mod tests {
 
     fn key(values: &[&str]) -> Key {
         let mut key = Key::default();
-        values.iter().for_each(|value| key.push(value));
+        for value in values {
+            key.push(value);
+        }
         key
     }
 

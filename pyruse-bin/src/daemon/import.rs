@@ -29,9 +29,10 @@ impl Resource for Noted {
 
     fn changes(&mut self, changes: &mut Changes<'_>) {
         for file in self.changed.drain(..) {
-            match self.files.contains(&file) {
-                true => changes.put(file.as_bytes(), *b""),
-                false => changes.delete(file.as_bytes()),
+            if self.files.contains(&file) {
+                changes.put(file.as_bytes(), *b"");
+            } else {
+                changes.delete(file.as_bytes());
             }
         }
     }
