@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use pyruse_core::time::Timestamp;
 
 use crate::{command, configuration, messages, when};
@@ -62,6 +63,21 @@ enum Command {
     },
     /// Shows what this configuration would have done with past entries
     Replay(ReplayArgs),
+    /// The daily report as it stands now
+    #[command(subcommand)]
+    Report(ReportCommand),
+}
+
+#[derive(Subcommand)]
+enum ReportCommand {
+    /// Prints it
+    Show {
+        /// Print the HTML form
+        #[arg(long)]
+        html: bool,
+    },
+    /// Sends it at once; what it tells is forgotten then
+    Send,
 }
 
 #[derive(clap::Args, Default)]
@@ -85,7 +101,7 @@ pub(crate) struct ReplayArgs {
     /// Read these journal files
     #[arg(long, value_name = "F", num_args = 1.., group = "source")]
     pub(crate) file: Vec<PathBuf>,
-    /// Read the journal export format from this file, or from standard input (`-`)
+    /// Read what `journalctl -o export` or `journalctl -o json --all` wrote, from this file or standard input (`-`)
     #[arg(long, value_name = "F", group = "source")]
     pub(crate) input: Option<PathBuf>,
     /// Skip entries before that time
@@ -97,6 +113,25 @@ pub(crate) struct ReplayArgs {
     /// Print effects as JSON, one object a line, instead of a summary
     #[arg(long)]
     pub(crate) json: bool,
+    /// Let lines of action_log come back as entries; a recorded journal already holds those that were written then
+    #[arg(long)]
+    pub(crate) feedback: bool,
+}
+
+impl ReplayArgs {
+    /// What the parser cannot see.
+    fn check(&self) {
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since > until
+        {
+            let mut cli = Cli::command();
+            cli.build();
+            let message = "--since is later than --until: there is nothing between them";
+            // Its own usage is shown, not that of the whole program.
+            let replay = cli.find_subcommand("replay").cloned();
+            replay.unwrap_or(cli).error(ErrorKind::ValueValidation, message).exit();
+        }
+    }
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -106,7 +141,12 @@ pub(crate) fn run() -> ExitCode {
         Command::Run(args) => command::run::run(config, &args),
         Command::Boot { module } => command::boot::run(config, &module),
         Command::Check { file, json } => command::check::run(file.as_deref().or(config), json),
-        Command::Replay(args) => command::replay::run(config, &args),
+        Command::Report(ReportCommand::Show { html }) => command::report::show(config, html),
+        Command::Report(ReportCommand::Send) => command::report::send(config),
+        Command::Replay(args) => {
+            args.check();
+            command::replay::run(config, &args)
+        }
     };
     match result {
         Ok(ending) => ending.into(),

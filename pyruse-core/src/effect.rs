@@ -167,7 +167,8 @@ mod tests {
         let [ban, ..] = every_kind();
         assert_eq!(
             line(&ban),
-            r#"{"effect":"ban","at":"2026-11-18T11:06:40.000000Z","cursor":"s=1","chain":"ssh","step":4,"#.to_owned()
+            r#"{"effect":"ban","at":"2026-11-18T11:06:40.000000Z","cursor":"s=1","chain":"ssh","step":4,"#
+                .to_owned()
                 + r#""action":"action_nftBan","set":"ip Inet4 ssh","ip":"192.0.2.1","seconds":60,"renewed":false}"#
         );
     }

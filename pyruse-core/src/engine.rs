@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use crate::config::{Config, Diagnostics, Source};
 use crate::courier::{Courier, Couriers};
 use crate::entry::{Entry, Fields};
-use crate::plugin::{Registry, Service, Settings, Start};
+use crate::plugin::{Registry, SeenEffect, Service, Settings, Start};
 use crate::state::{State, StateError};
 use crate::time::Timestamp;
 use crate::workflow::{Compiler, Workflow};
@@ -40,6 +40,7 @@ impl Engine {
         services.watch(&mut fields);
         let compiler = Compiler { source, registry, settings: &settings, zone: TimeZone::system() };
         let workflow = compiler.compile(&config, fields, state, diagnostics);
+        services.ask_who_sees(state);
         Ok(workflow.map(|workflow| Engine { workflow, services, config, settings }))
     }
 }
@@ -47,6 +48,8 @@ impl Engine {
 /// The services of all linked modules.
 pub struct Services {
     services: Vec<(&'static str, Box<dyn Service>)>,
+    /// Those that see every entry.
+    seeing: Vec<usize>,
 }
 
 impl Services {
@@ -60,17 +63,23 @@ impl Services {
             let mut start = Start { state, settings, config: Some(config) };
             Ok((plugin.name, (plugin.start)(&mut start)?))
         };
-        Ok(Services { services: registry.services().map(start).collect::<Result<_, _>>()? })
+        Ok(Services { services: registry.services().map(start).collect::<Result<_, _>>()?, seeing: Vec::new() })
     }
 
     fn watch(&mut self, fields: &mut Fields) {
         self.services.iter_mut().for_each(|(_, service)| service.watch(fields));
     }
 
+    fn ask_who_sees(&mut self, state: &State) {
+        let seeing = |(n, (_, service)): (usize, &(&str, Box<dyn Service>))| service.sees(state).then_some(n);
+        self.seeing = self.services.iter().enumerate().filter_map(seeing).collect();
+    }
+
     /// Only the service of that module.
     #[must_use]
     pub fn only(mut self, module: &str) -> Services {
         self.services.retain(|(name, _)| *name == module);
+        self.seeing.clear();
         self
     }
 
@@ -121,6 +130,28 @@ impl Services {
     /// May this entry have consequences?
     pub fn admit(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         self.services.iter_mut().all(|(_, service)| service.admits(entry, state))
+    }
+
+    /// Does one of them see every entry, so that effects are wanted?
+    pub fn see(&self) -> bool {
+        !self.seeing.is_empty()
+    }
+
+    /// An entry has gone its way.
+    pub fn saw(&mut self, entry: &mut Entry<'_>, effects: &[SeenEffect], state: &mut State) {
+        for n in &self.seeing {
+            self.services[*n].1.saw(entry, effects, state);
+        }
+    }
+
+    /// The report as it stands now; `None` where no module makes one.
+    pub fn report(&mut self, state: &mut State, now: Timestamp, html: bool) -> Option<Result<String, StateError>> {
+        self.services.iter_mut().find_map(|(_, service)| service.report(state, now, html))
+    }
+
+    /// Queues the report now; `None` where no module makes one.
+    pub fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {
+        self.services.iter_mut().find_map(|(_, service)| service.send_report(state, now))
     }
 
     /// The nearest of their deadlines.

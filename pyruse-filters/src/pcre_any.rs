@@ -53,6 +53,12 @@ impl FilterModule for PcreAny {
                 &[("MESSAGE", "bob failed as user alice")],
                 Outcome::Saves(&[("who", "alice")]),
             ),
+            example(
+                "so too for a field that occurs several times",
+                r#"{"field": "MESSAGE", "re": ["user (?P<who>\\w+)", "(?P<who>\\w+) failed"]}"#,
+                &[("MESSAGE", "bob failed"), ("MESSAGE", "as user alice")],
+                Outcome::Saves(&[("who", "alice")]),
+            ),
             example("none", r#"{"field": "MESSAGE", "re": ["a", "b"]}"#, &[("MESSAGE", "c")], Outcome::Fails),
         ]
     }
@@ -61,19 +67,15 @@ impl FilterModule for PcreAny {
 impl Filter for PcreAny {
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
         let PcreAny { field, searches, groups } = self;
-        let mut hit = None;
-        let text = entry.find_text(*field, |text| {
-            for search in &*searches {
-                if search.find(text, groups)? {
-                    hit = Some(search);
-                    return Ok(true);
-                }
+        // Of a repeated field, any value will do for an expression; so the order of expressions goes before that of
+        // values.
+        for search in searches {
+            if let Some(text) = entry.find_text(*field, |text| search.find(text, groups))? {
+                search.save(entry, text, groups);
+                return Ok(true);
             }
-            Ok(false)
-        })?;
-        let (Some(text), Some(search)) = (text, hit) else { return Ok(false) };
-        search.save(entry, text, groups);
-        Ok(true)
+        }
+        Ok(false)
     }
 }
 

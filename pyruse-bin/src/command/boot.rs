@@ -3,18 +3,15 @@
 //! The state is only looked at, so that this can be done beside a running daemon.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use anyhow::bail;
 use pyruse_core::config::{Diagnostics, nearest};
-use pyruse_core::courier::Couriers;
-use pyruse_core::engine::Services;
 use pyruse_core::plugin::Registry;
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
+use super::deliver::deliver;
 use crate::cli::Ending;
 use crate::daemon::{load, storage};
 use crate::{configuration, messages};
@@ -52,29 +49,7 @@ pub(crate) fn run(config: Option<&Path>, module: &str) -> anyhow::Result<Ending>
         configuration::show(&source, &diagnostics);
         bail!("the state cannot be used; nothing is put back");
     };
-    put_back(engine.services.only(module), &mut state)
-}
-
-fn put_back(mut services: Services, state: &mut State) -> anyhow::Result<Ending> {
-    let (sender, woken) = channel();
-    let mut couriers = Couriers::new(Arc::new(move || {
-        let _ = sender.send(());
-    }));
-    services.employ(&mut couriers)?;
-    services.boot(state, Timestamp::now());
-    let end = std::time::Instant::now() + PATIENCE;
-    loop {
-        let now = Timestamp::now();
-        couriers.collect(state, now);
-        couriers.dispatch(state, now);
-        let deadline = couriers.deadline(state);
-        let left = end.saturating_duration_since(std::time::Instant::now());
-        let open = couriers.is_busy() || deadline.is_some();
-        if !open || (left.is_zero() && !couriers.is_busy()) {
-            couriers.stop(state, Duration::ZERO);
-            return Ok(if open { Ending::Failed } else { Ending::Good });
-        }
-        let until_due = deadline.filter(|_| !couriers.is_busy()).map_or(left, |deadline| now.until(deadline));
-        let _ = woken.recv_timeout(until_due.max(Duration::from_millis(1)));
-    }
+    let mut services = engine.services.only(module);
+    services.boot(&mut state, Timestamp::now());
+    deliver(services, &mut state, PATIENCE)
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(file: Option<&Path>, as_json: bool) -> anyhow::Result<Ending> 
         let findings: Vec<_> = diagnostics.in_order().into_iter().map(|d| source.finding(d)).collect();
         let report =
             json!({"file": source.name, "errors": errors, "warnings": warnings, "findings": findings});
-        super::tally::print_line(&report.to_string())?;
+        super::text::print_line(&report.to_string())?;
     } else {
         configuration::show(&source, &diagnostics);
         let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
@@ -32,7 +32,7 @@ pub(crate) fn run(file: Option<&Path>, as_json: bool) -> anyhow::Result<Ending> 
         });
         let verdict =
             format!("{}: {size}{}, {}", source.name, plural(errors, "error"), plural(warnings, "warning"));
-        super::tally::print_line(&verdict)?;
+        super::text::print_line(&verdict)?;
     }
     Ok(if errors == 0 { Ending::Good } else { Ending::Failed })
 }

@@ -1,7 +1,15 @@
-//! One file for each command.
+//! One file for each command, and what they share.
 
 pub(crate) mod boot;
 pub(crate) mod check;
+mod deliver;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod run;
-mod tally;
+
+mod feedback;
+mod printer;
+mod progress;
+mod rehearsal;
+mod summary;
+mod text;

@@ -1,19 +1,22 @@
 //! `pyruse replay`: what would this configuration have done?
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
-use std::time::Instant;
 
+use jiff::tz::TimeZone;
 use pyruse_core::config::Diagnostics;
 use pyruse_core::entry::{MemoryRecord, Record};
-use pyruse_core::plugin::Registry;
+use pyruse_core::plugin::{Registry, Settings};
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
-use super::tally::{EffectPrinter, Rehearsal, Tally, Telling};
+use super::printer::EffectPrinter;
+use super::progress::{Progress, Way};
+use super::rehearsal::{Rehearsal, Telling};
+use super::summary::Summary;
 use crate::cli::{Ending, ReplayArgs};
 use crate::daemon::load;
-use crate::journal::{ExportReader, JournalSettings, Source};
+use crate::journal::{JournalSettings, Recording, Source};
 use crate::{configuration, messages};
 
 pub(crate) fn run(config: Option<&Path>, args: &ReplayArgs) -> anyhow::Result<Ending> {
@@ -27,73 +30,110 @@ pub(crate) fn run(config: Option<&Path>, args: &ReplayArgs) -> anyhow::Result<En
     };
     configuration::show(&source, &diagnostics);
     messages::start(engine.config.debug);
+    let past = Past::open(args, &engine.settings)?;
     let mut rehearsal = Rehearsal::new(engine, mark, state)?;
-    let mut stdout = BufWriter::new(std::io::stdout().lock());
-    if args.json {
-        let mut printer = EffectPrinter::new(stdout, true);
-        let read = read(args, &mut rehearsal, &mut printer);
-        printer.out.flush()?;
-        read.map(|_| Ending::Good)
+    if args.feedback {
+        rehearsal = rehearsal.with_feedback();
+    }
+    let stdout = std::io::stdout().lock();
+    // Lines that run by and a bar would tear each other.
+    let progress = Progress::new(!(args.json && stdout.is_terminal()));
+    let mut out = BufWriter::new(stdout);
+    // What came before a failure was processed, and is shown.
+    let read = if args.json {
+        let mut printer = EffectPrinter::new(&mut out, true);
+        past.read(args, progress, &mut rehearsal, &mut printer)
     } else {
-        let start = Instant::now();
-        let mut tally = Tally::default();
-        let read = read(args, &mut rehearsal, &mut tally);
-        let seconds = start.elapsed().as_secs_f64();
-        let entries = rehearsal.entries;
-        #[allow(clippy::cast_precision_loss, reason = "a rate, for people")]
-        let rate = entries as f64 / seconds.max(1e-9);
-        write!(stdout, "{entries} entries in {seconds:.2} s ({rate:.0}/s)")?;
-        if let Some((first, last)) = read.as_ref().ok().copied().flatten() {
-            write!(stdout, ", from {first} to {last}")?;
+        let mut summary = Summary::new();
+        let read = past.read(args, progress, &mut rehearsal, &mut summary);
+        summary.write(&mut out, rehearsal.engine.workflow.sites(), &TimeZone::system(), columns())?;
+        read
+    };
+    out.flush()?;
+    read.map(|()| Ending::Good)
+}
+
+/// The columns of the terminal; of what is no terminal, those that mails and pagers have.
+fn columns() -> usize {
+    terminal_size::terminal_size_of(std::io::stdout()).map_or(80, |(width, _)| width.0.into())
+}
+
+/// Where past entries come from.
+enum Past {
+    Recording(Recording),
+    Journal(Source),
+}
+
+impl Past {
+    fn open(args: &ReplayArgs, settings: &Settings) -> anyhow::Result<Past> {
+        Ok(if let Some(input) = &args.input {
+            Past::Recording(Recording::open(input)?)
+        } else if let Some(directory) = &args.directory {
+            Past::Journal(Source::open_directory(directory)?)
+        } else if args.file.is_empty() {
+            Past::Journal(Source::open(&settings.get::<JournalSettings>())?)
+        } else {
+            Past::Journal(Source::open_files(&args.file)?)
+        })
+    }
+
+    fn read(
+        self,
+        args: &ReplayArgs,
+        progress: Progress,
+        rehearsal: &mut Rehearsal,
+        telling: &mut impl Telling,
+    ) -> anyhow::Result<()> {
+        match self {
+            Past::Recording(recording) => read_recording(recording, args, progress, rehearsal, telling),
+            Past::Journal(journal) => read_journal(journal, args, progress, rehearsal, telling),
         }
-        writeln!(stdout)?;
-        tally.write(&mut stdout, &rehearsal.engine.workflow, entries)?;
-        stdout.flush()?;
-        read.map(|_| Ending::Good)
     }
 }
 
-/// The times of the first and the last entry.
-type Range = Option<(Timestamp, Timestamp)>;
-
-fn read(args: &ReplayArgs, rehearsal: &mut Rehearsal, telling: &mut impl Telling) -> anyhow::Result<Range> {
-    let mut range: Range = None;
+fn read_recording(
+    mut recording: Recording,
+    args: &ReplayArgs,
+    mut progress: Progress,
+    rehearsal: &mut Rehearsal,
+    telling: &mut impl Telling,
+) -> anyhow::Result<()> {
+    let since = args.since.unwrap_or(Timestamp(i64::MIN));
     let until = args.until.unwrap_or(Timestamp::NEVER);
-    let mut note = |time: Timestamp| {
-        let (first, last) = range.get_or_insert((time, time));
-        (*first, *last) = ((*first).min(time), (*last).max(time));
-    };
-    if let Some(input) = &args.input {
-        let mut reader = ExportReader::open(input)?;
-        let mut record = MemoryRecord::default();
-        let since = args.since.unwrap_or(Timestamp(i64::MIN));
-        while reader.next(&mut record)? {
-            if (since..=until).contains(&record.realtime) {
-                note(record.realtime);
-                rehearsal.run(&mut record, telling)?;
-            }
+    let mut record = MemoryRecord::default();
+    while recording.next(&mut record)? {
+        // Whoever wrote it down may have mixed several journals: an entry that is too late is not the end.
+        if (since..=until).contains(&record.realtime) {
+            rehearsal.run(&mut record, telling)?;
         }
-        return Ok(range);
+        progress.entry(record.realtime, || Way { done: recording.offset(), whole: recording.length() });
     }
-    let mut journal = if let Some(directory) = &args.directory {
-        Source::open_directory(directory)?
-    } else if args.file.is_empty() {
-        Source::open(&rehearsal.engine.settings.get::<JournalSettings>())?
-    } else {
-        Source::open_files(&args.file)?
-    };
+    Ok(())
+}
+
+fn read_journal(
+    mut journal: Source,
+    args: &ReplayArgs,
+    mut progress: Progress,
+    rehearsal: &mut Rehearsal,
+    telling: &mut impl Telling,
+) -> anyhow::Result<()> {
+    let until = args.until.unwrap_or(Timestamp::NEVER);
+    let last = if progress.is_wanted() { journal.seek_tail()?.realtime.min(until) } else { until };
     match args.since {
         Some(since) => journal.seek_time(since)?,
         None => journal.seek_head()?,
     }
+    let mut first = None;
     while journal.next()? {
         let mut record = journal.record();
         let time = record.realtime();
         if time > until {
             break;
         }
-        note(time);
         rehearsal.run(&mut record, telling)?;
+        let first = *first.get_or_insert(time);
+        progress.entry(time, || Way::of_time(first, time, last));
     }
-    Ok(range)
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! `pyruse run`
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::bail;
@@ -9,7 +9,8 @@ use pyruse_core::config::Diagnostics;
 use pyruse_core::plugin::Registry;
 use pyruse_core::state::State;
 
-use super::tally::{EffectPrinter, Rehearsal};
+use super::printer::EffectPrinter;
+use super::rehearsal::Rehearsal;
 use crate::cli::{Ending, RunArgs};
 use crate::daemon::{Daemon, Parts, Wake, load, place, storage};
 use crate::journal::{JournalSettings, Source};
@@ -49,7 +50,7 @@ fn rehearse(mut rehearsal: Rehearsal, args: &RunArgs) -> anyhow::Result<Ending> 
     let mut wake = Wake::new()?;
     let mut journal = Source::open(&rehearsal.engine.settings.get::<JournalSettings>())?;
     place(&mut journal, &mut rehearsal.state, args.since)?;
-    let mut printer = EffectPrinter::new(std::io::stdout().lock(), args.json);
+    let mut printer = EffectPrinter::new(BufWriter::new(std::io::stdout().lock()), args.json);
     while !wake.stop() {
         while journal.next()? {
             rehearsal.run(&mut journal.record(), &mut printer)?;

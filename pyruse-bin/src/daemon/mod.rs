@@ -18,7 +18,7 @@ use pyruse_core::config::Diagnostics;
 use pyruse_core::courier::Couriers;
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Fields, Slot};
-use pyruse_core::plugin::Registry;
+use pyruse_core::plugin::{Registry, SeenEffect};
 use pyruse_core::state::{Position, State};
 use pyruse_core::time::Timestamp;
 
@@ -38,6 +38,9 @@ const BATCH_TIME: Duration = Duration::from_millis(50);
 
 /// While the state cannot be written, it is tried so often.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
+
+/// So long a deadline waits for a backlog to be read.
+const BACKLOG_PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long couriers on their way are waited for at the end; what they carry stays queued.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -68,6 +71,7 @@ pub(crate) struct Daemon {
     couriers: Couriers,
     manager: ServiceManager,
     entries: u64,
+    effects: Vec<SeenEffect>,
 }
 
 /// What a daemon is made of.
@@ -106,6 +110,7 @@ impl Daemon {
             couriers,
             manager: ServiceManager::new(),
             entries: 0,
+            effects: Vec::new(),
         })
     }
 
@@ -119,11 +124,14 @@ impl Daemon {
             let now = Timestamp::now();
             self.couriers.collect(&mut self.storage.state, now);
             if committed.is_ok() {
-                self.engine.services.due(&mut self.storage.state, now);
+                self.call_services(now, drained);
             }
             committed = self.commit_and_dispatch(now, committed.is_err());
             if self.wake.stop() {
                 break;
+            }
+            if self.wake.take_report() {
+                self.send_report();
             }
             if self.wake.take_reload() {
                 self.reload();
@@ -149,7 +157,12 @@ impl Daemon {
             }
             read += 1;
             let mut watch =
-                Watch { services: &mut self.engine.services, errors: &mut self.errors, mark: self.mark };
+                Watch {
+                services: &mut self.engine.services,
+                errors: &mut self.errors,
+                mark: self.mark,
+                effects: &mut self.effects,
+            };
             self.engine.workflow.run(&mut self.journal.record(), &mut self.storage.state, &mut watch);
             if self.wake.stop() {
                 break false;
@@ -160,6 +173,25 @@ impl Daemon {
             self.storage.state.set_position(self.journal.position());
         }
         Ok(drained)
+    }
+
+    /// Calls services whose deadline has come. While there is a backlog, they wait a while for it: a report that is due
+    /// should hold what was written before.
+    fn call_services(&mut self, now: Timestamp, drained: bool) {
+        let services = &mut self.engine.services;
+        let late = services.deadline(&self.storage.state).is_some_and(|due| due.plus(BACKLOG_PATIENCE) < now);
+        if drained || late {
+            services.due(&mut self.storage.state, now);
+        }
+    }
+
+    fn send_report(&mut self) {
+        match self.engine.services.send_report(&mut self.storage.state, Timestamp::now()) {
+            Some(Ok(true)) => tracing::info!("the report is sent, as asked"),
+            Some(Ok(false)) => tracing::info!("the report was asked for, but there is nothing to tell"),
+            Some(Err(e)) => tracing::error!("the report was asked for, but cannot be made: {e}"),
+            None => {}
+        }
     }
 
     /// A full disk stops reading, not us: what is in memory is kept, and written when there is room.

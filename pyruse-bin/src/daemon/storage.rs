@@ -1,6 +1,7 @@
 //! The directory of the state: its place, its lock, and whether it can be trusted.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -22,8 +23,26 @@ pub(crate) fn file(directory: &Path) -> PathBuf {
     directory.join(FILE)
 }
 
+/// What became of opening the state to change it.
+pub(crate) enum Opened {
+    /// It is ours.
+    Free(Storage),
+    /// The daemon with this process id holds it.
+    Held(i32),
+}
+
 /// Opens the state to change it; another daemon's is refused.
 pub(crate) fn open(directory: &Path) -> anyhow::Result<Storage> {
+    match try_open(directory)? {
+        Opened::Free(storage) => Ok(storage),
+        Opened::Held(pid) => {
+            bail!("another Pyruse is running with the state in {} (process {pid})", directory.display())
+        }
+    }
+}
+
+/// Opens the state to change it, if no daemon holds it.
+pub(crate) fn try_open(directory: &Path) -> anyhow::Result<Opened> {
     if !directory.exists() {
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(directory);
@@ -33,17 +52,22 @@ pub(crate) fn open(directory: &Path) -> anyhow::Result<Storage> {
         configuration::check_ownership(path).map_err(anyhow::Error::msg)?;
     }
     let path = directory.join("lock");
+    let shown = || path.display().to_string();
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    let lock = options
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut lock = options
         .open(&path)
         .with_context(|| format!("the storage directory {} cannot be written", directory.display()))?;
     match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            bail!("another Pyruse is running with the state in {}", directory.display())
+        Ok(()) => {
+            lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).with_context(shown)?;
         }
-        Err(TryLockError::Error(e)) => return Err(e).with_context(|| path.display().to_string()),
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            lock.read_to_string(&mut pid).with_context(shown)?;
+            return Ok(Opened::Held(pid.trim().parse().unwrap_or(0)));
+        }
+        Err(TryLockError::Error(e)) => return Err(e).with_context(shown),
     }
-    Ok(Storage { state: State::open_file(&file(directory))?, _lock: lock })
+    Ok(Opened::Free(Storage { state: State::open_file(&file(directory))?, _lock: lock }))
 }

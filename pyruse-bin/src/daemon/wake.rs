@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 /// See the module.
 pub(crate) struct Wake {
@@ -14,20 +14,22 @@ pub(crate) struct Wake {
     writer: Arc<UnixStream>,
     stop: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
+    report: Arc<AtomicBool>,
 }
 
 impl Wake {
-    /// Listens to SIGTERM, SIGINT and SIGHUP from now on.
+    /// Listens to SIGTERM, SIGINT, SIGHUP and SIGUSR1 from now on.
     pub(crate) fn new() -> std::io::Result<Wake> {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
         writer.set_nonblocking(true)?;
-        let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        for (signal, flag) in [(SIGTERM, &stop), (SIGINT, &stop), (SIGHUP, &reload)] {
+        let (stop, reload, report) = (Arc::default(), Arc::default(), Arc::default());
+        for (signal, flag) in [(SIGTERM, &stop), (SIGINT, &stop), (SIGHUP, &reload), (SIGUSR1, &report)] {
+            let flag: &Arc<AtomicBool> = flag;
             signal_hook::flag::register(signal, flag.clone())?;
             signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
         }
-        Ok(Wake { reader, writer: Arc::new(writer), stop, reload })
+        Ok(Wake { reader, writer: Arc::new(writer), stop, reload, report })
     }
 
     /// A way to wake the loop from any thread.
@@ -61,5 +63,10 @@ impl Wake {
     /// Was a new configuration announced since the last call?
     pub(crate) fn take_reload(&self) -> bool {
         self.reload.swap(false, Ordering::Relaxed)
+    }
+
+    /// Was the report asked for since the last call?
+    pub(crate) fn take_report(&self) -> bool {
+        self.report.swap(false, Ordering::Relaxed)
     }
 }

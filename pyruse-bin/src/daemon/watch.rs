@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use pyruse_core::effect::Effect;
 use pyruse_core::engine::Services;
 use pyruse_core::entry::{Entry, Slot};
-use pyruse_core::plugin::StepError;
+use pyruse_core::plugin::{SeenEffect, StepError};
 use pyruse_core::state::State;
 use pyruse_core::workflow::{Observer, Site, SiteId, describe};
 
@@ -68,11 +69,26 @@ pub(crate) struct Watch<'a> {
     pub(crate) errors: &'a mut ErrorLog,
     /// The field that marks our own diagnostics.
     pub(crate) mark: Slot,
+    /// What the entry has caused.
+    pub(crate) effects: &'a mut Vec<SeenEffect>,
 }
 
 impl Observer for Watch<'_> {
+    const EFFECTS: bool = true;
+
     fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         entry.value(self.mark).is_none() && self.services.admit(entry, state)
+    }
+
+    fn effect(&mut self, site: &Site, _: &mut Entry<'_>, effect: Effect) {
+        if self.services.see() {
+            self.effects.push(SeenEffect { chain: site.chain.clone(), effect });
+        }
+    }
+
+    fn finished(&mut self, entry: &mut Entry<'_>, state: &mut State) {
+        self.services.saw(entry, self.effects, state);
+        self.effects.clear();
     }
 
     fn error(&mut self, id: SiteId, site: &Site, _: &mut Entry<'_>, error: &StepError) {

@@ -4,24 +4,18 @@
 //! as 64 bits, little-endian, the bytes, and a line end. Input is data from anywhere: its sizes are believed only as
 //! far as bytes come.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::io::{BufRead, Read};
 
 use anyhow::{Context, bail};
-use pyruse_core::entry::{FIELD_LIMIT, MemoryRecord};
+use pyruse_core::entry::MemoryRecord;
+
+use super::recording::{Input, Intake, VALUE_LIMIT};
 
 /// A name that is longer cannot be one: journald takes 64 bytes.
 const NAME_LIMIT: usize = 1024;
 
-/// All fields of one entry together; what comes after is left out.
-const ENTRY_LIMIT: usize = 1024 * FIELD_LIMIT;
-
-/// Where export data comes from.
-pub(crate) type Input = Box<dyn BufRead>;
-
 /// Reads entries of the export format.
-pub(crate) struct ExportReader {
+pub(super) struct ExportReader {
     input: Input,
     name: String,
     offset: u64,
@@ -30,24 +24,18 @@ pub(crate) struct ExportReader {
 }
 
 impl ExportReader {
-    /// Reads a file, or standard input for `-`.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<ExportReader> {
-        if path == Path::new("-") {
-            return Ok(ExportReader::new(Box::new(BufReader::new(std::io::stdin())), "standard input"));
-        }
-        let shown = path.display().to_string();
-        let file = File::open(path).with_context(|| shown.clone())?;
-        Ok(ExportReader::new(Box::new(BufReader::with_capacity(128 * 1024, file)), &shown))
+    /// `offset` is what was read of the input before.
+    pub(super) fn new(input: Input, name: String, offset: u64) -> ExportReader {
+        ExportReader { input, name, offset, line: Vec::new(), value: Vec::new() }
     }
 
-    pub(crate) fn new(input: Input, name: &str) -> ExportReader {
-        ExportReader { input, name: name.to_owned(), offset: 0, line: Vec::new(), value: Vec::new() }
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
     }
 
-    /// Reads the next entry into `record`; `false` at the end.
-    pub(crate) fn next(&mut self, record: &mut MemoryRecord) -> anyhow::Result<bool> {
-        record.clear();
-        let mut kept = 0;
+    /// Reads the next entry into the empty `record`; `false` at the end.
+    pub(super) fn next(&mut self, record: &mut MemoryRecord) -> anyhow::Result<bool> {
+        let mut intake = Intake::new(record);
         let mut any = false;
         loop {
             let start = self.offset;
@@ -63,16 +51,10 @@ impl ExportReader {
             }
             any = true;
             if let Some(equals) = self.line.iter().position(|byte| *byte == b'=') {
-                kept += self.line.len();
-                if kept <= ENTRY_LIMIT {
-                    record.push(&self.line[..equals], &self.line[equals + 1..]);
-                }
+                intake.field(&self.line[..equals], &self.line[equals + 1..]);
             } else if ended && length <= NAME_LIMIT {
                 self.read_binary(start)?;
-                kept += self.line.len() + self.value.len();
-                if kept <= ENTRY_LIMIT {
-                    record.push(&*self.line, &*self.value);
-                }
+                intake.field(&self.line, &self.value);
             } else {
                 bail!("{}: byte {start}: this is not the journal export format", self.name);
             }
@@ -91,7 +73,7 @@ impl ExportReader {
             }
             let end = available.iter().position(|byte| *byte == b'\n');
             let part = &available[..end.unwrap_or(available.len())];
-            let room = (FIELD_LIMIT + NAME_LIMIT).saturating_sub(self.line.len());
+            let room = (VALUE_LIMIT + NAME_LIMIT).saturating_sub(self.line.len());
             self.line.extend_from_slice(&part[..part.len().min(room)]);
             length += part.len();
             let used = part.len() + usize::from(end.is_some());
@@ -110,7 +92,7 @@ impl ExportReader {
         self.input.read_exact(&mut length).with_context(cut_off)?;
         let length = u64::from_le_bytes(length);
         self.value.clear();
-        let kept = length.min(FIELD_LIMIT as u64 + 4);
+        let kept = length.min(VALUE_LIMIT as u64);
         let read = (&mut self.input).take(kept).read_to_end(&mut self.value).with_context(cut_off)?;
         if (read as u64) < kept {
             bail!(cut_off());
@@ -137,27 +119,14 @@ impl ExportReader {
 
 #[cfg(test)]
 mod tests {
+    use super::super::recording::tests::{field, read};
     use super::*;
-
-    fn read(bytes: &[u8]) -> anyhow::Result<Vec<Vec<(String, Vec<u8>)>>> {
-        let mut reader = ExportReader::new(Box::new(std::io::Cursor::new(bytes.to_vec())), "test");
-        let mut record = MemoryRecord::default();
-        let mut entries = Vec::new();
-        while reader.next(&mut record)? {
-            let fields = record.fields().map(|(n, v)| (String::from_utf8_lossy(n).into_owned(), v.to_vec()));
-            entries.push(fields.collect());
-        }
-        Ok(entries)
-    }
-
-    fn field(name: &str, value: &[u8]) -> (String, Vec<u8>) {
-        (name.to_owned(), value.to_vec())
-    }
 
     #[test]
     fn entries_with_text_and_binary_fields_are_read() {
         let input = b"\n\nA=1\nB\n\x03\0\0\0\0\0\0\0x\ny\nA=2=3\n\n\nC=\n";
-        let entries = read(input).unwrap();
+        let (entries, error) = read(input);
+        assert_eq!(error, None);
         assert_eq!(
             entries,
             [vec![field("A", b"1"), field("B", b"x\ny"), field("A", b"2=3")], vec![field("C", b"")]]
@@ -166,12 +135,8 @@ mod tests {
 
     #[test]
     fn addresses_are_no_fields() {
-        let mut reader = ExportReader::new(
-            Box::new(std::io::Cursor::new(
-                b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=5\n__MONOTONIC_TIMESTAMP=7\n\n".to_vec(),
-            )),
-            "test",
-        );
+        let input = b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=5\n__MONOTONIC_TIMESTAMP=7\n\n";
+        let mut reader = ExportReader::new(Box::new(&input[..]), "test".into(), 0);
         let mut record = MemoryRecord::default();
         assert!(reader.next(&mut record).unwrap());
         assert_eq!(
@@ -192,7 +157,7 @@ mod tests {
             (b"B\n\x01\0\0", "test: byte 0: the input ends within this field"),
             (b"nothing of the kind", "test: byte 0: this is not the journal export format"),
         ] {
-            let error = format!("{:#}", read(input).unwrap_err());
+            let error = read(input).1.unwrap();
             assert!(error.starts_with(message), "{error}");
         }
     }
@@ -205,9 +170,10 @@ mod tests {
         input.extend(b"\nTEXT=");
         input.extend(vec![b'y'; 1 << 20]);
         input.extend(b"\nNEXT=1\n\nA=2\n\n");
-        let entries = read(&input).unwrap();
+        let (entries, error) = read(&input);
+        assert_eq!(error, None);
         assert_eq!(entries[0][2], field("NEXT", b"1"));
-        assert!(entries[0].iter().all(|(_, value)| value.len() < FIELD_LIMIT + 2 * NAME_LIMIT));
+        assert!(entries[0].iter().all(|(_, value)| value.len() <= VALUE_LIMIT));
         assert_eq!(entries[1], [field("A", b"2")]);
     }
 }

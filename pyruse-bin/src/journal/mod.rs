@@ -6,6 +6,8 @@
 
 mod export;
 mod fd;
+mod json;
+mod recording;
 mod settings;
 
 use std::os::fd::BorrowedFd;
@@ -18,7 +20,7 @@ use pyruse_core::time::Timestamp;
 use systemd::Journal;
 use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenOptions};
 
-pub(crate) use self::export::ExportReader;
+pub(crate) use self::recording::Recording;
 pub(crate) use self::settings::{JournalSettings, Scope};
 
 /// So many entries are read at most without looking for rotation.

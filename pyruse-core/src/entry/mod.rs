@@ -112,6 +112,12 @@ impl Entry<'_> {
         Some(self.value_of(stored))
     }
 
+    /// The text of the field's first element; unlike [`Entry::text`] it reads no further.
+    pub fn first_text(&mut self, slot: Slot) -> Option<&str> {
+        let first = self.first(slot);
+        (first != NONE).then(|| self.element_text(first))
+    }
+
     /// The text to show, see [`Entry::value`].
     pub fn text(&mut self, slot: Slot) -> Option<&str> {
         let stored = self.joined(slot)?;

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 pub use self::compile::{Compile, Field, Invalid, Message, Settings, Touch};
 pub use self::example::{Example, Outcome, run_examples};
 pub use self::registry::{Compiled, ModuleSettings, Plugin, Registry, SettingsPlugin};
-pub use self::service::{Service, ServicePlugin, Start};
+pub use self::service::{SeenEffect, Service, ServicePlugin, Start};
 
 use crate::effect::Effect;
 use crate::entry::{Entry, Slot};

@@ -5,6 +5,7 @@
 
 use crate::config::Config;
 use crate::courier::Courier;
+use crate::effect::Effect;
 use crate::entry::{Entry, Fields};
 use crate::plugin::Settings;
 use crate::state::{Handle, Queue, State, StateError};
@@ -18,6 +19,15 @@ pub struct Start<'a> {
     pub settings: &'a Settings,
     /// The whole configuration, where there is a file.
     pub config: Option<&'a Config>,
+}
+
+/// What an entry caused.
+#[derive(Clone, Debug)]
+pub struct SeenEffect {
+    /// The label of the chain.
+    pub chain: String,
+    /// The effect.
+    pub effect: Effect,
 }
 
 /// The standing part of a module.
@@ -53,6 +63,24 @@ pub trait Service: Send {
     /// May this entry have consequences? Asked once per entry, right before the first of them.
     fn admits(&mut self, _entry: &mut Entry<'_>, _state: &mut State) -> bool {
         true
+    }
+
+    /// Does it want [`Service::saw`]? Asked once, after the workflow is compiled.
+    fn sees(&self, _state: &State) -> bool {
+        false
+    }
+
+    /// An entry has gone its way, with these effects.
+    fn saw(&mut self, _entry: &mut Entry<'_>, _effects: &[SeenEffect], _state: &mut State) {}
+
+    /// The report as it stands now, empty if there is nothing to tell; `None` from a service that makes none.
+    fn report(&mut self, _state: &mut State, _now: Timestamp, _html: bool) -> Option<Result<String, StateError>> {
+        None
+    }
+
+    /// Queues the report now; was there anything to tell? `None` from a service that makes none.
+    fn send_report(&mut self, _state: &mut State, _now: Timestamp) -> Option<Result<bool, StateError>> {
+        None
     }
 
     /// Its deadline has come.

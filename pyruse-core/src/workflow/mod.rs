@@ -65,44 +65,10 @@ pub struct Workflow {
 impl Workflow {
     /// Pushes one record through. What it changes is in `state` and in the observer afterwards.
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, state: &mut State, observer: &mut O) {
-        let mut entry = self.buffers.entry(record);
-        let mut admitted = false;
-        let mut at = 0;
-        while let Some(node) = self.nodes.get(at as usize) {
-            let site = SiteId(node.site);
-            let passed = match node.op {
-                Op::Filter(filter) => match self.filters[filter as usize].passes(&mut entry) {
-                    Ok(passed) => passed,
-                    Err(error) => {
-                        if !admit(&mut admitted, observer, &mut entry, state) {
-                            return;
-                        }
-                        observer.error(site, &self.sites[site.index()], &mut entry, &error);
-                        false
-                    }
-                },
-                Op::Action { action, inert } => {
-                    if !inert && !admit(&mut admitted, observer, &mut entry, state) {
-                        return;
-                    }
-                    let action = &mut *self.actions[action as usize];
-                    let effects = O::EFFECTS.then_some(&mut self.effects);
-                    let result = action.act(&mut Act { entry: &mut entry, state, effects });
-                    for effect in self.effects.drain(..) {
-                        observer.effect(&self.sites[site.index()], &mut entry, effect);
-                    }
-                    if let Err(error) = result {
-                        observer.step(site, false);
-                        observer.error(site, &self.sites[site.index()], &mut entry, &error);
-                        return;
-                    }
-                    true
-                }
-            };
-            observer.step(site, passed);
-            at = if passed { node.pass } else { node.fail };
-        }
-        debug_assert!(at == STOP || self.nodes.is_empty());
+        let Workflow { nodes, filters, actions, sites, buffers, effects } = self;
+        let mut entry = buffers.entry(record);
+        Ride { nodes, filters, actions, sites, effects }.run(&mut entry, state, observer);
+        observer.finished(&mut entry, state);
     }
 
     /// The steps of the configuration.
@@ -128,6 +94,57 @@ impl Workflow {
     /// How many nodes the graph has.
     pub fn size(&self) -> usize {
         self.nodes.len()
+    }
+}
+
+/// The parts of a workflow while an entry, which borrows the rest, is on its way.
+struct Ride<'w> {
+    nodes: &'w [Node],
+    filters: &'w mut [Box<dyn Filter>],
+    actions: &'w mut [Box<dyn Action>],
+    sites: &'w [Site],
+    effects: &'w mut Vec<Effect>,
+}
+
+impl Ride<'_> {
+    fn run<O: Observer>(&mut self, entry: &mut Entry<'_>, state: &mut State, observer: &mut O) {
+        let mut admitted = false;
+        let mut at = 0;
+        while let Some(node) = self.nodes.get(at as usize) {
+            let site = SiteId(node.site);
+            let passed = match node.op {
+                Op::Filter(filter) => match self.filters[filter as usize].passes(entry) {
+                    Ok(passed) => passed,
+                    Err(error) => {
+                        if !admit(&mut admitted, observer, entry, state) {
+                            return;
+                        }
+                        observer.error(site, &self.sites[site.index()], entry, &error);
+                        false
+                    }
+                },
+                Op::Action { action, inert } => {
+                    if !inert && !admit(&mut admitted, observer, entry, state) {
+                        return;
+                    }
+                    let action = &mut *self.actions[action as usize];
+                    let effects = O::EFFECTS.then_some(&mut *self.effects);
+                    let result = action.act(&mut Act { entry, state, effects });
+                    for effect in self.effects.drain(..) {
+                        observer.effect(&self.sites[site.index()], entry, effect);
+                    }
+                    if let Err(error) = result {
+                        observer.step(site, false);
+                        observer.error(site, &self.sites[site.index()], entry, &error);
+                        return;
+                    }
+                    true
+                }
+            };
+            observer.step(site, passed);
+            at = if passed { node.pass } else { node.fail };
+        }
+        debug_assert!(at == STOP || self.nodes.is_empty());
     }
 }
 

@@ -24,6 +24,9 @@ pub trait Observer {
     /// An action does something.
     fn effect(&mut self, _site: &Site, _entry: &mut Entry<'_>, _effect: Effect) {}
 
+    /// The entry has gone its way.
+    fn finished(&mut self, _entry: &mut Entry<'_>, _state: &mut State) {}
+
     /// A step could not do its work.
     fn error(&mut self, _id: SiteId, _site: &Site, _entry: &mut Entry<'_>, _error: &StepError) {}
 }

@@ -1,0 +1,319 @@
+//! What a report says, before it has a form: rows, bounded and ready to be shown.
+//!
+//! Texts come from entries. Control characters are made visible here, once for all forms; that HTML's own characters
+//! are escaped is the HTML template's business.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use pyruse_core::serde::Serialize;
+use pyruse_core::state::{State, StateError};
+use pyruse_core::time::Timestamp;
+
+use super::day::{Day, Overflow};
+use super::settings::ReportSettings;
+use super::{Details, Level, Line, Recorded};
+use crate::email::host;
+
+/// Of one message, so many times are shown for `ALL`.
+const TIMES: usize = 100;
+
+/// How many identifiers are shown.
+const IDENTIFIERS: usize = 10;
+
+/// A report.
+#[derive(Debug, Serialize)]
+#[serde(crate = "pyruse_core::serde")]
+pub(super) struct Content {
+    host: String,
+    since: Option<String>,
+    until: String,
+    totals: Totals,
+    bans: Vec<Ban>,
+    more_bans: u64,
+    warn: Section,
+    info: Section,
+    other: Vec<OtherLine>,
+    more_other: Option<More>,
+    identifiers: Vec<Identifier>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(crate = "pyruse_core::serde")]
+struct Totals {
+    entries: String,
+    warnings: String,
+    infos: String,
+    others: String,
+    bans: String,
+    mails: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(crate = "pyruse_core::serde")]
+struct Ban {
+    at: String,
+    ip: String,
+    set: String,
+    chain: String,
+    until: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(crate = "pyruse_core::serde")]
+struct Section {
+    rows: Vec<Row>,
+    more_messages: usize,
+    more: Option<More>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(crate = "pyruse_core::serde")]
+struct Row {
+    count: u64,
+    message: String,
+    /// A paragraph for each of the details under which the message was recorded; its lines.
+    times: Vec<Vec<String>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(crate = "pyruse_core::serde")]
+struct OtherLine {
+    time: String,
+    message: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(crate = "pyruse_core::serde")]
+struct More {
+    count: String,
+    first: String,
+    last: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(crate = "pyruse_core::serde")]
+struct Identifier {
+    name: String,
+    count: String,
+    /// Of the busiest one's, in percent, for a bar.
+    width: u64,
+}
+
+/// The times of one message under one kind of details.
+#[derive(Default)]
+struct Times {
+    count: u64,
+    first: Timestamp,
+    last: Timestamp,
+    listed: Vec<Timestamp>,
+}
+
+type Messages = BTreeMap<String, BTreeMap<Details, Times>>;
+
+impl Content {
+    /// Collects what is recorded; `None` when there is nothing.
+    pub(super) fn collect(
+        state: &mut State,
+        recorded: Recorded,
+        settings: &ReportSettings,
+        zone: &TimeZone,
+        now: Timestamp,
+    ) -> Result<Option<Content>, StateError> {
+        let mut tables = [Messages::new(), Messages::new()];
+        let mut other = Vec::new();
+        let shown = |time| show(time, zone);
+        state.scan(recorded.lines, |_, value| {
+            let Ok(line) = serde_json::from_slice::<Line>(value) else { return };
+            let message = printable(&line.message);
+            match line.level {
+                Level::Other => other.push((line.time, message)),
+                level => add(&mut tables[level as usize], message, &line),
+            }
+        })?;
+        let day = state.get(recorded.day);
+        if day.totals.lines == [0; 3] {
+            return Ok(None);
+        }
+        other.sort_by_key(|(time, _)| *time);
+        let limit = settings.max_messages as usize;
+        let [warn, info] = tables;
+        Ok(Some(Content {
+            host: host(),
+            since: day.totals.since.map(shown),
+            until: shown(now),
+            totals: totals(day),
+            more_bans: day.totals.bans - day.bans().len() as u64,
+            bans: day.bans().iter().map(|ban| Ban {
+                at: shown(ban.at),
+                ip: printable(&ban.ip),
+                set: printable(&ban.set),
+                chain: printable(&ban.chain),
+                until: ban.until.map_or_else(|| "for ever".to_owned(), shown),
+            }).collect(),
+            warn: section(warn, limit, day.totals.overflow[0], zone),
+            info: section(info, limit, day.totals.overflow[1], zone),
+            other: other.into_iter().map(|(time, message)| OtherLine { time: shown(time), message }).collect(),
+            more_other: more(day.totals.overflow[2], zone),
+            identifiers: identifiers(day),
+        }))
+    }
+}
+
+fn totals(day: &Day) -> Totals {
+    let [warnings, infos, others] = day.totals.lines.map(grouped);
+    Totals {
+        entries: grouped(day.totals.entries),
+        warnings,
+        infos,
+        others,
+        bans: grouped(day.totals.bans),
+        mails: grouped(day.totals.mails),
+    }
+}
+
+fn identifiers(day: &Day) -> Vec<Identifier> {
+    let busiest = day.busiest(IDENTIFIERS);
+    let most = busiest.first().map_or(1, |(_, count)| (*count).max(1));
+    let identifier = |(name, count): (&str, u64)| Identifier {
+        name: printable(name),
+        count: grouped(count),
+        width: (count * 100 / most).max(1),
+    };
+    busiest.into_iter().map(identifier).collect()
+}
+
+fn add(table: &mut Messages, message: String, line: &Line) {
+    let times = table.entry(message).or_default().entry(line.details).or_default();
+    if times.count == 0 {
+        (times.first, times.last) = (line.time, line.time);
+    }
+    times.count += 1;
+    times.first = times.first.min(line.time);
+    times.last = times.last.max(line.time);
+    if line.details == Details::All && times.listed.len() < TIMES {
+        times.listed.push(line.time);
+    }
+}
+
+fn section(table: Messages, limit: usize, overflow: Overflow, zone: &TimeZone) -> Section {
+    let more_messages = table.len().saturating_sub(limit);
+    let rows = table.into_iter().take(limit).map(|(message, details)| Row {
+        count: details.values().map(|times| times.count).sum(),
+        message,
+        times: details.iter().map(|(kind, times)| paragraph(*kind, times, zone)).filter(|p| !p.is_empty()).collect(),
+    });
+    Section { rows: rows.collect(), more_messages, more: more(overflow, zone) }
+}
+
+fn paragraph(details: Details, times: &Times, zone: &TimeZone) -> Vec<String> {
+    let from = || format!("From : {}", show(times.first, zone));
+    let until = || format!("Until: {}", show(times.last, zone));
+    match details {
+        Details::None => Vec::new(),
+        Details::First => vec![from()],
+        Details::Last => vec![until()],
+        Details::FirstLast if times.count < 2 => vec![show(times.first, zone)],
+        Details::FirstLast => vec![from(), until()],
+        Details::All => {
+            let mut listed = times.listed.clone();
+            listed.sort();
+            let mut lines: Vec<String> = listed.into_iter().map(|time| show(time, zone)).collect();
+            let left = times.count - lines.len() as u64;
+            if left > 0 {
+                lines.push(format!("… and {} more, until {}", grouped(left), show(times.last, zone)));
+            }
+            lines
+        }
+    }
+}
+
+fn more(overflow: Overflow, zone: &TimeZone) -> Option<More> {
+    (overflow.count > 0).then(|| More {
+        count: grouped(overflow.count),
+        first: show(overflow.first, zone),
+        last: show(overflow.last, zone),
+    })
+}
+
+fn show(time: Timestamp, zone: &TimeZone) -> String {
+    time.to_jiff().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// 1234567 → `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// One line, without anything that moves a cursor or turns a direction.
+fn printable(text: &str) -> String {
+    let is_hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push('⏎'),
+            '\t' => out.push(' '),
+            c if is_hidden(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(message: &str, seconds: i64, details: Details) -> Line {
+        Line { level: Level::Warn, time: Timestamp::from_seconds(seconds), message: message.into(), details }
+    }
+
+    #[test]
+    fn one_message_under_several_details_is_one_row_with_a_paragraph_each() {
+        let mut table = Messages::new();
+        for (seconds, details) in
+            [(3, Details::First), (1, Details::First), (5, Details::All), (4, Details::None), (7, Details::FirstLast)]
+        {
+            add(&mut table, "m".into(), &line("m", seconds, details));
+        }
+        let section = section(table, 10, Overflow::default(), &TimeZone::UTC);
+        assert_eq!(
+            section.rows,
+            [Row {
+                count: 5,
+                message: "m".into(),
+                times: vec![
+                    vec!["From : 1970-01-01 00:00:01".into()],
+                    vec!["1970-01-01 00:00:07".into()],
+                    vec!["1970-01-01 00:00:05".into()],
+                ]
+            }]
+        );
+    }
+
+    #[test]
+    fn rows_are_sorted_by_message_and_bounded() {
+        let mut table = Messages::new();
+        for message in ["b", "a", "c"] {
+            add(&mut table, message.into(), &line(message, 0, Details::None));
+        }
+        let section = section(table, 2, Overflow::default(), &TimeZone::UTC);
+        let messages: Vec<&str> = section.rows.iter().map(|row| row.message.as_str()).collect();
+        assert_eq!((messages.as_slice(), section.more_messages), (["a", "b"].as_slice(), 1));
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! `action_dailyReport`: one mail a day with what deserves reading and what nobody expected.
+
+mod content;
+mod day;
+mod import;
+mod render;
+mod schedule;
+mod service;
+mod settings;
+
+use pyruse_core::effect::Effect;
+use pyruse_core::plugin::{
+    Act, Action, ActionModule, Compile, Example, Invalid, Message, Outcome, Plugin, StepError,
+};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::{Deserialize, Serialize};
+use pyruse_core::state::{Handle, Log, State, StateError};
+use pyruse_core::time::Timestamp;
+
+use self::day::Day;
+use self::settings::ReportSettings;
+
+const NAME: &str = "action_dailyReport";
+
+/// A longer line is cut: a report is for reading.
+const LINE_LIMIT: usize = 4096;
+
+/// So many lines are kept for each of WARN and INFO; the rest is counted.
+const KEPT: u64 = 100_000;
+
+/// The section of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde")]
+#[schemars(crate = "pyruse_core::schemars")]
+enum Level {
+    #[serde(rename = "WARN")]
+    Warn,
+    #[serde(rename = "INFO")]
+    Info,
+    #[serde(rename = "OTHER")]
+    Other,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        ["WARN", "INFO", "OTHER"][self as usize]
+    }
+}
+
+/// Which times of a message the report shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde")]
+#[schemars(crate = "pyruse_core::schemars")]
+enum Details {
+    #[serde(rename = "NONE")]
+    None,
+    #[serde(rename = "FIRST")]
+    First,
+    #[serde(rename = "LAST")]
+    Last,
+    #[serde(rename = "FIRSTLAST")]
+    FirstLast,
+    #[default]
+    #[serde(rename = "ALL")]
+    All,
+}
+
+impl Details {
+    fn name(self) -> &'static str {
+        ["NONE", "FIRST", "LAST", "FIRSTLAST", "ALL"][self as usize]
+    }
+}
+
+/// A recorded line.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(crate = "pyruse_core::serde")]
+struct Line {
+    #[serde(rename = "l")]
+    level: Level,
+    #[serde(rename = "t")]
+    time: Timestamp,
+    #[serde(rename = "m")]
+    message: String,
+    #[serde(rename = "d")]
+    details: Details,
+}
+
+/// What the report is made of, in the state.
+#[derive(Clone, Copy)]
+struct Recorded {
+    lines: Handle<Log>,
+    day: Handle<Day>,
+}
+
+impl Recorded {
+    fn open(state: &mut State) -> Result<Recorded, StateError> {
+        Ok(Recorded { lines: state.open(&format!("{NAME}/lines"))?, day: state.open(&format!("{NAME}/day"))? })
+    }
+
+    /// Records a line, or counts it where there are too many.
+    fn record(self, state: &mut State, mut line: Line, max_lines: u64) {
+        let limit = if line.level == Level::Other { max_lines } else { KEPT };
+        if !state.get_mut(self.day).note_line(line.level as usize, line.time, limit) {
+            return;
+        }
+        if line.message.len() > LINE_LIMIT {
+            let end = (0..=LINE_LIMIT).rev().find(|at| line.message.is_char_boundary(*at)).unwrap_or(0);
+            line.message.truncate(end);
+            line.message.push('…');
+        }
+        // A struct of texts and numbers always becomes JSON.
+        state.get_mut(self.lines).append(serde_json::to_vec(&line).unwrap_or_default());
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The line, a template. In WARN and INFO, lines that are the same become one row.
+    message: String,
+    /// The section: `WARN` and `INFO` are tables of messages, `OTHER` is a list in order of time.
+    level: Level,
+    /// Which times of a message are shown: `NONE`, `FIRST`, `LAST`, `FIRSTLAST` or `ALL`.
+    #[serde(default)]
+    details: Details,
+}
+
+struct DailyReport {
+    message: Message,
+    level: Level,
+    details: Details,
+    recorded: Recorded,
+    max_lines: u64,
+}
+
+impl ActionModule for DailyReport {
+    const NAME: &'static str = NAME;
+    const DOC: &'static str = "Records a line for the daily report.";
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let message = cx.message("message", &args.message)?;
+        let max_lines = cx.settings::<ReportSettings>().max_lines.into();
+        let recorded = match Recorded::open(cx.state_mut()) {
+            Ok(recorded) => recorded,
+            Err(e) => return Err(cx.error("", e.to_string())),
+        };
+        cx.state_mut().get_mut(recorded.day).in_use = true;
+        Ok(DailyReport { message, level: args.level, details: args.details, recorded, max_lines })
+    }
+
+    fn examples() -> Vec<Example> {
+        vec![Example {
+            title: "a warning, with its first and last time",
+            args: r#"{"level": "WARN", "message": "{_SYSTEMD_UNIT}: {MESSAGE}", "details": "FIRSTLAST"}"#,
+            entry: &[("_SYSTEMD_UNIT", "a.service"), ("MESSAGE", "disk failing")],
+            outcome: Outcome::Effect(
+                r#"{"effect": "report", "level": "WARN", "message": "a.service: disk failing", "details": "FIRSTLAST"}"#,
+            ),
+        }]
+    }
+}
+
+impl Action for DailyReport {
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+        let mut message = String::new();
+        self.message.render(run.entry, &mut message)?;
+        run.effect(|| Effect::Report {
+            level: self.level.name(),
+            message: message.clone(),
+            details: self.details.name(),
+        });
+        let line = Line { level: self.level, time: run.entry.time(), message, details: self.details };
+        self.recorded.record(run.state, line, self.max_lines);
+        Ok(())
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::action::<DailyReport>());

@@ -1,0 +1,122 @@
+//! A report's two forms, from templates: those shipped inside the program, or files in their place.
+
+use std::path::Path;
+
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+
+use super::content::Content;
+use super::settings::ReportSettings;
+
+const TEXT: &str = include_str!("templates/report.txt");
+const HTML: &str = include_str!("templates/report.html");
+
+/// The plain-text form.
+pub(super) fn text(content: &Content, settings: &ReportSettings) -> String {
+    render(content, settings.text_template.as_deref(), TEXT, false)
+}
+
+/// The HTML form.
+pub(super) fn html(content: &Content, settings: &ReportSettings) -> String {
+    render(content, settings.html_template.as_deref(), HTML, true)
+}
+
+/// A template from a file that cannot be read or rendered falls back to the shipped one, and that is said: there must
+/// be a report.
+fn render(content: &Content, file: Option<&Path>, shipped: &str, html: bool) -> String {
+    if let Some(path) = file {
+        let source = std::fs::read_to_string(path).map_err(|e| e.to_string());
+        match source.and_then(|source| with_template(content, &source, html).map_err(|e| format!("{e:#}"))) {
+            Ok(rendered) => return rendered,
+            Err(e) => tracing::error!(
+                "the report's template {} cannot be used; the shipped one is taken instead: {e}",
+                path.display()
+            ),
+        }
+    }
+    with_template(content, shipped, html).unwrap_or_else(|e| {
+        // A test renders the shipped templates with everything in them.
+        tracing::error!("the shipped template of the report failed: {e:#}");
+        "The report could not be rendered; see the journal.\n".to_owned()
+    })
+}
+
+fn with_template(content: &Content, source: &str, html: bool) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(move |_| if html { AutoEscape::Html } else { AutoEscape::None });
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.render_str(source, content)
+}
+
+#[cfg(test)]
+mod tests {
+    use pyruse_core::jiff::tz::TimeZone;
+    use pyruse_core::state::State;
+    use pyruse_core::time::Timestamp;
+
+    use super::super::day::BanNote;
+    use super::super::{Details, Level, Line, Recorded};
+    use super::*;
+
+    /// A report with everything in it, and markup in every text.
+    fn full() -> Content {
+        let mut state = State::in_memory();
+        let recorded = Recorded::open(&mut state).unwrap();
+        let at = |n: i64| Timestamp::from_seconds(1_795_000_000 + n);
+        let evil = "<script>alert('x')</script>\r\nSubject: y\u{202e}\u{1b}[31m";
+        for n in 0..30 {
+            for level in [Level::Warn, Level::Info, Level::Other] {
+                let message = format!("{evil} {}", n % 7);
+                recorded.record(&mut state, Line { level, time: at(n), message, details: Details::FirstLast }, 20);
+            }
+        }
+        let day = state.get_mut(recorded.day);
+        for n in 0..600 {
+            day.count_entry(Some(evil), at(n));
+            day.count_entry(Some("sshd"), at(n));
+            day.count_entry(None, at(n));
+            day.note_ban(|| BanNote {
+                at: at(n),
+                ip: evil.into(),
+                set: evil.into(),
+                chain: evil.into(),
+                until: (n % 2 == 0).then(|| at(n + 600)),
+            });
+            day.note_mail();
+        }
+        let settings = ReportSettings { max_messages: 5, ..ReportSettings::default() };
+        Content::collect(&mut state, recorded, &settings, &TimeZone::UTC, at(700)).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_html_form_escapes_everything_and_says_it_all() {
+        let html = html(&full(), &ReportSettings::default());
+        assert!(!html.contains("<script"), "{html}");
+        assert!(!html.contains('\u{202e}') && !html.contains('\u{1b}'), "{html}");
+        for part in [">1,800<", ">600</b>bans", "… and 100 more", "… and 2 more messages", "… and 10 more lines",
+            "for ever", "2026-11-18 11:16:40", "(others)", "Until: 2026-11-18 11:07:04", "&lt;script&gt;"] {
+            assert!(html.contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn the_text_form_has_one_line_for_each_line() {
+        let text = text(&full(), &ReportSettings::default());
+        assert!(!text.contains("\nSubject: y"), "{text}");
+        assert!(text.contains("\nWARN\n====\n     5  <script>"), "{text}");
+        assert!(text.contains("\n2026-11-18 11:06:40: <script>"), "{text}");
+    }
+
+    #[test]
+    fn a_broken_template_falls_back_to_the_shipped_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "{% if %}").unwrap();
+        let settings = ReportSettings { text_template: Some(file.path().to_owned()), ..ReportSettings::default() };
+        assert!(text(&full(), &settings).starts_with("Pyruse on "));
+        std::fs::write(&file, "{{ totals.bans }} bans on {{ host|length > 0 }}").unwrap();
+        assert_eq!(text(&full(), &settings), "600 bans on True");
+        std::fs::write(&file, "{{ no_such }}").unwrap();
+        assert!(text(&full(), &settings).starts_with("Pyruse on "));
+    }
+}

@@ -1,0 +1,94 @@
+//! When reports are due: once a day at a local time of day, right over changes of the clock.
+
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use pyruse_core::time::Timestamp;
+
+/// The first due time after `last`. Where the clock skips it, it is the first moment after the gap.
+pub(super) fn next_after(last: Timestamp, at: Time, zone: &TimeZone) -> Timestamp {
+    let day = last.to_jiff().to_zoned(zone.clone()).date();
+    // Yesterday's may lie ahead too: local days and moments are not in step where the clock changes at midnight.
+    let days = [day.yesterday(), Ok(day), day.tomorrow(), day.tomorrow().and_then(|day| day.tomorrow())];
+    let moments = days.into_iter().flatten().filter_map(|day| {
+        let due = day.to_datetime(at).to_zoned(zone.clone()).ok()?;
+        Some(Timestamp(due.timestamp().as_microsecond()))
+    });
+    // A calendar that ends has no next day.
+    moments.filter(|due| *due > last).min().unwrap_or(Timestamp::NEVER)
+}
+
+/// The last due time that is not after `now`, if one is after `last`.
+pub(super) fn latest_due(last: Timestamp, now: Timestamp, at: Time, zone: &TimeZone) -> Option<Timestamp> {
+    let first = next_after(last, at, zone);
+    if first > now {
+        return None;
+    }
+    // Days off are many at most once: go to the one before the next.
+    let two_days_ago = Timestamp(now.0 - 2 * 86_400_000_000).max(last);
+    let mut due = first;
+    let mut next = next_after(two_days_ago, at, zone);
+    while next <= now {
+        due = due.max(next);
+        next = next_after(next, at, zone);
+    }
+    Some(due)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone(name: &str) -> TimeZone {
+        TimeZone::get(name).unwrap()
+    }
+
+    fn moment(text: &str, zone: &TimeZone) -> Timestamp {
+        let local: jiff::civil::DateTime = text.parse().unwrap();
+        Timestamp(local.to_zoned(zone.clone()).unwrap().timestamp().as_microsecond())
+    }
+
+    fn shown(time: Timestamp, zone: &TimeZone) -> String {
+        time.to_jiff().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+    }
+
+    #[test]
+    fn the_next_midnight_is_strictly_later() {
+        let paris = zone("Europe/Paris");
+        let next = |text| shown(next_after(moment(text, &paris), Time::midnight(), &paris), &paris);
+        assert_eq!(next("2026-11-21T12:00"), "2026-11-22 00:00:00 +01:00");
+        assert_eq!(next("2026-11-21T00:00"), "2026-11-22 00:00:00 +01:00");
+        assert_eq!(next("2026-11-20T23:59:59.999999"), "2026-11-21 00:00:00 +01:00");
+    }
+
+    #[test]
+    fn a_midnight_that_does_not_exist_is_the_first_moment_of_its_day() {
+        // In Beirut, and long in Brazil, summer time begins at midnight.
+        let beirut = zone("Asia/Beirut");
+        let last = moment("2026-03-28T12:00", &beirut);
+        let next = next_after(last, Time::midnight(), &beirut);
+        assert_eq!(shown(next, &beirut), "2026-03-29 01:00:00 +03:00");
+        assert_eq!(shown(next_after(next, Time::midnight(), &beirut), &beirut), "2026-03-30 00:00:00 +03:00");
+    }
+
+    #[test]
+    fn a_time_that_comes_twice_counts_once() {
+        let paris = zone("Europe/Paris");
+        let at = jiff::civil::time(2, 30, 0, 0);
+        let first = next_after(moment("2026-10-24T12:00", &paris), at, &paris);
+        assert_eq!(shown(first, &paris), "2026-10-25 02:30:00 +02:00");
+        assert_eq!(shown(next_after(first, at, &paris), &paris), "2026-10-26 02:30:00 +01:00");
+        let skipped = next_after(moment("2026-03-28T12:00", &paris), at, &paris);
+        assert_eq!(shown(skipped, &paris), "2026-03-29 03:30:00 +02:00");
+    }
+
+    #[test]
+    fn after_three_days_off_only_the_latest_counts() {
+        let utc = TimeZone::UTC;
+        let last = moment("2026-11-17T00:00", &utc);
+        let due = |now| latest_due(last, moment(now, &utc), Time::midnight(), &utc).map(|due| shown(due, &utc));
+        assert_eq!(due("2026-11-17T23:59"), None);
+        assert_eq!(due("2026-11-18T00:00").as_deref(), Some("2026-11-18 00:00:00 +00:00"));
+        assert_eq!(due("2026-11-20T09:00").as_deref(), Some("2026-11-20 00:00:00 +00:00"));
+        assert_eq!(due("2030-01-01T09:00").as_deref(), Some("2030-01-01 00:00:00 +00:00"));
+    }
+}

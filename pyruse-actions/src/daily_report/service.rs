@@ -1,0 +1,149 @@
+//! The report's standing part: sees entries and effects of the day, and sends the report when it is due.
+
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use pyruse_core::effect::Effect;
+use pyruse_core::entry::{Entry, Fields, Slot};
+use pyruse_core::plugin::{SeenEffect, Service, ServicePlugin};
+use pyruse_core::state::{Handle, Queue, State, StateError};
+use pyruse_core::time::Timestamp;
+
+use super::content::Content;
+use super::day::BanNote;
+use super::settings::ReportSettings;
+use super::{NAME, Recorded, import, render, schedule};
+use crate::email::{self, EmailSettings, Outgoing};
+
+/// A clock that was wrong in the future must not silence the report until then.
+const AHEAD: i64 = 26 * 3_600_000_000;
+
+struct ReportService {
+    settings: ReportSettings,
+    at: Time,
+    zone: TimeZone,
+    subject: String,
+    recorded: Recorded,
+    mails: Handle<Queue>,
+    identifier: Option<Slot>,
+}
+
+impl ReportService {
+    /// When the last report was due; a moment ahead of the clock is not believed.
+    fn last_due(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+        state.get(self.recorded.day).last_due().filter(|last| last.0 <= now.0.saturating_add(AHEAD))
+    }
+
+    fn collect(&self, state: &mut State, now: Timestamp) -> Result<Option<Content>, StateError> {
+        Content::collect(state, self.recorded, &self.settings, &self.zone, now)
+    }
+
+    /// Queues the mail and forgets the lines, in one transaction; was there anything to send?
+    fn send(&self, state: &mut State, now: Timestamp) -> Result<bool, StateError> {
+        let content = self.collect(state, now)?;
+        if let Some(content) = &content {
+            let text = render::text(content, &self.settings);
+            let html = render::html(content, &self.settings);
+            Outgoing::text(&self.subject, text, now).with_html(html).queue(state, self.mails);
+        }
+        let lines = state.get_mut(self.recorded.lines);
+        lines.drain(lines.next_number());
+        state.get_mut(self.recorded.day).clear();
+        Ok(content.is_some())
+    }
+}
+
+impl Service for ReportService {
+    fn former_file(&self) -> Option<&'static str> {
+        Some("action_dailyReport.py.journal")
+    }
+
+    fn import(&mut self, content: &[u8], state: &mut State, _: Timestamp) -> Result<String, String> {
+        let lines = import::read(content)?;
+        let said = format!("{} lines of the daily report", lines.len());
+        for line in lines {
+            self.recorded.record(state, line, self.settings.max_lines.into());
+        }
+        Ok(said)
+    }
+
+    fn boot(&mut self, state: &mut State, now: Timestamp) {
+        if self.last_due(state, now).is_none() {
+            state.get_mut(self.recorded.day).set_last_due(now);
+        }
+    }
+
+    fn watch(&mut self, fields: &mut Fields) {
+        self.identifier = Some(fields.slot("SYSLOG_IDENTIFIER"));
+    }
+
+    fn sees(&self, state: &State) -> bool {
+        state.get(self.recorded.day).in_use
+    }
+
+    fn saw(&mut self, entry: &mut Entry<'_>, effects: &[SeenEffect], state: &mut State) {
+        let time = entry.time();
+        let identifier = self.identifier.and_then(|slot| entry.first_text(slot));
+        let day = state.get_mut(self.recorded.day);
+        day.count_entry(identifier, time);
+        for SeenEffect { chain, effect } in effects {
+            match effect {
+                Effect::Ban { set, ip, seconds, .. } => day.note_ban(|| BanNote {
+                    at: time,
+                    ip: ip.clone(),
+                    set: set.clone(),
+                    chain: chain.clone(),
+                    until: (*seconds > 0).then(|| time.plus_seconds(*seconds)),
+                }),
+                Effect::Email { .. } => day.note_mail(),
+                _ => {}
+            }
+        }
+    }
+
+    fn deadline(&self, state: &State) -> Option<Timestamp> {
+        let day = state.get(self.recorded.day);
+        let wanted = day.in_use || day.totals.lines != [0; 3];
+        let last = day.last_due().filter(|_| wanted)?;
+        Some(schedule::next_after(last, self.at, &self.zone))
+    }
+
+    fn due(&mut self, state: &mut State, now: Timestamp) {
+        let Some(last) = self.last_due(state, now) else {
+            state.get_mut(self.recorded.day).set_last_due(now);
+            return;
+        };
+        let Some(due) = schedule::latest_due(last, now, self.at, &self.zone) else { return };
+        match self.send(state, now) {
+            Ok(_) => state.get_mut(self.recorded.day).set_last_due(due),
+            Err(e) => tracing::error!("the report is due, but what it tells cannot be read: {e}"),
+        }
+    }
+
+    fn report(&mut self, state: &mut State, now: Timestamp, html: bool) -> Option<Result<String, StateError>> {
+        let form = if html { render::html } else { render::text };
+        let content = self.collect(state, now);
+        Some(content.map(|content| content.map_or_else(String::new, |content| form(&content, &self.settings))))
+    }
+
+    fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {
+        Some(self.send(state, now))
+    }
+}
+
+pyruse_core::inventory::submit!(ServicePlugin {
+    name: NAME,
+    boots: false,
+    start: |start| {
+        let settings = ReportSettings::clone(&start.settings.get());
+        Ok(Box::new(ReportService {
+            // Settings that are refused get this far only in `check`, where nothing is due.
+            at: settings.time().unwrap_or_else(Time::midnight),
+            zone: TimeZone::system(),
+            subject: start.settings.get::<EmailSettings>().subject.clone(),
+            recorded: Recorded::open(start.state)?,
+            mails: start.state.open(email::QUEUE)?,
+            identifier: None,
+            settings,
+        }))
+    },
+});

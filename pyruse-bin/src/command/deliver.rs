@@ -1,0 +1,39 @@
+//! Couriers for commands that are no daemon: what is queued is delivered, or tried for a while.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use pyruse_core::courier::Couriers;
+use pyruse_core::engine::Services;
+use pyruse_core::state::State;
+use pyruse_core::time::Timestamp;
+
+use crate::cli::Ending;
+
+/// Delivers what is queued for these services. What has not gone when `patience` is over is a failure, and stays
+/// queued if it is durable.
+pub(super) fn deliver(mut services: Services, state: &mut State, patience: Duration) -> anyhow::Result<Ending> {
+    let (sender, woken) = channel();
+    let mut couriers = Couriers::new(Arc::new(move || {
+        let _ = sender.send(());
+    }));
+    services.employ(&mut couriers)?;
+    let end = Instant::now() + patience;
+    loop {
+        let now = Timestamp::now();
+        couriers.collect(state, now);
+        state.commit()?;
+        couriers.dispatch(state, now);
+        let deadline = couriers.deadline(state);
+        let left = end.saturating_duration_since(Instant::now());
+        let open = couriers.is_busy() || deadline.is_some();
+        if !open || (left.is_zero() && !couriers.is_busy()) {
+            couriers.stop(state, Duration::ZERO);
+            state.commit()?;
+            return Ok(if open { Ending::Failed } else { Ending::Good });
+        }
+        let until_due = deadline.filter(|_| !couriers.is_busy()).map_or(left, |deadline| now.until(deadline));
+        let _ = woken.recv_timeout(until_due.max(Duration::from_millis(1)));
+    }
+}

@@ -1,0 +1,162 @@
+//! Rehearsals: running a configuration without consequences, and telling what it would have done.
+//!
+//! `replay` and `run --dry-run` share this: fresh state in memory, couriers that deliver nothing, and an observer that
+//! passes effects on.
+
+use std::io;
+use std::sync::Arc;
+
+use pyruse_core::courier::{Courier, Couriers, Deliver, Outcome, Place};
+use pyruse_core::effect::{Effect, PlacedEffect};
+use pyruse_core::engine::{Engine, Services};
+use pyruse_core::entry::{Entry, Record, Slot};
+use pyruse_core::plugin::StepError;
+use pyruse_core::state::{Letter, State};
+use pyruse_core::time::Timestamp;
+use pyruse_core::workflow::{Observer, Site, SiteId};
+
+use super::feedback::Feedback;
+
+/// What is queued is thrown away once in so many entries.
+const SETTLE_EVERY: u64 = 1000;
+
+/// A configuration that runs without consequences.
+pub(crate) struct Rehearsal {
+    pub(crate) engine: Engine,
+    pub(crate) state: State,
+    couriers: Couriers,
+    mark: Slot,
+    feedback: Option<Feedback>,
+    entries: u64,
+}
+
+/// Takes everything and delivers nothing.
+struct Nobody;
+
+impl Deliver for Nobody {
+    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+        vec![Outcome::Done; letters.len()]
+    }
+}
+
+/// Where an entry comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It was read.
+    Source,
+    /// It is a line of `action_log` that came back.
+    Feedback,
+}
+
+/// Who is told what happens.
+pub(crate) trait Telling {
+    fn effect(&mut self, effect: &PlacedEffect<'_>) -> io::Result<()>;
+    fn entry(&mut self, _time: Timestamp, _origin: Origin) {}
+    fn step(&mut self, _id: SiteId) {}
+}
+
+impl Rehearsal {
+    pub(crate) fn new(mut engine: Engine, mark: Slot, state: State) -> anyhow::Result<Rehearsal> {
+        let mut couriers = Couriers::new(Arc::new(|| ()));
+        engine.services.employ_as(&mut couriers, |courier| Courier {
+            batch: usize::MAX,
+            place: Place::Inline,
+            deliver: Box::new(Nobody),
+            ..courier
+        })?;
+        Ok(Rehearsal { engine, state, couriers, mark, feedback: None, entries: 0 })
+    }
+
+    /// Lines of `action_log` come back as entries.
+    #[must_use]
+    pub(crate) fn with_feedback(self) -> Rehearsal {
+        Rehearsal { feedback: Some(Feedback::new(&self.engine.workflow)), ..self }
+    }
+
+    /// Runs an entry, and the lines that come back from it.
+    pub(crate) fn run(&mut self, record: &mut dyn Record, telling: &mut impl Telling) -> io::Result<()> {
+        if let Some(feedback) = &mut self.feedback {
+            feedback.begin();
+        }
+        telling.entry(record.realtime(), Origin::Source);
+        self.ride(record, telling)?;
+        while let Some(mut line) = self.feedback.as_mut().and_then(Feedback::next) {
+            telling.entry(line.realtime, Origin::Feedback);
+            self.ride(&mut line, telling)?;
+        }
+        Ok(())
+    }
+
+    fn ride(&mut self, record: &mut dyn Record, telling: &mut impl Telling) -> io::Result<()> {
+        let mut observer = Observed {
+            services: &mut self.engine.services,
+            mark: self.mark,
+            feedback: self.feedback.as_mut(),
+            telling,
+            result: Ok(()),
+        };
+        self.engine.workflow.run(record, &mut self.state, &mut observer);
+        observer.result?;
+        self.entries += 1;
+        if self.entries.is_multiple_of(SETTLE_EVERY) {
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Throws away what is queued.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
+        self.state.commit().map_err(io::Error::other)?;
+        self.couriers.dispatch(&mut self.state, Timestamp::NEVER);
+        Ok(())
+    }
+}
+
+struct Observed<'a, T> {
+    services: &'a mut Services,
+    mark: Slot,
+    feedback: Option<&'a mut Feedback>,
+    telling: &'a mut T,
+    result: io::Result<()>,
+}
+
+impl<T: Telling> Observed<'_, T> {
+    fn tell(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+        let cursor = entry.cursor();
+        let placed = PlacedEffect {
+            effect,
+            at: entry.time(),
+            cursor: cursor.as_deref(),
+            chain: &site.chain,
+            step: site.step,
+        };
+        if self.result.is_ok() {
+            self.result = self.telling.effect(&placed);
+        }
+    }
+}
+
+impl<T: Telling> Observer for Observed<'_, T> {
+    const EFFECTS: bool = true;
+
+    fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
+        entry.value(self.mark).is_none() && self.services.admit(entry, state)
+    }
+
+    fn step(&mut self, id: SiteId, _passed: bool) {
+        self.telling.step(id);
+    }
+
+    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: Effect) {
+        self.tell(site, entry, &effect);
+        if let (Some(feedback), Effect::Log { level, message }) = (&mut self.feedback, &effect)
+            && let Err(message) = feedback.write(entry, level, message)
+        {
+            self.tell(site, entry, &Effect::Error { message });
+        }
+    }
+
+    fn error(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, error: &StepError) {
+        self.tell(site, entry, &Effect::Error { message: error.to_string() });
+    }
+}

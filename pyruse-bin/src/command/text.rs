@@ -1,0 +1,122 @@
+//! Texts for a terminal: what an entry holds must not reach it as commands, and columns must stand in line.
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+pub(crate) fn print_line(line: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{line}")
+}
+
+/// The text on one line, without anything that a terminal would obey or not show.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push('⏎'),
+            c if is_hidden(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters that a terminal obeys, or that cannot be seen, or that change the look of what stands around them.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// How many columns of a terminal it takes.
+pub(crate) fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// The text, or as much of it as fits into so many columns, with `…` for the rest.
+pub(crate) fn cut(text: &str, room: usize) -> String {
+    if columns(text) <= room {
+        return text.to_owned();
+    }
+    let mut kept = 0;
+    // A character may be without width, but not all of them: the look ahead has an end.
+    for (at, c) in text.char_indices().take(8 * room) {
+        let end = at + c.len_utf8();
+        if columns(&text[..end]) >= room {
+            break;
+        }
+        kept = end;
+    }
+    format!("{}…", text[..kept].trim_end())
+}
+
+/// The text, cut or filled up to exactly so many columns.
+pub(crate) fn fitted(text: &str, room: usize) -> String {
+    let mut text = cut(text, room);
+    text.extend(std::iter::repeat_n(' ', room.saturating_sub(columns(&text))));
+    text
+}
+
+/// A number with its thousands apart: `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 entry`, `2 entries`.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_printed_is_a_command_or_hidden() {
+        assert_eq!(
+            printable("a\x1b[2J\r\nb\u{202e}c\u{9b}\u{2028}"),
+            "a\\u{1b}[2J\\u{d}⏎b\\u{202e}c\\u{9b}\\u{2028}"
+        );
+        assert_eq!(printable("naïve 日本 e\u{301} 😀"), "naïve 日本 e\u{301} 😀");
+    }
+
+    #[test]
+    fn texts_are_cut_and_filled_by_what_a_terminal_shows() {
+        for (text, room, expected) in [
+            ("ssh", 5, "ssh  "),
+            ("exact", 5, "exact"),
+            ("longer", 5, "long…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日… "),
+            ("e\u{301}e\u{301}e\u{301}", 5, "e\u{301}e\u{301}e\u{301}  "),
+            ("e\u{301}e\u{301}e\u{301}", 2, "e\u{301}…"),
+            ("😀😀", 3, "😀…"),
+            ("one two", 5, "one… "),
+            ("", 2, "  "),
+        ] {
+            assert_eq!(fitted(text, room), expected, "{text}");
+            assert_eq!(columns(&fitted(text, room)), room, "{text}");
+        }
+        let accents = format!("a{}b", "\u{301}".repeat(100_000));
+        assert!(cut(&accents, 1).len() < 100);
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), expected);
+        }
+        assert_eq!([counted(1, "line", "lines"), counted(0, "line", "lines")], ["1 line", "0 lines"]);
+    }
+}

@@ -1,0 +1,391 @@
+//! What `replay` says of past entries: in numbers, line by line, from every source, and when its input is no good.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use common::{Journald, Site};
+use serde_json::{Value, json};
+
+const RULES: &str = include_str!("replay/rules.json");
+const INPUT: &str = include_str!("replay/input.jsonl");
+
+/// A directory with a configuration.
+struct Desk {
+    directory: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new(config: &str) -> Desk {
+        let desk = Desk { directory: tempfile::tempdir().unwrap() };
+        fs::write(desk.path("pyruse.json"), config).unwrap();
+        desk
+    }
+
+    fn with_actions(actions: &Value) -> Desk {
+        Desk::new(&json!({"actions": actions}).to_string())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pyruse"));
+        command.args(["--config", "pyruse.json", "replay"]).args(args).current_dir(self.directory.path());
+        command.env_remove("JOURNAL_STREAM").env_remove("PYRUSE_EXTRA").env("TZ", "Europe/Paris");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Replays that input.
+    fn replay(&self, input: impl AsRef<[u8]>, args: &[&str]) -> Told {
+        fs::write(self.path("input"), input).unwrap();
+        Told::of(self.command(args).args(["--input", "input"]).output().unwrap())
+    }
+}
+
+struct Told {
+    out: String,
+    err: String,
+    code: Option<i32>,
+}
+
+impl Told {
+    fn of(output: Output) -> Told {
+        Told {
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+            code: output.status.code(),
+        }
+    }
+
+    /// Without the line that is never twice the same.
+    fn summary(&self) -> String {
+        let (first, rest) = self.out.split_once('\n').unwrap();
+        let (entries, speed) = first.split_once(" in ").unwrap();
+        assert!(speed.contains(" s (") && speed.ends_with("/s)"), "{first}");
+        format!("{entries} in … s (…/s)\n{rest}")
+    }
+}
+
+fn effects(lines: &str) -> Vec<Value> {
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// An entry as a line of JSON, that many seconds after a fixed time.
+fn line(seconds: i64, identifier: &str, message: &str) -> String {
+    let time = (1_795_000_000 + seconds) * 1_000_000;
+    let entry = json!({"__REALTIME_TIMESTAMP": time.to_string(), "SYSLOG_IDENTIFIER": identifier,
+        "_HOSTNAME": "server", "MESSAGE": message});
+    format!("{entry}\n")
+}
+
+#[test]
+fn the_summary_tells_what_would_have_happened() {
+    let told = Desk::new(RULES).replay(INPUT, &[]);
+    assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
+    insta::assert_snapshot!(told.summary());
+    let widths = told.out.lines().map(unicode_width::UnicodeWidthStr::width);
+    assert!(widths.max().unwrap() <= 80);
+}
+
+#[test]
+fn the_summary_counts_lines_that_come_back() {
+    let told = Desk::new(RULES).replay(INPUT, &["--feedback"]);
+    assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
+    insta::assert_snapshot!(told.summary());
+}
+
+#[test]
+fn the_summary_of_nothing_is_short() {
+    let told = Desk::new(RULES).replay("", &[]);
+    assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
+    insta::assert_snapshot!(told.summary());
+}
+
+#[test]
+fn every_effect_is_a_line_of_json() {
+    let told = Desk::new(RULES).replay(INPUT, &["--json"]);
+    assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
+    insta::assert_snapshot!(told.out);
+}
+
+#[test]
+fn lines_that_come_back_follow_the_entry_that_caused_them() {
+    let told = Desk::new(RULES).replay(INPUT, &["--json", "--feedback"]);
+    assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
+    insta::assert_snapshot!(told.out);
+}
+
+#[test]
+fn a_line_that_comes_back_is_what_journald_would_have_made_of_it() {
+    let fields = "PRIORITY SYSLOG_IDENTIFIER _TRANSPORT _UID _GID _COMM _EXE _SYSTEMD_UNIT _HOSTNAME \
+                  __REALTIME_TIMESTAMP __MONOTONIC_TIMESTAMP __CURSOR MESSAGE";
+    let shown: Vec<String> = fields.split(' ').map(|name| format!("{{{name}}}")).collect();
+    let desk = Desk::with_actions(&json!({
+        "first": [
+            {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "pyruse"}, "else": "others"},
+            {"action": "action_email", "args": {"message": shown.join(" ")}}
+        ],
+        "others": [{"action": "action_log", "args": {"level": "ERR", "message": "two\nlines: {MESSAGE}"}}],
+    }));
+    let entry = "__CURSOR=s=1\n__REALTIME_TIMESTAMP=1795000000450000\n__MONOTONIC_TIMESTAMP=7\n\
+                 _HOSTNAME=server\n_UID=1000\n_PID=42\nSYSLOG_IDENTIFIER=x\nMESSAGE=m\n";
+    let effects = effects(&desk.replay(entry, &["--json", "--feedback"]).out);
+    assert_eq!(effects.len(), 2);
+    assert_eq!((&effects[0]["at"], &effects[0]["cursor"]), (&effects[1]["at"], &json!("s=1")));
+    assert_eq!(effects[1]["cursor"], Value::Null);
+    assert_eq!(
+        effects[1]["body"],
+        "3 pyruse journal 0 0 pyruse /usr/bin/pyruse pyruse.service server 2026-11-18 12:06:40.450000+01:00 7 None two\nlines: m"
+    );
+}
+
+#[test]
+fn all_lines_of_an_entry_are_written_before_the_first_is_read() {
+    let desk = Desk::with_actions(&json!({
+        "start": [
+            {"filter": "filter_equals", "args": {"field": "MESSAGE", "value": "start"}, "else": "a"},
+            {"action": "action_log", "args": {"message": "a"}},
+            {"action": "action_log", "args": {"message": "b"}},
+        ],
+        "a": [
+            {"filter": "filter_equals", "args": {"field": "MESSAGE", "value": "a"}, "else": "b"},
+            {"action": "action_log", "args": {"message": "of a"}},
+        ],
+        "b": [
+            {"filter": "filter_equals", "args": {"field": "MESSAGE", "value": "b"}},
+            {"action": "action_log", "args": {"message": "of b"}},
+        ],
+    }));
+    let input = line(0, "x", "start") + &line(1, "x", "b");
+    let messages = |args: &[&str]| -> Vec<String> {
+        let effects = effects(&desk.replay(&input, args).out);
+        effects.iter().map(|effect| effect["message"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(messages(&["--json", "--feedback"]), ["a", "b", "of a", "of b", "of b"]);
+    assert_eq!(messages(&["--json"]), ["a", "b", "of b"]);
+}
+
+#[test]
+fn a_line_that_logs_itself_is_cut_off_and_told_once_for_each_entry() {
+    let once =
+        Desk::with_actions(&json!({"loop": [{"action": "action_log", "args": {"message": "x{MESSAGE}"}}]}));
+    let found = effects(&once.replay(line(0, "x", "") + &line(1, "x", ""), &["--json", "--feedback"]).out);
+    let of_one: Vec<_> = found[..found.len() / 2].iter().collect();
+    assert_eq!((of_one.len(), &of_one[16]["message"]), (18, &json!("x".repeat(17))));
+    assert_eq!(
+        of_one[17].to_string(),
+        json!({"effect": "error", "at": "2026-11-18T11:06:40.000000Z", "cursor": null, "chain": "loop", "step": 0,
+            "message": "this line does not come back: it is the 17th in a row that goes back to one entry"})
+        .to_string()
+    );
+    let step = json!({"action": "action_log", "args": {"message": "x"}});
+    let tenfold = Desk::with_actions(&json!({"loop": vec![step; 10]}));
+    let found = effects(&tenfold.replay(line(0, "x", ""), &["--json", "--feedback"]).out);
+    let errors: Vec<_> = found.iter().filter(|effect| effect["effect"] == "error").collect();
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0]["message"], "this line does not come back: one entry has caused 1000 lines");
+    assert_eq!(found.len(), 1001 * 10 + 1);
+}
+
+#[test]
+fn what_came_before_a_broken_line_is_shown_and_the_end_is_a_failure() {
+    let desk = Desk::new(RULES);
+    let good = line(0, "sshd", "hello");
+    for (input, message) in [
+        (
+            format!("{good}{{\"MESSAGE\": \n{good}"),
+            "line 2, column 12: EOF while parsing a value (one whole object a line, as `journalctl -o json` writes)",
+        ),
+        (
+            format!("{good}\n\n{}", &good[..20]),
+            "line 4, column 20: EOF while parsing a string (one whole object a line, as `journalctl -o json` writes)",
+        ),
+        (
+            "SYSLOG_IDENTIFIER=sshd\nMESSAGE=x\n\nno field\n".to_owned(),
+            "byte 34: the input ends within this field",
+        ),
+    ] {
+        let told = desk.replay(&input, &["--json"]);
+        assert_eq!((effects(&told.out).len(), told.code), (1, Some(1)), "{input}");
+        assert!(told.err.starts_with(&format!("pyruse: input: {message}")), "{}", told.err);
+        let told = desk.replay(&input, &[]);
+        assert!(told.out.starts_with("1 entry in "), "{}", told.out);
+        assert_eq!(told.code, Some(1));
+    }
+}
+
+#[test]
+fn input_that_cannot_be_read_is_a_failure_without_a_summary() {
+    let desk = Desk::new(RULES);
+    fs::write(desk.path("file.journal"), "LPKSHHRH and no more").unwrap();
+    for (args, message) in [
+        (["--input", "nowhere"], "pyruse: nowhere: No such file or directory (os error 2)\n"),
+        (["--input", "."], "pyruse: .: Is a directory (os error 21)\n"),
+        (["--input", "file.journal"], "pyruse: file.journal: this is a journal file: read it with --file\n"),
+        (["--file", "nowhere"], "pyruse: nowhere: No such file or directory (os error 2)\n"),
+        (
+            ["--directory", "nowhere"],
+            "pyruse: opening the journal in nowhere: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        let told = Told::of(desk.command(&args).output().unwrap());
+        assert_eq!((told.out.as_str(), told.err.as_str(), told.code), ("", message, Some(1)), "{args:?}");
+    }
+}
+
+#[test]
+fn a_range_that_ends_before_it_begins_is_wrong_usage() {
+    let desk = Desk::new(RULES);
+    let told = desk.replay(INPUT, &["--since", "2026-11-19", "--until", "2026-11-18"]);
+    assert_eq!(
+        (told.out.as_str(), told.err.lines().next(), told.code),
+        ("", Some("error: --since is later than --until: there is nothing between them"), Some(2))
+    );
+    assert!(told.err.contains("Usage: pyruse replay "), "{}", told.err);
+    // Both ends are within.
+    let told = desk.replay(line(5, "x", ""), &["--since", "@1795000005", "--until", "@1795000005"]);
+    assert!(told.out.starts_with("1 entry in "), "{}", told.out);
+}
+
+#[test]
+fn only_entries_within_the_range_count_in_whatever_order_they_stand() {
+    let desk =
+        Desk::with_actions(&json!({"a": [{"action": "action_log", "args": {"message": "{MESSAGE}"}}]}));
+    let input: String = [5, 1, 9, 3, 7].map(|at| line(at, "x", &at.to_string())).concat();
+    let told = desk.replay(input, &["--json", "--since", "@1795000003", "--until", "@1795000007"]);
+    let messages: Vec<_> = effects(&told.out).iter().map(|effect| effect["message"].clone()).collect();
+    assert_eq!(messages, ["5", "3", "7"]);
+}
+
+#[test]
+fn whoever_has_read_enough_may_leave() {
+    let desk =
+        Desk::with_actions(&json!({"a": [{"action": "action_log", "args": {"message": "{MESSAGE}"}}]}));
+    let lines: String = (0..20_000).map(|at| line(at, "x", "a message of some length")).collect();
+    fs::write(desk.path("input"), lines).unwrap();
+    let mut child = desk.command(&["--json", "--input", "input"]).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).unwrap();
+    drop(out);
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert_eq!((child.wait().unwrap().code(), err.as_str(), effects(&first).len()), (Some(0), "", 1));
+}
+
+#[test]
+fn standard_input_is_an_input_too() {
+    let desk = Desk::new(RULES);
+    let mut child = desk.command(&["--json", "--input", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(INPUT.as_bytes()).unwrap();
+    let told = Told::of(child.wait_with_output().unwrap());
+    assert_eq!((told.out, told.code), (desk.replay(INPUT, &["--json"]).out, Some(0)));
+}
+
+/// What every odd entry looks like to a rule.
+fn show_all() -> Value {
+    json!({"all": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "odd"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "(?s)^(?P<head>.{0,40}).*?(?P<tail>.{0,40})$"}, "else": "without"},
+        {"action": "action_log", "args": {
+            "message": "{PRIORITY} {head!r} {tail!r} {REPEATED!r} {BINARY!r} {__MONOTONIC_TIMESTAMP} {_BOOT_ID} {_TRANSPORT}"}},
+        {"filter": "filter_in", "args": {"field": "REPEATED", "values": ["two"]}},
+        {"action": "action_email", "args": {"message": "{__CURSOR} {__REALTIME_TIMESTAMP}"}},
+    ], "without": [
+        {"action": "action_counterRaise", "args": {"counter": "c", "for": "REPEATED"}},
+    ]})
+}
+
+fn write_odd_entries(journald: &Journald) {
+    // Longer than what is kept of a field; together less than what fits into a datagram.
+    let huge = "ä".repeat(40_000);
+    let huge_binary = vec![0xe4; 80_000];
+    let odd: [&[(&str, &[u8])]; 14] = [
+        &[("MESSAGE", b"ordinary")],
+        &[("MESSAGE", b"")],
+        &[("PRIORITY", b"6")],
+        &[("MESSAGE", b"two\nlines\n\nand\tmore\r\n"), ("PRIORITY", b"3")],
+        &[("MESSAGE", b"caf\xe9 \xff\0\x01"), ("PRIORITY", b"six")],
+        &[("MESSAGE", b"\xff")],
+        &[("MESSAGE", b"\x07")],
+        &[("MESSAGE", "\u{1b}[31m \u{202e}日本 \"quoted\" \\ / 😀 \u{7f}\u{80}".as_bytes())],
+        &[("MESSAGE", b"r"), ("REPEATED", b"one"), ("REPEATED", b"two"), ("REPEATED", b"")],
+        &[("MESSAGE", b"rb"), ("REPEATED", b"\xff\xfe"), ("REPEATED", b"two"), ("REPEATED", b"\0")],
+        &[
+            ("MESSAGE", b"one"),
+            ("MESSAGE", b"two"),
+            ("BINARY", b"\0\x01\x02"),
+            ("PRIORITY", b"1"),
+            ("PRIORITY", b"2"),
+        ],
+        &[("MESSAGE", huge.as_bytes()), ("BINARY", &huge_binary)],
+        &[("BINARY", huge.as_bytes()), ("MESSAGE", &huge_binary)],
+        &[("MESSAGE", b"x"), ("REPEATED", b"two"), ("REPEATED", huge.as_bytes()), ("REPEATED", &huge_binary)],
+    ];
+    for fields in odd {
+        journald.write(&[&[("SYSLOG_IDENTIFIER", b"odd".as_slice())], fields].concat());
+    }
+}
+
+#[test]
+fn the_journal_and_both_of_its_written_forms_say_the_same() {
+    let journald = Journald::start();
+    write_odd_entries(&journald);
+    journald.sync();
+    let desk = Desk::with_actions(&show_all());
+    let directory = journald.directory();
+    let written = |args: &[&str]| {
+        let output = Command::new("journalctl")
+            .arg(format!("--namespace={}", journald.namespace))
+            .args(["-q", "--all"])
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        output.stdout
+    };
+    let journal =
+        desk.command(&["--json", "--directory", &directory.display().to_string()]).output().unwrap();
+    let journal = Told::of(journal);
+    let json = desk.replay(written(&["-o", "json"]), &["--json"]);
+    let export = desk.replay(written(&["-o", "export"]), &["--json"]);
+    assert_eq!((journal.err.as_str(), json.err.as_str(), export.err.as_str()), ("", "", ""));
+    assert_eq!(journal.out, export.out);
+    assert_eq!(journal.out, json.out);
+    let found = effects(&journal.out);
+    let kinds = |kind: &str| found.iter().filter(|effect| effect["effect"] == kind).count();
+    assert_eq!((kinds("log"), kinds("email"), kinds("error")), (13, 3, 1), "{}", journal.out);
+    assert!(journal.out.contains(r"six 'café ÿ\\x00\\x01'"), "{}", journal.out);
+}
+
+#[test]
+fn a_dry_run_prints_what_a_replay_does() {
+    let journald = Journald::start();
+    write_odd_entries(&journald);
+    journald.sync();
+    let site = Site::new();
+    site.configure(&journald, &show_all());
+    let replay = site.pyruse(None, &["replay", "--json"]);
+    let expected = String::from_utf8(replay.stdout).unwrap();
+    let mut child = site
+        .command(None, &["run", "--dry-run", "--json", "--since", "@0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut told = String::new();
+    for _ in 0..expected.lines().count() {
+        out.read_line(&mut told).unwrap();
+    }
+    assert_eq!(told, expected);
+    common::run(Command::new("kill").arg(child.id().to_string()));
+    out.read_to_string(&mut told).unwrap();
+    assert_eq!((told, child.wait().unwrap().code()), (expected, Some(0)));
+    assert!(!site.path("state").exists());
+}
