@@ -101,7 +101,6 @@ impl Bans {
 
     /// Records bans that somebody else has made, unless they are over or we know a later end; says so for people.
     fn import(self, state: &mut State, bans: Vec<(Ban, Timestamp)>, now: Timestamp) -> String {
-        let held = state.get_mut(self.held);
         let (mut taken, mut over) = (0, 0);
         for (ban, end) in bans {
             if end <= now {
@@ -110,8 +109,14 @@ impl Bans {
             }
             taken += 1;
             let key = Bans::key(&ban.set, ban.ip);
-            if held.expires(&key).is_none_or(|known| known < end) {
-                held.insert(&key, ban, end, now);
+            let held = state.get_mut(self.held);
+            match held.expires(&key) {
+                Some(known) if end <= known => {}
+                // The firewall has been told of another end.
+                Some(_) => {
+                    self.ban(state, &ban.set, ban.ip, end, now);
+                }
+                None => held.insert(&key, ban, end, now),
             }
         }
         let plural = if taken == 1 { "" } else { "s" };
