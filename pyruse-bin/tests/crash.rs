@@ -570,7 +570,9 @@ fn a_file_that_is_vacuumed_while_it_is_read_costs_its_unread_entries_and_nothing
     journald.rotate();
     let running = site.launch(None, &["run", "--since", "@0"]);
     running.wait_ready();
-    archived(&journald).into_iter().for_each(|file| fs::remove_file(file).unwrap());
+    for file in archived(&journald) {
+        fs::remove_file(file).unwrap();
+    }
     // Let go of the file of the entry that it stands on, with none behind it …
     let maps = format!("/proc/{}/maps", running.child.id());
     wait_for("the file to be let go", || {
@@ -724,8 +726,11 @@ fn a_second_daemon_on_the_same_state_refuses_and_says_why() {
     site.configure(&journald, &counting_rules(None));
     let running = site.start(None);
     let second = site.pyruse(None, &["run"]);
-    let expected =
-        format!("pyruse: another Pyruse is running with the state in {}\n", site.path("state").display());
+    let expected = format!(
+        "pyruse: another Pyruse is running with the state in {} (process {})\n",
+        site.path("state").display(),
+        running.child.id()
+    );
     assert_eq!(
         (second.status.code(), String::from_utf8_lossy(&second.stderr).as_ref()),
         (Some(1), expected.as_str())
