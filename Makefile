@@ -1,7 +1,7 @@
 # Two commands: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both install what they need first
 # (apt, as root or by sudo) and say so. The others are for those who work on it.
 
-.PHONY: run test build lint crash-campaign bench-latency
+.PHONY: run test build lint crash-campaign conformance-campaign bench-latency
 
 # Shows the main job: see examples/demo/run.sh.
 run: build
@@ -35,3 +35,9 @@ lint:
 crash-campaign:
 	@.ci/install test
 	PYRUSE_KILLS=100 cargo test --release -p pyruse-bin --test crash -- --nocapture
+
+# The program against the simple interpreter of the tests: 200,000 entries, 20,000 random workflows; minutes.
+conformance-campaign:
+	@.ci/install test
+	PYRUSE_ENTRIES=200000 PYRUSE_CASES=20000 cargo test --release -p pyruse-bin \
+	    --test conformance --test random_chains -- --nocapture

@@ -1,0 +1,363 @@
+//! The workflow compiler and the modules against the second interpreter ([`reference`]): random chains with random
+//! jumps, random entries; the same way through the steps, and the same effects.
+//!
+//! `PYRUSE_CASES=20000` makes a campaign of it.
+
+mod reference;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use pyruse_actions as _;
+use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::effect::{Effect, PlacedEffect};
+use pyruse_core::engine::Engine;
+use pyruse_core::entry::{Entry, Fields, MemoryRecord};
+use pyruse_core::plugin::{Registry, StepError};
+use pyruse_core::state::State;
+use pyruse_core::workflow::{Observer, Site, SiteId};
+use pyruse_filters as _;
+use serde_json::{Value, json};
+
+use reference::{Chains, Outcome, Reference};
+
+/// Names of fields: few, so that steps meet each other's.
+const FIELDS: [&str; 12] = [
+    "A",
+    "B",
+    "C",
+    "IP",
+    "IP2",
+    "PRIORITY",
+    "_PID",
+    "n",
+    "MESSAGE",
+    "__REALTIME_TIMESTAMP",
+    "COREDUMP_TIMESTAMP",
+    "__CURSOR",
+];
+
+/// Names that steps save under; some of them are the journal's.
+const SAVED: [&str; 6] = ["A", "C", "n", "IP", "_PID", "PRIORITY"];
+
+/// Expressions with at least one group.
+const EXPRESSIONS: [&str; 10] = [
+    "^(x)",
+    "(?P<A>y)|(?P<C>x)",
+    "(?P<n>\\d)",
+    "^(.)(?:.*)$",
+    "(.)\\1",
+    "(?=(y))",
+    "(?P<IP>1\\S+)",
+    "()",
+    "(?P<A>x)(?P<B>y)?",
+    "(?P<_PID>\\w)$",
+];
+
+const TEMPLATES: [&str; 12] = [
+    "{A}",
+    "{B!r}|{C}",
+    "{n:03d}",
+    "{PRIORITY}",
+    "{PRIORITY:>4}",
+    "{__REALTIME_TIMESTAMP:%H:%M:%S}",
+    "{__REALTIME_TIMESTAMP}",
+    "{COREDUMP_TIMESTAMP}",
+    "{IP} {_PID} {{}}",
+    "{A:d}",
+    "{__CURSOR}",
+    "no field",
+];
+
+fn scalar() -> impl Strategy<Value = Value> {
+    select(vec![
+        json!("x"),
+        json!("y"),
+        json!("xy"),
+        json!(""),
+        json!("1"),
+        json!(0),
+        json!(1),
+        json!(2),
+        json!(1.0),
+        json!(1.5),
+        json!(-1),
+    ])
+}
+
+fn field() -> impl Strategy<Value = &'static str> {
+    select(FIELDS.to_vec())
+}
+
+fn nets() -> impl Strategy<Value = Vec<&'static str>> {
+    vec(
+        select(vec![
+            "10.0.0.0/8",
+            "10.1.2.3/31",
+            "::/0",
+            "2001:db8::/32",
+            "10.0.0.2",
+            "::ffff:10.0.0.0/104",
+            "0.0.0.0/0",
+            "::1",
+        ]),
+        0..3,
+    )
+}
+
+fn filter() -> impl Strategy<Value = Value> {
+    let step = |name: &str, args: Value| json!({"filter": name, "args": args});
+    prop_oneof![
+        4 => (field(), scalar()).prop_map(move |(f, v)| step("filter_equals", json!({"field": f, "value": v}))),
+        3 => (field(), vec(prop_oneof![4 => scalar(), 1 => Just(Value::Null)], 0..4))
+            .prop_map(move |(f, v)| step("filter_in", json!({"field": f, "values": v}))),
+        2 => (field(), scalar()).prop_map(move |(f, v)| step("filter_lowerOrEquals", json!({"field": f, "value": v}))),
+        2 => (field(), scalar()).prop_map(move |(f, v)| step("filter_greaterOrEquals", json!({"field": f, "value": v}))),
+        2 => (prop_oneof![3 => Just("IP"), 1 => field()], nets())
+            .prop_map(move |(f, v)| step("filter_inNetworks", json!({"field": f, "nets": v}))),
+        3 => (field(), select(EXPRESSIONS.to_vec()), option::of(select(SAVED.to_vec()))).prop_map(move |(f, re, save)| {
+            let save: Vec<&str> = save.into_iter().collect();
+            step("filter_pcre", json!({"field": f, "re": re, "save": save}))
+        }),
+        2 => (field(), vec(select(EXPRESSIONS.to_vec()), 0..4))
+            .prop_map(move |(f, re)| step("filter_pcreAny", json!({"field": f, "re": re}))),
+        1 => field().prop_map(move |f| step("filter_userExists", json!({"field": f}))),
+    ]
+}
+
+/// Seconds, few and small, so that ends meet entries exactly.
+fn seconds() -> impl Strategy<Value = Value> {
+    select(vec![Value::Null, json!(0), json!(1), json!(2), json!(5)])
+}
+
+/// Without the members that are null: absent.
+fn step(name: &str, args: Value) -> Value {
+    let Value::Object(mut args) = args else { panic!("arguments are an object") };
+    args.retain(|_, value| !value.is_null());
+    json!({"action": name, "args": args})
+}
+
+fn action() -> impl Strategy<Value = Value> {
+    let category = || select(vec!["c", "d"]);
+    let save = || option::of(select(SAVED.to_vec()));
+    let maybe = || option::weighted(0.6, field());
+    let value = || option::weighted(0.3, select(vec!["x", "1", "10.0.0.1"]));
+    prop_oneof![
+        1 => Just(json!({"action": "action_noop"})),
+        4 => (category(), field(), save(), seconds()).prop_map(|(c, f, s, k)| {
+            step("action_counterRaise", json!({"counter": c, "for": f, "save": s, "keepSeconds": k}))
+        }),
+        2 => (category(), field(), save(), seconds()).prop_map(|(c, f, s, g)| {
+            step("action_counterReset", json!({"counter": c, "for": f, "save": s, "graceSeconds": g}))
+        }),
+        2 => (category(), field(), save()).prop_map(|(c, f, s)| {
+            step("action_counterLower", json!({"counter": c, "for": f, "save": s}))
+        }),
+        3 => (select(TEMPLATES.to_vec()), option::of(select(vec!["EMERG", "ERR", "DEBUG"])))
+            .prop_map(|(m, l)| step("action_log", json!({"message": m, "level": l}))),
+        1 => (select(TEMPLATES.to_vec()), option::of(Just("Betreff")))
+            .prop_map(|(m, s)| step("action_email", json!({"message": m, "subject": s}))),
+        2 => (select(TEMPLATES.to_vec()), select(vec!["WARN", "INFO", "OTHER"]),
+            option::of(select(vec!["NONE", "FIRST", "LAST", "FIRSTLAST", "ALL"])))
+            .prop_map(|(m, l, d)| step("action_dailyReport", json!({"message": m, "level": l, "details": d}))),
+        3 => (prop_oneof![Just("IP"), Just("IP2"), field()], seconds(), select(vec!["ip a s", "ip b s"])).prop_map(|(ip, s, set)| {
+            step("action_nftBan", json!({"IP": ip, "banSeconds": s, "nftSetIPv4": set, "nftSetIPv6": "ip6 a s"}))
+        }),
+        2 => (prop_oneof![Just("IP"), Just("IP2"), field()], seconds(), select(vec!["s", "t"])).prop_map(|(ip, s, set)| {
+            step("action_ipsetBan", json!({"IP": ip, "banSeconds": s, "ipSetIPv4": set, "ipSetIPv6": "s6"}))
+        }),
+        2 => (field(), maybe(), field(), (value(), maybe(), value(), maybe(), value(), maybe(), value()), seconds()).prop_map(
+            |(saddr, sport, addr, (addr_value, port, port_value, daddr, daddr_value, dport, dport_value), keep)| {
+                step("action_dnatCapture", json!({
+                    "saddr": saddr, "sport": sport, "addr": addr, "addrValue": addr_value, "port": port,
+                    "portValue": port_value, "daddr": daddr, "daddrValue": daddr_value, "dport": dport,
+                    "dportValue": dport_value, "keepSeconds": keep,
+                }))
+            }
+        ),
+        3 => (field(), maybe(), maybe(), maybe(), select(SAVED.to_vec()), save()).prop_map(|(addr, port, daddr, dport, saddr, sport)| {
+            step("action_dnatReplace", json!({
+                "addr": addr, "port": port, "daddr": daddr, "dport": dport, "saddrInto": saddr, "sportInto": sport,
+            }))
+        }),
+    ]
+}
+
+/// A step, and how it might jump: which of the chains that it may jump to.
+type Draft = (Value, Option<u8>, Option<u8>);
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let is_registered = |name: &str| Registry::linked().unwrap().plugins().any(|plugin| plugin.name == name);
+    let step =
+        prop_oneof![3 => filter(), 2 => action()].prop_map(move |step| match step["action"].as_str() {
+            Some(name) if !is_registered(name) => json!({"action": "action_noop"}),
+            _ => step,
+        });
+    (step, option::weighted(0.3, any::<u8>()), option::weighted(0.4, any::<u8>()))
+}
+
+/// Chains that jump in no circle: each only to those behind it in an order that has nothing to do with the file's.
+fn config() -> impl Strategy<Value = Chains> {
+    vec(vec(draft(), 1..5), 1..11).prop_flat_map(|chains| {
+        let order: Vec<usize> = (0..chains.len()).collect();
+        (Just(chains), Just(order).prop_shuffle()).prop_map(|(chains, ranks)| link(chains, &ranks))
+    })
+}
+
+fn link(chains: Vec<Vec<Draft>>, ranks: &[usize]) -> Chains {
+    let label = |chain: usize| format!("Kette „{chain}“");
+    let target = |from: usize, choice: Option<u8>| {
+        let allowed: Vec<usize> = (0..ranks.len()).filter(|to| ranks[*to] > ranks[from]).collect();
+        (!allowed.is_empty())
+            .then(|| choice.map(|choice| label(allowed[usize::from(choice) % allowed.len()])))?
+    };
+    let steps = |from: usize, drafts: Vec<Draft>| {
+        let steps = drafts.into_iter().map(|(mut step, then, otherwise)| {
+            if let Some(label) = target(from, then) {
+                step["then"] = label.into();
+            }
+            if step["filter"].is_string()
+                && let Some(label) = target(from, otherwise)
+            {
+                step["else"] = label.into();
+            }
+            step
+        });
+        Value::Array(steps.collect())
+    };
+    let mut chains: Chains =
+        chains.into_iter().enumerate().map(|(n, drafts)| (label(n), steps(n, drafts))).collect();
+    // Who gets to the end tells what all steps have left.
+    let message = "{A}|{B}|{C}|{n}|{IP}|{PRIORITY}|{_PID}";
+    chains.push(("Ende".into(), json!([{"action": "action_log", "args": {"message": message}}])));
+    chains
+}
+
+/// An entry's fields, the time last: how long after the one before, in half seconds.
+type Fieldset = (Vec<(String, Vec<u8>)>, u8);
+
+fn entry() -> impl Strategy<Value = Fieldset> {
+    let text = || {
+        select(vec!["x", "y", "xy", "xx", "", "1", "root", "ü", "x\ny"])
+            .prop_map(|text| text.as_bytes().to_vec())
+    };
+    let number = || select(vec!["0", "1", "2", "-1", "six", ""]).prop_map(|text| text.as_bytes().to_vec());
+    let ip = || {
+        select(vec![
+            "10.0.0.1",
+            "10.0.0.2",
+            "::ffff:10.0.0.1",
+            "2001:db8::1",
+            "2001:DB8:0::1",
+            "::1",
+            "no address",
+            "10.0.0.1 ",
+        ])
+        .prop_map(|text| text.as_bytes().to_vec())
+    };
+    let named = |name: &'static str| move |value: Vec<u8>| (name.to_owned(), value);
+    let pair = prop_oneof![
+        3 => text().prop_map(named("A")),
+        2 => text().prop_map(named("B")),
+        2 => text().prop_map(named("MESSAGE")),
+        1 => Just(b"caf\xe9 \x80".to_vec()).prop_map(named("MESSAGE")),
+        3 => ip().prop_map(named("IP")),
+        1 => ip().prop_map(named("IP2")),
+        2 => number().prop_map(named("PRIORITY")),
+        2 => number().prop_map(named("_PID")),
+        1 => select(vec!["0", "1795000000450000", "x"]).prop_map(|text| text.as_bytes().to_vec()).prop_map(named("COREDUMP_TIMESTAMP")),
+        1 => text().prop_map(named("not asked for")),
+    ];
+    (vec(pair, 0..9), prop_oneof![3 => 0_u8..5, 1 => 0_u8..60])
+}
+
+/// The program, in this process.
+struct Subject {
+    engine: Engine,
+    state: State,
+}
+
+#[derive(Default)]
+struct Seen {
+    steps: Vec<SiteId>,
+    effects: Vec<Value>,
+}
+
+impl Seen {
+    fn tell(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+        let (cursor, at) = (entry.cursor(), entry.time());
+        let placed =
+            PlacedEffect { effect, at, cursor: cursor.as_deref(), chain: &site.chain, step: site.step };
+        self.effects.push(serde_json::to_value(&placed).unwrap());
+    }
+}
+
+impl Observer for Seen {
+    const EFFECTS: bool = true;
+
+    fn step(&mut self, id: SiteId, _: bool) {
+        self.steps.push(id);
+    }
+
+    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: Effect) {
+        self.tell(site, entry, &effect);
+    }
+
+    fn error(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, _: &StepError) {
+        self.tell(site, entry, &Effect::Error { message: String::new() });
+        self.effects.last_mut().unwrap().as_object_mut().unwrap().remove("message");
+    }
+}
+
+impl Subject {
+    fn new(text: &str) -> Subject {
+        let source = Source { name: "random".into(), text: text.to_owned() };
+        let mut diagnostics = Diagnostics::default();
+        let mut state = State::in_memory();
+        let registry = Registry::linked().unwrap();
+        let engine =
+            Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();
+        let engine = engine.unwrap_or_else(|| panic!("{}", source.draw(&diagnostics, false)));
+        Subject { engine, state }
+    }
+
+    fn run(&mut self, fields: &[(String, Vec<u8>)]) -> Outcome {
+        let mut record = MemoryRecord::default();
+        for (name, value) in fields {
+            record.push(name.as_bytes(), value.as_slice());
+        }
+        let mut seen = Seen::default();
+        self.engine.workflow.run(&mut record, &mut self.state, &mut seen);
+        let place = |id: SiteId| {
+            let site = self.engine.workflow.site(id);
+            (site.chain.clone(), site.step)
+        };
+        Outcome { path: seen.steps.into_iter().map(place).collect(), effects: seen.effects }
+    }
+}
+
+fn cases() -> u32 {
+    std::env::var("PYRUSE_CASES").map_or(300, |cases| cases.parse().expect("PYRUSE_CASES is a number"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_chains_take_the_way_that_a_simple_interpreter_takes(chains in config(), entries in vec(entry(), 1..25)) {
+        let text = reference::to_text(&chains);
+        let mut subject = Subject::new(&text);
+        let mut reference = Reference::new(&text);
+        let mut time = 1_795_000_000_000_000_u64;
+        for (n, (mut fields, later)) in entries.into_iter().enumerate() {
+            time += u64::from(later) * 500_000;
+            fields.push(("__REALTIME_TIMESTAMP".into(), time.to_string().into_bytes()));
+            if n % 3 > 0 {
+                fields.push(("__CURSOR".into(), format!("s=1;i={n}").into_bytes()));
+            }
+            let (found, expected) = (subject.run(&fields), reference.run(&fields));
+            prop_assert_eq!(found, expected, "entry {} of {}: {:?}", n, text, fields);
+        }
+    }
+}

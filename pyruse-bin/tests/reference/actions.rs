@@ -1,0 +1,239 @@
+//! The actions, one by one, as the contract lists them, and the lists that they leave.
+
+use serde_json::{Value as Json, json};
+
+use super::entry::{Entry, Value};
+use super::filters::address;
+use super::{Failed, Tools};
+
+/// What an action has at hand.
+pub struct Act<'a> {
+    pub args: &'a Json,
+    pub entry: &'a mut Entry,
+    pub tools: &'a mut Tools,
+    pub email_to: &'a Json,
+    pub effects: &'a mut Vec<Json>,
+}
+
+impl Act<'_> {
+    fn arg(&self, name: &str) -> Option<String> {
+        self.args[name].as_str().map(str::to_owned)
+    }
+
+    /// Microseconds; 0, if it is absent.
+    fn length(&self, name: &str) -> i64 {
+        self.args[name].as_i64().unwrap_or(0) * 1_000_000
+    }
+
+    /// The text of the field that an argument names.
+    fn field(&mut self, arg: &str) -> Option<String> {
+        let name = self.arg(arg)?;
+        self.entry.text(&name, self.tools)
+    }
+
+    /// The value of the field that an argument names; a time is no address, and is taken as its text.
+    fn value(&mut self, arg: &str) -> Option<Value> {
+        let name = self.arg(arg)?;
+        match self.entry.shown(&name, self.tools)? {
+            Value::Time(_) => self.field(arg).map(Value::Text),
+            value => Some(value),
+        }
+    }
+
+    fn message(&mut self) -> Result<String, Failed> {
+        let text = self.arg("message").unwrap();
+        self.tools.render(&text, self.entry)
+    }
+
+    fn save(&mut self, arg: &str, value: Option<Value>) {
+        if let Some(name) = self.arg(arg) {
+            self.entry.set(&name, value);
+        }
+    }
+}
+
+/// What entries have left. No end: for ever.
+#[derive(Default)]
+pub struct World {
+    ticks: Vec<Tick>,
+    graces: Vec<Grace>,
+    bans: Vec<Ban>,
+    mappings: Vec<Mapping>,
+}
+
+struct Tick {
+    counter: String,
+    key: String,
+    end: Option<i64>,
+}
+
+struct Grace {
+    counter: String,
+    key: String,
+    end: i64,
+}
+
+struct Ban {
+    action: String,
+    set: String,
+    ip: String,
+    end: Option<i64>,
+}
+
+struct Mapping {
+    /// Whole seconds.
+    at: i64,
+    bits: u32,
+    client: Value,
+    client_port: Option<Value>,
+    /// `addr`, `port`, `daddr`, `dport`.
+    seen_as: [Option<String>; 4],
+}
+
+const SEEN_AS: [&str; 4] = ["addr", "port", "daddr", "dport"];
+
+impl World {
+    pub fn act(&mut self, name: &str, act: &mut Act<'_>) -> Result<(), Failed> {
+        match name {
+            "action_noop" => Ok(()),
+            "action_counterRaise" | "action_counterReset" | "action_counterLower" => self.count(name, act),
+            "action_log" => {
+                let level = act.arg("level").unwrap_or_else(|| "INFO".into());
+                let message = act.message()?;
+                act.effects.push(json!({"effect": "log", "level": level, "message": message}));
+                Ok(())
+            }
+            "action_email" => {
+                let subject = act.arg("subject").unwrap_or_else(|| "Pyruse Notification".into());
+                let body = act.message()?;
+                act.effects
+                    .push(json!({"effect": "email", "subject": subject, "to": act.email_to, "body": body}));
+                Ok(())
+            }
+            "action_dailyReport" => {
+                let message = act.message()?;
+                let details = act.arg("details").unwrap_or_else(|| "ALL".into());
+                act.effects.push(
+                    json!({"effect": "report", "level": act.args["level"], "message": message, "details": details}),
+                );
+                Ok(())
+            }
+            "action_nftBan" => self.ban(name, ["nftSetIPv4", "nftSetIPv6"], act),
+            "action_ipsetBan" => self.ban(name, ["ipSetIPv4", "ipSetIPv6"], act),
+            "action_dnatCapture" => {
+                self.capture(act);
+                Ok(())
+            }
+            "action_dnatReplace" => {
+                self.replace(act);
+                Ok(())
+            }
+            other => panic!("no such action: {other}"),
+        }
+    }
+
+    fn count(&mut self, name: &str, act: &mut Act<'_>) -> Result<(), Failed> {
+        let now = act.entry.time();
+        let counter = act.arg("counter").unwrap();
+        let key = act.field("for").ok_or(Failed)?;
+        // Dead at exactly its end.
+        self.ticks.retain(|tick| tick.end.is_none_or(|end| now < end));
+        self.graces.retain(|grace| now < grace.end);
+        let is_ours = |tick: &Tick| tick.counter == counter && tick.key == key;
+        match name {
+            "action_counterRaise" => {
+                if self.graces.iter().all(|grace| grace.counter != counter || grace.key != key) {
+                    let keep = act.length("keepSeconds");
+                    let end = (keep > 0).then_some(now + keep);
+                    self.ticks.push(Tick { counter: counter.clone(), key: key.clone(), end });
+                }
+            }
+            "action_counterReset" => {
+                self.ticks.retain(|tick| !is_ours(tick));
+                let grace = act.length("graceSeconds");
+                if grace > 0 {
+                    self.graces.retain(|grace| grace.counter != counter || grace.key != key);
+                    self.graces.push(Grace { counter: counter.clone(), key: key.clone(), end: now + grace });
+                }
+            }
+            _ => {
+                let ours = self.ticks.iter().enumerate().filter(|(_, tick)| is_ours(tick));
+                let longest = ours.max_by_key(|(_, tick)| tick.end.unwrap_or(i64::MAX));
+                if let Some((at, _)) = longest {
+                    self.ticks.remove(at);
+                }
+            }
+        }
+        let count = self.ticks.iter().filter(|tick| is_ours(tick)).count();
+        act.save("save", Some(Value::Integer(i64::try_from(count).unwrap())));
+        Ok(())
+    }
+
+    fn ban(&mut self, action: &str, sets: [&str; 2], act: &mut Act<'_>) -> Result<(), Failed> {
+        let now = act.entry.time();
+        let ip = address(&act.field("IP").ok_or(Failed)?).ok_or(Failed)?;
+        let set = act.arg(sets[usize::from(ip.is_ipv6())]).unwrap();
+        let ip = ip.to_string();
+        let length = act.length("banSeconds");
+        let is_it = |ban: &Ban| ban.action == action && ban.set == set && ban.ip == ip;
+        let renewed = self.bans.iter().any(|ban| is_it(ban) && ban.end.is_none_or(|end| now < end));
+        self.bans.retain(|ban| !is_it(ban));
+        let end = (length > 0).then_some(now + length);
+        self.bans.push(Ban { action: action.to_owned(), set: set.clone(), ip: ip.clone(), end });
+        act.effects.push(json!({
+            "effect": "ban", "action": action, "set": set, "ip": ip,
+            "seconds": length / 1_000_000, "renewed": renewed,
+        }));
+        Ok(())
+    }
+
+    fn capture(&mut self, act: &mut Act<'_>) {
+        let Some(client) = act.value("saddr") else { return };
+        let client_port = act.value("sport");
+        let seen_as = SEEN_AS.map(|name| {
+            let value = act.field(name).or_else(|| value_text(&act.args[format!("{name}Value")]));
+            value.map(|text| comparable(name, text))
+        });
+        if seen_as[0].is_none() {
+            return;
+        }
+        let keep = act.args["keepSeconds"].as_u64().unwrap_or(63);
+        let bits = u64::BITS - keep.leading_zeros();
+        let at = act.entry.time().div_euclid(1_000_000);
+        self.mappings.push(Mapping { at, bits, client, client_port, seen_as });
+    }
+
+    fn replace(&mut self, act: &mut Act<'_>) {
+        let now = act.entry.time().div_euclid(1_000_000);
+        let mut wanted = Vec::new();
+        for (n, name) in SEEN_AS.into_iter().enumerate() {
+            if act.arg(name).is_some() {
+                let Some(text) = act.field(name) else { return };
+                wanted.push((n, comparable(name, text)));
+            }
+        }
+        let is_alive = |mapping: &&Mapping| now >> mapping.bits <= 1 + (mapping.at >> mapping.bits);
+        let is_it =
+            |mapping: &&Mapping| wanted.iter().all(|(n, text)| mapping.seen_as[*n].as_ref() == Some(text));
+        let Some(mapping) = self.mappings.iter().rev().filter(is_it).find(is_alive) else { return };
+        act.save("saddrInto", Some(mapping.client.clone()));
+        if let Some(port) = &mapping.client_port {
+            act.save("sportInto", Some(port.clone()));
+        }
+    }
+}
+
+/// Values compare as text; but an address is the same address in each of its spellings.
+fn comparable(name: &str, text: String) -> String {
+    let is_address = name.ends_with("addr");
+    address(&text).filter(|_| is_address).map_or(text, |ip| ip.to_string())
+}
+
+/// A value in the arguments: a text, or a number as its text.
+fn value_text(value: &Json) -> Option<String> {
+    match value {
+        Json::Null => None,
+        Json::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
