@@ -208,4 +208,18 @@ pub(super) mod tests {
         assert_eq!((entries[0].len(), error), (ENTRY_LIMIT / (FIELD_COST + 1), None));
         assert_eq!(entries[1], [field("B", b"1")]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_bytes_are_they_are_read_or_refused(
+            start in "(A=1\n)?(B\n)?|\\{\"A\": ?(\\[[0-9,\\[\\]\"]{0,9}|\"x\\\\u00)?",
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80),
+            pieces in proptest::collection::vec(
+                proptest::sample::select(vec!["\n", "A", "=", "{", "}", "[", "]", "\"", ":", ",", "\\u12", "\0\0\0\0\0\0\0", "\u{3}"]),
+                0..20,
+            ),
+        ) {
+            read(&[start.as_bytes(), pieces.concat().as_bytes(), &bytes].concat());
+        }
+    }
 }
