@@ -142,7 +142,6 @@ impl Reference {
                     effects.push(json!({"effect": "error"}));
                 }
                 (acted.ok().and_then(|()| jump("then").or(next)), false)
-            }
             };
             for mut effect in effects {
                 effect["at"] = entry.at().into();
