@@ -35,7 +35,8 @@ impl Desk {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pyruse"));
-        command.args(["--config", "pyruse.json", "replay"]).args(args).current_dir(self.directory.path());
+        command.arg("--config").arg(self.path("pyruse.json")).arg("replay").args(args);
+        command.current_dir(self.directory.path());
         command.env_remove("JOURNAL_STREAM").env_remove("PYRUSE_EXTRA").env("TZ", "Europe/Paris");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -353,6 +354,12 @@ fn the_journal_and_both_of_its_written_forms_say_the_same() {
     let journal =
         desk.command(&["--json", "--directory", &directory.display().to_string()]).output().unwrap();
     let journal = Told::of(journal);
+    let files =
+        fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    // By their bare names.
+    let mut command = desk.command(&["--json", "--file"]);
+    let files = Told::of(command.args(files).current_dir(&directory).output().unwrap());
+    assert_eq!((files.err.as_str(), &files.out), ("", &journal.out));
     let json = desk.replay(written(&["-o", "json"]), &["--json"]);
     let export = desk.replay(written(&["-o", "export"]), &["--json"]);
     assert_eq!((journal.err.as_str(), json.err.as_str(), export.err.as_str()), ("", "", ""));

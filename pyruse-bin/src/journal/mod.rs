@@ -213,10 +213,13 @@ fn open_directory(directory: &Path, system: bool) -> anyhow::Result<Journal> {
 }
 
 fn open_files(files: &[PathBuf]) -> anyhow::Result<Journal> {
+    let mut names = Vec::new();
     for file in files {
-        std::fs::File::open(file).with_context(|| file.display().to_string())?;
+        let shown = || file.display().to_string();
+        std::fs::File::open(file).with_context(shown)?;
+        // libsystemd watches the files' directories, and finds none in a bare name.
+        names.push(std::path::absolute(file).with_context(shown)?.to_string_lossy().into_owned());
     }
-    let names = files.iter().map(|file| file.to_string_lossy().into_owned());
     OpenFilesOptions::default().open_files(names).context("opening journal files")
 }
 
