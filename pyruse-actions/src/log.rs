@@ -227,7 +227,8 @@ impl Service for LogService {
         let courier = Courier {
             name: NAME,
             batch: 200,
-            longest_wait: Duration::from_secs(10),
+            // journald is busy for moments, and lines behind a stuck one count a try each.
+            longest_wait: Duration::from_millis(100),
             place: Place::Inline,
             deliver: Box::new(JournalCourier { path: self.path.clone(), socket: None }),
         };

@@ -1,6 +1,7 @@
 //! Runs a configured program: an argv without a shell, with input, and never for longer than it is given.
 
-use std::io::{ErrorKind, Read, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
@@ -30,29 +32,53 @@ pub(crate) fn with_default_found(argv: &[String], default: &str) -> Vec<String> 
     argv
 }
 
-/// Runs it with these further arguments and this input. The error says what a person needs to know: which program,
-/// how it ended, and what it said.
-pub(crate) fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration) -> Result<(), String> {
-    let Some((program, arguments)) = argv.split_first() else { return Err("the command is empty".into()) };
+/// Why a program did not do what it was run for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// What a person needs to know: which program, how it ended, and what it said.
+    pub(crate) message: String,
+    /// It did not come to an end: to run it again at once would only wait as long again.
+    pub(crate) timed_out: bool,
+}
+
+/// Runs it with these further arguments and this input.
+///
+/// The input is whole before the program starts, as a file in memory: were we killed while we fed a pipe, the program
+/// would take the cut-off input for all of it.
+pub(crate) fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration) -> Result<(), Failure> {
+    let failed = |message: String| Failure { message, timed_out: false };
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(failed("the command is empty".into()));
+    };
+    let stdin = if input.is_empty() { Ok(Stdio::null()) } else { in_memory(input).map(Stdio::from) };
     let mut child = Command::new(program)
         .args(arguments)
         .args(more)
-        .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .stdin(stdin.map_err(|e| failed(format!("{program}: its input cannot be prepared: {e}")))?)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         // A group of its own, so that what it starts can be ended with it.
         .process_group(0)
         .spawn()
-        .map_err(|e| format!("{program}: cannot be started: {e}"))?;
+        .map_err(|e| failed(format!("{program}: cannot be started: {e}")))?;
     let mut complaint = Vec::new();
-    match attend(&mut child, input, &mut complaint, Instant::now() + limit) {
+    match attend(&mut child, &mut complaint, Instant::now() + limit) {
         Ok(Some(status)) if status.success() => Ok(()),
-        Ok(Some(status)) => Err(format!("{program}: {}{}", ending(status), said(&complaint))),
+        Ok(Some(status)) => Err(failed(format!("{program}: {}{}", ending(status), said(&complaint)))),
         Ok(None) => {
-            Err(format!("{program}: not finished after {} s, ended{}", limit.as_secs(), said(&complaint)))
+            let message =
+                format!("{program}: not finished after {} s, ended{}", limit.as_secs(), said(&complaint));
+            Err(Failure { message, timed_out: true })
         }
-        Err(e) => Err(format!("{program}: {e}")),
+        Err(e) => Err(failed(format!("{program}: {e}"))),
     }
+}
+
+fn in_memory(input: &[u8]) -> std::io::Result<File> {
+    let mut file = File::from(memfd_create(c"pyruse", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(input)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 fn ending(status: ExitStatus) -> String {
@@ -69,22 +95,16 @@ fn said(complaint: &[u8]) -> String {
     if text.is_empty() { String::new() } else { format!(": {}", text.replace('\n', " / ")) }
 }
 
-/// Feeds it and listens to it until it has ended; `None`: its time was over.
+/// Listens to it until it has ended; `None`: its time was over.
 fn attend(
     child: &mut Child,
-    input: &[u8],
     complaint: &mut Vec<u8>,
     deadline: Instant,
 ) -> std::io::Result<Option<ExitStatus>> {
-    let mut stdin = child.stdin.take();
     let mut stderr = child.stderr.take();
-    if let Some(stdin) = &stdin {
-        set_nonblocking(stdin)?;
-    }
     if let Some(stderr) = &stderr {
         set_nonblocking(stderr)?;
     }
-    let mut left = input;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break Some(status);
@@ -96,21 +116,11 @@ fn attend(
         // Its end shows as the end of its standard error, unless something that it started holds that open: so
         // we look again, seldom, without a sign.
         let slice = (deadline - now).min(Duration::from_millis(if stderr.is_some() { 100 } else { 1 }));
-        let mut fds = Vec::with_capacity(2);
-        if let Some(stderr) = &stderr {
-            fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
-        }
-        if let Some(stdin) = &stdin {
-            fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLOUT));
-        }
+        let mut fds: Vec<PollFd<'_>> =
+            stderr.iter().map(|stderr| PollFd::new(stderr.as_fd(), PollFlags::POLLIN)).collect();
         match poll(&mut fds, PollTimeout::try_from(slice).unwrap_or(PollTimeout::ZERO)) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(e) => return Err(e.into()),
-        }
-        if let Some(pipe) = &mut stdin
-            && feed(pipe, &mut left)
-        {
-            stdin = None;
         }
         if let Some(pipe) = &mut stderr
             && listen(pipe, complaint)
@@ -132,19 +142,6 @@ fn attend(
 
 fn set_nonblocking(fd: &impl AsFd) -> std::io::Result<()> {
     fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop).map_err(Into::into)
-}
-
-/// Writes what goes; is that all that can be written?
-fn feed(pipe: &mut impl Write, left: &mut &[u8]) -> bool {
-    while !left.is_empty() {
-        match pipe.write(left) {
-            Ok(written) => *left = &left[written..],
-            Err(e) if e.kind() == ErrorKind::WouldBlock => return false,
-            // It does not want to read on; whether it is content, its exit status says.
-            Err(_) => return true,
-        }
-    }
-    true
 }
 
 /// Reads what is there; is that the end?
@@ -170,6 +167,7 @@ mod tests {
 
     fn sh(script: &str, input: &[u8], limit: Duration) -> Result<(), String> {
         run(&["/bin/sh".into(), "-c".into(), script.into()], &[], input, limit)
+            .map_err(|failure| failure.message)
     }
 
     #[test]
@@ -181,7 +179,7 @@ mod tests {
             "/bin/sh: exit status 3: no / way"
         );
         assert_eq!(sh("kill -9 $$", b"", long).unwrap_err(), "/bin/sh: killed by signal 9");
-        let missing = run(&["/no/such".into()], &[], b"", long).unwrap_err();
+        let missing = run(&["/no/such".into()], &[], b"", long).unwrap_err().message;
         assert!(missing.starts_with("/no/such: cannot be started: "), "{missing}");
     }
 

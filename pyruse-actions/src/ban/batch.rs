@@ -10,6 +10,7 @@ use pyruse_core::state::Letter;
 use pyruse_core::time::Timestamp;
 
 use super::Order;
+use crate::program::Failure;
 
 /// After so many single failures in a set without one success, the set itself is at fault.
 const HOPELESS: usize = 8;
@@ -35,7 +36,7 @@ pub(super) trait Tongue: Send {
     fn command(order: &Order, now: Timestamp) -> Option<String>;
 
     /// Runs these: all or, at an error, perhaps some of them; every command may be repeated.
-    fn run(&self, commands: &[&Command]) -> Result<(), String>;
+    fn run(&self, commands: &[&Command]) -> Result<(), Failure>;
 }
 
 /// Delivers orders for bans.
@@ -74,8 +75,16 @@ impl<T: Tongue> Deliver for BanCourier<T> {
 
 impl<T: Tongue> BanCourier<T> {
     fn apply(&self, commands: &[&Command], outcomes: &mut [Outcome]) {
-        if commands.len() >= T::TOGETHER && self.0.run(commands).is_ok() {
-            return;
+        if commands.len() >= T::TOGETHER {
+            match self.0.run(commands) {
+                Ok(()) => return,
+                Err(failure) if failure.timed_out => {
+                    // The program hangs, whatever it is told: trying each part would hang as often.
+                    commands.iter().for_each(|c| outcomes[c.at] = Outcome::Retry(failure.message.clone()));
+                    return;
+                }
+                Err(_) => {}
+            }
         }
         // Set by set: one that is missing fails as a whole.
         let mut sets: Vec<Vec<&Command>> = Vec::new();
@@ -105,10 +114,11 @@ impl<T: Tongue> BanCourier<T> {
         match result {
             // One that goes shows that the set is there.
             Some(Ok(())) => failed.clear(),
-            Some(Err(error)) if alone => {
-                let error = format!("set `{}`: {error}", commands[0].set);
-                outcomes[commands[0].at] = Outcome::Retry(error.clone());
-                failed.push(error);
+            Some(Err(failure)) if alone || failure.timed_out => {
+                let error = format!("set `{}`: {}", commands[0].set, failure.message);
+                commands.iter().for_each(|c| outcomes[c.at] = Outcome::Retry(error.clone()));
+                let weight = if failure.timed_out { HOPELESS } else { 1 };
+                failed.extend(std::iter::repeat_n(error, weight));
             }
             _ => {
                 let (left, right) = commands.split_at(commands.len() / 2);
@@ -130,6 +140,7 @@ mod tests {
     struct Fake<const TOGETHER: usize> {
         bad: BTreeSet<String>,
         runs: RefCell<Vec<usize>>,
+        hangs: bool,
     }
 
     impl<const TOGETHER: usize> Tongue for Fake<TOGETHER> {
@@ -140,10 +151,11 @@ mod tests {
             Some(order.ip.to_string())
         }
 
-        fn run(&self, commands: &[&Command]) -> Result<(), String> {
+        fn run(&self, commands: &[&Command]) -> Result<(), Failure> {
             self.runs.borrow_mut().push(commands.len());
             let good = |c: &&Command| c.set != "missing" && !self.bad.contains(&c.text);
-            if commands.iter().all(good) { Ok(()) } else { Err("no".into()) }
+            let failure = Failure { message: "no".into(), timed_out: self.hangs };
+            if commands.iter().all(good) { Ok(()) } else { Err(failure) }
         }
     }
 
@@ -162,7 +174,7 @@ mod tests {
 
     fn deliver<const N: usize>(letters: &[Letter], bad: &[u8]) -> (Vec<bool>, Vec<usize>) {
         let bad = bad.iter().map(|n| format!("10.0.0.{n}")).collect();
-        let mut courier = BanCourier(Fake::<N> { bad, runs: RefCell::default() });
+        let mut courier = BanCourier(Fake::<N> { bad, runs: RefCell::default(), hangs: false });
         let outcomes = courier.deliver(letters);
         (outcomes.iter().map(|o| *o == Outcome::Done).collect(), courier.0.runs.take())
     }
@@ -193,7 +205,17 @@ mod tests {
     #[test]
     fn what_is_no_order_is_given_up() {
         let letter = Letter { id: 0, payload: "?".into(), tries: 0, created: Timestamp(0) };
-        let mut courier = BanCourier(Fake::<2> { bad: BTreeSet::new(), runs: RefCell::default() });
+        let mut courier =
+            BanCourier(Fake::<2> { bad: BTreeSet::new(), runs: RefCell::default(), hangs: false });
         assert!(matches!(&courier.deliver(&[letter])[..], [Outcome::GiveUp(_)]));
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_not_asked_for_each_part() {
+        let bad = BTreeSet::from(["10.0.0.3".to_owned()]);
+        let mut courier = BanCourier(Fake::<2> { bad, runs: RefCell::default(), hangs: true });
+        let outcomes = courier.deliver(&letters(&[("a", 200), ("b", 200)]));
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Retry("no".into())));
+        assert_eq!(courier.0.runs.take(), [400]);
     }
 }

@@ -16,7 +16,7 @@ use pyruse_core::time::Timestamp;
 
 use super::batch::{BanCourier, Command, Tongue};
 use super::{BanAction, BanService, Bans, Left, Order};
-use crate::program;
+use crate::program::{self, Failure};
 
 const NAME: &str = "action_ipsetBan";
 const DEFAULT_IPSET: &str = "/usr/bin/ipset";
@@ -184,11 +184,11 @@ impl Tongue for Ipset {
         })
     }
 
-    fn run(&self, commands: &[&Command]) -> Result<(), String> {
+    fn run(&self, commands: &[&Command]) -> Result<(), Failure> {
         if let [alone] = commands {
             let words: Vec<&str> = alone.text.split(' ').collect();
             let first = program::run(&self.argv, &words, b"", TIME_LIMIT);
-            return first.or_else(|error| self.run_again(words, error));
+            return first.or_else(|failure| self.run_again(words, failure));
         }
         let mut input = String::new();
         for command in commands {
@@ -201,11 +201,11 @@ impl Tongue for Ipset {
 impl Ipset {
     /// A single command that failed is run once more where that can help: with `-exist`, for a configuration that
     /// does not have it, and without `-quiet`, since a person will want to know what is wrong.
-    fn run_again(&self, mut words: Vec<&str>, error: String) -> Result<(), String> {
+    fn run_again(&self, mut words: Vec<&str>, failure: Failure) -> Result<(), Failure> {
         let loud: Vec<String> = self.argv.iter().filter(|word| *word != QUIET).cloned().collect();
         let renews = self.argv.iter().any(|word| [EXIST, "--exist", "-!"].contains(&word.as_str()));
-        if renews && loud.len() == self.argv.len() {
-            return Err(error);
+        if failure.timed_out || (renews && loud.len() == self.argv.len()) {
+            return Err(failure);
         }
         if !renews {
             words.push(EXIST);

@@ -14,7 +14,7 @@ use pyruse_core::time::Timestamp;
 
 use super::batch::{BanCourier, Command, Tongue};
 use super::{BanAction, BanService, Bans, Left, Order};
-use crate::program;
+use crate::program::{self, Failure};
 
 const NAME: &str = "action_nftBan";
 const DEFAULT_NFT: &str = "/usr/bin/nft";
@@ -156,13 +156,13 @@ impl Tongue for Nft {
     }
 
     /// One transaction.
-    fn run(&self, commands: &[&Command]) -> Result<(), String> {
+    fn run(&self, commands: &[&Command]) -> Result<(), Failure> {
         let texts: Vec<&str> = commands.iter().map(|command| command.text.as_str()).collect();
         let text = texts.join("; ");
         // nft repeats the whole command; without it, equal errors are told as one.
-        let brief = |error: String| match error.split_once(&format!(" / {text}")) {
-            Some((brief, _)) => brief.to_owned(),
-            None => error,
+        let brief = |failure: Failure| match failure.message.split_once(&format!(" / {text}")) {
+            Some((brief, _)) => Failure { message: brief.to_owned(), ..failure },
+            None => failure,
         };
         program::run(&self.argv, &[&text], b"", TIME_LIMIT).map_err(brief)
     }

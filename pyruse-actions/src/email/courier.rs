@@ -27,7 +27,7 @@ impl MailCourier {
     fn send(&self, mail: Outgoing) -> Result<(), String> {
         let limit = Duration::from_secs(self.settings.timeout_seconds);
         let message = mail.compose(&self.settings)?;
-        program::run(&self.argv, &[], &for_a_pipe(&message), limit)
+        program::run(&self.argv, &[], &for_a_pipe(&message), limit).map_err(|failure| failure.message)
     }
 }
 
