@@ -64,6 +64,10 @@ impl Telling for Summary {
             return;
         }
         self.entries += 1;
+        if time == Timestamp::default() {
+            // Somebody wrote an entry down without its time.
+            return;
+        }
         let (first, last) = self.range.get_or_insert((time, time));
         (*first, *last) = ((*first).min(time), (*last).max(time));
     }
@@ -115,7 +119,7 @@ impl Summary {
             self.errors(sites),
         ];
         let rows = sections.iter().flat_map(|section| &section.rows);
-        let label = rows.map(Row::columns).max().unwrap_or(0).clamp(LABEL, width - 2 * NUMBER);
+        let label = rows.map(Row::columns).max().unwrap_or(0).clamp(LABEL, LONGEST.min(width - 2 * NUMBER));
         for section in sections.iter().filter(|section| !section.rows.is_empty()) {
             section.write(out, label, width)?;
         }
@@ -193,6 +197,9 @@ const WIDEST: usize = 120;
 
 /// The least columns of labels, with their indent.
 const LABEL: usize = 24;
+
+/// Labels that are longer are cut even where there is room: one of them must not push all numbers away.
+const LONGEST: usize = 60;
 
 /// The columns of a number, with the space before it.
 const NUMBER: usize = 13;
