@@ -293,7 +293,8 @@ fn standard_input_is_an_input_too() {
 fn show_all() -> Value {
     json!({"all": [
         {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "odd"}},
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "(?s)^(?P<head>.{0,40}).*?(?P<tail>.{0,40})$"}, "else": "without"},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "(?s)^(?P<head>.{0,30})"}, "else": "without"},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "(?s)(?P<tail>.?.?.?)\\Z"}},
         {"action": "action_log", "args": {
             "message": "{PRIORITY} {head!r} {tail!r} {REPEATED!r} {BINARY!r} {__MONOTONIC_TIMESTAMP} {_BOOT_ID} {_TRANSPORT}"}},
         {"filter": "filter_in", "args": {"field": "REPEATED", "values": ["two"]}},
