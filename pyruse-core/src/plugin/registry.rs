@@ -102,6 +102,9 @@ pub trait ModuleSettings: DeserializeOwned + JsonSchema + Default + Send + Sync 
 
     /// Complains, with the path of a member, about what the types cannot express.
     fn check(&self, _complain: &mut dyn FnMut(&str, String)) {}
+
+    /// Complains likewise about what can be used, but is better mended: a warning.
+    fn doubt(&self, _complain: &mut dyn FnMut(&str, String)) {}
 }
 
 /// Settings that are linked.
@@ -128,6 +131,9 @@ impl SettingsPlugin {
             settings.check(&mut |path, message| {
                 good = false;
                 diagnostics.error(node.at(path).span.clone(), None, message);
+            });
+            settings.doubt(&mut |path, message| {
+                diagnostics.warning(node.at(path).span.clone(), None, message);
             });
             good.then(|| Arc::new(settings) as Arc<dyn Any + Send + Sync>)
         }
