@@ -1,8 +1,11 @@
 //! `action_email`: a mail at once; and the courier for all mails.
 
 mod courier;
+mod flood;
 mod outgoing;
 mod settings;
+mod smtp;
+mod smtp_settings;
 
 use std::time::Duration;
 
@@ -14,9 +17,11 @@ use pyruse_core::plugin::{
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
-use pyruse_core::state::{Handle, Queue};
+use pyruse_core::state::{Handle, Queue, State};
+use pyruse_core::time::Timestamp;
 
 use self::courier::MailCourier;
+use self::flood::Flood;
 pub(crate) use self::outgoing::Outgoing;
 pub(crate) use self::settings::{EmailSettings, host};
 
@@ -24,6 +29,9 @@ const NAME: &str = "action_email";
 
 /// The queue of all mails, whoever writes them.
 pub(crate) const QUEUE: &str = NAME;
+
+/// What is held back.
+const FLOOD: &str = "action_email/flood";
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
@@ -44,7 +52,9 @@ struct Email {
     message: Message,
     subject: String,
     to: Vec<String>,
+    max_per_hour: u32,
     queue: Handle<Queue>,
+    flood: Handle<Flood>,
 }
 
 impl ActionModule for Email {
@@ -57,8 +67,15 @@ impl ActionModule for Email {
         if args.subject.chars().any(char::is_control) {
             return Err(cx.error("subject", "a subject is one line, without control characters"));
         }
-        let to = cx.settings::<EmailSettings>().to.clone();
-        Ok(Email { message, subject: args.subject, to, queue: cx.state(QUEUE)? })
+        let settings = cx.settings::<EmailSettings>();
+        Ok(Email {
+            message,
+            subject: args.subject,
+            to: settings.to.clone(),
+            max_per_hour: settings.max_per_hour,
+            queue: cx.state(QUEUE)?,
+            flood: cx.state(FLOOD)?,
+        })
     }
 
     fn examples() -> Vec<Example> {
@@ -82,13 +99,18 @@ impl Action for Email {
             to: self.to.clone(),
             body: body.clone(),
         });
-        Outgoing::text(&self.subject, body, run.entry.time()).queue(run.state, self.queue);
+        let at = run.entry.time();
+        let flood = run.state.get_mut(self.flood);
+        for mail in flood.admit(&self.subject, body, at, self.max_per_hour, Timestamp::now()) {
+            mail.queue(run.state, self.queue);
+        }
         Ok(())
     }
 }
 
 struct MailService {
     queue: Handle<Queue>,
+    flood: Handle<Flood>,
     courier: Option<MailCourier>,
 }
 
@@ -104,6 +126,16 @@ impl Service for MailService {
         };
         Some((self.queue, courier))
     }
+
+    fn deadline(&self, state: &State) -> Option<Timestamp> {
+        state.get(self.flood).deadline(Timestamp::now())
+    }
+
+    fn due(&mut self, state: &mut State, now: Timestamp) {
+        for mail in state.get_mut(self.flood).end_hours(now) {
+            mail.queue(state, self.queue);
+        }
+    }
 }
 
 pyruse_core::inventory::submit!(Plugin::action::<Email>());
@@ -112,7 +144,7 @@ pyruse_core::inventory::submit!(ServicePlugin {
     boots: false,
     start: |start| {
         let courier = MailCourier::new(EmailSettings::clone(&start.settings.get()));
-        let queue = start.state.open(QUEUE)?;
-        Ok(Box::new(MailService { queue, courier: Some(courier) }))
+        let (queue, flood) = (start.state.open(QUEUE)?, start.state.open(FLOOD)?);
+        Ok(Box::new(MailService { queue, flood, courier: Some(courier) }))
     },
 });

@@ -16,14 +16,14 @@ use crate::unique;
 #[derive(Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
 pub(crate) struct Outgoing {
-    subject: String,
-    body: String,
+    pub(super) subject: String,
+    pub(super) body: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     html: Option<String>,
     /// The same over all tries, so that a mail that arrives twice can be known as one.
     message_id: String,
     /// When what it tells of happened.
-    date: Timestamp,
+    pub(super) date: Timestamp,
 }
 
 impl Outgoing {

@@ -5,6 +5,8 @@ use pyruse_core::plugin::{ModuleSettings, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
+use super::smtp_settings::SmtpSettings;
+
 /// Where sendmail is, if the configuration does not say.
 pub(super) const DEFAULT_SENDMAIL: &str = "/usr/bin/sendmail";
 
@@ -19,11 +21,19 @@ pub(crate) struct EmailSettings {
     pub(crate) to: Vec<String>,
     /// The subject of the daily report.
     pub(crate) subject: String,
-    /// The command that takes a mail on its standard input, as a list; it is run without a shell.
-    pub(super) sendmail: Vec<String>,
-    /// After so many seconds the command is ended, and the mail tried again later.
+    /// The command that takes a mail on its standard input, as a list; it is run without a shell. By default
+    /// `["/usr/bin/sendmail", "-t"]`, if there is no `smtp`.
+    pub(super) sendmail: Option<Vec<String>>,
+    /// The server that takes the mails, instead of a command.
+    pub(super) smtp: Option<SmtpSettings>,
+    /// After so many seconds the command is ended, or the server left, and the mail tried again later.
     #[serde(rename = "timeoutSeconds")]
     pub(super) timeout_seconds: u64,
+    /// So many mails of `action_email` with the same subject are sent singly within an hour, which begins with the first
+    /// of them; those that follow come as one mail at its end, in which each text stands once, with how often and when
+    /// it came. 0: all are sent singly.
+    #[serde(rename = "maxPerHour")]
+    pub(super) max_per_hour: u32,
 }
 
 impl Default for EmailSettings {
@@ -32,9 +42,18 @@ impl Default for EmailSettings {
             from: "pyruse".into(),
             to: vec!["hostmaster".into()],
             subject: "Pyruse Report".into(),
-            sendmail: vec![DEFAULT_SENDMAIL.into(), "-t".into()],
+            sendmail: None,
+            smtp: None,
             timeout_seconds: 60,
+            max_per_hour: 60,
         }
+    }
+}
+
+impl EmailSettings {
+    /// The command that takes a mail.
+    pub(super) fn command(&self) -> Vec<String> {
+        self.sendmail.clone().unwrap_or_else(|| vec![DEFAULT_SENDMAIL.into(), "-t".into()])
     }
 }
 
@@ -53,11 +72,24 @@ impl ModuleSettings for EmailSettings {
                 complain(&format!("to.{n}"), e);
             }
         }
-        if self.sendmail.first().is_none_or(String::is_empty) {
+        if self.command().first().is_none_or(String::is_empty) {
             complain("sendmail", "the command is empty: its first item must be a program".into());
+        }
+        if let Some(smtp) = &self.smtp {
+            if self.sendmail.is_some() {
+                let message = "mails go either through `sendmail` or through `smtp`: keep one of them";
+                complain("smtp", message.into());
+            }
+            smtp.check(complain);
         }
         if self.timeout_seconds == 0 {
             complain("timeoutSeconds", "no mail can be sent in 0 seconds".into());
+        }
+    }
+
+    fn doubt(&self, complain: &mut dyn FnMut(&str, String)) {
+        if let Some(smtp) = &self.smtp {
+            smtp.doubt(complain);
         }
     }
 }

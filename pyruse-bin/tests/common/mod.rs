@@ -276,6 +276,8 @@ impl Site {
                 "from": "pyruse@example.org",
                 "to": ["hostmaster@example.org"],
                 "sendmail": [self.path("sendmail"), "-t"],
+                // Tests count mails.
+                "maxPerHour": 0,
             },
         });
         for (key, value) in more.as_object().unwrap() {

@@ -1,0 +1,229 @@
+//! `email.smtp`: the server that takes mails where there is no sendmail.
+//!
+//! Whatever can be known when the configuration is read is refused then: files that are not there, a password that
+//! would be sent in the clear. A host that does not resolve may resolve tomorrow: that is the courier's concern.
+
+use std::fs;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
+use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::Deserialize;
+
+/// How a connection is secured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", rename_all = "lowercase")]
+#[schemars(crate = "pyruse_core::schemars")]
+pub(super) enum Tls {
+    /// Not at all.
+    None,
+    /// It begins in the clear and is secured before a mail or a password is sent; a server that cannot is not used.
+    #[default]
+    Starttls,
+    /// It is secured from its first byte on.
+    Implicit,
+}
+
+/// The server that takes the mails, instead of a command.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+pub(crate) struct SmtpSettings {
+    /// Its name, or its address. Its certificate must be made out to this.
+    pub(super) host: String,
+    /// Its port; by default 587 for `starttls`, 465 for `implicit`, 25 for `none`.
+    port: Option<u16>,
+    /// `starttls` (default), `implicit` (TLS from the first byte on), or `none`. With `none` a password is sent to this
+    /// very machine only.
+    #[serde(default)]
+    pub(super) tls: Tls,
+    /// The user as which we log in, with the password of `passwordFile`; without it, nobody logs in.
+    pub(super) user: Option<String>,
+    /// The file whose first line is the password. It is read anew for each mail, and nobody else should be able to.
+    #[serde(rename = "passwordFile")]
+    pub(super) password_file: Option<PathBuf>,
+    /// A file of certificates (PEM) that are trusted beside those of the system, for an authority of one's own.
+    #[serde(rename = "caFile")]
+    ca_file: Option<PathBuf>,
+}
+
+impl SmtpSettings {
+    pub(super) fn port(&self) -> u16 {
+        self.port.unwrap_or(match self.tls {
+            Tls::None => SMTP_PORT,
+            Tls::Starttls => SUBMISSION_PORT,
+            Tls::Implicit => SUBMISSIONS_PORT,
+        })
+    }
+
+    /// Complains with paths within `email`.
+    pub(super) fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+        if !is_host(&self.host) {
+            let message = format!(
+                "`{}` is neither the name nor the address of a host; its port is the key `port`",
+                self.host
+            );
+            complain("smtp.host", message);
+        }
+        if self.port == Some(0) {
+            complain("smtp.port", "no server has the port 0".into());
+        }
+        match (&self.user, &self.password_file) {
+            (Some(_), None) => {
+                complain("smtp.user", "a user without a password: `passwordFile` is missing".into());
+            }
+            (None, Some(_)) => {
+                complain("smtp.passwordFile", "a password without a user: `user` is missing".into());
+            }
+            (Some(user), Some(file)) => {
+                if user.is_empty() || user.chars().any(char::is_control) {
+                    complain("smtp.user", "a user has a name, without control characters".into());
+                }
+                if let Err(e) = read_password(file) {
+                    complain("smtp.passwordFile", e);
+                }
+                if self.tls == Tls::None && !is_loopback(&self.host) {
+                    let message = format!(
+                        "with `none` the password would be sent in the clear to `{}`: use `starttls` or `implicit`",
+                        self.host
+                    );
+                    complain("smtp.tls", message);
+                }
+            }
+            (None, None) => {}
+        }
+        match &self.ca_file {
+            Some(_) if self.tls == Tls::None => {
+                complain("smtp.caFile", "there are no certificates where `tls` is `none`".into());
+            }
+            Some(file) => {
+                if let Err(e) = check_authorities(file) {
+                    complain("smtp.caFile", e);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Complains likewise about what is better mended.
+    pub(super) fn doubt(&self, complain: &mut dyn FnMut(&str, String)) {
+        let Some(file) = &self.password_file else { return };
+        if fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o007 != 0) {
+            let file = file.display();
+            complain(
+                "smtp.passwordFile",
+                format!("everybody on this machine can get at the password: `chmod o-rwx {file}`"),
+            );
+        }
+    }
+
+    /// Whom to trust. Read anew each time, so that a certificate that was renewed is taken up.
+    pub(super) fn tls_parameters(&self) -> Result<TlsParameters, String> {
+        let mut builder = TlsParameters::builder(self.host.clone());
+        if let Some(file) = &self.ca_file {
+            builder = builder.add_root_certificate(read_authorities(file)?);
+        }
+        builder.build().map_err(|e| e.to_string())
+    }
+}
+
+/// The first line of the file.
+pub(super) fn read_password(file: &Path) -> Result<String, String> {
+    let name = file.display();
+    let text = fs::read(file).map_err(|e| format!("{name}: {e}"))?;
+    let text = String::from_utf8(text).map_err(|_| format!("{name} is not UTF-8"))?;
+    match text.lines().next() {
+        Some(password) if !password.is_empty() => Ok(password.to_owned()),
+        _ => Err(format!("{name}: its first line, which is the password, is empty")),
+    }
+}
+
+fn read_authorities(file: &Path) -> Result<Certificate, String> {
+    let name = file.display();
+    let text = fs::read(file).map_err(|e| format!("{name}: {e}"))?;
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    if !text.windows(begin.len()).any(|window| window == begin) {
+        return Err(format!("{name} holds no certificate in PEM form"));
+    }
+    Certificate::from_pem(&text).map_err(|_| format!("{name} holds a certificate that is broken"))
+}
+
+fn check_authorities(file: &Path) -> Result<(), String> {
+    let certificates = read_authorities(file)?;
+    let builder = TlsParameters::builder("localhost".into()).certificate_store(CertificateStore::None);
+    match builder.add_root_certificate(certificates).build() {
+        Ok(_) => Ok(()),
+        Err(e) => Err(format!("{} holds a certificate that cannot be used: {e}", file.display())),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    host.parse::<IpAddr>().is_ok() || (!host.is_empty() && host.len() <= 253 && host.chars().all(plain))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.parse()
+        .map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(json: &str) -> SmtpSettings {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn complaints(json: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        settings(json).check(&mut |path, message| found.push(format!("{path}: {message}")));
+        found
+    }
+
+    #[test]
+    fn the_port_follows_from_how_it_is_secured() {
+        assert_eq!(settings(r#"{"host": "a"}"#).port(), 587);
+        assert_eq!(settings(r#"{"host": "a", "tls": "starttls"}"#).port(), 587);
+        assert_eq!(settings(r#"{"host": "a", "tls": "implicit"}"#).port(), 465);
+        assert_eq!(settings(r#"{"host": "a", "tls": "none"}"#).port(), 25);
+        assert_eq!(settings(r#"{"host": "a", "port": 2525}"#).port(), 2525);
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_nothing_more() {
+        for good in ["localhost", "mail.example.org", "mail_1", "127.0.0.1", "::1"] {
+            assert_eq!(complaints(&format!(r#"{{"host": "{good}"}}"#)), [""; 0], "{good}");
+        }
+        for bad in ["", "a:25", "smtp://a", "[::1]", "a b", "a\\nb"] {
+            assert_eq!(complaints(&format!(r#"{{"host": "{bad}"}}"#)).len(), 1, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_password_is_the_first_line_without_its_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("password");
+        for text in ["a b\n", "a b", "a b\r\nnot this\n"] {
+            fs::write(&file, text).unwrap();
+            assert_eq!(read_password(&file).as_deref(), Ok("a b"), "{text:?}");
+        }
+        for text in ["", "\n", "\nnot this"] {
+            fs::write(&file, text).unwrap();
+            assert!(read_password(&file).unwrap_err().contains("is empty"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.8.0.1", "::1"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["localhost.example.org", "128.0.0.1", "::2", "mail"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}
