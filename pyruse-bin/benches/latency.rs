@@ -68,6 +68,10 @@ fn main() {
     let at = |share: usize| latencies[(latencies.len() - 1) * share / 100].as_secs_f64() * 1000.0;
     println!(
         "journal write to element in the kernel, {} bans at {rate} entries/s: median {:.2} ms, 90 % {:.2} ms, 99 % {:.2} ms, longest {:.2} ms",
-        latencies.len(), at(50), at(90), at(99), at(100)
+        latencies.len(),
+        at(50),
+        at(90),
+        at(99),
+        at(100)
     );
 }

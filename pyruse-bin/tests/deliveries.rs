@@ -302,7 +302,7 @@ fn a_flushed_firewall_gets_its_bans_back_with_the_time_that_is_left() {
             match (timeout, old_timeout) {
                 (None, None) => {}
                 (Some(left), Some(old)) => {
-                    assert!(left <= old && *left > 500, "{what}: {address}: {left} of {old}")
+                    assert!(left <= old && *left > 500, "{what}: {address}: {left} of {old}");
                 }
                 other => panic!("{what}: {address}: {other:?}"),
             }

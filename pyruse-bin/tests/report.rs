@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::process::Command;
 
 use common::{Journald, Site, wait_for};
@@ -26,7 +27,8 @@ fn rules() -> Value {
 
 /// The local time of day (UTC in these tests) that many seconds ahead.
 fn soon(seconds: u32) -> String {
-    let output = Command::new("date").args(["-u", "-d", &format!("{seconds} seconds"), "+%H:%M:%S"]).output().unwrap();
+    let output =
+        Command::new("date").args(["-u", "-d", &format!("{seconds} seconds"), "+%H:%M:%S"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -136,7 +138,8 @@ fn it_can_be_shown_and_sent_at_once_with_a_daemon_and_without() {
     wait_recorded(&site, "second");
     assert!(pyruse.terminate().success());
     assert!(site.pyruse(None, &["report", "send"]).status.success());
-    let sent = wait_for("the report, by the command", || Some(reports(&site)).filter(|reports| reports.len() == 2));
+    let sent =
+        wait_for("the report, by the command", || Some(reports(&site)).filter(|reports| reports.len() == 2));
     assert!(sent.iter().any(|report| report.contains("second")));
 }
 
@@ -147,9 +150,15 @@ fn a_flood_of_lines_makes_a_bounded_report() {
     let mut export = String::new();
     for n in 0..100_000 {
         let time = 1_795_000_000_000_000_i64 + n * 1000;
-        export += &format!("__REALTIME_TIMESTAMP={time}\nSYSLOG_IDENTIFIER=odd\nPRIORITY=6\nMESSAGE=other line {n}\n\n");
+        let _ = write!(
+            export,
+            "__REALTIME_TIMESTAMP={time}\nSYSLOG_IDENTIFIER=odd\nPRIORITY=6\nMESSAGE=other line {n}\n\n"
+        );
         if n % 2 == 0 {
-            export += &format!("__REALTIME_TIMESTAMP={time}\nSYSLOG_IDENTIFIER=x{n}\nPRIORITY=2\nMESSAGE=distinct {n}\n\n");
+            let _ = write!(
+                export,
+                "__REALTIME_TIMESTAMP={time}\nSYSLOG_IDENTIFIER=x{n}\nPRIORITY=2\nMESSAGE=distinct {n}\n\n"
+            );
         }
     }
     std::fs::create_dir(site.path("journal")).unwrap();
@@ -159,11 +168,16 @@ fn a_flood_of_lines_makes_a_bounded_report() {
     site.configure_with(&journald, &rules(), &more);
     let pyruse = site.launch(None, &["run", "--since", "@0"]);
     pyruse.wait_ready();
-    wait_for("all entries", || shown(&site, &["report", "show"]).contains("Entries read 150,000").then_some(()));
+    wait_for("all entries", || {
+        shown(&site, &["report", "show"]).contains("Entries read 150,000").then_some(())
+    });
     assert!(site.pyruse(None, &["report", "send"]).status.success());
     let report = wait_for("the report", || reports(&site).pop());
     assert!(pyruse.terminate().success());
     assert!(report.len() < 3 << 20, "{} bytes", report.len());
-    assert!(report.contains("and 95,000 more lines, from 2026-11-18 11:06:45 to 2026-11-18 11:08:19"), "{report}");
+    assert!(
+        report.contains("and 95,000 more lines, from 2026-11-18 11:06:45 to 2026-11-18 11:08:19"),
+        "{report}"
+    );
     assert!(report.contains("and 48000 more messages"));
 }

@@ -148,7 +148,7 @@ fn a_damaged_state_is_refused_and_left_as_it_is() {
         ("the header", &|| overwrite(&file, 0, b"This was a database once")),
         ("a page in the middle", &|| overwrite(&file, middle, &garbage)),
         ("the second half", &|| {
-            fs::File::options().write(true).open(&file).unwrap().set_len(middle).unwrap()
+            fs::File::options().write(true).open(&file).unwrap().set_len(middle).unwrap();
         }),
         ("everything", &|| fs::write(&file, "").unwrap()),
         ("one key", &|| overwrite(&file, u64::try_from(value.expect("a key")).unwrap(), b"\xff")),
@@ -382,7 +382,7 @@ fn what_others_could_change_is_refused_with_the_command_that_mends_it() {
         ("a configuration writable for all", 78, "chmod go-w", &|| mode(config.clone(), 0o666)),
         ("a configuration writable for its group", 78, "chmod go-w", &|| mode(config.clone(), 0o664)),
         ("a configuration of another user", 78, "chown root", &|| {
-            chown(&config, Some(NOBODY), None).unwrap()
+            chown(&config, Some(NOBODY), None).unwrap();
         }),
         ("a configuration where all may write", 78, "chmod o-w", &|| mode(top.clone(), 0o777)),
         ("a storage writable for all", 1, "chmod go-w", &|| mode(state.clone(), 0o777)),
@@ -390,7 +390,7 @@ fn what_others_could_change_is_refused_with_the_command_that_mends_it() {
         ("a storage of another user", 1, "chown root", &|| chown(&state, Some(NOBODY), None).unwrap()),
         ("a state writable for all", 1, "chmod go-w", &|| mode(state_file(&site), 0o666)),
         ("a state of another user", 1, "chown root", &|| {
-            chown(state_file(&site), Some(NOBODY), None).unwrap()
+            chown(state_file(&site), Some(NOBODY), None).unwrap();
         }),
     ];
     for (what, expected, command, spoil) in cases {

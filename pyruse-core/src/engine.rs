@@ -63,7 +63,10 @@ impl Services {
             let mut start = Start { state, settings, config: Some(config) };
             Ok((plugin.name, (plugin.start)(&mut start)?))
         };
-        Ok(Services { services: registry.services().map(start).collect::<Result<_, _>>()?, seeing: Vec::new() })
+        Ok(Services {
+            services: registry.services().map(start).collect::<Result<_, _>>()?,
+            seeing: Vec::new(),
+        })
     }
 
     fn watch(&mut self, fields: &mut Fields) {
@@ -145,7 +148,12 @@ impl Services {
     }
 
     /// The report as it stands now; `None` where no module makes one.
-    pub fn report(&mut self, state: &mut State, now: Timestamp, html: bool) -> Option<Result<String, StateError>> {
+    pub fn report(
+        &mut self,
+        state: &mut State,
+        now: Timestamp,
+        html: bool,
+    ) -> Option<Result<String, StateError>> {
         self.services.iter_mut().find_map(|(_, service)| service.report(state, now, html))
     }
 

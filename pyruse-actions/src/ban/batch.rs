@@ -80,7 +80,7 @@ impl<T: Tongue> BanCourier<T> {
                 Ok(()) => return,
                 Err(failure) if failure.timed_out => {
                     // The program hangs, whatever it is told: trying each part would hang as often.
-                    commands.iter().for_each(|c| outcomes[c.at] = Outcome::Retry(failure.message.clone()));
+                    retry(commands, &failure.message, outcomes);
                     return;
                 }
                 Err(_) => {}
@@ -104,9 +104,7 @@ impl<T: Tongue> BanCourier<T> {
     /// Halves until the bad ones are alone. `failed`: what was said of those that have failed since one went.
     fn bisect(&self, commands: &[&Command], failed: &mut Vec<String>, outcomes: &mut [Outcome]) {
         if let Some(error) = failed.last().filter(|_| failed.len() >= HOPELESS) {
-            for command in commands {
-                outcomes[command.at] = Outcome::Retry(error.clone());
-            }
+            retry(commands, error, outcomes);
             return;
         }
         let alone = commands.len() == 1;
@@ -116,7 +114,7 @@ impl<T: Tongue> BanCourier<T> {
             Some(Ok(())) => failed.clear(),
             Some(Err(failure)) if alone || failure.timed_out => {
                 let error = format!("set `{}`: {}", commands[0].set, failure.message);
-                commands.iter().for_each(|c| outcomes[c.at] = Outcome::Retry(error.clone()));
+                retry(commands, &error, outcomes);
                 let weight = if failure.timed_out { HOPELESS } else { 1 };
                 failed.extend(std::iter::repeat_n(error, weight));
             }
@@ -126,6 +124,12 @@ impl<T: Tongue> BanCourier<T> {
                 self.bisect(right, failed, outcomes);
             }
         }
+    }
+}
+
+fn retry(commands: &[&Command], error: &str, outcomes: &mut [Outcome]) {
+    for command in commands {
+        outcomes[command.at] = Outcome::Retry(error.to_owned());
     }
 }
 

@@ -144,16 +144,23 @@ impl Content {
             until: shown(now),
             totals: totals(day),
             more_bans: day.totals.bans - day.bans().len() as u64,
-            bans: day.bans().iter().map(|ban| Ban {
-                at: shown(ban.at),
-                ip: printable(&ban.ip),
-                set: printable(&ban.set),
-                chain: printable(&ban.chain),
-                until: ban.until.map_or_else(|| "for ever".to_owned(), shown),
-            }).collect(),
+            bans: day
+                .bans()
+                .iter()
+                .map(|ban| Ban {
+                    at: shown(ban.at),
+                    ip: printable(&ban.ip),
+                    set: printable(&ban.set),
+                    chain: printable(&ban.chain),
+                    until: ban.until.map_or_else(|| "for ever".to_owned(), shown),
+                })
+                .collect(),
             warn: section(warn, limit, day.totals.overflow[0], zone),
             info: section(info, limit, day.totals.overflow[1], zone),
-            other: other.into_iter().map(|(time, message)| OtherLine { time: shown(time), message }).collect(),
+            other: other
+                .into_iter()
+                .map(|(time, message)| OtherLine { time: shown(time), message })
+                .collect(),
             more_other: more(day.totals.overflow[2], zone),
             identifiers: identifiers(day),
         }))
@@ -201,7 +208,11 @@ fn section(table: Messages, limit: usize, overflow: Overflow, zone: &TimeZone) -
     let rows = table.into_iter().take(limit).map(|(message, details)| Row {
         count: details.values().map(|times| times.count).sum(),
         message,
-        times: details.iter().map(|(kind, times)| paragraph(*kind, times, zone)).filter(|p| !p.is_empty()).collect(),
+        times: details
+            .iter()
+            .map(|(kind, times)| paragraph(*kind, times, zone))
+            .filter(|p| !p.is_empty())
+            .collect(),
     });
     Section { rows: rows.collect(), more_messages, more: more(overflow, zone) }
 }
@@ -256,7 +267,8 @@ fn grouped(number: u64) -> String {
 /// One line, without anything that moves a cursor or turns a direction.
 fn printable(text: &str) -> String {
     let is_hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -281,9 +293,13 @@ mod tests {
     #[test]
     fn one_message_under_several_details_is_one_row_with_a_paragraph_each() {
         let mut table = Messages::new();
-        for (seconds, details) in
-            [(3, Details::First), (1, Details::First), (5, Details::All), (4, Details::None), (7, Details::FirstLast)]
-        {
+        for (seconds, details) in [
+            (3, Details::First),
+            (1, Details::First),
+            (5, Details::All),
+            (4, Details::None),
+            (7, Details::FirstLast),
+        ] {
             add(&mut table, "m".into(), &line("m", seconds, details));
         }
         let section = section(table, 10, Overflow::default(), &TimeZone::UTC);

@@ -23,7 +23,8 @@ struct Item {
 
 /// The lines of such a file; the error says where it is broken.
 pub(super) fn read(content: &[u8]) -> Result<Vec<Line>, String> {
-    let text = std::str::from_utf8(content).map_err(|e| format!("this is not UTF-8 from byte {}", e.valid_up_to()))?;
+    let text = std::str::from_utf8(content)
+        .map_err(|e| format!("this is not UTF-8 from byte {}", e.valid_up_to()))?;
     let mut lines = Vec::new();
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -33,7 +34,10 @@ pub(super) fn read(content: &[u8]) -> Result<Vec<Line>, String> {
     while !rest.is_empty() && rest != "]" {
         let at = text.len() - rest.len();
         let mut items = serde_json::Deserializer::from_str(rest).into_iter::<Item>();
-        let item = items.next().ok_or("an item is missing")?.map_err(|e| format!("the item at byte {at} is broken: {e}"))?;
+        let item = items
+            .next()
+            .ok_or("an item is missing")?
+            .map_err(|e| format!("the item at byte {at} is broken: {e}"))?;
         rest = rest[items.byte_offset()..].trim_start();
         rest = match rest.strip_prefix(',') {
             Some(rest) => rest.trim_start(),

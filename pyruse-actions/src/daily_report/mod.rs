@@ -48,7 +48,9 @@ impl Level {
 }
 
 /// Which times of a message the report shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(crate = "pyruse_core::serde")]
 #[schemars(crate = "pyruse_core::schemars")]
 enum Details {
@@ -94,7 +96,10 @@ struct Recorded {
 
 impl Recorded {
     fn open(state: &mut State) -> Result<Recorded, StateError> {
-        Ok(Recorded { lines: state.open(&format!("{NAME}/lines"))?, day: state.open(&format!("{NAME}/day"))? })
+        Ok(Recorded {
+            lines: state.open(&format!("{NAME}/lines"))?,
+            day: state.open(&format!("{NAME}/day"))?,
+        })
     }
 
     /// Records a line, or counts it where there are too many.

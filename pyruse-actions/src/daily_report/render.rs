@@ -68,7 +68,11 @@ mod tests {
         for n in 0..30 {
             for level in [Level::Warn, Level::Info, Level::Other] {
                 let message = format!("{evil} {}", n % 7);
-                recorded.record(&mut state, Line { level, time: at(n), message, details: Details::FirstLast }, 20);
+                recorded.record(
+                    &mut state,
+                    Line { level, time: at(n), message, details: Details::FirstLast },
+                    20,
+                );
             }
         }
         let day = state.get_mut(recorded.day);
@@ -94,8 +98,18 @@ mod tests {
         let html = html(&full(), &ReportSettings::default());
         assert!(!html.contains("<script"), "{html}");
         assert!(!html.contains('\u{202e}') && !html.contains('\u{1b}'), "{html}");
-        for part in [">1,800<", ">600</b>bans", "… and 100 more", "… and 2 more messages", "… and 10 more lines",
-            "for ever", "2026-11-18 11:16:40", "(others)", "Until: 2026-11-18 11:07:04", "&lt;script&gt;"] {
+        for part in [
+            ">1,800<",
+            ">600</b>bans",
+            "… and 100 more",
+            "… and 2 more messages",
+            "… and 10 more lines",
+            "for ever",
+            "2026-11-18 11:16:40",
+            "(others)",
+            "Until: 2026-11-18 11:07:04",
+            "&lt;script&gt;",
+        ] {
             assert!(html.contains(part), "{part}");
         }
     }
@@ -112,7 +126,8 @@ mod tests {
     fn a_broken_template_falls_back_to_the_shipped_one() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "{% if %}").unwrap();
-        let settings = ReportSettings { text_template: Some(file.path().to_owned()), ..ReportSettings::default() };
+        let settings =
+            ReportSettings { text_template: Some(file.path().to_owned()), ..ReportSettings::default() };
         assert!(text(&full(), &settings).starts_with("Pyruse on "));
         std::fs::write(&file, "{{ totals.bans }} bans on {{ host|length > 0 }}").unwrap();
         assert_eq!(text(&full(), &settings), "600 bans on True");

@@ -1,6 +1,6 @@
 //! When reports are due: once a day at a local time of day, right over changes of the clock.
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use pyruse_core::time::Timestamp;
 
@@ -8,7 +8,7 @@ use pyruse_core::time::Timestamp;
 pub(super) fn next_after(last: Timestamp, at: Time, zone: &TimeZone) -> Timestamp {
     let day = last.to_jiff().to_zoned(zone.clone()).date();
     // Yesterday's may lie ahead too: local days and moments are not in step where the clock changes at midnight.
-    let days = [day.yesterday(), Ok(day), day.tomorrow(), day.tomorrow().and_then(|day| day.tomorrow())];
+    let days = [day.yesterday(), Ok(day), day.tomorrow(), day.tomorrow().and_then(Date::tomorrow)];
     let moments = days.into_iter().flatten().filter_map(|day| {
         let due = day.to_datetime(at).to_zoned(zone.clone()).ok()?;
         Some(Timestamp(due.timestamp().as_microsecond()))
@@ -85,7 +85,8 @@ mod tests {
     fn after_three_days_off_only_the_latest_counts() {
         let utc = TimeZone::UTC;
         let last = moment("2026-11-17T00:00", &utc);
-        let due = |now| latest_due(last, moment(now, &utc), Time::midnight(), &utc).map(|due| shown(due, &utc));
+        let due =
+            |now| latest_due(last, moment(now, &utc), Time::midnight(), &utc).map(|due| shown(due, &utc));
         assert_eq!(due("2026-11-17T23:59"), None);
         assert_eq!(due("2026-11-18T00:00").as_deref(), Some("2026-11-18 00:00:00 +00:00"));
         assert_eq!(due("2026-11-20T09:00").as_deref(), Some("2026-11-20 00:00:00 +00:00"));

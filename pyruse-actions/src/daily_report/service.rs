@@ -119,10 +119,17 @@ impl Service for ReportService {
         }
     }
 
-    fn report(&mut self, state: &mut State, now: Timestamp, html: bool) -> Option<Result<String, StateError>> {
+    fn report(
+        &mut self,
+        state: &mut State,
+        now: Timestamp,
+        html: bool,
+    ) -> Option<Result<String, StateError>> {
         let form = if html { render::html } else { render::text };
         let content = self.collect(state, now);
-        Some(content.map(|content| content.map_or_else(String::new, |content| form(&content, &self.settings))))
+        Some(
+            content.map(|content| content.map_or_else(String::new, |content| form(&content, &self.settings))),
+        )
     }
 
     fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {

@@ -13,7 +13,11 @@ use crate::cli::Ending;
 
 /// Delivers what is queued for these services. What has not gone when `patience` is over is a failure, and stays
 /// queued if it is durable.
-pub(super) fn deliver(mut services: Services, state: &mut State, patience: Duration) -> anyhow::Result<Ending> {
+pub(super) fn deliver(
+    mut services: Services,
+    state: &mut State,
+    patience: Duration,
+) -> anyhow::Result<Ending> {
     let (sender, woken) = channel();
     let mut couriers = Couriers::new(Arc::new(move || {
         let _ = sender.send(());

@@ -125,7 +125,7 @@ fn read_journal(
         None => journal.seek_head()?,
     }
     let mut first = None;
-    while journal.next()? {
+    while journal.next() {
         let mut record = journal.record();
         let time = record.realtime();
         if time > until {

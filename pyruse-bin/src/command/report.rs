@@ -59,7 +59,8 @@ pub(crate) fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
     let mut storage = match storage::try_open(&engine.config.storage)? {
         storage::Opened::Free(storage) => storage,
         storage::Opened::Held(pid) if pid > 0 => {
-            kill(Pid::from_raw(pid), Signal::SIGUSR1).with_context(|| format!("asking the daemon, process {pid}"))?;
+            kill(Pid::from_raw(pid), Signal::SIGUSR1)
+                .with_context(|| format!("asking the daemon, process {pid}"))?;
             tracing::info!("the daemon (process {pid}) is asked to send the report");
             return Ok(Ending::Good);
         }

@@ -52,7 +52,7 @@ fn rehearse(mut rehearsal: Rehearsal, args: &RunArgs) -> anyhow::Result<Ending> 
     place(&mut journal, &mut rehearsal.state, args.since)?;
     let mut printer = EffectPrinter::new(BufWriter::new(std::io::stdout().lock()), args.json);
     while !wake.stop() {
-        while journal.next()? {
+        while journal.next() {
             rehearsal.run(&mut journal.record(), &mut printer)?;
             if wake.stop() {
                 break;

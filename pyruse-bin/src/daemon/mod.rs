@@ -120,7 +120,7 @@ impl Daemon {
         ServiceManager::ready("following the journal");
         let mut committed = Ok(());
         loop {
-            let drained = committed.is_err() || self.read_batch()?;
+            let drained = committed.is_err() || self.read_batch();
             let now = Timestamp::now();
             self.couriers.collect(&mut self.storage.state, now);
             if committed.is_ok() {
@@ -145,19 +145,18 @@ impl Daemon {
     }
 
     /// Reads until the journal is drained or the batch is full; is it drained?
-    fn read_batch(&mut self) -> anyhow::Result<bool> {
+    fn read_batch(&mut self) -> bool {
         let start = Instant::now();
         let mut read = 0;
         let drained = loop {
             if read >= BATCH || (read % 64 == 63 && start.elapsed() >= BATCH_TIME) {
                 break false;
             }
-            if !self.journal.next()? {
+            if !self.journal.next() {
                 break true;
             }
             read += 1;
-            let mut watch =
-                Watch {
+            let mut watch = Watch {
                 services: &mut self.engine.services,
                 errors: &mut self.errors,
                 mark: self.mark,
@@ -172,7 +171,7 @@ impl Daemon {
             self.entries += u64::from(read);
             self.storage.state.set_position(self.journal.position());
         }
-        Ok(drained)
+        drained
     }
 
     /// Calls services whose deadline has come. While there is a backlog, they wait a while for it: a report that is due
@@ -257,7 +256,7 @@ impl Daemon {
         match self.try_reload() {
             Ok(true) => tracing::info!("reloaded {}", self.config_path.display()),
             Ok(false) => {
-                tracing::error!("{} is broken; the old configuration goes on", self.config_path.display())
+                tracing::error!("{} is broken; the old configuration goes on", self.config_path.display());
             }
             Err(e) => tracing::error!("not reloaded; the old configuration goes on: {e:#}"),
         }

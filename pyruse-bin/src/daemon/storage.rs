@@ -26,7 +26,7 @@ pub(crate) fn file(directory: &Path) -> PathBuf {
 /// What became of opening the state to change it.
 pub(crate) enum Opened {
     /// It is ours.
-    Free(Storage),
+    Free(Box<Storage>),
     /// The daemon with this process id holds it.
     Held(i32),
 }
@@ -34,7 +34,7 @@ pub(crate) enum Opened {
 /// Opens the state to change it; another daemon's is refused.
 pub(crate) fn open(directory: &Path) -> anyhow::Result<Storage> {
     match try_open(directory)? {
-        Opened::Free(storage) => Ok(storage),
+        Opened::Free(storage) => Ok(*storage),
         Opened::Held(pid) => {
             bail!("another Pyruse is running with the state in {} (process {pid})", directory.display())
         }
@@ -60,7 +60,8 @@ pub(crate) fn try_open(directory: &Path) -> anyhow::Result<Opened> {
         .with_context(|| format!("the storage directory {} cannot be written", directory.display()))?;
     match lock.try_lock() {
         Ok(()) => {
-            lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).with_context(shown)?;
+            // A full disk is told by the state, with what to do.
+            let _ = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
         }
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();
@@ -69,5 +70,5 @@ pub(crate) fn try_open(directory: &Path) -> anyhow::Result<Opened> {
         }
         Err(TryLockError::Error(e)) => return Err(e).with_context(shown),
     }
-    Ok(Opened::Free(Storage { state: State::open_file(&file(directory))?, _lock: lock }))
+    Ok(Opened::Free(Box::new(Storage { state: State::open_file(&file(directory))?, _lock: lock })))
 }

@@ -134,7 +134,7 @@ impl Source {
             self.seek_time(position.realtime)?;
             return Ok(Resumed::Exactly);
         };
-        let found = self.journal.seek_cursor(cursor.as_str()).is_ok() && self.step()?;
+        let found = self.journal.seek_cursor(cursor.as_str()).is_ok() && self.step();
         if found && self.journal.test_cursor(cursor.as_str()).unwrap_or(false) {
             return Ok(Resumed::Exactly);
         }
@@ -145,14 +145,14 @@ impl Source {
             return Ok(Resumed::Gap(time));
         }
         self.seek_time(position.realtime)?;
-        self.held = self.step()?;
+        self.held = self.step();
         Ok(Resumed::Gap(if self.held { self.time().ok() } else { None }))
     }
 
     /// Goes to the next entry; is there one?
-    pub(crate) fn next(&mut self) -> anyhow::Result<bool> {
+    pub(crate) fn next(&mut self) -> bool {
         if std::mem::take(&mut self.held) {
-            return Ok(true);
+            return true;
         }
         self.since_process += 1;
         if self.since_process >= PROCESS_EVERY {
@@ -161,13 +161,13 @@ impl Source {
         self.step()
     }
 
-    fn step(&mut self) -> anyhow::Result<bool> {
+    fn step(&mut self) -> bool {
         for _ in 0..TRIES {
             match self.journal.next() {
-                Ok(0) => return Ok(false),
+                Ok(0) => return false,
                 Ok(_) => {
                     self.at = self.time().unwrap_or(self.at);
-                    return Ok(true);
+                    return true;
                 }
                 // A file is rotated under our hands.
                 Err(e) => {
@@ -176,7 +176,7 @@ impl Source {
                 }
             }
         }
-        Ok(false)
+        false
     }
 
     /// The current entry.

@@ -74,7 +74,12 @@ pub trait Service: Send {
     fn saw(&mut self, _entry: &mut Entry<'_>, _effects: &[SeenEffect], _state: &mut State) {}
 
     /// The report as it stands now, empty if there is nothing to tell; `None` from a service that makes none.
-    fn report(&mut self, _state: &mut State, _now: Timestamp, _html: bool) -> Option<Result<String, StateError>> {
+    fn report(
+        &mut self,
+        _state: &mut State,
+        _now: Timestamp,
+        _html: bool,
+    ) -> Option<Result<String, StateError>> {
         None
     }
 
