@@ -95,3 +95,22 @@ fn two_thousand_chains_are_checked_at_once() {
     let told = check(&config);
     assert_eq!(told.text, "pyruse.json: 2001 chains, 2001 steps; 0 errors, 0 warnings\n");
 }
+
+#[test]
+fn an_unknown_time_zone_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(
+        directory.path().join("pyruse.json"),
+        "{\"actions\": {\"a\": [{\"action\": \"action_noop\"}]}}",
+    )
+    .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_pyruse"))
+        .args(["--config", "pyruse.json", "run"])
+        .env("TZ", "Nowhere/Atall")
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.starts_with("error: the time zone `TZ=Nowhere/Atall` is not known"), "{told}");
+}

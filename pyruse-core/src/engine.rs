@@ -38,10 +38,25 @@ impl Engine {
         let settings = registry.read_settings(&config, diagnostics);
         let mut services = Services::start(registry, &settings, &config, state)?;
         services.watch(&mut fields);
-        let compiler = Compiler { source, registry, settings: &settings, zone: TimeZone::system() };
+        let zone = local_zone().unwrap_or_else(|message| {
+            diagnostics
+                .error(0..0, None, message)
+                .help("times are shown, and reports are due, by the local clock");
+            TimeZone::UTC
+        });
+        let compiler = Compiler { source, registry, settings: &settings, zone };
         let workflow = compiler.compile(&config, fields, state, diagnostics);
         services.ask_who_sees(state);
         Ok(workflow.map(|workflow| Engine { workflow, services, config, settings }))
+    }
+}
+
+/// The time zone of this process; UTC on a machine that does not say.
+fn local_zone() -> Result<TimeZone, String> {
+    match (TimeZone::try_system(), std::env::var("TZ")) {
+        (Ok(zone), _) => Ok(zone),
+        (Err(e), Ok(name)) => Err(format!("the time zone `TZ={name}` is not known: {e}")),
+        (Err(_), Err(_)) => Ok(TimeZone::UTC),
     }
 }
 

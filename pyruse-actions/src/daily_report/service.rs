@@ -104,7 +104,10 @@ impl Service for ReportService {
         let day = state.get(self.recorded.day);
         let wanted = day.in_use || day.totals.lines != [0; 3];
         let last = day.last_due().filter(|_| wanted)?;
-        Some(schedule::next_after(last, self.at, &self.zone))
+        let now = Timestamp::now();
+        // A last time that is not believed is put right at once.
+        let next = schedule::next_after(last, self.at, &self.zone);
+        Some(if self.last_due(state, now).is_some() { next } else { now })
     }
 
     fn due(&mut self, state: &mut State, now: Timestamp) {
@@ -154,3 +157,61 @@ pyruse_core::inventory::submit!(ServicePlugin {
         }))
     },
 });
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Details, Level, Line};
+    use super::*;
+
+    fn service(state: &mut State) -> ReportService {
+        ReportService {
+            settings: ReportSettings::default(),
+            at: Time::midnight(),
+            zone: TimeZone::UTC,
+            subject: "Pyruse Report".into(),
+            recorded: Recorded::open(state).unwrap(),
+            mails: state.open(email::QUEUE).unwrap(),
+            identifier: None,
+        }
+    }
+
+    /// Hours since the beginning of some day.
+    fn hour(hours: i64) -> Timestamp {
+        Timestamp::from_seconds(1_795_046_400 + hours * 3600)
+    }
+
+    #[test]
+    fn the_clock_may_be_set_back_over_midnight_and_the_report_is_sent_once() {
+        let mut state = State::in_memory();
+        let mut service = service(&mut state);
+        let record = |state: &mut State, service: &ReportService, at| {
+            let line = Line { level: Level::Warn, time: at, message: "m".into(), details: Details::All };
+            service.recorded.record(state, line, 10);
+        };
+        service.boot(&mut state, hour(12));
+        record(&mut state, &service, hour(13));
+        let mut mails = Vec::new();
+        // Past midnight; set back by three hours, with a further line; midnight again; the next midnight.
+        for now in [hour(23), hour(24), hour(21), hour(23), hour(24), hour(25), hour(48), hour(49)] {
+            service.due(&mut state, now);
+            mails.push(state.get(service.mails).pending());
+            if now == hour(21) {
+                record(&mut state, &service, now);
+            }
+        }
+        assert_eq!(mails, [0, 1, 1, 1, 1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn a_clock_that_was_far_ahead_does_not_silence_the_report() {
+        let mut state = State::in_memory();
+        let mut service = service(&mut state);
+        service.boot(&mut state, hour(9000));
+        let now = hour(10);
+        let line = Line { level: Level::Warn, time: now, message: "m".into(), details: Details::All };
+        service.recorded.record(&mut state, line, 10);
+        service.due(&mut state, now);
+        service.due(&mut state, hour(24));
+        assert_eq!(state.get(service.mails).pending(), 1);
+    }
+}
