@@ -606,6 +606,20 @@ fn flood_mails(site: &Site) -> Vec<Mail> {
     site.mails().iter().map(|mail| Mail::read(mail)).collect()
 }
 
+/// Waits until so many different mails have that subject.
+fn wait_count(site: &Site, subject: &str, wanted: usize) {
+    let mut rounds = 0;
+    wait_for(&format!("{wanted} mails `{subject}`"), || {
+        let mails = flood_mails(site);
+        rounds += 1;
+        if rounds % 2000 == 0 {
+            let subjects: BTreeSet<&String> = mails.iter().map(|mail| &mail.subject).collect();
+            eprintln!("{} mails, {subjects:?}; {}", mails.len(), site.log());
+        }
+        (count(&mails, subject) >= wanted).then_some(())
+    });
+}
+
 fn count(mails: &[Mail], subject: &str) -> usize {
     let identities = mails.iter().filter(|mail| mail.subject == subject).map(|mail| &mail.identity);
     identities.collect::<BTreeSet<_>>().len()
@@ -650,7 +664,7 @@ fn a_digest_waits_for_the_end_of_its_hour_and_leaves_once_however_often_we_are_k
     configure_flood(&site, &old_flood(&site, 3600 - 20));
     let pyruse = site.launch(None, &["run", "--since", "@0"]);
     pyruse.wait_ready();
-    wait_for("the single mails", || (count(&flood_mails(&site), "alert") >= 60).then_some(()));
+    wait_count(&site, "alert", 60);
     pyruse.kill();
     for _ in 0..3 {
         let pyruse = site.start(None);
@@ -664,7 +678,7 @@ fn a_digest_waits_for_the_end_of_its_hour_and_leaves_once_however_often_we_are_k
     config["email"]["maxPerHour"] = json!(1000);
     fs::write(site.path("pyruse.json"), config.to_string()).unwrap();
     let pyruse = site.start(None);
-    wait_for("the digest", || (count(&flood_mails(&site), "alert (139 more)") == 1).then_some(()));
+    wait_count(&site, "alert (139 more)", 1);
     pyruse.kill();
     for _ in 0..3 {
         site.start(None).kill();
