@@ -21,7 +21,7 @@ pub use self::registry::{Compiled, ModuleSettings, Plugin, Registry, SettingsPlu
 pub use self::service::{SeenEffect, Service, ServicePlugin, Start};
 
 use crate::effect::Effect;
-use crate::entry::{Entry, Slot};
+use crate::entry::Entry;
 use crate::state::State;
 
 /// A filter, ready to run: a switch point.
@@ -114,9 +114,6 @@ pub trait ActionModule: Action + Sized + 'static {
 /// A module without arguments.
 #[derive(serde::Deserialize, JsonSchema)]
 pub struct NoArgs {}
-
-/// Saves the named parts of a match; see `filter_pcre`.
-pub type SavedGroups = Vec<(usize, Slot)>;
 
 /// The start of a text, for a message that must stay short and on one line whatever an entry holds.
 pub fn excerpt(text: &str) -> String {
