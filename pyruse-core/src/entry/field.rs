@@ -53,7 +53,6 @@ pub const INTEGER_FIELDS: &[&str] = &[
     "_SYSTEMD_OWNER_UID",
     "_SYSTEMD_SESSION",
     "_UID",
-    "__MONOTONIC_TIMESTAMP",
 ];
 
 /// Names whose values are points in time.

@@ -212,11 +212,12 @@ impl Entry<'_> {
     }
 
     fn load_address(&mut self, slot: Slot, address: Address) {
-        let stored = match address {
-            Address::Realtime => Some(Stored::Time(self.time)),
-            Address::Monotonic => self.record.monotonic().map(Stored::Integer),
-            Address::Cursor => self.record.cursor().map(|text| Stored::Text(self.buffers.push_text(&text))),
+        let text = match address {
+            Address::Realtime => return self.assign(slot, Some(Stored::Time(self.time))),
+            Address::Monotonic => self.record.monotonic().map(|micros| micros.to_string()),
+            Address::Cursor => self.record.cursor(),
         };
+        let stored = text.map(|text| Stored::Text(self.buffers.push_text(&text)));
         self.assign(slot, stored);
     }
 
