@@ -31,10 +31,11 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-# A hundred kills at random moments; minutes.
+# Kills at random moments: a hundred of them over much state, two hundred over every kind of effect; minutes.
 crash-campaign:
 	@.ci/install test
 	PYRUSE_KILLS=100 cargo test --release -p pyruse-bin --test crash -- --nocapture
+	PYRUSE_KILLS=200 cargo test --release -p pyruse-bin --test crash_all -- --nocapture
 
 # The program against the simple interpreter of the tests: 200,000 entries, 20,000 random workflows; minutes.
 conformance-campaign:

@@ -5,6 +5,7 @@
 //! `PYRUSE_KILL_SEED` repeats a campaign, as far as the machine's own timing allows.
 
 mod common;
+mod kills;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,148 +14,14 @@ use std::os::unix::net::UnixDatagram;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use common::{Firewall, Journald, LONG, Running, Site, wait_for};
+use common::{Firewall, Journald, Running, Site, wait_for};
+use kills::{
+    DAY, Random, addresses, bodies, body, both_families, interrupted, kills, messages, repeated_lines, seed,
+    site, wait_mail, wait_settled,
+};
 use serde_json::{Value, json};
-
-/// Marsaglia's xorshift: all that is wanted is that a seed gives the same numbers again.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// A number below the bound.
-    fn below(&mut self, bound: u64) -> u64 {
-        (self.next() >> 16) % bound
-    }
-
-    fn moment(&mut self, within: Duration) -> Duration {
-        Duration::from_micros(self.below(u64::try_from(within.as_micros()).unwrap() + 1))
-    }
-}
-
-fn number_from_environment(name: &str, default: impl FnOnce() -> u64) -> u64 {
-    std::env::var(name).map_or_else(|_| default(), |text| text.parse().unwrap())
-}
-
-fn kills() -> usize {
-    usize::try_from(number_from_environment("PYRUSE_KILLS", || 12)).unwrap()
-}
-
-/// The seed for the moments of killing; told, so that a failure can be looked for again.
-fn seed(test: &str) -> u64 {
-    let anew = || u64::from(UNIX_EPOCH.elapsed().unwrap().subsec_micros());
-    let seed = number_from_environment("PYRUSE_KILL_SEED", anew);
-    println!("{test}: PYRUSE_KILL_SEED={seed}");
-    seed
-}
-
-// What a mail says.
-
-fn body(mail: &str) -> &str {
-    mail.split_once("\n\n").expect("a mail has a head and a body").1.trim()
-}
-
-fn message_id(mail: &str) -> &str {
-    mail.lines().find_map(|line| line.strip_prefix("Message-ID: ")).expect("a mail has an identity")
-}
-
-fn wait_mail(site: &Site, text: &str) {
-    wait_for(&format!("the mail `{text}`; {}", site.log()), || {
-        site.mails().iter().any(|mail| body(mail) == text).then_some(())
-    });
-}
-
-/// The bodies of all mails, each mail once however often it came: its Message-ID says which one it is.
-fn bodies(site: &Site) -> Vec<String> {
-    let mut of_id = BTreeMap::new();
-    for mail in site.mails() {
-        let (id, body) = (message_id(&mail).to_owned(), body(&mail).to_owned());
-        if let Some(first) = of_id.insert(id.clone(), body.clone()) {
-            assert_eq!(first, body, "two mails are named {id}");
-        }
-    }
-    let mut bodies: Vec<String> = of_id.into_values().collect();
-    bodies.sort();
-    bodies
-}
-
-/// A site whose sendmail refuses an empty mail, as the real ones do: a program that is killed may have started it
-/// and never fed it.
-fn site() -> Site {
-    let site = Site::new();
-    let mailbox = site.path("mails").display().to_string();
-    site.script("sendmail", &format!("t={mailbox}/.$$-$PPID; cat > $t; test -s $t && mv $t $t.mail"));
-    site
-}
-
-// What the state holds, as its file says.
-
-/// Where reading stopped, and how many messages wait for their couriers; of one moment.
-fn progress(site: &Site) -> Option<(String, i64)> {
-    let query = "SELECT cursor, (SELECT count(*) FROM rows JOIN parts ON part = id WHERE name IN \
-                 ('action_log', 'action_email', 'action_nftBan/orders')) FROM position";
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let state = rusqlite::Connection::open_with_flags(site.path("state/state.sqlite"), flags).ok()?;
-    // No row, or a writer that holds it: asked again.
-    state
-        .query_row(query, [], |row| Ok((row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get(1)?)))
-        .ok()
-}
-
-/// The cursor of the journal's last entry, when all that was written is in it.
-fn tail(journald: &Journald) -> String {
-    journald.sync();
-    let last: Value = serde_json::from_str(&journald.journalctl(&["-q", "-n", "1", "-o", "json"])).unwrap();
-    last["__CURSOR"].as_str().unwrap().to_owned()
-}
-
-/// Waits until all is read and all is delivered, with what came back from our own lines.
-fn wait_settled(journald: &Journald, site: &Site) {
-    let mut before = None;
-    let end = Instant::now() + LONG;
-    loop {
-        let (tail, progress) = (tail(journald), progress(site));
-        let settled = progress.as_ref().is_some_and(|(cursor, waiting)| *cursor == tail && *waiting == 0);
-        // A line may have been on its way to the journal while we looked. Then the tail is another one now.
-        if settled && before.as_ref() == Some(&tail) {
-            return;
-        }
-        assert!(Instant::now() < end, "the journal ends at {tail}, we are at {progress:?}; {}", site.log());
-        before = settled.then_some(tail);
-    }
-}
-
-/// Entries of one kind, in order.
-fn messages(journald: &Journald, start: &str) -> Vec<String> {
-    let text =
-        journald.journalctl(&["-q", "-o", "cat", "--output-fields=MESSAGE", "SYSLOG_IDENTIFIER=pyruse"]);
-    text.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect()
-}
-
-/// How many of our lines the journal holds more than once.
-fn repeated_lines(journald: &Journald) -> usize {
-    let text = journald.journalctl(&[
-        "-q",
-        "-o",
-        "json",
-        "--output-fields=PYRUSE_LOG_ID",
-        "SYSLOG_IDENTIFIER=pyruse",
-    ]);
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let ids: Vec<&str> = lines.iter().filter_map(|line| line["PYRUSE_LOG_ID"].as_str()).collect();
-    ids.len() - ids.iter().collect::<BTreeSet<_>>().len()
-}
 
 // The rules under attack: each kind of state, and lines that come back.
 
@@ -212,15 +79,7 @@ fn rules() -> Value {
     })
 }
 
-/// Longer than any test: no window ends while it runs, so that the result depends on the entries alone.
-const DAY: u32 = 86_400;
-
 const ENTRIES: usize = 20_000;
-
-fn addresses() -> Vec<String> {
-    let v4 = (1..=40).map(|n| format!("198.51.100.{n}"));
-    v4.chain((1..=40).map(|n| format!("2001:db8::{n:x}"))).collect()
-}
 
 /// The journal to work through: always the same.
 fn entries() -> Vec<String> {
@@ -298,11 +157,6 @@ fn expected(entries: &[String]) -> Expected {
     expected
 }
 
-fn both_families(firewall: &Firewall, set: &str) -> BTreeSet<String> {
-    let elements = |family: &str| firewall.addresses(&format!("{family} {set}"));
-    elements("ip Inet4").into_iter().chain(elements("ip6 Inet6")).collect()
-}
-
 /// Works through the entries, ended by `end` as often as `times` at random moments, and looks at what came of it.
 fn work_through(test: &str, times: usize, ready: bool, mut end: impl FnMut(Running, &Site)) {
     let mut random = Random::new(seed(test));
@@ -310,34 +164,11 @@ fn work_through(test: &str, times: usize, ready: bool, mut end: impl FnMut(Runni
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["ban", "again"]), site());
     site.configure(&journald, &rules());
     let entries = entries();
-    let slices: Vec<&[String]> = entries.chunks(ENTRIES.div_ceil(times + 1)).collect();
-    let write = |entries: &[String]| entries.iter().for_each(|entry| journald.line("app", 6, entry));
-
-    // Ends that come before the position is stored would let the next start begin at the journal's tail, rightly.
-    write(slices[0]);
-    let launch = |args: &[&str]| {
-        let running = site.launch(Some(&firewall), args);
-        // Before that, it may not listen to signals yet: SIGTERM would end it as it ends any program.
-        if ready || args.len() > 1 {
-            running.wait_ready();
-        }
-        running
-    };
-    let mut running = launch(&["run", "--since", "@0"]);
-    for slice in &slices[1..] {
-        // Some of it comes in while the program runs, or just after it; the rest waits for the next start.
-        let (live, backlog) = slice.split_at(slice.len() / 2);
-        // At the start, or well into the work.
-        let longest = if random.below(2) == 0 { 30 } else { 150 };
-        let moment = random.moment(Duration::from_millis(longest));
-        std::thread::scope(|scope| {
-            scope.spawn(|| write(live));
-            std::thread::sleep(moment);
-            end(running, &site);
-        });
-        write(backlog);
-        running = launch(&["run"]);
-    }
+    let launch = |args: &[&str]| site.launch(Some(&firewall), args);
+    let running = interrupted(&journald, &entries, times, ready, launch, |running| {
+        std::thread::sleep(random.moment_of_work());
+        end(running, &site);
+    });
     wait_settled(&journald, &site);
     let worked = begin.elapsed();
 
@@ -370,9 +201,8 @@ fn work_through(test: &str, times: usize, ready: bool, mut end: impl FnMut(Runni
     assert_eq!(both_families(&empty, "again"), expected.banned_again);
 
     println!(
-        "{test}: {} ends in {ENTRIES} entries, {worked:.1?}; {} lines came back, {} of them twice in the journal; \
+        "{test}: {times} ends in {ENTRIES} entries, {worked:.1?}; {} lines came back, {} of them twice in the journal; \
          {} mails, {} of them delivered twice",
-        slices.len() - 1,
         lines.len(),
         repeated_lines(&journald),
         expected.mails.len(),

@@ -4,45 +4,20 @@ mod common;
 
 use std::fs;
 
-use common::{Firewall, Journald, Running, Site, run, wait_for};
+use common::{Firewall, Journald, Running, Site, wait_for};
 use serde_json::{Value, json};
 
 /// The sets `NAME4` and `NAME6` for each name.
 fn parts(names: &[&str]) -> (Journald, Firewall, Site) {
     let firewall = Firewall::with_sets(&[]);
     for name in names {
-        create(&firewall, name);
+        firewall.add_ipsets(name);
     }
     (Journald::start(), firewall, Site::new())
 }
 
-fn create(firewall: &Firewall, name: &str) {
-    for (set, family) in [("4", "inet"), ("6", "inet6")] {
-        let set = format!("{name}{set}");
-        ipset(firewall, &["create", &set, "hash:ip", "family", family, "timeout", "0"]);
-    }
-}
-
-fn ipset(firewall: &Firewall, args: &[&str]) -> String {
-    run(firewall.command("ipset").args(args))
-}
-
-/// The elements of a set with their time-outs, sorted.
-fn elements(firewall: &Firewall, set: &str) -> Vec<(String, u64)> {
-    let listing = ipset(firewall, &["save", set]);
-    let adds = listing.lines().filter_map(|line| line.strip_prefix(&format!("add {set} ")));
-    let mut found: Vec<(String, u64)> = adds
-        .map(|element| {
-            let (address, timeout) = element.split_once(" timeout ").expect("a set with time-outs");
-            (address.to_owned(), timeout.trim().parse().unwrap())
-        })
-        .collect();
-    found.sort();
-    found
-}
-
 fn timeout(firewall: &Firewall, set: &str, address: &str) -> Option<u64> {
-    elements(firewall, set).into_iter().find(|(found, _)| found == address).map(|(_, timeout)| timeout)
+    firewall.ipset_elements(set).into_iter().find(|(found, _)| found == address).map(|(_, timeout)| timeout)
 }
 
 fn wait_banned(firewall: &Firewall, set: &str, address: &str) -> u64 {
@@ -128,7 +103,7 @@ fn a_ban_again_renews_in_place_whether_or_not_the_command_has_exist() {
         let pyruse = site.start(Some(&firewall));
         ban(&journald, "ssh", "192.0.2.1");
         wait_banned(&firewall, "ssh4", "192.0.2.1");
-        ipset(&firewall, &["-exist", "add", "ssh4", "192.0.2.1", "timeout", "100"]);
+        firewall.ipset(&["-exist", "add", "ssh4", "192.0.2.1", "timeout", "100"]);
         ban(&journald, "ssh", "192.0.2.1");
         wait_for("the renewal", || timeout(&firewall, "ssh4", "192.0.2.1").filter(|left| *left > 100));
         stop(pyruse, &site);
@@ -152,14 +127,14 @@ fn a_set_that_is_missing_holds_back_no_other_and_its_bans_arrive_when_it_is_ther
     }
     journald.sync();
     pyruse.signal("-CONT");
-    wait_for("the good bans", || (elements(&firewall, "good4").len() == 60).then_some(()));
+    wait_for("the good bans", || (firewall.ipset_elements("good4").len() == 60).then_some(()));
     // ipset was told to be quiet; a person must see the reason nevertheless.
     wait_for("the reason", || {
         site.log().contains("set `late4`: ipset: exit status 1: ipset v").then_some(())
     });
     assert!(site.log().contains("The set with the given name does not exist"), "{}", site.log());
-    create(&firewall, "late");
-    wait_for("the late bans", || (elements(&firewall, "late4").len() == 60).then_some(()));
+    firewall.add_ipsets("late");
+    wait_for("the late bans", || (firewall.ipset_elements("late4").len() == 60).then_some(()));
     stop(pyruse, &site);
 }
 
@@ -184,13 +159,13 @@ fn bans_are_put_back_with_the_time_that_is_left() {
         wait_banned(&firewall, "short6", "2001:db8::1");
         assert_eq!(wait_banned(&firewall, "long4", "192.0.2.2"), 0, "{what}");
     };
-    ipset(&firewall, &["flush"]);
+    firewall.ipset(&["flush"]);
     let output = site.pyruse(Some(&firewall), &["boot", "action_ipsetBan"]);
     assert!(output.status.success(), "{output:?}");
     check("boot");
     // An element that is still there, with another end, gets the right one.
-    ipset(&firewall, &["flush"]);
-    ipset(&firewall, &["add", "short4", "192.0.2.1", "timeout", "100000"]);
+    firewall.ipset(&["flush"]);
+    firewall.ipset(&["add", "short4", "192.0.2.1", "timeout", "100000"]);
     let pyruse = site.start(Some(&firewall));
     wait_for("the others", || timeout(&firewall, "long4", "192.0.2.2"));
     check("start");
@@ -211,14 +186,15 @@ fn more_than_two_thousand_addresses_at_once_are_banned_by_few_processes() {
     journald.sync();
     pyruse.signal("-CONT");
     addresses.sort();
-    let banned = || elements(&firewall, "ssh4").into_iter().map(|(address, _)| address).collect::<Vec<_>>();
+    let banned =
+        || firewall.ipset_elements("ssh4").into_iter().map(|(address, _)| address).collect::<Vec<_>>();
     wait_for("all bans", || (banned().len() == 2500).then_some(()));
     assert_eq!(banned(), addresses);
     stop(pyruse, &site);
     let at_once = calls(&site).len();
     assert!(at_once <= 60, "{at_once} processes");
 
-    ipset(&firewall, &["flush"]);
+    firewall.ipset(&["flush"]);
     let pyruse = site.start(Some(&firewall));
     wait_for("all bans after a restart", || (banned().len() == 2500).then_some(()));
     stop(pyruse, &site);
@@ -241,7 +217,7 @@ fn what_cannot_be_done_together_is_done_one_by_one_and_a_bad_element_holds_back_
     }
     journald.sync();
     pyruse.signal("-CONT");
-    wait_for("the good bans", || (elements(&firewall, "ssh4").len() == 39).then_some(()));
+    wait_for("the good bans", || (firewall.ipset_elements("ssh4").len() == 39).then_some(()));
     assert_eq!(timeout(&firewall, "ssh4", "10.0.0.7"), None);
     wait_for("the complaint", || site.log().contains("set `ssh4`: ").then_some(()));
     recording_ipset(&site, AS_TOLD, &DEFAULT);

@@ -218,6 +218,32 @@ impl Firewall {
         found
     }
 
+    /// Makes the sets `NAME4` and `NAME6` of ipset.
+    pub fn add_ipsets(&self, name: &str) {
+        for (set, family) in [("4", "inet"), ("6", "inet6")] {
+            let set = format!("{name}{set}");
+            self.ipset(&["create", &set, "hash:ip", "family", family, "timeout", "0"]);
+        }
+    }
+
+    pub fn ipset(&self, args: &[&str]) -> String {
+        run(self.command("ipset").args(args))
+    }
+
+    /// The elements of a set of ipset with their time-outs, 0 for none; sorted.
+    pub fn ipset_elements(&self, set: &str) -> Vec<(String, u64)> {
+        let listing = self.ipset(&["save", set]);
+        let adds = listing.lines().filter_map(|line| line.strip_prefix(&format!("add {set} ")));
+        let mut found: Vec<(String, u64)> = adds
+            .map(|element| {
+                let (address, timeout) = element.split_once(" timeout ").expect("a set with time-outs");
+                (address.to_owned(), timeout.trim().parse().unwrap())
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
     /// The addresses of a set, sorted.
     pub fn addresses(&self, set: &str) -> Vec<String> {
         self.elements(set).into_iter().map(|(address, _)| address).collect()

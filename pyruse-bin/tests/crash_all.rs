@@ -1,0 +1,489 @@
+//! Kills at random moments over a journal that produces every kind of effect, with reports falling due in between: what
+//! is delivered, and what the state holds in the end, is the same as without them.
+//!
+//! `cargo test` kills the program a few times; the long campaign is
+//! `PYRUSE_KILLS=200 cargo test -p pyruse-bin --test crash_all --release -- --nocapture`.
+//! `PYRUSE_KILL_SEED` repeats a campaign, as far as the machine's own timing allows.
+
+mod common;
+mod kills;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use common::{Firewall, Journald, Running, Site, wait_for};
+use kills::told::{Told, is_report, reports};
+use kills::{
+    DAY, Random, addresses, bodies_of, both_families, distinct, interrupted, kills, messages, repeated_lines,
+    seed, site, wait_settled,
+};
+use serde_json::{Value, json};
+
+/// Enough for each kind of effect to come between two kills.
+const ENTRIES: usize = 20_000;
+
+/// So many entries are read when all reports have come.
+const LAST: usize = 500;
+
+/// Fewer than there are alerts: the others come as one mail.
+const SINGLE_MAILS: usize = 150;
+
+/// The proxy, as the service behind it sees it.
+const PROXY: &str = "10.0.0.1";
+
+// The rules under attack.
+
+/// So many failures ban.
+const TRIES: u32 = 20;
+
+/// Failures ban, in both firewalls, and say so in the journal; three such lines ban for ever, and mail. Who fails
+/// behind the proxy is told by the proxy's own entries. Each entry that is reported has a number, or is counted.
+fn rules() -> Value {
+    let chain = |re: &str, names: &[&str], next: &str, steps: Vec<Value>| {
+        let mut chain = vec![
+            json!({"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": re, "save": names}, "else": next}),
+        ];
+        chain.extend(steps);
+        chain
+    };
+    let action = |name: &str, args: Value| json!({"action": name, "args": args});
+    let raise = |counter: &str, keep: u32, save: &str| {
+        action(
+            "action_counterRaise",
+            json!({"counter": counter, "for": "ip", "keepSeconds": keep, "save": save}),
+        )
+    };
+    let equals = |field: &str, value: u32| json!({"filter": "filter_equals", "args": {"field": field, "value": value}});
+    let nft = |set: &str, seconds: u32| {
+        action(
+            "action_nftBan",
+            json!({"IP": "ip", "banSeconds": seconds,
+                   "nftSetIPv4": format!("ip Inet4 {set}"), "nftSetIPv6": format!("ip6 Inet6 {set}")}),
+        )
+    };
+    let ipset = |set: &str, seconds: u32| {
+        action(
+            "action_ipsetBan",
+            json!({"IP": "ip", "banSeconds": seconds, "ipSetIPv4": format!("{set}4"), "ipSetIPv6": format!("{set}6")}),
+        )
+    };
+    let report = |level: &str, details: &str, message: &str| {
+        action("action_dailyReport", json!({"level": level, "details": details, "message": message}))
+    };
+    let mail =
+        |subject: &str, text: &str| action("action_email", json!({"subject": subject, "message": text}));
+    let log = |text: &str| action("action_log", json!({"message": text}));
+    let go_on = |to: &str| json!({"action": "action_noop", "then": to});
+    let reset = |grace: u32| {
+        action("action_counterReset", json!({"counter": "tries", "for": "ip", "graceSeconds": grace}))
+    };
+    let lower = action("action_counterLower", json!({"counter": "tries", "for": "ip"}));
+    let capture = action(
+        "action_dnatCapture",
+        json!({"saddr": "client", "sport": "clientPort", "addr": "proxy", "port": "proxyPort", "keepSeconds": DAY}),
+    );
+    let replace = action(
+        "action_dnatReplace",
+        json!({"addr": "ip", "port": "proxyPort", "saddrInto": "ip", "sportInto": "clientPort"}),
+    );
+    // Chains are in the order of their labels here.
+    json!({
+        "1": [
+            {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "app"}, "else": "ours"},
+            go_on("capture"),
+        ],
+        "capture": chain("^proxy (\\S+) (\\d+) as (\\S+) (\\d+)$", &["client", "clientPort", "proxy", "proxyPort"], "via",
+                         vec![capture]),
+        "via": chain("^via (\\S+) (\\d+) #(\\d+)$", &["ip", "proxyPort", "n"], "fail", vec![
+            replace, report("OTHER", "ALL", "via #{n}: {ip} {clientPort}"), go_on("count"),
+        ]),
+        "fail": chain("^fail (\\S+) #(\\d+)$", &["ip", "n"], "forgive", vec![go_on("count")]),
+        "count": [
+            raise("total", 0, "total"), raise("tries", DAY, "tries"), report("INFO", "FIRSTLAST", "fail {ip}"),
+            equals("tries", TRIES),
+            nft("ban", DAY), ipset("ban", DAY), log("BANNED {ip} #{n}"), reset(0),
+        ],
+        "forgive": chain("^forgive (\\S+)$", &["ip"], "forget", vec![lower]),
+        "forget": chain("^forget (\\S+)$", &["ip"], "pardon", vec![reset(0)]),
+        "pardon": chain("^pardon (\\S+)$", &["ip"], "alert", vec![reset(DAY)]),
+        "alert": chain("^(alert #\\d+)$", &["alert"], "warning", vec![
+            report("WARN", "ALL", "{alert}"), mail("alert", "{alert}"),
+        ]),
+        "warning": chain("^(warning .*)$", &["warning"], "odd", vec![report("WARN", "ALL", "{warning}")]),
+        "odd": chain("^(odd #\\d+)$", &["odd"], "probe", vec![report("OTHER", "NONE", "{odd}")]),
+        "probe": chain("^probe (\\S+)$", &["ip"], "end", vec![
+            raise("total", 0, "total"), raise("tries", DAY, "tries"), raise("again", 0, "again"),
+            log("COUNT {ip} {total} {tries} {again}"),
+        ]),
+        "ours": chain("^(BANNED (\\S+) #\\d+)$", &["line", "ip"], "end", vec![
+            {
+                let own = json!({"field": "SYSLOG_IDENTIFIER", "value": "pyruse"});
+                json!({"filter": "filter_equals", "args": own, "else": "end"})
+            },
+            report("WARN", "FIRST", "came back: {line}"),
+            raise("again", 0, "again"), equals("again", 3),
+            nft("again", 0), ipset("again", 0), mail("again", "again: {ip}"),
+        ]),
+        "end": [{"action": "action_noop"}],
+    })
+}
+
+/// The journal to work through: always the same.
+fn entries() -> Vec<String> {
+    let (addresses, mut random) = (addresses(), Random::new(1));
+    let mut entry = |n: usize| {
+        let ip = &addresses[usize::try_from(random.below(addresses.len() as u64)).unwrap()];
+        // Some ports get a client late, most get many.
+        let port = 40_000 + random.below(60);
+        match random.below(1000) {
+            0..100 => format!("proxy {ip} {n} as {PROXY} {port}"),
+            100..300 => format!("via {PROXY} {port} #{n}"),
+            300..650 => format!("fail {ip} #{n}"),
+            650..700 => format!("forgive {ip}"),
+            700..710 => format!("forget {ip}"),
+            710..711 => format!("pardon {ip}"),
+            711..731 => format!("alert #{n}"),
+            731..781 => format!("warning of kind {}", random.below(10)),
+            781..881 => format!("odd #{n}"),
+            _ => format!("nothing of interest, #{n}"),
+        }
+    };
+    (0..ENTRIES).map(&mut entry).collect()
+}
+
+// What must come of it: the rules once more, without a program, a journal or a crash.
+
+/// What is delivered, and what the state and the firewalls hold.
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    banned: BTreeSet<String>,
+    banned_again: BTreeSet<String>,
+    mails: Vec<String>,
+    lines: BTreeSet<String>,
+    counts: BTreeSet<String>,
+    told: Told,
+}
+
+#[derive(Default)]
+struct Counts {
+    total: u32,
+    tries: u32,
+    again: u32,
+    grace: bool,
+}
+
+impl Outcome {
+    fn report(&mut self, line: String) {
+        self.told.warnings += u64::from(line.starts_with("WARN"));
+        *self.told.lines.entry(line).or_default() += 1;
+    }
+
+    fn ban(&mut self, ip: &str, set: &str) {
+        let family = if ip.contains(':') { 6 } else { 4 };
+        let nft = if family == 6 { "ip6 Inet6" } else { "ip Inet4" };
+        for set in [format!("{nft} {set}"), format!("{set}{family}")] {
+            self.told.bans += 1;
+            *self.told.banned.entry(format!("{ip} in {set}")).or_default() += 1;
+        }
+    }
+
+    fn mail(&mut self, text: String) {
+        self.told.mails += 1;
+        self.mails.push(text);
+    }
+
+    fn fail(&mut self, ip: &str, n: &str, counts: &mut Counts) {
+        self.report(format!("INFO fail {ip}"));
+        counts.total += 1;
+        counts.tries += u32::from(!counts.grace);
+        if counts.tries < TRIES {
+            return;
+        }
+        counts.tries = 0;
+        counts.again += 1;
+        self.ban(ip, "ban");
+        self.banned.insert(ip.to_owned());
+        let line = format!("BANNED {ip} {n}");
+        self.report(format!("WARN came back: {line}"));
+        self.lines.insert(line);
+        if counts.again == 3 {
+            self.ban(ip, "again");
+            self.banned_again.insert(ip.to_owned());
+            self.mail(format!("again: {ip}"));
+        }
+    }
+}
+
+/// Everybody who is counted: without a client, it is the proxy.
+fn counted() -> Vec<String> {
+    addresses().into_iter().chain([PROXY.to_owned()]).collect()
+}
+
+fn expected(entries: &[String]) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut all: BTreeMap<String, Counts> = counted().into_iter().map(|ip| (ip, Counts::default())).collect();
+    let mut clients: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for entry in entries {
+        let words: Vec<&str> = entry.split(' ').collect();
+        match words[..] {
+            ["proxy", client, client_port, "as", PROXY, port] => {
+                clients.insert(port, (client, client_port));
+            }
+            ["via", PROXY, port, n] => {
+                let (ip, client_port) = clients.get(port).copied().unwrap_or((PROXY, "None"));
+                outcome.report(format!("OTHER via {n}: {ip} {client_port}"));
+                outcome.fail(ip, n, all.get_mut(ip).unwrap());
+            }
+            ["fail", ip, n] => outcome.fail(ip, n, all.get_mut(ip).unwrap()),
+            ["forgive", ip] => {
+                let counts = all.get_mut(ip).unwrap();
+                counts.tries = counts.tries.saturating_sub(1);
+            }
+            ["forget", ip] => all.get_mut(ip).unwrap().tries = 0,
+            ["pardon", ip] => {
+                let counts = all.get_mut(ip).unwrap();
+                (counts.tries, counts.grace) = (0, true);
+            }
+            ["alert", _] => {
+                outcome.report(format!("WARN {entry}"));
+                outcome.mail(entry.clone());
+            }
+            ["warning", ..] => outcome.report(format!("WARN {entry}")),
+            ["odd", _] => outcome.report(format!("OTHER {entry}")),
+            ["nothing", ..] => {}
+            _ => unreachable!("{entry}"),
+        }
+    }
+    for (ip, counts) in &all {
+        let tries = if counts.grace { 0 } else { counts.tries + 1 };
+        outcome.counts.insert(format!("COUNT {ip} {} {tries} {}", counts.total + 1, counts.again + 1));
+    }
+    outcome.mails.sort();
+    outcome
+}
+
+/// All mails but reports; those that came as one, too.
+fn mails(site: &Site) -> Vec<String> {
+    let mails: Vec<String> = site.mails().into_iter().filter(|mail| !is_report(mail)).collect();
+    let is_digest = |mail: &&String| mail.contains(" more)\n");
+    let digests: Vec<String> = mails.iter().filter(is_digest).cloned().collect();
+    let single: Vec<String> = mails.iter().filter(|mail| !is_digest(mail)).cloned().collect();
+    let mut all = bodies_of(&single);
+    for digest in bodies_of(&digests) {
+        assert_eq!(digest.matches("\nonce, at ").count(), digest.matches("\n    ").count(), "{digest}");
+        all.extend(digest.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned));
+    }
+    all.sort();
+    all
+}
+
+// The campaign.
+
+/// Lets a report fall due now and then, and kills the program at that moment.
+struct Clock<'a> {
+    journald: &'a Journald,
+    site: &'a Site,
+    random: Random,
+    /// Since the epoch; in whole seconds, as a time of day can be written.
+    due: Duration,
+    due_times: usize,
+    killed_when_due: usize,
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
+impl Clock<'_> {
+    /// When all reports that were due have come, another one falls due: soon.
+    fn set(&mut self) {
+        if self.due_times > 0 && (now() < self.due || reports(self.site).len() < self.due_times) {
+            return;
+        }
+        // Not before the program has read what was set.
+        self.due = Duration::from_secs((now() + Duration::from_millis(500)).as_secs() + 1);
+        self.due_times += 1;
+        self.configure();
+    }
+
+    fn configure(&self) {
+        let second = self.due.as_secs() % u64::from(DAY);
+        let at = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
+        let more = json!({
+            "dailyReport": {"at": at, "maxLines": 100_000, "maxMessages": 100_000},
+            "ipsetBan": {"ipset": ["ipset", "-exist", "-quiet"]},
+            "email": {
+                "from": "pyruse@example.org",
+                "to": ["hostmaster@example.org"],
+                "sendmail": [self.site.path("sendmail"), "-t"],
+                "maxPerHour": SINGLE_MAILS,
+            },
+        });
+        self.site.configure_with(self.journald, &rules(), &more);
+    }
+
+    /// At any moment; or, if a report falls due soon, around that.
+    fn kill(&mut self, running: Running) {
+        let around = self.due.saturating_sub(Duration::from_millis(5)).saturating_sub(now());
+        let moment = if !around.is_zero() && self.random.below(2) == 0 {
+            self.killed_when_due += 1;
+            around + self.random.moment(Duration::from_millis(60))
+        } else {
+            self.random.moment_of_work()
+        };
+        std::thread::sleep(moment);
+        running.kill();
+    }
+}
+
+/// All entries of the journal.
+fn count(journald: &Journald) -> u64 {
+    journald.journalctl(&["-q", "-o", "json", "--output-fields=PRIORITY"]).lines().count() as u64
+}
+
+fn both_ipsets(firewall: &Firewall, set: &str) -> BTreeSet<String> {
+    let elements = |family: &str| firewall.ipset_elements(&format!("{set}{family}"));
+    elements("4").into_iter().chain(elements("6")).map(|(address, _)| address).collect()
+}
+
+/// The same in both firewalls.
+fn assert_banned(firewall: &Firewall, expected: &Outcome, site: &Site) {
+    for (set, banned) in [("ban", &expected.banned), ("again", &expected.banned_again)] {
+        assert_eq!(&both_families(firewall, set), banned, "nft {set}; {}", site.log());
+        assert_eq!(&both_ipsets(firewall, set), banned, "ipset {set}; {}", site.log());
+    }
+    let mut timeouts = firewall.ipset_elements("ban4");
+    timeouts.extend(firewall.ipset_elements("ban6"));
+    for set in ["ip Inet4 ban", "ip6 Inet6 ban"] {
+        let elements = firewall.elements(set).into_iter();
+        timeouts.extend(elements.map(|(address, timeout)| (address, timeout.unwrap_or(0))));
+    }
+    for (address, timeout) in timeouts {
+        assert!((1..=u64::from(DAY)).contains(&timeout), "{address}: {timeout}");
+    }
+}
+
+fn firewall() -> Firewall {
+    let firewall = Firewall::with_sets(&["ban", "again"]);
+    for set in ["ban", "again"] {
+        firewall.add_ipsets(set);
+    }
+    firewall
+}
+
+/// Lets the hour end in which alerts were too many.
+fn end_hours(site: &Site) {
+    let state = rusqlite::Connection::open(site.path("state/state.sqlite")).unwrap();
+    let earlier =
+        |key: &str| format!("'$.{key}', json_extract(CAST(value AS TEXT), '$.{key}') - 2 * 3600 * 1000000");
+    let changed = state.execute(
+        &format!(
+            "UPDATE rows SET value = CAST(json_set(CAST(value AS TEXT), {}, {}) AS BLOB)
+             WHERE substr(key, 1, 1) = CAST('h' AS BLOB)
+             AND part = (SELECT id FROM parts WHERE name = 'action_email/flood')",
+            earlier("at"),
+            earlier("seen"),
+        ),
+        [],
+    );
+    assert_eq!(changed.unwrap(), 2, "hours of two subjects");
+}
+
+#[test]
+fn kills_change_no_effect_of_any_kind_and_no_report() {
+    let begin = Instant::now();
+    let (journald, firewall, site) = (Journald::start(), firewall(), site());
+    let clock = RefCell::new(Clock {
+        journald: &journald,
+        site: &site,
+        random: Random::new(seed("every effect")),
+        due: Duration::ZERO,
+        due_times: 0,
+        killed_when_due: 0,
+    });
+    let entries = entries();
+    let (most, last) = entries.split_at(ENTRIES - LAST);
+    let times = kills();
+    let launch = |args: &[&str]| {
+        clock.borrow_mut().set();
+        site.launch(Some(&firewall), args)
+    };
+    let running =
+        interrupted(&journald, most, times, false, launch, |running| clock.borrow_mut().kill(running));
+    let clock = clock.into_inner();
+    wait_for("the last report", || (reports(&site).len() >= clock.due_times).then_some(()));
+    for entry in last {
+        journald.line("app", 6, entry);
+    }
+    wait_settled(&journald, &site);
+    let worked = begin.elapsed();
+    let lines = messages(&journald, "BANNED");
+    for ip in counted() {
+        journald.line("app", 6, &format!("probe {ip}"));
+    }
+    wait_settled(&journald, &site);
+    assert!(running.terminate().success(), "{}", site.log());
+
+    // One more start, with nothing due but the mail of alerts that were too many.
+    end_hours(&site);
+    let singly = mails(&site).len();
+    let running = site.start(Some(&firewall));
+    wait_for("the mail of the others", || (mails(&site).len() > singly).then_some(()));
+    wait_settled(&journald, &site);
+
+    let mut expected = expected(&entries);
+    expected.told.entries = count(&journald);
+    let all_lines = messages(&journald, "").len() as u64;
+    let app = ENTRIES + counted().len();
+    let known = [("app".to_owned(), app as u64), ("pyruse".to_owned(), all_lines)];
+    expected.told.identifiers.extend(known);
+    let shown = site.pyruse(None, &["report", "show"]);
+    let shown = Told::read(&String::from_utf8(shown.stdout).unwrap());
+    assert!(!shown.lines.is_empty(), "nothing came after the last report");
+    let sent = reports(&site);
+    assert_eq!(sent.len(), clock.due_times, "a report for each time; {}", site.log());
+    let mut told = sent.into_iter().fold(shown, Told::add);
+    if told.unlisted_bans {
+        // With few kills, reports are few.
+        (told.unlisted_bans, told.banned) = (false, expected.told.banned.clone());
+    }
+    told.identifiers.retain(|name, _| expected.told.identifiers.contains_key(name));
+    let found = Outcome {
+        banned: both_families(&firewall, "ban"),
+        banned_again: both_families(&firewall, "again"),
+        mails: mails(&site),
+        lines: lines.iter().cloned().collect(),
+        counts: messages(&journald, "COUNT").into_iter().collect(),
+        told,
+    };
+    assert_eq!(found, expected, "{}", site.log());
+    assert_banned(&firewall, &expected, &site);
+    assert!(running.terminate().success(), "{}", site.log());
+
+    // What the state holds shows in firewalls that hold nothing.
+    let empty = self::firewall();
+    for module in ["action_nftBan", "action_ipsetBan"] {
+        let output = site.pyruse(Some(&empty), &["boot", module]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_banned(&empty, &expected, &site);
+
+    let all_mails = site.mails();
+    let ids = distinct(&all_mails, |mail| kills::message_id(mail).to_owned());
+    let all_reports = all_mails.iter().filter(|mail| is_report(mail)).count();
+    println!(
+        "every effect: {times} kills in {ENTRIES} entries, {worked:.1?}; {} reports, {} of them delivered twice, {} kills \
+         around their times; {} lines of reports; {} bans; {} lines came back, {} of them twice in the journal; {} mails \
+         delivered, {} of them twice",
+        clock.due_times,
+        all_reports - clock.due_times,
+        clock.killed_when_due,
+        expected.told.lines.values().sum::<u64>(),
+        expected.told.bans,
+        lines.len(),
+        repeated_lines(&journald),
+        ids.len(),
+        all_mails.len() - ids.len(),
+    );
+}
