@@ -440,9 +440,9 @@ fn kills_change_no_effect_of_any_kind_and_no_report() {
     expected.told.identifiers.extend(known);
     let shown = site.pyruse(None, &["report", "show"]);
     let shown = Told::read(&String::from_utf8(shown.stdout).unwrap());
-    assert!(!shown.lines.is_empty(), "nothing came after the last report");
     let sent = reports(&site);
     assert_eq!(sent.len(), clock.due_times, "a report for each time; {}", site.log());
+    assert!(!shown.lines.is_empty(), "nothing came after the last report");
     let mut told = sent.into_iter().fold(shown, Told::add);
     if told.unlisted_bans {
         // With few kills, reports are few.
