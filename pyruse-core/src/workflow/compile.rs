@@ -127,12 +127,13 @@ impl Compiler<'_> {
     ) {
         let message = format!("there is no {} `{}`", kind.word(), name.text);
         let complaint = diagnostics.error(name.span.clone(), Some(place), message);
-        let other = match kind {
-            ModuleKind::Filter => ModuleKind::Action,
-            ModuleKind::Action => ModuleKind::Filter,
+        let (an, other) = match kind {
+            ModuleKind::Filter => ("an", ModuleKind::Action),
+            ModuleKind::Action => ("a", ModuleKind::Filter),
         };
         if self.registry.plugin(other, &name.text).is_some() {
-            complaint.help(format!("`{}` is a {}: write `\"{}\": …`", name.text, other.word(), other.word()));
+            let word = other.word();
+            complaint.help(format!("`{}` is {an} {word}: write `\"{word}\": …`", name.text));
             return;
         }
         let linked: Vec<&str> = self.registry.plugins().filter(|p| p.kind == kind).map(|p| p.name).collect();
