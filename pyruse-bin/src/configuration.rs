@@ -45,6 +45,8 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
         let line = e.as_bytes()[..e.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
         unusable(format!("{shown}:{line}: this is not UTF-8"))
     })?;
+    // Some editors put a mark in front that is no part of the text.
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(Source { name: shown.to_string(), text })
 }
 

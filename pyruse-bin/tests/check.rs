@@ -51,6 +51,7 @@ fn a_text_that_is_no_json_is_told_with_its_place() {
         ("empty", ""),
         ("two commas", "{\"actions\": {\"a\": [{\"action\": \"action_noop\",, }]}}"),
         ("no end", "{\"actions\": {\"a\": ["),
+        ("one backslash", "{\"actions\": \"\\d\"}"),
         ("not an object", "[]"),
         ("nothing to do", "{}"),
         ("single quotes", "{'actions': {}}"),
@@ -59,6 +60,12 @@ fn a_text_that_is_no_json_is_told_with_its_place() {
         assert_eq!(told.code, Some(1), "{name}");
         insta::assert_snapshot!(name.replace(' ', "_"), told.text);
     }
+}
+
+#[test]
+fn places_are_counted_behind_a_byte_order_mark() {
+    let told = check("\u{feff}[]");
+    insta::assert_snapshot!("not_an_object", told.text);
 }
 
 #[test]

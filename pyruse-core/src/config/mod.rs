@@ -91,7 +91,13 @@ impl Config {
         let root = match parse(&source.text) {
             Ok(root) => root,
             Err(e) => {
-                diagnostics.error(e.span, None, e.message);
+                let complaint = diagnostics.error(e.span, None, e.message);
+                if let Some(label) = e.label {
+                    complaint.label(label);
+                }
+                if let Some(help) = e.help {
+                    complaint.help(help);
+                }
                 return None;
             }
         };

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use jsonc_parser::errors::ParseErrorKind;
+use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, parse_to_ast};
 
 /// Bytes of the source text.
 pub type SourceSpan = Range<usize>;
@@ -56,6 +57,35 @@ pub struct SyntaxError {
     pub span: SourceSpan,
     /// What.
     pub message: String,
+    /// What the place is, where the message alone would mislead.
+    pub label: Option<&'static str>,
+    /// What to write instead, where that is known.
+    pub help: Option<&'static str>,
+}
+
+impl SyntaxError {
+    fn new(span: SourceSpan, message: impl Into<String>) -> SyntaxError {
+        SyntaxError { span, message: message.into(), label: None, help: None }
+    }
+}
+
+impl From<jsonc_parser::errors::ParseError> for SyntaxError {
+    fn from(error: jsonc_parser::errors::ParseError) -> SyntaxError {
+        use ParseErrorKind::{String, UnterminatedArray, UnterminatedObject};
+        use ParseStringErrorKind::{InvalidEscape, InvalidEscapeInDoubleQuoteString};
+        let range = error.range();
+        let told = lower_first(&error.kind().to_string());
+        let told = SyntaxError::new(range.start..range.end.max(range.start), told);
+        match error.kind() {
+            UnterminatedArray | UnterminatedObject => {
+                SyntaxError { label: Some("opened here, not closed before the end of the file"), ..told }
+            }
+            String(InvalidEscape | InvalidEscapeInDoubleQuoteString) => {
+                SyntaxError { help: Some(r"in JSON, a backslash is written `\\`"), ..told }
+            }
+            _ => told,
+        }
+    }
 }
 
 /// Parses a JSONC text.
@@ -72,16 +102,10 @@ pub fn parse(source: &str) -> Result<Node, SyntaxError> {
         allow_non_finite_numbers: false,
         allow_extended_string_escapes: false,
     };
-    let parsed = parse_to_ast(source, &CollectOptions::default(), &options).map_err(|e| {
-        let range = e.range();
-        SyntaxError {
-            span: range.start..range.end.max(range.start),
-            message: lower_first(&e.kind().to_string()),
-        }
-    })?;
+    let parsed = parse_to_ast(source, &CollectOptions::default(), &options)?;
     match parsed.value {
         Some(value) => node(&value),
-        None => Err(SyntaxError { span: 0..source.len().min(1), message: "the file is empty".into() }),
+        None => Err(SyntaxError::new(0..source.len().min(1), "the file is empty")),
     }
 }
 
@@ -100,7 +124,7 @@ fn node(value: &ast::Value<'_>) -> Result<Node, SyntaxError> {
         ast::Value::NumberLit(literal) => match serde_json::from_str(literal.value) {
             Ok(number) => Content::Number(number),
             Err(_) => {
-                return Err(SyntaxError { span, message: format!("`{}` is not a number", literal.value) });
+                return Err(SyntaxError::new(span, format!("`{}` is not a number", literal.value)));
             }
         },
         ast::Value::Array(array) => {
@@ -109,7 +133,7 @@ fn node(value: &ast::Value<'_>) -> Result<Node, SyntaxError> {
         ast::Value::Object(object) => {
             let member = |property: &ast::ObjectProp<'_>| {
                 let name = property.name.range();
-                Ok(Member {
+                Ok::<_, SyntaxError>(Member {
                     key: property.name.as_str().to_owned(),
                     key_span: name.start..name.end,
                     value: node(&property.value)?,
