@@ -6,7 +6,7 @@ use crate::config::{Config, Diagnostics, Source};
 use crate::courier::{Courier, Couriers};
 use crate::entry::{Entry, Fields};
 use crate::plugin::{Registry, SeenEffect, Service, Settings, Start};
-use crate::state::{State, StateError};
+use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
 use crate::workflow::{Compiler, Workflow};
 
@@ -101,8 +101,8 @@ impl Services {
         self
     }
 
-    /// Employs their couriers. Asked once.
-    pub fn employ(&mut self, couriers: &mut Couriers) -> std::io::Result<()> {
+    /// Employs their couriers; returns the queues that these serve. Asked once.
+    pub fn employ(&mut self, couriers: &mut Couriers) -> std::io::Result<Vec<Handle<Queue>>> {
         self.employ_as(couriers, |courier| courier)
     }
 
@@ -111,13 +111,15 @@ impl Services {
         &mut self,
         couriers: &mut Couriers,
         replace: impl Fn(Courier) -> Courier,
-    ) -> std::io::Result<()> {
+    ) -> std::io::Result<Vec<Handle<Queue>>> {
+        let mut queues = Vec::new();
         for (_, service) in &mut self.services {
             if let Some((queue, courier)) = service.courier() {
                 couriers.employ(queue, replace(courier))?;
+                queues.push(queue);
             }
         }
-        Ok(())
+        Ok(queues)
     }
 
     /// The files of the first Pyruse that services can take over.

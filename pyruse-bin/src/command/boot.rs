@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use pyruse_core::config::{Diagnostics, nearest};
 use pyruse_core::plugin::Registry;
 use pyruse_core::state::State;
@@ -38,8 +38,9 @@ pub(crate) fn run(config: Option<&Path>, module: &str) -> anyhow::Result<Ending>
     };
     messages::start(engine.config.debug);
     let file = storage::file(&engine.config.storage);
-    if !file.exists() {
-        tracing::info!("there is no state in {} yet: nothing to put back", engine.config.storage.display());
+    let storage = engine.config.storage.display();
+    if !file.try_exists().with_context(|| format!("the state in {storage} cannot be read"))? {
+        tracing::info!("there is no state in {storage} yet: nothing to put back");
         return Ok(Ending::Good);
     }
     configuration::check_ownership(&engine.config.storage).map_err(anyhow::Error::msg)?;
@@ -51,5 +52,8 @@ pub(crate) fn run(config: Option<&Path>, module: &str) -> anyhow::Result<Ending>
     };
     let mut services = engine.services.only(module);
     services.boot(&mut state, Timestamp::now());
-    deliver(services, &mut state, PATIENCE)
+    match deliver(services, &mut state, PATIENCE)? {
+        0 => Ok(Ending::Good),
+        left => bail!("within {} s, {left} of the deliveries did not succeed", PATIENCE.as_secs()),
+    }
 }

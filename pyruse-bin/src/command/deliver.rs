@@ -9,20 +9,18 @@ use pyruse_core::engine::Services;
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
-use crate::cli::Ending;
-
-/// Delivers what is queued for these services. What has not gone when `patience` is over is a failure, and stays
-/// queued if it is durable.
+/// Delivers what is queued for these services; returns how many deliveries have not gone when `patience` is over. They
+/// stay queued if they are durable.
 pub(super) fn deliver(
     mut services: Services,
     state: &mut State,
     patience: Duration,
-) -> anyhow::Result<Ending> {
+) -> anyhow::Result<usize> {
     let (sender, woken) = channel();
     let mut couriers = Couriers::new(Arc::new(move || {
         let _ = sender.send(());
     }));
-    services.employ(&mut couriers)?;
+    let queues = services.employ(&mut couriers)?;
     let end = Instant::now() + patience;
     loop {
         let now = Timestamp::now();
@@ -35,7 +33,7 @@ pub(super) fn deliver(
         if !open || (left.is_zero() && !couriers.is_busy()) {
             couriers.stop(state, Duration::ZERO);
             state.commit()?;
-            return Ok(if open { Ending::Failed } else { Ending::Good });
+            return Ok(queues.iter().map(|queue| state.get(*queue).pending()).sum());
         }
         let until_due = deadline.filter(|_| !couriers.is_busy()).map_or(left, |deadline| now.until(deadline));
         let _ = woken.recv_timeout(until_due.max(Duration::from_millis(1)));

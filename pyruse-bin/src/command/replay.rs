@@ -135,5 +135,11 @@ fn read_journal(
         let first = *first.get_or_insert(time);
         progress.entry(time, || Way::of_time(first, time, last));
     }
+    if first.is_none() {
+        tracing::warn!(
+            "no journal entries of that time were found there, or none that we may read: \
+             be root or in the group systemd-journal"
+        );
+    }
     Ok(())
 }

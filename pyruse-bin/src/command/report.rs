@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use pyruse_core::config::Diagnostics;
+use pyruse_core::config::{Config, Diagnostics};
 use pyruse_core::plugin::Registry;
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
@@ -18,6 +18,12 @@ use crate::{configuration, messages};
 
 /// The mail of a report is tried for so long before the command gives up; it stays queued.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The module that sends the report.
+const MAILS: &str = "action_email";
+
+/// The module that records what it tells.
+const REPORTS: &str = "action_dailyReport";
 
 const NO_REPORT: &str = "no linked module makes a report";
 
@@ -32,13 +38,16 @@ pub(crate) fn show(config: Option<&Path>, html: bool) -> anyhow::Result<Ending> 
     };
     messages::start(engine.config.debug);
     let file = storage::file(&engine.config.storage);
-    let mut state = if file.exists() { State::read_file(&file)? } else { State::in_memory() };
+    let is_there = file
+        .try_exists()
+        .with_context(|| format!("the state in {} cannot be read", engine.config.storage.display()))?;
+    let mut state = if is_there { State::read_file(&file)? } else { State::in_memory() };
     let Some((mut engine, _)) = load(&source, &registry, &mut state, &mut diagnostics)? else {
         return Ok(Ending::BadConfiguration);
     };
     let report = engine.services.report(&mut state, Timestamp::now(), html).context(NO_REPORT)??;
     if report.is_empty() {
-        tracing::info!("nothing is recorded for the report");
+        tracing::info!("nothing is recorded for the report{}", why(&engine.config));
     } else {
         super::text::print_line(report.trim_end())?;
     }
@@ -72,8 +81,19 @@ pub(crate) fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
     };
     let sent = engine.services.send_report(state, Timestamp::now()).ok_or_else(|| anyhow!(NO_REPORT))??;
     if !sent {
-        tracing::info!("nothing is recorded for the report: no mail");
+        tracing::info!("nothing is recorded for the report{}: no mail", why(&engine.config));
     }
     state.commit()?;
-    deliver(engine.services, state, PATIENCE)
+    // Bans that wait, perhaps for a set that is missing, are the daemon's business.
+    match deliver(engine.services.only(MAILS), state, PATIENCE)? {
+        0 => Ok(Ending::Good),
+        left => bail!("mails that still wait: {left}; the daemon will send them, or the next `report send`"),
+    }
+}
+
+/// Why nothing may be recorded, where the configuration says it.
+fn why(config: &Config) -> &'static str {
+    let mut steps = config.chains.iter().flat_map(|chain| &chain.steps);
+    let records = steps.any(|step| step.module.as_ref().is_some_and(|(_, name)| name.text == REPORTS));
+    if records { "" } else { " (no step of the configuration is an action_dailyReport)" }
 }

@@ -50,6 +50,7 @@ fn rehearse(mut rehearsal: Rehearsal, args: &RunArgs) -> anyhow::Result<Ending> 
     let mut wake = Wake::new()?;
     let mut journal = Source::open(&rehearsal.engine.settings.get::<JournalSettings>())?;
     place(&mut journal, &mut rehearsal.state, args.since)?;
+    tracing::info!("following the journal, dry: effects are printed, nothing is done; Ctrl-C ends");
     let mut printer = EffectPrinter::new(BufWriter::new(std::io::stdout().lock()), args.json);
     while !wake.stop() {
         while journal.next() {
