@@ -10,4 +10,5 @@ mod email;
 mod log;
 mod noop;
 mod program;
+mod text;
 mod unique;

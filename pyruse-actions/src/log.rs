@@ -24,7 +24,7 @@ use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Handle, Letter, Map, Queue, State};
 use pyruse_core::time::Timestamp;
 
-use crate::unique;
+use crate::{text, unique};
 
 const NAME: &str = "action_log";
 
@@ -148,10 +148,7 @@ impl Action for Log {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         let mut message = String::new();
         self.message.render(run.entry, &mut message)?;
-        if message.len() > LINE_LIMIT {
-            let end = (0..=LINE_LIMIT).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
-            message.truncate(end);
-        }
+        text::cut(&mut message, LINE_LIMIT);
         run.effect(|| Effect::Log { level: self.level.name(), message: message.clone() });
         let line = Line { id: unique::id(), priority: self.level.priority(), message };
         // A struct of texts and numbers always becomes JSON.

@@ -130,9 +130,14 @@ fn attend(
     };
     if status.is_none() {
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
-        // It may be over just now; then there is nobody to end.
+        // It may be over just now; then there is nobody to end. It may have left its group; so it is ended by name too.
         let _ = killpg(group, Signal::SIGKILL);
-        child.wait()?;
+        let _ = child.kill();
+        let given_up = Instant::now() + Duration::from_secs(2);
+        // Whom we may not end (sudo), or who cannot be ended (a dead file system), must not keep us.
+        while child.try_wait()?.is_none() && Instant::now() < given_up {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
     if let Some(pipe) = &mut stderr {
         listen(pipe, complaint);

@@ -58,8 +58,15 @@ pub struct Courier {
 }
 
 enum Runner {
-    Thread { letters: Option<Sender<Vec<Letter>>>, thread: Option<JoinHandle<()>>, busy: bool },
+    Thread { jobs: Option<Sender<Job>>, thread: Option<JoinHandle<()>>, busy: bool },
     Inline(Box<dyn Deliver>),
+}
+
+/// What a courier's thread is told.
+enum Job {
+    Deliver(Vec<Letter>),
+    /// From now on, this one delivers.
+    Replace(Box<dyn Deliver>),
 }
 
 struct Post {
@@ -90,16 +97,37 @@ impl Couriers {
         Couriers { posts: Vec::new(), replies, sender, wake }
     }
 
-    /// Employs a courier for a queue.
+    /// Employs a courier for a queue. One who is employed for it already is replaced when he has come back: what he
+    /// carries is not carried twice, and no older letter overtakes a newer one.
     pub fn employ(&mut self, queue: Handle<Queue>, courier: Courier) -> std::io::Result<()> {
+        if let Some(post) = self.posts.iter_mut().find(|post| post.queue == queue) {
+            (post.batch, post.longest_wait) = (courier.batch, courier.longest_wait);
+            match &mut post.runner {
+                Runner::Inline(deliver) => *deliver = courier.deliver,
+                Runner::Thread { jobs, .. } => {
+                    if let Some(jobs) = jobs {
+                        // A thread ends only when its jobs do.
+                        let _ = jobs.send(Job::Replace(courier.deliver));
+                    }
+                }
+            }
+            return Ok(());
+        }
         let runner = match courier.place {
             Place::Inline => Runner::Inline(courier.deliver),
             Place::Thread => {
-                let (letters, incoming) = channel::<Vec<Letter>>();
+                let (jobs, incoming) = channel();
                 let (replies, wake, post) = (self.sender.clone(), self.wake.clone(), self.posts.len());
                 let mut deliver = courier.deliver;
                 let thread = std::thread::Builder::new().name(courier.name.to_owned()).spawn(move || {
-                    for batch in incoming {
+                    for job in incoming {
+                        let batch = match job {
+                            Job::Deliver(batch) => batch,
+                            Job::Replace(other) => {
+                                deliver = other;
+                                continue;
+                            }
+                        };
                         let outcomes = outcomes(&mut *deliver, &batch);
                         if replies.send(Reply { post, outcomes }).is_err() {
                             return;
@@ -107,7 +135,7 @@ impl Couriers {
                         wake();
                     }
                 })?;
-                Runner::Thread { letters: Some(letters), thread: Some(thread), busy: false }
+                Runner::Thread { jobs: Some(jobs), thread: Some(thread), busy: false }
             }
         };
         let Courier { name, batch, longest_wait, .. } = courier;
@@ -123,11 +151,11 @@ impl Couriers {
         for post in &mut self.posts {
             let queue = state.get_mut(post.queue);
             match &mut post.runner {
-                Runner::Thread { busy: true, .. } | Runner::Thread { letters: None, .. } => {}
-                Runner::Thread { letters: Some(letters), busy, .. } => {
+                Runner::Thread { busy: true, .. } | Runner::Thread { jobs: None, .. } => {}
+                Runner::Thread { jobs: Some(jobs), busy, .. } => {
                     let batch = queue.take_due(now, post.batch);
                     if !batch.is_empty() {
-                        *busy = letters.send(batch).is_ok();
+                        *busy = jobs.send(Job::Deliver(batch)).is_ok();
                     }
                 }
                 Runner::Inline(deliver) => {
@@ -178,8 +206,8 @@ impl Couriers {
     pub fn stop(mut self, state: &mut State, patience: Duration) {
         let end = Instant::now() + patience;
         for post in &mut self.posts {
-            if let Runner::Thread { letters, .. } = &mut post.runner {
-                *letters = None;
+            if let Runner::Thread { jobs, .. } = &mut post.runner {
+                *jobs = None;
             }
         }
         loop {

@@ -168,8 +168,13 @@ mod tests {
         orders
             .zip(0..)
             .map(|((set, n), id)| {
-                let order =
-                    Order { set: set.to_owned(), ip: [10, 0, 0, n].into(), until: None, renew: false };
+                let order = Order {
+                    set: set.to_owned(),
+                    ip: [10, 0, 0, n].into(),
+                    until: None,
+                    seconds: 0,
+                    renew: false,
+                };
                 let payload = serde_json::to_string(&order).unwrap();
                 Letter { id, payload, tries: 0, created: Timestamp(0) }
             })

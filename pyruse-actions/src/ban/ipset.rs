@@ -245,7 +245,10 @@ mod tests {
         let now = Timestamp(10_000_000);
         let text = |until: Option<i64>| {
             let until = until.map(Timestamp);
-            Ipset::command(&Order { set: "a".into(), ip: [1, 2, 3, 4].into(), until, renew: true }, now)
+            Ipset::command(
+                &Order { set: "a".into(), ip: [1, 2, 3, 4].into(), until, seconds: 0, renew: true },
+                now,
+            )
         };
         assert_eq!(text(Some(70_000_000)).unwrap(), "add a 1.2.3.4 timeout 60");
         assert_eq!(text(Some(70_000_001)).unwrap(), "add a 1.2.3.4 timeout 61");

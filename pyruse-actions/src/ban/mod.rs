@@ -27,6 +27,9 @@ use pyruse_core::time::Timestamp;
 struct Ban {
     set: String,
     ip: IpAddr,
+    /// For how long it was, in seconds; 0: for ever, or not known.
+    #[serde(default)]
+    seconds: u64,
 }
 
 /// What a courier is told.
@@ -37,6 +40,10 @@ struct Order {
     ip: IpAddr,
     /// The end; none: for ever.
     until: Option<Timestamp>,
+    /// For how long at most: an entry from the future must not ban for longer than it would have when its time had
+    /// come. 0: no bound.
+    #[serde(default)]
+    seconds: u64,
     /// The set may hold it already, with another end.
     renew: bool,
 }
@@ -56,7 +63,8 @@ impl Order {
         if left.is_zero() {
             Left::Over
         } else {
-            Left::Seconds(left.as_secs() + u64::from(left.subsec_nanos() > 0))
+            let left = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+            Left::Seconds(if self.seconds == 0 { left } else { left.min(self.seconds) })
         }
     }
 }
@@ -85,14 +93,15 @@ impl Bans {
     }
 
     /// Bans; was it banned already?
-    fn ban(self, state: &mut State, set: &str, ip: IpAddr, until: Timestamp, now: Timestamp) -> bool {
+    fn ban(self, state: &mut State, ban: Ban, until: Timestamp, now: Timestamp) -> bool {
+        let Ban { ref set, ip, seconds } = ban;
         let key = Bans::key(set, ip);
         let held = state.get_mut(self.held);
         let renewed = held.get(&key, now).is_some();
         let renew = held.expires(&key).is_some_and(|end| now < end.plus_seconds(KERNEL_LAG));
-        held.insert(&key, Ban { set: set.to_owned(), ip }, until, now);
-        let order =
-            Order { set: set.to_owned(), ip, until: (until != Timestamp::NEVER).then_some(until), renew };
+        let until_or_ever = (until != Timestamp::NEVER).then_some(until);
+        let order = Order { set: set.clone(), ip, until: until_or_ever, seconds, renew };
+        held.insert(&key, ban, until, now);
         // A struct of texts and numbers always becomes JSON.
         let payload = serde_json::to_string(&order).unwrap_or_default();
         state.get_mut(self.orders).push(Some(&key), payload);
@@ -114,7 +123,7 @@ impl Bans {
                 Some(known) if end <= known => {}
                 // The firewall has been told of another end.
                 Some(_) => {
-                    self.ban(state, &ban.set, ban.ip, end, now);
+                    self.ban(state, ban, end, now);
                 }
                 None => held.insert(&key, ban, end, now),
             }
@@ -135,7 +144,10 @@ impl Bans {
             .filter(|(_, _, end)| now.plus_seconds(longer_than) < *end)
             .map(|(key, ban, end)| {
                 let until = (end != Timestamp::NEVER).then_some(end);
-                (key.to_owned(), Order { set: ban.set.clone(), ip: ban.ip, until, renew: false })
+                (
+                    key.to_owned(),
+                    Order { set: ban.set.clone(), ip: ban.ip, until, seconds: ban.seconds, renew: false },
+                )
             })
             .collect();
         let queue = state.get_mut(self.orders);
@@ -184,7 +196,8 @@ impl BanAction {
         let set = if ip.is_ipv4() { &self.set_v4 } else { &self.set_v6 };
         let now = run.entry.time();
         let until = if self.seconds == 0 { Timestamp::NEVER } else { now.plus_seconds(self.seconds) };
-        let renewed = self.bans.ban(run.state, set, ip, until, now);
+        let ban = Ban { set: set.clone(), ip, seconds: self.seconds };
+        let renewed = self.bans.ban(run.state, ban, until, now);
         run.effect(|| Effect::Ban {
             action: self.action,
             set: set.clone(),
@@ -261,6 +274,10 @@ impl Service for BanService {
 mod tests {
     use super::*;
 
+    fn ban(ip: [u8; 4]) -> Ban {
+        Ban { set: "s".into(), ip: ip.into(), seconds: 0 }
+    }
+
     const DAY: u64 = 86_400;
 
     fn service(state: &mut State, longest_timeout: Option<u64>) -> BanService {
@@ -307,7 +324,7 @@ mod tests {
             if hour == 5 * 24 {
                 for (n, days) in (0u8..).zip(days) {
                     let until = if days == 0 { Timestamp::NEVER } else { now.plus_seconds(days * DAY) };
-                    service.bans.ban(&mut state, "s", [10, 0, 0, n].into(), until, now);
+                    service.bans.ban(&mut state, ban([10, 0, 0, n]), until, now);
                 }
             }
             let bans = service.bans;
@@ -340,8 +357,8 @@ mod tests {
         let now = Timestamp::from_seconds(1_795_000_000);
         let mut state = State::in_memory();
         let mut service = service(&mut state, None);
-        service.bans.ban(&mut state, "s", [10, 0, 0, 1].into(), Timestamp::NEVER, now);
-        service.bans.ban(&mut state, "s", [10, 0, 0, 2].into(), now.plus_seconds(5), now);
+        service.bans.ban(&mut state, ban([10, 0, 0, 1]), Timestamp::NEVER, now);
+        service.bans.ban(&mut state, ban([10, 0, 0, 2]), now.plus_seconds(5), now);
         take_orders(&service, &mut state, now);
         let content = br#"[{"IP": "10.0.0.1", "nfSet": "s", "timestamp": 1795000100},
             {"IP": "10.0.0.2", "nfSet": "s", "timestamp": 1795000100},

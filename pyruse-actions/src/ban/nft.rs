@@ -195,7 +195,13 @@ mod tests {
     use super::*;
 
     fn order(renew: bool, until: Option<i64>) -> Order {
-        Order { set: "ip a b".into(), ip: [1, 2, 3, 4].into(), until: until.map(Timestamp), renew }
+        Order {
+            set: "ip a b".into(),
+            ip: [1, 2, 3, 4].into(),
+            until: until.map(Timestamp),
+            seconds: 100,
+            renew,
+        }
     }
 
     #[test]
@@ -206,6 +212,8 @@ mod tests {
         assert_eq!(text(false, Some(70_000_001)).unwrap(), "add element ip a b {1.2.3.4 timeout 61s}");
         assert_eq!(text(false, None).unwrap(), "add element ip a b {1.2.3.4}");
         assert_eq!(text(false, Some(10_000_000)), None);
+        let future = "add element ip a b {1.2.3.4 timeout 100s}";
+        assert_eq!(text(false, Some(90_000_000_000_000)).unwrap(), future, "an entry from the future");
         assert_eq!(
             text(true, Some(70_000_000)).unwrap(),
             "add element ip a b {1.2.3.4}; delete element ip a b {1.2.3.4}; add element ip a b {1.2.3.4 timeout 60s}"

@@ -14,6 +14,14 @@ use super::day::{Day, Overflow};
 use super::settings::ReportSettings;
 use super::{Details, Level, Line, Recorded};
 use crate::email::host;
+use crate::text;
+
+/// The messages of one section are at most so long together, in bytes: mail servers refuse what is too large, and
+/// then whoever can write log lines could suppress the report.
+const SECTION: usize = 512 * 1024;
+
+/// A message is shown up to this length, in bytes.
+const SHOWN: usize = 500;
 
 /// Of one message, so many times are shown for `ALL`.
 const TIMES: usize = 100;
@@ -157,11 +165,22 @@ impl Content {
                 .collect(),
             warn: section(warn, limit, day.totals.overflow[0], zone),
             info: section(info, limit, day.totals.overflow[1], zone),
+            more_other: {
+                let fitting = fitting(other.iter().map(|(_, message)| message));
+                let mut overflow = day.totals.overflow[2];
+                // In order of time, those that do not fit come before those that were not kept.
+                if let [(first, _), ..] = other[fitting..] {
+                    overflow.count += (other.len() - fitting) as u64;
+                    overflow.last = overflow.last.max(other[other.len() - 1].0);
+                    overflow.first = first;
+                }
+                other.truncate(fitting);
+                more(overflow, zone)
+            },
             other: other
                 .into_iter()
-                .map(|(time, message)| OtherLine { time: shown(time), message })
+                .map(|(time, message)| OtherLine { time: shown(time), message: clipped(message) })
                 .collect(),
-            more_other: more(day.totals.overflow[2], zone),
             identifiers: identifiers(day),
         }))
     }
@@ -204,10 +223,11 @@ fn add(table: &mut Messages, message: String, line: &Line) {
 }
 
 fn section(table: Messages, limit: usize, overflow: Overflow, zone: &TimeZone) -> Section {
+    let limit = limit.min(fitting(table.keys()));
     let more_messages = table.len().saturating_sub(limit);
     let rows = table.into_iter().take(limit).map(|(message, details)| Row {
         count: details.values().map(|times| times.count).sum(),
-        message,
+        message: clipped(message),
         times: details
             .iter()
             .map(|(kind, times)| paragraph(*kind, times, zone))
@@ -215,6 +235,24 @@ fn section(table: Messages, limit: usize, overflow: Overflow, zone: &TimeZone) -
             .collect(),
     });
     Section { rows: rows.collect(), more_messages, more: more(overflow, zone) }
+}
+
+/// How many of these messages fit into a section.
+fn fitting<'m>(messages: impl Iterator<Item = &'m String>) -> usize {
+    let mut length = 0;
+    messages
+        .take_while(|message| {
+            length += message.len().min(SHOWN);
+            length <= SECTION
+        })
+        .count()
+}
+
+fn clipped(mut message: String) -> String {
+    if text::cut(&mut message, SHOWN) {
+        message.push('…');
+    }
+    message
 }
 
 fn paragraph(details: Details, times: &Times, zone: &TimeZone) -> Vec<String> {

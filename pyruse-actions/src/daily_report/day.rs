@@ -14,6 +14,9 @@ const BANS: usize = 500;
 /// So many identifiers are told apart; the rest is counted together.
 const IDENTIFIERS: usize = 2000;
 
+/// So many bytes of lines are kept for each section.
+const KEPT_BYTES: usize = 16 << 20;
+
 /// Where entries go whose identifier is one too many, or missing.
 const OTHERS: &str = "(others)";
 
@@ -46,6 +49,8 @@ pub(super) struct Totals {
     /// Lines recorded as WARN, INFO and OTHER.
     pub(super) lines: [u64; 3],
     pub(super) overflow: [Overflow; 3],
+    /// Bytes of the lines that were kept.
+    kept: [usize; 3],
     pub(super) bans: u64,
     pub(super) mails: u64,
 }
@@ -139,13 +144,15 @@ impl Day {
         self.totals.mails += 1;
     }
 
-    /// A line was recorded; was it, or were there too many?
-    pub(super) fn note_line(&mut self, level: usize, time: Timestamp, limit: u64) -> bool {
+    /// A line of that length is to be recorded; is it, or are there too many?
+    pub(super) fn note_line(&mut self, level: usize, time: Timestamp, length: usize, limit: u64) -> bool {
         self.totals_dirty = true;
         self.totals.since.get_or_insert(time);
         self.totals.lines[level] += 1;
-        let kept = self.totals.lines[level] <= limit;
-        if !kept {
+        let kept = self.totals.lines[level] <= limit && self.totals.kept[level] + length <= KEPT_BYTES;
+        if kept {
+            self.totals.kept[level] += length;
+        } else {
             self.totals.overflow[level].add(time);
         }
         kept

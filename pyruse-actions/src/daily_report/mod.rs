@@ -19,11 +19,12 @@ use pyruse_core::time::Timestamp;
 
 use self::day::Day;
 use self::settings::ReportSettings;
+use crate::text;
 
 const NAME: &str = "action_dailyReport";
 
 /// A longer line is cut: a report is for reading.
-const LINE_LIMIT: usize = 4096;
+const LINE_LIMIT: usize = 2000;
 
 /// So many lines are kept for each of WARN and INFO; the rest is counted.
 const KEPT: u64 = 100_000;
@@ -104,14 +105,12 @@ impl Recorded {
 
     /// Records a line, or counts it where there are too many.
     fn record(self, state: &mut State, mut line: Line, max_lines: u64) {
-        let limit = if line.level == Level::Other { max_lines } else { KEPT };
-        if !state.get_mut(self.day).note_line(line.level as usize, line.time, limit) {
-            return;
-        }
-        if line.message.len() > LINE_LIMIT {
-            let end = (0..=LINE_LIMIT).rev().find(|at| line.message.is_char_boundary(*at)).unwrap_or(0);
-            line.message.truncate(end);
+        if text::cut(&mut line.message, LINE_LIMIT) {
             line.message.push('…');
+        }
+        let limit = if line.level == Level::Other { max_lines } else { KEPT };
+        if !state.get_mut(self.day).note_line(line.level as usize, line.time, line.message.len(), limit) {
+            return;
         }
         // A struct of texts and numbers always becomes JSON.
         state.get_mut(self.lines).append(serde_json::to_vec(&line).unwrap_or_default());

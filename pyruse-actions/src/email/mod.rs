@@ -24,8 +24,12 @@ use self::courier::MailCourier;
 use self::flood::Flood;
 pub(crate) use self::outgoing::Outgoing;
 pub(crate) use self::settings::{EmailSettings, host};
+use crate::text;
 
 const NAME: &str = "action_email";
+
+/// A longer mail is cut: servers refuse what is too large, and an entry may hold a thousand fields.
+const BODY_LIMIT: usize = 256 * 1024;
 
 /// The queue of all mails, whoever writes them.
 pub(crate) const QUEUE: &str = NAME;
@@ -94,6 +98,9 @@ impl Action for Email {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         let mut body = String::new();
         self.message.render(run.entry, &mut body)?;
+        if text::cut(&mut body, BODY_LIMIT) {
+            body.push_str("…\n");
+        }
         run.effect(|| Effect::Email {
             subject: self.subject.clone(),
             to: self.to.clone(),

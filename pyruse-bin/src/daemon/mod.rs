@@ -36,6 +36,14 @@ const BATCH: u32 = 2000;
 /// … and takes at most about so long, so that a signal or a ban never waits for a long backlog.
 const BATCH_TIME: Duration = Duration::from_millis(50);
 
+/// journald tells its readers of an entry up to 250 ms later, all of a burst at once. So for a while after an entry
+/// we look for the next one ourselves, ever more seldom: after a silence of any length, within an eighth of it. When
+/// that would be no sooner than journald's word, looking ends, and an idle journal wakes nobody.
+const LOOKING: Duration = Duration::from_secs(2);
+
+/// So often it is looked whether a journal of a namespace, or of a directory, has moved.
+const MOVES: Duration = Duration::from_secs(10);
+
 /// While the state cannot be written, it is tried so often.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
 
@@ -72,6 +80,10 @@ pub(crate) struct Daemon {
     manager: ServiceManager,
     entries: u64,
     effects: Vec<SeenEffect>,
+    /// When an entry was read last.
+    last_read: Instant,
+    /// When it is looked next whether the journal has moved.
+    next_look: Instant,
 }
 
 /// What a daemon is made of.
@@ -90,6 +102,9 @@ impl Daemon {
         let wake = Wake::new().context("listening to signals")?;
         let journal_settings = engine.settings.get::<JournalSettings>();
         let mut journal = Source::open(&journal_settings)?;
+        if journal.is_nowhere() {
+            tracing::warn!("there is no journal yet where the configuration says; waiting for it");
+        }
         place(&mut journal, &mut storage.state, since)?;
         let mut couriers = Couriers::new(wake.caller());
         engine.services.employ(&mut couriers).context("starting couriers")?;
@@ -111,6 +126,8 @@ impl Daemon {
             manager: ServiceManager::new(),
             entries: 0,
             effects: Vec::new(),
+            last_read: Instant::now(),
+            next_look: Instant::now(),
         })
     }
 
@@ -137,6 +154,7 @@ impl Daemon {
                 self.reload();
             }
             let sign = self.manager.sign_of_life();
+            self.follow_moves();
             if drained {
                 self.wait(sign, committed.is_err())?;
             }
@@ -149,7 +167,7 @@ impl Daemon {
         let start = Instant::now();
         let mut read = 0;
         let drained = loop {
-            if read >= BATCH || (read % 64 == 63 && start.elapsed() >= BATCH_TIME) {
+            if read >= BATCH || (read > 0 && start.elapsed() >= BATCH_TIME) {
                 break false;
             }
             if !self.journal.next() {
@@ -168,6 +186,7 @@ impl Daemon {
             }
         };
         if read > 0 {
+            self.last_read = Instant::now();
             self.entries += u64::from(read);
             self.storage.state.set_position(self.journal.position());
         }
@@ -225,7 +244,11 @@ impl Daemon {
             [self.couriers.deadline(state), self.engine.services.deadline(state)]
         };
         let deadline = deadlines.into_iter().flatten().min().map(|deadline| now.until(deadline));
-        let timeout = [deadline, sign_of_life, failing.then_some(COMMIT_RETRY)].into_iter().flatten().min();
+        let silence = self.last_read.elapsed();
+        let look = (!failing && silence < LOOKING).then(|| (silence / 8).max(Duration::from_millis(1)));
+        let retry = failing.then_some(COMMIT_RETRY);
+        let moves = self.journal.may_move().then(|| self.next_look.saturating_duration_since(Instant::now()));
+        let timeout = [deadline, sign_of_life, look, moves, retry].into_iter().flatten().min();
         // Rounded up: waking a moment too early would only mean to wait again.
         let timeout = timeout.map_or(PollTimeout::NONE, |duration| {
             PollTimeout::try_from(duration + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
@@ -250,6 +273,29 @@ impl Daemon {
         Ok(())
     }
 
+    /// A journal whose directory has come, or come again, since it was opened is opened anew.
+    fn follow_moves(&mut self) {
+        if !self.journal.may_move() || Instant::now() < self.next_look {
+            return;
+        }
+        self.next_look = Instant::now() + MOVES;
+        let settings = self.engine.settings.get::<JournalSettings>();
+        if !self.journal.has_moved(&settings) {
+            return;
+        }
+        let reopened = Source::open(&settings).and_then(|mut journal| {
+            place(&mut journal, &mut self.storage.state, None)?;
+            Ok(journal)
+        });
+        match reopened {
+            Ok(journal) => {
+                tracing::info!("the journal's directory is another one now; it is opened anew");
+                self.journal = journal;
+            }
+            Err(e) => tracing::warn!("the journal's directory has changed, but cannot be opened: {e:#}"),
+        }
+    }
+
     /// Takes up a new configuration and keeps all state; a broken one is reported, and the old one goes on.
     fn reload(&mut self) {
         ServiceManager::reloading();
@@ -266,10 +312,17 @@ impl Daemon {
     fn try_reload(&mut self) -> anyhow::Result<bool> {
         let source = configuration::read_trusted(&self.config_path)?;
         let mut diagnostics = Diagnostics::default();
-        let loaded = load(&source, &self.registry, &mut self.storage.state, &mut diagnostics)?;
+        // On state of its own first: compiling sets up parts of the state (bounds, indexes), and what is refused must
+        // change nothing.
+        let trial = load(&source, &self.registry, &mut State::in_memory(), &mut diagnostics)?;
         if !diagnostics.is_empty() {
             tracing::warn!("{}", source.draw(&diagnostics, false).trim_end());
         }
+        if trial.is_none() {
+            return Ok(false);
+        }
+        let state = &mut self.storage.state;
+        let loaded = load(&source, &self.registry, state, &mut Diagnostics::default())?;
         let Some((mut engine, mark)) = loaded else { return Ok(false) };
         if engine.config.storage != self.engine.config.storage {
             tracing::warn!("`storage` has changed: that takes effect at the next start");
@@ -280,9 +333,7 @@ impl Daemon {
             place(&mut journal, &mut self.storage.state, None)?;
             self.journal = journal;
         }
-        let mut couriers = Couriers::new(self.wake.caller());
-        engine.services.employ(&mut couriers).context("starting couriers")?;
-        std::mem::replace(&mut self.couriers, couriers).stop(&mut self.storage.state, FAREWELL);
+        engine.services.employ(&mut self.couriers).context("starting couriers")?;
         engine.services.boot(&mut self.storage.state, Timestamp::now());
         self.errors.flush();
         (self.engine, self.mark) = (engine, mark);

@@ -4,9 +4,11 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use pyruse_core::state::State;
+use signal_hook::consts::SIGUSR1;
 
 use crate::configuration;
 
@@ -15,7 +17,14 @@ const FILE: &str = "state.sqlite";
 /// The state of a daemon, held by it alone.
 pub(crate) struct Storage {
     pub(crate) state: State,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        // Nobody is to be asked any more.
+        let _ = self.lock.set_len(0);
+    }
 }
 
 /// The file of the state.
@@ -60,6 +69,8 @@ pub(crate) fn try_open(directory: &Path) -> anyhow::Result<Opened> {
         .with_context(|| format!("the storage directory {} cannot be written", directory.display()))?;
     match lock.try_lock() {
         Ok(()) => {
+            // From here on `report send` may ask whoever holds the lock; who is no daemon, or not yet, must not die of it.
+            signal_hook::flag::register(SIGUSR1, Arc::default()).with_context(shown)?;
             // A full disk is told by the state, with what to do.
             let _ = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
         }
@@ -70,5 +81,5 @@ pub(crate) fn try_open(directory: &Path) -> anyhow::Result<Opened> {
         }
         Err(TryLockError::Error(e)) => return Err(e).with_context(shown),
     }
-    Ok(Opened::Free(Box::new(Storage { state: State::open_file(&file(directory))?, _lock: lock })))
+    Ok(Opened::Free(Box::new(Storage { state: State::open_file(&file(directory))?, lock })))
 }

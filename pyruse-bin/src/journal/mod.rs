@@ -4,6 +4,7 @@
 //! rotation and during long reads, must not give up over a file that rotates under its hands, and must know whether
 //! the entry of a stored cursor is still there.
 
+mod directories;
 mod export;
 mod fd;
 mod json;
@@ -20,6 +21,7 @@ use pyruse_core::time::Timestamp;
 use systemd::Journal;
 use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenOptions};
 
+use self::directories::Directories;
 pub(crate) use self::recording::Recording;
 pub(crate) use self::settings::{JournalSettings, Scope};
 
@@ -46,10 +48,13 @@ pub(crate) struct Source {
     /// The time of the current entry.
     at: Timestamp,
     since_process: u32,
+    /// Those that must be looked after, as they were when it was opened.
+    directories: Option<Directories>,
 }
 
 impl Source {
     pub(crate) fn open(settings: &JournalSettings) -> anyhow::Result<Source> {
+        let directories = Directories::of(settings);
         let system = settings.scope.unwrap_or(Scope::System) == Scope::System;
         let journal = if let Some(namespace) = &settings.namespace {
             // The namespace is the scope: its files hold nothing else.
@@ -63,7 +68,7 @@ impl Source {
         } else {
             OpenOptions::default().system(system).open().context("opening the journal")?
         };
-        let mut source = Source::new(journal)?;
+        let mut source = Source { directories, ..Source::new(journal)? };
         for text in &settings.matches {
             if text == "+" {
                 source.journal.match_or()?;
@@ -72,6 +77,21 @@ impl Source {
             }
         }
         Ok(source)
+    }
+
+    /// Must it be asked from time to time whether it [`Source::has_moved`]?
+    pub(crate) fn may_move(&self) -> bool {
+        self.directories.is_some()
+    }
+
+    /// Are its directories others than those that were opened, so that it must be opened anew?
+    pub(crate) fn has_moved(&self, settings: &JournalSettings) -> bool {
+        self.may_move() && Directories::of(settings) != self.directories
+    }
+
+    /// Is there no directory at all yet?
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.directories.as_ref().is_some_and(Directories::is_empty)
     }
 
     pub(crate) fn open_directory(directory: &Path) -> anyhow::Result<Source> {
@@ -87,7 +107,7 @@ impl Source {
         journal.set_data_threshold(FIELD_LIMIT + 256)?;
         // Asked for right away: only from then on are deleted files let go.
         journal.fd().context("watching the journal")?;
-        Ok(Source { journal, held: false, at: Timestamp::default(), since_process: 0 })
+        Ok(Source { journal, held: false, at: Timestamp::default(), since_process: 0, directories: None })
     }
 
     /// Readable when something has happened; then call [`Source::process`].

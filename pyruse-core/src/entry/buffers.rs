@@ -134,9 +134,11 @@ impl Buffers {
 
     pub(super) fn push_text(&mut self, text: &str) -> Span {
         let start = self.end();
-        if self.arena.len() + text.len() <= ARENA_LIMIT {
-            self.arena.push_str(text);
+        let mut end = text.len().min(ARENA_LIMIT.saturating_sub(self.arena.len()));
+        while !text.is_char_boundary(end) {
+            end -= 1;
         }
+        self.arena.push_str(&text[..end]);
         Span { start, end: self.end() }
     }
 

@@ -92,6 +92,14 @@ impl<R> Clone for Handle<R> {
 
 impl<R> Copy for Handle<R> {}
 
+impl<R> PartialEq for Handle<R> {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index
+    }
+}
+
+impl<R> Eq for Handle<R> {}
+
 impl<R> fmt::Debug for Handle<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Handle({})", self.index)
@@ -154,6 +162,8 @@ pub struct State {
     store: Store,
     parts: Vec<Part>,
     pending: Vec<Change>,
+    /// Somebody waits for what is pending, so that it must be on the disk.
+    urgent: bool,
     position: Option<Position>,
     position_changed: bool,
 }
@@ -179,7 +189,14 @@ impl State {
     }
 
     fn with(store: Store, position: Option<Position>) -> State {
-        State { store, parts: Vec::new(), pending: Vec::new(), position, position_changed: false }
+        State {
+            store,
+            parts: Vec::new(),
+            pending: Vec::new(),
+            urgent: false,
+            position,
+            position_changed: false,
+        }
     }
 
     /// Opens a part; who opens the same name with the same type gets the same part.
@@ -232,9 +249,8 @@ impl State {
 
     /// Writes all changes and the position in one transaction. After an error the changes wait for the next call.
     pub fn commit(&mut self) -> Result<(), StateError> {
-        let mut urgent = false;
         for (index, part) in self.parts.iter_mut().enumerate() {
-            urgent |= part.resource.is_urgent();
+            self.urgent |= part.resource.is_urgent();
             part.resource.changes(&mut Changes { resource: part_number(index), pending: &mut self.pending });
         }
         match &mut self.store {
@@ -249,12 +265,13 @@ impl State {
             Store::Sqlite(sqlite) => {
                 let position = self.position.as_ref().filter(|_| self.position_changed);
                 if !self.pending.is_empty() || position.is_some() {
-                    sqlite.write(&self.pending, position, urgent)?;
+                    sqlite.write(&self.pending, position, self.urgent)?;
                 }
                 self.pending.clear();
             }
         }
         self.position_changed = false;
+        self.urgent = false;
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! All parts share one table of rows. WAL, one writer. A commit that carries a delivery waits for the disk; any other
 //! may lose its tail in a power cut, since its entries are then simply read again.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -48,7 +49,14 @@ impl Sqlite {
             std::fs::rename(&new, path)
                 .map_err(|e| StateError::File { path: path.to_owned(), reason: e.to_string() })?;
         }
-        Sqlite::open_with(path, flags, Sqlite::prepare)
+        let store = Sqlite::open_with(path, flags, Sqlite::prepare)?;
+        // What entries said is for nobody else's eyes; SQLite gives its further files the mode of this one.
+        for end in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            let _ = std::fs::set_permissions(name, std::fs::Permissions::from_mode(0o600));
+        }
+        Ok(store)
     }
 
     fn prepare(&self) -> rusqlite::Result<()> {
