@@ -42,7 +42,7 @@ const BATCH_TIME: Duration = Duration::from_millis(50);
 const LOOKING: Duration = Duration::from_secs(2);
 
 /// So often it is looked whether a journal of a namespace, or of a directory, has moved.
-const MOVES: Duration = Duration::from_secs(10);
+const MOVES: Duration = Duration::from_secs(5);
 
 /// While the state cannot be written, it is tried so often.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
@@ -154,8 +154,7 @@ impl Daemon {
                 self.reload();
             }
             let sign = self.manager.sign_of_life();
-            self.follow_moves();
-            if drained {
+            if drained && !self.follow_move() {
                 self.wait(sign, committed.is_err())?;
             }
         }
@@ -273,15 +272,15 @@ impl Daemon {
         Ok(())
     }
 
-    /// A journal whose directory has come, or come again, since it was opened is opened anew.
-    fn follow_moves(&mut self) {
+    /// A journal whose directory has come, or come again, since it was opened is opened anew; was it?
+    fn follow_move(&mut self) -> bool {
         if !self.journal.may_move() || Instant::now() < self.next_look {
-            return;
+            return false;
         }
         self.next_look = Instant::now() + MOVES;
         let settings = self.engine.settings.get::<JournalSettings>();
         if !self.journal.has_moved(&settings) {
-            return;
+            return false;
         }
         let reopened = Source::open(&settings).and_then(|mut journal| {
             place(&mut journal, &mut self.storage.state, None)?;
@@ -291,8 +290,12 @@ impl Daemon {
             Ok(journal) => {
                 tracing::info!("the journal's directory is another one now; it is opened anew");
                 self.journal = journal;
+                true
             }
-            Err(e) => tracing::warn!("the journal's directory has changed, but cannot be opened: {e:#}"),
+            Err(e) => {
+                tracing::warn!("the journal's directory has changed, but cannot be opened: {e:#}");
+                false
+            }
         }
     }
 

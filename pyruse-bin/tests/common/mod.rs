@@ -49,7 +49,11 @@ pub struct Journald {
 
 impl Journald {
     pub fn start() -> Journald {
-        let namespace = unique("pyr");
+        Journald::start_in(unique("pyr"))
+    }
+
+    /// Of a namespace that the test has named.
+    pub fn start_in(namespace: String) -> Journald {
         fs::create_dir_all("/var/log/journal").unwrap();
         let conf = "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSystemMaxUse=2G\n\
                     ForwardToSyslog=no\nForwardToWall=no\nForwardToConsole=no\nForwardToKMsg=no\n";
@@ -293,10 +297,15 @@ impl Site {
 
     /// The same, with further top-level keys.
     pub fn configure_with(&self, journald: &Journald, actions: &serde_json::Value, more: &serde_json::Value) {
+        self.configure_for(&journald.namespace, actions, more);
+    }
+
+    /// The same, for a namespace that may not have a journald yet.
+    pub fn configure_for(&self, namespace: &str, actions: &serde_json::Value, more: &serde_json::Value) {
         let mut config = serde_json::json!({
             "actions": actions,
             "storage": self.path("state"),
-            "journal": {"namespace": journald.namespace},
+            "journal": {"namespace": namespace},
             "nftBan": {"nft": ["nft"]},
             "email": {
                 "from": "pyruse@example.org",

@@ -1,0 +1,82 @@
+//! What a running daemon does when its configuration or its journal changes under it.
+
+mod common;
+
+use common::{Journald, Site, wait_for};
+use serde_json::json;
+
+fn rules() -> serde_json::Value {
+    json!({
+        "a": [
+            {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}},
+            {"action": "action_counterRaise", "args": {"counter": "c", "for": "SYSLOG_IDENTIFIER", "save": "n"}},
+            {"filter": "filter_equals", "args": {"field": "n", "value": 5}},
+            {"action": "action_email", "args": {"message": "five"}},
+        ],
+        "b": [
+            {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "mail"}},
+            {"action": "action_email", "args": {"message": "{MESSAGE}"}},
+        ],
+    })
+}
+
+#[test]
+fn a_refused_configuration_changes_nothing_at_all() {
+    let (journald, site) = (Journald::start(), Site::new());
+    site.configure(&journald, &rules());
+    let pyruse = site.start(None);
+    // Bounds that would forget the count, beside a mistake.
+    let mut broken = rules();
+    broken["c"] = json!([{"filter": "no_such_filter"}]);
+    site.configure_with(&journald, &broken, &json!({"counter": {"maxTicks": 2}}));
+    pyruse.signal("-HUP");
+    pyruse.wait_ready();
+    for _ in 0..5 {
+        journald.line("sshd", 6, "x");
+    }
+    wait_for("the mail", || site.mails().pop());
+    assert!(pyruse.terminate().success());
+}
+
+#[test]
+fn a_reload_sends_no_mail_twice() {
+    let (journald, site) = (Journald::start(), Site::new());
+    site.configure(&journald, &rules());
+    let began = site.path("began");
+    let go = site.path("go");
+    let mails = site.path("mails");
+    site.script(
+        "sendmail",
+        &format!(
+            "echo >>{began}; while ! [ -e {go} ]; do sleep 0.05; done; t=$(mktemp {mails}/.XXXXXX) && cat >$t && mv $t $t.mail",
+            began = began.display(),
+            go = go.display(),
+            mails = mails.display()
+        ),
+    );
+    let pyruse = site.start(None);
+    journald.line("mail", 6, "once");
+    wait_for("the mail to be on its way", || began.exists().then_some(()));
+    for _ in 0..5 {
+        pyruse.signal("-HUP");
+        pyruse.wait_ready();
+    }
+    journald.line("mail", 6, "last");
+    std::fs::write(&go, "").unwrap();
+    wait_for("both mails", || (site.mails().len() >= 2).then_some(()));
+    assert!(pyruse.terminate().success());
+    assert_eq!(site.mails().len(), 2);
+    assert_eq!(std::fs::read_to_string(&began).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_journal_whose_directory_comes_after_the_start_is_read() {
+    let (namespace, site) = (common::unique("late"), Site::new());
+    site.configure_for(&namespace, &rules(), &json!({}));
+    let pyruse = site.start(None);
+    assert!(site.log().contains("there is no journal yet"), "{}", site.log());
+    let journald = Journald::start_in(namespace);
+    journald.line("mail", 6, "heard");
+    wait_for("the mail", || site.mails().pop());
+    assert!(pyruse.terminate().success());
+}
