@@ -36,6 +36,6 @@ pub(super) fn deliver(
             return Ok(queues.iter().map(|queue| state.get(*queue).pending()).sum());
         }
         let until_due = deadline.filter(|_| !couriers.is_busy()).map_or(left, |deadline| now.until(deadline));
-        let _ = woken.recv_timeout(until_due.max(Duration::from_millis(1)));
+        let _ = woken.recv_timeout(until_due.min(left).max(Duration::from_millis(1)));
     }
 }
