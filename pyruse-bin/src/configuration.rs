@@ -1,7 +1,8 @@
 //! Finding the configuration file, and whether it can be trusted.
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -39,8 +40,22 @@ pub(crate) fn find(explicit: Option<&Path>) -> anyhow::Result<PathBuf> {
 
 /// Reads the file.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
+    read_if(path, |_| Ok(()))
+}
+
+/// Reads the file of a program that acts, and may be root: only if nobody else can have written it.
+pub(crate) fn read_trusted(path: &Path) -> anyhow::Result<Source> {
+    read_if(path, |found| check_owner(path, found))
+}
+
+/// Reads the file if what was opened is to be trusted.
+fn read_if(path: &Path, trust: impl FnOnce(&Metadata) -> Result<(), String>) -> anyhow::Result<Source> {
     let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|e| unusable(format!("{shown}: {e}")))?;
+    let failed = |e: std::io::Error| unusable(format!("{shown}: {e}"));
+    let mut file = File::open(path).map_err(failed)?;
+    trust(&file.metadata().map_err(failed)?).map_err(unusable)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(failed)?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let line = e.as_bytes()[..e.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
         unusable(format!("{shown}:{line}: this is not UTF-8"))
@@ -48,12 +63,6 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
     // Some editors put a mark in front that is no part of the text.
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(Source { name: shown.to_string(), text })
-}
-
-/// Reads the file of a program that acts, and may be root: only if nobody else can have written it.
-pub(crate) fn read_trusted(path: &Path) -> anyhow::Result<Source> {
-    check_ownership(path).map_err(unusable)?;
-    read(path)
 }
 
 /// The configuration cannot be used, or not be found: another start will not help, and the exit code says so.
@@ -91,40 +100,54 @@ pub(crate) fn refuse(source: &Source, diagnostics: &Diagnostics) -> Ending {
 
 /// While we run as root, a file that others may write to would let them run programs as root.
 pub(crate) fn check_ownership(path: &Path) -> Result<(), String> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => check_owner(path, &metadata),
+        Err(_) => Ok(()),
+    }
+}
+
+/// The same for what was found there already: what is opened and then checked cannot be exchanged in between.
+fn check_owner(path: &Path, found: &Metadata) -> Result<(), String> {
     if !nix::unistd::geteuid().is_root() {
         return Ok(());
     }
-    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    belongs_to_root(path, found)?;
     let shown = path.display();
-    if metadata.uid() != 0 {
-        return Err(format!(
-            "{shown} belongs to user {}, who could make root do anything through it; mend it with: chown root {}",
-            metadata.uid(),
-            quoted(path)
-        ));
-    }
-    if metadata.mode() & 0o022 != 0 {
+    if found.mode() & 0o022 != 0 {
         return Err(format!(
             "{shown} can be written by others (mode {:04o}), who could make root do anything through it; \
              mend it with: chmod go-w {}",
-            metadata.mode() & 0o7777,
+            found.mode() & 0o7777,
             quoted(path)
         ));
     }
     let parent = std::fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned));
     if let Some(parent) = parent
-        && let Ok(metadata) = std::fs::metadata(&parent)
-        // In a sticky directory (/tmp) nobody can replace what is root's.
-        && metadata.mode() & 0o002 != 0
-        && metadata.mode() & 0o1000 == 0
+        && let Ok(found) = std::fs::metadata(&parent)
     {
-        return Err(format!(
-            "{} can be written by anybody, who could replace {shown} there; mend it with: chmod o-w {}",
-            parent.display(),
-            quoted(&parent)
-        ));
+        belongs_to_root(&parent, &found)?;
+        // In a sticky directory (/tmp) nobody can replace what is root's.
+        if found.mode() & 0o002 != 0 && found.mode() & 0o1000 == 0 {
+            return Err(format!(
+                "{} can be written by anybody, who could replace {shown} there; mend it with: chmod o-w {}",
+                parent.display(),
+                quoted(&parent)
+            ));
+        }
     }
     Ok(())
+}
+
+fn belongs_to_root(path: &Path, found: &Metadata) -> Result<(), String> {
+    if found.uid() == 0 {
+        return Ok(());
+    }
+    Err(format!(
+        "{} belongs to user {}, who could make root do anything through it; mend it with: chown root {}",
+        path.display(),
+        found.uid(),
+        quoted(path)
+    ))
 }
 
 /// A path as a shell takes it.
