@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use pyruse_core::entry::{Buffers, EightBit, Fields, MemoryRecord};
 use pyruse_core::pattern::{Groups, Pattern};
+use pyruse_core::plugin::StepError;
+use pyruse_core::time::Timestamp;
 
 /// A small generator of our own, so that a failure is the same on every machine.
 struct Dice(u64);
@@ -115,4 +118,65 @@ fn linear_expressions_stay_linear_on_hostile_texts() {
         assert_eq!(pattern.is_match(&format!("{}!\n", "a".repeat(5_000))), Ok(false), "{expression}");
         assert!(begin.elapsed() < Duration::from_secs(3), "{expression}: {:?}", begin.elapsed());
     }
+}
+
+#[test]
+fn looking_ahead_over_long_texts_gives_up_soon() {
+    let expressions = [
+        r"(?=.*x)(?=.*y)z",
+        r"(?!.*b).*c.*d.*e.*f",
+        r"(?:(?=.*x)a|(?=.*y)a|(?=.*z)a)b",
+        r"(?:(?=.*?x)|(?=.*?y)|(?=.*?z)|(?=.*?w)|a)+Q",
+        r"(?>(?:(?=.*x)a)*)Q",
+        r"(\w+)\s+\1Q",
+    ];
+    let begin = Instant::now();
+    for expression in expressions {
+        let pattern = Pattern::new(expression).unwrap();
+        for unit in ["a", "ab "] {
+            for bytes in [1 << 10, 8 << 10, 64 << 10] {
+                let text = format!("{}x", unit.repeat((bytes - 1) / unit.len()));
+                let begin = Instant::now();
+                let answer = pattern.is_match(&text);
+                assert!(begin.elapsed() < Duration::from_secs(8), "{expression}: {:?}", begin.elapsed());
+                assert!(bytes <= 8 << 10 || answer.is_err(), "{expression} on {unit}");
+            }
+        }
+    }
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn anchored_looking_ahead_works_on_the_longest_texts() {
+    let pattern = Pattern::new(r"^(?!.*foo).*bar$").unwrap();
+    assert_eq!(pattern.is_match(&format!("{}bar", "a ".repeat(4_000))), Ok(true));
+    assert_eq!(pattern.is_match(&format!("{}foobar", "a ".repeat(4_000))), Ok(false));
+}
+
+#[test]
+fn what_was_exhausted_on_one_element_is_not_tried_on_the_next() {
+    let mut fields = Fields::default();
+    let message = fields.slot("MESSAGE");
+    let mut record = MemoryRecord::at(Timestamp(0));
+    for _ in 0..1000 {
+        record.push("MESSAGE", "a".repeat(4000));
+    }
+    let mut buffers = Buffers::new(fields, EightBit::default(), jiff::tz::TimeZone::UTC);
+    let mut entry = buffers.entry(&mut record);
+    let pattern = Pattern::new(r"(\w+)\s+\1").unwrap();
+    for exhausted in [true, false] {
+        let mut calls = 0;
+        let answer = entry.find_text(message, |text| {
+            calls += 1;
+            if !exhausted {
+                return Err(StepError::new("another"));
+            }
+            let error = pattern.is_match(text).unwrap_err();
+            assert!(error.is_exhausted());
+            Err(StepError::exhausted(error.to_string()))
+        });
+        assert!(answer.is_err());
+        assert_eq!(calls, if exhausted { 1 } else { 1000 });
+    }
+    assert_eq!(entry.any(message, |_| Err(StepError::exhausted(""))), Err(StepError::exhausted("")));
 }

@@ -1,6 +1,6 @@
 //! `filter_pcre`
 
-use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::entry::{Entry, Slot, Span};
 use pyruse_core::pattern::{Groups, Pattern};
 use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
@@ -20,6 +20,9 @@ struct Args {
     save: Vec<String>,
 }
 
+/// Bytes of all elements of a field that an expression which backtracks may search.
+const BACKTRACKING_LIMIT: usize = 16 * 1024;
+
 /// An expression, and where its groups go.
 pub(crate) struct Search {
     pub(crate) pattern: Pattern,
@@ -35,17 +38,41 @@ impl Search {
         Search { pattern, saves }
     }
 
-    /// Is it found in the text? If so, `groups` says where, as far as somebody wants to know.
-    pub(crate) fn find(&self, text: &str, groups: &mut Groups) -> Result<bool, StepError> {
+    /// In which element of the field is it found? `groups` says where in it, as far as somebody wants to know.
+    pub(crate) fn find(
+        &self,
+        entry: &mut Entry<'_>,
+        field: Slot,
+        groups: &mut Groups,
+    ) -> Result<Option<Span>, StepError> {
+        let mut searched = 0;
+        entry.find_text(field, |text| {
+            // A text over the limit by itself costs nothing: the pattern refuses it unread.
+            if self.pattern.is_backtracking() && text.len() <= BACKTRACKING_LIMIT {
+                searched += text.len();
+                if searched > BACKTRACKING_LIMIT {
+                    return Err(StepError::exhausted(
+                        "the field is too long for an expression that backtracks",
+                    ));
+                }
+            }
+            self.find_in(text, groups)
+        })
+    }
+
+    fn find_in(&self, text: &str, groups: &mut Groups) -> Result<bool, StepError> {
         let found = if self.saves.is_empty() {
             self.pattern.is_match(text)
         } else {
             self.pattern.search(text, groups)
         };
-        found.map_err(|e| StepError::new(e.to_string()))
+        found.map_err(|e| match e.to_string() {
+            message if e.is_exhausted() => StepError::exhausted(message),
+            message => StepError::new(message),
+        })
     }
 
-    pub(crate) fn save(&self, entry: &mut Entry<'_>, of: pyruse_core::entry::Span, groups: &Groups) {
+    pub(crate) fn save(&self, entry: &mut Entry<'_>, of: Span, groups: &Groups) {
         for (group, slot) in &self.saves {
             entry.save_part(*slot, of, groups.get(*group));
         }
@@ -104,7 +131,7 @@ impl FilterModule for Pcre {
 impl Filter for Pcre {
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
         let Pcre { field, search, groups } = self;
-        let Some(text) = entry.find_text(*field, |text| search.find(text, groups))? else { return Ok(false) };
+        let Some(text) = search.find(entry, *field, groups)? else { return Ok(false) };
         search.save(entry, text, groups);
         Ok(true)
     }

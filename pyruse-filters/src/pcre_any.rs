@@ -70,7 +70,7 @@ impl Filter for PcreAny {
         // Of a repeated field, any value will do for an expression; so the order of expressions goes before that of
         // values.
         for search in searches {
-            if let Some(text) = entry.find_text(*field, |text| search.find(text, groups))? {
+            if let Some(text) = search.find(entry, *field, groups)? {
                 search.save(entry, text, groups);
                 return Ok(true);
             }

@@ -62,7 +62,7 @@ impl Entry<'_> {
 
     /// Is there an element of which `holds` is true? `None`: the field is missing.
     ///
-    /// An error counts only when no element holds.
+    /// An error counts only when no element holds; but one that says [`StepError::exhausted`] ends it at once.
     pub fn any(
         &mut self,
         slot: Slot,
@@ -75,6 +75,7 @@ impl Entry<'_> {
             match holds(self.value_of(self.buffers.stored(at))) {
                 Ok(true) => return Ok(Some(true)),
                 Ok(false) => {}
+                Err(e) if e.is_exhausted() => return Err(e),
                 Err(e) => error = error.or(Some(e)),
             }
             at = self.next(slot, at);
@@ -99,6 +100,7 @@ impl Entry<'_> {
             match holds(self.buffers.text(span)) {
                 Ok(true) => return Ok(Some(span)),
                 Ok(false) => {}
+                Err(e) if e.is_exhausted() => return Err(e),
                 Err(e) => error = error.or(Some(e)),
             }
             at = self.next(slot, at);

@@ -22,11 +22,13 @@ pub(super) struct Facts {
     pub(super) references: bool,
     /// A back-reference that ignores case.
     pub(super) folded_reference: bool,
+    /// So many loops lie within each other, but for those that the linear engine runs in one go.
+    pub(super) nesting: u32,
 }
 
 /// Collects the facts of a tree.
 pub(super) fn facts(root: &Node) -> Facts {
-    let mut facts = Facts::default();
+    let mut facts = Facts { nesting: nesting(root).0, ..Facts::default() };
     visit(root, &mut |node| match node {
         Node::Barrier | Node::Atomic(_) | Node::Look { .. } => facts.backtracking = true,
         Node::Condition { .. } => {
@@ -47,6 +49,27 @@ pub(super) fn facts(root: &Node) -> Facts {
         _ => {}
     });
     facts
+}
+
+/// The loops within each other, and whether there is anything that only the backtracking engine knows.
+fn nesting(node: &Node) -> (u32, bool) {
+    let all = |nodes: &mut dyn Iterator<Item = &Node>| {
+        nodes.map(nesting).fold((0, false), |(most, hard), (n, h)| (most.max(n), hard || h))
+    };
+    match node {
+        Node::Sequence(parts) | Node::Alternatives(parts) => all(&mut parts.iter()),
+        Node::Condition { yes, no, .. } => (all(&mut [&**yes, &**no].into_iter()).0, true),
+        Node::Group(_, body) => nesting(body),
+        Node::Atomic(body) | Node::Look { body, .. } => (nesting(body).0, true),
+        Node::BackReference(..) => (1, true),
+        Node::Barrier => (0, true),
+        Node::Repeat { max, greed, body, .. } => {
+            let (within, hard) = nesting(body);
+            let loops = u32::from(max.is_none_or(|max| max > 9));
+            (if hard { within + loops } else { loops }, hard || *greed == Greed::Possessive)
+        }
+        _ => (0, false),
+    }
 }
 
 /// Calls `see` with every part.

@@ -14,8 +14,12 @@ use super::casefold;
 use super::emit::{Boundary, Dollar, Form, Target, emit};
 use super::error::{GivenUp, MatchError};
 
-/// So often may the backtracking engine turn back in one search.
-const STEP_LIMIT: usize = 1_000_000;
+/// So often may the backtracking engine turn back in one search of a text of at most so many bytes. What lies
+/// between two turns may read the whole text (`(?=.*x)`), so the time grows with the product. Longer texts are not
+/// searched at all: there, what turns back nowhere (`(?:(?=.*x)a)*`) would take too long by itself.
+const LIMITS: [(usize, usize); 3] = [(1 << 10, 100_000), (4 << 10, 25_000), (LONGEST, 5_000)];
+/// Bytes of the longest text that the backtracking engine searches.
+const LONGEST: usize = 8 << 10;
 /// Bytes that one compiled program may take.
 const SIZE_LIMIT: usize = 10 << 20;
 /// Instructions that one backtracking program may have.
@@ -43,7 +47,17 @@ enum Engine {
         /// Buffers for spans, returned after every search. They fit this engine only.
         spare: Mutex<Vec<regex::CaptureLocations>>,
     },
-    Backtracking(Box<fancy_regex::Regex>),
+    Backtracking(Box<Backtracking>),
+}
+
+/// One form for the backtracking engine, which is told its limit when it is compiled.
+#[derive(Debug)]
+struct Backtracking {
+    expression: String,
+    /// Bytes of the longest text to search.
+    longest: usize,
+    /// For each of [`LIMITS`].
+    engines: [OnceLock<Result<fancy_regex::Regex, String>>; LIMITS.len()],
 }
 
 impl Engines {
@@ -56,7 +70,7 @@ impl Engines {
     pub(super) fn is_match(&self, text: &str) -> Result<bool, MatchError> {
         match self.engine(text)? {
             Engine::Linear { regex, .. } => Ok(regex.is_match(text)),
-            Engine::Backtracking(regex) => regex.is_match(text).map_err(|_| step_limit()),
+            Engine::Backtracking(regex) => regex.for_text(text)?.is_match(text).map_err(|_| step_limit()),
         }
     }
 
@@ -84,6 +98,7 @@ impl Engines {
                 }
             }
             Engine::Backtracking(regex) => {
+                let regex = regex.for_text(text)?;
                 if let Some(found) = regex.captures(text).map_err(|_| step_limit())? {
                     let groups = 0..regex.captures_len();
                     spans.extend(groups.map(|group| found.get(group).map(|span| span.range())));
@@ -139,21 +154,42 @@ impl Engine {
         };
         let expression = emit(root, form, target);
         if backtracking {
-            let built = fancy_regex::RegexBuilder::new(&expression)
-                .backtrack_limit(STEP_LIMIT)
-                .delegate_size_limit(SIZE_LIMIT)
-                .max_prog_size(PROGRAM_LIMIT)
-                .build();
-            return match built {
-                Ok(regex) => Ok(Self::Backtracking(Box::new(regex))),
-                Err(error) => Err(error.to_string()),
-            };
+            return Backtracking::new(expression, facts).map(|built| Self::Backtracking(Box::new(built)));
         }
         let built = regex::RegexBuilder::new(&expression).size_limit(SIZE_LIMIT).nest_limit(1000).build();
         match built {
             Ok(regex) => Ok(Self::Linear { regex, spare: Mutex::new(Vec::new()) }),
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+impl Backtracking {
+    /// Builds the engine for short texts, so that an error shows at once.
+    fn new(expression: String, facts: Facts) -> Result<Self, String> {
+        // Each loop within a loop without a turn back between them multiplies the time by the length of the text.
+        let longest = LONGEST >> (3 * facts.nesting.saturating_sub(1)).min(LONGEST.ilog2());
+        let built = Self { expression, longest, engines: [const { OnceLock::new() }; LIMITS.len()] };
+        let [(_, steps), ..] = LIMITS;
+        let [short, ..] = &built.engines;
+        short.get_or_init(|| built.build(steps)).as_ref().map_err(Clone::clone)?;
+        Ok(built)
+    }
+
+    fn for_text(&self, text: &str) -> Result<&fancy_regex::Regex, MatchError> {
+        let fitting = LIMITS.iter().zip(&self.engines).find(|((longest, _), _)| text.len() <= *longest);
+        match fitting {
+            Some(((_, steps), engine)) if text.len() <= self.longest => {
+                engine.get_or_init(|| self.build(*steps)).as_ref().map_err(|_| GivenUp::TooLarge.into())
+            }
+            _ => Err(GivenUp::TooLong.into()),
+        }
+    }
+
+    fn build(&self, steps: usize) -> Result<fancy_regex::Regex, String> {
+        let mut builder = fancy_regex::RegexBuilder::new(&self.expression);
+        builder.backtrack_limit(steps).delegate_size_limit(SIZE_LIMIT).max_prog_size(PROGRAM_LIMIT);
+        builder.build().map_err(|error| error.to_string())
     }
 }
 

@@ -27,11 +27,21 @@ pub struct MatchError(GivenUp);
 pub(super) enum GivenUp {
     /// The backtracking engine made more steps than it may.
     StepLimit,
+    /// The text is too long for the backtracking engine.
+    TooLong,
     /// The form of the expression that is exact for this text is too large to be built.
     TooLarge,
     /// A case-insensitive back-reference, and a text with a character whose case the engine and
     /// Python see differently.
     UncertainCase,
+}
+
+impl MatchError {
+    /// Was much time spent? Then the next text may well cost as much.
+    #[must_use]
+    pub fn is_exhausted(self) -> bool {
+        self.0 == GivenUp::StepLimit
+    }
 }
 
 impl From<GivenUp> for MatchError {
@@ -44,6 +54,7 @@ impl fmt::Display for MatchError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self.0 {
             GivenUp::StepLimit => "step limit reached: the expression backtracks too much on this text",
+            GivenUp::TooLong => "the text is too long for an expression that backtracks",
             GivenUp::TooLarge => "the expression is too large in the form that this text needs",
             GivenUp::UncertainCase => {
                 "a case-insensitive back-reference cannot be decided exactly on this text"
