@@ -9,33 +9,19 @@ use encoding_rs::Encoding;
 
 /// An 8-bit encoding, by one of the labels that Python and WHATWG share.
 #[derive(Clone, Copy, Debug)]
-pub struct EightBit(Inner);
-
-#[derive(Clone, Copy, Debug)]
-enum Inner {
-    /// Python's `iso-8859-1` maps each byte to the code point of its number; WHATWG's label of that name means
-    /// windows-1252, which differs in 0x80–0x9f.
-    Latin1,
-    Other(&'static Encoding),
+pub struct EightBit {
+    encoding: &'static Encoding,
+    /// The bytes 0x80 to 0x9f are the control characters of those numbers, as in every ISO 8859: for some of its
+    /// labels, WHATWG means the Windows code page that has letters there, where Python means what it says.
+    iso: bool,
 }
 
-const LATIN1: &[&str] = &[
-    "iso-8859-1",
-    "iso8859-1",
-    "iso_8859-1",
-    "8859",
-    "cp819",
-    "latin",
-    "latin-1",
-    "latin_1",
-    "latin1",
-    "l1",
-    "iso-ir-100",
-];
+/// Python's names of ISO 8859-1 that WHATWG does not know.
+const LATIN1: &[&str] = &["8859", "cp819", "latin", "latin-1", "iso8859"];
 
 impl Default for EightBit {
     fn default() -> Self {
-        EightBit(Inner::Latin1)
+        EightBit { encoding: encoding_rs::WINDOWS_1252, iso: true }
     }
 }
 
@@ -43,21 +29,36 @@ impl EightBit {
     /// The encoding of that label, in either case; `None` for a label that is unknown or not 8-bit.
     pub fn for_label(label: &str) -> Option<EightBit> {
         let label = label.trim().to_ascii_lowercase();
-        if LATIN1.contains(&label.as_str()) {
-            return Some(EightBit(Inner::Latin1));
+        let hyphenated = label.replace('_', "-");
+        if LATIN1.contains(&hyphenated.as_str()) {
+            return Some(EightBit::default());
         }
-        let encoding = Encoding::for_label(label.replace('_', "-").as_bytes())
-            .or_else(|| Encoding::for_label(label.as_bytes()))?;
-        (encoding.is_single_byte()).then_some(EightBit(Inner::Other(encoding)))
+        let known = |label: &str| Encoding::for_label(label.as_bytes());
+        let encoding = known(&hyphenated).or_else(|| known(&label)).filter(|found| found.is_single_byte())?;
+        let is_windows = ["windows", "cp", "x-cp", "dos"].iter().any(|prefix| hyphenated.starts_with(prefix));
+        let by_windows = [encoding_rs::WINDOWS_1252, encoding_rs::WINDOWS_1254, encoding_rs::WINDOWS_874];
+        Some(EightBit { encoding, iso: !is_windows && by_windows.contains(&encoding) })
     }
 
     /// The text of bytes that are not UTF-8.
     pub fn decode<'b>(&self, bytes: &'b [u8]) -> Cow<'b, str> {
-        match self.0 {
-            Inner::Latin1 => encoding_rs::mem::decode_latin1(bytes),
-            Inner::Other(encoding) => encoding.decode_without_bom_handling(bytes).0,
+        if !self.iso {
+            return self.encoding.decode_without_bom_handling(bytes).0;
         }
+        let mut text = String::with_capacity(bytes.len() * 2);
+        for part in bytes.chunk_by(|a, b| is_control(*a) == is_control(*b)) {
+            if is_control(part[0]) {
+                text.extend(part.iter().map(|byte| char::from(*byte)));
+            } else {
+                text.push_str(&self.encoding.decode_without_bom_handling(part).0);
+            }
+        }
+        text.into()
     }
+}
+
+fn is_control(byte: u8) -> bool {
+    (0x80..0xa0).contains(&byte)
 }
 
 /// Cuts at `limit` bytes; where that would split a UTF-8 sequence, before it.
@@ -94,6 +95,8 @@ mod tests {
         assert_eq!(decode("iso-8859-15", b"\xa4".as_slice()).as_deref(), Some("€"));
         assert_eq!(decode("CP1252", b"\x80".as_slice()).as_deref(), Some("€"));
         assert_eq!(decode("koi8-r", b"\xc1".as_slice()).as_deref(), Some("а"));
+        assert_eq!(decode("iso8859_9", b"\x80a\xdd\x9f".as_slice()).as_deref(), Some("\u{80}aİ\u{9f}"));
+        assert_eq!(decode("windows-1254", b"\x80\xdd".as_slice()).as_deref(), Some("€İ"));
         assert!(EightBit::for_label("utf-16").is_none());
         assert!(EightBit::for_label("iso-8859-99").is_none());
     }
