@@ -151,8 +151,9 @@ impl Config {
                 None => wrong("an object of chains"),
             },
             "storage" => match value.as_text() {
-                Some(path) => self.storage = PathBuf::from(path),
-                None => wrong("the path of a directory"),
+                // An empty path would be whatever directory we run in.
+                Some(path) if !path.is_empty() && !path.contains('\0') => self.storage = PathBuf::from(path),
+                _ => wrong("the path of a directory"),
             },
             "8bit-message-encoding" => match value.as_text().map(|label| (label, EightBit::for_label(label)))
             {
