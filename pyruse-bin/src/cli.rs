@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use pyruse_core::time::Timestamp;
 
-use crate::{command, configuration, messages, when};
+use crate::{command, configuration, journal, messages, when};
 
 /// How a command ended, as its exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +136,7 @@ impl ReplayArgs {
 
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
+    journal::raise_descriptor_limit();
     let config = cli.config.as_deref();
     let result = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => command::run::run(config, &args),

@@ -15,6 +15,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pyruse_core::entry::{FIELD_LIMIT, Record, Sink};
 use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
@@ -219,6 +220,17 @@ impl Source {
                 Position { cursor: None, realtime: Timestamp(self.at.0 + 1) }
             }
         }
+    }
+}
+
+/// libsystemd holds a descriptor for every file of the journal, and there may be more than the usual 1,024; what it
+/// cannot open, it leaves out without a word. To be called before a journal is opened.
+pub(crate) fn raise_descriptor_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(e) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        tracing::debug!("raising the limit of open files: {e}");
     }
 }
 
