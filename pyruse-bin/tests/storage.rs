@@ -564,3 +564,21 @@ fn the_words_of_a_start_that_failed_are_marked_in_the_journal_so_that_the_next_s
     let bodies: Vec<String> = distinct_mails(&site).into_values().collect();
     assert_eq!(bodies, ["6 hello"]);
 }
+
+#[test]
+fn a_lock_that_outlives_its_owner_for_a_moment_is_waited_for() {
+    let (journald, site) = (Journald::start(), Site::new());
+    configure(&site, &journald);
+    fs::create_dir(site.path("state")).unwrap();
+    let mut dead = Command::new("true").spawn().unwrap();
+    dead.wait().unwrap();
+    fs::write(site.path("state/lock"), dead.id().to_string()).unwrap();
+    let lock = fs::File::open(site.path("state/lock")).unwrap();
+    lock.lock().unwrap();
+    let pyruse = site.launch(None, &["run"]);
+    // As a program does that was started by a daemon that is killed in that moment.
+    std::thread::sleep(Duration::from_millis(300));
+    drop(lock);
+    pyruse.wait_ready();
+    assert!(pyruse.terminate().success());
+}
