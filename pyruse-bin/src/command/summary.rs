@@ -128,8 +128,12 @@ impl Summary {
 
     fn write_head(&self, out: &mut impl Write, zone: &TimeZone) -> io::Result<()> {
         let elapsed = self.start.elapsed().as_secs_f64();
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        // A rate, for people.
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate, for people"
+        )]
         let rate = (self.entries as f64 / elapsed.max(1e-9)) as u64;
         write!(out, "{} in {elapsed:.2} s", counted(self.entries, "entry", "entries"))?;
         writeln!(out, " ({}/s)", grouped(rate))?;
