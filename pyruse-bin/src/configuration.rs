@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use pyruse_core::config::{Diagnostics, Source};
 use tracing::Level;
 
-use crate::cli::Ending;
 use crate::messages;
 
 const DEFAULT: &str = "/etc/pyruse/pyruse.json";
@@ -89,13 +88,12 @@ pub(crate) fn show(source: &Source, diagnostics: &Diagnostics) {
     }
 }
 
-/// Shows why a configuration cannot be used.
-pub(crate) fn refuse(source: &Source, diagnostics: &Diagnostics) -> Ending {
+/// Shows why a configuration cannot be used; the error that is then left to tell.
+pub(crate) fn refuse(source: &Source, diagnostics: &Diagnostics) -> anyhow::Error {
     show(source, diagnostics);
     let (errors, _) = diagnostics.counts();
     let plural = if errors == 1 { "" } else { "s" };
-    messages::say(Level::ERROR, &format!("pyruse: {}: {errors} error{plural}; not started", source.name));
-    Ending::BadConfiguration
+    unusable(format!("{}: {errors} error{plural}; not started", source.name))
 }
 
 /// While we run as root, a file that others may write to would let them run programs as root.

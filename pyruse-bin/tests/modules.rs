@@ -29,7 +29,7 @@ struct Seen {
 impl Observer for Seen {
     const EFFECTS: bool = true;
 
-    fn step(&mut self, id: SiteId, _: bool) {
+    fn step(&mut self, id: SiteId, _: &Site, _: &mut Entry<'_>, _: bool) {
         self.steps.push(id.index());
     }
 

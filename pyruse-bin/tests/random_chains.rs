@@ -309,7 +309,7 @@ impl Seen {
 impl Observer for Seen {
     const EFFECTS: bool = true;
 
-    fn step(&mut self, id: SiteId, _: bool) {
+    fn step(&mut self, id: SiteId, _: &Site, _: &mut Entry<'_>, _: bool) {
         self.steps.push(id);
     }
 

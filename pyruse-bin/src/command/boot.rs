@@ -6,20 +6,29 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use pyruse_core::config::{Diagnostics, nearest};
+use pyruse_core::config::nearest;
 use pyruse_core::plugin::Registry;
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
 use super::deliver::deliver;
+use super::loaded::Loaded;
 use crate::cli::Ending;
-use crate::daemon::{load, storage};
-use crate::{configuration, messages};
+use crate::configuration;
+use crate::daemon::storage;
 
 /// A courier that fails is tried again for so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(crate) fn run(config: Option<&Path>, module: &str) -> anyhow::Result<Ending> {
+/// Puts back what a module had in force, e.g. `boot action_nftBan`, and exits
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The module
+    module: String,
+}
+
+pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
+    let module = args.module.as_str();
     let registry = Registry::linked().map_err(anyhow::Error::msg)?;
     let boots = || registry.services().filter(|service| service.boots).map(|service| service.name);
     if !boots().any(|name| name == module) {
@@ -30,26 +39,17 @@ pub(crate) fn run(config: Option<&Path>, module: &str) -> anyhow::Result<Ending>
             boots().collect::<Vec<_>>().join(", ")
         );
     }
-    let path = configuration::find(config)?;
-    let source = configuration::read_trusted(&path)?;
-    let mut diagnostics = Diagnostics::default();
-    let Some((engine, _)) = load(&source, &registry, &mut State::in_memory(), &mut diagnostics)? else {
-        return Ok(configuration::refuse(&source, &diagnostics));
-    };
-    messages::start(engine.config.debug);
-    let file = storage::file(&engine.config.storage);
-    let storage = engine.config.storage.display();
+    let loaded = Loaded::open_trusted(config)?;
+    let directory = &loaded.engine.config.storage;
+    let file = storage::file(directory);
+    let storage = directory.display();
     if !file.try_exists().with_context(|| format!("the state in {storage} cannot be read"))? {
         tracing::info!("there is no state in {storage} yet: nothing to put back");
         return Ok(Ending::Good);
     }
-    configuration::check_ownership(&engine.config.storage).map_err(anyhow::Error::msg)?;
+    configuration::check_ownership(directory).map_err(anyhow::Error::msg)?;
     let mut state = State::read_file(&file)?;
-    let Some((engine, _)) = load(&source, &registry, &mut state, &mut diagnostics)? else {
-        // The configuration was good a moment ago: it is the state that a step cannot use.
-        configuration::show(&source, &diagnostics);
-        bail!("the state cannot be used; nothing is put back");
-    };
+    let (engine, _) = loaded.compile_with(&mut state)?;
     let mut services = engine.services.only(module);
     services.boot(&mut state, Timestamp::now());
     match deliver(services, &mut state, PATIENCE)? {

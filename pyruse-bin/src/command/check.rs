@@ -1,6 +1,6 @@
 //! `pyruse check`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pyruse_core::config::Diagnostics;
 use pyruse_core::plugin::Registry;
@@ -11,14 +11,24 @@ use crate::cli::Ending;
 use crate::configuration;
 use crate::daemon::load;
 
-pub(crate) fn run(file: Option<&Path>, as_json: bool) -> anyhow::Result<Ending> {
+/// Loads and compiles the configuration; prints every error and warning with its place
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The configuration to check
+    file: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     let registry = Registry::linked().map_err(anyhow::Error::msg)?;
-    let path = configuration::find(file)?;
+    let path = configuration::find(args.file.as_deref().or(config))?;
     let source = configuration::read(&path)?;
     let mut diagnostics = Diagnostics::default();
     let loaded = load(&source, &registry, &mut State::in_memory(), &mut diagnostics)?;
     let (errors, warnings) = diagnostics.counts();
-    if as_json {
+    if args.json {
         let findings: Vec<_> = diagnostics.in_order().into_iter().map(|d| source.finding(d)).collect();
         let report =
             json!({"file": source.name, "errors": errors, "warnings": warnings, "findings": findings});

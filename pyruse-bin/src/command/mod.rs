@@ -8,6 +8,8 @@ pub(crate) mod report;
 pub(crate) mod run;
 
 mod feedback;
+mod loaded;
+mod past;
 mod printer;
 mod progress;
 mod rehearsal;

@@ -143,7 +143,7 @@ impl<T: Telling> Observer for Observed<'_, T> {
         entry.value(self.mark).is_none() && self.services.admit(entry, state)
     }
 
-    fn step(&mut self, id: SiteId, _passed: bool) {
+    fn step(&mut self, id: SiteId, _: &Site, _: &mut Entry<'_>, _: bool) {
         self.telling.step(id);
     }
 

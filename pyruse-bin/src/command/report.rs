@@ -6,15 +6,14 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use pyruse_core::config::{Config, Diagnostics};
-use pyruse_core::plugin::Registry;
+use pyruse_core::config::Config;
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
 use super::deliver::deliver;
+use super::loaded::Loaded;
 use crate::cli::Ending;
-use crate::daemon::{load, storage};
-use crate::{configuration, messages};
+use crate::daemon::storage;
 
 /// The mail of a report is tried for so long before the command gives up; it stays queued.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,24 +26,35 @@ const REPORTS: &str = "action_dailyReport";
 
 const NO_REPORT: &str = "no linked module makes a report";
 
+/// The daily report as it stands now
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Prints it
+    Show {
+        /// Print the HTML form
+        #[arg(long)]
+        html: bool,
+    },
+    /// Sends it at once; what it tells is forgotten then
+    Send,
+}
+
+pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<Ending> {
+    match command {
+        Command::Show { html } => show(config, *html),
+        Command::Send => send(config),
+    }
+}
+
 /// Prints the report; the state is only looked at.
-pub(crate) fn show(config: Option<&Path>, html: bool) -> anyhow::Result<Ending> {
-    let path = configuration::find(config)?;
-    let source = configuration::read(&path)?;
-    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
-    let mut diagnostics = Diagnostics::default();
-    let Some((engine, _)) = load(&source, &registry, &mut State::in_memory(), &mut diagnostics)? else {
-        return Ok(configuration::refuse(&source, &diagnostics));
-    };
-    messages::start(engine.config.debug);
-    let file = storage::file(&engine.config.storage);
-    let is_there = file
-        .try_exists()
-        .with_context(|| format!("the state in {} cannot be read", engine.config.storage.display()))?;
+fn show(config: Option<&Path>, html: bool) -> anyhow::Result<Ending> {
+    let loaded = Loaded::open(config)?;
+    let directory = &loaded.engine.config.storage;
+    let file = storage::file(directory);
+    let is_there =
+        file.try_exists().with_context(|| format!("the state in {} cannot be read", directory.display()))?;
     let mut state = if is_there { State::read_file(&file)? } else { State::in_memory() };
-    let Some((mut engine, _)) = load(&source, &registry, &mut state, &mut diagnostics)? else {
-        return Ok(Ending::BadConfiguration);
-    };
+    let (mut engine, _) = loaded.compile_with(&mut state)?;
     let report = engine.services.report(&mut state, Timestamp::now(), html).context(NO_REPORT)??;
     if report.is_empty() {
         tracing::info!("nothing is recorded for the report{}", why(&engine.config));
@@ -55,17 +65,9 @@ pub(crate) fn show(config: Option<&Path>, html: bool) -> anyhow::Result<Ending> 
 }
 
 /// Sends the report now; the lines are forgotten. A running daemon is asked to do it.
-pub(crate) fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
-    let path = configuration::find(config)?;
-    configuration::check_ownership(&path).map_err(anyhow::Error::msg)?;
-    let source = configuration::read(&path)?;
-    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
-    let mut diagnostics = Diagnostics::default();
-    let Some((engine, _)) = load(&source, &registry, &mut State::in_memory(), &mut diagnostics)? else {
-        return Ok(configuration::refuse(&source, &diagnostics));
-    };
-    messages::start(engine.config.debug);
-    let mut storage = match storage::try_open(&engine.config.storage)? {
+fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
+    let loaded = Loaded::open_trusted(config)?;
+    let mut storage = match storage::try_open(&loaded.engine.config.storage)? {
         storage::Opened::Free(storage) => storage,
         storage::Opened::Held(pid) if pid > 0 => {
             kill(Pid::from_raw(pid), Signal::SIGUSR1)
@@ -76,9 +78,7 @@ pub(crate) fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
         storage::Opened::Held(_) => bail!("a daemon holds the state, but does not say who it is"),
     };
     let state = &mut storage.state;
-    let Some((mut engine, _)) = load(&source, &registry, state, &mut diagnostics)? else {
-        return Ok(Ending::BadConfiguration);
-    };
+    let (mut engine, _) = loaded.compile_with(state)?;
     let sent = engine.services.send_report(state, Timestamp::now()).ok_or_else(|| anyhow!(NO_REPORT))??;
     if !sent {
         tracing::info!("nothing is recorded for the report{}: no mail", why(&engine.config));

@@ -3,50 +3,47 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use anyhow::bail;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use pyruse_core::config::Diagnostics;
-use pyruse_core::plugin::Registry;
-use pyruse_core::state::State;
+use pyruse_core::time::Timestamp;
 
+use super::loaded::Loaded;
 use super::printer::EffectPrinter;
 use super::rehearsal::Rehearsal;
-use crate::cli::{Ending, RunArgs};
-use crate::daemon::{Daemon, Parts, Wake, load, place, storage};
+use crate::cli::Ending;
+use crate::daemon::{Daemon, Parts, Wake, place, storage};
 use crate::journal::{JournalSettings, Source};
-use crate::{configuration, messages};
+use crate::{configuration, when};
 
-pub(crate) fn run(config: Option<&Path>, args: &RunArgs) -> anyhow::Result<Ending> {
-    let path = configuration::find(config)?;
-    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
-    let read = if args.dry_run { configuration::read } else { configuration::read_trusted };
-    let source = read(&path)?;
-    // Checked as a whole before the state is touched: a broken configuration must leave no trace.
-    let mut diagnostics = Diagnostics::default();
-    let mut scratch = State::in_memory();
-    let Some((engine, mark)) = load(&source, &registry, &mut scratch, &mut diagnostics)? else {
-        return Ok(configuration::refuse(&source, &diagnostics));
-    };
-    configuration::show(&source, &diagnostics);
-    messages::start(engine.config.debug);
+/// Follows the journal (what happens without a command)
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Read and decide, but write no state and deliver nothing: print the effects
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run: print effects as JSON, one object a line
+    #[arg(long, requires = "dry_run")]
+    json: bool,
+    /// Where to begin at the first start, or with --dry-run: `2026-11-18 11:00`, `yesterday`, `2h ago`, `@1795000000`
+    #[arg(long, value_name = "T", value_parser = when::parse)]
+    since: Option<Timestamp>,
+}
+
+pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
+    let loaded = if args.dry_run { Loaded::open(config)? } else { Loaded::open_trusted(config)? };
+    configuration::show(&loaded.source, &loaded.diagnostics);
     if args.dry_run {
-        let rehearsal = Rehearsal::new(engine, mark, scratch)?;
+        let rehearsal = Rehearsal::new(loaded.engine, loaded.mark, loaded.state)?;
         return rehearse(rehearsal, args);
     }
-    let mut storage = storage::open(&engine.config.storage)?;
-    let mut diagnostics = Diagnostics::default();
-    let Some((engine, mark)) = load(&source, &registry, &mut storage.state, &mut diagnostics)? else {
-        // The configuration was good a moment ago: it is the state that a step cannot use.
-        configuration::show(&source, &diagnostics);
-        bail!("the state cannot be used; not started");
-    };
-    let parts = Parts { config_path: path, registry, engine, mark, storage };
+    let mut storage = storage::open(&loaded.engine.config.storage)?;
+    let (engine, mark) = loaded.compile_with(&mut storage.state)?;
+    let parts = Parts { config_path: loaded.path, registry: loaded.registry, engine, mark, storage };
     Daemon::start(parts, args.since)?.run()?;
     Ok(Ending::Good)
 }
 
 /// Real reading and rules; effects are printed instead of having any.
-fn rehearse(mut rehearsal: Rehearsal, args: &RunArgs) -> anyhow::Result<Ending> {
+fn rehearse(mut rehearsal: Rehearsal, args: &Args) -> anyhow::Result<Ending> {
     let mut wake = Wake::new()?;
     let mut journal = Source::open(&rehearsal.engine.settings.get::<JournalSettings>())?;
     place(&mut journal, &mut rehearsal.state, args.since)?;

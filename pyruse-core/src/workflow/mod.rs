@@ -134,14 +134,14 @@ impl Ride<'_> {
                         observer.effect(&self.sites[site.index()], entry, effect);
                     }
                     if let Err(error) = result {
-                        observer.step(site, false);
+                        observer.step(site, &self.sites[site.index()], entry, false);
                         observer.error(site, &self.sites[site.index()], entry, &error);
                         return;
                     }
                     true
                 }
             };
-            observer.step(site, passed);
+            observer.step(site, &self.sites[site.index()], entry, passed);
             at = if passed { node.pass } else { node.fail };
         }
         debug_assert!(at == STOP || self.nodes.is_empty());

@@ -19,7 +19,7 @@ pub trait Observer {
     }
 
     /// A step has run; did it pass?
-    fn step(&mut self, _id: SiteId, _passed: bool) {}
+    fn step(&mut self, _id: SiteId, _site: &Site, _entry: &mut Entry<'_>, _passed: bool) {}
 
     /// An action does something.
     fn effect(&mut self, _site: &Site, _entry: &mut Entry<'_>, _effect: Effect) {}
