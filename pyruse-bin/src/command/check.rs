@@ -32,7 +32,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         let findings: Vec<_> = diagnostics.in_order().into_iter().map(|d| source.finding(d)).collect();
         let report =
             json!({"file": source.name, "errors": errors, "warnings": warnings, "findings": findings});
-        super::text::print_line(&report.to_string())?;
+        super::json::print(&report)?;
     } else {
         configuration::show(&source, &diagnostics);
         let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });

@@ -8,6 +8,7 @@ pub(crate) mod report;
 pub(crate) mod run;
 
 mod feedback;
+mod json;
 mod loaded;
 mod past;
 mod printer;
