@@ -137,13 +137,16 @@ impl Compiler<'_> {
             return;
         }
         let linked: Vec<&str> = self.registry.plugins().filter(|p| p.kind == kind).map(|p| p.name).collect();
+        // A crate that is listed as a dependency and never named is not linked: its modules are as good as not there.
+        let cure = "The main program must name its crate: `use your_crate as _;`";
         if linked.is_empty() {
-            complaint.help(format!(
-                "no {} is linked into this program: does its main say `use … as _;`?",
-                kind.word()
-            ));
+            complaint.help(format!("no {} is linked into this program. {cure}", kind.word()));
         } else {
-            complaint.help(format!("known are: {}", linked.join(", ")));
+            complaint.help(format!(
+                "known are: {}. Is `{}` your own, and not linked? {cure}",
+                linked.join(", "),
+                name.text
+            ));
             complaint.suggest(&name.text, linked.iter().copied());
         }
     }
