@@ -128,6 +128,7 @@ struct Line {
 impl ActionModule for Log {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Writes a line to the journal, which comes back through the workflow.";
+    const SETTINGS: &'static [&'static str] = &["log", "journal"];
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {

@@ -50,6 +50,9 @@ enum Command {
     Replay(command::replay::Args),
     #[command(subcommand)]
     Report(command::report::Command),
+    Modules(command::modules::Args),
+    #[command(hide = true)]
+    Generate(command::generate::Args),
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -62,6 +65,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => command::check::run(config, &args),
         Command::Replay(args) => command::replay::run(config, &args),
         Command::Report(command) => command::report::run(config, &command),
+        Command::Modules(args) => command::modules::run(&args),
+        Command::Generate(args) => command::generate::run(&args),
     };
     match result {
         Ok(ending) => ending.into(),

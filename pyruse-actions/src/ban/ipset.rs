@@ -88,6 +88,7 @@ struct IpsetBan(BanAction);
 impl ActionModule for IpsetBan {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Bans an address by adding it to a set of ipset.";
+    const SETTINGS: &'static [&'static str] = &["ipsetBan"];
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {

@@ -74,6 +74,7 @@ struct NftBan(BanAction);
 impl ActionModule for NftBan {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Bans an address by adding it to a set of nftables.";
+    const SETTINGS: &'static [&'static str] = &["nftBan"];
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {

@@ -106,6 +106,7 @@ struct Raise {
 impl ActionModule for Raise {
     const NAME: &'static str = "action_counterRaise";
     const DOC: &'static str = "Counts one more for a key, unless the key is in its grace.";
+    const SETTINGS: &'static [&'static str] = &["counter"];
     type Args = RaiseArgs;
 
     fn compile(args: RaiseArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
@@ -157,6 +158,7 @@ struct Reset {
 impl ActionModule for Reset {
     const NAME: &'static str = "action_counterReset";
     const DOC: &'static str = "Forgets what was counted for a key, and may start a grace for it.";
+    const SETTINGS: &'static [&'static str] = &["counter"];
     type Args = ResetArgs;
 
     fn compile(args: ResetArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
@@ -203,6 +205,7 @@ struct Lower(Counter);
 impl ActionModule for Lower {
     const NAME: &'static str = "action_counterLower";
     const DOC: &'static str = "Counts one less for a key: the tick that would live longest is removed.";
+    const SETTINGS: &'static [&'static str] = &["counter"];
     type Args = LowerArgs;
 
     fn compile(args: LowerArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {

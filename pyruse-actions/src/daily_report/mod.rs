@@ -141,6 +141,7 @@ struct DailyReport {
 impl ActionModule for DailyReport {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Records a line for the daily report.";
+    const SETTINGS: &'static [&'static str] = &["dailyReport", "email"];
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {

@@ -181,6 +181,7 @@ impl ActionModule for Capture {
     const NAME: &'static str = "action_dnatCapture";
     const DOC: &'static str =
         "Takes down, from a proxy's entry, which client is behind its connection to a service.";
+    const SETTINGS: &'static [&'static str] = &["dnat"];
     type Args = CaptureArgs;
 
     fn compile(args: CaptureArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
@@ -291,6 +292,7 @@ impl ActionModule for Replace {
     const NAME: &'static str = "action_dnatReplace";
     const DOC: &'static str =
         "Puts the client that `action_dnatCapture` took down in the place of the proxy.";
+    const SETTINGS: &'static [&'static str] = &["dnat"];
     type Args = ReplaceArgs;
 
     fn compile(args: ReplaceArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {

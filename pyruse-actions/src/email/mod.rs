@@ -64,6 +64,7 @@ struct Email {
 impl ActionModule for Email {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Sends a mail at once, to all of `email.to`.";
+    const SETTINGS: &'static [&'static str] = &["email"];
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {

@@ -3,10 +3,13 @@
 pub(crate) mod boot;
 pub(crate) mod check;
 mod deliver;
+pub(crate) mod generate;
+pub(crate) mod modules;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
 
+mod catalogue;
 mod feedback;
 mod json;
 mod loaded;

@@ -11,6 +11,7 @@ use super::printer::EffectPrinter;
 use super::progress::Progress;
 use super::rehearsal::Rehearsal;
 use super::summary::Summary;
+use super::text::terminal_columns;
 use crate::cli::Ending;
 use crate::configuration;
 use crate::journal::JournalSettings;
@@ -48,14 +49,14 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     } else {
         let mut summary = Summary::new();
         let read = past.read(progress, |record| rehearsal.run(record, &mut summary));
-        summary.write(&mut out, rehearsal.engine.workflow.sites(), &TimeZone::system(), columns())?;
+        summary.write(
+            &mut out,
+            rehearsal.engine.workflow.sites(),
+            &TimeZone::system(),
+            terminal_columns(),
+        )?;
         read
     };
     out.flush()?;
     read.map(|()| Ending::Good)
-}
-
-/// The columns of the terminal; of what is no terminal, those that mails and pagers have.
-fn columns() -> usize {
-    terminal_size::terminal_size_of(std::io::stdout()).map_or(80, |(width, _)| width.0.into())
 }

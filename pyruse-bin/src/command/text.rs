@@ -35,6 +35,30 @@ pub(crate) fn columns(text: &str) -> usize {
     text.width()
 }
 
+/// The columns of the terminal that standard output leads to; of what is no terminal, those that mails and pagers have.
+pub(crate) fn terminal_columns() -> usize {
+    terminal_size::terminal_size_of(io::stdout()).map_or(80, |(width, _)| width.0.into())
+}
+
+/// The words of a text in lines of so many columns; only a word that is longer makes a longer line.
+pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && columns(&line) + 1 + columns(word) > room {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
+}
+
 /// The text, or as much of it as fits into so many columns, with `…` for the rest.
 pub(crate) fn cut(text: &str, room: usize) -> String {
     if columns(text) <= room {
@@ -110,6 +134,13 @@ mod tests {
         }
         let accents = format!("a{}b", "\u{301}".repeat(100_000));
         assert!(cut(&accents, 1).len() < 100);
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrapped("a bb ccc dddddd e\n\nf", 5), ["a bb", "ccc", "dddddd", "e", "", "f"]);
+        assert_eq!(wrapped("日本 語", 5), ["日本", "語"]);
+        assert_eq!(wrapped("", 5), [] as [&str; 0]);
     }
 
     #[test]

@@ -5,12 +5,14 @@
 
 mod args;
 mod diagnostic;
+mod keys;
 mod node;
 
 use std::path::PathBuf;
 
 pub(crate) use self::args::read as read_args;
 pub use self::diagnostic::{Diagnostic, Diagnostics, Finding, Severity, Source, StepPlace, nearest};
+pub use self::keys::{CORE_KEYS, CoreKey};
 pub use self::node::{Content, Member, Node, SourceSpan, SyntaxError, parse};
 
 use crate::entry::EightBit;
@@ -81,9 +83,6 @@ pub struct Config {
     pub debug: bool,
     root: Node,
 }
-
-/// The top-level keys that the core itself reads.
-const CORE_KEYS: [&str; 4] = ["actions", "storage", "8bit-message-encoding", "debug"];
 
 impl Config {
     /// Reads the text. Whatever is wrong is added to `diagnostics`; `None` only when nothing more can be said.
@@ -182,9 +181,14 @@ impl Config {
                 Content::Bool(debug) => self.debug = debug,
                 _ => wrong("true or false"),
             },
+            "$schema" => {
+                if value.as_text().is_none() {
+                    wrong("the address of a schema");
+                }
+            }
             key if registry.settings(key).is_some() => {}
             key => {
-                let known = CORE_KEYS.into_iter().chain(registry.settings_keys());
+                let known = CORE_KEYS.into_iter().map(|core| core.key).chain(registry.settings_keys());
                 let message = format!("`{key}` is nothing that this program reads");
                 diagnostics.warning(member.key_span.clone(), None, message).suggest(key, known);
             }

@@ -101,6 +101,8 @@ pub trait FilterModule: Filter + Sized + 'static {
     const NAME: &'static str;
     /// One sentence: when does an entry pass?
     const DOC: &'static str;
+    /// The top-level keys that it reads, itself or by its service: shown beside its arguments.
+    const SETTINGS: &'static [&'static str] = &[];
     /// The arguments; their doc comments are the reference.
     type Args: DeserializeOwned + JsonSchema;
     /// Resolves the arguments.
@@ -115,6 +117,8 @@ pub trait ActionModule: Action + Sized + 'static {
     const NAME: &'static str;
     /// One sentence: what does it do?
     const DOC: &'static str;
+    /// The top-level keys that it reads, itself or by its service: shown beside its arguments.
+    const SETTINGS: &'static [&'static str] = &[];
     /// The arguments; their doc comments are the reference.
     type Args: DeserializeOwned + JsonSchema;
     /// Resolves the arguments.

@@ -33,6 +33,8 @@ pub struct Plugin {
     pub name: &'static str,
     /// One sentence.
     pub doc: &'static str,
+    /// The top-level keys that it reads.
+    pub settings: &'static [&'static str],
     /// JSON Schema of its arguments.
     pub schema: fn() -> serde_json::Value,
     /// Examples.
@@ -56,6 +58,7 @@ impl Plugin {
             kind: ModuleKind::Filter,
             name: M::NAME,
             doc: M::DOC,
+            settings: M::SETTINGS,
             schema: schema::<M::Args>,
             examples: M::examples,
             file: Location::caller().file(),
@@ -75,6 +78,7 @@ impl Plugin {
             kind: ModuleKind::Action,
             name: M::NAME,
             doc: M::DOC,
+            settings: M::SETTINGS,
             schema: schema::<M::Args>,
             examples: M::examples,
             file: Location::caller().file(),

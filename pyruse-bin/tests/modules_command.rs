@@ -1,0 +1,55 @@
+//! `pyruse modules`: what it lists, and all that it tells of one.
+
+use std::process::{Command, Output};
+
+fn modules(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pyruse")).arg("modules").args(args).output().unwrap()
+}
+
+fn shown(args: &[&str]) -> String {
+    let output = modules(args);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn all_modules_are_listed_in_a_line_each() {
+    insta::assert_snapshot!(shown(&[]));
+}
+
+#[test]
+fn the_list_is_data_with_json() {
+    insta::assert_snapshot!(shown(&["--json"]));
+}
+
+#[test]
+fn with_a_name_everything_about_one_is_told() {
+    for name in ["filter_pcre", "action_email", "action_noop"] {
+        insta::assert_snapshot!(name, shown(&[name]));
+    }
+}
+
+#[test]
+fn everything_about_one_is_data_with_json() {
+    let json: serde_json::Value = serde_json::from_str(&shown(&["filter_in", "--json"])).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
+}
+
+#[test]
+fn a_name_that_is_none_is_told_so_with_the_near_one() {
+    for (name, told) in [
+        (
+            "filter_equal",
+            "no filter or action is called `filter_equal`; did you mean `filter_equals`? (`pyruse modules` lists them all)",
+        ),
+        (
+            "nftban",
+            "no filter or action is called `nftban`; did you mean `action_nftBan`? (`pyruse modules` lists them all)",
+        ),
+        ("\u{1b}[2J", "no filter or action is called `\\u{1b}[2J` (`pyruse modules` lists them all)"),
+    ] {
+        let output = modules(&[name]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("pyruse: {told}\n"));
+    }
+}

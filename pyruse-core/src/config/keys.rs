@@ -1,0 +1,50 @@
+//! The top-level keys that the core itself reads, as data: for messages, references and the schema of the file.
+
+use serde_json::{Value, json};
+
+/// A top-level key of the configuration.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CoreKey {
+    /// The key.
+    pub key: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+    /// JSON Schema of its value. That of `actions` knows no module: whoever has a registry says what a step may be.
+    pub schema: fn() -> Value,
+}
+
+/// All of them, in the order in which people write them.
+pub const CORE_KEYS: [CoreKey; 5] = [
+    CoreKey {
+        key: "$schema",
+        doc: "The JSON Schema of this file, for editors; `pyruse schema` writes it. Pyruse itself does not read it.",
+        schema: || json!({"type": "string"}),
+    },
+    CoreKey {
+        key: "actions",
+        doc: "The chains: each label has a list of steps. An entry comes in at the first chain; the order matters.",
+        schema: || {
+            json!({
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {"type": "array", "minItems": 1},
+            })
+        },
+    },
+    CoreKey {
+        key: "storage",
+        doc: "The directory for the state: counters, bans, mails that wait, and where reading stopped.",
+        schema: || json!({"type": "string", "minLength": 1, "default": "/var/lib/pyruse"}),
+    },
+    CoreKey {
+        key: "8bit-message-encoding",
+        doc: "The encoding of texts that are not valid UTF-8, such as `iso-8859-15`, `windows-1252` or `koi8-r`.",
+        schema: || json!({"type": "string", "default": "iso-8859-1"}),
+    },
+    CoreKey {
+        key: "debug",
+        doc: "More verbose diagnostics.",
+        schema: || json!({"type": "boolean", "default": false}),
+    },
+];
