@@ -42,3 +42,6 @@ conformance-campaign:
 	@.ci/install test
 	PYRUSE_ENTRIES=200000 PYRUSE_CASES=20000 cargo test --release -p pyruse-bin \
 	    --test conformance --test random_chains -- --nocapture
+
+# make install, uninstall, deb, rpm.
+include packaging/install.mk

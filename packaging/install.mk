@@ -1,0 +1,63 @@
+# What is installed where. Included by the Makefile.
+#
+#     make build && sudo make install               into /usr/local
+#     make install PREFIX=/usr DESTDIR=stage        for a package
+#
+# `install` builds nothing, so that root needs no toolchain. What it replaces are its own files; a configuration that is
+# there is the admin's, and stays.
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+PYRUSE ?= target/release/pyruse
+
+BINDIR = $(PREFIX)/bin
+UNITDIR = $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
+MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/pyruse
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+
+.PHONY: install uninstall
+
+install:
+	@test -x $(PYRUSE) || { echo "$(PYRUSE) is not there: make build" >&2; exit 1; }
+	install -d $(DESTDIR)$(BINDIR)
+	install -m 755 -s $(PYRUSE) $(DESTDIR)$(BINDIR)/pyruse
+	install -d $(DESTDIR)$(UNITDIR)/nftables.service.d $(DESTDIR)$(SYSUSERSDIR)
+	for unit in pyruse.service pyruse-boot@.service; do \
+	    sed 's#@BINDIR@#$(BINDIR)#' packaging/systemd/$$unit.in >$(DESTDIR)$(UNITDIR)/$$unit && \
+	    chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
+	install -m 644 packaging/systemd/nftables-reload.conf $(DESTDIR)$(UNITDIR)/nftables.service.d/pyruse.conf
+	install -m 644 packaging/systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/pyruse.conf
+	packaging/install-generated $(PYRUSE) $(DESTDIR)$(MANDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+	packaging/install-tree docs $(DESTDIR)$(DOCDIR)/docs
+	install -m 644 README.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(DOCDIR)
+	packaging/install-tree examples $(DESTDIR)$(DOCDIR)/examples
+	packaging/install-tree packaging/examples $(DESTDIR)$(DOCDIR)/examples
+	packaging/install-tree packaging/systemd/examples $(DESTDIR)$(DOCDIR)/examples/systemd
+	install -d $(DESTDIR)$(SYSCONFDIR)/pyruse
+	test -e $(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json || \
+	    install -m 644 packaging/pyruse.json $(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json
+	@test -n "$(DESTDIR)" || echo "Now: systemd-sysusers && systemctl daemon-reload && systemctl enable --now pyruse"
+
+# The configuration, the state and the user stay.
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/pyruse
+	rm -f $(DESTDIR)$(UNITDIR)/pyruse.service $(DESTDIR)$(UNITDIR)/pyruse-boot@.service
+	rm -f $(DESTDIR)$(UNITDIR)/nftables.service.d/pyruse.conf $(DESTDIR)$(SYSUSERSDIR)/pyruse.conf
+	-rmdir $(DESTDIR)$(UNITDIR)/nftables.service.d 2>/dev/null
+	rm -f $(DESTDIR)$(MANDIR)/man1/pyruse.1 $(DESTDIR)$(MANDIR)/man1/pyruse-*.1 $(DESTDIR)$(MANDIR)/man5/pyruse.json.5
+	rm -f $(DESTDIR)$(BASHDIR)/pyruse $(DESTDIR)$(ZSHDIR)/_pyruse $(DESTDIR)$(FISHDIR)/pyruse.fish
+	rm -rf $(DESTDIR)$(DOCDIR)
+	@echo "What stays, until you delete it: $(SYSCONFDIR)/pyruse, /var/lib/pyruse, the user pyruse"
+
+# A Debian package, in target/debian.
+.PHONY: deb
+deb: build
+	rm -rf target/stage
+	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=target/stage >/dev/null
+	packaging/make-deb target/stage target/debian
