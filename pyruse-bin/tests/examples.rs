@@ -1,0 +1,160 @@
+//! The examples that users copy: the rules of `examples/conf`. (Those that developers copy: `custom_filter.rs`, `embed.rs`.)
+//!
+//! Every folder of `examples/conf` is one: `pyruse.json`, what goes in (`entries.jsonl`) and what comes out
+//! (`effects.jsonl`, as `replay --json` prints it). So another example needs no code here. After a change that is meant,
+//! `PYRUSE_BLESS=1` writes the effects anew; then read them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pyruse_actions as _;
+use pyruse_core::address;
+use pyruse_core::config::{Diagnostics, ModuleKind, Source};
+use pyruse_core::effect::Effect;
+use pyruse_core::engine::Engine;
+use pyruse_core::entry::{Entry, Fields, MemoryRecord};
+use pyruse_core::plugin::Registry;
+use pyruse_core::state::State;
+use pyruse_core::time::Timestamp;
+use pyruse_core::workflow::{Observer, Site, SiteId};
+use pyruse_filters as _;
+use serde_json::Value;
+
+/// All folders of `examples/conf`.
+fn examples() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/conf");
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    found.sort();
+    assert!(found.len() >= 9, "{found:?}");
+    found
+}
+
+fn read(example: &Path, file: &str) -> String {
+    let path = example.join(file);
+    fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn pyruse(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_pyruse")).args(args).env("TZ", "UTC").output().unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {complaints}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn they_are_without_a_finding() {
+    for example in examples() {
+        let config = example.join("pyruse.json");
+        let report: Value =
+            serde_json::from_str(&pyruse(&["check", "--json", config.to_str().unwrap()])).unwrap();
+        assert_eq!(report["findings"], serde_json::json!([]), "{}: {report:#}", example.display());
+    }
+}
+
+/// With their own lines coming back, as in a journal.
+fn replayed(example: &Path) -> String {
+    let (config, entries) = (example.join("pyruse.json"), example.join("entries.jsonl"));
+    let (config, entries) = (config.to_str().unwrap(), entries.to_str().unwrap());
+    pyruse(&["--config", config, "replay", "--json", "--feedback", "--input", entries])
+}
+
+#[test]
+fn they_do_what_is_written_beside_them() {
+    for example in examples() {
+        let found = replayed(&example);
+        if std::env::var_os("PYRUSE_BLESS").is_some() {
+            fs::write(example.join("effects.jsonl"), &found).unwrap();
+        }
+        assert!(found == read(&example, "effects.jsonl"), "{}: the effects are\n{found}", example.display());
+    }
+}
+
+/// In the sample entries, whoever must not be banned has an address of 192.0.2.0/24 or 2001:db8:1::/48: those who are
+/// "ours", and those whom somebody else wants to get banned.
+#[test]
+fn they_ban_nobody_who_has_done_nothing() {
+    let innocent = |ip: &str| {
+        let address = address::parse(ip).unwrap_or_else(|| panic!("{ip}"));
+        let text = address.to_string();
+        text.starts_with("192.0.2.") || text.starts_with("2001:db8:1::")
+    };
+    for example in examples() {
+        for line in replayed(&example).lines() {
+            let effect: Value = serde_json::from_str(line).unwrap();
+            assert_ne!(effect["effect"], "error", "{}: {line}", example.display());
+            if effect["effect"] == "ban" {
+                assert!(!innocent(effect["ip"].as_str().unwrap()), "{}: {line}", example.display());
+            }
+        }
+        let (config, entries) = (read(&example, "pyruse.json"), read(&example, "entries.jsonl"));
+        assert!(entries.contains("benign"), "{}: no entry that only looks like it", example.display());
+        assert!(entries.contains("hostile"), "{}: no forged entry", example.display());
+        assert!(
+            !config.contains("Ban\"") || entries.contains("192.0.2.77"),
+            "{}: no victim",
+            example.display()
+        );
+    }
+}
+
+/// How often a step passed, and how often not.
+#[derive(Default)]
+struct Coverage {
+    ways: BTreeMap<(String, usize), [u32; 2]>,
+    lines: Vec<(Timestamp, String)>,
+}
+
+impl Observer for Coverage {
+    const EFFECTS: bool = true;
+
+    fn step(&mut self, _: SiteId, site: &Site, _: &mut Entry<'_>, passed: bool) {
+        self.ways.entry((site.chain.clone(), site.step)).or_default()[usize::from(passed)] += 1;
+    }
+
+    fn effect(&mut self, _: &Site, entry: &mut Entry<'_>, effect: Effect) {
+        if let Effect::Log { message, .. } = effect {
+            self.lines.push((entry.time(), message));
+        }
+    }
+}
+
+fn record(line: &str) -> MemoryRecord {
+    let mut record = MemoryRecord::default();
+    for (name, value) in serde_json::from_str::<Value>(line).unwrap().as_object().unwrap() {
+        record.push(name.as_str(), value.as_str().unwrap());
+    }
+    record
+}
+
+#[test]
+fn their_entries_go_both_ways_at_every_filter_and_come_to_every_action() {
+    let registry = Registry::linked().unwrap();
+    for example in examples() {
+        let source = Source { name: example.display().to_string(), text: read(&example, "pyruse.json") };
+        let (mut state, mut diagnostics) = (State::in_memory(), Diagnostics::default());
+        let engine =
+            Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();
+        let mut engine = engine.unwrap_or_else(|| panic!("{}", source.draw(&diagnostics, false)));
+        let mut seen = Coverage::default();
+        for line in read(&example, "entries.jsonl").lines() {
+            engine.workflow.run(&mut record(line), &mut state, &mut seen);
+            for (time, message) in std::mem::take(&mut seen.lines) {
+                let ours = MemoryRecord::at(time).with("SYSLOG_IDENTIFIER", "pyruse");
+                let mut ours = ours.with("_SYSTEMD_UNIT", "pyruse.service").with("MESSAGE", message);
+                engine.workflow.run(&mut ours, &mut state, &mut seen);
+            }
+        }
+        for chain in &engine.config.chains {
+            for (n, step) in chain.steps.iter().enumerate() {
+                let ways = seen.ways.remove(&(chain.label.text.clone(), n)).unwrap_or_default();
+                let place = format!("{}: chain `{}`, step {n}", example.display(), chain.label.text);
+                assert!(ways[1] > 0, "{place}: no entry passes");
+                let is_filter = step.module.as_ref().is_some_and(|(kind, _)| *kind == ModuleKind::Filter);
+                assert!(!is_filter || ways[0] > 0, "{place}: all entries pass");
+            }
+        }
+    }
+}
