@@ -48,6 +48,7 @@ enum Command {
     Boot(command::boot::Args),
     Check(command::check::Args),
     Replay(command::replay::Args),
+    Explain(command::explain::Args),
     #[command(subcommand)]
     Report(command::report::Command),
     Modules(command::modules::Args),
@@ -64,6 +65,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Boot(args) => command::boot::run(config, &args),
         Command::Check(args) => command::check::run(config, &args),
         Command::Replay(args) => command::replay::run(config, &args),
+        Command::Explain(args) => command::explain::run(config, &args),
         Command::Report(command) => command::report::run(config, &command),
         Command::Modules(args) => command::modules::run(&args),
         Command::Generate(args) => command::generate::run(&args),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use pyruse_core::config::{Diagnostics, Source};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::Slot;
@@ -52,6 +52,18 @@ impl Loaded {
         };
         messages::start(engine.config.debug);
         Ok(Loaded { path, source, registry, engine, mark, state, diagnostics })
+    }
+
+    /// The same configuration with a copy of the state in that file; what is done to it is never written.
+    pub(super) fn with_state_of(self, file: &Path) -> anyhow::Result<Loaded> {
+        let is_there =
+            file.try_exists().with_context(|| format!("the state in {} cannot be read", file.display()))?;
+        if !is_there {
+            bail!("there is no state in {} yet", file.display());
+        }
+        let mut state = State::read_file(file)?;
+        let (engine, mark) = self.compile_with(&mut state)?;
+        Ok(Loaded { engine, mark, state, ..self })
     }
 
     /// The same configuration with parts of that state.

@@ -3,6 +3,7 @@
 pub(crate) mod boot;
 pub(crate) mod check;
 mod deliver;
+pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod modules;
 pub(crate) mod replay;
@@ -13,6 +14,7 @@ mod catalogue;
 mod feedback;
 mod json;
 mod loaded;
+mod paint;
 mod past;
 mod printer;
 mod progress;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub(crate) fn print_line(line: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{line}")
@@ -57,6 +57,36 @@ pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// A text in at most so many lines of so many columns, broken between words where that is possible within the line's last
+/// third, with `…` for what is left out.
+pub(crate) fn wrapped_anywhere(text: &str, room: usize, most: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = text.trim_end();
+    while columns(rest) > room && lines.len() + 1 < most {
+        let fits = fitting(rest, room);
+        let blank = rest[..fits].rfind(' ').filter(|at| columns(&rest[..*at]) * 3 > room * 2);
+        let (line, next) = rest.split_at(blank.unwrap_or(fits));
+        lines.push(line.to_owned());
+        rest = next.trim_start();
+    }
+    lines.push(cut(rest, room));
+    lines
+}
+
+/// How many bytes of the text fit into so many columns; at least one character.
+fn fitting(text: &str, room: usize) -> usize {
+    let mut taken = 0;
+    let mut end = 0;
+    for c in text.chars() {
+        taken += c.width().unwrap_or(0);
+        if taken > room && end > 0 {
+            break;
+        }
+        end += c.len_utf8();
+    }
+    end
 }
 
 /// The text, or as much of it as fits into so many columns, with `…` for the rest.
@@ -141,6 +171,14 @@ mod tests {
         assert_eq!(wrapped("a bb ccc dddddd e\n\nf", 5), ["a bb", "ccc", "dddddd", "e", "", "f"]);
         assert_eq!(wrapped("日本 語", 5), ["日本", "語"]);
         assert_eq!(wrapped("", 5), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn long_words_are_broken_where_the_line_ends_and_what_is_too_long_is_cut() {
+        assert_eq!(wrapped_anywhere("aaaa bbbb cccccccccccc", 10, 9), ["aaaa bbbb", "cccccccccc", "cc"]);
+        assert_eq!(wrapped_anywhere("aaaa bbbb cccccccccccc", 10, 2), ["aaaa bbbb", "ccccccccc…"]);
+        assert_eq!(wrapped_anywhere("日本語日本語", 5, 9), ["日本", "語日", "本語"]);
+        assert_eq!(wrapped_anywhere("", 5, 9), [""]);
     }
 
     #[test]

@@ -82,6 +82,28 @@ impl JsonReader {
     }
 }
 
+/// Reads the one object that a text is, over as many lines as it likes.
+pub(crate) fn read_one(text: &[u8], name: &str) -> anyhow::Result<MemoryRecord> {
+    if text.trim_ascii().is_empty() {
+        bail!("{name}: there is no entry; it is one object of `journalctl -o json`");
+    }
+    let mut record = MemoryRecord::default();
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let told = |error: &serde_json::Error| {
+        let text = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let what = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+        format!("{name}: line {}, column {}: {what}", error.line(), error.column())
+    };
+    if let Err(error) = Object(&mut Intake::new(&mut record)).deserialize(&mut json) {
+        bail!("{}: an entry is one object of `journalctl -o json`", told(&error));
+    }
+    if let Err(error) = json.end() {
+        bail!("{}: only one entry is taken (`journalctl -n 1 -o json`)", told(&error));
+    }
+    Ok(record)
+}
+
 /// What serde_json says, with the column only: its line is always the first.
 fn complaint(error: &serde_json::Error) -> String {
     let text = error.to_string();

@@ -14,7 +14,7 @@ mod settings;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pyruse_core::entry::{FIELD_LIMIT, Record, Sink};
 use pyruse_core::state::Position;
@@ -23,6 +23,7 @@ use systemd::Journal;
 use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenOptions};
 
 use self::directories::Directories;
+pub(crate) use self::json::read_one;
 pub(crate) use self::recording::Recording;
 pub(crate) use self::settings::{JournalSettings, Scope};
 
@@ -168,6 +169,15 @@ impl Source {
         self.seek_time(position.realtime)?;
         self.held = self.step();
         Ok(Resumed::Gap(if self.held { self.time().ok() } else { None }))
+    }
+
+    /// Goes to the entry of that cursor; is it there?
+    pub(crate) fn find(&mut self, cursor: &str) -> anyhow::Result<bool> {
+        self.held = false;
+        if self.journal.seek_cursor(cursor).is_err() {
+            bail!("`{}` is no cursor of the journal", cursor.escape_debug());
+        }
+        Ok(self.step() && self.journal.test_cursor(cursor).unwrap_or(false))
     }
 
     /// Goes to the next entry; is there one?

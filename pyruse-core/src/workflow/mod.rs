@@ -112,6 +112,7 @@ impl Ride<'_> {
         let mut at = 0;
         while let Some(node) = self.nodes.get(at as usize) {
             let site = SiteId(node.site);
+            observer.enter(site, &self.sites[site.index()], entry);
             let passed = match node.op {
                 Op::Filter(filter) => match self.filters[filter as usize].passes(entry) {
                     Ok(passed) => passed,

@@ -18,6 +18,9 @@ pub trait Observer {
         true
     }
 
+    /// A step is about to run.
+    fn enter(&mut self, _id: SiteId, _site: &Site, _entry: &mut Entry<'_>) {}
+
     /// A step has run; did it pass?
     fn step(&mut self, _id: SiteId, _site: &Site, _entry: &mut Entry<'_>, _passed: bool) {}
 

@@ -1,0 +1,90 @@
+//! `pyruse explain`: one entry's way through the graph, step by step.
+//!
+//! An entry goes in, from the journal, from options, or as JSON; what comes out is what each step read, what it was
+//! asked, which exit it took, and what came of it. It is the daemon's own workflow that runs, watched: nothing here
+//! knows what a filter does.
+
+mod entry;
+mod show;
+mod way;
+
+use std::path::{Path, PathBuf};
+
+use super::json;
+use super::loaded::Loaded;
+use super::paint::Paint;
+use super::text::terminal_columns;
+use crate::cli::Ending;
+use crate::configuration;
+use crate::daemon::storage;
+use crate::journal::JournalSettings;
+
+/// Follows one entry through the workflow, and tells what each step did with it
+///
+/// For each step on the entry's way: the fields that it read, with their values, and the arguments that it compared
+/// them with; what it saved; the effects it would have had; which exit it took and where that leads; and at last,
+/// where and why the way ended. Nothing is delivered, and no state is written.
+///
+/// The entry is one of the journal (`--cursor`), or is made up (`--field`), or is read from standard input, as one
+/// object of `journalctl -o json`. A made-up entry has the time of now, unless `__REALTIME_TIMESTAMP` is given.
+///
+/// Counters and the like begin empty, so a single entry never reaches a threshold; with `--state`, they are as the
+/// daemon last wrote them.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The entry with this cursor, as `journalctl --show-cursor` and `replay --json` print it
+    #[arg(long, value_name = "C", conflicts_with = "field")]
+    cursor: Option<String>,
+    /// Look for the cursor in the journal files of this directory
+    #[arg(long, value_name = "DIR", requires = "cursor", conflicts_with = "file")]
+    directory: Option<PathBuf>,
+    /// Look for the cursor in these journal files
+    #[arg(long, value_name = "F", num_args = 1.., requires = "cursor")]
+    file: Vec<PathBuf>,
+    /// A field of a made-up entry; may be repeated, also with the same name
+    #[arg(long, value_name = "NAME=VALUE", value_parser = entry::parse_field)]
+    field: Vec<(String, String)>,
+    /// Begin with a copy of the daemon's state instead of an empty one
+    #[arg(long)]
+    state: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  journalctl -u ssh -n 1 -o json | pyruse explain
+  pyruse explain --field SYSLOG_IDENTIFIER=sshd --field _UID=0 \\
+      --field 'MESSAGE=Failed password for root from 192.0.2.1 port 50000 ssh2'
+  pyruse explain --state --cursor 's=0639…;i=4d2;b=…;m=…;t=…;x=…'";
+
+pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
+    let mut loaded = Loaded::open(config)?;
+    configuration::show(&loaded.source, &loaded.diagnostics);
+    if args.state {
+        let file = storage::file(&loaded.engine.config.storage);
+        loaded = loaded.with_state_of(&file)?;
+    }
+    let way = if let Some(cursor) = &args.cursor {
+        let settings = loaded.engine.settings.get::<JournalSettings>();
+        let mut journal = entry::open_journal(args.directory.as_deref(), &args.file, &settings)?;
+        if !journal.find(cursor)? {
+            anyhow::bail!(
+                "there is no entry with this cursor in that journal: it was written to another one, or is not kept any more"
+            );
+        }
+        way::follow(loaded, &mut journal.record(), args.state)
+    } else if args.field.is_empty() {
+        way::follow(loaded, &mut entry::from_standard_input()?, args.state)
+    } else {
+        way::follow(loaded, &mut entry::made_up(&args.field)?, args.state)
+    };
+    if args.json {
+        json::print(&way)?;
+    } else {
+        show::write(&mut std::io::stdout().lock(), &way, terminal_columns(), Paint::for_stdout())?;
+    }
+    Ok(Ending::Good)
+}

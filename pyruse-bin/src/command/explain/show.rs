@@ -1,0 +1,175 @@
+//! The way of an entry, for people: one paragraph a chain, one line a step, and below it what the step saw and did.
+
+use std::io::{self, Write};
+
+use pyruse_core::effect::Effect;
+use serde_json::Value;
+
+use super::way::{End, Exit, FieldSeen, Seen, StepTold, Way};
+use crate::command::paint::{Ink, Paint};
+use crate::command::text::{columns, counted, cut, printable, wrapped_anywhere};
+
+/// The columns before what belongs to a step.
+const INDENT: usize = 6;
+
+/// The columns of the words `read`, `args`, `saved`, `effect`, `error`.
+const WORD: usize = 8;
+
+/// A value that is longer is cut: a field may hold 64 KiB, an argument a thousand networks.
+const LINES: usize = 5;
+
+pub(super) fn write(out: &mut impl Write, way: &Way, width: usize, paint: Paint) -> io::Result<()> {
+    let width = width.clamp(48, 120);
+    writeln!(out, "entry of {}", way.shown_at)?;
+    if let Some(cursor) = &way.cursor {
+        writeln!(out, "{}", paint.ink(Ink::Quiet, printable(cursor)))?;
+    }
+    let mut chain = None;
+    for step in &way.steps {
+        if chain != Some(&step.chain) {
+            writeln!(out, "\n{}", paint.ink(Ink::Heading, printable(&step.chain)))?;
+            chain = Some(&step.chain);
+        }
+        write_step(out, step, width, paint)?;
+    }
+    writeln!(out, "\n{}", end(way))?;
+    let saved = way.steps.iter().any(|step| step.kind == "action" && !step.saves.is_empty());
+    if saved && way.state == "empty" {
+        writeln!(
+            out,
+            "{}",
+            paint.ink(
+                Ink::Quiet,
+                "What actions saved comes from a state that began empty (--state: the daemon's)."
+            )
+        )?;
+    }
+    Ok(())
+}
+
+fn write_step(out: &mut impl Write, step: &StepTold, width: usize, paint: Paint) -> io::Result<()> {
+    let (mark, ink) = match (step.kind, step.passed, &step.error) {
+        (_, _, Some(_)) => ('!', Ink::Bad),
+        ("filter", true, None) => ('✓', Ink::Good),
+        ("filter", false, None) => ('✗', Ink::Bad),
+        _ => ('•', Ink::Accent),
+    };
+    let exit = match &step.exit {
+        Exit::Next => String::new(),
+        Exit::End => "the way ends here".into(),
+        Exit::Then { to } => format!("then → {}", printable(to)),
+        Exit::Else { to } => format!("else → {}", printable(to)),
+        Exit::Open { to } => format!("on to → {}", printable(to)),
+    };
+    let head = format!("{:>3} {mark} {}", step.step, printable(&step.module));
+    let gap = 32_usize.saturating_sub(columns(&head)).max(2);
+    let exit = cut(&exit, width.saturating_sub(columns(&head) + gap));
+    let head = format!("{:>3} {} {}", step.step, paint.ink(ink, mark), printable(&step.module));
+    writeln!(out, "{}", format!("{head}{:gap$}{}", "", paint.ink(Ink::Accent, exit)).trim_end())?;
+    let mut rows = Rows { out, width, paint };
+    for seen in &step.reads {
+        rows.row("read", &field(seen))?;
+    }
+    rows.row("args", &telling_args(step))?;
+    for seen in &step.saves {
+        rows.row("saved", &field(seen))?;
+    }
+    for effect in &step.effects {
+        rows.row("effect", &effect_words(effect))?;
+    }
+    if let Some(error) = &step.error {
+        rows.row("error", &printable(error))?;
+    }
+    Ok(())
+}
+
+struct Rows<'w, W> {
+    out: &'w mut W,
+    width: usize,
+    paint: Paint,
+}
+
+impl<W: Write> Rows<'_, W> {
+    /// A word, and a text that may take some lines.
+    fn row(&mut self, word: &str, text: &str) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let indent = INDENT + WORD;
+        let lines = wrapped_anywhere(text, self.width - indent, LINES);
+        for (n, line) in lines.iter().enumerate() {
+            let word = if n == 0 { word } else { "" };
+            let word = self.paint.ink(Ink::Quiet, format!("{word:<WORD$}"));
+            writeln!(self.out, "{:INDENT$}{word}{line}", "")?;
+        }
+        Ok(())
+    }
+}
+
+fn field(seen: &FieldSeen) -> String {
+    let name = printable(&seen.field);
+    match &seen.value {
+        Seen::Missing => format!("{name} is missing"),
+        Seen::Integer(integer) => format!("{name} = {integer}"),
+        Seen::Time(time) => format!("{name} = {time}"),
+        Seen::Text(text) => format!("{name} = {}", quoted(text)),
+    }
+}
+
+/// As JSON has it, so that an argument can be made of it.
+fn quoted(text: &str) -> String {
+    printable(&Value::from(text).to_string())
+}
+
+/// The arguments that do more than name the fields which are shown anyway.
+fn telling_args(step: &StepTold) -> String {
+    let shown = |name: &str| step.reads.iter().chain(&step.saves).any(|seen| seen.field == name);
+    let names_fields = |value: &Value| match value {
+        Value::String(name) => shown(name),
+        Value::Array(names) => names.iter().all(|name| name.as_str().is_some_and(shown)),
+        _ => false,
+    };
+    let Some(args) = step.args.as_object() else { return String::new() };
+    let telling = args.iter().filter(|(_, value)| !names_fields(value));
+    let args: Vec<String> = telling.map(|(name, value)| format!("{name}: {}", spaced(value))).collect();
+    printable(&args.join(", "))
+}
+
+/// JSON with room to break a long list.
+fn spaced(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+fn effect_words(effect: &Effect) -> String {
+    let words = match effect {
+        Effect::Ban { set, ip, seconds, renewed, .. } => {
+            let length = if *seconds == 0 { "for ever".to_owned() } else { format!("for {seconds} s") };
+            format!("ban {ip} in `{set}` {length}{}", if *renewed { " (again)" } else { "" })
+        }
+        Effect::Email { subject, to, body } => format!("mail to {}: {subject}: {body}", to.join(", ")),
+        Effect::Log { level, message } => format!("journal line, {level}: {message}"),
+        Effect::Report { level, message, .. } => format!("report line, {level}: {message}"),
+        other => serde_json::to_string(other).unwrap_or_default(),
+    };
+    printable(&words)
+}
+
+fn end(way: &Way) -> String {
+    let effects: usize = way.steps.iter().map(|step| step.effects.len()).sum();
+    let effects = match effects {
+        0 => "no effects".to_owned(),
+        number => counted(number as u64, "effect", "effects"),
+    };
+    let steps = counted(way.steps.len() as u64, "step", "steps");
+    let why = match way.end {
+        End::Action => "the last step was an action with nothing behind it",
+        End::NoMoreChains => "no further top-level chain is there to go on with",
+        End::Error => "an action that cannot do its work ends the way",
+        End::OwnDiagnostic => "it is one of Pyruse's own diagnostics, which never have consequences",
+        End::NotAdmitted => "it has had its consequences already",
+    };
+    format!("{steps}, {effects}; {why}.")
+}

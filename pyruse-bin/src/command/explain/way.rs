@@ -1,0 +1,285 @@
+//! The way of an entry, as data: what an observer of the workflow sees, put together with what the configuration says.
+
+use std::collections::HashMap;
+
+use pyruse_core::config::{Config, Node, Step};
+use pyruse_core::effect::Effect;
+use pyruse_core::engine::Services;
+use pyruse_core::entry::{Entry, Record, Slot, Value};
+use pyruse_core::plugin::{StepError, Touch};
+use pyruse_core::state::State;
+use pyruse_core::workflow::{Observer, Site, SiteId};
+use serde::{Serialize, Serializer};
+
+use crate::command::loaded::Loaded;
+
+/// What is told of an entry.
+#[derive(Serialize)]
+pub(super) struct Way {
+    pub(super) file: String,
+    /// The entry's time, as effects have it.
+    pub(super) at: String,
+    /// The same, as a person reads it.
+    #[serde(skip)]
+    pub(super) shown_at: String,
+    pub(super) cursor: Option<String>,
+    /// Did counters and the like begin as the daemon last wrote them?
+    pub(super) state: &'static str,
+    pub(super) steps: Vec<StepTold>,
+    pub(super) end: End,
+}
+
+/// A step on the way.
+#[derive(Serialize)]
+pub(super) struct StepTold {
+    pub(super) chain: String,
+    pub(super) step: usize,
+    pub(super) kind: &'static str,
+    pub(super) module: String,
+    pub(super) args: serde_json::Value,
+    pub(super) reads: Vec<FieldSeen>,
+    pub(super) passed: bool,
+    pub(super) saves: Vec<FieldSeen>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) error: Option<String>,
+    pub(super) exit: Exit,
+}
+
+/// A field and its value.
+#[derive(Serialize)]
+pub(super) struct FieldSeen {
+    pub(super) field: String,
+    pub(super) value: Seen,
+}
+
+/// A value at that moment.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Seen {
+    Missing,
+    Text(String),
+    Integer(i64),
+    /// As it is shown.
+    Time(String),
+}
+
+impl Serialize for Seen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Seen::Missing => serializer.serialize_none(),
+            Seen::Integer(integer) => serializer.serialize_i64(*integer),
+            Seen::Text(text) | Seen::Time(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+/// Which exit a step took, and where that leads.
+#[derive(Serialize)]
+#[serde(tag = "by", rename_all = "lowercase")]
+pub(super) enum Exit {
+    /// To the next step of its chain.
+    Next,
+    /// To its `then`.
+    Then { to: String },
+    /// To its `else`.
+    Else { to: String },
+    /// It has no exit of its own there: on to the next top-level chain.
+    Open { to: String },
+    /// The way ends.
+    End,
+}
+
+/// Why the way ended.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum End {
+    /// An action was the last step of its chain.
+    Action,
+    /// There is no further top-level chain.
+    NoMoreChains,
+    /// An action could not do its work.
+    Error,
+    /// It is one of our own diagnostics, which never have consequences.
+    OwnDiagnostic,
+    /// A service said that it has had its consequences already.
+    NotAdmitted,
+}
+
+/// Pushes the entry through.
+pub(super) fn follow(loaded: Loaded, record: &mut dyn Record, real_state: bool) -> Way {
+    let Loaded { source, mut engine, mark, mut state, .. } = loaded;
+    let mut watcher = Watcher {
+        services: &mut engine.services,
+        mark,
+        seen: Vec::new(),
+        refused: None,
+        at: String::new(),
+        shown_at: String::new(),
+        cursor: None,
+    };
+    engine.workflow.run(record, &mut state, &mut watcher);
+    let Watcher { seen, refused, at, shown_at, cursor, .. } = watcher;
+    let (steps, end) = told(seen, refused, &engine.config);
+    let state = if real_state { "daemon" } else { "empty" };
+    Way { file: source.name, at, shown_at, cursor, state, steps, end }
+}
+
+struct Watcher<'a> {
+    services: &'a mut Services,
+    mark: Slot,
+    seen: Vec<Watched>,
+    refused: Option<End>,
+    at: String,
+    shown_at: String,
+    cursor: Option<String>,
+}
+
+struct Watched {
+    chain: String,
+    step: usize,
+    reads: Vec<FieldSeen>,
+    /// None until it has run.
+    passed: Option<bool>,
+    saves: Vec<FieldSeen>,
+    effects: Vec<Effect>,
+    error: Option<String>,
+}
+
+fn look(entry: &mut Entry<'_>, slot: Slot) -> FieldSeen {
+    let field = entry.fields().name(slot).to_owned();
+    let is_time = matches!(entry.value(slot), Some(Value::Time(_)));
+    let value = match entry.value(slot) {
+        None => Seen::Missing,
+        Some(Value::Integer(integer)) => Seen::Integer(integer),
+        Some(_) => {
+            let text = entry.text(slot).unwrap_or_default().to_owned();
+            if is_time { Seen::Time(text) } else { Seen::Text(text) }
+        }
+    };
+    FieldSeen { field, value }
+}
+
+/// Each field once, in the order in which the module named them.
+fn fields(site: &Site, wanted: impl Fn(&Touch) -> Option<Slot>) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = Vec::new();
+    for slot in site.touches.iter().filter_map(wanted) {
+        if !slots.contains(&slot) {
+            slots.push(slot);
+        }
+    }
+    slots
+}
+
+fn reads(site: &Site) -> Vec<Slot> {
+    fields(site, |touch| match touch {
+        Touch::Reads(slot) => Some(*slot),
+        Touch::Saves(_) => None,
+    })
+}
+
+fn saves(site: &Site) -> Vec<Slot> {
+    fields(site, |touch| match touch {
+        Touch::Saves(slot) => Some(*slot),
+        Touch::Reads(_) => None,
+    })
+}
+
+impl Observer for Watcher<'_> {
+    const EFFECTS: bool = true;
+
+    fn enter(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>) {
+        // What a step reads is looked at before it runs: it may save into the same field.
+        let reads = reads(site).into_iter().map(|slot| look(entry, slot)).collect();
+        self.seen.push(Watched {
+            chain: site.chain.clone(),
+            step: site.step,
+            reads,
+            passed: None,
+            saves: Vec::new(),
+            effects: Vec::new(),
+            error: None,
+        });
+    }
+
+    fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
+        if entry.value(self.mark).is_some() {
+            self.refused = Some(End::OwnDiagnostic);
+        } else if !self.services.admit(entry, state) {
+            self.refused = Some(End::NotAdmitted);
+        }
+        self.refused.is_none()
+    }
+
+    fn step(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, passed: bool) {
+        let Some(watched) = self.seen.last_mut() else { return };
+        watched.passed = Some(passed);
+        if passed {
+            watched.saves = saves(site).into_iter().map(|slot| look(entry, slot)).collect();
+        }
+    }
+
+    fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: Effect) {
+        if let Some(watched) = self.seen.last_mut() {
+            watched.effects.push(effect);
+        }
+    }
+
+    fn error(&mut self, _: SiteId, _: &Site, _: &mut Entry<'_>, error: &StepError) {
+        if let Some(watched) = self.seen.last_mut() {
+            watched.error = Some(error.to_string());
+        }
+    }
+
+    fn finished(&mut self, entry: &mut Entry<'_>, _: &mut State) {
+        self.at = entry.time().to_string();
+        let zoned = entry.time().to_jiff().to_zoned(jiff::tz::TimeZone::system());
+        self.shown_at = zoned.strftime("%Y-%m-%d %H:%M:%S%.f%:z").to_string();
+        self.cursor = entry.cursor();
+    }
+}
+
+/// What was seen, with what the configuration says of each step.
+fn told(seen: Vec<Watched>, refused: Option<End>, config: &Config) -> (Vec<StepTold>, End) {
+    let chains: HashMap<&str, &[Step]> =
+        config.chains.iter().map(|chain| (chain.label.text.as_str(), chain.steps.as_slice())).collect();
+    let nexts: Vec<Option<String>> =
+        seen.iter().skip(1).map(|next| Some(next.chain.clone())).chain([None]).collect();
+    let mut end = refused.unwrap_or(End::NoMoreChains);
+    let mut told = Vec::with_capacity(seen.len());
+    for (watched, next) in seen.into_iter().zip(nexts) {
+        let steps = chains.get(watched.chain.as_str()).copied().unwrap_or_default();
+        let Some(step) = steps.get(watched.step) else { continue };
+        let Some((kind, name)) = &step.module else { continue };
+        let is_last = watched.step + 1 >= steps.len();
+        let is_filter = kind.word() == "filter";
+        let passed = watched.passed.unwrap_or(false);
+        let explicit = if passed { &step.then } else { &step.otherwise };
+        let exit = match (explicit, next) {
+            (_, None) => Exit::End,
+            (Some(label), Some(_)) if passed => Exit::Then { to: label.text.clone() },
+            (Some(label), Some(_)) => Exit::Else { to: label.text.clone() },
+            (None, Some(_)) if passed && !is_last => Exit::Next,
+            (None, Some(to)) => Exit::Open { to },
+        };
+        if matches!(exit, Exit::End) && refused.is_none() {
+            end = match (is_filter, &watched.error) {
+                (true, _) => End::NoMoreChains,
+                (false, None) => End::Action,
+                (false, Some(_)) => End::Error,
+            };
+        }
+        told.push(StepTold {
+            chain: watched.chain,
+            step: watched.step,
+            kind: kind.word(),
+            module: name.text.clone(),
+            args: step.args.as_ref().map_or(serde_json::Value::Null, Node::to_json),
+            reads: watched.reads,
+            passed,
+            saves: watched.saves,
+            effects: watched.effects,
+            error: watched.error,
+            exit,
+        });
+    }
+    (told, end)
+}

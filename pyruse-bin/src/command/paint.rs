@@ -1,0 +1,53 @@
+//! Colours, where a person looks: on a terminal, unless `NO_COLOR` asks for none (no-color.org).
+
+use std::fmt;
+use std::io::IsTerminal;
+
+/// Paints, or does not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paint(bool);
+
+/// What stands for what; the colours are those of the terminal's own palette, readable on light and dark.
+#[derive(Clone, Copy)]
+pub(crate) enum Ink {
+    Heading,
+    Good,
+    Bad,
+    Quiet,
+    Accent,
+}
+
+impl Paint {
+    pub(crate) fn for_stdout() -> Paint {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Paint(wanted && std::io::stdout().is_terminal())
+    }
+
+    /// The text in that ink. It must hold nothing that a terminal obeys.
+    pub(crate) fn ink<T: fmt::Display>(self, ink: Ink, text: T) -> Inked<T> {
+        Inked { on: self.0, ink, text }
+    }
+}
+
+/// A text in its ink.
+pub(crate) struct Inked<T> {
+    on: bool,
+    ink: Ink,
+    text: T,
+}
+
+impl<T: fmt::Display> fmt::Display for Inked<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.on {
+            return self.text.fmt(f);
+        }
+        let code = match self.ink {
+            Ink::Heading => "1",
+            Ink::Good => "32",
+            Ink::Bad => "31",
+            Ink::Quiet => "2",
+            Ink::Accent => "36",
+        };
+        write!(f, "\u{1b}[{code}m{}\u{1b}[0m", self.text)
+    }
+}
