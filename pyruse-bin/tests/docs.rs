@@ -1,0 +1,304 @@
+//! Whatever the pages and the examples show, works: configurations pass `check`, entries have the effects that stand
+//! below them, rulesets load, links lead somewhere.
+//!
+//! What a block is, its fence says:
+//!
+//! | fence | the block is |
+//! |---|---|
+//! | `json` | a whole configuration |
+//! | `json wrong` | one that `check` refuses |
+//! | `text told` | what `check` says of the configuration above |
+//! | `json entries`, `json effects` | entries, a line each, and what the configuration above does with them; keys that an effect does not show are not compared |
+//! | `jsonc chains`, `jsonc steps`, `jsonc settings` | a part of a configuration: of `actions`, of a chain, top-level keys |
+//! | … `finds P003` | … in which `check` finds just these |
+//! | `nft` | a ruleset, to be loaded as often as one likes |
+//! | `sh` | commands, of which those for ipset are run |
+
+mod common;
+#[path = "docs/page.rs"]
+mod page;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Firewall, run};
+use page::{Block, Page};
+use serde_json::Value;
+
+/// Pages that are made by the program, whose blocks are tested where they come from.
+const GENERATED: &[&str] = &["docs/reference/", "docs/lints.md"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The files below these with that ending.
+fn files(places: &[&str], ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = places.iter().map(|place| root().join(place)).collect();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
+            open.extend(entries.filter(|path| !path.ends_with("target")));
+        } else if path.extension().is_some_and(|extension| extension == ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn pages() -> Vec<Page> {
+    files(&["README.md", "docs", "examples"], "md").iter().map(|path| Page::read(path)).collect()
+}
+
+/// Pages whose blocks are written by hand.
+fn written() -> Vec<Page> {
+    let generated = |page: &Page| GENERATED.iter().any(|name| page.path.starts_with(root().join(name)));
+    pages().into_iter().filter(|page| !generated(page)).collect()
+}
+
+/// What `check` says of a configuration.
+struct Verdict {
+    errors: u64,
+    findings: BTreeSet<String>,
+    told: String,
+}
+
+/// A directory for configurations, with the files that they name.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Desk {
+        let desk = Desk(tempfile::tempdir().unwrap());
+        fs::write(desk.path("smtp-password"), "secret\n").unwrap();
+        run(Command::new("chmod").arg("400").arg(desk.path("smtp-password")));
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes it as `new.json`, with the files that it names here.
+    fn write(&self, config: &str) {
+        let here = self.path("").display().to_string();
+        fs::write(self.path("new.json"), config.replace("/etc/pyruse/", &here)).unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pyruse"));
+        command.args(args).current_dir(self.0.path());
+        command.env_remove("JOURNAL_STREAM").env_remove("PYRUSE_EXTRA").env("TZ", "UTC");
+        command
+    }
+
+    fn check(&self, config: &str) -> Verdict {
+        self.write(config);
+        let output = self.command(&["check", "new.json"]).output().unwrap();
+        let told = String::from_utf8([output.stderr, output.stdout].concat()).unwrap();
+        let output = self.command(&["check", "--json", "new.json"]).output().unwrap();
+        let verdict: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {told}"));
+        let findings = verdict["findings"].as_array().unwrap();
+        // A warning without a code counts by its name.
+        let code = |finding: &Value| finding["code"].as_str().unwrap_or("warning").to_owned();
+        let findings = findings.iter().filter(|finding| finding["level"] != "error").map(code).collect();
+        Verdict { errors: verdict["errors"].as_u64().unwrap(), findings, told }
+    }
+
+    /// Has it no error, and just these findings?
+    fn complain(&self, config: &str, finds: &str) -> Option<String> {
+        let verdict = self.check(config);
+        let wanted: BTreeSet<String> = finds.split_whitespace().map(str::to_owned).collect();
+        (verdict.errors > 0 || verdict.findings != wanted).then(|| {
+            format!(
+                "{} errors, found {:?}, wanted {wanted:?}\n{}",
+                verdict.errors, verdict.findings, verdict.told
+            )
+        })
+    }
+}
+
+/// A part as a whole.
+fn whole(part: &str, text: &str) -> String {
+    match part {
+        "chains" => format!("{{\"actions\": {{\n{text}\n}}}}"),
+        "steps" => format!("{{\"actions\": {{\"part\": [\n{text}\n]}}}}"),
+        "settings" => format!("{{\"actions\": {{\"part\": [{{\"action\": \"action_noop\"}}]}},\n{text}\n}}"),
+        other => panic!("a part of what: `{other}`?"),
+    }
+}
+
+#[test]
+fn every_configuration_of_the_pages_passes_the_check() {
+    let desk = Desk::new();
+    let mut wrong = Vec::new();
+    for page in written() {
+        for block in &page.blocks {
+            let (kind, finds) = block.info.split_once("finds ").unwrap_or((&block.info, ""));
+            let complaint = match (block.language.as_str(), kind.trim()) {
+                ("json", "") => desk.complain(&block.text, finds),
+                ("json", "wrong") => (desk.check(&block.text).errors == 0).then(|| "it is right".to_owned()),
+                ("json", "entries" | "effects") => None,
+                ("jsonc", part) => desk.complain(&whole(part, &block.text), finds),
+                ("json", other) => Some(format!("what is `{other}`?")),
+                _ => None,
+            };
+            wrong.extend(complaint.map(|complaint| format!("{}: {complaint}", page.place(block))));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_example_passes_the_check() {
+    let desk = Desk::new();
+    let mut wrong = Vec::new();
+    let examples = files(&["examples", "packaging"], "json");
+    assert!(examples.len() >= 3, "{examples:?}");
+    for path in examples {
+        let text = fs::read_to_string(&path).unwrap();
+        // The demonstration's places are filled in by its script.
+        let text =
+            text.replace("\"@JOURNAL@\"", "{}").replace("@WORK@", &desk.path("").display().to_string());
+        wrong.extend(desk.complain(&text, "").map(|complaint| format!("{}: {complaint}", path.display())));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn mistakes_are_told_as_the_pages_say() {
+    let desk = Desk::new();
+    let mut compared = 0;
+    for page in written() {
+        let mut above: Option<&Block> = None;
+        for block in &page.blocks {
+            match (block.language.as_str(), block.info.as_str()) {
+                ("json", "" | "wrong") => above = Some(block),
+                ("text", "told") => {
+                    let told = desk.check(&above.expect("a configuration above").text).told;
+                    assert_eq!(block.text.trim_end(), told.trim_end(), "{}", page.place(block));
+                    compared += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(compared > 0);
+}
+
+#[test]
+fn entries_have_the_effects_that_stand_below_them() {
+    let desk = Desk::new();
+    let mut compared = 0;
+    for page in written() {
+        let mut above: Option<&Block> = None;
+        let mut entries = "";
+        for block in page.blocks.iter().filter(|block| block.language == "json") {
+            match block.info.as_str() {
+                "entries" => entries = &block.text,
+                "effects" => {
+                    desk.write(&above.expect("a configuration above").text);
+                    fs::write(desk.path("entries"), entries).unwrap();
+                    let args = ["--config", "new.json", "replay", "--json", "--input", "entries"];
+                    let printed = run(&mut desk.command(&args));
+                    let parse = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+                    let wanted: Vec<Value> = block.text.lines().map(parse).collect();
+                    let mut found: Vec<Value> = printed.lines().map(parse).collect();
+                    for (found, wanted) in found.iter_mut().zip(&wanted) {
+                        found.as_object_mut().unwrap().retain(|key, _| wanted.get(key).is_some());
+                    }
+                    assert_eq!(found, wanted, "{}", page.place(block));
+                    compared += 1;
+                }
+                _ => above = Some(block),
+            }
+        }
+    }
+    assert!(compared >= 4, "{compared}");
+}
+
+#[test]
+fn rulesets_can_be_loaded_again_and_the_bans_stay() {
+    let desk = Desk::new();
+    let mut rulesets: Vec<(String, String)> = files(&["examples", "packaging"], "nft")
+        .iter()
+        .map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap()))
+        .collect();
+    for page in written() {
+        let blocks = page.blocks.iter().filter(|block| block.language == "nft");
+        rulesets.extend(blocks.map(|block| (page.place(block), block.text.clone())));
+    }
+    assert!(rulesets.len() >= 2);
+    for (place, ruleset) in rulesets {
+        let firewall = Firewall::with_sets(&[]);
+        let file = desk.path("bans.nft");
+        fs::write(&file, &ruleset).unwrap();
+        let file = file.to_str().unwrap();
+        firewall.nft(&["-c", "-f", file]);
+        firewall.nft(&["-f", file]);
+        firewall.nft(&["add element inet pyruse ssh_ban4 {192.0.2.1 timeout 1h}"]);
+        firewall.nft(&["add element inet pyruse ssh_ban6 {2001:db8::1 timeout 1h}"]);
+        let rules = || firewall.nft(&["list", "chain", "inet", "pyruse", "bans"]);
+        let before = rules();
+        firewall.nft(&["-f", file]);
+        assert_eq!(rules(), before, "{place}");
+        assert_eq!(firewall.addresses("inet pyruse ssh_ban4"), ["192.0.2.1"], "{place}");
+        assert_eq!(firewall.addresses("inet pyruse ssh_ban6"), ["2001:db8::1"], "{place}");
+    }
+}
+
+/// Every set that a configuration of the pages bans in, and every one that is said to be there.
+#[test]
+fn sets_of_ipset_are_made_as_the_pages_say() {
+    let firewall = Firewall::with_sets(&[]);
+    let mut made = 0;
+    for page in written() {
+        for block in page.blocks.iter().filter(|block| block.language == "sh") {
+            for line in block.text.lines().filter_map(|line| line.strip_prefix("ipset create -exist ")) {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                // The same name with other options stands further down.
+                let _ = firewall.command("ipset").args(["destroy", words[0]]).output();
+                firewall.ipset(&[&["create"], &words[..]].concat());
+                let address = if words.contains(&"inet6") { "2001:db8:1:2:3::4" } else { "192.0.2.1" };
+                firewall.ipset(&["add", words[0], address, "timeout", "60"]);
+                if words.contains(&"netmask") {
+                    firewall.ipset(&["test", words[0], "2001:db8:1:2:ffff::"]);
+                }
+                made += 1;
+            }
+        }
+    }
+    assert!(made >= 3, "{made}");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let pages = pages();
+    let mut broken = Vec::new();
+    for page in &pages {
+        for (line, target) in &page.links {
+            if target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = match path {
+                "" => page.path.clone(),
+                path => page.path.parent().unwrap().join(path),
+            };
+            let place = format!("{}:{line}: {target}", page.path.display());
+            let Ok(path) = path.canonicalize() else {
+                broken.push(format!("{place}: there is no such file"));
+                continue;
+            };
+            let there = pages.iter().find(|page| page.path.canonicalize().unwrap() == path);
+            let known = there.is_some_and(|page| page.anchors.iter().any(|known| known == anchor));
+            if !anchor.is_empty() && !known {
+                broken.push(format!("{place}: there is no such heading"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
