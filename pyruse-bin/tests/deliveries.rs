@@ -333,6 +333,14 @@ fn a_flushed_firewall_gets_its_bans_back_with_the_time_that_is_left() {
     pyruse.wait_ready();
     check("a reload", &mut before);
 
+    let good = fs::read(site.path("pyruse.json")).unwrap();
+    fs::write(site.path("pyruse.json"), "{").unwrap();
+    flush(&firewall);
+    pyruse.signal("-HUP");
+    pyruse.wait_ready();
+    check("a reload that was refused", &mut before);
+    fs::write(site.path("pyruse.json"), good).unwrap();
+
     stop(pyruse, &site);
     flush(&firewall);
     boot("boot without the daemon");

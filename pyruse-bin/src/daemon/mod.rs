@@ -302,12 +302,17 @@ impl Daemon {
     /// Takes up a new configuration and keeps all state; a broken one is reported, and the old one goes on.
     fn reload(&mut self) {
         ServiceManager::reloading();
-        match self.try_reload() {
+        let reloaded = self.try_reload();
+        match &reloaded {
             Ok(true) => tracing::info!("reloaded {}", self.config_path.display()),
             Ok(false) => {
                 tracing::error!("{} is broken; the old configuration goes on", self.config_path.display());
             }
             Err(e) => tracing::error!("not reloaded; the old configuration goes on: {e:#}"),
+        }
+        if !matches!(reloaded, Ok(true)) {
+            // A firewall that was loaded anew has us reload, and its sets are empty, whatever our file looks like.
+            self.engine.services.boot(&mut self.storage.state, Timestamp::now());
         }
         ServiceManager::ready("following the journal");
     }
