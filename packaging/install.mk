@@ -61,3 +61,18 @@ deb: build
 	rm -rf target/stage
 	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=target/stage >/dev/null
 	packaging/make-deb target/stage target/debian
+
+# An RPM, in target/rpm, of the binary that `build` has made; packaging/rpm/pyruse.spec builds it itself elsewhere.
+.PHONY: rpm
+rpm: build
+	@.ci/install rpm
+	packaging/make-rpm target/rpm $(PYRUSE)
+
+# Installs, upgrades, breaks and removes the package on machines of its own, with real mail servers: as root; minutes.
+.PHONY: package-test
+package-test: deb
+	@.ci/install package-test
+	rm -rf target/stage
+	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=target/stage >/dev/null
+	PYRUSE_VERSION=0.1.0-2 packaging/make-deb target/stage target/debian
+	packaging/test/run target/debian/pyruse_*-1_*.deb target/debian/pyruse_*-2_*.deb target/package-test

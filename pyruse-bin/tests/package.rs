@@ -1,0 +1,249 @@
+//! What is installed: `make install`, the units, the package. What becomes of it on a machine is `make package-test`.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::run;
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// `make TARGET` with the program under test and these variables.
+fn make(target: &str, variables: &[String]) {
+    let mut command = Command::new("make");
+    // Were this test run by make, its make would take up that one's settings.
+    command.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").current_dir(top());
+    command.arg("--silent").arg(target).arg(format!("PYRUSE={}", env!("CARGO_BIN_EXE_pyruse")));
+    run(command.args(variables));
+}
+
+/// As a package does it.
+fn stage() -> tempfile::TempDir {
+    let stage = tempfile::tempdir().unwrap();
+    make("install", &staged(&stage));
+    stage
+}
+
+fn staged(stage: &tempfile::TempDir) -> [String; 2] {
+    [format!("DESTDIR={}", stage.path().display()), "PREFIX=/usr".into()]
+}
+
+/// All files below a directory, by their paths in it.
+fn files(directory: &Path) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut waiting = vec![directory.to_owned()];
+    while let Some(next) = waiting.pop() {
+        for entry in fs::read_dir(next).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                waiting.push(entry.path());
+            } else {
+                found.insert(entry.path().strip_prefix(directory).unwrap().to_owned());
+            }
+        }
+    }
+    found
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn every_file_is_in_its_place_with_its_mode() {
+    let stage = stage();
+    let mut shown = String::new();
+    for file in files(stage.path()) {
+        // Manual pages, documents and examples are many, and have a test of their own.
+        if !file.starts_with("usr/share/doc") && !file.starts_with("usr/share/man") {
+            writeln!(shown, "{:04o} /{}", mode(&stage.path().join(&file)), file.display()).unwrap();
+        }
+    }
+    insta::assert_snapshot!("files", shown);
+}
+
+#[test]
+fn pages_documents_and_examples_are_all_there_and_readable() {
+    let stage = stage();
+    let here = stage.path().join("usr/share");
+    let generated = tempfile::tempdir().unwrap();
+    let mut generate = Command::new(env!("CARGO_BIN_EXE_pyruse"));
+    run(generate.args(["generate", "man"]).arg(generated.path()));
+    let pages = files(generated.path());
+    assert!(pages.contains(Path::new("pyruse.1")) && pages.contains(Path::new("pyruse.json.5")), "{pages:?}");
+    let sections =
+        |page: &PathBuf| Path::new("man").join(format!("man{}", page.display().to_string().pop().unwrap()));
+    let mut expected: BTreeSet<PathBuf> = pages.iter().map(|page| sections(page).join(page)).collect();
+
+    let git = |folder: &str| {
+        let listed = run(Command::new("git").arg("-C").arg(top().join(folder)).args([
+            "-c",
+            "safe.directory=*",
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ]));
+        listed.split_terminator('\0').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let places = [
+        ("docs", "doc/pyruse/docs"),
+        ("examples", "doc/pyruse/examples"),
+        ("packaging/examples", "doc/pyruse/examples"),
+        ("packaging/systemd/examples", "doc/pyruse/examples/systemd"),
+    ];
+    for (from, to) in places {
+        let listed = git(from);
+        assert!(!listed.is_empty(), "{from}");
+        expected.extend(listed.iter().map(|file| Path::new(to).join(file)));
+    }
+    for file in ["README.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+        expected.insert(Path::new("doc/pyruse").join(file));
+    }
+    let found: BTreeSet<PathBuf> =
+        files(&here).into_iter().filter(|file| file.starts_with("doc") || file.starts_with("man")).collect();
+    assert_eq!(found, expected);
+    for file in found {
+        assert!([0o644, 0o755].contains(&mode(&here.join(&file))), "{}", file.display());
+    }
+}
+
+#[test]
+fn installing_again_changes_nothing_and_an_admins_configuration_stays() {
+    let stage = stage();
+    let configuration = stage.path().join("etc/pyruse/pyruse.json");
+    let before = files(stage.path());
+    fs::write(&configuration, "// mine\n").unwrap();
+    make("install", &staged(&stage));
+    assert_eq!(files(stage.path()), before);
+    assert_eq!(fs::read_to_string(&configuration).unwrap(), "// mine\n");
+    make("uninstall", &staged(&stage));
+    assert_eq!(files(stage.path()), BTreeSet::from([PathBuf::from("etc/pyruse/pyruse.json")]));
+    make("uninstall", &staged(&stage));
+}
+
+/// Installed where the paths in the units are real.
+fn in_place() -> (tempfile::TempDir, PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let prefix = place.path().display();
+    make("install", &[format!("PREFIX={prefix}"), format!("SYSCONFDIR={prefix}/etc")]);
+    let units = place.path().join("lib/systemd/system");
+    // A template cannot be looked at, only what is made of it.
+    fs::copy(units.join("pyruse-boot@.service"), units.join("pyruse-boot@action_nftBan.service")).unwrap();
+    (place, units)
+}
+
+#[test]
+fn systemd_has_no_complaint_about_the_units() {
+    let (_place, units) = in_place();
+    for unit in ["pyruse.service", "pyruse-boot@action_nftBan.service"] {
+        let mut verify = Command::new("systemd-analyze");
+        // Its manual pages are not where this `man` looks.
+        let output = verify.args(["verify", "--man=no"]).arg(units.join(unit)).output().unwrap();
+        let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+        // Other units of this machine are read, too, and are none of our business.
+        let ours: Vec<&str> = complaints.lines().filter(|line| line.contains("pyruse")).collect();
+        assert!(ours.is_empty(), "{complaints}");
+        assert!(output.status.success(), "{unit}: {complaints}");
+    }
+}
+
+#[test]
+fn the_units_are_exposed_by_no_more_than_one_and_a_half() {
+    let (_place, units) = in_place();
+    for unit in ["pyruse.service", "pyruse-boot@action_nftBan.service"] {
+        let mut security = Command::new("systemd-analyze");
+        run(security
+            .args(["security", "--offline=true", "--threshold=15", "--no-pager"])
+            .arg(units.join(unit)));
+    }
+}
+
+#[test]
+fn the_configurations_that_come_with_it_have_no_findings() {
+    let stage = stage();
+    let examples = stage.path().join("usr/share/doc/pyruse/examples");
+    for file in [stage.path().join("etc/pyruse/pyruse.json"), examples.join("ssh.json")] {
+        let told = run(Command::new(env!("CARGO_BIN_EXE_pyruse")).arg("check").arg(&file));
+        assert!(told.ends_with("; 0 errors, 0 warnings\n"), "{told}");
+    }
+}
+
+/// A ban of `ssh.json` goes into the sets of `bans.nft`, which can be loaded again without losing it.
+#[test]
+fn the_sets_are_those_that_the_example_bans_in() {
+    let firewall = common::Firewall::with_sets(&[]);
+    let example = |name: &str| top().join("packaging/examples").join(name).display().to_string();
+    firewall.nft(&["-f", &example("bans.nft")]);
+    let rules = fs::read_to_string(example("ssh.json")).unwrap();
+    for (set, address) in [("inet pyruse ssh_ban4", "192.0.2.1"), ("inet pyruse ssh_ban6", "2001:db8::1")] {
+        assert!(rules.contains(&format!("\"{set}\"")), "{set}");
+        firewall.nft(&[&format!("add element {set} {{ {address} timeout 600s }}")]);
+        firewall.nft(&["-f", &example("bans.nft")]);
+        assert_eq!(firewall.addresses(set), [address]);
+    }
+    let listing = firewall.nft(&["list", "chain", "inet", "pyruse", "bans"]);
+    assert_eq!(listing.matches("drop").count(), 2, "rules are not doubled: {listing}");
+}
+
+#[test]
+fn a_debian_package_is_made_of_it_that_says_what_it_needs() {
+    let (stage, output) = (stage(), tempfile::tempdir().unwrap());
+    let mut make_deb = Command::new(top().join("packaging/make-deb"));
+    run(make_deb
+        .arg(stage.path())
+        .arg(output.path())
+        .env("PYRUSE_VERSION", "1.2.3-1")
+        .env("PYRUSE_DEB_COMPRESSION", "none"));
+    let architecture = run(Command::new("dpkg").arg("--print-architecture"));
+    let deb = output.path().join(format!("pyruse_1.2.3-1_{}.deb", architecture.trim()));
+
+    let control = run(Command::new("dpkg-deb").arg("--field").arg(&deb));
+    // How large it is, which C library it was built with, and where, differs.
+    let stable = |line: &&str| {
+        !["Architecture:", "Installed-Size:", "Depends:"].iter().any(|field| line.starts_with(field))
+    };
+    insta::assert_snapshot!("control", control.lines().filter(stable).collect::<Vec<_>>().join("\n"));
+    let depends = control.lines().find_map(|line| line.strip_prefix("Depends: ")).unwrap();
+    for needed in ["libc6 (>= 2.", "libgcc-s1", "libsystemd0 (>= 2", "systemd (>= 245)"] {
+        assert!(depends.split(", ").any(|found| found.starts_with(needed)), "{needed}: {depends}");
+    }
+
+    let info = tempfile::tempdir().unwrap();
+    run(Command::new("dpkg-deb").arg("--raw-extract").arg(&deb).arg(info.path()));
+    assert_eq!(
+        fs::read_to_string(info.path().join("DEBIAN/conffiles")).unwrap(),
+        "/etc/pyruse/pyruse.json\n"
+    );
+    for script in ["postinst", "prerm", "postrm"] {
+        assert_eq!(mode(&info.path().join("DEBIAN").join(script)), 0o755, "{script}");
+    }
+    run(Command::new("md5sum").args(["--check", "--quiet", "DEBIAN/md5sums"]).current_dir(info.path()));
+    // Everything belongs to root, whoever has built it.
+    let listing = run(Command::new("dpkg-deb").arg("--contents").arg(&deb));
+    assert!(listing.lines().all(|line| line.split_whitespace().nth(1) == Some("root/root")), "{listing}");
+}
+
+#[test]
+fn the_scripts_are_sound() {
+    let scripts = [
+        "packaging/debian/postinst",
+        "packaging/debian/postrm",
+        "packaging/debian/prerm",
+        "packaging/install-generated",
+        "packaging/install-tree",
+        "packaging/make-deb",
+        "packaging/make-rpm",
+        "packaging/test/machine",
+        "packaging/test/run",
+        "packaging/test/mail",
+    ];
+    run(Command::new("shellcheck").args(scripts).current_dir(top()));
+}
