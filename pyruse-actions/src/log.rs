@@ -17,7 +17,7 @@ use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Fields, Slot};
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Invalid, Message, ModuleSettings, Outcome as Shown, Plugin,
-    Service, ServicePlugin, SettingsPlugin, StepError,
+    Service, ServicePlugin, SettingsPlugin, StepError, excerpt,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
@@ -231,6 +231,17 @@ impl Service for LogService {
             deliver: Box::new(JournalCourier { path: self.path.clone(), socket: None }),
         };
         Some((self.queue, courier))
+    }
+
+    fn queue(&self) -> Option<Handle<Queue>> {
+        Some(self.queue)
+    }
+
+    fn describe(&self, payload: &str) -> String {
+        match serde_json::from_str::<Line>(payload) {
+            Ok(line) => format!("line: {}", excerpt(&line.message)),
+            Err(_) => "no line for the journal".into(),
+        }
     }
 
     fn boot(&mut self, state: &mut State, now: Timestamp) {

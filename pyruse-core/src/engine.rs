@@ -62,7 +62,7 @@ fn local_zone() -> Result<TimeZone, String> {
 
 /// The services of all linked modules.
 pub struct Services {
-    services: Vec<(&'static str, Box<dyn Service>)>,
+    pub(crate) services: Vec<(&'static str, Box<dyn Service>)>,
     /// Those that see every entry.
     seeing: Vec<usize>,
 }

@@ -12,6 +12,7 @@
 //! - [`state`]: maps, logs and queues, durable together;
 //! - [`courier`]: who carries messages to the world;
 //! - [`effect`]: what a workflow does, as data;
+//! - [`operation`]: what an operator asks of all that, and is told;
 //! - [`engine`]: all of that put together, for whoever runs it.
 //!
 //! The core knows nothing of the journal, of any concrete filter or action, or of the process that it runs in.
@@ -24,6 +25,7 @@ pub mod courier;
 pub mod effect;
 pub mod engine;
 pub mod entry;
+pub mod operation;
 pub mod pattern;
 pub mod plugin;
 pub mod state;

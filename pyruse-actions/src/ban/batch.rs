@@ -174,6 +174,7 @@ mod tests {
                     until: None,
                     seconds: 0,
                     renew: false,
+                    lift: false,
                 };
                 let payload = serde_json::to_string(&order).unwrap();
                 Letter { id, payload, tries: 0, created: Timestamp(0) }

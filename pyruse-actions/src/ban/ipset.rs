@@ -179,6 +179,7 @@ impl Tongue for Ipset {
         let Order { set, ip, .. } = order;
         Some(match order.left(now) {
             Left::Over => return None,
+            _ if order.lift => format!("del {set} {ip}"),
             // The service puts it back before that is over.
             Left::Seconds(seconds) => format!("add {set} {ip} timeout {}", seconds.min(LONGEST_TIMEOUT)),
             Left::Forever => format!("add {set} {ip}"),
@@ -224,6 +225,8 @@ pyruse_core::inventory::submit!(ServicePlugin {
         let settings = start.settings.get::<IpsetSettings>();
         let argv = program::with_default_found(&settings.ipset, DEFAULT_IPSET);
         let bans = Bans::open(start.state, NAME)?;
+        // The steps of this configuration are compiled after this, and name their sets anew.
+        start.state.get_mut(bans.sets).0.clear();
         Ok(Box::new(BanService {
             name: NAME,
             bans,
@@ -247,7 +250,14 @@ mod tests {
         let text = |until: Option<i64>| {
             let until = until.map(Timestamp);
             Ipset::command(
-                &Order { set: "a".into(), ip: [1, 2, 3, 4].into(), until, seconds: 0, renew: true },
+                &Order {
+                    set: "a".into(),
+                    ip: [1, 2, 3, 4].into(),
+                    until,
+                    seconds: 0,
+                    renew: true,
+                    lift: false,
+                },
                 now,
             )
         };

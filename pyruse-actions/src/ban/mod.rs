@@ -7,7 +7,9 @@
 mod batch;
 mod import;
 mod ipset;
+mod keeper;
 mod nft;
+mod sets;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,10 +18,13 @@ use pyruse_core::address;
 use pyruse_core::courier::{Courier, Deliver, Place};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::Slot;
+use pyruse_core::operation::{BanKeeper, BanSet, Family};
 use pyruse_core::plugin::{Act, Compile, Invalid, Service, StepError, excerpt};
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Handle, Map, Queue, State, StateError};
 use pyruse_core::time::Timestamp;
+
+use self::sets::Sets;
 
 /// A ban as the state holds it. Its end is the end of the state's item.
 #[derive(Serialize, Deserialize)]
@@ -30,6 +35,18 @@ struct Ban {
     /// For how long it was, in seconds; 0: for ever, or not known.
     #[serde(default)]
     seconds: u64,
+    /// When it was made, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+}
+
+impl Ban {
+    /// Since when it is in force, if that is known; `end` is that of the state's item.
+    fn since(&self, end: Timestamp) -> Option<Timestamp> {
+        let length = i64::try_from(self.seconds.saturating_mul(1_000_000)).ok();
+        let from_end = || length.filter(|length| *length > 0 && end != Timestamp::NEVER);
+        self.at.or_else(|| from_end().map(|length| Timestamp(end.0.saturating_sub(length))))
+    }
 }
 
 /// What a courier is told.
@@ -46,6 +63,9 @@ struct Order {
     seconds: u64,
     /// The set may hold it already, with another end.
     renew: bool,
+    /// The ban is lifted: the set must not hold it any more.
+    #[serde(default)]
+    lift: bool,
 }
 
 /// What is left of a ban.
@@ -78,6 +98,8 @@ const KERNEL_LAG: u64 = 5;
 struct Bans {
     held: Handle<Map<Ban>>,
     orders: Handle<Queue>,
+    /// The sets that the configuration names.
+    sets: Handle<Sets>,
 }
 
 impl Bans {
@@ -85,6 +107,7 @@ impl Bans {
         Ok(Bans {
             held: state.open(&format!("{action}/bans"))?,
             orders: state.open(&format!("{action}/orders"))?,
+            sets: state.open(&format!("{action}/sets"))?,
         })
     }
 
@@ -94,18 +117,34 @@ impl Bans {
 
     /// Bans; was it banned already?
     fn ban(self, state: &mut State, ban: Ban, until: Timestamp, now: Timestamp) -> bool {
-        let Ban { ref set, ip, seconds } = ban;
+        let Ban { ref set, ip, seconds, .. } = ban;
         let key = Bans::key(set, ip);
+        // What has not been delivered yet may or may not have reached the set, a ban or its end.
+        let in_doubt = state.get(self.orders).of_key(&key).is_some();
         let held = state.get_mut(self.held);
         let renewed = held.get(&key, now).is_some();
-        let renew = held.expires(&key).is_some_and(|end| now < end.plus_seconds(KERNEL_LAG));
+        let renew = in_doubt || held.expires(&key).is_some_and(|end| now < end.plus_seconds(KERNEL_LAG));
         let until_or_ever = (until != Timestamp::NEVER).then_some(until);
-        let order = Order { set: set.clone(), ip, until: until_or_ever, seconds, renew };
+        let order = Order { set: set.clone(), ip, until: until_or_ever, seconds, renew, lift: false };
         held.insert(&key, ban, until, now);
         // A struct of texts and numbers always becomes JSON.
         let payload = serde_json::to_string(&order).unwrap_or_default();
         state.get_mut(self.orders).push(Some(&key), payload);
         renewed
+    }
+
+    /// Forgets a ban, and orders its element out of the set; the order's number. The order replaces one to ban that still
+    /// waits, and is replaced by a later one; it is over when the element would be gone by itself.
+    fn lift(self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64> {
+        let key = Bans::key(set, ip);
+        let held = state.get_mut(self.held);
+        held.get(&key, now)?;
+        let end = held.expires(&key).filter(|end| *end != Timestamp::NEVER);
+        held.remove(&key);
+        let until = end.map(|end| end.plus_seconds(KERNEL_LAG));
+        let order = Order { set: set.to_owned(), ip, until, seconds: 0, renew: false, lift: true };
+        let payload = serde_json::to_string(&order).unwrap_or_default();
+        Some(state.get_mut(self.orders).push(Some(&key), payload))
     }
 
     /// Records bans that somebody else has made, unless they are over or we know a later end; says so for people.
@@ -146,7 +185,14 @@ impl Bans {
                 let until = (end != Timestamp::NEVER).then_some(end);
                 (
                     key.to_owned(),
-                    Order { set: ban.set.clone(), ip: ban.ip, until, seconds: ban.seconds, renew: false },
+                    Order {
+                        set: ban.set.clone(),
+                        ip: ban.ip,
+                        until,
+                        seconds: ban.seconds,
+                        renew: false,
+                        lift: false,
+                    },
                 )
             })
             .collect();
@@ -182,6 +228,10 @@ impl BanAction {
             Ok(bans) => bans,
             Err(e) => return Err(cx.error("", e.to_string())),
         };
+        let sets = cx.state_mut().get_mut(bans.sets);
+        for (name, family) in [(&set_v4, Family::V4), (&set_v6, Family::V6)] {
+            sets.0.insert(BanSet { name: name.clone(), family });
+        }
         Ok(BanAction { action, ip, set_v4, set_v6, seconds: seconds.unwrap_or(0), bans })
     }
 
@@ -196,7 +246,7 @@ impl BanAction {
         let set = if ip.is_ipv4() { &self.set_v4 } else { &self.set_v6 };
         let now = run.entry.time();
         let until = if self.seconds == 0 { Timestamp::NEVER } else { now.plus_seconds(self.seconds) };
-        let ban = Ban { set: set.clone(), ip, seconds: self.seconds };
+        let ban = Ban { set: set.clone(), ip, seconds: self.seconds, at: Some(now) };
         let renewed = self.bans.ban(run.state, ban, until, now);
         run.effect(|| Effect::Ban {
             action: self.action,
@@ -248,6 +298,22 @@ impl Service for BanService {
         Some((self.bans.orders, courier))
     }
 
+    fn queue(&self) -> Option<Handle<Queue>> {
+        Some(self.bans.orders)
+    }
+
+    fn describe(&self, payload: &str) -> String {
+        match serde_json::from_str::<Order>(payload) {
+            Ok(Order { set, ip, lift: false, .. }) => format!("ban {ip} in {set}"),
+            Ok(Order { set, ip, lift: true, .. }) => format!("lift the ban of {ip} in {set}"),
+            Err(_) => "no order for a ban".into(),
+        }
+    }
+
+    fn bans(&mut self) -> Option<&mut dyn BanKeeper> {
+        Some(self)
+    }
+
     fn former_file(&self) -> Option<&'static str> {
         Some(self.former_file)
     }
@@ -275,7 +341,7 @@ mod tests {
     use super::*;
 
     fn ban(ip: [u8; 4]) -> Ban {
-        Ban { set: "s".into(), ip: ip.into(), seconds: 0 }
+        Ban { set: "s".into(), ip: ip.into(), seconds: 0, at: None }
     }
 
     const DAY: u64 = 86_400;

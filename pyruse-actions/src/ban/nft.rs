@@ -144,6 +144,10 @@ impl Tongue for Nft {
         let Order { set, ip, renew, .. } = order;
         let add = match order.left(now) {
             Left::Over => return None,
+            // Deleting what is not there fails, and would fail the whole transaction: so it is there.
+            _ if order.lift => {
+                return Some(format!("add element {set} {{{ip}}}; delete element {set} {{{ip}}}"));
+            }
             Left::Seconds(seconds) => format!("add element {set} {{{ip} timeout {seconds}s}}"),
             Left::Forever => format!("add element {set} {{{ip}}}"),
         };
@@ -178,6 +182,8 @@ pyruse_core::inventory::submit!(ServicePlugin {
         let settings = start.settings.get::<NftSettings>();
         let argv = program::with_default_found(&settings.nft, DEFAULT_NFT);
         let bans = Bans::open(start.state, NAME)?;
+        // The steps of this configuration are compiled after this, and name their sets anew.
+        start.state.get_mut(bans.sets).0.clear();
         Ok(Box::new(BanService {
             name: NAME,
             bans,
@@ -202,6 +208,7 @@ mod tests {
             until: until.map(Timestamp),
             seconds: 100,
             renew,
+            lift: false,
         }
     }
 
@@ -213,6 +220,9 @@ mod tests {
         assert_eq!(text(false, Some(70_000_001)).unwrap(), "add element ip a b {1.2.3.4 timeout 61s}");
         assert_eq!(text(false, None).unwrap(), "add element ip a b {1.2.3.4}");
         assert_eq!(text(false, Some(10_000_000)), None);
+        let lift = |until| Nft::command(&Order { lift: true, ..order(false, until) }, now);
+        assert_eq!(lift(None).unwrap(), "add element ip a b {1.2.3.4}; delete element ip a b {1.2.3.4}");
+        assert_eq!(lift(Some(10_000_000)), None, "the kernel has removed it");
         let future = "add element ip a b {1.2.3.4 timeout 100s}";
         assert_eq!(text(false, Some(90_000_000_000_000)).unwrap(), future, "an entry from the future");
         assert_eq!(

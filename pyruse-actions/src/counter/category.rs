@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 
+use pyruse_core::operation::Count;
 use pyruse_core::state::{Changes, Resource, Row};
 use pyruse_core::time::Timestamp;
 
@@ -35,6 +36,12 @@ struct Key {
     /// Neighbours in the order of raising.
     older: usize,
     newer: usize,
+}
+
+impl Key {
+    fn is_alive(&self, now: Timestamp) -> bool {
+        now < self.grace || self.ticks.alive(now).0 > 0
+    }
 }
 
 /// See the module.
@@ -131,6 +138,33 @@ impl Category {
             self.changes.push((tick_row(last.number, &key), None));
         }
         held.ticks.count()
+    }
+
+    /// Keys of which something is alive at `now`, in no order.
+    pub(super) fn counts(&self, now: Timestamp) -> impl Iterator<Item = Count> {
+        self.keys.iter().flatten().filter(move |key| key.is_alive(now)).map(move |key| self.shown(key, now))
+    }
+
+    /// How many there are.
+    pub(super) fn live(&self, now: Timestamp) -> usize {
+        self.keys.iter().flatten().filter(|key| key.is_alive(now)).count()
+    }
+
+    /// What is alive of a key.
+    pub(super) fn count_of(&self, key: &str, now: Timestamp) -> Option<Count> {
+        let held = self.keys[*self.index.get(&*bounded(key))?].as_ref()?;
+        held.is_alive(now).then(|| self.shown(held, now))
+    }
+
+    fn shown(&self, key: &Key, now: Timestamp) -> Count {
+        let (count, ends) = key.ticks.alive(now);
+        Count {
+            category: self.name.clone(),
+            key: key.text.to_string(),
+            count: count as u64,
+            grace: (now < key.grace).then_some(key.grace),
+            ends,
+        }
     }
 
     /// The place of a key, now the one raised last; made if it is not there.

@@ -4,6 +4,7 @@
 //! forgive.
 
 mod category;
+mod service;
 mod ticks;
 
 use pyruse_core::entry::Slot;
@@ -17,6 +18,7 @@ use pyruse_core::state::Handle;
 use pyruse_core::time::Timestamp;
 
 use self::category::{Caps, Category};
+use self::service::{CATEGORIES, Categories};
 
 /// Bounds of the counters' memory, for each category.
 #[derive(Deserialize, JsonSchema)]
@@ -60,6 +62,8 @@ impl Counter {
     fn new(category: &str, key: &str, save: Option<&str>, cx: &mut Compile<'_>) -> Result<Counter, Invalid> {
         let (key, save) = (cx.reads(key), save.map(|name| cx.saves(name)));
         let handle = cx.state::<Category>(&format!("counter/{category}"))?;
+        let categories = cx.state::<Categories>(CATEGORIES)?;
+        cx.state_mut().get_mut(categories).0.insert(category.to_owned(), handle);
         let settings = cx.settings::<CounterSettings>();
         let caps = Caps { keys: settings.max_keys as usize, ticks: settings.max_ticks as usize };
         cx.state_mut().get_mut(handle).configure(category, caps);

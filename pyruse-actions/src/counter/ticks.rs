@@ -53,6 +53,14 @@ impl Ticks {
         self.ending.pop_back()
     }
 
+    /// How many are alive at `now`, and when the last of them ends, if it does.
+    pub(super) fn alive(&self, now: Timestamp) -> (usize, Option<Timestamp>) {
+        let dead = self.ending.partition_point(|tick| tick.end <= now);
+        let count = self.ending.len() - dead + self.endless as usize;
+        let last = self.ending.back().filter(|_| self.endless == 0 && dead < self.ending.len());
+        (count, last.map(|tick| tick.end))
+    }
+
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Tick> {
         self.endless = 0;
         std::mem::take(&mut self.ending).into_iter()

@@ -4,6 +4,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Fields, Slot};
+use pyruse_core::operation::ReportTimes;
 use pyruse_core::plugin::{SeenEffect, Service, ServicePlugin};
 use pyruse_core::state::{Handle, Queue, State, StateError};
 use pyruse_core::time::Timestamp;
@@ -133,6 +134,10 @@ impl Service for ReportService {
         Some(
             content.map(|content| content.map_or_else(String::new, |content| form(&content, &self.settings))),
         )
+    }
+
+    fn report_times(&self, state: &State, now: Timestamp) -> Option<ReportTimes> {
+        Some(ReportTimes { last: self.last_due(state, now), next: self.deadline(state) })
     }
 
     fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {

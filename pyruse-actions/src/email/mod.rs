@@ -13,7 +13,7 @@ use pyruse_core::courier::{Courier, Place};
 use pyruse_core::effect::Effect;
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Invalid, Message, Outcome as Shown, Plugin, Service,
-    ServicePlugin, StepError,
+    ServicePlugin, StepError, excerpt,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -133,6 +133,17 @@ impl Service for MailService {
             deliver: Box::new(self.courier.take()?),
         };
         Some((self.queue, courier))
+    }
+
+    fn queue(&self) -> Option<Handle<Queue>> {
+        Some(self.queue)
+    }
+
+    fn describe(&self, payload: &str) -> String {
+        match serde_json::from_str::<Outgoing>(payload) {
+            Ok(mail) => format!("mail: {}", excerpt(&mail.subject)),
+            Err(_) => "no mail".into(),
+        }
     }
 
     fn deadline(&self, state: &State) -> Option<Timestamp> {

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::courier::Courier;
 use crate::effect::Effect;
 use crate::entry::{Entry, Fields};
+use crate::operation::{BanKeeper, CounterKeeper, ReportTimes};
 use crate::plugin::Settings;
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
@@ -34,6 +35,31 @@ pub struct SeenEffect {
 pub trait Service: Send {
     /// The queue that this service delivers, and who does it. Asked once.
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
+        None
+    }
+
+    /// The same queue, as often as it is asked: an operator may look into it.
+    fn queue(&self) -> Option<Handle<Queue>> {
+        None
+    }
+
+    /// What a message of that queue is, in a few words for an operator, e.g. `ban 192.0.2.1 in ip filter ssh_ban`.
+    fn describe(&self, _payload: &str) -> String {
+        String::new()
+    }
+
+    /// Its bans, if it keeps some that an operator may look at and change.
+    fn bans(&mut self) -> Option<&mut dyn BanKeeper> {
+        None
+    }
+
+    /// Its counters, likewise.
+    fn counters(&mut self) -> Option<&mut dyn CounterKeeper> {
+        None
+    }
+
+    /// When its reports are due; `None` from a service that makes none.
+    fn report_times(&self, _state: &State, _now: Timestamp) -> Option<ReportTimes> {
         None
     }
 

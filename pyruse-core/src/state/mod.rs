@@ -247,6 +247,11 @@ impl State {
         self.position_changed = true;
     }
 
+    /// Somebody waits for the next commit: it must be on the disk when it returns.
+    pub fn wait_for_disk(&mut self) {
+        self.urgent = true;
+    }
+
     /// Writes all changes and the position in one transaction. After an error the changes wait for the next call.
     pub fn commit(&mut self) -> Result<(), StateError> {
         for (index, part) in self.parts.iter_mut().enumerate() {

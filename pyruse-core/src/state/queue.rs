@@ -140,13 +140,17 @@ impl Queue {
             Outcome::Done => self.remove(id),
             Outcome::Retry(_) if superseded => self.remove(id),
             Outcome::Retry(error) => {
+                // A try that failed as the one before it changes nothing but time, and is not written: after a crash
+                // it is tried a little earlier. Thousands may wait for a set that is missing.
+                if message.error.as_ref() != Some(&error) {
+                    self.dirty.push(id);
+                }
                 let wait = Duration::from_secs(1 << message.tries.min(20)).min(longest_wait);
                 message.tries += 1;
                 message.error = Some(error);
                 message.status = MessageStatus::Waiting;
                 message.due = in_step(now.plus(wait), wait);
                 self.due.insert((message.due, id));
-                self.dirty.push(id);
             }
             Outcome::GiveUp(error) => {
                 message.tries += 1;
@@ -174,6 +178,20 @@ impl Queue {
         for id in superseded {
             self.remove(id);
         }
+    }
+
+    /// Makes a message due at once, also one that was given up; not one that its courier has, or that is not there.
+    pub fn retry(&mut self, id: u64) -> bool {
+        let Some(message) = self.messages.get_mut(&id) else { return false };
+        if message.status == MessageStatus::Away {
+            return false;
+        }
+        self.due.remove(&(message.due, id));
+        message.status = MessageStatus::Waiting;
+        message.due = Timestamp(0);
+        self.due.insert((message.due, id));
+        self.dirty.push(id);
+        true
     }
 
     /// Removes a message, wherever it is.
@@ -209,6 +227,16 @@ impl Queue {
     /// The newest message of a key that is not done.
     pub fn of_key(&self, key: &str) -> Option<u64> {
         self.newest_of_key.get(key).copied()
+    }
+
+    /// How many messages are not done.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Is there none?
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
     }
 
     /// How many messages are not done and not given up.

@@ -1,0 +1,52 @@
+//! Bans by hand: an operator lists, makes and lifts them. What he says goes the way of every ban, through the state and
+//! the queue, so that it is as durable, and in order with what actions say.
+
+use std::net::IpAddr;
+
+use pyruse_core::operation::{BanKeeper, BanSet, HeldBan};
+use pyruse_core::state::State;
+use pyruse_core::time::Timestamp;
+
+use super::{Ban, BanService, Bans};
+
+fn unless_never(end: Timestamp) -> Option<Timestamp> {
+    (end != Timestamp::NEVER).then_some(end)
+}
+
+impl BanKeeper for BanService {
+    fn sets(&self, state: &State) -> Vec<BanSet> {
+        state.get(self.bans.sets).0.iter().cloned().collect()
+    }
+
+    fn set_name(&self, text: &str) -> Option<String> {
+        (self.check_set)(text)
+    }
+
+    fn bans(&self, state: &State, now: Timestamp) -> Vec<HeldBan> {
+        let orders = state.get(self.bans.orders);
+        let held = state.get(self.bans.held).live(now);
+        held.map(|(key, ban, end)| HeldBan {
+            set: ban.set.clone(),
+            ip: ban.ip,
+            since: ban.since(end),
+            until: unless_never(end),
+            order: orders.of_key(key),
+        })
+        .collect()
+    }
+
+    fn count(&self, state: &State, now: Timestamp) -> usize {
+        state.get(self.bans.held).live(now).count()
+    }
+
+    fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, seconds: u64, now: Timestamp) -> HeldBan {
+        let until = if seconds == 0 { Timestamp::NEVER } else { now.plus_seconds(seconds) };
+        self.bans.ban(state, Ban { set: set.to_owned(), ip, seconds, at: Some(now) }, until, now);
+        let order = state.get(self.bans.orders).of_key(&Bans::key(set, ip));
+        HeldBan { set: set.to_owned(), ip, since: Some(now), until: unless_never(until), order }
+    }
+
+    fn remove(&mut self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64> {
+        self.bans.lift(state, set, ip, now)
+    }
+}

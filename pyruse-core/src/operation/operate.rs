@@ -1,0 +1,396 @@
+//! Operations, done: each goes to those services that keep what it is about.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{Answer, Ban, BanKeeper, BanSet, Count, Delivery, Family, HeldBan, Operation, Overview, Refusal};
+use crate::address;
+use crate::config::nearest;
+use crate::engine::Services;
+use crate::plugin::excerpt;
+use crate::state::{Handle, Message, MessageStatus, Queue, State};
+use crate::time::Timestamp;
+
+/// So many names are listed in a message.
+const NAMED: usize = 8;
+
+/// What most names of modules begin with, and an identity does without.
+const PREFIX: &str = "action_";
+
+impl Services {
+    /// Does what an operator asks, in memory; the caller commits.
+    pub fn operate(
+        &mut self,
+        operation: &Operation,
+        state: &mut State,
+        now: Timestamp,
+    ) -> Result<Answer, Refusal> {
+        match operation {
+            Operation::ListBans => Ok(Answer::Bans(self.list_bans(state, now))),
+            Operation::AddBan { ip, set, seconds } => {
+                self.add_ban(state, ip.to_canonical(), set.as_deref(), *seconds, now).map(Answer::Bans)
+            }
+            Operation::RemoveBan { ip, set } => {
+                self.remove_ban(state, *ip, set.as_deref(), now).map(Answer::Bans)
+            }
+            Operation::ListCounters { category } => {
+                self.list_counters(state, category.as_deref(), now).map(Answer::Counters)
+            }
+            Operation::ResetCounter { category, key } => {
+                self.reset_counter(state, category, key, now).map(|count| Answer::Counters(vec![count]))
+            }
+            Operation::ListOutbox => Ok(Answer::Deliveries(self.outbox(state))),
+            Operation::ShowDeliveries { ids } => {
+                let found = ids.iter().filter_map(|id| self.delivery(state, id).ok());
+                Ok(Answer::Deliveries(found.map(|(_, _, delivery)| delivery).collect()))
+            }
+            Operation::RetryDelivery { id } => self.retry(state, id).map(Answer::Deliveries),
+            Operation::DropDelivery { id } => self.drop_delivery(state, id).map(Answer::Deliveries),
+            Operation::SendReport => match self.send_report(state, now) {
+                Some(Ok(anything)) => Ok(Answer::Report { anything }),
+                Some(Err(e)) => Err(Refusal::new(format!("the report cannot be made: {e}"))),
+                None => Err(Refusal::new("no linked module makes a report")),
+            },
+            Operation::Overview => Ok(Answer::Overview(self.overview(state, now))),
+        }
+    }
+
+    /// How things stand.
+    pub fn overview(&mut self, state: &State, now: Timestamp) -> Overview {
+        let mut overview = Overview::default();
+        for (_, service) in &mut self.services {
+            overview.bans += service.bans().map_or(0, |keeper| keeper.count(state, now)) as u64;
+            overview.counters += service.counters().map_or(0, |keeper| keeper.count(state, now)) as u64;
+            if let Some(queue) = service.queue() {
+                let queue = state.get(queue);
+                let pending = queue.pending();
+                overview.waiting += pending as u64;
+                overview.given_up += (queue.len() - pending) as u64;
+            }
+            overview.report = overview.report.or_else(|| service.report_times(state, now));
+        }
+        overview
+    }
+
+    fn list_bans(&mut self, state: &State, now: Timestamp) -> Vec<Ban> {
+        let mut bans = Vec::new();
+        for at in 0..self.services.len() {
+            let Some(keeper) = self.services[at].1.bans() else { continue };
+            let held = keeper.bans(state, now);
+            bans.extend(held.into_iter().map(|held| self.shown(at, held, state)));
+        }
+        bans.sort_by(|a, b| (&a.set, a.ip, &a.module).cmp(&(&b.set, b.ip, &b.module)));
+        bans
+    }
+
+    /// A ban of the service at that place, as an operator sees it.
+    fn shown(&self, at: usize, held: HeldBan, state: &State) -> Ban {
+        let delivery = held.order.and_then(|number| {
+            let queue = self.services[at].1.queue()?;
+            Some(self.described(at, number, state.get(queue).get(number)?))
+        });
+        Ban {
+            module: self.services[at].0.to_owned(),
+            set: held.set,
+            ip: held.ip,
+            since: held.since,
+            until: held.until,
+            delivery,
+        }
+    }
+
+    /// The sets of all services, with the place of each service.
+    fn sets(&mut self, state: &State) -> Vec<(usize, BanSet)> {
+        let mut sets = Vec::new();
+        for (at, (_, service)) in self.services.iter_mut().enumerate() {
+            if let Some(keeper) = service.bans() {
+                sets.extend(keeper.sets(state).into_iter().map(|set| (at, set)));
+            }
+        }
+        sets
+    }
+
+    fn add_ban(
+        &mut self,
+        state: &mut State,
+        ip: IpAddr,
+        set: Option<&str>,
+        seconds: u64,
+        now: Timestamp,
+    ) -> Result<Vec<Ban>, Refusal> {
+        let family = Family::of(ip);
+        let sets = self.sets(state);
+        let of_family = |(_, set): &&(usize, BanSet)| set.family == family;
+        let names: BTreeSet<&str> = sets.iter().filter(of_family).map(|(_, set)| set.name.as_str()).collect();
+        let chosen: Vec<&(usize, BanSet)> = if let Some(text) = set {
+            let meant: Vec<&(usize, BanSet)> =
+                sets.iter().filter(|(at, set)| self.set_name(*at, text) == Some(set.name.clone())).collect();
+            if meant.is_empty() {
+                return Err(no_such_set(text, "the configuration names", &names));
+            }
+            meant.into_iter().filter(of_family).collect()
+        } else if names.len() > 1 {
+            return Err(Refusal::new(format!(
+                "the configuration names several sets for {} addresses: say which one with --set, of {}",
+                family.name(),
+                listed(&names)
+            )));
+        } else {
+            sets.iter().filter(of_family).collect()
+        };
+        if chosen.is_empty() {
+            return Err(Refusal::new(match set {
+                Some(set) => format!(
+                    "`{}` is no set for {} addresses, and {ip} is one; the configuration names {}",
+                    excerpt(set),
+                    family.name(),
+                    if names.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        format!("for these: {}", listed(&names))
+                    }
+                ),
+                None => {
+                    format!("the configuration names no set for {} addresses, and {ip} is one", family.name())
+                }
+            }));
+        }
+        let mut bans = Vec::new();
+        for (at, set) in chosen {
+            let Some(keeper) = self.services[*at].1.bans() else { continue };
+            let held = keeper.add(state, &set.name, ip, seconds, now);
+            bans.push(self.shown(*at, held, state));
+        }
+        Ok(bans)
+    }
+
+    fn set_name(&mut self, at: usize, text: &str) -> Option<String> {
+        self.services[at].1.bans()?.set_name(text)
+    }
+
+    /// Lifts the ban in all sets, or in one. An address is one whatever its spelling: what was taken over from elsewhere
+    /// may stand there as `::ffff:10.0.0.1`.
+    fn remove_ban(
+        &mut self,
+        state: &mut State,
+        ip: IpAddr,
+        set: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<Ban>, Refusal> {
+        let mut lifted = Vec::new();
+        let mut elsewhere = BTreeSet::new();
+        let mut known: BTreeSet<String> = self.sets(state).into_iter().map(|(_, set)| set.name).collect();
+        let mut is_known = set.is_none();
+        for at in 0..self.services.len() {
+            let Some(keeper) = self.services[at].1.bans() else { continue };
+            let wanted = set.map(|set| keeper.set_name(set));
+            let mut found = Vec::new();
+            for held in keeper.bans(state, now) {
+                let in_set = wanted.as_ref().is_none_or(|wanted| *wanted == Some(held.set.clone()));
+                is_known |= in_set;
+                if held.ip.to_canonical() == ip.to_canonical() {
+                    if in_set {
+                        found.push(held);
+                    } else {
+                        elsewhere.insert(held.set);
+                    }
+                } else if set.is_some() {
+                    known.insert(held.set);
+                }
+            }
+            is_known |= wanted.flatten().is_some_and(|set| known.contains(&set));
+            for mut held in found {
+                let keeper: Option<&mut dyn BanKeeper> = self.services[at].1.bans();
+                held.order = keeper.and_then(|keeper| keeper.remove(state, &held.set, held.ip, now));
+                lifted.push(self.shown(at, held, state));
+            }
+        }
+        if !lifted.is_empty() {
+            return Ok(lifted);
+        }
+        let ip = ip.to_canonical();
+        let elsewhere: BTreeSet<&str> = elsewhere.iter().map(String::as_str).collect();
+        Err(match set {
+            Some(text) if !is_known => {
+                no_such_set(text, "there are", &known.iter().map(String::as_str).collect())
+            }
+            Some(text) if elsewhere.is_empty() => {
+                Refusal::new(format!("{ip} is not banned in `{}`, nor in any other set", excerpt(text)))
+            }
+            Some(text) => Refusal::new(format!(
+                "{ip} is not banned in `{}`, but in {}",
+                excerpt(text),
+                listed(&elsewhere)
+            )),
+            None => Refusal::new(format!("{ip} is not banned")),
+        })
+    }
+
+    fn list_counters(
+        &mut self,
+        state: &State,
+        category: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<Count>, Refusal> {
+        let known = self.categories(state);
+        if let Some(category) = category {
+            check_category(category, &known)?;
+        }
+        let mut counts = Vec::new();
+        for keeper in self.services.iter_mut().filter_map(|(_, service)| service.counters()) {
+            for name in keeper.categories(state) {
+                if category.is_none_or(|category| *category == name) {
+                    counts.extend(keeper.counts(state, &name, now));
+                }
+            }
+        }
+        counts.sort_by(|a, b| {
+            (&a.category, b.count, order(&a.key)).cmp(&(&b.category, a.count, order(&b.key)))
+        });
+        Ok(counts)
+    }
+
+    fn categories(&mut self, state: &State) -> BTreeSet<String> {
+        let keepers = self.services.iter_mut().filter_map(|(_, service)| service.counters());
+        keepers.flat_map(|keeper| keeper.categories(state)).collect()
+    }
+
+    fn reset_counter(
+        &mut self,
+        state: &mut State,
+        category: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Count, Refusal> {
+        check_category(category, &self.categories(state))?;
+        for keeper in self.services.iter_mut().filter_map(|(_, service)| service.counters()) {
+            if let Some(count) = keeper.reset(state, category, key, now) {
+                return Ok(count);
+            }
+        }
+        Err(Refusal::new(format!("nothing is counted for `{}` in `{category}`", excerpt(key))))
+    }
+
+    fn outbox(&self, state: &State) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        for (at, (_, service)) in self.services.iter().enumerate() {
+            if let Some(queue) = service.queue() {
+                let messages = state.get(queue).messages();
+                deliveries.extend(messages.map(|(number, message)| self.described(at, number, message)));
+            }
+        }
+        deliveries
+    }
+
+    fn described(&self, at: usize, number: u64, message: &Message) -> Delivery {
+        let (module, service) = &self.services[at];
+        let waits = message.status == MessageStatus::Waiting && message.due > Timestamp(0);
+        Delivery {
+            id: format!("{}:{number}", self.label(module)),
+            module: (*module).to_owned(),
+            status: message.status.into(),
+            queued: message.created,
+            tries: message.tries,
+            next: waits.then_some(message.due),
+            error: message.error.clone(),
+            what: service.describe(&message.payload),
+        }
+    }
+
+    /// A module's name in an identity: the short one, unless another module has that as its whole name.
+    fn label<'n>(&self, module: &'n str) -> &'n str {
+        let short = module.strip_prefix(PREFIX).unwrap_or(module);
+        if self.services.iter().any(|(other, _)| *other == short) { module } else { short }
+    }
+
+    /// The delivery of that identity, with its queue and its number there.
+    fn delivery(&self, state: &State, id: &str) -> Result<(Handle<Queue>, u64, Delivery), Refusal> {
+        let wrong = || {
+            Refusal::new(format!(
+                "`{}` is no delivery: write its identity as `outbox list` shows it, e.g. `email:12`",
+                excerpt(id)
+            ))
+        };
+        let (label, number) = id.rsplit_once(':').ok_or_else(wrong)?;
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let queues: Vec<(usize, &str, Handle<Queue>)> = (self.services.iter().enumerate())
+            .filter_map(|(at, (name, service))| Some((at, *name, service.queue()?)))
+            .collect();
+        let named = |(_, name, _): &&(usize, &str, _)| *name == label || self.label(name) == label;
+        let Some((at, _, queue)) = queues.iter().find(named) else {
+            let labels: Vec<&str> = queues.iter().map(|(_, name, _)| self.label(name)).collect();
+            let hint = nearest(label, labels.iter().copied())
+                .map(|near| format!("; did you mean `{near}:{number}`?"))
+                .unwrap_or_default();
+            return Err(Refusal::new(format!(
+                "no module `{}` delivers anything; those that do: {}{hint}",
+                excerpt(label),
+                labels.join(", ")
+            )));
+        };
+        match state.get(*queue).get(number) {
+            Some(message) => Ok((*queue, number, self.described(*at, number, message))),
+            None => Err(Refusal::new(format!(
+                "`{}` is not in the outbox: it was delivered, dropped, or replaced by newer word",
+                excerpt(id)
+            ))),
+        }
+    }
+
+    fn retry(&mut self, state: &mut State, id: &str) -> Result<Vec<Delivery>, Refusal> {
+        let (queue, number, delivery) = self.delivery(state, id)?;
+        if !state.get_mut(queue).retry(number) {
+            return Err(Refusal::new(format!("`{id}` is being delivered just now")));
+        }
+        Ok(vec![delivery])
+    }
+
+    fn drop_delivery(&mut self, state: &mut State, id: &str) -> Result<Vec<Delivery>, Refusal> {
+        let (queue, number, delivery) = self.delivery(state, id)?;
+        state.get_mut(queue).remove(number);
+        Ok(vec![delivery])
+    }
+}
+
+/// Addresses in their order, before all else.
+fn order(key: &str) -> (bool, Option<IpAddr>, &str) {
+    let ip = address::parse(key);
+    (ip.is_none(), ip, key)
+}
+
+fn check_category(category: &str, known: &BTreeSet<String>) -> Result<(), Refusal> {
+    if known.contains(category) {
+        return Ok(());
+    }
+    let names: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+    Err(Refusal::new(format!(
+        "there is no category `{}`; the configuration names {}{}",
+        excerpt(category),
+        listed(&names),
+        hint(category, &names)
+    )))
+}
+
+fn no_such_set(text: &str, where_from: &str, known: &BTreeSet<&str>) -> Refusal {
+    Refusal::new(format!(
+        "there is no set `{}`; {where_from} {}{}",
+        excerpt(text),
+        listed(known),
+        hint(text, known)
+    ))
+}
+
+fn hint(text: &str, known: &BTreeSet<&str>) -> String {
+    let near = nearest(text, known.iter().copied());
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+}
+
+/// `a`, `b` and 3 more
+fn listed(names: &BTreeSet<&str>) -> String {
+    if names.is_empty() {
+        return "none".into();
+    }
+    let quoted: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(NAMED);
+    if more > 0 { format!("{} and {more} more", quoted.join(", ")) } else { quoted.join(", ") }
+}
