@@ -54,6 +54,13 @@ enum Command {
     Modules(command::modules::Args),
     #[command(hide = true)]
     Generate(command::generate::Args),
+    #[command(subcommand)]
+    Bans(command::bans::Command),
+    #[command(subcommand)]
+    Counters(command::counters::Command),
+    #[command(subcommand)]
+    Outbox(command::outbox::Command),
+    Status(command::status::Args),
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -69,6 +76,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Report(command) => command::report::run(config, &command),
         Command::Modules(args) => command::modules::run(&args),
         Command::Generate(args) => command::generate::run(&args),
+        Command::Bans(command) => command::bans::run(config, &command),
+        Command::Counters(command) => command::counters::run(config, &command),
+        Command::Outbox(command) => command::outbox::run(config, &command),
+        Command::Status(args) => command::status::run(config, &args),
     };
     match result {
         Ok(ending) => ending.into(),

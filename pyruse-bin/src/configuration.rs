@@ -96,29 +96,34 @@ pub(crate) fn refuse(source: &Source, diagnostics: &Diagnostics) -> anyhow::Erro
     unusable(format!("{}: {errors} error{plural}; not started", source.name))
 }
 
-/// While we run as root, a file that others may write to would let them run programs as root.
-pub(crate) fn check_ownership(path: &Path) -> Result<(), String> {
-    match std::fs::metadata(path) {
-        Ok(metadata) => check_owner(path, &metadata),
-        Err(_) => Ok(()),
-    }
-}
-
-/// The same for what was found there already: what is opened and then checked cannot be exchanged in between.
+/// While we run as root, a file that others may write to would let them run programs as root. What is opened and then
+/// checked cannot be exchanged in between.
 fn check_owner(path: &Path, found: &Metadata) -> Result<(), String> {
     if !nix::unistd::geteuid().is_root() {
         return Ok(());
     }
     belongs_to_root(path, found)?;
-    let shown = path.display();
-    if found.mode() & 0o022 != 0 {
-        return Err(format!(
-            "{shown} can be written by others (mode {:04o}), who could make root do anything through it; \
-             mend it with: chmod go-w {}",
-            found.mode() & 0o7777,
-            quoted(path)
-        ));
+    check_writers(path, found)
+}
+
+/// Nobody but its owner can write it.
+pub(crate) fn check_mode(path: &Path, found: &Metadata) -> Result<(), String> {
+    if found.mode() & 0o022 == 0 {
+        return Ok(());
     }
+    Err(format!(
+        "{} can be written by others (mode {:04o}), who could make root do anything through it; \
+         mend it with: chmod go-w {}",
+        path.display(),
+        found.mode() & 0o7777,
+        quoted(path)
+    ))
+}
+
+/// Nobody but its owner can write it, and nobody but root replace it.
+pub(crate) fn check_writers(path: &Path, found: &Metadata) -> Result<(), String> {
+    check_mode(path, found)?;
+    let shown = path.display();
     let parent = std::fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned));
     if let Some(parent) = parent
         && let Ok(found) = std::fs::metadata(&parent)
@@ -149,6 +154,6 @@ fn belongs_to_root(path: &Path, found: &Metadata) -> Result<(), String> {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

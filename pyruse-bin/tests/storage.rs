@@ -387,10 +387,12 @@ fn what_others_could_change_is_refused_with_the_command_that_mends_it() {
         ("a configuration where all may write", 78, "chmod o-w", &|| mode(top.clone(), 0o777)),
         ("a storage writable for all", 1, "chmod go-w", &|| mode(state.clone(), 0o777)),
         ("a storage writable for its group", 1, "chmod go-w", &|| mode(state.clone(), 0o770)),
-        ("a storage of another user", 1, "chown root", &|| chown(&state, Some(NOBODY), None).unwrap()),
+        ("a storage of another user with files of ours", 1, "chown -hR 65534:0", &|| {
+            chown(&state, Some(NOBODY), None).unwrap();
+        }),
         ("a state writable for all", 1, "chmod go-w", &|| mode(state_file(&site), 0o666)),
-        ("a state of another user", 1, "chown root", &|| {
-            chown(state_file(&site), Some(NOBODY), None).unwrap();
+        ("a state of a third user", 1, "chown -hR 65534:0", &|| {
+            chown(state_file(&site), Some(4711), None).unwrap();
         }),
     ];
     for (what, expected, command, spoil) in cases {

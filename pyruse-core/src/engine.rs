@@ -93,10 +93,10 @@ impl Services {
         self.seeing = self.services.iter().enumerate().filter_map(seeing).collect();
     }
 
-    /// Only the service of that module.
+    /// Only the services of these modules.
     #[must_use]
-    pub fn only(mut self, module: &str) -> Services {
-        self.services.retain(|(name, _)| *name == module);
+    pub fn only(mut self, modules: &[&str]) -> Services {
+        self.services.retain(|(name, _)| modules.contains(name));
         self.seeing.clear();
         self
     }

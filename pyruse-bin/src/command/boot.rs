@@ -5,16 +5,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use pyruse_core::config::nearest;
 use pyruse_core::plugin::Registry;
-use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
 use super::deliver::deliver;
 use super::loaded::Loaded;
+use super::text::{counted, print_line};
 use crate::cli::Ending;
-use crate::configuration;
 use crate::daemon::storage;
 
 /// A courier that fails is tried again for so long.
@@ -41,19 +40,19 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     }
     let loaded = Loaded::open_trusted(config)?;
     let directory = &loaded.engine.config.storage;
-    let file = storage::file(directory);
-    let storage = directory.display();
-    if !file.try_exists().with_context(|| format!("the state in {storage} cannot be read"))? {
-        tracing::info!("there is no state in {storage} yet: nothing to put back");
+    let Some(mut state) = storage::read(directory)? else {
+        tracing::info!("there is no state in {} yet: nothing to put back", directory.display());
         return Ok(Ending::Good);
-    }
-    configuration::check_ownership(directory).map_err(anyhow::Error::msg)?;
-    let mut state = State::read_file(&file)?;
+    };
     let (engine, _) = loaded.compile_with(&mut state)?;
-    let mut services = engine.services.only(module);
+    let mut services = engine.services.only(&[module]);
     services.boot(&mut state, Timestamp::now());
-    match deliver(services, &mut state, PATIENCE)? {
-        0 => Ok(Ending::Good),
+    match deliver(&mut services, &mut state, PATIENCE)? {
+        0 => {
+            let put_back = services.overview(&state, Timestamp::now()).bans;
+            print_line(&format!("{} put back", counted(put_back, "ban", "bans")))?;
+            Ok(Ending::Good)
+        }
         left => bail!("within {} s, {left} of the deliveries did not succeed", PATIENCE.as_secs()),
     }
 }

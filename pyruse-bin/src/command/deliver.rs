@@ -12,7 +12,7 @@ use pyruse_core::time::Timestamp;
 /// Delivers what is queued for these services; returns how many deliveries have not gone when `patience` is over. They
 /// stay queued if they are durable.
 pub(super) fn deliver(
-    mut services: Services,
+    services: &mut Services,
     state: &mut State,
     patience: Duration,
 ) -> anyhow::Result<usize> {

@@ -1,23 +1,29 @@
 //! One file for each command, and what they share.
 
+pub(crate) mod bans;
 pub(crate) mod boot;
 pub(crate) mod check;
+pub(crate) mod counters;
 mod deliver;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod modules;
+pub(crate) mod outbox;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod status;
 
 mod catalogue;
 mod feedback;
 mod json;
 mod loaded;
 mod paint;
+mod operate;
 mod past;
 mod printer;
 mod progress;
 mod rehearsal;
 mod summary;
+mod table;
 mod text;

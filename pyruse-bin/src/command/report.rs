@@ -3,23 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use anyhow::{Context, bail};
 use pyruse_core::config::Config;
+use pyruse_core::operation::{Answer, Delivery, DeliveryStatus, Operation};
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
-use super::deliver::deliver;
 use super::loaded::Loaded;
+use super::operate;
 use crate::cli::Ending;
 use crate::daemon::storage;
 
 /// The mail of a report is tried for so long before the command gives up; it stays queued.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The module that sends the report.
-const MAILS: &str = "action_email";
 
 /// The module that records what it tells.
 const REPORTS: &str = "action_dailyReport";
@@ -49,11 +45,7 @@ pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<En
 /// Prints the report; the state is only looked at.
 fn show(config: Option<&Path>, html: bool) -> anyhow::Result<Ending> {
     let loaded = Loaded::open(config)?;
-    let directory = &loaded.engine.config.storage;
-    let file = storage::file(directory);
-    let is_there =
-        file.try_exists().with_context(|| format!("the state in {} cannot be read", directory.display()))?;
-    let mut state = if is_there { State::read_file(&file)? } else { State::in_memory() };
+    let mut state = storage::read(&loaded.engine.config.storage)?.unwrap_or_else(State::in_memory);
     let (mut engine, _) = loaded.compile_with(&mut state)?;
     let report = engine.services.report(&mut state, Timestamp::now(), html).context(NO_REPORT)??;
     if report.is_empty() {
@@ -67,25 +59,18 @@ fn show(config: Option<&Path>, html: bool) -> anyhow::Result<Ending> {
 /// Sends the report now; the lines are forgotten. A running daemon is asked to do it.
 fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
     let loaded = Loaded::open_trusted(config)?;
-    let mut storage = match storage::try_open(&loaded.engine.config.storage)? {
-        storage::Opened::Free(storage) => storage,
-        storage::Opened::Held(pid) if pid > 0 => {
-            kill(Pid::from_raw(pid), Signal::SIGUSR1)
-                .with_context(|| format!("asking the daemon, process {pid}"))?;
-            tracing::info!("the daemon (process {pid}) is asked to send the report");
-            return Ok(Ending::Good);
-        }
-        storage::Opened::Held(_) => bail!("a daemon holds the state, but does not say who it is"),
-    };
-    let state = &mut storage.state;
-    let (mut engine, _) = loaded.compile_with(state)?;
-    let sent = engine.services.send_report(state, Timestamp::now()).ok_or_else(|| anyhow!(NO_REPORT))??;
-    if !sent {
-        tracing::info!("nothing is recorded for the report{}: no mail", why(&engine.config));
+    let changed = operate::change(&loaded, &Operation::SendReport, PATIENCE)?;
+    if let Some(why) = &changed.unwritten {
+        bail!("the report is made, but its mail waits until the state can be written: {why}");
     }
-    state.commit()?;
-    // Bans that wait, perhaps for a set that is missing, are the daemon's business.
-    match deliver(engine.services.only(MAILS), state, PATIENCE)? {
+    if changed.answer != (Answer::Report { anything: true }) {
+        tracing::info!("nothing is recorded for the report{}: no mail", why(&loaded.engine.config));
+    } else if changed.by_daemon {
+        tracing::info!("the daemon has made the report, and sends it");
+    }
+    // Bans that wait, perhaps for a set that is missing, are the daemon's business; so is what was given up.
+    let is_open = |delivery: &&Delivery| delivery.status != DeliveryStatus::GivenUp;
+    match changed.waiting.iter().filter(is_open).count() {
         0 => Ok(Ending::Good),
         left => bail!("mails that still wait: {left}; the daemon will send them, or the next `report send`"),
     }

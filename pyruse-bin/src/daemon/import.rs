@@ -5,13 +5,14 @@
 //! name. A file that makes no sense is reported and left as it is, and nothing of it is taken.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use pyruse_core::engine::Services;
 use pyruse_core::state::{Changes, Handle, Resource, Row, State, StateError};
 use pyruse_core::time::Timestamp;
 
-use crate::configuration;
+use super::owner::Owner;
 
 /// The files that are in the state, and may still have their old name.
 #[derive(Default)]
@@ -47,6 +48,7 @@ impl Resource for Noted {
 pub(super) struct Imports {
     noted: Handle<Noted>,
     directory: PathBuf,
+    owner: Owner,
 }
 
 impl Imports {
@@ -54,6 +56,7 @@ impl Imports {
     pub(super) fn take_over(
         services: &mut Services,
         directory: &Path,
+        owner: Owner,
         state: &mut State,
     ) -> Result<Imports, StateError> {
         let noted = state.open::<Noted>("imported")?;
@@ -62,7 +65,9 @@ impl Imports {
             if state.get(noted).files.contains(file) || path.symlink_metadata().is_err() {
                 continue;
             }
-            match read(&path).and_then(|content| services.import(file, &content, state, Timestamp::now())) {
+            match read(&path, owner)
+                .and_then(|content| services.import(file, &content, state, Timestamp::now()))
+            {
                 Ok(what) => {
                     tracing::info!("{what} of the first Pyruse taken over from {}", path.display());
                     let noted = state.get_mut(noted);
@@ -76,11 +81,12 @@ impl Imports {
                 ),
             }
         }
-        Ok(Imports { noted, directory: directory.to_owned() })
+        Ok(Imports { noted, directory: directory.to_owned(), owner })
     }
 
     /// Renames what has been taken over. The note goes with the next commit, when the old name is gone for sure.
     pub(super) fn put_away(self, state: &mut State) {
+        let _as_owner = self.owner.enter();
         let noted = state.get_mut(self.noted);
         for file in std::mem::take(&mut noted.files) {
             let path = self.directory.join(&file);
@@ -108,11 +114,15 @@ impl Imports {
 }
 
 /// Only a regular file that nobody else could have written: its bans go to the firewall.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+fn read(path: &Path, owner: Owner) -> Result<Vec<u8>, String> {
+    let _as_owner = owner.enter();
     let metadata = std::fs::metadata(path).map_err(|e| e.to_string())?;
     if !metadata.is_file() {
         return Err("it is no regular file".to_owned());
     }
-    configuration::check_ownership(path)?;
-    std::fs::read(path).map_err(|e| e.to_string())
+    let mut file = std::fs::File::open(path).map_err(|e| e.to_string())?;
+    owner.check_opened(path, &file)?;
+    let mut content = Vec::new();
+    file.read_to_end(&mut content).map_err(|e| e.to_string())?;
+    Ok(content)
 }

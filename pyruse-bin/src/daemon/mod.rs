@@ -3,8 +3,12 @@
 //! One thread. It waits for nothing but its poll: for the journal, for signals, for couriers that have come back, and
 //! for the nearest deadline. A batch ends when the journal is drained or a bound is reached; live, it is one entry.
 
+mod answering;
+pub(crate) mod control;
 mod import;
 mod manager;
+pub(crate) mod owner;
+pub(crate) mod request;
 pub(crate) mod storage;
 mod wake;
 mod watch;
@@ -22,6 +26,7 @@ use pyruse_core::plugin::{Registry, SeenEffect};
 use pyruse_core::state::{Position, State};
 use pyruse_core::time::Timestamp;
 
+use self::control::Control;
 use self::import::Imports;
 use self::manager::ServiceManager;
 pub(crate) use self::storage::Storage;
@@ -68,6 +73,8 @@ pub(crate) fn load(
 
 /// The daemon.
 pub(crate) struct Daemon {
+    /// Goes before the lock does: else it would take away the socket of who takes over.
+    control: Option<Control>,
     pub(crate) config_path: PathBuf,
     pub(crate) registry: Registry,
     pub(crate) engine: Engine,
@@ -78,7 +85,11 @@ pub(crate) struct Daemon {
     errors: ErrorLog,
     couriers: Couriers,
     manager: ServiceManager,
+    since: Timestamp,
+    loaded: Timestamp,
     entries: u64,
+    /// Why the state cannot be written, if it cannot.
+    unwritten: Option<String>,
     effects: Vec<SeenEffect>,
     /// When an entry was read last.
     last_read: Instant,
@@ -108,11 +119,16 @@ impl Daemon {
         place(&mut journal, &mut storage.state, since)?;
         let mut couriers = Couriers::new(wake.caller());
         engine.services.employ(&mut couriers).context("starting couriers")?;
-        let imports = Imports::take_over(&mut engine.services, &engine.config.storage, &mut storage.state)?;
+        let imports = {
+            let Storage { state, owner, .. } = &mut storage;
+            Imports::take_over(&mut engine.services, &engine.config.storage, *owner, state)?
+        };
         engine.services.boot(&mut storage.state, Timestamp::now());
         // Where we begin is on the disk before the first entry is read: a crash from here on loses nothing.
         storage.state.commit()?;
         imports.put_away(&mut storage.state);
+        let control = answering::listen(&mut storage, &engine.config.storage, &wake);
+        let now = Timestamp::now();
         Ok(Daemon {
             config_path,
             registry,
@@ -123,8 +139,12 @@ impl Daemon {
             wake,
             errors: ErrorLog::new(),
             couriers,
+            control,
             manager: ServiceManager::new(),
+            since: now,
+            loaded: now,
             entries: 0,
+            unwritten: None,
             effects: Vec::new(),
             last_read: Instant::now(),
             next_look: Instant::now(),
@@ -143,12 +163,11 @@ impl Daemon {
             if committed.is_ok() {
                 self.call_services(now, drained);
             }
+            let asked = self.take_questions(now);
             committed = self.commit_and_dispatch(now, committed.is_err());
+            self.reply(asked);
             if self.wake.stop() {
                 break;
-            }
-            if self.wake.take_report() {
-                self.send_report();
             }
             if self.wake.take_reload() {
                 self.reload();
@@ -202,15 +221,6 @@ impl Daemon {
         }
     }
 
-    fn send_report(&mut self) {
-        match self.engine.services.send_report(&mut self.storage.state, Timestamp::now()) {
-            Some(Ok(true)) => tracing::info!("the report is sent, as asked"),
-            Some(Ok(false)) => tracing::info!("the report was asked for, but there is nothing to tell"),
-            Some(Err(e)) => tracing::error!("the report was asked for, but cannot be made: {e}"),
-            None => {}
-        }
-    }
-
     /// A full disk stops reading, not us: what is in memory is kept, and written when there is room.
     fn commit_and_dispatch(&mut self, now: Timestamp, failing: bool) -> anyhow::Result<()> {
         let state = &mut self.storage.state;
@@ -229,6 +239,7 @@ impl Daemon {
             }
             _ => {}
         }
+        self.unwritten = committed.as_ref().err().map(ToString::to_string);
         Ok(committed?)
     }
 
@@ -345,11 +356,13 @@ impl Daemon {
         engine.services.boot(&mut self.storage.state, Timestamp::now());
         self.errors.flush();
         (self.engine, self.mark) = (engine, mark);
+        self.loaded = Timestamp::now();
         Ok(true)
     }
 
     fn stop(mut self) -> anyhow::Result<()> {
         ServiceManager::stopping();
+        self.control = None;
         self.errors.flush();
         self.couriers.stop(&mut self.storage.state, FAREWELL);
         let written = self.storage.state.commit();

@@ -1,10 +1,13 @@
 //! The directory of the state: its place, its lock, and whether it can be trusted.
+//!
+//! Who changes the state holds the lock: a daemon, or a command while no daemon runs. The lock's file says who holds it,
+//! and where he can be asked: the number of the process, and, of a daemon, the path of its control socket.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -12,19 +15,30 @@ use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use pyruse_core::state::State;
-use signal_hook::consts::SIGUSR1;
 
-use crate::configuration;
+use super::owner::Owner;
 
 const FILE: &str = "state.sqlite";
+const LOCK: &str = "lock";
 
 /// So long a lock is waited for whose owner is gone.
 const ORPHANED: Duration = Duration::from_secs(5);
 
-/// The state of a daemon, held by it alone.
+/// A path is at most so long.
+const LONGEST_PATH: u64 = 4096;
+
+/// The state, held by us alone.
 pub(crate) struct Storage {
     pub(crate) state: State,
+    pub(crate) owner: Owner,
     lock: File,
+}
+
+impl Storage {
+    /// Says where we can be asked.
+    pub(crate) fn tell_socket(&mut self, socket: &Path) -> std::io::Result<()> {
+        write_lock(&mut self.lock, Some(socket))
+    }
 }
 
 impl Drop for Storage {
@@ -32,6 +46,15 @@ impl Drop for Storage {
         // Nobody is to be asked any more.
         let _ = self.lock.set_len(0);
     }
+}
+
+/// Who holds a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// 0: he does not say.
+    pub(crate) pid: i32,
+    /// Where he can be asked, if he can.
+    pub(crate) socket: Option<PathBuf>,
 }
 
 /// The file of the state.
@@ -43,53 +66,138 @@ pub(crate) fn file(directory: &Path) -> PathBuf {
 pub(crate) enum Opened {
     /// It is ours.
     Free(Box<Storage>),
-    /// The daemon with this process id holds it.
-    Held(i32),
+    /// Somebody else holds it.
+    Held(Holder),
 }
 
-/// Opens the state to change it; another daemon's is refused.
+/// Opens the state to change it; another's is refused.
 pub(crate) fn open(directory: &Path) -> anyhow::Result<Storage> {
     match try_open(directory)? {
         Opened::Free(storage) => Ok(*storage),
-        Opened::Held(pid) => {
+        Opened::Held(Holder { pid, .. }) => {
             bail!("another Pyruse is running with the state in {} (process {pid})", directory.display())
         }
     }
 }
 
-/// Opens the state to change it, if no daemon holds it.
+/// Opens the state to change it, if nobody holds it.
 pub(crate) fn try_open(directory: &Path) -> anyhow::Result<Opened> {
     if !directory.exists() {
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(directory);
         made.with_context(|| format!("the storage directory {} cannot be made", directory.display()))?;
     }
-    for path in [directory, &file(directory)] {
-        configuration::check_ownership(path).map_err(anyhow::Error::msg)?;
+    let owner = Owner::of(directory).map_err(anyhow::Error::msg)?;
+    let _as_owner = owner.enter();
+    let path = directory.join(LOCK);
+    for path in [&path, &file(directory)] {
+        owner.check_file(path).map_err(anyhow::Error::msg)?;
     }
-    let path = directory.join("lock");
-    let shown = || path.display().to_string();
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut lock = options
-        .open(&path)
-        .with_context(|| format!("the storage directory {} cannot be written", directory.display()))?;
-    if let Some(pid) = take(&mut lock).with_context(shown)? {
-        return Ok(Opened::Held(pid));
+    let mut lock = options.open(&path).map_err(|e| {
+        let what = format!("the storage directory {} cannot be written", directory.display());
+        forbidden(owner, &e).unwrap_or_else(|| anyhow::Error::new(e)).context(what)
+    })?;
+    if let Some(holder) = take(&mut lock).with_context(|| path.display().to_string())? {
+        return Ok(Opened::Held(holder));
     }
-    // From here on `report send` may ask whoever holds the lock; who is no daemon, or not yet, must not die of it.
-    signal_hook::flag::register(SIGUSR1, Arc::default()).with_context(shown)?;
     // A full disk is told by the state, with what to do.
-    let _ =
-        lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| write!(lock, "{}", std::process::id()));
-    Ok(Opened::Free(Box::new(Storage { state: State::open_file(&file(directory))?, lock })))
+    let _ = write_lock(&mut lock, None);
+    let state = State::open_file(&file(directory))?;
+    Ok(Opened::Free(Box::new(Storage { state, owner, lock })))
 }
 
-/// Takes the lock, or gives the process that holds it.
+/// The state as it is now, for looking at; `None`: there is none yet.
+pub(crate) fn read(directory: &Path) -> anyhow::Result<Option<State>> {
+    let shown = || format!("the state in {} cannot be read", directory.display());
+    let missing = |e: &std::io::Error| e.kind() == ErrorKind::NotFound;
+    if directory.metadata().is_err_and(|e| missing(&e)) {
+        return Ok(None);
+    }
+    let owner = Owner::of(directory).map_err(anyhow::Error::msg)?;
+    let _as_owner = owner.enter();
+    let file = file(directory);
+    match file.metadata() {
+        Ok(_) => {}
+        Err(e) if missing(&e) => return Ok(None),
+        Err(e) => return Err(forbidden(owner, &e).unwrap_or_else(|| e.into()).context(shown())),
+    }
+    owner.check_file(&file).map_err(anyhow::Error::msg)?;
+    if let Err(e) = File::open(&file) {
+        return Err(forbidden(owner, &e).unwrap_or_else(|| e.into()).context(shown()));
+    }
+    Ok(Some(State::read_file(&file)?))
+}
+
+/// Who holds the state now, without taking part in its locking: else a daemon that starts just now would find it held.
+pub(crate) fn holder(directory: &Path) -> anyhow::Result<Option<Holder>> {
+    let path = directory.join(LOCK);
+    if directory.metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let owner = Owner::of(directory).map_err(anyhow::Error::msg)?;
+    let _as_owner = owner.enter();
+    let mut lock = match File::open(&path) {
+        Ok(lock) => lock,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => {
+            let what = format!("the storage directory {} cannot be read", directory.display());
+            return Err(forbidden(owner, &e).unwrap_or_else(|| e.into()).context(what));
+        }
+    };
+    let holder = read_lock(&mut lock).with_context(|| path.display().to_string())?;
+    let is_held = match std::fs::read_to_string("/proc/locks") {
+        Ok(table) => is_in(&table, lock.metadata()?.ino()),
+        Err(_) => !is_gone(holder.pid),
+    };
+    Ok(is_held.then_some(holder))
+}
+
+/// Is a file of that number locked as a whole, according to /proc/locks?
+fn is_in(table: &str, inode: u64) -> bool {
+    // 1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF
+    let end = format!(":{inode}");
+    table.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.get(1) == Some(&"FLOCK") && words.get(5).is_some_and(|file| file.ends_with(&end))
+    })
+}
+
+/// What a person needs to know who is not allowed in.
+fn forbidden(owner: Owner, error: &std::io::Error) -> Option<anyhow::Error> {
+    let denied = error.kind() == ErrorKind::PermissionDenied;
+    denied.then(|| anyhow::anyhow!("permission denied; only root and the user {} may do this", owner.name()))
+}
+
+fn write_lock(lock: &mut File, socket: Option<&Path>) -> std::io::Result<()> {
+    let mut text = format!("{}\n", std::process::id()).into_bytes();
+    text.extend(socket.map_or(&b""[..], |socket| socket.as_os_str().as_bytes()));
+    lock.rewind()?;
+    // In one piece, and only then cut: who reads meanwhile finds a number, perhaps with an old path behind it.
+    lock.write_all(&text)?;
+    lock.set_len(text.len() as u64)
+}
+
+fn read_lock(lock: &mut File) -> std::io::Result<Holder> {
+    let mut text = Vec::new();
+    lock.rewind()?;
+    lock.take(LONGEST_PATH + 20).read_to_end(&mut text)?;
+    let (pid, path) = text.split_at(text.iter().position(|b| *b == b'\n').unwrap_or(text.len()));
+    let pid = std::str::from_utf8(pid).ok().and_then(|pid| pid.trim().parse().ok()).unwrap_or(0);
+    let path = path.strip_prefix(b"\n").filter(|path| path.starts_with(b"/"));
+    Ok(Holder { pid, socket: path.map(|path| std::ffi::OsStr::from_bytes(path).into()) })
+}
+
+fn is_gone(pid: i32) -> bool {
+    pid <= 0 || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
+}
+
+/// Takes the lock, or gives who holds it.
 ///
 /// Who is killed while it starts a program leaves the lock to that program for the moment until it has begun: a lock
 /// whose owner is gone is waited for.
-fn take(lock: &mut File) -> std::io::Result<Option<i32>> {
+fn take(lock: &mut File) -> std::io::Result<Option<Holder>> {
     let end = Instant::now() + ORPHANED;
     loop {
         match lock.try_lock() {
@@ -97,13 +205,9 @@ fn take(lock: &mut File) -> std::io::Result<Option<i32>> {
             Err(TryLockError::Error(e)) => return Err(e),
             Err(TryLockError::WouldBlock) => {}
         }
-        let mut pid = String::new();
-        lock.rewind()?;
-        lock.read_to_string(&mut pid)?;
-        let pid = pid.trim().parse().unwrap_or(0);
-        let is_gone = pid > 0 && kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
-        if !is_gone || Instant::now() >= end {
-            return Ok(Some(pid));
+        let holder = read_lock(lock)?;
+        if holder.pid <= 0 || !is_gone(holder.pid) || Instant::now() >= end {
+            return Ok(Some(holder));
         }
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -1,4 +1,5 @@
-//! What interrupts waiting: signals, and couriers that have come back. Both write to one socket that the loop polls.
+//! What interrupts waiting: signals, couriers that have come back, and operators who ask. All write to one socket that
+//! the loop polls.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -6,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// See the module.
 pub(crate) struct Wake {
@@ -14,22 +15,21 @@ pub(crate) struct Wake {
     writer: Arc<UnixStream>,
     stop: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
-    report: Arc<AtomicBool>,
 }
 
 impl Wake {
-    /// Listens to SIGTERM, SIGINT, SIGHUP and SIGUSR1 from now on.
+    /// Listens to SIGTERM, SIGINT and SIGHUP from now on.
     pub(crate) fn new() -> std::io::Result<Wake> {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
         writer.set_nonblocking(true)?;
-        let (stop, reload, report) = (Arc::default(), Arc::default(), Arc::default());
-        for (signal, flag) in [(SIGTERM, &stop), (SIGINT, &stop), (SIGHUP, &reload), (SIGUSR1, &report)] {
+        let (stop, reload) = (Arc::default(), Arc::default());
+        for (signal, flag) in [(SIGTERM, &stop), (SIGINT, &stop), (SIGHUP, &reload)] {
             let flag: &Arc<AtomicBool> = flag;
             signal_hook::flag::register(signal, flag.clone())?;
             signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
         }
-        Ok(Wake { reader, writer: Arc::new(writer), stop, reload, report })
+        Ok(Wake { reader, writer: Arc::new(writer), stop, reload })
     }
 
     /// A way to wake the loop from any thread.
@@ -63,10 +63,5 @@ impl Wake {
     /// Was a new configuration announced since the last call?
     pub(crate) fn take_reload(&self) -> bool {
         self.reload.swap(false, Ordering::Relaxed)
-    }
-
-    /// Was the report asked for since the last call?
-    pub(crate) fn take_report(&self) -> bool {
-        self.report.swap(false, Ordering::Relaxed)
     }
 }

@@ -1,0 +1,209 @@
+//! `pyruse bans`: the bans in force, and bans by hand.
+
+use std::io::{self, BufWriter, Write};
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::bail;
+use jiff::{Span, SpanRelativeTo, Unit};
+use pyruse_core::address;
+use pyruse_core::operation::{Answer, Ban, Delivery, Operation};
+use pyruse_core::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::loaded::Loaded;
+use super::operate::{self, Changed};
+use super::table::{Align, Table, length, local};
+use super::text::{counted, print_line, printable};
+use crate::cli::Ending;
+
+/// Without a daemon, the firewall's program is tried for so long; what it should do stays queued.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bans in force: list them, ban by hand, lift bans
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Shows all bans in force, and which of them the firewall still has to be told of
+    List {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bans an address: it is recorded like every ban, and put back after a reload or restart
+    Add(AddArgs),
+    /// Lifts the ban of an address, in all sets or in one; it does not come back
+    Remove(RemoveArgs),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct AddArgs {
+    /// The address
+    #[arg(value_parser = parse_ip)]
+    ip: IpAddr,
+    /// The set, as the configuration names it; may be left out where it names just one for such addresses
+    #[arg(long)]
+    set: Option<String>,
+    /// For so many seconds; without this and --for, for ever
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
+    seconds: Option<u64>,
+    /// For so long: `90m`, `1d`, `2w`
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_length, conflicts_with = "seconds")]
+    length: Option<u64>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RemoveArgs {
+    /// The address
+    #[arg(value_parser = parse_ip)]
+    ip: IpAddr,
+    /// Only in this set
+    #[arg(long)]
+    set: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// A thousand years: what is longer is a mistake, or meant for ever.
+const LONGEST: u64 = 1000 * 366 * 86_400;
+
+fn parse_ip(text: &str) -> Result<IpAddr, String> {
+    address::parse(text).ok_or_else(|| "this is no IP address".into())
+}
+
+fn parse_length(text: &str) -> Result<u64, String> {
+    let wrong = || "this is no length of time; write `90m`, `12h`, `1d` or `2w`".to_owned();
+    let span: Span = text.parse().map_err(|_| wrong())?;
+    let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours())).map_err(|_| wrong())?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+    let seconds = seconds.ceil() as u64;
+    match seconds {
+        0 => Err("that is no time at all".into()),
+        LONGEST.. => Err("that is more than a thousand years; without a time, a ban is for ever".into()),
+        _ => Ok(seconds),
+    }
+}
+
+pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<Ending> {
+    match command {
+        Command::List { json } => list(config, *json),
+        Command::Add(AddArgs { ip, set, seconds, length, json }) => {
+            let seconds = seconds.or(*length).unwrap_or(0);
+            let operation = Operation::AddBan { ip: *ip, set: set.clone(), seconds };
+            change(config, &operation, *json, |ban| match ban.until {
+                Some(until) => format!("{} is banned in {} until {}", ban.ip, ban.set, local(until)),
+                None => format!("{} is banned in {} for ever", ban.ip, ban.set),
+            })
+        }
+        Command::Remove(RemoveArgs { ip, set, json }) => {
+            let operation = Operation::RemoveBan { ip: *ip, set: set.clone() };
+            change(config, &operation, *json, |ban| format!("the ban of {} in {} is lifted", ban.ip, ban.set))
+        }
+    }
+}
+
+fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
+    let loaded = Loaded::open(config)?;
+    let Answer::Bans(bans) = operate::look(&loaded, &Operation::ListBans)? else {
+        bail!("the daemon's answer is another one than was asked for");
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    if json {
+        let bans: Vec<Value> = bans.iter().map(as_json).collect();
+        writeln!(out, "{}", json!({ "bans": bans }))?;
+    } else if bans.is_empty() {
+        writeln!(out, "no bans in force")?;
+    } else {
+        write_table(&bans, Timestamp::now(), &mut out)?;
+        writeln!(out, "{}", counted(bans.len() as u64, "ban", "bans"))?;
+    }
+    out.flush()?;
+    Ok(Ending::Good)
+}
+
+fn write_table(bans: &[Ban], now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+    let heads = ["SET", "ADDRESS", "SINCE", "UNTIL", "LEFT", "WAITS"];
+    let mut table = Table::new(heads.map(|head| (head, Align::Left)));
+    for ban in bans {
+        table.row([
+            ban.set.clone(),
+            ban.ip.to_string(),
+            ban.since.map(local).unwrap_or_default(),
+            ban.until.map_or_else(|| "for ever".into(), local),
+            ban.until.map(|until| length(left(now, until))).unwrap_or_default(),
+            ban.delivery.as_ref().map(waits).unwrap_or_default(),
+        ]);
+    }
+    table.write(out)
+}
+
+/// Seconds, rounded up: what lasts has some left.
+fn left(now: Timestamp, until: Timestamp) -> u64 {
+    let left = now.until(until);
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+fn waits(delivery: &Delivery) -> String {
+    match &delivery.error {
+        Some(error) => {
+            format!("{}, {}: {error}", delivery.id, counted(delivery.tries.into(), "try", "tries"))
+        }
+        None => delivery.id.clone(),
+    }
+}
+
+/// Changes bans, and says what came of it: a line for each.
+fn change(
+    config: Option<&Path>,
+    operation: &Operation,
+    json: bool,
+    say: impl Fn(&Ban) -> String,
+) -> anyhow::Result<Ending> {
+    let loaded = Loaded::open_trusted(config)?;
+    let Changed { answer, unwritten, waiting, by_daemon } = operate::change(&loaded, operation, PATIENCE)?;
+    let Answer::Bans(mut bans) = answer else {
+        bail!("the daemon's answer is another one than was asked for");
+    };
+    // As it is now, not as it was when it was queued.
+    for ban in &mut bans {
+        ban.delivery =
+            ban.delivery.take().and_then(|was| waiting.iter().find(|now| now.id == was.id).cloned());
+    }
+    if json {
+        let bans: Vec<Value> = bans.iter().map(as_json).collect();
+        print_line(&json!({ "bans": bans, "unwritten": unwritten }).to_string())?;
+    } else {
+        for ban in &bans {
+            print_line(&printable(&say(ban)))?;
+        }
+    }
+    for delivery in bans.iter().filter_map(|ban| ban.delivery.as_ref()) {
+        let why = delivery.error.as_deref().map_or_else(|| "its turn has not come".to_owned(), excerpt_long);
+        let who = if by_daemon { "the daemon tries" } else { "the next start of the daemon tries" };
+        eprintln!("pyruse: the firewall has not been told yet ({}): {why}; {who} it again", delivery.id);
+    }
+    if let Some(why) = &unwritten {
+        eprintln!("pyruse: this is done, but would be lost if the daemon ended now: {}", printable(why));
+    }
+    let good = unwritten.is_none() && bans.iter().all(|ban| ban.delivery.is_none());
+    Ok(if good { Ending::Good } else { Ending::Failed })
+}
+
+fn excerpt_long(text: &str) -> String {
+    super::text::cut(&printable(text), 400)
+}
+
+fn as_json(ban: &Ban) -> Value {
+    json!({
+        "set": ban.set,
+        "ip": ban.ip,
+        "since": ban.since.map(|time| time.to_string()),
+        "until": ban.until.map(|time| time.to_string()),
+        "module": ban.module,
+        "delivery": ban.delivery.as_ref().map(super::outbox::as_json),
+    })
+}

@@ -1,0 +1,263 @@
+//! `pyruse status`: is it running, is it well, and how far behind the journal is it?
+//!
+//! How far behind is counted here, by reading the journal from where the daemon has come to. So it is right also when the
+//! daemon is stopped, hangs, or has ended.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use pyruse_core::operation::Overview;
+use pyruse_core::state::{Position, State};
+use pyruse_core::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::loaded::Loaded;
+use super::operate::{Unanswered, ask};
+use super::table::{length, local};
+use super::text::{counted, grouped, printable};
+use crate::cli::Ending;
+use crate::daemon::request::{DaemonStatus, Reply, Request};
+use crate::daemon::storage::{self, Holder};
+use crate::journal::{JournalSettings, Resumed, Source};
+
+/// A daemon that is well answers at once.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// So many waiting entries are counted at most …
+const COUNTED: u64 = 1_000_000;
+
+/// … and for so long.
+const COUNTING: Duration = Duration::from_secs(5);
+
+/// Is it running, and how far behind the journal?
+///
+/// Exit code 0: it is running, answers, and can write its state; 1: one of these is not so.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found of a daemon.
+enum Daemon {
+    Answers(Box<DaemonStatus>),
+    /// It runs, but does not say how it is, and why.
+    Silent {
+        pid: i32,
+        why: String,
+    },
+    Stopped,
+}
+
+/// How far behind the journal.
+struct Lag {
+    entries: u64,
+    /// There may be more.
+    at_least: bool,
+    seconds: u64,
+    /// What was read last is not in the journal any more.
+    gap: bool,
+}
+
+struct Status {
+    daemon: Daemon,
+    directory: PathBuf,
+    /// In bytes; none: there is no state yet.
+    size: Option<u64>,
+    position: Option<Position>,
+    overview: Overview,
+    lag: Result<Option<Lag>, String>,
+}
+
+pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
+    let loaded = Loaded::open(config)?;
+    let status = find(&loaded)?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", status.as_json())?;
+    } else {
+        status.write(&mut out)?;
+    }
+    let is_well = matches!(&status.daemon, Daemon::Answers(daemon) if daemon.unwritten.is_none());
+    Ok(if is_well { Ending::Good } else { Ending::Failed })
+}
+
+fn find(loaded: &Loaded) -> anyhow::Result<Status> {
+    let directory = loaded.engine.config.storage.clone();
+    let daemon = find_daemon(&directory)?;
+    let (position, overview) = if let Daemon::Answers(daemon) = &daemon {
+        (daemon.position.clone(), daemon.overview.clone())
+    } else {
+        let mut state = storage::read(&directory)?.unwrap_or_else(State::in_memory);
+        let (mut engine, _) = loaded.compile_with(&mut state)?;
+        (state.position().cloned(), engine.services.overview(&state, Timestamp::now()))
+    };
+    let settings = loaded.engine.settings.get::<JournalSettings>();
+    let lag = position.as_ref().map(|position| lag(&settings, position).map_err(|e| format!("{e:#}")));
+    Ok(Status { daemon, size: size(&directory), directory, position, overview, lag: lag.transpose() })
+}
+
+fn find_daemon(directory: &Path) -> anyhow::Result<Daemon> {
+    let Some(Holder { pid, socket }) = storage::holder(directory)? else { return Ok(Daemon::Stopped) };
+    let Some(socket) = socket else {
+        let why = "it takes no requests: it is about to start or to end, or another command".to_owned();
+        return Ok(Daemon::Silent { pid, why });
+    };
+    let why = match ask(directory, &socket, &Request::Status, PATIENCE) {
+        Ok(Reply::Status(status)) => return Ok(Daemon::Answers(status)),
+        Ok(Reply::Refused(why) | Reply::Rejected(why)) => why,
+        Ok(_) => "its answer is another one than was asked for".into(),
+        Err(Unanswered::Late) => format!("it does not answer within {} s", PATIENCE.as_secs()),
+        Err(Unanswered::Nobody | Unanswered::HungUp) => "it is about to start or to end".into(),
+        Err(Unanswered::Failed(e)) => e.to_string(),
+    };
+    Ok(Daemon::Silent { pid, why })
+}
+
+/// Reads from there to the end, entries only: what is in them does not matter.
+fn lag(settings: &JournalSettings, position: &Position) -> anyhow::Result<Lag> {
+    let mut journal = Source::open(settings)?;
+    if journal.is_nowhere() {
+        anyhow::bail!("there is no journal where the configuration says");
+    }
+    let newest = journal.seek_tail()?.realtime;
+    let gap = journal.resume(position)? != Resumed::Exactly;
+    let end = Instant::now() + COUNTING;
+    let mut entries = 0;
+    let mut more = journal.next();
+    while more {
+        entries += 1;
+        let tired = entries >= COUNTED || (entries % 1000 == 0 && Instant::now() >= end);
+        more = journal.next();
+        if tired {
+            break;
+        }
+    }
+    let seconds = if entries == 0 { 0 } else { position.realtime.until(newest).as_secs() };
+    Ok(Lag { entries, at_least: more, seconds, gap })
+}
+
+/// The bytes of the state's files.
+fn size(directory: &Path) -> Option<u64> {
+    let file = storage::file(directory);
+    let of = |end: &str| {
+        let mut name = file.clone().into_os_string();
+        name.push(end);
+        std::fs::metadata(name).ok().map(|found| found.len())
+    };
+    of("").map(|size| size + of("-wal").unwrap_or(0) + of("-shm").unwrap_or(0))
+}
+
+impl Lag {
+    fn shown(&self) -> String {
+        let more = if self.at_least { "more than " } else { "" };
+        let waits = if self.entries == 1 && !self.at_least { "waits" } else { "wait" };
+        let entries = counted(self.entries, "entry", "entries");
+        match self.entries {
+            0 => "nothing waits".into(),
+            _ => format!("{more}{entries} {waits}, {} behind", length(self.seconds)),
+        }
+    }
+}
+
+impl Status {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let now = Timestamp::now();
+        let ago = |time: Timestamp| length(time.until(now).as_secs());
+        let mut line = |name: &str, text: &str| writeln!(out, "{name:<14}{}", printable(text));
+        match &self.daemon {
+            Daemon::Answers(daemon) => {
+                let DaemonStatus { pid, since, version, config, loaded, entries, errors, .. } = &**daemon;
+                line(
+                    "pyruse",
+                    &format!("{version}, running since {} ({}), process {pid}", local(*since), ago(*since)),
+                )?;
+                line("configuration", &format!("{}, loaded {}", config.display(), local(*loaded)))?;
+                let errors = counted(*errors, "error", "errors");
+                line("entries", &format!("{} read since the start, {errors}", grouped(*entries)))?;
+                if let Some(why) = &daemon.unwritten {
+                    line("TROUBLE", &format!("the state cannot be written, reading waits: {why}"))?;
+                }
+                if daemon.journal_missing {
+                    line("TROUBLE", "there is no journal where the configuration says; waiting for it")?;
+                }
+            }
+            Daemon::Silent { pid, why } => {
+                line("pyruse", &format!("running (process {pid}), but {why}; this is what is stored"))?;
+            }
+            Daemon::Stopped => line("pyruse", "not running")?,
+        }
+        line("journal", &self.journal())?;
+        line("bans", &format!("{} in force", grouped(self.overview.bans)))?;
+        line("counters", &counted(self.overview.counters, "key", "keys"))?;
+        let (waiting, given_up) = (grouped(self.overview.waiting), grouped(self.overview.given_up));
+        line("outbox", &format!("{waiting} waiting, {given_up} given up"))?;
+        if let Some(report) = self.overview.report {
+            let shown = |time: Option<Timestamp>| time.map_or_else(|| "none".to_owned(), local);
+            line("report", &format!("last due {}, next {}", shown(report.last), shown(report.next)))?;
+        }
+        line(
+            "state",
+            &match self.size {
+                Some(size) => format!("{} KiB in {}", grouped(size.div_ceil(1024)), self.directory.display()),
+                None => format!("none yet in {}", self.directory.display()),
+            },
+        )
+    }
+
+    fn journal(&self) -> String {
+        let lag = match &self.lag {
+            Ok(Some(lag)) => lag.shown(),
+            Ok(None) => return "nothing was read yet".into(),
+            Err(why) => format!("how far behind is not known: {why}"),
+        };
+        let gap = matches!(&self.lag, Ok(Some(lag)) if lag.gap);
+        let read = self.position.as_ref().map(|position| local(position.realtime)).unwrap_or_default();
+        let gap = if gap { ", which is no longer in the journal" } else { "" };
+        format!("{lag}; read up to {read}{gap}")
+    }
+
+    fn as_json(&self) -> Value {
+        let time = |time: Timestamp| time.to_string();
+        let (daemon, silent) = match &self.daemon {
+            Daemon::Answers(daemon) => (Some(daemon), None),
+            Daemon::Silent { pid, why } => (None, Some((pid, why))),
+            Daemon::Stopped => (None, None),
+        };
+        let lag = self.lag.as_ref().ok().and_then(Option::as_ref);
+        json!({
+            "running": !matches!(self.daemon, Daemon::Stopped),
+            "answers": daemon.is_some(),
+            "silence": silent.map(|(_, why)| why),
+            "pid": daemon.map(|daemon| i64::from(daemon.pid)).or(silent.map(|(pid, _)| i64::from(*pid))),
+            "version": daemon.map(|daemon| &daemon.version),
+            "since": daemon.map(|daemon| time(daemon.since)),
+            "config": daemon.map(|daemon| daemon.config.display().to_string()),
+            "loaded": daemon.map(|daemon| time(daemon.loaded)),
+            "entries": daemon.map(|daemon| daemon.entries),
+            "errors": daemon.map(|daemon| daemon.errors),
+            "unwritten": daemon.and_then(|daemon| daemon.unwritten.as_ref()),
+            "journalMissing": daemon.map(|daemon| daemon.journal_missing),
+            "behind": lag.map(|lag| json!({
+                "entries": lag.entries,
+                "atLeast": lag.at_least,
+                "seconds": lag.seconds,
+                "gap": lag.gap,
+            })),
+            "behindUnknown": self.lag.as_ref().err(),
+            "readUpTo": self.position.as_ref().map(|position| time(position.realtime)),
+            "cursor": self.position.as_ref().and_then(|position| position.cursor.as_ref()),
+            "bans": self.overview.bans,
+            "counters": self.overview.counters,
+            "outbox": {"waiting": self.overview.waiting, "givenUp": self.overview.given_up},
+            "report": self.overview.report.map(|report| json!({
+                "last": report.last.map(time),
+                "next": report.next.map(time),
+            })),
+            "storage": self.directory.display().to_string(),
+            "stateBytes": self.size,
+        })
+    }
+}

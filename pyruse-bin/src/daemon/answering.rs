@@ -1,0 +1,105 @@
+//! The daemon's answers to operators: what they ask is done between two batches, and what it changed is committed with
+//! the next; only then are they told.
+
+use std::path::Path;
+
+use pyruse_core::operation::{Answer, Operation, Overview};
+use pyruse_core::plugin::excerpt;
+use pyruse_core::time::Timestamp;
+
+use super::control::{Control, Question};
+use super::request::{DaemonStatus, Reply, Request};
+use super::{Daemon, Storage, Wake};
+
+/// A question, with the answer that waits for the commit; or why there is none.
+pub(super) type Asked = (Question, Result<Answer, String>);
+
+impl Daemon {
+    /// Does what operators ask, in memory; they are told after the commit that follows.
+    pub(super) fn take_questions(&mut self, now: Timestamp) -> Vec<Asked> {
+        let mut asked = Vec::new();
+        while let Some(question) = self.control.as_ref().and_then(Control::next) {
+            let answer = match &question.request {
+                Request::Status => {
+                    Ok(Answer::Overview(self.engine.services.overview(&self.storage.state, now)))
+                }
+                Request::Operate(operation) => {
+                    if operation.changes() {
+                        self.storage.state.wait_for_disk();
+                    }
+                    let services = &mut self.engine.services;
+                    let done = services.operate(operation, &mut self.storage.state, now);
+                    if operation.changes() && done.is_ok() {
+                        // What an operator has changed is worth a line.
+                        tracing::info!("as user {} asked: {}", question.user, described(operation));
+                    }
+                    done.map_err(|refusal| refusal.0)
+                }
+            };
+            asked.push((question, answer));
+        }
+        asked
+    }
+
+    pub(super) fn reply(&self, asked: Vec<Asked>) {
+        for (question, answer) in asked {
+            let reply = match (&question.request, answer) {
+                (_, Err(why)) => Reply::Refused(why),
+                (Request::Status, Ok(Answer::Overview(overview))) => {
+                    Reply::Status(Box::new(self.status(overview)))
+                }
+                (Request::Operate(operation), Ok(answer)) if operation.changes() => match &self.unwritten {
+                    Some(why) => Reply::Unwritten(answer, why.clone()),
+                    None => Reply::Done(answer),
+                },
+                (_, Ok(answer)) => Reply::Done(answer),
+            };
+            question.answer(reply);
+        }
+    }
+
+    fn status(&self, overview: Overview) -> DaemonStatus {
+        DaemonStatus {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            since: self.since,
+            config: self.config_path.clone(),
+            loaded: self.loaded,
+            entries: self.entries,
+            errors: self.errors.total(),
+            unwritten: self.unwritten.clone(),
+            journal_missing: self.journal.is_nowhere(),
+            position: self.storage.state.position().cloned(),
+            overview,
+        }
+    }
+}
+
+/// The control socket; without it, the daemon does its work all the same.
+pub(super) fn listen(storage: &mut Storage, directory: &Path, wake: &Wake) -> Option<Control> {
+    let listening = Control::listen(directory, wake.caller()).and_then(|control| {
+        storage.tell_socket(&control.path)?;
+        Ok(control)
+    });
+    listening
+        .inspect_err(|e| tracing::warn!("there is no control socket, commands cannot reach this daemon: {e}"))
+        .ok()
+}
+
+/// An operation, for the log.
+fn described(operation: &Operation) -> String {
+    let within =
+        |set: &Option<String>| set.as_ref().map(|set| format!(" in {}", excerpt(set))).unwrap_or_default();
+    match operation {
+        Operation::AddBan { ip, set, seconds: 0 } => format!("ban {ip}{} for ever", within(set)),
+        Operation::AddBan { ip, set, seconds } => format!("ban {ip}{} for {seconds} s", within(set)),
+        Operation::RemoveBan { ip, set } => format!("lift the ban of {ip}{}", within(set)),
+        Operation::ResetCounter { category, key } => {
+            format!("reset the counter of {} in {}", excerpt(key), excerpt(category))
+        }
+        Operation::RetryDelivery { id } => format!("try {} again", excerpt(id)),
+        Operation::DropDelivery { id } => format!("drop {}", excerpt(id)),
+        Operation::SendReport => "send the report".into(),
+        other => format!("{other:?}"),
+    }
+}

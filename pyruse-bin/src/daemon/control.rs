@@ -1,0 +1,235 @@
+//! The control socket: how commands reach a running daemon, which alone changes the state.
+//!
+//! A thread takes connections one at a time, reads one line, and passes the request to the loop, which answers when
+//! what it changed is committed. The thread waits for people, the loop never does: whatever comes over the socket
+//! (nothing, half a line, garbage, a flood, a client that hangs up), the loop hears only of whole requests of those who
+//! may ask. While nobody asks, the thread sleeps in `accept`.
+//!
+//! Who may ask is root and the daemon's own user. The socket's mode says it, and the kernel is asked besides who is at
+//! the other end: a mode can be changed.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen, setsockopt,
+    socket, sockopt,
+};
+use nix::sys::stat::{Mode, fchmod};
+use nix::sys::time::TimeVal;
+use nix::unistd::geteuid;
+
+use super::owner::Owner;
+use super::request::{LONGEST, Reply, Request};
+
+const NAME: &str = "control";
+
+/// A client has so long to write its line, and so long to take each piece of the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The kernel's limit for the path of a socket, with room for its end.
+const LONGEST_PATH: usize = 107;
+
+/// After a failure to take a connection (too many open files), so long nothing is taken.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A request that waits for the loop.
+pub(super) struct Question {
+    pub(super) request: Request,
+    /// Who asks, for the log.
+    pub(super) user: u32,
+    answer: SyncSender<Reply>,
+}
+
+impl Question {
+    pub(super) fn answer(&self, reply: Reply) {
+        // Who has hung up is not told.
+        let _ = self.answer.send(reply);
+    }
+}
+
+/// The socket of this daemon; it goes with it.
+pub(super) struct Control {
+    questions: Receiver<Question>,
+    pub(super) path: PathBuf,
+}
+
+impl Control {
+    /// Listens in systemd's runtime directory for us, or in the storage. The caller holds the lock of the storage.
+    pub(super) fn listen(storage: &Path, wake: Arc<dyn Fn() + Send + Sync>) -> std::io::Result<Control> {
+        let runtime = std::env::var_os("RUNTIME_DIRECTORY").filter(|paths| !paths.is_empty());
+        let runtime = runtime.and_then(|paths| std::env::split_paths(&paths).next());
+        let mut failure = None;
+        for directory in runtime.iter().map(PathBuf::as_path).chain([storage]) {
+            match bind_in(directory) {
+                Ok(listener) => {
+                    let (sender, questions) = channel();
+                    std::thread::Builder::new()
+                        .name("control".into())
+                        .spawn(move || take_connections(&listener, &sender, &*wake))?;
+                    // Commands may run elsewhere.
+                    let path = std::path::absolute(directory)?.join(NAME);
+                    return Ok(Control { questions, path });
+                }
+                Err(e) => {
+                    failure = Some(std::io::Error::new(e.kind(), format!("{}: {e}", directory.display())));
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| ErrorKind::NotFound.into()))
+    }
+
+    /// A request that has come.
+    pub(super) fn next(&self) -> Option<Question> {
+        self.questions.try_recv().ok()
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn bind_in(directory: &Path) -> std::io::Result<UnixListener> {
+    let owner = Owner::of(directory).map_err(std::io::Error::other)?;
+    let _as_owner = owner.enter();
+    let path = directory.join(NAME);
+    if path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket()) {
+        // A runtime directory may be shared by two daemons, each with a state of its own.
+        if self::connect_to(&path).is_ok() {
+            return Err(std::io::Error::new(ErrorKind::AddrInUse, "another daemon listens there"));
+        }
+        std::fs::remove_file(&path)?;
+    }
+    let socket = stream()?;
+    // What the mode of a socket is before it gets its name decides about that of its file: there is no moment in
+    // which others could connect.
+    fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    with_address(&path, |address| bind(socket.as_raw_fd(), address))?;
+    listen(&socket, Backlog::new(64)?)?;
+    Ok(UnixListener::from(socket))
+}
+
+fn stream() -> nix::Result<OwnedFd> {
+    socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
+}
+
+/// The address of a path of any length: one that is too long is reached through its open directory.
+fn with_address<T>(path: &Path, with: impl FnOnce(&UnixAddr) -> nix::Result<T>) -> std::io::Result<T> {
+    if path.as_os_str().as_bytes().len() <= LONGEST_PATH {
+        return Ok(with(&UnixAddr::new(path)?)?);
+    }
+    let directory = path.parent().unwrap_or(path);
+    let directory = File::options().read(true).custom_flags(libc::O_PATH).open(directory)?;
+    let name = path.file_name().unwrap_or_default();
+    let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
+    Ok(with(&UnixAddr::new(&short)?)?)
+}
+
+/// Connects to a control socket. Where its queue is full, as when a daemon is stopped, that does not wait for ever.
+pub(crate) fn connect_to(path: &Path) -> std::io::Result<UnixStream> {
+    let socket = stream()?;
+    let patience = i64::try_from(PATIENCE.as_secs()).unwrap_or(i64::MAX);
+    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::new(patience, 0))?;
+    with_address(path, |address| connect(socket.as_raw_fd(), address))?;
+    Ok(UnixStream::from(socket))
+}
+
+fn take_connections(listener: &UnixListener, questions: &Sender<Question>, wake: &(dyn Fn() + Send + Sync)) {
+    loop {
+        match listener.accept() {
+            Ok((client, _)) => {
+                if let Err(e) = attend(client, questions, wake) {
+                    tracing::debug!("a client of the control socket: {e}");
+                }
+            }
+            Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+            Err(e) => {
+                tracing::warn!("the control socket: {e}");
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+}
+
+/// One connection: one line in, one line out.
+fn attend(
+    mut client: UnixStream,
+    questions: &Sender<Question>,
+    wake: &(dyn Fn() + Send + Sync),
+) -> std::io::Result<()> {
+    client.set_write_timeout(Some(PATIENCE))?;
+    let user = getsockopt(&client, sockopt::PeerCredentials)?.uid();
+    if user != 0 && user != geteuid().as_raw() {
+        tracing::warn!("user {user} was refused at the control socket");
+        let why = format!("you are user {user}; only root and the daemon's own user may ask it");
+        return write_reply(&mut client, &Reply::Rejected(why));
+    }
+    let Some(line) = read_line(&mut client)? else { return Ok(()) };
+    let reply = match serde_json::from_slice(&line) {
+        Ok(request) => ask(request, user, questions, wake),
+        Err(e) => Reply::Rejected(format!(
+            "the running daemon, version {}, does not understand this request: {e}",
+            env!("CARGO_PKG_VERSION")
+        )),
+    };
+    write_reply(&mut client, &reply)
+}
+
+fn ask(request: Request, user: u32, questions: &Sender<Question>, wake: &(dyn Fn() + Send + Sync)) -> Reply {
+    let (answer, coming) = sync_channel(1);
+    let gone = || Reply::Rejected("the daemon is about to end".into());
+    if questions.send(Question { request, user, answer }).is_err() {
+        return gone();
+    }
+    wake();
+    coming.recv().unwrap_or_else(|_| gone())
+}
+
+/// The line, within the time and length that it is given; `None`: there was none.
+fn read_line(client: &mut UnixStream) -> std::io::Result<Option<Vec<u8>>> {
+    let end = Instant::now() + PATIENCE;
+    let mut line = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        client.set_read_timeout(Some(left))?;
+        match client.read(&mut buffer) {
+            Ok(0) => return Ok(None),
+            Ok(length) => {
+                let piece = &buffer[..length];
+                if let Some(at) = piece.iter().position(|b| *b == b'\n') {
+                    line.extend_from_slice(&piece[..at]);
+                    return Ok(Some(line));
+                }
+                line.extend_from_slice(piece);
+                if line.len() > LONGEST {
+                    let why = format!("a request has at most {LONGEST} bytes");
+                    write_reply(client, &Reply::Rejected(why))?;
+                    return Ok(None);
+                }
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn write_reply(client: &mut UnixStream, reply: &Reply) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    client.write_all(&line)
+}
