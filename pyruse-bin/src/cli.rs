@@ -51,9 +51,6 @@ enum Command {
     Explain(command::explain::Args),
     #[command(subcommand)]
     Report(command::report::Command),
-    Modules(command::modules::Args),
-    #[command(hide = true)]
-    Generate(command::generate::Args),
     #[command(subcommand)]
     Bans(command::bans::Command),
     #[command(subcommand)]
@@ -61,6 +58,9 @@ enum Command {
     #[command(subcommand)]
     Outbox(command::outbox::Command),
     Status(command::status::Args),
+    Modules(command::modules::Args),
+    #[command(hide = true)]
+    Generate(command::generate::Args),
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -74,12 +74,12 @@ pub(crate) fn run() -> ExitCode {
         Command::Replay(args) => command::replay::run(config, &args),
         Command::Explain(args) => command::explain::run(config, &args),
         Command::Report(command) => command::report::run(config, &command),
-        Command::Modules(args) => command::modules::run(&args),
-        Command::Generate(args) => command::generate::run(&args),
         Command::Bans(command) => command::bans::run(config, &command),
         Command::Counters(command) => command::counters::run(config, &command),
         Command::Outbox(command) => command::outbox::run(config, &command),
         Command::Status(args) => command::status::run(config, &args),
+        Command::Modules(args) => command::modules::run(&args),
+        Command::Generate(args) => command::generate::run(&args),
     };
     match result {
         Ok(ending) => ending.into(),

@@ -12,6 +12,7 @@ use pyruse_core::operation::{Answer, Ban, Delivery, Operation};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::json;
 use super::loaded::Loaded;
 use super::operate::{self, Changed};
 use super::table::{Align, Table, length, local};
@@ -114,7 +115,7 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
     let mut out = BufWriter::new(io::stdout().lock());
     if json {
         let bans: Vec<Value> = bans.iter().map(as_json).collect();
-        writeln!(out, "{}", json!({ "bans": bans }))?;
+        json::write_line(&mut out, &json!({ "bans": bans }))?;
     } else if bans.is_empty() {
         writeln!(out, "no bans in force")?;
     } else {
@@ -175,7 +176,7 @@ fn change(
     }
     if json {
         let bans: Vec<Value> = bans.iter().map(as_json).collect();
-        print_line(&json!({ "bans": bans, "unwritten": unwritten }).to_string())?;
+        json::print(&json!({ "bans": bans, "unwritten": unwritten }))?;
     } else {
         for ban in &bans {
             print_line(&printable(&say(ban)))?;

@@ -8,6 +8,7 @@ use anyhow::bail;
 use pyruse_core::operation::{Answer, Count, Operation};
 use serde_json::{Value, json};
 
+use super::json;
 use super::loaded::Loaded;
 use super::operate;
 use super::table::{Align, Table, local};
@@ -67,7 +68,7 @@ fn list(config: Option<&Path>, category: Option<&str>, json: bool) -> anyhow::Re
     let mut out = BufWriter::new(io::stdout().lock());
     if json {
         let counts: Vec<Value> = counts.iter().map(as_json).collect();
-        writeln!(out, "{}", json!({ "counters": counts }))?;
+        json::write_line(&mut out, &json!({ "counters": counts }))?;
     } else if counts.is_empty() {
         writeln!(out, "nothing is counted")?;
     } else {

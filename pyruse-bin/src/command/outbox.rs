@@ -9,6 +9,7 @@ use pyruse_core::operation::{Answer, Delivery, DeliveryStatus, Operation};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::json;
 use super::loaded::Loaded;
 use super::operate::{self, Changed};
 use super::table::{Align, Table, length, local};
@@ -96,7 +97,7 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
     let mut out = BufWriter::new(io::stdout().lock());
     if json {
         let deliveries: Vec<Value> = deliveries.iter().map(as_json).collect();
-        writeln!(out, "{}", json!({ "deliveries": deliveries }))?;
+        json::write_line(&mut out, &json!({ "deliveries": deliveries }))?;
     } else if deliveries.is_empty() {
         writeln!(out, "nothing waits, and nothing was given up")?;
     } else {

@@ -12,6 +12,7 @@ use pyruse_core::state::{Position, State};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::json;
 use super::loaded::Loaded;
 use super::operate::{Unanswered, ask};
 use super::table::{length, local};
@@ -76,7 +77,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let status = find(&loaded)?;
     let mut out = io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", status.as_json())?;
+        json::write_line(&mut out, &status.as_json())?;
     } else {
         status.write(&mut out)?;
     }
