@@ -9,6 +9,7 @@
 //! | `json wrong` | one that `check` refuses |
 //! | `text told` | what `check` says of the configuration above |
 //! | `json entries`, `json effects` | entries, a line each, and what the configuration above does with them; keys that an effect does not show are not compared |
+//! | `text explained` | what `explain` says of the one entry above |
 //! | `jsonc chains`, `jsonc steps`, `jsonc settings` | a part of a configuration: of `actions`, of a chain, top-level keys |
 //! | … `finds P003` | … in which `check` finds just these |
 //! | `nft` | a ruleset, to be loaded as often as one likes |
@@ -218,6 +219,31 @@ fn entries_have_the_effects_that_stand_below_them() {
         }
     }
     assert!(compared >= 4, "{compared}");
+}
+
+#[test]
+fn entries_are_explained_as_the_pages_say() {
+    let desk = Desk::new();
+    let mut compared = 0;
+    for page in written() {
+        let (mut config, mut entry) = ("", "");
+        for block in &page.blocks {
+            match (block.language.as_str(), block.info.as_str()) {
+                ("json", "") => config = &block.text,
+                ("json", "entries") => entry = &block.text,
+                ("text", "explained") => {
+                    desk.write(config);
+                    fs::write(desk.path("entry"), entry).unwrap();
+                    let mut command = desk.command(&["--config", "new.json", "explain"]);
+                    let told = run(command.stdin(fs::File::open(desk.path("entry")).unwrap()));
+                    assert_eq!(block.text.trim_end(), told.trim_end(), "{}", page.place(block));
+                    compared += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(compared > 0);
 }
 
 #[test]
