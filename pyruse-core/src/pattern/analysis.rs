@@ -109,16 +109,26 @@ pub(super) fn check_size(root: &Node) -> Result<(), PatternError> {
 
 /// Number of parts, once all repetitions are written out.
 pub(super) fn size(node: &Node) -> u64 {
-    match node {
+    weight(node, &|_| 1)
+}
+
+/// Number of sets with members beyond ASCII, likewise.
+pub(super) fn wide_sets(node: &Node) -> u64 {
+    weight(node, &|node| u64::from(matches!(node, Node::Char(set) if set.is_wide())))
+}
+
+/// The weight of all parts together, once all repetitions are written out.
+fn weight(node: &Node, of: &impl Fn(&Node) -> u64) -> u64 {
+    let within = match node {
         Node::Sequence(parts) | Node::Alternatives(parts) => {
-            parts.iter().fold(1, |sum, part| sum.saturating_add(size(part)))
+            parts.iter().fold(0, |sum: u64, part| sum.saturating_add(weight(part, of)))
         }
-        Node::Group(_, body) | Node::Atomic(body) | Node::Look { body, .. } => size(body).saturating_add(1),
+        Node::Group(_, body) | Node::Atomic(body) | Node::Look { body, .. } => weight(body, of),
         Node::Repeat { min, max, body, .. } => {
-            let times = u64::from(max.unwrap_or(*min).max(1));
-            size(body).saturating_mul(times).saturating_add(1)
+            weight(body, of).saturating_mul(u64::from(max.unwrap_or(*min).max(1)))
         }
-        Node::Condition { yes, no, .. } => size(yes).saturating_add(size(no)).saturating_add(1),
-        _ => 1,
-    }
+        Node::Condition { yes, no, .. } => weight(yes, of).saturating_add(weight(no, of)),
+        _ => 0,
+    };
+    within.saturating_add(of(node))
 }

@@ -98,6 +98,24 @@ impl CharSet {
         classes.dedup();
         Self { ranges, classes, negated }
     }
+
+    /// Its members below 128.
+    pub(super) fn within_ascii(&self) -> Vec<(u32, u32)> {
+        let members = (0..128).filter(|code| self.has_ascii(*code)).map(|code| (code, code));
+        normalized(members.collect())
+    }
+
+    fn has_ascii(&self, code: u32) -> bool {
+        let in_class = |(class, inverse): &(Class, bool)| {
+            class_ranges(*class, true).is_some_and(|known| contains(known, code)) != *inverse
+        };
+        (contains(&self.ranges, code) || self.classes.iter().any(in_class)) != self.negated
+    }
+
+    /// Has it members beyond ASCII?
+    pub(super) fn is_wide(&self) -> bool {
+        self.negated || !self.classes.is_empty() || self.ranges.last().is_some_and(|(_, last)| *last > 127)
+    }
 }
 
 /// The ranges of a class, unless it is better left to the engine.

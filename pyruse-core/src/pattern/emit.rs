@@ -21,10 +21,10 @@ pub(super) enum Dollar {
     Exact,
 }
 
-/// What `\b` may be written as.
+/// What sets, and `\b`, may be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Boundary {
-    /// The text is ASCII.
+pub(super) enum Letters {
+    /// The text is ASCII: sets need no other members.
     Ascii,
     /// The engine and Python agree on which characters of the text are letters.
     Unicode,
@@ -36,7 +36,7 @@ pub(super) enum Boundary {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) dollar: Dollar,
-    pub(super) boundary: Boundary,
+    pub(super) letters: Letters,
     /// There is no text at all: for Python, there is no `\B` in it.
     pub(super) void: bool,
 }
@@ -54,7 +54,7 @@ pub(super) enum Target {
 }
 
 /// A set without members: it never matches.
-const NEVER: &str = r"[^\x{0}-\x{10FFFF}]";
+pub(super) const NEVER: &str = r"[^\x{0}-\x{10FFFF}]";
 
 /// The expression for texts of this form.
 pub(super) fn emit(root: &Node, form: Form, target: Target) -> String {

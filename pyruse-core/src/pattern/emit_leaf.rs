@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::ast::{Anchor, Node};
 use super::charset::{CharSet, Class};
-use super::emit::{Boundary, Dollar, Emitter};
+use super::emit::{Dollar, Emitter, Letters, NEVER};
 
 impl Emitter {
     pub(super) fn anchor(&mut self, anchor: Anchor) {
@@ -24,29 +24,29 @@ impl Emitter {
             }
             Anchor::Boundary { negated, ascii } => {
                 // The backtracking engine knows Unicode's boundaries only.
-                let boundary = match self.form.boundary {
-                    Boundary::Ascii if self.is_backtracking() => Boundary::Unicode,
-                    Boundary::Unicode if self.is_backtracking() && ascii => Boundary::Exact,
+                let boundary = match self.form.letters {
+                    Letters::Ascii if self.is_backtracking() => Letters::Unicode,
+                    Letters::Unicode if self.is_backtracking() && ascii => Letters::Exact,
                     other => other,
                 };
-                let ascii = ascii && self.form.boundary != Boundary::Ascii;
+                let ascii = ascii && self.form.letters != Letters::Ascii;
                 match (boundary, ascii, negated) {
-                    (Boundary::Exact, true, false) => {
+                    (Letters::Exact, true, false) => {
                         "(?:(?<=[0-9A-Z_a-z])(?![0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?=[0-9A-Z_a-z]))"
                     }
-                    (Boundary::Exact, true, true) => {
+                    (Letters::Exact, true, true) => {
                         "(?:(?<=[0-9A-Z_a-z])(?=[0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?![0-9A-Z_a-z]))"
                     }
-                    (Boundary::Exact, false, false) => {
+                    (Letters::Exact, false, false) => {
                         r"(?:(?<=[\p{L}\p{N}_])(?![\p{L}\p{N}_])|(?<![\p{L}\p{N}_])(?=[\p{L}\p{N}_]))"
                     }
-                    (Boundary::Exact, false, true) => {
+                    (Letters::Exact, false, true) => {
                         r"(?:(?<=[\p{L}\p{N}_])(?=[\p{L}\p{N}_])|(?<![\p{L}\p{N}_])(?![\p{L}\p{N}_]))"
                     }
-                    (Boundary::Unicode, false, false) => r"\b",
-                    (Boundary::Unicode, false, true) => r"\B",
-                    (Boundary::Ascii, _, false) | (Boundary::Unicode, true, false) => r"(?-u:\b)",
-                    (Boundary::Ascii, _, true) | (Boundary::Unicode, true, true) => r"(?-u:\B)",
+                    (Letters::Unicode, false, false) => r"\b",
+                    (Letters::Unicode, false, true) => r"\B",
+                    (Letters::Ascii, _, false) | (Letters::Unicode, true, false) => r"(?-u:\b)",
+                    (Letters::Ascii, _, true) | (Letters::Unicode, true, true) => r"(?-u:\B)",
                 }
             }
         };
@@ -60,14 +60,19 @@ impl Emitter {
             self.code(*first);
             return;
         }
-        self.out.push_str(if set.negated { "[^" } else { "[" });
-        for &(first, last) in &set.ranges {
-            self.code(first);
-            if last > first {
-                self.out.push('-');
-                self.code(last);
+        if self.form.letters == Letters::Ascii {
+            let members = set.within_ascii();
+            if members.is_empty() {
+                self.out.push_str(NEVER);
+            } else {
+                self.out.push('[');
+                self.ranges(&members);
+                self.out.push(']');
             }
+            return;
         }
+        self.out.push_str(if set.negated { "[^" } else { "[" });
+        self.ranges(&set.ranges);
         for (class, inverse) in &set.classes {
             self.out.push_str(match (class, inverse) {
                 (Class::Digit, false) => r"\p{Nd}",
@@ -78,6 +83,16 @@ impl Emitter {
             });
         }
         self.out.push(']');
+    }
+
+    fn ranges(&mut self, ranges: &[(u32, u32)]) {
+        for &(first, last) in ranges {
+            self.code(first);
+            if last > first {
+                self.out.push('-');
+                self.code(last);
+            }
+        }
     }
 
     /// A code point, so that it can never be taken for an operator.

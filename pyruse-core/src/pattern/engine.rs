@@ -1,17 +1,17 @@
 //! The engines behind one expression: one for each form of text that its anchors tell apart.
 //!
 //! What enters is a text; what leaves is where the expression is found in it. The form that log
-//! lines nearly always have (ASCII, without a newline at the end) is built at once, so that an
-//! expression that cannot be run is refused when it is loaded; the others are built when a text
-//! first needs them.
+//! lines nearly always have (ASCII, without a newline at the end) is built at once: without Unicode
+//! it is small and soon made. The others are built when a text first needs them; but where they
+//! might be too large, once at the start too, so that such an expression is refused when it is loaded.
 
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock};
 
-use super::analysis::Facts;
+use super::analysis::{Facts, wide_sets};
 use super::ast::Node;
 use super::casefold;
-use super::emit::{Boundary, Dollar, Form, Target, emit};
+use super::emit::{Dollar, Form, Letters, Target, emit};
 use super::error::{GivenUp, MatchError};
 
 /// So often may the backtracking engine turn back in one search of a text of at most so many bytes. What lies
@@ -25,8 +25,14 @@ const SIZE_LIMIT: usize = 10 << 20;
 /// Instructions that one backtracking program may have.
 const PROGRAM_LIMIT: usize = 200_000;
 
+/// So many sets of characters beyond ASCII surely fit into [`SIZE_LIMIT`], all repetitions written out.
+const FEW_SETS: u64 = 50;
+
 /// The form that nearly all texts have.
-const USUAL: Form = Form { dollar: Dollar::End, boundary: Boundary::Ascii, void: false };
+const USUAL: Form = Form { dollar: Dollar::End, letters: Letters::Ascii, void: false };
+
+/// That form for texts beyond ASCII.
+const UNICODE: Form = Form { letters: Letters::Unicode, ..USUAL };
 
 /// All engines of one expression.
 #[derive(Debug)]
@@ -64,6 +70,9 @@ impl Engines {
     /// Builds the engine for the usual form. An error is the engine's own message.
     pub(super) fn new(root: Node, facts: Facts) -> Result<Self, String> {
         let usual = Engine::build(&root, facts, USUAL)?;
+        if wide_sets(&root) > FEW_SETS {
+            Engine::build(&root, facts, UNICODE)?;
+        }
         Ok(Self { root, facts, usual, others: [const { OnceLock::new() }; 10] })
     }
 
@@ -136,8 +145,9 @@ impl Engines {
         {
             form.dollar = if before.contains('\n') { Dollar::Exact } else { Dollar::Line };
         }
-        if self.facts.boundary && !text.is_ascii() {
-            form.boundary = if has_uncertain_letter(text) { Boundary::Exact } else { Boundary::Unicode };
+        if !text.is_ascii() {
+            let uncertain = self.facts.boundary && has_uncertain_letter(text);
+            form.letters = if uncertain { Letters::Exact } else { Letters::Unicode };
         }
         form
     }
@@ -145,7 +155,7 @@ impl Engines {
 
 impl Engine {
     fn build(root: &Node, facts: Facts, form: Form) -> Result<Self, String> {
-        let exact = form.dollar == Dollar::Exact || form.boundary == Boundary::Exact;
+        let exact = form.dollar == Dollar::Exact || form.letters == Letters::Exact;
         let backtracking = facts.backtracking || exact;
         let target = match (backtracking, facts.references) {
             (false, _) => Target::Linear,
@@ -202,7 +212,7 @@ fn slot(form: Form) -> usize {
     if form.void {
         return 9;
     }
-    form.dollar as usize * 3 + form.boundary as usize
+    form.dollar as usize * 3 + form.letters as usize
 }
 
 /// Is there a character that only one of Python and the engine takes for a letter?
