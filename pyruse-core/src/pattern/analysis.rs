@@ -112,9 +112,12 @@ pub(super) fn size(node: &Node) -> u64 {
     weight(node, &|_| 1)
 }
 
-/// Number of sets with members beyond ASCII, likewise.
-pub(super) fn wide_sets(node: &Node) -> u64 {
-    weight(node, &|node| u64::from(matches!(node, Node::Char(set) if set.is_wide())))
+/// At most so many states the program for texts beyond ASCII has, likewise.
+pub(super) fn unicode_states(node: &Node) -> u64 {
+    weight(node, &|node| match node {
+        Node::Char(set) => set.unicode_states(),
+        _ => 2,
+    })
 }
 
 /// The weight of all parts together, once all repetitions are written out.

@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock};
 
-use super::analysis::{Facts, wide_sets};
+use super::analysis::{Facts, unicode_states};
 use super::ast::Node;
 use super::casefold;
 use super::emit::{Dollar, Form, Letters, Target, emit};
@@ -25,8 +25,8 @@ const SIZE_LIMIT: usize = 10 << 20;
 /// Instructions that one backtracking program may have.
 const PROGRAM_LIMIT: usize = 200_000;
 
-/// So many sets of characters beyond ASCII surely fit into [`SIZE_LIMIT`], all repetitions written out.
-const FEW_SETS: u64 = 50;
+/// A program of so many states, by [`unicode_states`], surely fits into [`SIZE_LIMIT`].
+const FEW_STATES: u64 = 80_000;
 
 /// The form that nearly all texts have.
 const USUAL: Form = Form { dollar: Dollar::End, letters: Letters::Ascii, void: false };
@@ -70,7 +70,7 @@ impl Engines {
     /// Builds the engine for the usual form. An error is the engine's own message.
     pub(super) fn new(root: Node, facts: Facts) -> Result<Self, String> {
         let usual = Engine::build(&root, facts, USUAL)?;
-        if wide_sets(&root) > FEW_SETS {
+        if unicode_states(&root) > FEW_STATES {
             Engine::build(&root, facts, UNICODE)?;
         }
         Ok(Self { root, facts, usual, others: [const { OnceLock::new() }; 10] })
