@@ -1,7 +1,7 @@
 //! `filter_pcreAny`
 
 use pyruse_core::entry::{Entry, Slot};
-use pyruse_core::pattern::Groups;
+use pyruse_core::pattern::{Candidates, Groups};
 use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -22,6 +22,7 @@ struct Args {
 struct PcreAny {
     field: Slot,
     searches: Vec<Search>,
+    candidates: Candidates,
     groups: Groups,
 }
 
@@ -41,7 +42,8 @@ impl FilterModule for PcreAny {
                 Err(error) => invalid = Some(error),
             }
         }
-        invalid.map_or(Ok(PcreAny { field, searches, groups: Groups::default() }), Err)
+        let candidates = Candidates::new(searches.iter().map(|search| &search.pattern));
+        invalid.map_or(Ok(PcreAny { field, searches, candidates, groups: Groups::default() }), Err)
     }
 
     fn examples() -> Vec<Example> {
@@ -66,14 +68,24 @@ impl FilterModule for PcreAny {
 
 impl Filter for PcreAny {
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
-        let PcreAny { field, searches, groups } = self;
+        let PcreAny { field, searches, candidates, groups } = self;
         // Of a repeated field, any value will do for an expression; so the order of expressions goes before that of
         // values.
-        for search in searches {
+        candidates.clear();
+        if candidates.are_told_apart() {
+            entry.find_text(*field, |text| {
+                candidates.look_at(text);
+                Ok(false)
+            })?;
+        }
+        let mut from = 0;
+        while let Some(n) = candidates.next(from) {
+            let search = &searches[n];
             if let Some(text) = search.find(entry, *field, groups)? {
                 search.save(entry, text, groups);
                 return Ok(true);
             }
+            from = n + 1;
         }
         Ok(false)
     }

@@ -112,6 +112,11 @@ impl CharSet {
         (contains(&self.ranges, code) || self.classes.iter().any(in_class)) != self.negated
     }
 
+    /// Has it members beyond ASCII?
+    pub(super) fn is_wide(&self) -> bool {
+        self.negated || !self.classes.is_empty() || self.ranges.last().is_some_and(|(_, last)| *last > 127)
+    }
+
     /// At most so many states of a program that reads UTF-8 it takes.
     pub(super) fn unicode_states(&self) -> u64 {
         // The engine's program for `\w` has about 800, that for any character 10.

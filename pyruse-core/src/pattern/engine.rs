@@ -8,11 +8,14 @@
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock};
 
+use aho_corasick::AhoCorasick;
+
 use super::analysis::{Facts, unicode_states};
 use super::ast::Node;
 use super::casefold;
 use super::emit::{Dollar, Form, Letters, Target, emit};
 use super::error::{GivenUp, MatchError};
+use super::requirement::{Requirement, automaton};
 
 /// So often may the backtracking engine turn back in one search of a text of at most so many bytes. What lies
 /// between two turns may read the whole text (`(?=.*x)`), so the time grows with the product. Longer texts are not
@@ -39,6 +42,10 @@ const UNICODE: Form = Form { letters: Letters::Unicode, ..USUAL };
 pub(super) struct Engines {
     root: Node,
     facts: Facts,
+    /// Finds what must occur; asked before the engines that are slow.
+    required: Option<AhoCorasick>,
+    /// Of texts beyond ASCII that says nothing.
+    required_in_ascii: bool,
     /// For the usual form.
     usual: Engine,
     /// For the other forms, by [`slot`].
@@ -68,18 +75,26 @@ struct Backtracking {
 
 impl Engines {
     /// Builds the engine for the usual form. An error is the engine's own message.
-    pub(super) fn new(root: Node, facts: Facts) -> Result<Self, String> {
+    pub(super) fn new(root: Node, facts: Facts, requirement: &Requirement) -> Result<Self, String> {
         let usual = Engine::build(&root, facts, USUAL)?;
         if unicode_states(&root) > FEW_STATES {
             Engine::build(&root, facts, UNICODE)?;
         }
-        Ok(Self { root, facts, usual, others: [const { OnceLock::new() }; 10] })
+        let slow = facts.backtracking || facts.dollar || facts.boundary;
+        let required = (slow && !requirement.is_void())
+            .then(|| automaton(requirement.texts.iter().map(String::as_str)))
+            .flatten();
+        let required_in_ascii = requirement.ascii_only;
+        Ok(Self { root, facts, required, required_in_ascii, usual, others: [const { OnceLock::new() }; 10] })
     }
 
     pub(super) fn is_match(&self, text: &str) -> Result<bool, MatchError> {
         match self.engine(text)? {
-            Engine::Linear { regex, .. } => Ok(regex.is_match(text)),
-            Engine::Backtracking(regex) => regex.for_text(text)?.is_match(text).map_err(|_| step_limit()),
+            None => Ok(false),
+            Some(Engine::Linear { regex, .. }) => Ok(regex.is_match(text)),
+            Some(Engine::Backtracking(regex)) => {
+                regex.for_text(text)?.is_match(text).map_err(|_| step_limit())
+            }
         }
     }
 
@@ -91,11 +106,12 @@ impl Engines {
     ) -> Result<bool, MatchError> {
         spans.clear();
         match self.engine(text)? {
-            Engine::Linear { regex, .. } if regex.captures_len() == 1 => {
+            None => {}
+            Some(Engine::Linear { regex, .. }) if regex.captures_len() == 1 => {
                 let found = regex.find(text);
                 spans.extend(found.map(|found| Some(found.range())));
             }
-            Engine::Linear { regex, spare } => {
+            Some(Engine::Linear { regex, spare }) => {
                 let taken = spare.lock().ok().and_then(|mut spare| spare.pop());
                 let mut locations = taken.unwrap_or_else(|| regex.capture_locations());
                 if regex.captures_read(&mut locations, text).is_some() {
@@ -106,7 +122,7 @@ impl Engines {
                     spare.push(locations);
                 }
             }
-            Engine::Backtracking(regex) => {
+            Some(Engine::Backtracking(regex)) => {
                 let regex = regex.for_text(text)?;
                 if let Some(found) = regex.captures(text).map_err(|_| step_limit())? {
                     let groups = 0..regex.captures_len();
@@ -117,20 +133,29 @@ impl Engines {
         Ok(!spans.is_empty())
     }
 
-    fn engine(&self, text: &str) -> Result<&Engine, MatchError> {
+    /// The engine for a text; `None` where it lacks what must occur.
+    fn engine(&self, text: &str) -> Result<Option<&Engine>, MatchError> {
+        let form = self.form_of(text);
+        let is_slow = form != USUAL || self.facts.backtracking;
+        if let Some(required) = &self.required
+            && is_slow
+            && !(self.required_in_ascii && form.letters != Letters::Ascii)
+            && !required.is_match(text)
+        {
+            return Ok(None);
+        }
         if self.facts.folded_reference && has_uncertain_case(text) {
             return Err(GivenUp::UncertainCase.into());
         }
-        let form = self.form_of(text);
         if form == USUAL {
-            return Ok(&self.usual);
+            return Ok(Some(&self.usual));
         }
         let Some(cell) = self.others.get(slot(form)) else {
             return Err(GivenUp::TooLarge.into());
         };
         let built =
             cell.get_or_init(|| Engine::build(&self.root, self.facts, form).map_err(|_| GivenUp::TooLarge));
-        built.as_ref().map_err(|reason| (*reason).into())
+        built.as_ref().map(Some).map_err(|reason| (*reason).into())
     }
 
     /// What is known of a text, as far as this expression cares.

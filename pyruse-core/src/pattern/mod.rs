@@ -21,6 +21,7 @@
 
 mod analysis;
 mod ast;
+mod candidates;
 mod casefold;
 mod charset;
 mod cursor;
@@ -36,11 +37,15 @@ mod loops;
 mod name;
 mod parse;
 mod refusals;
+mod requirement;
 mod set;
 mod width;
 
 use std::ops::Range;
 
+use requirement::Requirement;
+
+pub use candidates::Candidates;
 pub use error::{MatchError, PatternError};
 
 /// One compiled expression.
@@ -50,6 +55,7 @@ pub struct Pattern {
     groups: usize,
     names: Vec<(usize, String)>,
     backtracking: bool,
+    requirement: Requirement,
     engines: engine::Engines,
 }
 
@@ -62,13 +68,15 @@ impl Pattern {
         let parsed = parse::parse(expression)?;
         analysis::check_size(&parsed.root)?;
         let facts = analysis::facts(&parsed.root);
-        let engines =
-            engine::Engines::new(parsed.root, facts).map_err(|message| PatternError::new(0, message))?;
+        let requirement = Requirement::of(&parsed.root);
+        let engines = engine::Engines::new(parsed.root, facts, &requirement)
+            .map_err(|message| PatternError::new(0, message))?;
         Ok(Self {
             source: expression.to_owned(),
             groups: parsed.groups,
             names: parsed.names,
             backtracking: facts.backtracking,
+            requirement,
             engines,
         })
     }

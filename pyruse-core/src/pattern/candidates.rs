@@ -1,0 +1,154 @@
+//! Many expressions, and one look at a text to see which of them it is worth to search for.
+//!
+//! Asking hundreds of expressions one by one costs as many searches for every line. Most need some text (`failed
+//! password for`) that most lines do not have: one automaton finds all of these texts in one pass.
+
+use aho_corasick::AhoCorasick;
+
+use super::Pattern;
+use super::requirement::automaton;
+
+/// Fewer expressions are asked one by one.
+const FEW: usize = 4;
+
+/// Which of a list of expressions can be found in a text.
+#[derive(Debug)]
+pub struct Candidates {
+    /// How many expressions there are.
+    len: usize,
+    automaton: Option<AhoCorasick>,
+    /// For each text of the automaton, the expressions that it is needed for.
+    needed_for: Vec<Vec<u32>>,
+    /// Those that need no text.
+    always: Vec<u64>,
+    /// Those that need one only in a text that is ASCII.
+    beyond_ascii: Vec<u64>,
+    /// The bits of those that may be found in the texts since [`Candidates::clear`].
+    marked: Vec<u64>,
+}
+
+impl Candidates {
+    /// For these expressions.
+    pub fn new<'p>(patterns: impl IntoIterator<Item = &'p Pattern>) -> Candidates {
+        let requirements: Vec<_> = patterns.into_iter().map(|pattern| &pattern.requirement).collect();
+        let len = requirements.len();
+        let mut candidates = Candidates {
+            len,
+            automaton: None,
+            needed_for: Vec::new(),
+            always: vec![0; len.div_ceil(64)],
+            beyond_ascii: vec![0; len.div_ceil(64)],
+            marked: vec![0; len.div_ceil(64)],
+        };
+        let mut texts: Vec<&str> = Vec::new();
+        let mut places = std::collections::HashMap::new();
+        for (n, requirement) in requirements.iter().enumerate() {
+            if requirement.is_void() {
+                set(&mut candidates.always, n);
+            }
+            if requirement.ascii_only {
+                set(&mut candidates.beyond_ascii, n);
+            }
+            for text in &requirement.texts {
+                let place = *places.entry(text.as_str()).or_insert_with(|| {
+                    texts.push(text);
+                    candidates.needed_for.push(Vec::new());
+                    texts.len() - 1
+                });
+                // A configuration has fewer than 2^32 expressions.
+                candidates.needed_for[place].extend(u32::try_from(n));
+            }
+        }
+        if len >= FEW && !texts.is_empty() {
+            candidates.automaton = automaton(texts);
+        }
+        if candidates.automaton.is_none() {
+            (0..len).for_each(|n| set(&mut candidates.always, n));
+        }
+        candidates.clear();
+        candidates
+    }
+
+    /// Does a look at the text spare anything? Else all are candidates, always.
+    pub fn are_told_apart(&self) -> bool {
+        self.automaton.is_some()
+    }
+
+    /// Forgets the texts that were looked at.
+    pub fn clear(&mut self) {
+        self.marked.copy_from_slice(&self.always);
+    }
+
+    /// Looks at a text: marks those that may be found in it.
+    pub fn look_at(&mut self, text: &str) {
+        let Some(automaton) = &self.automaton else { return };
+        for found in automaton.find_overlapping_iter(text) {
+            for n in &self.needed_for[found.pattern().as_usize()] {
+                set(&mut self.marked, *n as usize);
+            }
+        }
+        if !text.is_ascii() {
+            self.marked.iter_mut().zip(&self.beyond_ascii).for_each(|(marked, beyond)| *marked |= beyond);
+        }
+    }
+
+    /// The first that is marked and not before `from`.
+    pub fn next(&self, from: usize) -> Option<usize> {
+        let mut word = from / 64;
+        let mut bits = self.marked.get(word)? & (u64::MAX << (from % 64));
+        while bits == 0 {
+            word += 1;
+            bits = *self.marked.get(word)?;
+        }
+        Some(word * 64 + bits.trailing_zeros() as usize).filter(|n| *n < self.len)
+    }
+}
+
+fn set(bits: &mut [u64], n: usize) {
+    bits[n / 64] |= 1 << (n % 64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_expressions_that_can_be_found_are_candidates_and_all_that_can_are() {
+        let expressions = [
+            r"^Failed password for (?P<user>.*) from",
+            r"(?i)invalid USER",
+            r"\d+",
+            r"(?:accepted|refused) key",
+            r"sshd?: closed",
+            r"(?:reset|timed out) (?:by|at)\b peer",
+            r"^é{3}abc",
+            r"(?:x|yyy)",
+        ];
+        let patterns: Vec<Pattern> = expressions.map(|e| Pattern::new(e).unwrap()).into();
+        let mut candidates = Candidates::new(&patterns);
+        assert!(candidates.are_told_apart());
+        for (text, expected) in [
+            ("Failed password for root from", vec![0, 2, 7]),
+            ("failed PASSWORD for x; INVALID user", vec![0, 1, 2, 7]),
+            ("accepted key", vec![2, 3, 7]),
+            ("ssh: closed", vec![2, 4, 7]),
+            // The long s is an s to `(?i)`, which beyond ASCII is all that is known.
+            ("invalid u\u{17f}er", vec![1, 2, 7]),
+            ("éééabc", vec![1, 2, 6, 7]),
+            ("", vec![2, 7]),
+        ] {
+            candidates.clear();
+            candidates.look_at(text);
+            let mut found = Vec::new();
+            let mut from = 0;
+            while let Some(n) = candidates.next(from) {
+                found.push(n);
+                from = n + 1;
+            }
+            assert_eq!(found, expected, "{text}");
+            for (n, pattern) in patterns.iter().enumerate() {
+                assert!(found.contains(&n) || !pattern.is_match(text).unwrap(), "{n} {text}");
+            }
+        }
+    }
+}
