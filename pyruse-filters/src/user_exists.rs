@@ -1,5 +1,8 @@
 //! `filter_userExists`
 
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
 use nix::unistd::User;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
@@ -14,17 +17,27 @@ struct Args {
     field: String,
 }
 
+/// An answer counts for so long: asking may mean a trip over the network, and whoever guesses names asks a lot.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// So many answers are kept.
+const KEPT: usize = 1024;
+
 struct UserExists {
     field: Slot,
+    /// The answers since `asked`.
+    known: HashMap<Box<str>, bool>,
+    asked: Instant,
 }
 
 impl FilterModule for UserExists {
     const NAME: &'static str = "filter_userExists";
-    const DOC: &'static str = "Passes when the system knows the user in the field (NSS: files, LDAP, …).";
+    const DOC: &'static str = "Passes when the system knows the user in the field (NSS: files, LDAP, …); an answer is kept \
+        for up to ten seconds.";
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        Ok(UserExists { field: cx.reads(&args.field) })
+        Ok(UserExists { field: cx.reads(&args.field), known: HashMap::new(), asked: Instant::now() })
     }
 
     fn examples() -> Vec<Example> {
@@ -40,14 +53,23 @@ impl FilterModule for UserExists {
 
 impl Filter for UserExists {
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        if self.known.len() >= KEPT || self.asked.elapsed() >= FRESH {
+            self.known.clear();
+            self.asked = Instant::now();
+        }
+        let known = &mut self.known;
         let found = entry.find_text(self.field, |name| {
             // What cannot be a name need not be asked for; and a NUL would end the name early.
             if name.is_empty() || name.len() > 256 || name.contains('\0') {
                 return Ok(false);
             }
-            let user = User::from_name(name);
-            user.map(|user| user.is_some())
-                .map_err(|e| StepError::new(format!("asking for the user failed: {e}")))
+            if let Some(exists) = known.get(name) {
+                return Ok(*exists);
+            }
+            let user = User::from_name(name)
+                .map_err(|e| StepError::new(format!("asking for the user failed: {e}")))?;
+            known.insert(name.into(), user.is_some());
+            Ok(user.is_some())
         })?;
         Ok(found.is_some())
     }

@@ -212,7 +212,7 @@ impl Source {
 
     /// The current entry.
     pub(crate) fn record(&mut self) -> JournalRecord<'_> {
-        JournalRecord { journal: &mut self.journal, given: 0, started: false, tries: 0 }
+        JournalRecord { journal: &mut self.journal, at: self.at, given: 0, started: false, tries: 0 }
     }
 
     /// The current entry's time.
@@ -272,6 +272,7 @@ fn time_of(journal: &JournalRef) -> systemd::Result<Timestamp> {
 /// The current entry of a journal, field by field.
 pub(crate) struct JournalRecord<'j> {
     journal: &'j mut Journal,
+    at: Timestamp,
     given: u32,
     started: bool,
     tries: u32,
@@ -291,7 +292,7 @@ impl JournalRecord<'_> {
 
 impl Record for JournalRecord<'_> {
     fn realtime(&mut self) -> Timestamp {
-        time_of(self.journal).unwrap_or_default()
+        self.at
     }
 
     fn monotonic(&mut self) -> Option<i64> {
@@ -310,8 +311,10 @@ impl Record for JournalRecord<'_> {
             match self.journal.enumerate_data() {
                 Ok(Some(field)) => {
                     self.given += 1;
-                    sink.field(field.name(), field.value().unwrap_or_default());
-                    return true;
+                    if sink.field(field.name(), field.value().unwrap_or_default()) {
+                        return true;
+                    }
+                    continue;
                 }
                 Ok(None) => return false,
                 Err(e) => tracing::debug!("reading a field: {e}"),

@@ -165,11 +165,11 @@ impl Buffers {
     }
 
     /// A field of the record: kept if the workflow wants it and no step has set it.
-    pub(super) fn push_field(&mut self, name: &[u8], value: &[u8]) {
-        let Some(slot) = self.wanted.slot(name) else { return };
+    pub(super) fn push_field(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let Some(slot) = self.wanted.slot(name) else { return false };
         let mut cell = self.cell(slot);
         if cell.assigned || self.arena.len() >= ARENA_LIMIT {
-            return;
+            return false;
         }
         let stored = match self.fields.kind(slot) {
             Kind::Integer => decode::integer(value).map(Stored::Integer),
@@ -185,6 +185,7 @@ impl Buffers {
         }
         cell.last = element;
         self.cells[slot.index()] = cell;
+        true
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) -> Span {

@@ -174,13 +174,11 @@ impl Wanted {
     }
 
     fn place(&self, name: &[u8]) -> usize {
-        let mut head = [0_u8; 8];
-        let mut tail = [0_u8; 8];
-        let n = name.len().min(8);
-        head[..n].copy_from_slice(&name[..n]);
-        tail[..n].copy_from_slice(&name[name.len() - n..]);
-        let mixed =
-            u64::from_le_bytes(head) ^ u64::from_le_bytes(tail).rotate_left(29) ^ (name.len() as u64) << 40;
+        let (head, tail) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+            (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+            _ => (name.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 0),
+        };
+        let mixed = head ^ tail.rotate_left(29) ^ (name.len() as u64) << 40;
         // Fibonacci hashing: the high bits of the product are the well-mixed ones.
         usize::try_from(mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift).unwrap_or(0)
     }

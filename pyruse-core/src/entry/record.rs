@@ -14,9 +14,10 @@ impl<'a> Sink<'a> {
     }
 
     /// Takes a field: the name without the `=`, normally `[A-Z0-9_]+`, and a value of any bytes, which is cut at
-    /// [`super::FIELD_LIMIT`]. What the workflow does not want is dropped here.
-    pub fn field(&mut self, name: &[u8], value: &[u8]) {
-        self.buffers.push_field(name, value);
+    /// [`super::FIELD_LIMIT`]. What the workflow does not want is dropped here. Was it wanted? If not, the record may
+    /// go on with its next field by itself.
+    pub fn field(&mut self, name: &[u8], value: &[u8]) -> bool {
+        self.buffers.push_field(name, value)
     }
 }
 
@@ -32,7 +33,8 @@ pub trait Record {
     /// `__CURSOR`: the address of the entry in its journal.
     fn cursor(&mut self) -> Option<String>;
 
-    /// Puts the next field into the sink, in any order, a repeated field once per value; `false` at the end.
+    /// Puts the next field that is wanted, or just the next, into the sink; in any order, a repeated field once per
+    /// value. `false` at the end.
     fn next_field(&mut self, sink: &mut Sink<'_>) -> bool;
 }
 

@@ -60,7 +60,7 @@ impl Search {
     fn node(&mut self, node: &Node) {
         match node {
             // They take no room: what stands before them is followed by what stands behind.
-            Node::Empty | Node::Barrier | Node::Anchor(_) => {}
+            Node::Empty | Node::Barrier | Node::Anchor(_) | Node::Look { .. } => {}
             Node::Char(set) => match letter(set) {
                 Some((letter, is_ascii)) => {
                     self.run.push(letter);
@@ -86,7 +86,6 @@ impl Search {
                 self.end_of_run();
                 self.consider_any(choices);
             }
-            Node::Look { .. } => {}
             Node::Never | Node::BackReference(..) | Node::Condition { .. } => self.end_of_run(),
         }
     }
