@@ -59,6 +59,7 @@ enum Command {
     Outbox(command::outbox::Command),
     Status(command::status::Args),
     Modules(command::modules::Args),
+    Schema(command::schema::Args),
     #[command(hide = true)]
     Generate(command::generate::Args),
 }
@@ -79,6 +80,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Outbox(command) => command::outbox::run(config, &command),
         Command::Status(args) => command::status::run(config, &args),
         Command::Modules(args) => command::modules::run(&args),
+        Command::Schema(args) => command::schema::run(&args),
         Command::Generate(args) => command::generate::run(&args),
     };
     match result {

@@ -1,0 +1,161 @@
+//! `pyruse schema`: one JSON Schema of the whole configuration, so that an editor completes it and marks what is wrong.
+//!
+//! The schemas of the modules' arguments and settings are put together here. A step is told apart by the module that it
+//! names (`if`/`then`, not `oneOf`): so an editor complains of the one argument that is wrong, instead of saying that
+//! no module fits.
+
+use std::io::Write as _;
+
+use pyruse_core::config::{CORE_KEYS, ModuleKind};
+use pyruse_core::plugin::{Plugin, Registry};
+use serde_json::{Map, Value, json};
+
+use crate::cli::Ending;
+
+/// Prints the JSON Schema of the configuration, for editors
+///
+/// It knows all that is linked into this program, the modules and settings of custom crates too. An editor that knows
+/// JSON Schema (draft 2020-12) then completes names, shows what they mean, and marks mistakes while they are made.
+/// Comments and trailing commas are Pyruse's own leave: tell the editor that the file is JSON with comments.
+///
+/// What only the whole graph tells (unknown labels, loops, bad expressions) is the business of `pyruse check`.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {}
+
+const EXAMPLES: &str = "\
+Examples:
+  pyruse schema > /etc/pyruse/pyruse.schema.json
+
+and in the configuration:
+
+  \"$schema\": \"pyruse.schema.json\",";
+
+pub(crate) fn run(_: &Args) -> anyhow::Result<Ending> {
+    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
+    writeln!(std::io::stdout().lock(), "{:#}", schema(&registry))?;
+    Ok(Ending::Good)
+}
+
+fn schema(registry: &Registry) -> Value {
+    let mut definitions = Map::new();
+    let mut properties = Map::new();
+    for core in CORE_KEYS {
+        let mut schema = (core.schema)();
+        schema["description"] = core.doc.into();
+        if core.key == "actions" {
+            schema["additionalProperties"] = json!({"$ref": "#/$defs/chain"});
+        }
+        properties.insert(core.key.into(), schema);
+    }
+    for key in registry.settings_keys() {
+        if let Some(settings) = registry.settings(key) {
+            properties.insert(key.into(), embedded((settings.schema)(), key, &mut definitions));
+        }
+    }
+    for plugin in registry.plugins() {
+        let mut schema = embedded((plugin.schema)(), plugin.name, &mut definitions);
+        schema["description"] = plugin.doc.into();
+        definitions.insert(plugin.name.into(), schema);
+    }
+    definitions.insert("label".into(), json!({"type": ["string", "null"]}));
+    definitions.insert(
+        "chain".into(),
+        json!({
+            "description": "A chain: its steps follow one another, as long as they pass.",
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/$defs/step"},
+        }),
+    );
+    definitions.insert("step".into(), step(registry));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The configuration of Pyruse",
+        "type": "object",
+        "required": ["actions"],
+        "properties": properties,
+        "additionalProperties": false,
+        "$defs": definitions,
+    })
+}
+
+fn step(registry: &Registry) -> Value {
+    let mut cases: Vec<Value> = registry.plugins().map(case).collect();
+    cases.push(json!({
+        "if": {"required": ["action"]},
+        "then": {"properties": {"else": {"description": "An action has no `else`.", "not": {}}}},
+    }));
+    json!({
+        "description": "A step: a filter or an action.",
+        "type": "object",
+        "properties": {
+            "filter": {"description": "The filter.", "anyOf": names(registry, ModuleKind::Filter)},
+            "action": {"description": "The action.", "anyOf": names(registry, ModuleKind::Action)},
+            "args": {"description": "Its arguments."},
+            "then": {
+                "description": "The chain to go on with, after an action or when a filter passes; the next step, if absent.",
+                "$ref": "#/$defs/label",
+            },
+            "else": {
+                "description": "The chain to go on with when a filter does not pass; the next top-level chain, if absent.",
+                "$ref": "#/$defs/label",
+            },
+        },
+        "oneOf": [{"required": ["filter"]}, {"required": ["action"]}],
+        "additionalProperties": false,
+        "allOf": cases,
+    })
+}
+
+fn names(registry: &Registry, kind: ModuleKind) -> Vec<Value> {
+    let plugins = registry.plugins().filter(|plugin| plugin.kind == kind);
+    plugins.map(|plugin| json!({"const": plugin.name, "description": plugin.doc})).collect()
+}
+
+/// What a step must be if it names that module.
+fn case(plugin: &Plugin) -> Value {
+    let kind = plugin.kind.word();
+    let reference = json!({"$ref": format!("#/$defs/{}", plugin.name)});
+    let needs_args = (plugin.schema)()["required"].as_array().is_some_and(|names| !names.is_empty());
+    let then = if needs_args {
+        json!({"properties": {"args": reference}, "required": ["args"]})
+    } else {
+        json!({"properties": {"args": {"anyOf": [reference, {"type": "null"}]}}})
+    };
+    json!({"if": {"properties": {kind: {"const": plugin.name}}, "required": [kind]}, "then": then})
+}
+
+/// A schema of its own as a part of a larger one: its definitions go to the whole's, under names that only it has.
+fn embedded(mut schema: Value, owner: &str, definitions: &mut Map<String, Value>) -> Value {
+    let own = schema.as_object_mut().and_then(|schema| {
+        schema.remove("$schema");
+        schema.remove("title");
+        // Whatever the type says: arguments and settings are refused if they are not known.
+        schema.insert("additionalProperties".into(), false.into());
+        schema.remove("$defs")
+    });
+    rename_references(&mut schema, owner);
+    if let Some(Value::Object(own)) = own {
+        for (name, mut definition) in own {
+            rename_references(&mut definition, owner);
+            definitions.insert(format!("{owner}.{name}"), definition);
+        }
+    }
+    schema
+}
+
+fn rename_references(schema: &mut Value, owner: &str) {
+    match schema {
+        Value::Object(members) => {
+            for (key, value) in members {
+                match value.as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
+                    Some(name) if key == "$ref" => *value = format!("#/$defs/{owner}.{name}").into(),
+                    _ => rename_references(value, owner),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| rename_references(item, owner)),
+        _ => {}
+    }
+}
