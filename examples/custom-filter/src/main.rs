@@ -1,0 +1,5 @@
+use pyruse_working_hours as _; // Without this line the filter is not linked: nothing else here names its crate.
+
+fn main() -> std::process::ExitCode {
+    pyruse_bin::run()
+}

@@ -1,0 +1,44 @@
+//! The filter as users meet it: with the registry, the configuration and the compiler of the core.
+//!
+//! A test outside of the crate is linked to it only if it names it, like every program: hence `use … as _`.
+
+use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::engine::Engine;
+use pyruse_core::entry::Fields;
+use pyruse_core::plugin::{Registry, run_examples};
+use pyruse_core::state::State;
+use pyruse_working_hours as _;
+
+#[test]
+fn all_examples_are_true() {
+    let registry = Registry::linked().unwrap();
+    assert_eq!(registry.plugins().count(), 1);
+    assert_eq!(run_examples(&registry), [] as [String; 0]);
+}
+
+#[test]
+fn every_mistake_is_told_at_its_place() {
+    let text = r#"{"actions": {"night": [
+    {"filter": "filter_workingHours", "args": {
+        "from": "8:00", "to": "18:00", "days": ["mon", "mittwoch"], "zone": "Europe/Nowhere"}}
+]}}"#;
+    let source = Source { name: "pyruse.json".into(), text: text.into() };
+    let mut diagnostics = Diagnostics::default();
+    let registry = Registry::linked().unwrap();
+    let engine =
+        Engine::load(&source, &registry, Fields::default(), &mut State::in_memory(), &mut diagnostics);
+    assert!(engine.unwrap().is_none());
+    let told: Vec<_> = diagnostics
+        .in_order()
+        .into_iter()
+        .map(|found| (source.line_column(found.span.start), found.message.as_str(), found.help.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ((3, 17), "`8:00` is not a time of day", Some("write `08:30`")),
+            ((3, 56), "`mittwoch` is not a day", Some("mon, tue, wed, thu, fri, sat, sun")),
+            ((3, 77), "this machine knows no time zone `Europe/Nowhere`", None),
+        ]
+    );
+}

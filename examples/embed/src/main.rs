@@ -1,0 +1,201 @@
+//! The engine of Pyruse in a program of one's own.
+//!
+//! ```console
+//! $ journalctl -o json | embed pyruse.json state.sqlite
+//! ```
+//!
+//! Entries come as JSON, one object a line; effects go out likewise. What entries leave behind is in the state file,
+//! and survives this program's end however it comes. The filter and the action that the configuration may use stand
+//! beside this file; a program that wants Pyruse's own depends on `pyruse-filters` and `pyruse-actions` and says
+//! `use pyruse_filters as _;`.
+
+mod action_announce;
+mod filter_has;
+
+use std::error::Error;
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::courier::Couriers;
+use pyruse_core::effect::{Effect, PlacedEffect};
+use pyruse_core::engine::{Engine, Services};
+use pyruse_core::entry::{Entry, Fields, MemoryRecord};
+use pyruse_core::plugin::{Registry, StepError};
+use pyruse_core::serde_json::{self, Value};
+use pyruse_core::state::{Position, State};
+use pyruse_core::time::Timestamp;
+use pyruse_core::workflow::{Observer, Site, SiteId};
+
+/// For so long a courier is waited for at the end.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What the loop waits for. One channel for all of it, so that one thread waits in one place.
+enum Event {
+    Line(String),
+    /// There are no more lines.
+    End,
+    /// A courier has come back.
+    Courier,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, config, state] = arguments.as_slice() else { return Err("usage: embed CONFIG STATE".into()) };
+    run(Path::new(config), Path::new(state))
+}
+
+fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
+    // 1. The durable state. `State::in_memory()` is for those who want no file.
+    let mut state = State::open_file(state)?;
+    if let Some(cursor) = state.position().and_then(|position| position.cursor.as_ref()) {
+        // For whoever feeds us: `journalctl --after-cursor=…`. What we got before has had its consequences.
+        eprintln!("stopped behind {cursor}");
+    }
+
+    // 2. The configuration. All mistakes in it are told together, with their places.
+    let source = Source { name: config.display().to_string(), text: std::fs::read_to_string(config)? };
+    let mut diagnostics = Diagnostics::default();
+    let registry = Registry::linked()?;
+    let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics)?;
+    eprint!("{}", source.draw(&diagnostics, false));
+    let Some(mut engine) = engine else { return Err("the configuration cannot be used".into()) };
+
+    // 3. Couriers, each on a thread of its own, and what the state says is in force.
+    let (events, incoming) = channel();
+    let wake = events.clone();
+    let mut couriers = Couriers::new(Arc::new(move || drop(wake.send(Event::Courier))));
+    engine.services.employ(&mut couriers)?;
+    engine.services.boot(&mut state, Timestamp::now());
+    std::thread::spawn(move || read_lines(&events));
+
+    // 4. Entries. After the last one, what can be delivered at once still is.
+    let mut out = std::io::stdout().lock();
+    let mut leave = None;
+    loop {
+        let deadlines = [couriers.deadline(&state), engine.services.deadline(&state), leave];
+        let deadline = deadlines.into_iter().flatten().min();
+        let mut watch = Watch { services: &mut engine.services, told: Vec::new() };
+        match next(&incoming, deadline) {
+            Some(Event::Line(line)) => match record(&line) {
+                Ok(mut record) => {
+                    let position = Position { cursor: record.cursor.clone(), realtime: record.realtime };
+                    engine.workflow.run(&mut record, &mut state, &mut watch);
+                    state.set_position(position);
+                }
+                Err(e) => eprintln!("not an entry: {e}"),
+            },
+            Some(Event::End) => leave = Some(Timestamp::now().plus(FAREWELL)),
+            Some(Event::Courier) | None => {}
+        }
+        let told = watch.told;
+        let now = Timestamp::now();
+        couriers.collect(&mut state, now);
+        engine.services.due(&mut state, now);
+        // First what has happened goes to the disk, with the position; then the world is told. An entry that is lost
+        // with a crash is read again, and nothing is counted twice. (A program with many entries at once commits for
+        // many at once.)
+        state.commit()?;
+        for line in told {
+            writeln!(out, "{line}")?;
+        }
+        if couriers.dispatch(&mut state, now) {
+            state.commit()?;
+        }
+        let is_idle = !couriers.is_busy() && couriers.deadline(&state).is_none_or(|due| now < due);
+        if leave.is_some_and(|leave| is_idle || leave <= now) {
+            break;
+        }
+    }
+    // What still waits is delivered after the next start.
+    couriers.stop(&mut state, Duration::ZERO);
+    Ok(state.commit()?)
+}
+
+/// The next event; `None` when the deadline has come first.
+fn next(incoming: &Receiver<Event>, deadline: Option<Timestamp>) -> Option<Event> {
+    let event = match deadline {
+        Some(deadline) => incoming.recv_timeout(Timestamp::now().until(deadline)),
+        None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    };
+    match event {
+        Ok(event) => Some(event),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => Some(Event::End),
+    }
+}
+
+fn read_lines(events: &Sender<Event>) {
+    for line in std::io::stdin().lock().lines() {
+        let Ok(line) = line else { break };
+        if events.send(Event::Line(line)).is_err() {
+            return;
+        }
+    }
+    let _ = events.send(Event::End);
+}
+
+/// An entry as `journalctl -o json` writes it: a value is a text; bytes that are no text are a list of numbers; a field
+/// that occurs several times is a list of such values.
+fn record(line: &str) -> Result<MemoryRecord, String> {
+    let fields: serde_json::Map<String, Value> = serde_json::from_str(line).map_err(|e| e.to_string())?;
+    let bytes = |value: &Value| -> Option<Vec<u8>> {
+        match value {
+            Value::String(text) => Some(text.clone().into_bytes()),
+            Value::Array(numbers) => numbers.iter().map(|n| u8::try_from(n.as_u64()?).ok()).collect(),
+            _ => None,
+        }
+    };
+    let mut record = MemoryRecord::at(Timestamp::now());
+    for (name, value) in &fields {
+        match (bytes(value), value) {
+            (Some(value), _) => record.push(name.as_str(), value),
+            // Too large for journalctl, which says nothing then.
+            (None, Value::Null) => {}
+            (None, Value::Array(values)) => {
+                for value in values {
+                    let value = bytes(value).ok_or_else(|| format!("`{name}` holds something strange"))?;
+                    record.push(name.as_str(), value);
+                }
+            }
+            (None, _) => return Err(format!("`{name}` is not a text")),
+        }
+    }
+    Ok(record)
+}
+
+/// Watches entries on their way, and notes their effects.
+struct Watch<'a> {
+    services: &'a mut Services,
+    told: Vec<String>,
+}
+
+impl Watch<'_> {
+    fn tell(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+        let cursor = entry.cursor();
+        let (at, cursor) = (entry.time(), cursor.as_deref());
+        let placed = PlacedEffect { effect, at, cursor, chain: &site.chain, step: site.step };
+        // Texts and numbers always become JSON.
+        self.told.extend(serde_json::to_string(&placed));
+    }
+}
+
+impl Observer for Watch<'_> {
+    /// Else nobody makes any.
+    const EFFECTS: bool = true;
+
+    fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
+        self.services.admit(entry, state)
+    }
+
+    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: Effect) {
+        self.tell(site, entry, &effect);
+    }
+
+    fn error(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, error: &StepError) {
+        self.tell(site, entry, &Effect::Error { message: error.to_string() });
+    }
+}
