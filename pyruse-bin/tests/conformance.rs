@@ -22,9 +22,9 @@ fn entries() -> u64 {
 }
 
 /// What `replay --json` prints; an error's message is the program's own, so only its presence and place are kept.
-fn replayed(config: &Path, input: &Path) -> Vec<Value> {
+fn replayed(config: &Path, input: &Path, flags: &[&str]) -> Vec<Value> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pyruse"));
-    command.arg("--config").arg(config).args(["replay", "--json", "--input"]).arg(input);
+    command.arg("--config").arg(config).args(["replay", "--json", "--input"]).arg(input).args(flags);
     let output = command.output().unwrap();
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{complaints}");
@@ -45,7 +45,12 @@ fn compare(mix: Mix, count: u64) -> BTreeMap<(String, usize), u64> {
     let directory = tempfile::tempdir().unwrap();
     let input = directory.path().join("journal.export");
     std::fs::write(&input, generator::export(mix, count, 1)).unwrap();
-    let found = replayed(Path::new(FULL), &input);
+    let found = replayed(Path::new(FULL), &input, &[]);
+    assert_eq!(
+        replayed(Path::new(FULL), &input, &["--no-optimize"]),
+        found,
+        "the optimiser changes what is done"
+    );
 
     let mut reference = Reference::new(&text);
     let mut effects = found.iter();

@@ -324,6 +324,13 @@ impl Observer for Seen {
 }
 
 impl Subject {
+    /// As it was compiled, and optimised wherever that can be done.
+    fn both(text: &str) -> [Subject; 2] {
+        let mut optimized = Subject::new(text);
+        optimized.engine.workflow.optimize_everywhere();
+        [Subject::new(text), optimized]
+    }
+
     fn new(text: &str) -> Subject {
         let source = Source { name: "random".into(), text: text.to_owned() };
         let mut diagnostics = Diagnostics::default();
@@ -360,7 +367,7 @@ proptest! {
     #[test]
     fn random_chains_take_the_way_that_a_simple_interpreter_takes(chains in config(), entries in vec(entry(), 1..40)) {
         let text = reference::to_text(&chains);
-        let mut subject = Subject::new(&text);
+        let mut subjects = Subject::both(&text);
         let mut reference = Reference::new(&text);
         let mut time = 1_795_000_000_000_000_u64;
         for (n, (mut fields, later)) in entries.into_iter().enumerate() {
@@ -369,8 +376,11 @@ proptest! {
             if n % 3 > 0 {
                 fields.push(("__CURSOR".into(), format!("s=1;i={n}").into_bytes()));
             }
-            let (found, expected) = (subject.run(&fields), reference.run(&fields));
-            prop_assert_eq!(found, expected, "entry {} of {}: {:?}", n, text, fields);
+            let expected = reference.run(&fields);
+            for subject in &mut subjects {
+                let found = subject.run(&fields);
+                prop_assert_eq!(&found, &expected, "entry {} of {}: {:?}", n, text, fields);
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod courier;
 pub mod effect;
 pub mod engine;
 pub mod entry;
+pub mod frozen;
 pub mod operation;
 pub mod pattern;
 pub mod plugin;

@@ -1,7 +1,9 @@
 //! `filter_equals`
 
 use pyruse_core::entry::{Entry, Slot};
-use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{
+    Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
+};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -66,6 +68,15 @@ impl FilterModule for Equals {
 impl Filter for Equals {
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
         Ok(entry.any(self.field, |value| Ok(self.value.equals(value)))?.unwrap_or(false))
+    }
+
+    fn question(&self) -> Option<Question<'_>> {
+        let (texts, integers) = match &self.value {
+            Scalar::Text(text) => (vec![text.as_str()], vec![]),
+            Scalar::Integer(integer) => (vec![], vec![*integer]),
+            Scalar::Float(_) => return None,
+        };
+        Some(Question::Equals { field: self.field, texts, integers, missing: false })
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use pyruse_core::entry::{Entry, Slot, Value};
-use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{
+    Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
+};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -88,6 +90,13 @@ impl Filter for InList {
             Ok(listed || self.floats.iter().any(|float| float.equals(value)))
         })?;
         Ok(holds.unwrap_or(self.missing))
+    }
+
+    fn question(&self) -> Option<Question<'_>> {
+        let texts = self.texts.iter().map(String::as_str).collect();
+        let integers = self.integers.iter().copied().collect();
+        let asked = Question::Equals { field: self.field, texts, integers, missing: self.missing };
+        self.floats.is_empty().then_some(asked)
     }
 }
 

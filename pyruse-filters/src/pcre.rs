@@ -2,7 +2,9 @@
 
 use pyruse_core::entry::{Entry, Slot, Span};
 use pyruse_core::pattern::{Groups, Pattern};
-use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{
+    Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
+};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -47,6 +49,9 @@ impl Search {
     ) -> Result<Option<Span>, StepError> {
         let mut searched = 0;
         entry.find_text(field, |text| {
+            if self.pattern.is_backtracking() && self.pattern.is_out_of_question(text) {
+                return Ok(false);
+            }
             // A text over the limit by itself costs nothing: the pattern refuses it unread.
             if self.pattern.is_backtracking() && text.len() <= BACKTRACKING_LIMIT {
                 searched += text.len();
@@ -134,6 +139,10 @@ impl Filter for Pcre {
         let Some(text) = search.find(entry, *field, groups)? else { return Ok(false) };
         search.save(entry, text, groups);
         Ok(true)
+    }
+
+    fn question(&self) -> Option<Question<'_>> {
+        Some(Question::Finds { field: self.field, patterns: vec![&self.search.pattern] })
     }
 }
 

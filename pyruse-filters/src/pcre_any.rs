@@ -2,7 +2,9 @@
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::pattern::{Candidates, Groups};
-use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{
+    Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
+};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -19,10 +21,14 @@ struct Args {
     re: Vec<String>,
 }
 
+/// Fewer expressions are asked one by one.
+const FEW: usize = 4;
+
 struct PcreAny {
     field: Slot,
     searches: Vec<Search>,
-    candidates: Candidates,
+    /// Tells which of them can be found at all, where they are many.
+    candidates: Option<Candidates>,
     groups: Groups,
 }
 
@@ -43,6 +49,7 @@ impl FilterModule for PcreAny {
             }
         }
         let candidates = Candidates::new(searches.iter().map(|search| &search.pattern));
+        let candidates = Some(candidates).filter(|all| searches.len() >= FEW && all.are_told_apart());
         invalid.map_or(Ok(PcreAny { field, searches, candidates, groups: Groups::default() }), Err)
     }
 
@@ -71,23 +78,33 @@ impl Filter for PcreAny {
         let PcreAny { field, searches, candidates, groups } = self;
         // Of a repeated field, any value will do for an expression; so the order of expressions goes before that of
         // values.
-        candidates.clear();
-        if candidates.are_told_apart() {
+        if let Some(candidates) = candidates {
+            candidates.clear();
             entry.find_text(*field, |text| {
                 candidates.look_at(text);
                 Ok(false)
             })?;
         }
-        let mut from = 0;
-        while let Some(n) = candidates.next(from) {
+        let candidates = candidates.as_ref();
+        let next = |from| match candidates {
+            Some(candidates) => candidates.next(from),
+            None => Some(from).filter(|n| *n < searches.len()),
+        };
+        let mut at = next(0);
+        while let Some(n) = at {
             let search = &searches[n];
             if let Some(text) = search.find(entry, *field, groups)? {
                 search.save(entry, text, groups);
                 return Ok(true);
             }
-            from = n + 1;
+            at = next(n + 1);
         }
         Ok(false)
+    }
+
+    fn question(&self) -> Option<Question<'_>> {
+        let patterns = self.searches.iter().map(|search| &search.pattern).collect();
+        Some(Question::Finds { field: self.field, patterns })
     }
 }
 

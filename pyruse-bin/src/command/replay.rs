@@ -27,13 +27,19 @@ pub(crate) struct Args {
     /// Let lines of action_log come back as entries; a recorded journal already holds those that were written then
     #[arg(long)]
     feedback: bool,
+    /// Run the workflow as it was compiled
+    #[arg(long, hide = true)]
+    no_optimize: bool,
 }
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     args.past.check("replay");
-    let loaded = Loaded::open(config)?;
+    let mut loaded = Loaded::open(config)?;
     configuration::show(&loaded.source, &loaded.diagnostics);
     let past = Past::open(&args.past, &loaded.engine.settings.get::<JournalSettings>())?;
+    if !args.no_optimize {
+        loaded.engine.workflow.optimize();
+    }
     let mut rehearsal = Rehearsal::new(loaded.engine, loaded.mark, loaded.state)?;
     if args.feedback {
         rehearsal = rehearsal.with_feedback();

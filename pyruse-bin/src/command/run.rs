@@ -26,18 +26,26 @@ pub(crate) struct Args {
     /// Where to begin at the first start, or with --dry-run: `2026-11-18 11:00`, `yesterday`, `2h ago`, `@1795000000`
     #[arg(long, value_name = "T", value_parser = when::parse)]
     since: Option<Timestamp>,
+    /// Run the workflow as it was compiled
+    #[arg(long, hide = true)]
+    no_optimize: bool,
 }
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
-    let loaded = if args.dry_run { Loaded::open(config)? } else { Loaded::open_trusted(config)? };
+    let mut loaded = if args.dry_run { Loaded::open(config)? } else { Loaded::open_trusted(config)? };
     configuration::show(&loaded.source, &loaded.diagnostics);
+    let optimize = !args.no_optimize;
     if args.dry_run {
+        if optimize {
+            loaded.engine.workflow.optimize();
+        }
         let rehearsal = Rehearsal::new(loaded.engine, loaded.mark, loaded.state)?;
         return rehearse(rehearsal, args);
     }
     let mut storage = storage::open(&loaded.engine.config.storage)?;
     let (engine, mark) = loaded.compile_with(&mut storage.state)?;
-    let parts = Parts { config_path: loaded.path, registry: loaded.registry, engine, mark, storage };
+    let parts =
+        Parts { config_path: loaded.path, registry: loaded.registry, engine, mark, storage, optimize };
     Daemon::start(parts, args.since)?.run()?;
     Ok(Ending::Good)
 }

@@ -78,6 +78,7 @@ pub(crate) struct Daemon {
     pub(crate) config_path: PathBuf,
     pub(crate) registry: Registry,
     pub(crate) engine: Engine,
+    optimize: bool,
     pub(crate) mark: Slot,
     pub(crate) journal: Source,
     pub(crate) storage: Storage,
@@ -104,12 +105,17 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) mark: Slot,
     pub(crate) storage: Storage,
+    /// Is the workflow to be optimised?
+    pub(crate) optimize: bool,
 }
 
 impl Daemon {
     /// Opens the journal where the state says, or at `since`, or at its end; puts back what was in force.
     pub(crate) fn start(parts: Parts, since: Option<Timestamp>) -> anyhow::Result<Daemon> {
-        let Parts { config_path, registry, mut engine, mark, mut storage } = parts;
+        let Parts { config_path, registry, mut engine, mark, mut storage, optimize } = parts;
+        if optimize {
+            engine.workflow.optimize();
+        }
         let wake = Wake::new().context("listening to signals")?;
         let journal_settings = engine.settings.get::<JournalSettings>();
         let mut journal = Source::open(&journal_settings)?;
@@ -133,6 +139,7 @@ impl Daemon {
             config_path,
             registry,
             engine,
+            optimize,
             mark,
             journal,
             storage,
@@ -343,6 +350,9 @@ impl Daemon {
         let state = &mut self.storage.state;
         let loaded = load(&source, &self.registry, state, &mut Diagnostics::default())?;
         let Some((mut engine, mark)) = loaded else { return Ok(false) };
+        if self.optimize {
+            engine.workflow.optimize();
+        }
         if engine.config.storage != self.engine.config.storage {
             tracing::warn!("`storage` has changed: that takes effect at the next start");
         }

@@ -6,9 +6,10 @@
 use jiff::tz::TimeZone;
 
 use super::decode::{self, EightBit};
-use super::field::{Fields, Kind, Slot, Wanted};
+use super::field::{Fields, Kind, Slot};
 use super::value::{Stored, Value};
 use super::{Entry, FIELD_LIMIT, Record};
+use crate::frozen::Frozen;
 use crate::time::Timestamp;
 
 /// No element.
@@ -47,7 +48,7 @@ struct Element {
 #[derive(Debug)]
 pub struct Buffers {
     fields: Fields,
-    wanted: Wanted,
+    wanted: Frozen<Slot>,
     eight_bit: EightBit,
     zone: TimeZone,
     epoch: u32,
@@ -60,7 +61,7 @@ impl Buffers {
     /// Buffers for entries of these fields; `zone` is the one that times are shown in.
     pub fn new(fields: Fields, eight_bit: EightBit, zone: TimeZone) -> Buffers {
         let cells = vec![EMPTY; fields.len()];
-        let wanted = Wanted::new(&fields);
+        let wanted = Frozen::new(fields.iter().map(|(slot, name)| (name, slot)));
         Buffers {
             fields,
             wanted,
@@ -166,7 +167,7 @@ impl Buffers {
 
     /// A field of the record: kept if the workflow wants it and no step has set it.
     pub(super) fn push_field(&mut self, name: &[u8], value: &[u8]) -> bool {
-        let Some(slot) = self.wanted.slot(name) else { return false };
+        let Some(slot) = self.wanted.get(name).copied() else { return false };
         let mut cell = self.cell(slot);
         if cell.assigned || self.arena.len() >= ARENA_LIMIT {
             return false;

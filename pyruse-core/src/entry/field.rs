@@ -1,8 +1,8 @@
 //! Field names, numbered.
 //!
 //! While a configuration is compiled, every name that it reads or saves is given a [`Slot`]; at run time only slots
-//! are left. The one look-up that remains per entry, from the name of a journal field to its slot, is answered by
-//! [`Wanted`], which says "nobody wants it" for most fields after comparing one number.
+//! are left. The one look-up that remains per entry, from the name of a journal field to its slot, is answered by a
+//! [`Frozen`](crate::frozen::Frozen) map.
 
 use std::collections::HashMap;
 
@@ -149,72 +149,9 @@ impl Fields {
     }
 }
 
-/// The look-up from a field's name, as bytes, to its slot: frozen, for the hot path.
-///
-/// An open-addressed table of at most a quarter load, on a hash of length, head and tail of the name. A name that
-/// nobody wants nearly always meets an empty place at once.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    places: Vec<Option<(Slot, Box<[u8]>)>>,
-    shift: u32,
-}
-
-impl Wanted {
-    pub(crate) fn new(fields: &Fields) -> Wanted {
-        let size = (fields.len() * 4).next_power_of_two().max(16);
-        let mut wanted = Wanted { places: vec![None; size], shift: 64 - size.trailing_zeros() };
-        for (slot, name) in fields.iter() {
-            let mut place = wanted.place(name.as_bytes());
-            while wanted.places[place].is_some() {
-                place = (place + 1) & (size - 1);
-            }
-            wanted.places[place] = Some((slot, name.as_bytes().into()));
-        }
-        wanted
-    }
-
-    fn place(&self, name: &[u8]) -> usize {
-        let (head, tail) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
-            (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
-            _ => (name.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 0),
-        };
-        let mixed = head ^ tail.rotate_left(29) ^ (name.len() as u64) << 40;
-        // Fibonacci hashing: the high bits of the product are the well-mixed ones.
-        usize::try_from(mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift).unwrap_or(0)
-    }
-
-    pub(crate) fn slot(&self, name: &[u8]) -> Option<Slot> {
-        let mut place = self.place(name);
-        while let Some((slot, text)) = &self.places[place] {
-            if **text == *name {
-                return Some(*slot);
-            }
-            place = (place + 1) & (self.places.len() - 1);
-        }
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_wanted_name_is_found_and_no_other() {
-        let mut fields = Fields::default();
-        let names: Vec<String> = (0..500).map(|n| format!("FIELD_{n}")).collect();
-        for name in &names {
-            fields.slot(name);
-        }
-        fields.slot("");
-        let wanted = Wanted::new(&fields);
-        for (n, name) in names.iter().enumerate() {
-            assert_eq!(wanted.slot(name.as_bytes()).map(Slot::index), Some(n));
-        }
-        assert_eq!(wanted.slot(b""), Some(Slot(500)));
-        assert_eq!(wanted.slot(b"FIELD_500"), None);
-        assert_eq!(wanted.slot(b"\xff\xfe"), None);
-    }
 
     #[test]
     fn a_name_keeps_its_slot() {

@@ -8,9 +8,6 @@ use aho_corasick::AhoCorasick;
 use super::Pattern;
 use super::requirement::automaton;
 
-/// Fewer expressions are asked one by one.
-const FEW: usize = 4;
-
 /// Which of a list of expressions can be found in a text.
 #[derive(Debug)]
 pub struct Candidates {
@@ -59,7 +56,7 @@ impl Candidates {
                 candidates.needed_for[place].extend(u32::try_from(n));
             }
         }
-        if len >= FEW && !texts.is_empty() {
+        if !texts.is_empty() {
             candidates.automaton = automaton(texts);
         }
         if candidates.automaton.is_none() {

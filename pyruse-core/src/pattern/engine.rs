@@ -133,15 +133,18 @@ impl Engines {
         Ok(!spans.is_empty())
     }
 
+    /// Does it lack what must occur? Not known of expressions that are fast by themselves.
+    pub(super) fn is_out_of_question(&self, text: &str) -> bool {
+        self.required.as_ref().is_some_and(|required| {
+            let says_nothing = self.required_in_ascii && !text.is_ascii();
+            !says_nothing && !required.is_match(text)
+        })
+    }
+
     /// The engine for a text; `None` where it lacks what must occur.
     fn engine(&self, text: &str) -> Result<Option<&Engine>, MatchError> {
         let form = self.form_of(text);
-        let is_slow = form != USUAL || self.facts.backtracking;
-        if let Some(required) = &self.required
-            && is_slow
-            && !(self.required_in_ascii && form.letters != Letters::Ascii)
-            && !required.is_match(text)
-        {
+        if (form != USUAL || self.facts.backtracking) && self.is_out_of_question(text) {
             return Ok(None);
         }
         if self.facts.folded_reference && has_uncertain_case(text) {

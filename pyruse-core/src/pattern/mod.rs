@@ -104,6 +104,12 @@ impl Pattern {
         self.backtracking
     }
 
+    /// Does the text lack what must occur wherever the expression is found? If not, nothing is said.
+    #[must_use]
+    pub fn is_out_of_question(&self, text: &str) -> bool {
+        self.engines.is_out_of_question(text)
+    }
+
     /// Is it found anywhere? Python's `re.search`, without the groups, and so faster.
     ///
     /// # Errors

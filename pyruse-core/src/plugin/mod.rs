@@ -21,13 +21,62 @@ pub use self::registry::{Compiled, ModuleSettings, Plugin, Registry, SettingsPlu
 pub use self::service::{SeenEffect, Service, ServicePlugin, Start};
 
 use crate::effect::Effect;
-use crate::entry::Entry;
+use crate::entry::{Entry, Slot};
+use crate::pattern::Pattern;
 use crate::state::State;
 
 /// A filter, ready to run: a switch point.
 pub trait Filter: Send {
     /// Does the entry pass? An error counts as "no", and is reported.
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError>;
+
+    /// What it asks, if that is all it does: then filters that ask alike can be answered together.
+    fn question(&self) -> Option<Question<'_>> {
+        None
+    }
+}
+
+/// What a filter asks of one field.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Question<'f> {
+    /// Is it one of these? The filter passes exactly if one element of the field is, and does nothing else.
+    Equals {
+        /// The field.
+        field: Slot,
+        /// Texts.
+        texts: Vec<&'f str>,
+        /// Integers.
+        integers: Vec<i64>,
+        /// It passes, too, where the field is missing.
+        missing: bool,
+    },
+    /// Is one of these found in it? Where none is, in no element of the field, the filter does not pass, does not err,
+    /// and changes nothing.
+    Finds {
+        /// The field.
+        field: Slot,
+        /// The expressions.
+        patterns: Vec<&'f Pattern>,
+    },
+}
+
+impl<'f> Question<'f> {
+    /// Can both be answered together?
+    pub(crate) fn is_like(&self, other: &Question<'_>) -> bool {
+        match (self, other) {
+            (Question::Equals { field: a, .. }, Question::Equals { field: b, .. })
+            | (Question::Finds { field: a, .. }, Question::Finds { field: b, .. }) => a == b,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn patterns(&self) -> &[&'f Pattern] {
+        match self {
+            Question::Finds { patterns, .. } => patterns,
+            Question::Equals { .. } => &[],
+        }
+    }
 }
 
 /// An action, ready to run.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 
 use super::graph::{self, Graph, STOP, Shape};
+use super::optimize::Ladders;
 use super::{Node, Op, Site, Workflow};
 use crate::config::{Config, Diagnostics, ModuleKind, Source, Spanned, Step, StepPlace};
 use crate::entry::{Buffers, Fields, Slot};
@@ -86,6 +87,7 @@ impl Compiler<'_> {
             filters,
             actions,
             sites,
+            ladders: Ladders::default(),
             buffers: Buffers::new(fields, config.eight_bit, self.zone.clone()),
             effects: Vec::new(),
         })

@@ -6,11 +6,13 @@
 mod compile;
 mod graph;
 mod observe;
+mod optimize;
 
 pub use self::compile::Compiler;
 pub use self::observe::{Observer, Unobserved};
 
 use self::graph::STOP;
+use self::optimize::{Ladders, Worth};
 use crate::effect::Effect;
 use crate::entry::{Buffers, Entry, Fields, Record, Slot};
 use crate::plugin::{Act, Action, Filter, StepError, Touch};
@@ -19,7 +21,17 @@ use crate::state::State;
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Filter(u32),
-    Action { action: u32, inert: bool },
+    Action {
+        action: u32,
+        inert: bool,
+    },
+    /// Stands for a rung of a ladder of comparisons, and those after it.
+    Switch {
+        switch: u32,
+        from: u32,
+    },
+    /// Stands for a ladder of searches.
+    Sieve(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +70,7 @@ pub struct Workflow {
     filters: Vec<Box<dyn Filter>>,
     actions: Vec<Box<dyn Action>>,
     sites: Vec<Site>,
+    ladders: Ladders,
     buffers: Buffers,
     effects: Vec<Effect>,
 }
@@ -65,10 +78,27 @@ pub struct Workflow {
 impl Workflow {
     /// Pushes one record through. What it changes is in `state` and in the observer afterwards.
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, state: &mut State, observer: &mut O) {
-        let Workflow { nodes, filters, actions, sites, buffers, effects } = self;
+        let Workflow { nodes, filters, actions, sites, ladders, buffers, effects } = self;
         let mut entry = buffers.entry(record);
-        Ride { nodes, filters, actions, sites, effects }.run(&mut entry, state, observer);
+        Ride { nodes, filters, actions, sites, ladders, effects }.run(&mut entry, state, observer);
         observer.finished(&mut entry, state);
+    }
+
+    /// Makes it faster, once: filters that ask alike are answered together. What it does stays the same.
+    pub fn optimize(&mut self) {
+        self.optimize_where(Worth::default());
+    }
+
+    /// The same wherever it can be done, worth it or not: for tests.
+    #[doc(hidden)]
+    pub fn optimize_everywhere(&mut self) {
+        self.optimize_where(Worth { switch: 1, sieve: 1 });
+    }
+
+    fn optimize_where(&mut self, worth: Worth) {
+        if self.ladders.switches.is_empty() && self.ladders.sieves.is_empty() {
+            self.ladders = Ladders::of(&mut self.nodes, &self.filters, worth);
+        }
     }
 
     /// The steps of the configuration.
@@ -103,6 +133,7 @@ struct Ride<'w> {
     filters: &'w mut [Box<dyn Filter>],
     actions: &'w mut [Box<dyn Action>],
     sites: &'w [Site],
+    ladders: &'w mut Ladders,
     effects: &'w mut Vec<Effect>,
 }
 
@@ -114,16 +145,24 @@ impl Ride<'_> {
             let site = SiteId(node.site);
             observer.enter(site, &self.sites[site.index()], entry);
             let passed = match node.op {
-                Op::Filter(filter) => match self.filters[filter as usize].passes(entry) {
-                    Ok(passed) => passed,
-                    Err(error) => {
-                        if !admit(&mut admitted, observer, entry, state) {
-                            return;
-                        }
-                        observer.error(site, &self.sites[site.index()], entry, &error);
-                        false
+                Op::Filter(filter) => {
+                    let answer = self.filters[filter as usize].passes(entry);
+                    match self.answered(site, answer, &mut admitted, entry, state, observer) {
+                        Some(passed) => passed,
+                        None => return,
                     }
-                },
+                }
+                Op::Switch { switch, from } => {
+                    at = self.switch(switch, from, entry, observer);
+                    continue;
+                }
+                Op::Sieve(sieve) => {
+                    match self.sieve(sieve, &mut admitted, entry, state, observer) {
+                        Some(next) => at = next,
+                        None => return,
+                    }
+                    continue;
+                }
                 Op::Action { action, inert } => {
                     if !inert && !admit(&mut admitted, observer, entry, state) {
                         return;
@@ -146,6 +185,86 @@ impl Ride<'_> {
             at = if passed { node.pass } else { node.fail };
         }
         debug_assert!(at == STOP || self.nodes.is_empty());
+    }
+
+    /// What a filter's answer means; `None`: the entry may have no consequences, and its way ends.
+    fn answered<O: Observer>(
+        &self,
+        site: SiteId,
+        answer: Result<bool, StepError>,
+        admitted: &mut bool,
+        entry: &mut Entry<'_>,
+        state: &mut State,
+        observer: &mut O,
+    ) -> Option<bool> {
+        match answer {
+            Ok(passed) => Some(passed),
+            Err(error) => {
+                if !admit(admitted, observer, entry, state) {
+                    return None;
+                }
+                observer.error(site, &self.sites[site.index()], entry, &error);
+                Some(false)
+            }
+        }
+    }
+
+    fn switch<O: Observer>(&self, switch: u32, from: u32, entry: &mut Entry<'_>, observer: &mut O) -> u32 {
+        let switch = &self.ladders.switches[switch as usize];
+        // Comparisons never err.
+        let passing = switch.ask(entry, from).ok().flatten();
+        let rungs = &switch.rungs[from as usize..];
+        let Some(rung) = passing else {
+            self.tell(rungs, entry, observer);
+            return switch.beyond;
+        };
+        let (passed_by, rungs) = rungs.split_at((rung - from) as usize);
+        self.tell(passed_by, entry, observer);
+        let node = self.nodes[rungs[0] as usize];
+        observer.step(SiteId(node.site), &self.sites[node.site as usize], entry, true);
+        node.pass
+    }
+
+    /// The observer is told of filters that did not pass.
+    fn tell<O: Observer>(&self, rungs: &[u32], entry: &mut Entry<'_>, observer: &mut O) {
+        for rung in rungs {
+            let site = self.nodes[*rung as usize].site;
+            observer.step(SiteId(site), &self.sites[site as usize], entry, false);
+        }
+    }
+
+    /// The node to go on with; `None`: the way ends here.
+    fn sieve<O: Observer>(
+        &mut self,
+        sieve: u32,
+        admitted: &mut bool,
+        entry: &mut Entry<'_>,
+        state: &mut State,
+        observer: &mut O,
+    ) -> Option<u32> {
+        let sieve = sieve as usize;
+        // Looking never errs.
+        let _ = self.ladders.sieves[sieve].look(entry);
+        let mut from = 0;
+        loop {
+            let found = self.ladders.sieves[sieve].next(from);
+            let rungs = &self.ladders.sieves[sieve].rungs;
+            let Some(rung) = found else {
+                self.tell(&rungs[from as usize..], entry, observer);
+                return Some(self.ladders.sieves[sieve].beyond);
+            };
+            self.tell(&rungs[from as usize..rung as usize], entry, observer);
+            let node = self.nodes[rungs[rung as usize] as usize];
+            let site = SiteId(node.site);
+            let Op::Filter(filter) = node.op else { return Some(node.pass) };
+            let answer = self.filters[filter as usize].passes(entry);
+            let passed = self.answered(site, answer, admitted, entry, state, observer)?;
+            observer.step(site, &self.sites[site.index()], entry, passed);
+            if passed {
+                return Some(node.pass);
+            }
+            from = rung + 1;
+        }
     }
 }
 

@@ -1,0 +1,252 @@
+//! A pass over the compiled graph that makes ladders of like questions one question.
+//!
+//! Configurations ask the same field again and again, chain after chain: is SYSLOG_IDENTIFIER `sshd`? else `nginx`? else
+//! …; and does MESSAGE match this expression, or else that one? Each ladder of filters that are linked by their `fail`
+//! exits is put behind a node of its own:
+//!
+//! - a [`Switch`] stands for comparisons with values: one look-up tells the first rung that passes;
+//! - a [`Sieve`] stands for searches: one look at the text tells which rungs can pass at all; those are run as they are.
+//!
+//! What happens is the same, to the entry, the state and the observer, which is told of every rung that was passed by.
+//! Filters say themselves what they ask ([`Filter::question`]); one that says nothing is run as it is.
+
+use std::collections::HashMap;
+
+use super::graph::STOP;
+use super::{Node, Op};
+use crate::entry::{Entry, Slot, Value};
+use crate::frozen::Frozen;
+use crate::pattern::Candidates;
+use crate::plugin::{Filter, Question, StepError};
+
+/// What is worth a node of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Worth {
+    /// Shorter ladders of comparisons are climbed as they are; at least 1.
+    pub(super) switch: usize,
+    /// Searches of fewer expressions are made one by one.
+    pub(super) sieve: usize,
+}
+
+impl Default for Worth {
+    fn default() -> Worth {
+        Worth { switch: 3, sieve: 8 }
+    }
+}
+
+/// The rungs of a ladder that pass for one value, in order.
+type Rungs = Box<[u32]>;
+
+/// A ladder of comparisons of one field.
+pub(super) struct Switch {
+    field: Slot,
+    texts: Frozen<Rungs>,
+    integers: HashMap<i64, Rungs>,
+    /// Those that pass where the field is missing.
+    missing: Rungs,
+    /// The nodes.
+    pub(super) rungs: Box<[u32]>,
+    /// Where the last one fails to.
+    pub(super) beyond: u32,
+}
+
+impl Switch {
+    /// The first rung, at `from` or above, that passes.
+    pub(super) fn ask(&self, entry: &mut Entry<'_>, from: u32) -> Result<Option<u32>, StepError> {
+        let mut first = u32::MAX;
+        let found = entry.any(self.field, |value| {
+            let rungs = match value {
+                Value::Text(text) => self.texts.get(text.as_bytes()),
+                Value::Integer(integer) => self.integers.get(&integer),
+                Value::Time(_) => None,
+            };
+            first = first.min(at_or_above(rungs, from));
+            // No other element of the field can pass before.
+            Ok(first == from)
+        })?;
+        if found.is_none() {
+            first = at_or_above(Some(&self.missing), from);
+        }
+        Ok((first != u32::MAX).then_some(first))
+    }
+}
+
+fn at_or_above(rungs: Option<&Rungs>, from: u32) -> u32 {
+    let passing = rungs.map_or(&[][..], |rungs| rungs);
+    passing.get(passing.partition_point(|rung| *rung < from)).copied().unwrap_or(u32::MAX)
+}
+
+/// A ladder of searches in one field.
+pub(super) struct Sieve {
+    field: Slot,
+    candidates: Candidates,
+    /// The rung of each expression.
+    rung_of: Vec<u32>,
+    /// The nodes.
+    pub(super) rungs: Box<[u32]>,
+    /// Where the last one fails to.
+    pub(super) beyond: u32,
+}
+
+impl Sieve {
+    /// Looks at the field.
+    pub(super) fn look(&mut self, entry: &mut Entry<'_>) -> Result<(), StepError> {
+        let Sieve { field, candidates, .. } = self;
+        candidates.clear();
+        entry.find_text(*field, |text| {
+            candidates.look_at(text);
+            Ok(false)
+        })?;
+        Ok(())
+    }
+
+    /// The first rung, at `from` or above, that can pass.
+    pub(super) fn next(&self, from: u32) -> Option<u32> {
+        let mut at = self.rung_of.partition_point(|rung| *rung < from);
+        at = self.candidates.next(at)?;
+        self.rung_of.get(at).copied()
+    }
+}
+
+/// The graph with its ladders made one question each.
+#[derive(Default)]
+pub(super) struct Ladders {
+    pub(super) switches: Vec<Switch>,
+    pub(super) sieves: Vec<Sieve>,
+}
+
+impl Ladders {
+    /// Finds the ladders of a graph, and puts nodes for them into it.
+    pub(super) fn of(nodes: &mut Vec<Node>, filters: &[Box<dyn Filter>], worth: Worth) -> Ladders {
+        let mut ladders = Ladders::default();
+        let asked: Vec<Option<Question<'_>>> = nodes.iter().map(|node| question(node, filters)).collect();
+        let alike = |at: u32, other: u32| {
+            let [a, b] = [at, other].map(|n| asked.get(n as usize).and_then(Option::as_ref));
+            a.zip(b).is_some_and(|(a, b)| a.is_like(b))
+        };
+        // A rung that another rung fails to is no head; that a node may be entered from elsewhere changes nothing.
+        let mut is_rung = vec![false; nodes.len()];
+        for (at, node) in (0..).zip(nodes.iter()) {
+            if node.fail != STOP && alike(at, node.fail) {
+                is_rung[node.fail as usize] = true;
+            }
+        }
+        // What leads to a node is to lead to the node that stands for it.
+        let mut instead: HashMap<u32, u32> = HashMap::new();
+        let mut added = Vec::new();
+        let mut taken = vec![false; nodes.len()];
+        for head in (0..).zip(&is_rung).filter(|(_, is_rung)| !**is_rung).map(|(at, _): (u32, _)| at) {
+            let mut rungs = vec![head];
+            let mut beyond = nodes[head as usize].fail;
+            // Two ladders may lead into a third: the rungs of that one belong to the first of them.
+            while beyond != STOP && alike(head, beyond) && !taken[beyond as usize] {
+                taken[beyond as usize] = true;
+                rungs.push(beyond);
+                beyond = nodes[beyond as usize].fail;
+            }
+            let questions: Vec<&Question<'_>> =
+                rungs.iter().filter_map(|at| asked[*at as usize].as_ref()).collect();
+            let first = number(nodes.len() + added.len());
+            let site = nodes[head as usize].site;
+            let node = |op| Node { op, pass: STOP, fail: STOP, site };
+            match questions.first() {
+                Some(Question::Equals { field, .. }) if rungs.len() >= worth.switch => {
+                    let switch = number(ladders.switches.len());
+                    // Each rung may be entered by itself; the last ones are as fast without.
+                    for (at, rung) in (0..).zip(&rungs[..=rungs.len() - worth.switch]) {
+                        instead.insert(*rung, first + at);
+                        added.push(node(Op::Switch { switch, from: at }));
+                    }
+                    ladders.switches.push(switch_of(*field, &questions, rungs.into(), beyond));
+                }
+                Some(Question::Finds { field, .. }) => {
+                    let (rung_of, patterns): (Vec<u32>, Vec<_>) = (0..)
+                        .zip(&questions)
+                        .flat_map(|(rung, question)| question.patterns().iter().map(move |p| (rung, *p)))
+                        .unzip();
+                    let candidates = Candidates::new(patterns);
+                    if rung_of.len() < worth.sieve || !candidates.are_told_apart() {
+                        continue;
+                    }
+                    instead.insert(head, first);
+                    added.push(node(Op::Sieve(number(ladders.sieves.len()))));
+                    let rungs = rungs.into();
+                    ladders.sieves.push(Sieve { field: *field, candidates, rung_of, rungs, beyond });
+                }
+                _ => {}
+            }
+        }
+        ladders.redirect(nodes, added, &instead);
+        ladders
+    }
+
+    fn redirect(&mut self, nodes: &mut Vec<Node>, added: Vec<Node>, instead: &HashMap<u32, u32>) {
+        if added.is_empty() {
+            return;
+        }
+        nodes.extend(added);
+        let to = |exit: &mut u32| *exit = instead.get(exit).copied().unwrap_or(*exit);
+        for node in nodes.iter_mut() {
+            to(&mut node.pass);
+            to(&mut node.fail);
+        }
+        self.switches.iter_mut().for_each(|switch| to(&mut switch.beyond));
+        self.sieves.iter_mut().for_each(|sieve| to(&mut sieve.beyond));
+        // An entry starts at the first node.
+        if let Some(start) = instead.get(&0) {
+            let start = nodes[*start as usize];
+            let moved = std::mem::replace(&mut nodes[0], start);
+            nodes.push(moved);
+            let at = number(nodes.len() - 1);
+            for rungs in self
+                .switches
+                .iter_mut()
+                .map(|switch| &mut switch.rungs)
+                .chain(self.sieves.iter_mut().map(|sieve| &mut sieve.rungs))
+            {
+                rungs.iter_mut().filter(|rung| **rung == 0).for_each(|rung| *rung = at);
+            }
+        }
+    }
+}
+
+fn number(n: usize) -> u32 {
+    u32::try_from(n).expect("a graph has fewer than 2^32 nodes")
+}
+
+fn question<'f>(node: &Node, filters: &'f [Box<dyn Filter>]) -> Option<Question<'f>> {
+    match node.op {
+        Op::Filter(filter) => filters[filter as usize].question(),
+        _ => None,
+    }
+}
+
+fn switch_of(field: Slot, questions: &[&Question<'_>], rungs: Box<[u32]>, beyond: u32) -> Switch {
+    let mut by_text: HashMap<&str, Vec<u32>> = HashMap::new();
+    let mut by_integer: HashMap<i64, Vec<u32>> = HashMap::new();
+    let mut of_missing = Vec::new();
+    for (rung, question) in (0..).zip(questions) {
+        let Question::Equals { texts, integers, missing, .. } = question else { continue };
+        for text in texts {
+            by_text.entry(text).or_default().push(rung);
+        }
+        for integer in integers {
+            by_integer.entry(*integer).or_default().push(rung);
+        }
+        if *missing {
+            of_missing.push(rung);
+        }
+    }
+    let sorted = |mut rungs: Vec<u32>| -> Rungs {
+        rungs.dedup();
+        rungs.into()
+    };
+    Switch {
+        field,
+        texts: Frozen::new(by_text.into_iter().map(|(text, rungs)| (text, sorted(rungs)))),
+        integers: by_integer.into_iter().map(|(integer, rungs)| (integer, sorted(rungs))).collect(),
+        missing: of_missing.into(),
+        rungs,
+        beyond,
+    }
+}
