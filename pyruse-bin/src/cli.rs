@@ -49,6 +49,7 @@ enum Command {
     Check(command::check::Args),
     Replay(command::replay::Args),
     Explain(command::explain::Args),
+    Graph(command::graph::Args),
     #[command(subcommand)]
     Report(command::report::Command),
     #[command(subcommand)]
@@ -74,6 +75,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => command::check::run(config, &args),
         Command::Replay(args) => command::replay::run(config, &args),
         Command::Explain(args) => command::explain::run(config, &args),
+        Command::Graph(args) => command::graph::run(config, &args),
         Command::Report(command) => command::report::run(config, &command),
         Command::Bans(command) => command::bans::run(config, &command),
         Command::Counters(command) => command::counters::run(config, &command),

@@ -7,6 +7,7 @@ pub(crate) mod counters;
 mod deliver;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod graph;
 pub(crate) mod modules;
 pub(crate) mod outbox;
 pub(crate) mod replay;

@@ -53,6 +53,24 @@ pub struct Site {
     pub touches: Vec<Touch>,
 }
 
+impl Site {
+    /// The fields that it reads.
+    pub fn reads(&self) -> impl Iterator<Item = Slot> {
+        self.touches.iter().filter_map(|touch| match touch {
+            Touch::Reads(slot) => Some(*slot),
+            Touch::Saves(_) => None,
+        })
+    }
+
+    /// The fields that it saves.
+    pub fn saves(&self) -> impl Iterator<Item = Slot> {
+        self.touches.iter().filter_map(|touch| match touch {
+            Touch::Saves(slot) => Some(*slot),
+            Touch::Reads(_) => None,
+        })
+    }
+}
+
 /// The number of a [`Site`] in its workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SiteId(u32);
@@ -119,6 +137,14 @@ impl Workflow {
     /// The fields that entries are asked for.
     pub fn wanted(&self) -> impl Iterator<Item = (Slot, &str)> {
         compile::wanted(self)
+    }
+
+    /// The nodes of the graph, in order of their numbers: the step of each, whether that is a filter, and the numbers of
+    /// the nodes behind its exits (one that there is not: the way ends). The first node is where entries begin.
+    pub fn graph(&self) -> impl Iterator<Item = (SiteId, bool, [u32; 2])> {
+        let node =
+            |node: &Node| (SiteId(node.site), matches!(node.op, Op::Filter(_)), [node.pass, node.fail]);
+        self.nodes.iter().map(node)
     }
 
     /// How many nodes the graph has.

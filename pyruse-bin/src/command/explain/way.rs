@@ -6,7 +6,7 @@ use pyruse_core::config::{Config, Node, Step};
 use pyruse_core::effect::Effect;
 use pyruse_core::engine::Services;
 use pyruse_core::entry::{Entry, Record, Slot, Value};
-use pyruse_core::plugin::{StepError, Touch};
+use pyruse_core::plugin::StepError;
 use pyruse_core::state::State;
 use pyruse_core::workflow::{Observer, Site, SiteId};
 use serde::{Serialize, Serializer};
@@ -159,9 +159,9 @@ fn look(entry: &mut Entry<'_>, slot: Slot) -> FieldSeen {
 }
 
 /// Each field once, in the order in which the module named them.
-fn fields(site: &Site, wanted: impl Fn(&Touch) -> Option<Slot>) -> Vec<Slot> {
+fn once(fields: impl Iterator<Item = Slot>) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
-    for slot in site.touches.iter().filter_map(wanted) {
+    for slot in fields {
         if !slots.contains(&slot) {
             slots.push(slot);
         }
@@ -169,26 +169,12 @@ fn fields(site: &Site, wanted: impl Fn(&Touch) -> Option<Slot>) -> Vec<Slot> {
     slots
 }
 
-fn reads(site: &Site) -> Vec<Slot> {
-    fields(site, |touch| match touch {
-        Touch::Reads(slot) => Some(*slot),
-        Touch::Saves(_) => None,
-    })
-}
-
-fn saves(site: &Site) -> Vec<Slot> {
-    fields(site, |touch| match touch {
-        Touch::Saves(slot) => Some(*slot),
-        Touch::Reads(_) => None,
-    })
-}
-
 impl Observer for Watcher<'_> {
     const EFFECTS: bool = true;
 
     fn enter(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>) {
         // What a step reads is looked at before it runs: it may save into the same field.
-        let reads = reads(site).into_iter().map(|slot| look(entry, slot)).collect();
+        let reads = once(site.reads()).into_iter().map(|slot| look(entry, slot)).collect();
         self.seen.push(Watched {
             chain: site.chain.clone(),
             step: site.step,
@@ -213,7 +199,7 @@ impl Observer for Watcher<'_> {
         let Some(watched) = self.seen.last_mut() else { return };
         watched.passed = Some(passed);
         if passed {
-            watched.saves = saves(site).into_iter().map(|slot| look(entry, slot)).collect();
+            watched.saves = once(site.saves()).into_iter().map(|slot| look(entry, slot)).collect();
         }
     }
 

@@ -1,0 +1,86 @@
+//! The picture in the language of Mermaid: a subgraph for each chain, with its steps in it.
+//!
+//! Labels may hold anything. Mermaid takes entity codes (`#34;`) in quoted texts; all that could end such a text, or mean
+//! something within one, is written so.
+
+use std::fmt::Write as _;
+
+use super::picture::{Chain, Exit, Picture, Place};
+use crate::command::text::cut;
+
+/// A longer label makes a box that no screen shows.
+const COLUMNS: usize = 60;
+
+/// A chain that more chains jump to is named where it is used.
+pub(super) const MANY: usize = 4;
+
+pub(super) fn draw(picture: &Picture) -> String {
+    let mut out = String::from("flowchart TD\n");
+    let drawn = |chain: &Chain| chain.callers.len() <= MANY;
+    for (n, chain) in picture.chains.iter().enumerate() {
+        let _ = writeln!(out, "    subgraph c{n} [\"{}\"]", text(&title(chain)));
+        let _ = writeln!(out, "        direction TB");
+        for (s, step) in chain.steps.iter().enumerate() {
+            let mut label = text(&step.module);
+            if !step.telling.is_empty() {
+                let _ = write!(label, "<br/>{}", text(&step.telling));
+            }
+            for (exit, to) in step.jumps().filter(|(_, to)| !drawn(&picture.chains[*to])) {
+                let _ = write!(label, "<br/>{} → {}", exit.word(), text(&picture.chains[to].label));
+            }
+            let (open, close) = if step.kind == "filter" { ("{{\"", "\"}}") } else { ("[\"", "\"]") };
+            let _ = writeln!(out, "        c{n}s{s}{open}{label}{close}");
+        }
+        for s in 1..chain.steps.len() {
+            if chain.steps[s].reachable {
+                let _ = writeln!(out, "        c{n}s{} --> c{n}s{s}", s - 1);
+            }
+        }
+        let _ = writeln!(out, "    end");
+    }
+    for (n, chain) in picture.chains.iter().enumerate() {
+        for (s, step) in chain.steps.iter().enumerate() {
+            for (exit, to) in step.jumps().filter(|(_, to)| drawn(&picture.chains[*to])) {
+                let line = if exit == Exit::Then { "-->" } else { "-.->" };
+                let _ = writeln!(out, "    c{n}s{s} {line}|{}| c{to}s0", exit.word());
+            }
+        }
+        if let Some(to) = picture.goes_on_at_only(n) {
+            let _ = writeln!(out, "    c{n} ==> c{to}");
+        }
+    }
+    for (n, chain) in picture.chains.iter().enumerate() {
+        if chain.place == Place::Unreachable {
+            let _ = writeln!(out, "    style c{n} stroke-dasharray:6 4");
+        } else if chain.quiet {
+            let _ = writeln!(out, "    style c{n} opacity:0.5");
+        }
+    }
+    out
+}
+
+/// The label with its place.
+pub(super) fn title(chain: &Chain) -> String {
+    let label = cut(&crate::command::text::printable(&chain.label), COLUMNS);
+    match chain.place {
+        Place::TopLevel(number) => format!("{number} · {label}"),
+        Place::Jump => label,
+        Place::Unreachable => format!("{label} (never reached)"),
+    }
+}
+
+/// Harmless within quotes, and not too long.
+fn text(text: &str) -> String {
+    let mut out = String::new();
+    for c in cut(text, COLUMNS).chars() {
+        match c {
+            '"' | '#' | '&' | '<' | '>' | '`' | '\\' | ';' | '{' | '}' | '[' | ']' | '|' | '%' | '*'
+            | '_' | '~' => {
+                let _ = write!(out, "#{};", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    // An empty text is no label.
+    if out.is_empty() { "#160;".into() } else { out }
+}

@@ -1,0 +1,70 @@
+//! `pyruse graph`: the compiled workflow as a picture.
+//!
+//! What the compiler linked goes in, not what the file seems to say; a [`picture::Picture`] is what it looks like, and
+//! each format draws that.
+
+mod dot;
+mod layout;
+mod mermaid;
+mod picture;
+mod svg;
+
+use std::io::Write as _;
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use self::picture::Picture;
+use super::json;
+use super::loaded::Loaded;
+use crate::cli::Ending;
+use crate::configuration;
+
+/// Draws the workflow: chains, their steps, and where each exit leads
+///
+/// Each chain is a box with its steps as rows. Top-level chains are numbered, in the order in which entries come to
+/// them. Chains that no entry can reach are marked; chains that are used from many places are named where they are
+/// used, instead of being the end of a long line.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// How it is drawn
+    #[arg(long, value_enum, default_value_t = Format::Mermaid, value_name = "FORMAT")]
+    format: Format,
+    /// Print the chains, steps and exits as one JSON object instead
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For pages that draw it themselves: GitHub, GitLab, many wikis
+    Mermaid,
+    /// For Graphviz
+    Dot,
+    /// A picture that needs nothing else, for browsers; light or dark as they are
+    Svg,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pyruse graph --format svg > rules.svg
+  pyruse graph --format dot | dot -Tpdf > rules.pdf";
+
+pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
+    let loaded = Loaded::open(config)?;
+    configuration::show(&loaded.source, &loaded.diagnostics);
+    let picture = Picture::of(&loaded.source.name, &loaded.engine.config, &loaded.engine.workflow);
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        json::write_line(&mut out, &picture)?;
+        return Ok(Ending::Good);
+    }
+    let drawn = match args.format {
+        Format::Mermaid => mermaid::draw(&picture),
+        Format::Dot => dot::draw(&picture),
+        Format::Svg => svg::draw(&picture),
+    };
+    out.write_all(drawn.as_bytes())?;
+    Ok(Ending::Good)
+}
