@@ -1,7 +1,12 @@
 //! Who carries mails: a program that takes them on its standard input, or an SMTP server.
+//!
+//! Where the configuration names neither, it is sendmail. But most sendmails hand a mail over by becoming another user,
+//! which nothing can in a service with `NoNewPrivileges=`. There, the mail server of this machine is asked first; nearly
+//! all of them listen on localhost.
 
 use std::time::Duration;
 
+use nix::sys::prctl;
 use pyruse_core::courier::{Deliver, Outcome};
 use pyruse_core::state::Letter;
 use pyruse_core::time::Timestamp;
@@ -9,6 +14,7 @@ use pyruse_core::time::Timestamp;
 use super::outgoing::{Outgoing, for_a_pipe};
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings};
 use super::smtp::{Refusal, Relay};
+use super::smtp_settings::SmtpSettings;
 use crate::program;
 
 /// For so long a mail is tried; then it is given up, and stays to be looked at.
@@ -23,14 +29,18 @@ pub(super) struct MailCourier {
 enum Way {
     Program(Vec<String>),
     Server(Relay),
+    /// The server on localhost, else the program.
+    Local(Relay, Vec<String>),
 }
 
 impl MailCourier {
     pub(super) fn new(settings: EmailSettings) -> MailCourier {
         let limit = Duration::from_secs(settings.timeout_seconds);
-        let way = match &settings.smtp {
-            Some(server) => Way::Server(Relay::new(server.clone(), limit)),
-            None => Way::Program(program::with_default_found(&settings.command(), DEFAULT_SENDMAIL)),
+        let argv = program::with_default_found(&settings.command(), DEFAULT_SENDMAIL);
+        let way = match (&settings.smtp, &settings.sendmail) {
+            (Some(server), _) => Way::Server(Relay::new(server.clone(), limit)),
+            (None, None) if is_confined() => Way::Local(Relay::new(SmtpSettings::local(), limit), argv),
+            (None, _) => Way::Program(argv),
         };
         MailCourier { settings, limit, way }
     }
@@ -39,14 +49,26 @@ impl MailCourier {
         let mail: Outgoing = serde_json::from_str(&letter.payload)
             .map_err(|e| Refusal::ForGood(format!("not a mail: {e}")))?;
         let message = mail.compose(&self.settings).map_err(Refusal::ForNow)?;
+        let limit = self.limit;
+        let pipe = |argv: &[String]| {
+            program::run(argv, &[], &for_a_pipe(&message), limit).map_err(|failure| failure.message)
+        };
         match &mut self.way {
-            Way::Program(argv) => {
-                let run = program::run(argv, &[], &for_a_pipe(&message), self.limit);
-                run.map_err(|failure| Refusal::ForNow(failure.message))
-            }
+            Way::Program(argv) => pipe(argv).map_err(Refusal::ForNow),
             Way::Server(relay) => relay.send(letter.id, &message),
+            Way::Local(relay, argv) => relay.send(letter.id, &message).or_else(|refusal| {
+                pipe(argv).map_err(|failure| {
+                    let (Refusal::ForNow(why) | Refusal::ForGood(why)) = refusal;
+                    Refusal::ForNow(format!("{why}; {failure}"))
+                })
+            }),
         }
     }
+}
+
+/// Can no program that we start become another user?
+fn is_confined() -> bool {
+    prctl::get_no_new_privs().unwrap_or(false)
 }
 
 impl Deliver for MailCourier {

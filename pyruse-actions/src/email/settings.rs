@@ -22,7 +22,9 @@ pub(crate) struct EmailSettings {
     /// The subject of the daily report.
     pub(crate) subject: String,
     /// The command that takes a mail on its standard input, as a list; it is run without a shell. By default
-    /// `["/usr/bin/sendmail", "-t"]`, if there is no `smtp`.
+    /// `["/usr/bin/sendmail", "-t"]`, if there is no `smtp`. In a service where no program can become another user
+    /// (`NoNewPrivileges=`, as in the packaged one), most sendmails cannot work: there, the mail server on localhost,
+    /// port 25, comes first by default.
     pub(super) sendmail: Option<Vec<String>>,
     /// The server that takes the mails, instead of a command.
     pub(super) smtp: Option<SmtpSettings>,

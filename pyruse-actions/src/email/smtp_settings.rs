@@ -51,6 +51,18 @@ pub(crate) struct SmtpSettings {
 }
 
 impl SmtpSettings {
+    /// The mail server of this very machine.
+    pub(super) fn local() -> SmtpSettings {
+        SmtpSettings {
+            host: "localhost".into(),
+            port: None,
+            tls: Tls::None,
+            user: None,
+            password_file: None,
+            ca_file: None,
+        }
+    }
+
     pub(super) fn port(&self) -> u16 {
         self.port.unwrap_or(match self.tls {
             Tls::None => SMTP_PORT,
