@@ -62,6 +62,13 @@ deb: build
 	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=target/stage >/dev/null
 	packaging/make-deb target/stage target/debian
 
+# The same by cargo-deb (`cargo install cargo-deb`), in target/debian.
+.PHONY: cargo-deb
+cargo-deb: build
+	rm -rf target/stage
+	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=target/stage >/dev/null
+	cargo deb --package pyruse-bin --no-build --no-strip
+
 # An RPM, in target/rpm, of the binary that `build` has made; packaging/rpm/pyruse.spec builds it itself elsewhere.
 .PHONY: rpm
 rpm: build
