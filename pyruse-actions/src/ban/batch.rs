@@ -1,11 +1,15 @@
 //! Many bans at once: what the couriers of all firewalls share.
 //!
 //! A batch is one run of a program. If it fails, one bad element may have failed all: the batch is split by set, and
-//! then halved until the bad ones are alone, so that they hold back nobody.
+//! then halved until the bad ones are alone, so that they hold back nobody. A set of which nothing went is remembered:
+//! until something goes again, it is only probed, so that thousands of bans that wait for a set that is missing cost
+//! little. Bans and their ends may stand in one batch, but never two of one element: letters have keys.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use pyruse_core::courier::{Deliver, Outcome};
+use pyruse_core::operation::Family;
+use pyruse_core::plugin::excerpt;
 use pyruse_core::state::Letter;
 use pyruse_core::time::Timestamp;
 
@@ -15,12 +19,16 @@ use crate::program::Failure;
 /// After so many single failures in a set without one success, the set itself is at fault.
 const HOPELESS: usize = 8;
 
-/// A ban as the firewall's program is told of it.
+/// A ban, or its end, as the firewall's program is told of it.
 pub(super) struct Command {
     /// The letter's place in its batch.
     at: usize,
     /// The set.
     pub(super) set: String,
+    /// The family of the address.
+    pub(super) family: Family,
+    /// The ban is lifted.
+    pub(super) lift: bool,
     /// The command.
     pub(super) text: String,
 }
@@ -32,15 +40,27 @@ pub(super) trait Tongue: Send {
     /// All commands of one run are at most so long, in bytes, with two more for each.
     const LONGEST: usize;
 
-    /// The command for a ban; `None` when it is over.
+    /// The command for an order; `None` when it is over.
     fn command(order: &Order, now: Timestamp) -> Option<String>;
+
+    /// Can this be the name of a set, and nothing else? What waits may have been written by whoever owns the state.
+    fn names_a_set(set: &str) -> bool;
 
     /// Runs these: all or, at an error, perhaps some of them; every command may be repeated.
     fn run(&self, commands: &[&Command]) -> Result<(), Failure>;
+
+    /// What a person can do about a command that failed alone with these words, if that is known.
+    fn cure(_command: &Command, _words: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Delivers orders for bans.
-pub(super) struct BanCourier<T>(pub(super) T);
+pub(super) struct BanCourier<T> {
+    tongue: T,
+    /// Sets of which nothing went last time.
+    hopeless: HashSet<String>,
+}
 
 impl<T: Tongue> Deliver for BanCourier<T> {
     fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
@@ -49,15 +69,21 @@ impl<T: Tongue> Deliver for BanCourier<T> {
         let now = Timestamp::now();
         for (at, letter) in letters.iter().enumerate() {
             match serde_json::from_str::<Order>(&letter.payload) {
+                Ok(order) if !T::names_a_set(&order.set) => {
+                    let set = excerpt(&order.set);
+                    outcomes[at] = Outcome::GiveUp(format!("`{set}` cannot be the name of a set"));
+                }
                 Ok(order) => {
                     if let Some(text) = T::command(&order, now) {
-                        commands.push(Command { at, set: order.set, text });
+                        let family = Family::of(order.ip);
+                        commands.push(Command { at, set: order.set, family, lift: order.lift, text });
                     }
                 }
                 Err(e) => outcomes[at] = Outcome::GiveUp(format!("not an order for a ban: {e}")),
             }
         }
         let commands: Vec<&Command> = commands.iter().collect();
+        let commands = self.probe(commands, &mut outcomes);
         let mut start = 0;
         while start < commands.len() {
             let mut length: usize = 0;
@@ -74,9 +100,46 @@ impl<T: Tongue> Deliver for BanCourier<T> {
 }
 
 impl<T: Tongue> BanCourier<T> {
-    fn apply(&self, commands: &[&Command], outcomes: &mut [Outcome]) {
+    pub(super) fn new(tongue: T) -> BanCourier<T> {
+        BanCourier { tongue, hopeless: HashSet::new() }
+    }
+
+    /// Tries sets that were hopeless with their oldest and their newest command; where both fail, the others are not
+    /// tried. Those that are left to run.
+    fn probe<'c>(&mut self, commands: Vec<&'c Command>, outcomes: &mut [Outcome]) -> Vec<&'c Command> {
+        if self.hopeless.is_empty() {
+            return commands;
+        }
+        let (hopeless, mut rest): (Vec<&Command>, Vec<&Command>) =
+            commands.into_iter().partition(|command| self.hopeless.contains(&command.set));
+        for commands in by_set(&hopeless) {
+            let mut error = None;
+            let mut probes = vec![commands[0]];
+            probes.extend(commands[1..].last());
+            let mut went = false;
+            for probe in probes {
+                match self.tongue.run(&[probe]) {
+                    Ok(()) => {
+                        went = true;
+                        break;
+                    }
+                    Err(failure) => error = Some(told::<T>(probe, &failure)),
+                }
+            }
+            if went {
+                // Each may be repeated.
+                self.hopeless.remove(&commands[0].set);
+                rest.extend(commands);
+            } else if let Some(error) = error {
+                retry(&commands, &error, outcomes);
+            }
+        }
+        rest
+    }
+
+    fn apply(&mut self, commands: &[&Command], outcomes: &mut [Outcome]) {
         if commands.len() >= T::TOGETHER {
-            match self.0.run(commands) {
+            match self.tongue.run(commands) {
                 Ok(()) => return,
                 Err(failure) if failure.timed_out => {
                     // The program hangs, whatever it is told: trying each part would hang as often.
@@ -87,17 +150,11 @@ impl<T: Tongue> BanCourier<T> {
             }
         }
         // Set by set: one that is missing fails as a whole.
-        let mut sets: Vec<Vec<&Command>> = Vec::new();
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        for command in commands {
-            let place = *places.entry(&command.set).or_insert_with(|| {
-                sets.push(Vec::new());
-                sets.len() - 1
-            });
-            sets[place].push(command);
-        }
-        for commands in sets {
+        for commands in by_set(commands) {
             self.bisect(&commands, &mut Vec::new(), outcomes);
+            if commands.iter().all(|command| outcomes[command.at] != Outcome::Done) {
+                self.hopeless.insert(commands[0].set.clone());
+            }
         }
     }
 
@@ -108,12 +165,13 @@ impl<T: Tongue> BanCourier<T> {
             return;
         }
         let alone = commands.len() == 1;
-        let result = if alone || commands.len() >= T::TOGETHER { Some(self.0.run(commands)) } else { None };
+        let result =
+            if alone || commands.len() >= T::TOGETHER { Some(self.tongue.run(commands)) } else { None };
         match result {
             // One that goes shows that the set is there.
             Some(Ok(())) => failed.clear(),
             Some(Err(failure)) if alone || failure.timed_out => {
-                let error = format!("set `{}`: {}", commands[0].set, failure.message);
+                let error = told::<T>(commands[0], &failure);
                 retry(commands, &error, outcomes);
                 let weight = if failure.timed_out { HOPELESS } else { 1 };
                 failed.extend(std::iter::repeat_n(error, weight));
@@ -125,6 +183,26 @@ impl<T: Tongue> BanCourier<T> {
             }
         }
     }
+}
+
+/// The commands of each set, in the order in which the sets come first.
+fn by_set<'c>(commands: &[&'c Command]) -> Vec<Vec<&'c Command>> {
+    let mut sets: Vec<Vec<&Command>> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for command in commands {
+        let place = *places.entry(&command.set).or_insert_with(|| {
+            sets.push(Vec::new());
+            sets.len() - 1
+        });
+        sets[place].push(command);
+    }
+    sets
+}
+
+/// What failed, why, and what a person can do.
+fn told<T: Tongue>(command: &Command, failure: &Failure) -> String {
+    let cure = T::cure(command, &failure.message).map(|cure| format!("; {cure}")).unwrap_or_default();
+    format!("set `{}`: {}{cure}", command.set, failure.message)
 }
 
 fn retry(commands: &[&Command], error: &str, outcomes: &mut [Outcome]) {
@@ -153,6 +231,10 @@ mod tests {
 
         fn command(order: &Order, _: Timestamp) -> Option<String> {
             Some(order.ip.to_string())
+        }
+
+        fn names_a_set(set: &str) -> bool {
+            set != "; flush ruleset"
         }
 
         fn run(&self, commands: &[&Command]) -> Result<(), Failure> {
@@ -184,9 +266,9 @@ mod tests {
 
     fn deliver<const N: usize>(letters: &[Letter], bad: &[u8]) -> (Vec<bool>, Vec<usize>) {
         let bad = bad.iter().map(|n| format!("10.0.0.{n}")).collect();
-        let mut courier = BanCourier(Fake::<N> { bad, runs: RefCell::default(), hangs: false });
+        let mut courier = BanCourier::new(Fake::<N> { bad, runs: RefCell::default(), hangs: false });
         let outcomes = courier.deliver(letters);
-        (outcomes.iter().map(|o| *o == Outcome::Done).collect(), courier.0.runs.take())
+        (outcomes.iter().map(|o| *o == Outcome::Done).collect(), courier.tongue.runs.take())
     }
 
     #[test]
@@ -204,6 +286,41 @@ mod tests {
     }
 
     #[test]
+    fn a_set_that_stays_missing_is_only_probed_until_it_is_there() {
+        let fake = Fake::<2> { bad: BTreeSet::new(), runs: RefCell::default(), hangs: false };
+        let mut courier = BanCourier::new(fake);
+        let letters = letters(&[("missing", 200), ("b", 10)]);
+        courier.deliver(&letters);
+        courier.tongue.runs.take();
+        for _ in 0..3 {
+            let outcomes = courier.deliver(&letters);
+            assert!(
+                outcomes[..200].iter().all(|outcome| *outcome == Outcome::Retry("set `missing`: no".into()))
+            );
+            assert!(outcomes[200..].iter().all(|outcome| *outcome == Outcome::Done));
+            assert_eq!(courier.tongue.runs.take(), [1, 1, 10]);
+        }
+        // A bad element alone makes its set suspect, and harms nobody.
+        courier.tongue.bad.insert("10.0.0.3".into());
+        courier.deliver(&letters[203..204]);
+        courier.tongue.runs.take();
+        let outcomes = courier.deliver(&letters[203..]);
+        let failed = outcomes.iter().filter(|outcome| **outcome != Outcome::Done).count();
+        assert_eq!(failed, 1);
+        courier.deliver(&letters[204..]);
+        assert!(!courier.hopeless.contains("b"));
+    }
+
+    #[test]
+    fn what_waits_under_a_name_that_is_none_never_reaches_the_program() {
+        let fake = Fake::<2> { bad: BTreeSet::new(), runs: RefCell::default(), hangs: false };
+        let mut courier = BanCourier::new(fake);
+        let outcomes = courier.deliver(&letters(&[("; flush ruleset", 1)]));
+        assert_eq!(outcomes, [Outcome::GiveUp("`; flush ruleset` cannot be the name of a set".into())]);
+        assert!(courier.tongue.runs.take().is_empty());
+    }
+
+    #[test]
     fn few_are_run_one_by_one() {
         assert_eq!(deliver::<10>(&letters(&[("a", 3), ("b", 6)]), &[]).1, [1; 9]);
         assert_eq!(deliver::<10>(&letters(&[("a", 4), ("b", 6)]), &[]).1, [10]);
@@ -216,16 +333,16 @@ mod tests {
     fn what_is_no_order_is_given_up() {
         let letter = Letter { id: 0, payload: "?".into(), tries: 0, created: Timestamp(0) };
         let mut courier =
-            BanCourier(Fake::<2> { bad: BTreeSet::new(), runs: RefCell::default(), hangs: false });
+            BanCourier::new(Fake::<2> { bad: BTreeSet::new(), runs: RefCell::default(), hangs: false });
         assert!(matches!(&courier.deliver(&[letter])[..], [Outcome::GiveUp(_)]));
     }
 
     #[test]
     fn a_program_that_hangs_is_not_asked_for_each_part() {
         let bad = BTreeSet::from(["10.0.0.3".to_owned()]);
-        let mut courier = BanCourier(Fake::<2> { bad, runs: RefCell::default(), hangs: true });
+        let mut courier = BanCourier::new(Fake::<2> { bad, runs: RefCell::default(), hangs: true });
         let outcomes = courier.deliver(&letters(&[("a", 200), ("b", 200)]));
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Retry("no".into())));
-        assert_eq!(courier.0.runs.take(), [400]);
+        assert_eq!(courier.tongue.runs.take(), [400]);
     }
 }

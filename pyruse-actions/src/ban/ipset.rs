@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use pyruse_core::operation::Family;
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome as Shown, Plugin,
     ServicePlugin, SettingsPlugin, StepError,
@@ -186,6 +187,21 @@ impl Tongue for Ipset {
         })
     }
 
+    fn names_a_set(set: &str) -> bool {
+        set_name(set).is_some()
+    }
+
+    fn cure(command: &Command, words: &str) -> Option<String> {
+        let family = match command.family {
+            Family::V4 => "inet",
+            Family::V6 => "inet6",
+        };
+        let create = format!("ipset create {} hash:ip family {family} timeout 0", command.set);
+        words
+            .contains("The set with the given name does not exist")
+            .then(|| format!("make it with: {create}"))
+    }
+
     fn run(&self, commands: &[&Command]) -> Result<(), Failure> {
         if let [alone] = commands {
             let words: Vec<&str> = alone.text.split(' ').collect();
@@ -235,7 +251,7 @@ pyruse_core::inventory::submit!(ServicePlugin {
             longest_timeout: Some(LONGEST_TIMEOUT),
             next: None,
             batch: 2000,
-            deliver: Some(Box::new(BanCourier(Ipset { argv }))),
+            deliver: Some(Box::new(BanCourier::new(Ipset { argv }))),
         }))
     },
 });

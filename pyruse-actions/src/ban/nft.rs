@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use pyruse_core::operation::Family;
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome as Shown, Plugin,
     ServicePlugin, SettingsPlugin, StepError,
@@ -21,6 +22,12 @@ const DEFAULT_NFT: &str = "/usr/bin/nft";
 
 /// The kernel's limit for one argument is 128 KiB.
 const ARGUMENT: usize = 100 * 1024;
+
+/// What nft says of a set, table, or element that is not there.
+const MISSING: &str = "No such file or directory";
+
+/// What it says of a set that is full.
+const FULL: &str = "Too many open files in system";
 
 /// A healthy `nft` takes milliseconds.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -169,7 +176,45 @@ impl Tongue for Nft {
             Some((brief, _)) => Failure { message: brief.to_owned(), ..failure },
             None => failure,
         };
-        program::run(&self.argv, &[&text], b"", TIME_LIMIT).map_err(brief)
+        let failure = match program::run(&self.argv, &[&text], b"", TIME_LIMIT) {
+            Ok(()) => return Ok(()),
+            Err(failure) => brief(failure),
+        };
+        // To a set that is full, nothing can be added, not even to be deleted.
+        if let [Command { lift: true, text, .. }] = commands
+            && let Some((_, delete)) = text.split_once("; ")
+            && failure.message.contains(FULL)
+        {
+            return match program::run(&self.argv, &[delete], b"", TIME_LIMIT) {
+                Err(failure) if !failure.message.contains(MISSING) => Err(failure),
+                _ => Ok(()),
+            };
+        }
+        Err(failure)
+    }
+
+    fn names_a_set(set: &str) -> bool {
+        set_name(set).is_some_and(|name| name == set)
+    }
+
+    fn cure(command: &Command, words: &str) -> Option<String> {
+        let set = &command.set;
+        let (table, _) = set.rsplit_once(' ')?;
+        let kind = match command.family {
+            Family::V4 => "ipv4_addr",
+            Family::V6 => "ipv6_addr",
+        };
+        if words.contains(MISSING) && words.contains("Error: ") {
+            Some(format!(
+                "make it with: nft 'add table {table}; add set {set} {{ type {kind}; flags timeout; }}'"
+            ))
+        } else if words.contains(FULL) {
+            Some("the set is full: make it larger, or without `size`".into())
+        } else if words.contains("Invalid argument") && command.text.contains(" timeout ") {
+            Some("has the set `flags timeout`?".into())
+        } else {
+            None
+        }
     }
 }
 
@@ -192,7 +237,7 @@ pyruse_core::inventory::submit!(ServicePlugin {
             longest_timeout: None,
             next: None,
             batch: 2000,
-            deliver: Some(Box::new(BanCourier(Nft { argv }))),
+            deliver: Some(Box::new(BanCourier::new(Nft { argv }))),
         }))
     },
 });
