@@ -183,9 +183,12 @@ fn change(
         }
     }
     for delivery in bans.iter().filter_map(|ban| ban.delivery.as_ref()) {
-        let why = delivery.error.as_deref().map_or_else(|| "its turn has not come".to_owned(), excerpt_long);
-        let who = if by_daemon { "the daemon tries" } else { "the next start of the daemon tries" };
-        eprintln!("pyruse: the firewall has not been told yet ({}): {why}; {who} it again", delivery.id);
+        let who = if by_daemon { "the daemon" } else { "the daemon, at its next start," };
+        let (id, not_yet) = (&delivery.id, "the firewall has not been told yet");
+        match &delivery.error {
+            Some(error) => eprintln!("pyruse: {not_yet} ({id}): {}; {who} tries it again", shortened(error)),
+            None => eprintln!("pyruse: {not_yet} ({id}): others wait before it; {who} does it"),
+        }
     }
     if let Some(why) = &unwritten {
         eprintln!("pyruse: this is done, but would be lost if the daemon ended now: {}", printable(why));
@@ -194,7 +197,7 @@ fn change(
     Ok(if good { Ending::Good } else { Ending::Failed })
 }
 
-fn excerpt_long(text: &str) -> String {
+fn shortened(text: &str) -> String {
     super::text::cut(&printable(text), 400)
 }
 

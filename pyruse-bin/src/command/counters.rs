@@ -48,7 +48,13 @@ fn reset(config: Option<&Path>, category: &str, key: &str) -> anyhow::Result<End
     let changed = operate::change(&loaded, &operation, Duration::ZERO)?;
     if let Answer::Counters(counts) = &changed.answer {
         for count in counts {
-            let said = format!("{} in {}: {}, now 0", count.key, count.category, grouped(count.count));
+            let what = match count.grace {
+                Some(grace) if count.count == 0 => {
+                    format!("0 already; its grace lasts until {}", local(grace))
+                }
+                _ => format!("{}, now 0", grouped(count.count)),
+            };
+            let said = format!("{} in {}: {what}", count.key, count.category);
             print_line(&printable(&said))?;
         }
     }

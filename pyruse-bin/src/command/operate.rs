@@ -93,7 +93,9 @@ pub(super) fn change(loaded: &Loaded, operation: &Operation, patience: Duration)
             match ask(directory, socket, &Request::Operate(operation.clone()), PATIENCE) {
                 Ok(reply) => {
                     let (answer, unwritten) = answered(reply)?;
-                    let waiting = follow(directory, socket, &answer);
+                    // What is not on the disk is not handed out.
+                    let waiting =
+                        if unwritten.is_none() { follow(directory, socket, &answer) } else { Vec::new() };
                     return Ok(Changed { answer, unwritten, waiting, by_daemon: true });
                 }
                 // It has just ended, or does not listen yet.

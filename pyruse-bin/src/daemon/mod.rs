@@ -341,11 +341,13 @@ impl Daemon {
         // On state of its own first: compiling sets up parts of the state (bounds, indexes), and what is refused must
         // change nothing.
         let trial = load(&source, &self.registry, &mut State::in_memory(), &mut diagnostics)?;
-        if !diagnostics.is_empty() {
-            tracing::warn!("{}", source.draw(&diagnostics, false).trim_end());
-        }
+        let findings = source.draw(&diagnostics, false);
         if trial.is_none() {
+            tracing::error!("{}", findings.trim_end());
             return Ok(false);
+        }
+        if !diagnostics.is_empty() {
+            tracing::warn!("{}", findings.trim_end());
         }
         let state = &mut self.storage.state;
         let loaded = load(&source, &self.registry, state, &mut Diagnostics::default())?;

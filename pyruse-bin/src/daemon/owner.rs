@@ -45,11 +45,21 @@ impl Owner {
         Ok(owner)
     }
 
-    /// Who he is, for people.
-    pub(crate) fn name(self) -> String {
-        match User::from_uid(self.uid) {
-            Ok(Some(user)) => format!("`{}`", user.name),
+    /// What a person needs to know who was not allowed to open what is in the directory.
+    pub(crate) fn why_denied(self) -> String {
+        let name = match User::from_uid(self.uid) {
+            Ok(Some(user)) => user.name,
             _ => self.uid.to_string(),
+        };
+        match (self.checked, self.uid.is_root()) {
+            (true, true) => String::new(),
+            (true, false) => {
+                format!(
+                    " to the user {name}, who owns the directory; is a file there another's, or a link elsewhere?"
+                )
+            }
+            (false, true) => "; only root may do this".into(),
+            (false, false) => format!("; only root and the user {name} may do this"),
         }
     }
 

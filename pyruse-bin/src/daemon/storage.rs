@@ -167,7 +167,7 @@ fn is_in(table: &str, inode: u64) -> bool {
 /// What a person needs to know who is not allowed in.
 fn forbidden(owner: Owner, error: &std::io::Error) -> Option<anyhow::Error> {
     let denied = error.kind() == ErrorKind::PermissionDenied;
-    denied.then(|| anyhow::anyhow!("permission denied; only root and the user {} may do this", owner.name()))
+    denied.then(|| anyhow::anyhow!("permission denied{}", owner.why_denied()))
 }
 
 fn write_lock(lock: &mut File, socket: Option<&Path>) -> std::io::Result<()> {
