@@ -1,52 +1,30 @@
 //! Bans, counters and deliveries by hand: with a daemon and without, on real firewalls, and so that it lasts.
 
 mod common;
+mod operator;
 
-use std::process::Output;
+use std::time::Instant;
 
-use common::{Firewall, Journald, Running, Site, failed_login, ssh_rules, wait_for};
-use serde_json::Value;
+use common::{Firewall, Journald, Site, failed_login, run, ssh_rules, wait_for};
+use operator::{Session, bans, json, plain, said, stop, without_pid};
+use serde_json::{Value, json};
 
-fn said(output: &Output) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    format!(
-        "exit code {}\n{}{}",
-        output.status.code().unwrap_or(-1),
-        text(&output.stdout),
-        text(&output.stderr)
-    )
-}
-
-fn stop(pyruse: Running, site: &Site) {
-    assert!(pyruse.terminate().success(), "{}", site.log());
-}
-
-/// What a command says, with times and numbers of processes replaced.
-fn plain(site: &Site, text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text.replace(&site.path("").display().to_string(), "SITE/");
-    // 2026-11-21 22:00:00, and the same in RFC 3339.
-    while let Some(at) = rest.find("20") {
-        let stamp: String = rest[at..].chars().take(19).collect();
-        let shape: String = stamp.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-        if shape == "0000-00-00 00:00:00" {
-            out.push_str(&rest[..at]);
-            out.push_str("DATE       TIME...");
-            rest = rest[at + 19..].to_owned();
-        } else {
-            out.push_str(&rest[..at + 2]);
-            rest = rest[at + 2..].to_owned();
-        }
+/// One set for each family, and a mail; and counters of which one is never compared.
+fn rules_for(action: &str, sets: &Value) -> Value {
+    let mut args = json!({"IP": "thatIP", "banSeconds": 3630});
+    for (key, value) in sets.as_object().unwrap() {
+        args[key] = value.clone();
     }
-    out + &rest
+    let mut rules = ssh_rules(3630);
+    rules["ssh"][4] = json!({"action": action, "args": args});
+    rules
 }
 
-fn bans(site: &Site, firewall: &Firewall) -> Vec<(String, String)> {
-    let output = site.pyruse(Some(firewall), &["bans", "list", "--json"]);
-    assert!(output.status.success(), "{}", said(&output));
-    let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let text = |ban: &Value, key: &str| ban[key].as_str().unwrap().to_owned();
-    listed["bans"].as_array().unwrap().iter().map(|ban| (text(ban, "set"), text(ban, "ip"))).collect()
+fn wait_told(site: &Site, firewall: &Firewall) {
+    wait_for("all deliveries", || {
+        let listed = json(site, Some(firewall), &["outbox", "list", "--json"]);
+        listed["deliveries"].as_array().unwrap().is_empty().then_some(())
+    });
 }
 
 #[test]
@@ -54,41 +32,498 @@ fn bans_are_listed_made_and_lifted_with_a_daemon_and_without() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     site.configure(&journald, &ssh_rules(3630));
-    let pyruse = |args: &[&str]| plain(&site, &said(&site.pyruse(Some(&firewall), args)));
     let daemon = site.start(Some(&firewall));
     for _ in 0..3 {
         failed_login(&journald, "192.0.2.1");
     }
     wait_for("the ban", || (firewall.addresses("ip Inet4 ssh_ban") == ["192.0.2.1"]).then_some(()));
-    wait_for("the order to be done", || pyruse(&["outbox", "list"]).contains("nothing waits").then_some(()));
-    let mut told = Vec::new();
-    let mut tell = |args: &[&str]| told.push(format!("$ pyruse {}\n{}", args.join(" "), pyruse(args)));
-    tell(&["bans", "add", "192.0.2.2", "--for", "1d 30s"]);
-    tell(&["bans", "add", "2001:DB8::1"]);
-    tell(&["bans", "add", "::ffff:192.0.2.3", "--seconds", "7230", "--set", "ip Inet4 ssh_ban"]);
+    wait_told(&site, &firewall);
+    let mut session = Session::new(&site, Some(&firewall));
+    session.run(&["bans", "add", "192.0.2.2", "--for", "1d 30s"]);
+    session.run(&["bans", "add", "2001:DB8::1"]);
+    session.run(&["bans", "add", "::ffff:192.0.2.3", "--seconds", "7230", "--set", "ip  Inet4 ssh_ban"]);
     assert_eq!(firewall.addresses("ip Inet4 ssh_ban"), ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
     assert_eq!(firewall.elements("ip6 Inet6 ssh_ban"), [("2001:db8::1".to_owned(), None)]);
-    tell(&["bans", "list"]);
-    tell(&["bans", "remove", "192.0.2.1"]);
-    tell(&["bans", "remove", "192.0.2.3", "--set", "ip Inet4 ssh_ban"]);
+    session.run(&["bans", "list"]);
+    session.run(&["bans", "remove", "192.0.2.1"]);
+    session.run(&["bans", "remove", "192.0.2.3", "--set", "ip Inet4 ssh_ban"]);
     assert_eq!(firewall.addresses("ip Inet4 ssh_ban"), ["192.0.2.2"]);
-    // What is lifted does not come back, whatever happens.
+    session.note("What is lifted comes back neither after a reload, nor by `boot`, nor after a restart.");
     daemon.signal("-HUP");
     daemon.wait_ready();
     stop(daemon, &site);
-    assert!(site.pyruse(Some(&firewall), &["boot", "action_nftBan"]).status.success());
+    session.run(&["boot", "action_nftBan"]);
     assert_eq!(firewall.addresses("ip Inet4 ssh_ban"), ["192.0.2.2"]);
 
-    // The same without a daemon.
-    tell(&["bans", "add", "192.0.2.4", "--for", "2h 30m 30s"]);
-    tell(&["bans", "remove", "192.0.2.2"]);
-    tell(&["bans", "remove", "2001:db8:0:0::1"]);
-    tell(&["bans", "list"]);
+    session.note("The same without a daemon.");
+    session.run(&["bans", "add", "192.0.2.4", "--for", "2h 30m 30s"]);
+    session.run(&["bans", "remove", "192.0.2.2"]);
+    session.run(&["bans", "remove", "2001:db8:0:0::1"]);
+    session.run(&["bans", "list"]);
     assert_eq!(firewall.addresses("ip Inet4 ssh_ban"), ["192.0.2.4"]);
     assert_eq!(firewall.addresses("ip6 Inet6 ssh_ban"), [""; 0]);
     let daemon = site.start(Some(&firewall));
     assert_eq!(bans(&site, &firewall), [("ip Inet4 ssh_ban".to_owned(), "192.0.2.4".to_owned())]);
     assert_eq!(firewall.addresses("ip Inet4 ssh_ban"), ["192.0.2.4"]);
+    session.run(&["bans", "remove", "192.0.2.4"]);
+    session.run(&["bans", "list"]);
     stop(daemon, &site);
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(session.text());
+}
+
+#[test]
+fn ipset_is_told_in_the_same_way() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&[]);
+    firewall.add_ipsets("ban");
+    let sets = json!({"ipSetIPv4": "ban4", "ipSetIPv6": "ban6"});
+    let ipset = json!({"ipsetBan": {"ipset": ["ipset", "-exist", "-quiet"]}});
+    site.configure_with(&journald, &rules_for("action_ipsetBan", &sets), &ipset);
+    let daemon = site.start(Some(&firewall));
+    let mut session = Session::new(&site, Some(&firewall));
+    for with in ["a daemon", "none"] {
+        session.note(&format!("With {with}."));
+        session.run(&["bans", "add", "192.0.2.1", "--for", "1h 30s"]);
+        session.run(&["bans", "add", "2001:db8::1"]);
+        let [(ip, left)] = &firewall.ipset_elements("ban4")[..] else { panic!("one") };
+        assert!(ip == "192.0.2.1" && (3600..=3630).contains(left), "{left}");
+        assert_eq!(firewall.ipset_elements("ban6"), [("2001:db8::1".to_owned(), 0)]);
+        // Gone already: that is no error.
+        firewall.ipset(&["del", "ban6", "2001:db8::1"]);
+        session.run(&["bans", "remove", "192.0.2.1"]);
+        session.run(&["bans", "remove", "2001:db8::1"]);
+        assert!(firewall.ipset_elements("ban4").is_empty() && firewall.ipset_elements("ban6").is_empty());
+        if with == "a daemon" {
+            daemon.signal("-TERM");
+            wait_for("its end", || site.log().contains("stopped after").then_some(()));
+        }
+    }
+    insta::assert_snapshot!(session.text());
+}
+
+#[test]
+fn many_bans_and_ends_of_bans_stand_in_one_batch() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    firewall.add_ipsets("ban");
+    let mut rules = ssh_rules(3630);
+    rules["other"] =
+        rules_for("action_ipsetBan", &json!({"ipSetIPv4": "ban4", "ipSetIPv6": "ban6"}))["ssh"].clone();
+    let ipset = json!({"ipsetBan": {"ipset": ["ipset", "-exist", "-quiet"]}});
+    let off = json!({"nftBan": {"nft": ["false"]}, "ipsetBan": {"ipset": ["false"]}});
+    let address = |n: u32| format!("10.0.{}.{}", n / 250, n % 250 + 1);
+    site.configure_with(&journald, &rules, &ipset);
+    let daemon = site.start(Some(&firewall));
+    let all = |verb: &str, range: std::ops::Range<u32>, expected: i32| {
+        for n in range {
+            for set in ["ip Inet4 ssh_ban", "ban4"] {
+                let output = site.pyruse(Some(&firewall), &["bans", verb, &address(n), "--set", set]);
+                assert_eq!(output.status.code(), Some(expected), "{}", said(&output));
+            }
+        }
+    };
+    all("add", 0..15, 0);
+    stop(daemon, &site);
+    // While the firewall's programs fail, some are lifted, some banned, some both.
+    site.configure_with(&journald, &rules, &off);
+    let daemon = site.start(Some(&firewall));
+    all("remove", 0..10, 1);
+    all("add", 5..20, 1);
+    all("remove", 12..17, 1);
+    assert_eq!(firewall.addresses("ip Inet4 ssh_ban").len(), 15);
+    site.configure_with(&journald, &rules, &ipset);
+    daemon.signal("-HUP");
+    daemon.wait_ready();
+    wait_told(&site, &firewall);
+    let mut expected: Vec<String> = (5..12).chain(17..20).map(address).collect();
+    expected.sort();
+    assert_eq!(firewall.addresses("ip Inet4 ssh_ban"), expected);
+    let in_ipset: Vec<String> = firewall.ipset_elements("ban4").into_iter().map(|(ip, _)| ip).collect();
+    assert_eq!(in_ipset, expected);
+    stop(daemon, &site);
+}
+
+#[test]
+fn a_ban_anew_while_its_end_still_waits_has_its_full_time() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    let rules = ssh_rules(3630);
+    site.configure(&journald, &rules);
+    let daemon = site.start(Some(&firewall));
+    assert!(site.pyruse(Some(&firewall), &["bans", "add", "192.0.2.1", "--for", "1m"]).status.success());
+    site.configure_with(&journald, &rules, &json!({"nftBan": {"nft": ["false"]}}));
+    daemon.signal("-HUP");
+    daemon.wait_ready();
+    assert!(!site.pyruse(Some(&firewall), &["bans", "remove", "192.0.2.1"]).status.success());
+    assert!(!site.pyruse(Some(&firewall), &["bans", "add", "192.0.2.1", "--for", "1h"]).status.success());
+    site.configure(&journald, &rules);
+    daemon.signal("-HUP");
+    daemon.wait_ready();
+    wait_told(&site, &firewall);
+    let [(ip, Some(left))] = &firewall.elements("ip Inet4 ssh_ban")[..] else {
+        panic!("one with a time-out")
+    };
+    assert!(ip == "192.0.2.1" && *left > 3500, "{left}");
+    stop(daemon, &site);
+}
+
+#[test]
+fn a_set_that_is_missing_is_told_with_the_command_that_makes_it() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&[]);
+    let mut rules = ssh_rules(3630);
+    rules["other"] =
+        rules_for("action_ipsetBan", &json!({"ipSetIPv4": "ban4", "ipSetIPv6": "ban6"}))["ssh"].clone();
+    site.configure_with(&journald, &rules, &json!({"ipsetBan": {"ipset": ["ipset", "-exist", "-quiet"]}}));
+    let daemon = site.start(Some(&firewall));
+    let mut session = Session::new(&site, Some(&firewall));
+    let mut cures = Vec::new();
+    for (ip, set) in [("192.0.2.1", "ip Inet4 ssh_ban"), ("2001:db8::1", "ban6"), ("192.0.2.1", "ban4")] {
+        let told = session.run(&["bans", "add", ip, "--set", set]);
+        let cure = told.split("make it with: ").nth(1).expect("a cure").split("; the daemon").next().unwrap();
+        cures.push(cure.to_owned());
+    }
+    // Tried again at its own time; how often it was by now is the machine's business.
+    let listed = json(&site, Some(&firewall), &["bans", "list", "--json"]);
+    for ban in listed["bans"].as_array().unwrap() {
+        assert!(ban["delivery"]["error"].as_str().unwrap().contains("make it with"), "{ban}");
+        assert_eq!(ban["delivery"]["state"], "waiting");
+    }
+    session.note("One of them is lifted: nothing of it may reach the set later.");
+    session.run(&["bans", "remove", "192.0.2.1", "--set", "ban4"]);
+    for cure in &cures {
+        run(firewall.command("sh").args(["-c", cure]));
+    }
+    for delivery in
+        json(&site, Some(&firewall), &["outbox", "list", "--json"])["deliveries"].as_array().unwrap()
+    {
+        // It may have gone by itself just now.
+        site.pyruse(Some(&firewall), &["outbox", "retry", delivery["id"].as_str().unwrap()]);
+    }
+    wait_told(&site, &firewall);
+    assert_eq!(firewall.addresses("ip Inet4 ssh_ban"), ["192.0.2.1"]);
+    assert_eq!(firewall.ipset_elements("ban6"), [("2001:db8::1".to_owned(), 0)]);
+    assert!(firewall.ipset_elements("ban4").is_empty());
+    stop(daemon, &site);
+    insta::assert_snapshot!(session.text());
+}
+
+#[test]
+fn every_mistake_is_told_with_what_is_possible_instead() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban", "mail_ban"]);
+    let mut rules = ssh_rules(3630);
+    let nft = json!({"nftSetIPv4": "ip Inet4 ssh_ban", "nftSetIPv6": "ip6 Inet6 mail_ban"});
+    rules["other"] = rules_for("action_nftBan", &nft)["ssh"].clone();
+    site.configure(&journald, &rules);
+    let mut session = Session::new(&site, Some(&firewall));
+    session.note("Before the first start.");
+    for args in [&["bans", "list"][..], &["bans", "add", "192.0.2.1"], &["counters", "reset", "ssh", "x"]] {
+        session.run(args);
+    }
+    let daemon = site.start(Some(&firewall));
+    failed_login(&journald, "192.0.2.9");
+    wait_for("the counter", || {
+        let listed = json(&site, Some(&firewall), &["counters", "list", "--json"]);
+        (!listed["counters"].as_array().unwrap().is_empty()).then_some(())
+    });
+    assert!(site.pyruse(Some(&firewall), &["bans", "add", "192.0.2.1"]).status.success());
+    let mistakes: [&[&str]; 21] = [
+        &["bans", "add", "192.0.2.256"],
+        &["bans", "add", "192.0.2.0/24"],
+        &["bans", "add", "1.2.3.4}; flush ruleset"],
+        &["bans", "add", "192.0.2.1", "--for", "soon"],
+        &["bans", "add", "192.0.2.1", "--for", "1y"],
+        &["bans", "add", "192.0.2.1", "--seconds", "0"],
+        &["bans", "add", "192.0.2.1", "--seconds", "1", "--for", "1d"],
+        &["bans", "add", "2001:db8::1"],
+        &["bans", "add", "2001:db8::1", "--set", "ip Inet4 ssh_ban"],
+        &["bans", "add", "192.0.2.1", "--set", "ip Inet4 shs_ban"],
+        &["bans", "add", "192.0.2.1", "--set", "x; flush ruleset"],
+        &["bans", "remove", "192.0.2.2"],
+        &["bans", "remove", "192.0.2.1", "--set", "ip6 Inet6 ssh_ban"],
+        &["bans", "remove", "192.0.2.2", "--set", "ip Inet4 ssh_ban"],
+        &["bans", "remove", "192.0.2.1", "--set", "nonsense"],
+        &["counters", "list", "shs"],
+        &["counters", "reset", "shs", "192.0.2.9"],
+        &["counters", "reset", "ssh", "192.0.2.8"],
+        &["outbox", "retry", "12"],
+        &["outbox", "drop", "nftban:3"],
+        &["outbox", "retry", "email:1234567"],
+    ];
+    for args in mistakes {
+        session.run(args);
+    }
+    stop(daemon, &site);
+    let text = session.text();
+    let with_daemon = text.split("$ pyruse bans add 192.0.2.256").nth(1).unwrap();
+    let mut again = Session::new(&site, Some(&firewall));
+    for args in mistakes {
+        again.run(args);
+    }
+    let without = again.text();
+    assert_eq!(without.split("$ pyruse bans add 192.0.2.256").nth(1).unwrap(), with_daemon);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn counters_are_listed_and_reset_with_a_daemon_and_without() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    let mut rules = ssh_rules(3630);
+    rules["ssh"][3]["args"]["value"] = 100.into();
+    rules["graced"] = json!([
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^forgive (?P<who>.*)$"}},
+        {"action": "action_counterReset", "args": {"counter": "forgiven", "for": "who", "graceSeconds": 3600}},
+    ]);
+    rules["ever"] = json!([
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^count (?P<who>.*)$"}},
+        {"action": "action_counterRaise", "args": {"counter": "ever", "for": "who", "save": "n"}},
+    ]);
+    site.configure(&journald, &rules);
+    let daemon = site.start(Some(&firewall));
+    for address in ["192.0.2.10", "192.0.2.9", "192.0.2.9"] {
+        failed_login(&journald, address);
+    }
+    journald.line("x", 6, "count \x1b[2Jme");
+    journald.line("x", 6, "forgive bob");
+    wait_for("all", || {
+        let listed = json(&site, Some(&firewall), &["counters", "list", "--json"]);
+        (listed["counters"].as_array().unwrap().len() == 4).then_some(())
+    });
+    let mut session = Session::new(&site, Some(&firewall));
+    session.run(&["counters", "list"]);
+    session.run(&["counters", "list", "ssh"]);
+    session.run(&["counters", "reset", "ssh", "192.0.2.9"]);
+    session.run(&["counters", "list", "ssh"]);
+    daemon.kill();
+    session.note("A power cut later, without a daemon.");
+    session.run(&["counters", "list", "ssh"]);
+    session.run(&["counters", "reset", "ever", "\x1b[2Jme"]);
+    session.run(&["counters", "reset", "forgiven", "bob"]);
+    session.run(&["counters", "list"]);
+    let daemon = site.start(Some(&firewall));
+    session.run(&["counters", "list"]);
+    failed_login(&journald, "192.0.2.9");
+    wait_for("a tick after the reset", || {
+        let listed = json(&site, Some(&firewall), &["counters", "list", "ssh", "--json"]);
+        let counts = listed["counters"].as_array().unwrap();
+        counts.iter().find(|c| c["key"] == "192.0.2.9").map(|count| assert_eq!(count["count"], 1))
+    });
+    stop(daemon, &site);
+    insta::assert_snapshot!(session.text());
+}
+
+#[test]
+fn deliveries_that_wait_or_were_given_up_are_listed_tried_and_dropped() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    site.configure(&journald, &ssh_rules(3630));
+    let good = site.script("sendmail.good", &format!("exec {}", site.path("real").display()));
+    std::fs::rename(site.path("sendmail"), site.path("real")).unwrap();
+    site.script("sendmail", "echo the mailbox is on fire >&2; exit 75");
+    let daemon = site.start(Some(&firewall));
+    for address in ["192.0.2.1", "192.0.2.2"] {
+        for _ in 0..3 {
+            failed_login(&journald, address);
+        }
+    }
+    let list = || json(&site, Some(&firewall), &["outbox", "list", "--json"])["deliveries"].clone();
+    wait_for("two mails that wait", || {
+        let list = list();
+        let waiting = list.as_array().unwrap().iter().filter(|mail| mail["error"].is_string()).count();
+        (waiting == 2).then_some(())
+    });
+    stop(daemon, &site);
+    // An order that makes no sense, as a damaged state would have it: it is given up.
+    let state = rusqlite::Connection::open(site.path("state/state.sqlite")).unwrap();
+    let order = json!({"payload": "{\"set\": \"x; flush ruleset\", \"ip\": \"192.0.2.3\", \"until\": null, \"renew\": false}",
+        "created": 1_795_000_000_000_000_i64, "due": 0, "status": "waiting"});
+    let part = "(SELECT id FROM parts WHERE name = 'action_nftBan/orders')";
+    let sql =
+        format!("INSERT INTO rows (part, key, value) VALUES ({part}, x'0000000000000063', CAST(?1 AS BLOB))");
+    state.execute(&sql, [order.to_string()]).unwrap();
+    drop(state);
+    let daemon = site.start(Some(&firewall));
+    let given_up = || {
+        let found = list().as_array().unwrap().iter().any(|one| one["state"] == "givenUp");
+        found.then_some(())
+    };
+    wait_for("the order to be given up", given_up);
+    wait_for("the others", || (list().as_array().unwrap().len() == 3).then_some(()));
+    let listed = list();
+    let shown: Vec<String> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            format!("{} {} {} | {} | {}", one["id"], one["module"], one["state"], one["what"], one["error"])
+        })
+        .collect();
+    insta::assert_snapshot!(shown.join("\n").replace(&site.path("").display().to_string(), "SITE/"));
+
+    let mut session = Session::new(&site, Some(&firewall));
+    session.run(&["outbox", "retry", "nftBan:99"]);
+    wait_for("it to be given up again", given_up);
+    session.run(&["outbox", "drop", "action_nftBan:99"]);
+    session.run(&["outbox", "drop", "nftBan:99"]);
+    session.run(&["outbox", "drop", "email:1"]);
+    assert!(site.mails().is_empty());
+    std::fs::copy(&good, site.path("sendmail")).unwrap();
+    session.run(&["outbox", "retry", "email:0"]);
+    wait_for("the mail", || (site.mails().len() == 1).then_some(()));
+    wait_told(&site, &firewall);
+    session.run(&["outbox", "list"]);
+    assert!(site.mails()[0].contains("banned 192.0.2.1 after 3"), "{:?}", site.mails());
+    stop(daemon, &site);
+    insta::assert_snapshot!(session.text());
+}
+
+#[test]
+fn a_daemon_that_is_killed_between_request_and_answer_has_done_it_wholly_or_not_at_all() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    site.configure(&journald, &ssh_rules(3630));
+    let mut outcomes = std::collections::BTreeSet::new();
+    for round in 0..24_u64 {
+        let daemon = site.start(Some(&firewall));
+        let address = format!("192.0.2.{round}");
+        let stopped = round % 4 == 0;
+        if stopped {
+            daemon.signal("-STOP");
+        }
+        let started = Instant::now();
+        let asking = site
+            .command(Some(&firewall), &["bans", "add", &address])
+            .stderr(std::process::Stdio::piped())
+            .spawn();
+        let asking = asking.unwrap();
+        if stopped {
+            // It has connected, and waits.
+            let status = format!("/proc/{}/wchan", asking.id());
+            wait_for("the question", || {
+                let waits = std::fs::read_to_string(&status).is_ok_and(|at| at.contains("unix_stream"));
+                (waits || started.elapsed().as_millis() > 400).then_some(())
+            });
+        } else {
+            std::thread::sleep(std::time::Duration::from_millis(3 * (round % 12)));
+        }
+        let pid = daemon.child.id();
+        daemon.kill();
+        let output = asking.wait_with_output().unwrap();
+        let told = without_pid(&String::from_utf8_lossy(&output.stderr), pid);
+        if stopped {
+            assert_eq!(
+                told,
+                "pyruse: the daemon (process PID) ended before it answered; look whether it is done\n"
+            );
+        }
+        // Whatever came of it, the state and the firewall agree after the next start.
+        let daemon = site.start(Some(&firewall));
+        wait_told(&site, &firewall);
+        let listed = bans(&site, &firewall).iter().any(|(_, ip)| *ip == address);
+        assert_eq!(listed, firewall.addresses("ip Inet4 ssh_ban").contains(&address), "round {round}");
+        if output.status.success() {
+            assert!(listed, "what was answered holds: round {round}");
+        }
+        outcomes.insert((output.status.success(), listed));
+        stop(daemon, &site);
+    }
+    assert!(outcomes.contains(&(false, false)), "{outcomes:?}");
+}
+
+#[test]
+fn many_operators_at_once_all_get_their_answer_with_a_daemon_and_without() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    site.configure(&journald, &ssh_rules(3630));
+    let mut daemon = Some(site.start(Some(&firewall)));
+    for (round, count) in [(0, 20), (1, 6)] {
+        let asking: Vec<_> = (0..count)
+            .map(|n| {
+                let mut command =
+                    site.command(Some(&firewall), &["bans", "add", &format!("192.0.{round}.{n}")]);
+                command.stderr(std::process::Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        for asked in asking {
+            let output = asked.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", said(&output));
+        }
+        if let Some(daemon) = daemon.take() {
+            stop(daemon, &site);
+        }
+    }
+    assert_eq!(firewall.addresses("ip Inet4 ssh_ban").len(), 26);
+    assert_eq!(bans(&site, &firewall).len(), 26);
+}
+
+#[test]
+fn twenty_thousand_bans_are_listed_at_once_and_one_of_them_is_lifted() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    site.configure(&journald, &ssh_rules(3630));
+    let former: Vec<Value> = (0..20_000)
+        .map(|n| json!({"IP": format!("10.{}.{}.{}", n % 7, n / 250, n % 250), "nfSet": "ip Inet4 ssh_ban", "timestamp": 0}))
+        .collect();
+    std::fs::create_dir(site.path("state")).unwrap();
+    std::fs::write(site.path("state/action_nftBan.py.json"), serde_json::to_string(&former).unwrap())
+        .unwrap();
+    let daemon = site.start(Some(&firewall));
+    // While all of them wait for the firewall, and when none does.
+    let start = Instant::now();
+    let output = site.pyruse(Some(&firewall), &["bans", "list"]);
+    let took = start.elapsed();
+    assert!(output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(text.lines().last().unwrap(), "20,000 bans");
+    let addresses: Vec<std::net::Ipv4Addr> =
+        text.lines().skip(1).filter_map(|line| line.split_whitespace().nth(3)?.parse().ok()).collect();
+    assert_eq!(addresses.len(), 20_000);
+    assert!(addresses.is_sorted());
+    assert!(took.as_secs() < 5, "{took:?}");
+    wait_told(&site, &firewall);
+    let output = site.pyruse(Some(&firewall), &["bans", "remove", "10.3.4.6"]);
+    assert_eq!(plain(&site, &said(&output)), "exit code 1\npyruse: 10.3.4.6 is not banned\n");
+    let output = site.pyruse(Some(&firewall), &["bans", "remove", &addresses[12_345].to_string()]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(bans(&site, &firewall).len(), 19_999);
+    assert_eq!(firewall.addresses("ip Inet4 ssh_ban").len(), 19_999);
+    stop(daemon, &site);
+}
+
+#[test]
+fn the_firewall_may_have_lost_an_element_that_is_lifted_or_its_set_may_be_full() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    site.configure(&journald, &ssh_rules(3630));
+    let daemon = site.start(Some(&firewall));
+    for ip in ["192.0.2.1", "192.0.2.2"] {
+        assert!(site.pyruse(Some(&firewall), &["bans", "add", ip]).status.success());
+    }
+    firewall.nft(&["flush set ip Inet4 ssh_ban; delete set ip Inet4 ssh_ban"]);
+    firewall.nft(&["add set ip Inet4 ssh_ban { type ipv4_addr; flags timeout; size 1; }"]);
+    firewall.nft(&["add element ip Inet4 ssh_ban { 203.0.113.1 }"]);
+    let mut session = Session::new(&site, Some(&firewall));
+    session.run(&["bans", "remove", "192.0.2.1"]);
+    session.run(&["bans", "add", "192.0.2.3"]);
+    firewall.nft(&["delete element ip Inet4 ssh_ban { 203.0.113.1 }"]);
+    session.run(&["bans", "remove", "192.0.2.2"]);
+    wait_told(&site, &firewall);
+    assert_eq!(firewall.addresses("ip Inet4 ssh_ban"), ["192.0.2.3"]);
+    stop(daemon, &site);
+    insta::assert_snapshot!(session.text());
+}
+
+#[test]
+fn the_program_has_no_use_for_the_signal_that_once_sent_the_report() {
+    let (journald, site) = (Journald::start(), Site::new());
+    site.configure(&journald, &ssh_rules(3630));
+    let mut daemon = site.start(None);
+    let caught = std::fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).unwrap();
+    let caught = caught.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).unwrap().to_owned();
+    let usr1 = 1 << (nix::libc::SIGUSR1 - 1);
+    assert_eq!(u64::from_str_radix(&caught, 16).unwrap() & usr1, 0);
+    assert!(daemon.child.try_wait().unwrap().is_none());
+    stop(daemon, &site);
 }

@@ -1,0 +1,193 @@
+//! `status`: right about the daemon, and about how far behind the journal it is, in every situation.
+
+mod common;
+mod operator;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use common::{Firewall, Journald, Site, failed_login, make_journal, ssh_rules, wait_for};
+use operator::{json, plain, said, stop, without_pid};
+use serde_json::{Value, json};
+
+const START: i64 = 1_795_000_000;
+
+/// Journal files with so many entries, a second apart.
+fn write_journal(site: &Site, name: &str, from: i64, count: i64) {
+    let mut export = String::new();
+    for n in from..from + count {
+        let time = (START + n) * 1_000_000;
+        let _ = write!(
+            export,
+            "__REALTIME_TIMESTAMP={time}\nSYSLOG_IDENTIFIER=x\nPRIORITY=6\nMESSAGE=line {n}\n\n"
+        );
+    }
+    make_journal(export.as_bytes(), &site.path(&format!("journal/{name}.journal")));
+}
+
+fn status(site: &Site) -> Value {
+    json(site, None, &["status", "--json"])
+}
+
+#[test]
+fn how_far_behind_the_journal_is_right_while_fifty_thousand_entries_wait() {
+    let (journald, site) = (Journald::start(), Site::new());
+    std::fs::create_dir(site.path("journal")).unwrap();
+    let rules = json!({"count": [
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<word>\\S+) (?P<n>\\d+)$"}},
+        {"action": "action_counterRaise", "args": {"counter": "words", "for": "word", "keepSeconds": 60}},
+    ]});
+    let files = json!({"journal": {"directory": site.path("journal")}});
+    site.configure_with(&journald, &rules, &files);
+    write_journal(&site, "first", 0, 10);
+    let daemon = site.launch(None, &["run", "--since", "@0"]);
+    daemon.wait_ready();
+    wait_for("ten entries", || (status(&site)["entries"] == 10).then_some(()));
+    assert_eq!(status(&site)["behind"], json!({"entries": 0, "atLeast": false, "seconds": 0, "gap": false}));
+
+    // It hangs.
+    daemon.signal("-STOP");
+    write_journal(&site, "second", 10, 50_000);
+    let hanging = status(&site);
+    let all = json!({"entries": 50_000, "atLeast": false, "seconds": 50_000, "gap": false});
+    assert_eq!((&hanging["running"], &hanging["answers"]), (&json!(true), &json!(false)));
+    assert_eq!(hanging["pid"], daemon.child.id());
+    assert_eq!(hanging["silence"], "it does not answer within 3 s");
+    assert_eq!(hanging["behind"], all);
+
+    // It catches up: what it has read and what waits are all there is, at every moment.
+    let mut seen = 0;
+    let mut behind = Vec::new();
+    while seen < 50_010 {
+        daemon.signal("-CONT");
+        let status = status(&site);
+        let (read, waits) =
+            (status["entries"].as_i64().unwrap(), status["behind"]["entries"].as_i64().unwrap());
+        let seconds = status["behind"]["seconds"].as_i64().unwrap();
+        assert_eq!((read + waits, seconds), (50_010, waits), "{status}");
+        assert!(read >= seen);
+        seen = read;
+        behind.push(waits);
+        // Held back, so that there are such moments.
+        daemon.signal("-STOP");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(behind.iter().any(|waits| *waits > 0), "{behind:?}");
+    daemon.signal("-CONT");
+    stop(daemon, &site);
+
+    // It is stopped.
+    write_journal(&site, "third", 50_010, 50_000);
+    let stopped = status(&site);
+    assert_eq!((&stopped["running"], &stopped["behind"]), (&json!(false), &all));
+    let output = site.pyruse(None, &["status"]);
+    let told = plain(&site, &said(&output));
+    let told: Vec<&str> = told.lines().filter(|line| !line.starts_with("state ")).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_live_journal_is_followed_to_its_end_and_the_end_is_seen() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    let mut rules = ssh_rules(3600);
+    rules["z report"] = json!([{"action": "action_dailyReport", "args": {"level": "OTHER", "message": "m"}}]);
+    site.configure(&journald, &rules);
+    let daemon = site.start(Some(&firewall));
+    assert!(site.pyruse(Some(&firewall), &["bans", "add", "192.0.2.7"]).status.success());
+    failed_login(&journald, "192.0.2.1");
+    wait_for("it", || (status(&site)["counters"] == 1).then_some(()));
+    daemon.signal("-STOP");
+    for n in 0..3000 {
+        journald.line("x", 6, &format!("line {n}"));
+    }
+    journald.sync();
+    journald.rotate();
+    // journald itself may say a word about rotating.
+    let waits = wait_for("the lines", || {
+        let waits = status(&site)["behind"]["entries"].as_u64().unwrap();
+        (waits >= 3000).then_some(waits)
+    });
+    assert!(waits < 3010, "{waits}");
+    daemon.signal("-CONT");
+    wait_for("it to catch up", || (status(&site)["behind"]["entries"] == 0).then_some(()));
+    let output = site.pyruse(Some(&firewall), &["status"]);
+    assert!(output.status.success());
+    let told = without_pid(&plain(&site, &said(&output)), daemon.child.id());
+    let told: Vec<String> = told
+        .lines()
+        .map(|line| match line.split_whitespace().next() {
+            Some("state") => "state         … KiB in SITE/state".to_owned(),
+            Some("entries") => "entries       … read since the start, 0 errors".to_owned(),
+            Some("pyruse") => {
+                format!("pyruse        VERSION, running since …{}", &line[line.find("), ").unwrap()..])
+            }
+            _ => line.to_owned(),
+        })
+        .collect();
+    stop(daemon, &site);
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_state_that_nobody_has_made_and_a_journal_that_is_not_there_are_told() {
+    let site = Site::new();
+    let namespace = common::unique("pyr");
+    site.configure_for(&namespace, &ssh_rules(3600), &json!({}));
+    let mut told = vec![plain(&site, &said(&site.pyruse(None, &["status"])))];
+    let daemon = site.start(None);
+    let output = site.pyruse(None, &["status"]);
+    let text = without_pid(&plain(&site, &said(&output)), daemon.child.id());
+    told.extend(
+        text.lines()
+            .filter(|line| line.starts_with("TROUBLE") || line.starts_with("journal"))
+            .map(str::to_owned),
+    );
+    assert!(json(&site, None, &["status", "--json"])["journalMissing"].as_bool().unwrap());
+    stop(daemon, &site);
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_was_read_last_may_be_gone_from_the_journal() {
+    let (journald, site) = (Journald::start(), Site::new());
+    std::fs::create_dir(site.path("journal")).unwrap();
+    let files = json!({"journal": {"directory": site.path("journal")}});
+    site.configure_with(&journald, &ssh_rules(3600), &files);
+    write_journal(&site, "first", 0, 10);
+    let daemon = site.launch(None, &["run", "--since", "@0"]);
+    daemon.wait_ready();
+    wait_for("ten entries", || (status(&site)["entries"] == 10).then_some(()));
+    stop(daemon, &site);
+    write_journal(&site, "second", 20, 30);
+    std::fs::remove_file(site.path("journal/first.journal")).unwrap();
+    let status = status(&site);
+    assert_eq!(status["behind"], json!({"entries": 30, "atLeast": false, "seconds": 40, "gap": true}));
+    let told = plain(&site, &said(&site.pyruse(None, &["status"])));
+    let journal = told.lines().find(|line| line.starts_with("journal")).unwrap();
+    assert_eq!(
+        journal,
+        "journal       30 entries wait, 40s behind; read up to YYYY-MM-DD hh:mm:ss, which is no longer in the journal"
+    );
+}
+
+#[test]
+fn a_state_that_a_command_holds_is_no_running_daemon_that_answers() {
+    let (journald, site) = (Journald::start(), Site::new());
+    site.configure(&journald, &ssh_rules(3600));
+    stop(site.start(None), &site);
+    // A process that is killed leaves its number behind, and no lock.
+    std::fs::write(site.path("state/lock"), format!("{}\n", std::process::id())).unwrap();
+    assert_eq!(status(&site)["running"], false);
+    let lock = std::fs::File::open(site.path("state/lock")).unwrap();
+    lock.lock().unwrap();
+    let held = status(&site);
+    assert_eq!((&held["running"], &held["answers"]), (&json!(true), &json!(false)));
+    let output = site.pyruse(None, &["bans", "add", "192.0.2.1"]);
+    assert_eq!(
+        without_pid(&plain(&site, &said(&output)), std::process::id()),
+        "exit code 1\npyruse: process PID holds the state in SITE/state, and takes no requests; \
+         if it is another command of Pyruse, try again when it is done\n"
+    );
+    drop(lock);
+}

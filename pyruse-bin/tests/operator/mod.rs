@@ -1,0 +1,89 @@
+//! An operator at work: runs commands, and keeps what they said as one would see it.
+
+#![allow(dead_code, reason = "each test file uses a part of this")]
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::common::{Firewall, Running, Site};
+
+/// Exit code, standard output and standard error.
+pub fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().unwrap_or(-1);
+    format!("exit code {code}\n{}{}", text(&output.stdout), text(&output.stderr))
+}
+
+/// What a command says, with the site's place and all points in time replaced.
+pub fn plain(site: &Site, text: &str) -> String {
+    let text = text.replace(&site.path("").display().to_string(), "SITE/");
+    let mut out = String::new();
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find("20") {
+        let shape: String =
+            rest[at..].chars().take(19).map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        out.push_str(&rest[..at]);
+        if shape == "0000-00-00 00:00:00" {
+            out.push_str("YYYY-MM-DD hh:mm:ss");
+            rest = &rest[at + 19..];
+        } else {
+            out.push_str("20");
+            rest = &rest[at + 2..];
+        }
+    }
+    out + rest
+}
+
+/// The number of a process, replaced.
+pub fn without_pid(text: &str, pid: u32) -> String {
+    text.replace(&format!("process {pid}"), "process PID")
+}
+
+/// The object that a command prints.
+pub fn json(site: &Site, firewall: Option<&Firewall>, args: &[&str]) -> Value {
+    let output = site.pyruse(firewall, args);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(&output)))
+}
+
+/// Set and address of all bans.
+pub fn bans(site: &Site, firewall: &Firewall) -> Vec<(String, String)> {
+    let listed = json(site, Some(firewall), &["bans", "list", "--json"]);
+    let text = |ban: &Value, key: &str| ban[key].as_str().unwrap().to_owned();
+    listed["bans"].as_array().unwrap().iter().map(|ban| (text(ban, "set"), text(ban, "ip"))).collect()
+}
+
+pub fn stop(pyruse: Running, site: &Site) {
+    assert!(pyruse.terminate().success(), "{}", site.log());
+}
+
+/// What an operator did and saw.
+pub struct Session<'s> {
+    site: &'s Site,
+    firewall: Option<&'s Firewall>,
+    lines: Vec<String>,
+}
+
+impl<'s> Session<'s> {
+    pub fn new(site: &'s Site, firewall: Option<&'s Firewall>) -> Session<'s> {
+        Session { site, firewall, lines: Vec::new() }
+    }
+
+    pub fn run(&mut self, args: &[&str]) -> String {
+        let told = plain(self.site, &said(&self.site.pyruse(self.firewall, args)));
+        let quoted: Vec<String> = args
+            .iter()
+            .map(|arg| if arg.contains(' ') { format!("'{arg}'") } else { (*arg).into() })
+            .collect();
+        self.lines.push(format!("$ pyruse {}\n{told}", quoted.join(" ")));
+        told
+    }
+
+    pub fn note(&mut self, text: &str) {
+        self.lines.push(format!("# {text}\n"));
+    }
+
+    pub fn text(self) -> String {
+        self.lines.join("\n")
+    }
+}
