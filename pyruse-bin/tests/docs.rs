@@ -12,6 +12,7 @@
 //! | `text explained` | what `explain` says of the one entry above |
 //! | `jsonc chains`, `jsonc steps`, `jsonc settings` | a part of a configuration: of `actions`, of a chain, top-level keys |
 //! | … `finds P003` | … in which `check` finds just these |
+//! | `mermaid` | the graph of the configuration above |
 //! | `nft` | a ruleset, to be loaded as often as one likes |
 //! | `sh` | commands, of which those for ipset are run |
 
@@ -238,6 +239,28 @@ fn entries_are_explained_as_the_pages_say() {
                     let mut command = desk.command(&["--config", "new.json", "explain"]);
                     let told = run(command.stdin(fs::File::open(desk.path("entry")).unwrap()));
                     assert_eq!(block.text.trim_end(), told.trim_end(), "{}", page.place(block));
+                    compared += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(compared > 0);
+}
+
+#[test]
+fn pictures_are_those_of_the_configurations_above_them() {
+    let desk = Desk::new();
+    let mut compared = 0;
+    for page in written() {
+        let mut config = "";
+        for block in &page.blocks {
+            match (block.language.as_str(), block.info.as_str()) {
+                ("json", "") => config = &block.text,
+                ("mermaid", _) => {
+                    desk.write(config);
+                    let drawn = run(&mut desk.command(&["--config", "new.json", "graph"]));
+                    assert_eq!(block.text.trim_end(), drawn.trim_end(), "{}", page.place(block));
                     compared += 1;
                 }
                 _ => {}
