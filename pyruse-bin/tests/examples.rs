@@ -1,4 +1,5 @@
-//! The examples that users copy: the rules of `examples/conf`. (Those that developers copy: `custom_filter.rs`, `embed.rs`.)
+//! The examples that users copy: the rules of `examples/conf`; and the code that the pages for developers show. (The examples
+//! that developers copy have tests of their own: `custom_filter.rs`, and those within them.)
 //!
 //! Every folder of `examples/conf` is one: `pyruse.json`, what goes in (`entries.jsonl`) and what comes out
 //! (`effects.jsonl`, as `replay --json` prints it). So another example needs no code here. After a change that is meant,
@@ -157,4 +158,44 @@ fn their_entries_go_both_ways_at_every_filter_and_come_to_every_action() {
             }
         }
     }
+}
+
+/// A fence that says ``from FILE`` shows a part of that file, line by line; only the indentation of all of it may differ.
+#[test]
+fn the_code_of_the_pages_stands_in_the_examples() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for page in ["docs/plugin-authors.md", "docs/embedders.md"] {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        let mut lines = text.lines().enumerate();
+        let mut shown = 0;
+        while let Some((number, fence)) = lines.next() {
+            let Some(info) = fence.trim_start().strip_prefix("```") else { continue };
+            let block: Vec<&str> =
+                lines.by_ref().map(|(_, line)| line).take_while(|line| line.trim() != "```").collect();
+            let place = format!("{page}:{}", number + 1);
+            let Some((_, file)) = info.split_once(" from ") else {
+                assert_eq!(info, "console", "{place}: code that is no part of an example");
+                continue;
+            };
+            let file = fs::read_to_string(root.join(file)).unwrap_or_else(|e| panic!("{place}: {file}: {e}"));
+            let file: Vec<&str> = file.lines().collect();
+            let block = dedented(&block);
+            let is_there = file.windows(block.len()).any(|part| dedented(part) == block);
+            assert!(
+                is_there,
+                "{place}: this does not stand in the example (any more):\n{}",
+                block.join("\n")
+            );
+            shown += 1;
+        }
+        assert!(shown >= 5, "{page}: {shown}");
+    }
+}
+
+/// The lines without the indentation that all of them have.
+fn dedented<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let indents =
+        lines.iter().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len());
+    let common = indents.min().unwrap_or(0);
+    lines.iter().map(|line| line.get(common..).unwrap_or_default()).collect()
 }

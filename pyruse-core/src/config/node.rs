@@ -67,10 +67,8 @@ impl SyntaxError {
     fn new(span: SourceSpan, message: impl Into<String>) -> SyntaxError {
         SyntaxError { span, message: message.into(), label: None, help: None }
     }
-}
 
-impl From<jsonc_parser::errors::ParseError> for SyntaxError {
-    fn from(error: jsonc_parser::errors::ParseError) -> SyntaxError {
+    fn of(error: &jsonc_parser::errors::ParseError) -> SyntaxError {
         use ParseErrorKind::{String, UnterminatedArray, UnterminatedObject};
         use ParseStringErrorKind::{InvalidEscape, InvalidEscapeInDoubleQuoteString};
         let range = error.range();
@@ -102,7 +100,8 @@ pub fn parse(source: &str) -> Result<Node, SyntaxError> {
         allow_non_finite_numbers: false,
         allow_extended_string_escapes: false,
     };
-    let parsed = parse_to_ast(source, &CollectOptions::default(), &options)?;
+    let parsed =
+        parse_to_ast(source, &CollectOptions::default(), &options).map_err(|e| SyntaxError::of(&e))?;
     match parsed.value {
         Some(value) => node(&value),
         None => Err(SyntaxError::new(0..source.len().min(1), "the file is empty")),
