@@ -50,6 +50,7 @@ enum Command {
     Replay(command::replay::Args),
     Explain(command::explain::Args),
     Graph(command::graph::Args),
+    Stats(command::stats::Args),
     #[command(subcommand)]
     Report(command::report::Command),
     #[command(subcommand)]
@@ -75,6 +76,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => command::check::run(config, &args),
         Command::Replay(args) => command::replay::run(config, &args),
         Command::Explain(args) => command::explain::run(config, &args),
+        Command::Stats(args) => command::stats::run(config, &args),
         Command::Graph(args) => command::graph::run(config, &args),
         Command::Report(command) => command::report::run(config, &command),
         Command::Bans(command) => command::bans::run(config, &command),

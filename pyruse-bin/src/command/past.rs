@@ -34,6 +34,11 @@ pub(crate) struct PastArgs {
 }
 
 impl PastArgs {
+    /// Do they say where the entries are?
+    pub(crate) fn names_a_source(&self) -> bool {
+        self.directory.is_some() || !self.file.is_empty() || self.input.is_some()
+    }
+
     /// What the parser cannot see; ends the program with the usage of that command.
     pub(crate) fn check(&self, command: &str) {
         if let (Some(since), Some(until)) = (self.since, self.until)

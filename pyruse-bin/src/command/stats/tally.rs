@@ -1,0 +1,162 @@
+//! Counting by values that anybody may choose, in bounded memory.
+//!
+//! An attacker may write entries with a million different identifiers. So only so many values are counted singly; when
+//! they are full, the rarer half becomes one count. A value that was frequent all the time stays; one that was dropped
+//! and comes again has lost at most what the largest dropped one had, each time. The sum of that is told as the doubt.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+/// So many values are counted singly.
+const VALUES: usize = 20_000;
+
+/// A longer value is told by its beginning.
+const LENGTH: usize = 256;
+
+/// Entries of one value, by priority.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) levels: [u64; 8],
+    /// Those without a priority, or with one that is none.
+    pub(super) without: u64,
+}
+
+impl Counts {
+    pub(super) fn total(&self) -> u64 {
+        self.levels.iter().sum::<u64>() + self.without
+    }
+
+    fn count(&mut self, level: Option<usize>) {
+        match level {
+            Some(level) => self.levels[level] += 1,
+            None => self.without += 1,
+        }
+    }
+
+    fn add(&mut self, other: &Counts) {
+        self.levels.iter_mut().zip(other.levels).for_each(|(sum, count)| *sum += count);
+        self.without += other.without;
+    }
+}
+
+/// The counts of all values.
+#[derive(Default)]
+pub(super) struct Tally {
+    values: HashMap<String, Counts>,
+    /// Entries that lack the field.
+    missing: Counts,
+    dropped: Counts,
+    doubt: u64,
+}
+
+/// The most frequent values, and the rest.
+pub(super) struct Ranking<'t> {
+    /// `None` stands for the missing field.
+    pub(super) top: Vec<(Option<&'t str>, Counts)>,
+    pub(super) others: Counts,
+    /// How many values these are, beside those that are not known any more.
+    pub(super) other_values: u64,
+}
+
+impl Tally {
+    pub(super) fn count(&mut self, value: Option<&str>, level: Option<usize>) {
+        let Some(value) = value else { return self.missing.count(level) };
+        let end = value.char_indices().map(|(at, _)| at).find(|at| *at >= LENGTH).unwrap_or(value.len());
+        let value = &value[..end];
+        if let Some(counts) = self.values.get_mut(value) {
+            return counts.count(level);
+        }
+        if self.values.len() >= VALUES {
+            self.drop_the_rarer_half();
+        }
+        self.values.entry(value.to_owned()).or_default().count(level);
+    }
+
+    fn drop_the_rarer_half(&mut self) {
+        let mut totals: Vec<u64> = self.values.values().map(Counts::total).collect();
+        let (_, median, _) = totals.select_nth_unstable(VALUES / 2);
+        let bound = *median;
+        self.doubt += bound;
+        self.values.retain(|_, counts| {
+            // Those that are as frequent as the bound go too: else, where all are equal, there would be no room.
+            let stays = counts.total() > bound;
+            if !stays {
+                self.dropped.add(counts);
+            }
+            stays
+        });
+    }
+
+    /// All entries.
+    pub(super) fn entries(&self) -> u64 {
+        self.values.values().map(Counts::total).sum::<u64>() + self.missing.total() + self.dropped.total()
+    }
+
+    /// By how much the count of a value may be too low.
+    pub(super) fn doubt(&self) -> u64 {
+        self.doubt
+    }
+
+    /// The most frequent ones; equal ones by name.
+    pub(super) fn ranking(&self, most: usize) -> Ranking<'_> {
+        let values = self.values.iter().map(|(value, counts)| (Some(value.as_str()), *counts));
+        let missing = (self.missing.total() > 0).then_some((None, self.missing));
+        let mut all: Vec<_> = values.chain(missing).collect();
+        all.sort_unstable_by_key(|(value, counts)| (Reverse(counts.total()), *value));
+        let rest = all.split_off(all.len().min(most));
+        let mut others = self.dropped;
+        for (_, counts) in &rest {
+            others.add(counts);
+        }
+        Ranking { top: all, others, other_values: rest.len() as u64 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_values_takes_bounded_memory_and_hides_no_frequent_one() {
+        let mut tally = Tally::default();
+        for n in 0..1_000_000_u32 {
+            tally.count(Some(&format!("{n} is unique")), Some(6));
+            if n % 10 == 0 {
+                tally.count(Some("frequent"), Some(3));
+            }
+            if n % 1000 == 0 {
+                tally.count(Some("less so"), None);
+                tally.count(None, Some(9).filter(|level| *level < 8));
+            }
+        }
+        assert!(tally.values.len() <= VALUES);
+        assert_eq!(tally.entries(), 1_000_000 + 100_000 + 1000 + 1000);
+        let ranking = tally.ranking(3);
+        let top: Vec<_> = ranking.top.iter().map(|(value, counts)| (*value, counts.total())).collect();
+        assert_eq!(top, [(Some("frequent"), 100_000), (None, 1000), (Some("less so"), 1000)]);
+        assert_eq!(ranking.others.total(), 1_000_000);
+        assert!(tally.doubt() > 0 && tally.doubt() < 200, "{}", tally.doubt());
+    }
+
+    #[test]
+    fn values_that_are_as_rare_as_all_others_are_still_counted_together() {
+        let mut tally = Tally::default();
+        for _ in 0..3 {
+            for n in 0..=VALUES {
+                tally.count(Some(&n.to_string()), None);
+            }
+        }
+        assert_eq!(tally.entries(), 3 * (VALUES as u64 + 1));
+        let counted = tally.ranking(1).top[0].1.total();
+        assert!(counted <= 3 && counted + tally.doubt() >= 3, "{counted} {}", tally.doubt());
+    }
+
+    #[test]
+    fn a_long_value_is_told_by_its_beginning() {
+        let mut tally = Tally::default();
+        tally.count(Some(&"ä".repeat(100_000)), None);
+        tally.count(Some(&"ä".repeat(200)), None);
+        let ranking = tally.ranking(2);
+        assert_eq!(ranking.top.iter().map(|(value, _)| value.unwrap().len()).collect::<Vec<_>>(), [256]);
+    }
+}
