@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use crate::config::{Config, Diagnostics, Source};
 use crate::courier::{Courier, Couriers};
 use crate::entry::{Entry, Fields};
-use crate::plugin::{Registry, SeenEffect, Service, Settings, Start};
+use crate::plugin::{Inspection, Registry, SeenEffect, Service, Settings, Start};
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
 use crate::workflow::{Compiler, Workflow};
@@ -120,6 +120,11 @@ impl Services {
             }
         }
         Ok(queues)
+    }
+
+    /// Asks the world whether they can do their work.
+    pub(crate) fn inspect(&self, inspection: &mut Inspection) {
+        self.services.iter().for_each(|(_, service)| service.inspect(inspection));
     }
 
     /// The files of the first Pyruse that services can take over.

@@ -1,6 +1,7 @@
 //! `filter_equals`
 
 use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::plugin::fact::{Fact, Test};
 use pyruse_core::plugin::{
     Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
 };
@@ -30,7 +31,10 @@ impl FilterModule for Equals {
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        Ok(Equals { field: cx.reads(&args.field), value: args.value })
+        let field = cx.reads_at("field", &args.field);
+        let values = vec![(args.value.literal(), cx.span("value"))];
+        cx.states("field", Fact::Tests(field, Test::OneOf { values, missing: false }));
+        Ok(Equals { field, value: args.value })
     }
 
     fn examples() -> Vec<Example> {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use pyruse_core::entry::{Entry, Slot, Value};
+use pyruse_core::plugin::fact::{Fact, Test};
 use pyruse_core::plugin::{
     Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
 };
@@ -35,7 +36,13 @@ impl FilterModule for InList {
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let field = cx.reads(&args.field);
+        let field = cx.reads_at("field", &args.field);
+        let listed = args.values.iter().enumerate();
+        let values = listed
+            .filter_map(|(n, value)| Some((value.as_ref()?.literal(), cx.span(&format!("values.{n}")))))
+            .collect();
+        let missing = args.values.contains(&None);
+        cx.states("field", Fact::Tests(field, Test::OneOf { values, missing }));
         let mut list = InList {
             field,
             texts: HashSet::new(),

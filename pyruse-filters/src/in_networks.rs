@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use pyruse_core::address;
 use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::plugin::fact::{Fact, Test};
 use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -67,11 +68,16 @@ impl FilterModule for InNetworks {
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let field = cx.reads(&args.field);
+        let field = cx.reads_at("field", &args.field);
+        let mut everything = None;
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         let mut invalid = None;
         for (n, text) in args.nets.iter().enumerate() {
-            match network(text) {
+            let net = network(text);
+            if net.is_some_and(|net| net.prefix_len() == 0) {
+                everything = everything.or_else(|| Some(cx.span(&format!("nets.{n}"))));
+            }
+            match net {
                 Some(IpNet::V4(net)) => v4.push((net.network().to_bits(), net.broadcast().to_bits())),
                 Some(IpNet::V6(net)) => v6.push((net.network().to_bits(), net.broadcast().to_bits())),
                 None => {
@@ -81,6 +87,7 @@ impl FilterModule for InNetworks {
                 }
             }
         }
+        cx.states("field", Fact::Tests(field, Test::Networks { everything }));
         match invalid {
             Some(invalid) => Err(invalid),
             None => Ok(InNetworks { field, v4: Ranges::new(v4), v6: Ranges::new(v6) }),

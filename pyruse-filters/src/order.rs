@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::plugin::fact::{Fact, Test};
 use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -27,7 +28,10 @@ struct Bound {
 
 impl Bound {
     fn new(args: Args, refused: Ordering, cx: &mut Compile<'_>) -> Bound {
-        Bound { field: cx.reads(&args.field), value: args.value, refused }
+        let field = cx.reads_at("field", &args.field);
+        let test = Test::Bound(args.value.literal(), cx.span("value"));
+        cx.states("field", Fact::Tests(field, test));
+        Bound { field, value: args.value, refused }
     }
 
     fn passes(&self, entry: &mut Entry<'_>) -> Result<bool, StepError> {

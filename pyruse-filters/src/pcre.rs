@@ -32,11 +32,7 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    pub(crate) fn new(pattern: Pattern, save: &[String], cx: &mut Compile<'_>) -> Search {
-        let named: Vec<(usize, String)> =
-            pattern.group_names().map(|(n, name)| (n, name.to_owned())).collect();
-        let listed = save.iter().enumerate().map(|(n, name)| (n + 1, name.clone()));
-        let saves = named.into_iter().chain(listed).map(|(n, name)| (n, cx.saves(&name))).collect();
+    pub(crate) fn new(pattern: Pattern, saves: Vec<(usize, Slot)>) -> Search {
         Search { pattern, saves }
     }
 
@@ -97,14 +93,15 @@ impl FilterModule for Pcre {
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let field = cx.reads(&args.field);
+        let field = cx.reads_at("field", &args.field);
         let pattern = cx.pattern("re", &args.re)?;
         if args.save.len() > pattern.group_count() {
             let message =
                 format!("more names to save ({}) than groups ({})", args.save.len(), pattern.group_count());
             return Err(cx.error("save", message));
         }
-        Ok(Pcre { field, search: Search::new(pattern, &args.save, cx), groups: Groups::default() })
+        let saves = cx.searches("re", field, &pattern, ("save", &args.save), &|_| true);
+        Ok(Pcre { field, search: Search::new(pattern, saves), groups: Groups::default() })
     }
 
     fn examples() -> Vec<Example> {

@@ -1,7 +1,7 @@
 //! `filter_pcreAny`
 
 use pyruse_core::entry::{Entry, Slot};
-use pyruse_core::pattern::{Candidates, Groups};
+use pyruse_core::pattern::{Candidates, Groups, Pattern};
 use pyruse_core::plugin::{
     Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
 };
@@ -32,6 +32,10 @@ struct PcreAny {
     groups: Groups,
 }
 
+fn named(pattern: Option<&Pattern>) -> Vec<String> {
+    pattern.into_iter().flat_map(Pattern::group_names).map(|(_, name)| name.to_owned()).collect()
+}
+
 impl FilterModule for PcreAny {
     const NAME: &'static str = "filter_pcreAny";
     const DOC: &'static str =
@@ -39,18 +43,33 @@ impl FilterModule for PcreAny {
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let field = cx.reads(&args.field);
-        let mut searches = Vec::with_capacity(args.re.len());
+        let field = cx.reads_at("field", &args.field);
+        let mut patterns = Vec::with_capacity(args.re.len());
         let mut invalid = None;
         for (n, expression) in args.re.iter().enumerate() {
             match cx.pattern(&format!("re.{n}"), expression) {
-                Ok(pattern) => searches.push(Search::new(pattern, &[], cx)),
+                Ok(pattern) => patterns.push(pattern),
                 Err(error) => invalid = Some(error),
             }
         }
+        if let Some(invalid) = invalid {
+            return Err(invalid);
+        }
+        // Only what all of them save is saved whichever is found.
+        let mut common: Vec<String> = named(patterns.first());
+        for pattern in patterns.iter().skip(1) {
+            let names = named(Some(pattern));
+            common.retain(|name| names.contains(name));
+        }
+        let search = |(n, pattern): (usize, Pattern)| {
+            let surely = |name: &str| common.iter().any(|known| known == name);
+            let saves = cx.searches(&format!("re.{n}"), field, &pattern, ("", &[]), &surely);
+            Search::new(pattern, saves)
+        };
+        let searches: Vec<Search> = patterns.into_iter().enumerate().map(search).collect();
         let candidates = Candidates::new(searches.iter().map(|search| &search.pattern));
         let candidates = Some(candidates).filter(|all| searches.len() >= FEW && all.are_told_apart());
-        invalid.map_or(Ok(PcreAny { field, searches, candidates, groups: Groups::default() }), Err)
+        Ok(PcreAny { field, searches, candidates, groups: Groups::default() })
     }
 
     fn examples() -> Vec<Example> {

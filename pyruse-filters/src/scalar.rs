@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use pyruse_core::entry::Value;
+use pyruse_core::plugin::fact::Literal;
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::de::{Deserialize, Deserializer, Error, Visitor};
 use pyruse_core::{schemars, serde_json};
@@ -34,6 +35,19 @@ impl Scalar {
             (Scalar::Integer(ours), Value::Integer(theirs)) => Some(theirs.cmp(ours)),
             (Scalar::Float(ours), Value::Integer(theirs)) => compare(theirs, *ours),
             _ => None,
+        }
+    }
+
+    /// As a fact about the step.
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "facts are for reviews, which do not count on the last digit"
+    )]
+    pub(crate) fn literal(&self) -> Literal {
+        match self {
+            Scalar::Integer(integer) => Literal::Number(*integer as f64),
+            Scalar::Float(float) => Literal::Number(*float),
+            Scalar::Text(text) => Literal::Text(text.clone()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::User;
 use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::plugin::fact::{Fact, Test};
 use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -37,7 +38,9 @@ impl FilterModule for UserExists {
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        Ok(UserExists { field: cx.reads(&args.field), known: HashMap::new(), asked: Instant::now() })
+        let field = cx.reads_at("field", &args.field);
+        cx.states("field", Fact::Tests(field, Test::Machine));
+        Ok(UserExists { field, known: HashMap::new(), asked: Instant::now() })
     }
 
     fn examples() -> Vec<Example> {

@@ -19,6 +19,7 @@ use pyruse_core::courier::{Courier, Deliver, Place};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::Slot;
 use pyruse_core::operation::{BanKeeper, BanSet, Family};
+use pyruse_core::plugin::fact::{Ban as BanFact, Fact};
 use pyruse_core::plugin::{Act, Compile, Invalid, Service, StepError, excerpt};
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Handle, Map, Queue, State, StateError};
@@ -223,16 +224,19 @@ impl BanAction {
         seconds: Option<u64>,
         cx: &mut Compile<'_>,
     ) -> Result<BanAction, Invalid> {
-        let ip = cx.reads(ip);
+        let ip = cx.reads_at("IP", ip);
+        let seconds = seconds.unwrap_or(0);
+        let sets = [set_v4.clone(), set_v6.clone()];
+        cx.states("IP", Fact::Bans(BanFact { address: ip, ends: seconds > 0, sets }));
         let bans = match Bans::open(cx.state_mut(), action) {
             Ok(bans) => bans,
             Err(e) => return Err(cx.error("", e.to_string())),
         };
-        let sets = cx.state_mut().get_mut(bans.sets);
+        let known = cx.state_mut().get_mut(bans.sets);
         for (name, family) in [(&set_v4, Family::V4), (&set_v6, Family::V6)] {
-            sets.0.insert(BanSet { name: name.clone(), family });
+            known.0.insert(BanSet { name: name.clone(), family });
         }
-        Ok(BanAction { action, ip, set_v4, set_v6, seconds: seconds.unwrap_or(0), bans })
+        Ok(BanAction { action, ip, set_v4, set_v6, seconds, bans })
     }
 
     fn act(&self, run: &mut Act<'_, '_>) -> Result<(), StepError> {

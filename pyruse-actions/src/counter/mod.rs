@@ -8,6 +8,7 @@ mod service;
 mod ticks;
 
 use pyruse_core::entry::Slot;
+use pyruse_core::plugin::fact::{Count, Fact, SavedAs};
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome, Plugin, SettingsPlugin,
     StepError,
@@ -60,7 +61,8 @@ struct Counter {
 
 impl Counter {
     fn new(category: &str, key: &str, save: Option<&str>, cx: &mut Compile<'_>) -> Result<Counter, Invalid> {
-        let (key, save) = (cx.reads(key), save.map(|name| cx.saves(name)));
+        let key = cx.reads_at("for", key);
+        let save = save.map(|name| cx.saves_at("save", name, SavedAs::Number, true));
         let handle = cx.state::<Category>(&format!("counter/{category}"))?;
         let categories = cx.state::<Categories>(CATEGORIES)?;
         cx.state_mut().get_mut(categories).0.insert(category.to_owned(), handle);
@@ -115,7 +117,10 @@ impl ActionModule for Raise {
 
     fn compile(args: RaiseArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
-        Ok(Raise { counter, keep: args.keep_seconds.filter(|seconds| *seconds > 0) })
+        let keep = args.keep_seconds.filter(|seconds| *seconds > 0);
+        let count = Count::Raises { expires: keep.is_some(), save: counter.save };
+        cx.states("counter", Fact::Counts { category: args.counter, count });
+        Ok(Raise { counter, keep })
     }
 
     fn examples() -> Vec<Example> {
@@ -167,6 +172,10 @@ impl ActionModule for Reset {
 
     fn compile(args: ResetArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
+        cx.states(
+            "counter",
+            Fact::Counts { category: args.counter, count: Count::Lowers { save: counter.save } },
+        );
         Ok(Reset { counter, grace: args.grace_seconds.filter(|seconds| *seconds > 0) })
     }
 
@@ -213,7 +222,12 @@ impl ActionModule for Lower {
     type Args = LowerArgs;
 
     fn compile(args: LowerArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        Counter::new(&args.counter, &args.key, args.save.as_deref(), cx).map(Lower)
+        let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
+        cx.states(
+            "counter",
+            Fact::Counts { category: args.counter, count: Count::Lowers { save: counter.save } },
+        );
+        Ok(Lower(counter))
     }
 
     fn examples() -> Vec<Example> {

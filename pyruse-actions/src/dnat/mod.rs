@@ -18,6 +18,7 @@ mod retention;
 use std::fmt;
 
 use pyruse_core::entry::{Entry, Slot, Value};
+use pyruse_core::plugin::fact::SavedAs;
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome, Plugin, SettingsPlugin,
     StepError,
@@ -159,7 +160,7 @@ struct Origin {
 impl Origin {
     fn of(property: Property, field: Option<&str>, value: Option<Literal>, cx: &mut Compile<'_>) -> Origin {
         let value = value.map(|Literal(text)| property.normal(&text).into_owned());
-        Origin { field: field.map(|name| cx.reads(name)), value }
+        Origin { field: field.map(|name| cx.reads_at(property.name(), name)), value }
     }
 
     fn value(&self, property: Property, entry: &mut Entry<'_>) -> Option<String> {
@@ -193,8 +194,8 @@ impl ActionModule for Capture {
             ));
         }
         Ok(Capture {
-            saddr: cx.reads(&args.saddr),
-            sport: args.sport.as_deref().map(|name| cx.reads(name)),
+            saddr: cx.reads_at("saddr", &args.saddr),
+            sport: args.sport.as_deref().map(|name| cx.reads_at("sport", name)),
             origins: [
                 Origin::of(Property::Addr, args.addr.as_deref(), args.addr_value, cx),
                 Origin::of(Property::Port, args.port.as_deref(), args.port_value, cx),
@@ -288,6 +289,11 @@ struct Replace {
     key: Key,
 }
 
+/// Only what was captured is overwritten, by what it was.
+fn into(name: Option<&str>, path: &str, cx: &mut Compile<'_>) -> Option<Slot> {
+    name.map(|name| cx.saves_at(path, name, SavedAs::Either, false))
+}
+
 impl ActionModule for Replace {
     const NAME: &'static str = "action_dnatReplace";
     const DOC: &'static str =
@@ -298,8 +304,9 @@ impl ActionModule for Replace {
     fn compile(args: ReplaceArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let given = [args.addr, args.port, args.daddr, args.dport];
         let given = Property::ALL.into_iter().zip(given);
-        let fields: Vec<(Property, Slot)> =
-            given.filter_map(|(property, name)| Some((property, cx.reads(&name?)))).collect();
+        let fields: Vec<(Property, Slot)> = given
+            .filter_map(|(property, name)| Some((property, cx.reads_at(property.name(), &name?))))
+            .collect();
         let mut valid = Ok(());
         if fields.is_empty() {
             valid = Err(cx.error_with_help(
@@ -319,8 +326,8 @@ impl ActionModule for Replace {
         let mappings = open(cx)?;
         let combination = Combination::of(fields.iter().map(|(property, _)| *property));
         Ok(Replace {
-            saddr_into: args.saddr_into.as_deref().map(|name| cx.saves(name)),
-            sport_into: args.sport_into.as_deref().map(|name| cx.saves(name)),
+            saddr_into: into(args.saddr_into.as_deref(), "saddrInto", cx),
+            sport_into: into(args.sport_into.as_deref(), "sportInto", cx),
             index: cx.state_mut().get_mut(mappings).index(combination),
             fields,
             mappings,

@@ -20,6 +20,16 @@ pub(super) enum Property {
 impl Property {
     pub(super) const ALL: [Property; 4] = [Property::Addr, Property::Port, Property::Daddr, Property::Dport];
 
+    /// The argument that names its field.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Property::Addr => "addr",
+            Property::Port => "port",
+            Property::Daddr => "daddr",
+            Property::Dport => "dport",
+        }
+    }
+
     /// The text that equal values have in common: of an address, the one that all its spellings share.
     pub(super) fn normal(self, text: &str) -> Cow<'_, str> {
         match self {

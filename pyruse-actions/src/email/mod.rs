@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use pyruse_core::courier::{Courier, Place};
 use pyruse_core::effect::Effect;
+use pyruse_core::plugin::fact::Fact;
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Invalid, Message, Outcome as Shown, Plugin, Service,
     ServicePlugin, StepError, excerpt,
@@ -72,6 +73,7 @@ impl ActionModule for Email {
         if args.subject.chars().any(char::is_control) {
             return Err(cx.error("subject", "a subject is one line, without control characters"));
         }
+        cx.states("", Fact::Mails);
         let settings = cx.settings::<EmailSettings>();
         Ok(Email {
             message,

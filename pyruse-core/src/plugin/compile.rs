@@ -2,9 +2,11 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::config::{Diagnostics, Node, Source, StepPlace};
+use super::fact::{Fact, Save, SavedAs, Search, Stated};
+use crate::config::{Diagnostics, Node, Source, SourceSpan, StepPlace};
 use crate::entry::{Entry, Fields, Slot};
 use crate::pattern::Pattern;
 use crate::plugin::{ModuleSettings, StepError};
@@ -17,15 +19,6 @@ pub struct Invalid(());
 
 /// A field that a module asked for.
 pub type Field = Slot;
-
-/// How a step touches a field: for reviews of the whole graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Touch {
-    /// It reads the field.
-    Reads(Slot),
-    /// It saves into the field.
-    Saves(Slot),
-}
 
 /// The parsed top-level settings of the modules, by their type.
 #[derive(Clone, Default)]
@@ -52,25 +45,111 @@ pub struct Compile<'a> {
     pub(crate) fields: &'a mut Fields,
     pub(crate) state: &'a mut State,
     pub(crate) settings: &'a Settings,
-    pub(crate) touches: &'a mut Vec<Touch>,
+    pub(crate) facts: &'a mut Vec<Stated>,
     /// The step's `args`, or the step where it has none.
     pub(crate) node: &'a Node,
     pub(crate) place: StepPlace,
 }
 
 impl Compile<'_> {
-    /// A field that the module will read.
+    /// A field that the module will read. Its place is the argument that names it.
     pub fn reads(&mut self, name: &str) -> Slot {
+        let span = self.naming(name);
         let slot = self.fields.slot(name);
-        self.touches.push(Touch::Reads(slot));
+        self.facts.push(Stated { fact: Fact::Reads(slot), span });
         slot
     }
 
-    /// A field that the module will set.
-    pub fn saves(&mut self, name: &str) -> Slot {
+    /// The same, where several arguments may have the same text: `path` is the one that is meant.
+    pub fn reads_at(&mut self, path: &str, name: &str) -> Slot {
         let slot = self.fields.slot(name);
-        self.touches.push(Touch::Saves(slot));
+        self.states(path, Fact::Reads(slot));
         slot
+    }
+
+    /// A field that the module will set, to whatever. Its place is the argument that names it.
+    pub fn saves(&mut self, name: &str) -> Slot {
+        let span = self.naming(name);
+        let field = self.fields.slot(name);
+        let save = Save { field, content: SavedAs::Either, surely: false, asked: true };
+        self.facts.push(Stated { fact: Fact::Saves(save), span });
+        field
+    }
+
+    /// The same, with more to say: `content` is what is saved, and `surely` is true if what was there before is gone
+    /// whenever a filter has passed, or an action is done.
+    pub fn saves_at(&mut self, path: &str, name: &str, content: SavedAs, surely: bool) -> Slot {
+        let field = self.fields.slot(name);
+        self.states(path, Fact::Saves(Save { field, content, surely, asked: true }));
+        field
+    }
+
+    /// States what follows from the argument at `path`, for reviews of the whole workflow.
+    pub fn states(&mut self, path: &str, fact: Fact) {
+        let span = self.span(path);
+        self.facts.push(Stated { fact, span });
+    }
+
+    /// Where an argument stands, for facts that tell of several places.
+    pub fn span(&self, path: &str) -> SourceSpan {
+        self.node.at(path).span.clone()
+    }
+
+    /// A part of a text argument, by its bytes there.
+    fn span_in(&self, path: &str, part: Range<usize>) -> SourceSpan {
+        let node = self.node.at(path);
+        let start = node.span_within(&self.source.text, part.start).start;
+        start..node.span_within(&self.source.text, part.end).start.max(start)
+    }
+
+    /// The argument that is this text; the whole of the arguments, if there is none.
+    fn naming(&self, text: &str) -> SourceSpan {
+        fn find<'n>(node: &'n Node, text: &str, depth: usize) -> Option<&'n Node> {
+            use crate::config::Content::{Array, Object, Text};
+            match &node.content {
+                Text(found) if found == text => Some(node),
+                Array(items) if depth > 0 => items.iter().find_map(|item| find(item, text, depth - 1)),
+                Object(members) if depth > 0 => {
+                    members.iter().find_map(|member| find(&member.value, text, depth - 1))
+                }
+                _ => None,
+            }
+        }
+        find(self.node, text, 3).unwrap_or(self.node).span.clone()
+    }
+
+    /// States that the field is searched for an expression that stands at `path`, and that its named groups are saved;
+    /// `listed` are the names that groups 1, 2, … have beside, at `list`. Gives where each group goes.
+    ///
+    /// `surely` says of a name whether it is saved whenever the filter passes: other expressions may be found instead.
+    pub fn searches(
+        &mut self,
+        path: &str,
+        field: Slot,
+        pattern: &Pattern,
+        (list, listed): (&str, &[String]),
+        surely: &dyn Fn(&str) -> bool,
+    ) -> Vec<(usize, Slot)> {
+        let mut groups = Vec::new();
+        for (group, name) in pattern.group_names() {
+            let slot = self.fields.slot(name);
+            let at = pattern.source().find(&format!("(?P<{name}>")).map_or(0, |at| at + 4);
+            let span = self.span_in(path, at..at + name.len());
+            let save = Save { field: slot, content: SavedAs::Text, surely: surely(name), asked: false };
+            self.facts.push(Stated { fact: Fact::Saves(save), span });
+            groups.push((group, slot));
+        }
+        for (n, name) in listed.iter().enumerate() {
+            groups.push((n + 1, self.saves_at(&format!("{list}.{n}"), name, SavedAs::Text, surely(name))));
+        }
+        let search = Search {
+            field,
+            expression: pattern.source().into(),
+            backtracks: pattern.is_backtracking(),
+            groups: groups.clone(),
+        };
+        self.states(path, Fact::Searches(search));
+        groups
     }
 
     /// Reports a mistake at an argument; `path` is its key, or key and index as in `re.2`.
@@ -110,7 +189,12 @@ impl Compile<'_> {
         let template = Template::parse(text)
             .map_err(|e| self.error_within(path, e.offset, format!("bad template: {}", e.message)))?;
         let slots = template.names().iter().map(|name| self.fields.slot(name)).collect::<Vec<_>>();
-        self.touches.extend(slots.iter().map(|slot| Touch::Reads(*slot)));
+        for (name, slot) in template.names().iter().zip(&slots) {
+            let uses = ["}", ":", "!"].iter().filter_map(|end| text.find(&format!("{{{name}{end}")));
+            let at = uses.min().map_or(0, |at| at + 1);
+            let span = self.span_in(path, at..at + name.len());
+            self.facts.push(Stated { fact: Fact::Reads(*slot), span });
+        }
         Ok(Message { template, slots })
     }
 

@@ -66,7 +66,7 @@ fn run(plugin: &Plugin, example: &Example) -> Result<(), String> {
             fields: &mut fields,
             state: &mut state,
             settings: &Settings::default(),
-            touches: &mut Vec::new(),
+            facts: &mut Vec::new(),
             node: &node,
             place: StepPlace { chain: "example".into(), step: Some(0) },
         },

@@ -6,6 +6,8 @@
 
 mod compile;
 mod example;
+pub mod fact;
+pub mod inspect;
 mod registry;
 mod service;
 
@@ -15,8 +17,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-pub use self::compile::{Compile, Field, Invalid, Message, Settings, Touch};
+pub use self::compile::{Compile, Field, Invalid, Message, Settings};
 pub use self::example::{Example, Outcome, run_examples};
+pub use self::fact::{Fact, Stated};
+pub use self::inspect::Inspection;
 pub use self::registry::{Compiled, ModuleSettings, Plugin, Registry, SettingsPlugin};
 pub use self::service::{SeenEffect, Service, ServicePlugin, Start};
 
@@ -83,6 +87,9 @@ impl<'f> Question<'f> {
 pub trait Action: Send {
     /// Acts on the entry and the state. An error ends the way of this entry, and is reported.
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError>;
+
+    /// Asks the world, without changing it, whether this action can do its work: for `check --live`.
+    fn inspect(&self, _inspection: &mut Inspection) {}
 
     /// Does it do nothing whatever the entry? Such an action costs not even the check for our own diagnostics.
     fn is_inert(&self) -> bool {

@@ -8,7 +8,7 @@ use crate::courier::Courier;
 use crate::effect::Effect;
 use crate::entry::{Entry, Fields};
 use crate::operation::{BanKeeper, CounterKeeper, ReportTimes};
-use crate::plugin::Settings;
+use crate::plugin::{Inspection, Settings};
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
 
@@ -113,6 +113,9 @@ pub trait Service: Send {
     fn send_report(&mut self, _state: &mut State, _now: Timestamp) -> Option<Result<bool, StateError>> {
         None
     }
+
+    /// Asks the world, without changing it, whether this service can do its work: for `check --live`.
+    fn inspect(&self, _inspection: &mut Inspection) {}
 
     /// Its deadline has come.
     fn due(&mut self, _state: &mut State, _now: Timestamp) {}

@@ -15,7 +15,7 @@ use self::graph::STOP;
 use self::optimize::{Ladders, Worth};
 use crate::effect::Effect;
 use crate::entry::{Buffers, Entry, Fields, Record, Slot};
-use crate::plugin::{Act, Action, Filter, StepError, Touch};
+use crate::plugin::{Act, Action, Fact, Filter, Stated, StepError};
 use crate::state::State;
 
 #[derive(Clone, Copy, Debug)]
@@ -49,24 +49,24 @@ pub struct Site {
     pub chain: String,
     /// The step in it, from 0.
     pub step: usize,
-    /// The fields that it reads and saves.
-    pub touches: Vec<Touch>,
+    /// What its module states about it.
+    pub facts: Vec<Stated>,
 }
 
 impl Site {
     /// The fields that it reads.
     pub fn reads(&self) -> impl Iterator<Item = Slot> {
-        self.touches.iter().filter_map(|touch| match touch {
-            Touch::Reads(slot) => Some(*slot),
-            Touch::Saves(_) => None,
+        self.facts.iter().filter_map(|stated| match stated.fact {
+            Fact::Reads(slot) => Some(slot),
+            _ => None,
         })
     }
 
     /// The fields that it saves.
     pub fn saves(&self) -> impl Iterator<Item = Slot> {
-        self.touches.iter().filter_map(|touch| match touch {
-            Touch::Saves(slot) => Some(*slot),
-            Touch::Reads(_) => None,
+        self.facts.iter().filter_map(|stated| match stated.fact {
+            Fact::Saves(save) => Some(save.field),
+            _ => None,
         })
     }
 }
@@ -145,6 +145,17 @@ impl Workflow {
         let node =
             |node: &Node| (SiteId(node.site), matches!(node.op, Op::Filter(_)), [node.pass, node.fail]);
         self.nodes.iter().map(node)
+    }
+
+    /// The actions, with their steps: for [`crate::review::inspect`].
+    pub(crate) fn actions(&self) -> impl Iterator<Item = (SiteId, &dyn Action)> {
+        let mut known = vec![false; self.actions.len()];
+        self.nodes.iter().filter_map(move |node| match node.op {
+            Op::Action { action, .. } if !std::mem::replace(&mut known[action as usize], true) => {
+                Some((SiteId(node.site), &*self.actions[action as usize]))
+            }
+            _ => None,
+        })
     }
 
     /// How many nodes the graph has.

@@ -1,0 +1,69 @@
+//! Asking the world, without changing it, whether a configuration can do its work there: `check --live`.
+//!
+//! A step or a service looks at what it depends on (sets of a firewall, a program, a server) and says what it finds.
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grade {
+    /// It will not work.
+    Broken,
+    /// It will work, but not well.
+    Doubtful,
+    /// It could not be asked, so nobody knows.
+    Unknown,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// How bad it is.
+    pub grade: Grade,
+    /// The argument of the step, or the top-level setting, that it is about.
+    pub at: Subject,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it; may be empty.
+    pub help: String,
+}
+
+/// What a finding is about, as a path of keys and indices such as `sendmail.0`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An argument of the step.
+    Argument(String),
+    /// A top-level setting.
+    Setting(String),
+}
+
+/// Takes what a step or a service finds.
+#[derive(Debug, Default)]
+pub struct Inspection {
+    found: Vec<Trouble>,
+}
+
+impl Inspection {
+    /// Something is wrong, or in doubt, about the argument at `path`.
+    pub fn argument(
+        &mut self,
+        path: &str,
+        grade: Grade,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.tell(Subject::Argument(path.into()), grade, message.into(), help.into());
+    }
+
+    /// The same about the top-level setting at `path`, which begins with its key.
+    pub fn setting(&mut self, path: &str, grade: Grade, message: impl Into<String>, help: impl Into<String>) {
+        self.tell(Subject::Setting(path.into()), grade, message.into(), help.into());
+    }
+
+    fn tell(&mut self, at: Subject, grade: Grade, message: String, help: String) {
+        self.found.push(Trouble { grade, at, message, help });
+    }
+
+    /// All that was found so far.
+    pub fn take(&mut self) -> Vec<Trouble> {
+        std::mem::take(&mut self.found)
+    }
+}
