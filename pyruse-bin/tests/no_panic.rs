@@ -23,12 +23,14 @@ fn load(text: &str) {
     let registry = Registry::linked().unwrap();
     let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();
     let drawn = source.draw(&diagnostics, true);
-    for finding in diagnostics.in_order() {
-        serde_json::to_string(&source.finding(finding)).unwrap();
-    }
+    assert!(source.findings(&diagnostics).is_array());
     match engine {
         None => assert!(drawn.contains("error"), "refused without a word: {text}"),
         Some(mut engine) => {
+            pyruse_core::review::review(&source, &engine, &mut diagnostics);
+            assert!(!diagnostics.has_errors(), "reviewed and refused: {text}");
+            source.draw(&diagnostics, false);
+            assert!(source.findings(&diagnostics).is_array());
             let mut record =
                 MemoryRecord::at(Timestamp(1)).with("MESSAGE", "a from 192.0.2.1").with("PRIORITY", "3");
             engine.workflow.run(&mut record, &mut state, &mut Unobserved);

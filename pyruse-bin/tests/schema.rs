@@ -142,7 +142,8 @@ fn what_check_takes_it_takes() {
     ];
     for configuration in &good {
         let check = Desk::new(&configuration.to_string()).tell(&["check"]);
-        assert_eq!((check.code, check.err.as_str()), (Some(0), ""), "{configuration}");
+        // What a review has to say is another matter.
+        assert_eq!((check.code, check.err.contains("error")), (Some(0), false), "{configuration}");
     }
     assert_eq!(complaints(&good), vec![Vec::<String>::new(); good.len()]);
 }

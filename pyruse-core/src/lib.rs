@@ -13,7 +13,8 @@
 //! - [`courier`]: who carries messages to the world;
 //! - [`effect`]: what a workflow does, as data;
 //! - [`operation`]: what an operator asks of all that, and is told;
-//! - [`engine`]: all of that put together, for whoever runs it.
+//! - [`engine`]: all of that put together, for whoever runs it;
+//! - [`review`]: what is better mended in a configuration, though it can be used.
 //!
 //! The core knows nothing of the journal, of any concrete filter or action, or of the process that it runs in.
 
@@ -29,6 +30,7 @@ pub mod frozen;
 pub mod operation;
 pub mod pattern;
 pub mod plugin;
+pub mod review;
 pub mod state;
 pub mod template;
 pub mod time;

@@ -68,6 +68,9 @@ pub(crate) fn load(
     let mut fields = Fields::default();
     let mark = fields.slot(messages::MARK);
     let engine = Engine::load(source, registry, fields, state, diagnostics)?;
+    if let Some(engine) = &engine {
+        pyruse_core::review::heed_allows(source, &engine.config, diagnostics);
+    }
     Ok(engine.map(|engine| (engine, mark)))
 }
 

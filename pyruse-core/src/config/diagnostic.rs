@@ -9,6 +9,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
 use super::node::SourceSpan;
+use crate::review::Lint;
 
 /// Does it keep the configuration from being used?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,8 +18,10 @@ use super::node::SourceSpan;
 pub enum Severity {
     /// It does.
     Error,
-    /// It does not, but something in it cannot have been meant.
+    /// It does not, but something in it cannot have been meant, or will do harm.
     Warning,
+    /// Worth knowing.
+    Note,
 }
 
 /// A step of the configuration.
@@ -43,8 +46,12 @@ pub struct Diagnostic {
     pub label: Option<String>,
     /// The step it belongs to.
     pub place: Option<StepPlace>,
+    /// What else a person should know, e.g. by which way an entry gets there.
+    pub notes: Vec<String>,
     /// What to write instead.
     pub help: Option<String>,
+    /// The lint that it comes from.
+    pub lint: Option<&'static Lint>,
 }
 
 /// All findings on one source text.
@@ -87,7 +94,16 @@ impl Diagnostics {
         message: String,
     ) -> &mut Diagnostic {
         let at = self.found.len();
-        self.found.push(Diagnostic { severity, message, span, label: None, place, help: None });
+        self.found.push(Diagnostic {
+            severity,
+            message,
+            span,
+            label: None,
+            place,
+            notes: Vec::new(),
+            help: None,
+            lint: None,
+        });
         &mut self.found[at]
     }
 
@@ -96,10 +112,32 @@ impl Diagnostics {
         self.found.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// Adds what a lint found.
+    pub fn lint(
+        &mut self,
+        lint: &'static Lint,
+        span: SourceSpan,
+        place: Option<StepPlace>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let told = self.add(lint.severity, span, place, message.into());
+        told.lint = Some(lint);
+        told
+    }
+
     /// How many errors and warnings there are.
     pub fn counts(&self) -> (usize, usize) {
-        let errors = self.found.iter().filter(|d| d.severity == Severity::Error).count();
-        (errors, self.found.len() - errors)
+        (self.count(Severity::Error), self.count(Severity::Warning))
+    }
+
+    /// How many there are of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.found.iter().filter(|d| d.severity == severity).count()
+    }
+
+    /// Keeps those that are to be told.
+    pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.found.retain(keep);
     }
 
     /// Is there nothing to say?
@@ -125,6 +163,12 @@ impl Diagnostic {
     /// Says what the caret points at.
     pub fn label(&mut self, text: impl Into<String>) -> &mut Self {
         self.label = Some(text.into());
+        self
+    }
+
+    /// Says what else a person should know.
+    pub fn note(&mut self, text: impl Into<String>) -> &mut Self {
+        self.notes.push(text.into());
         self
     }
 
@@ -161,78 +205,166 @@ pub struct Source {
 #[derive(Serialize)]
 pub struct Finding<'a> {
     severity: Severity,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     file: &'a str,
     line: usize,
     column: usize,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     chain: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<usize>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_on: Option<String>,
 }
 
-impl Source {
+/// Where lines begin, so that the place of each of many findings is found by halving.
+pub struct Lines<'a> {
+    source: &'a Source,
+    starts: Vec<usize>,
+}
+
+impl Lines<'_> {
+    /// How many there are; the first is there even in an empty text.
+    pub fn count(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The number, from 0, of the line that holds this byte.
+    pub fn number(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
+    }
+
+    /// The bytes of a line, without its end.
+    pub fn span(&self, number: usize) -> SourceSpan {
+        let start = self.starts.get(number).copied().unwrap_or(self.source.text.len());
+        let end = self.starts.get(number + 1).map_or(self.source.text.len(), |next| next - 1);
+        start..end.max(start)
+    }
+
     /// Line and column, both from 1, the column in characters.
-    pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let mut offset = offset.min(self.text.len());
-        while !self.text.is_char_boundary(offset) {
+    fn line_column(&self, offset: usize) -> (usize, usize) {
+        let mut offset = offset.min(self.source.text.len());
+        while !self.source.text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let before = &self.text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        let line = self.number(offset);
+        (line + 1, self.source.text[self.starts[line]..offset].chars().count() + 1)
     }
 
     /// A finding as data.
-    pub fn finding<'a>(&'a self, diagnostic: &'a Diagnostic) -> Finding<'a> {
+    fn finding<'d>(&'d self, diagnostic: &'d Diagnostic) -> Finding<'d> {
         let (line, column) = self.line_column(diagnostic.span.start);
         let place = diagnostic.place.as_ref();
+        let from = diagnostic.lint;
         Finding {
             severity: diagnostic.severity,
-            file: &self.name,
+            code: from.map(|lint| lint.code),
+            name: from.map(|lint| lint.name),
+            file: &self.source.name,
             line,
             column,
             message: &diagnostic.message,
+            label: diagnostic.label.as_deref(),
             chain: place.map(|p| p.chain.as_str()),
             step: place.and_then(|p| p.step),
+            notes: &diagnostic.notes,
+            why: from.map(|lint| lint.why),
             help: diagnostic.help.as_deref(),
+            read_on: from.map(Lint::page),
         }
+    }
+
+    fn draw(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let text = &self.source.text;
+        let mut span = diagnostic.span.start.min(text.len())..diagnostic.span.end.min(text.len());
+        // A value over many lines would drown its message: its first line says where.
+        if let Some(newline) = text.get(span.clone()).and_then(|text| text.find('\n')) {
+            span.end = span.start + newline;
+        }
+        // Only that line is given away to be drawn: to look through the whole text for each finding takes long.
+        let number = self.number(span.start);
+        let line = self.span(number);
+        let mut annotation =
+            AnnotationKind::Primary.span(span.start - line.start..span.end.max(span.start) - line.start);
+        if let Some(label) = &diagnostic.label {
+            annotation = annotation.label(label);
+        }
+        let snippet = Snippet::source(text.get(line).unwrap_or(text))
+            .line_start(number + 1)
+            .path(&self.source.name)
+            .annotation(annotation);
+        let mut title = level.primary_title(&diagnostic.message);
+        if let Some(lint) = diagnostic.lint {
+            title = title.id(lint.code);
+        }
+        let mut group = title.element(snippet);
+        if let Some(place) = &diagnostic.place {
+            let text = match place.step {
+                Some(step) => format!("in chain `{}`, step {step}", place.chain),
+                None => format!("in chain `{}`", place.chain),
+            };
+            group = group.element(Level::NOTE.message(text));
+        }
+        for note in &diagnostic.notes {
+            group = group.element(Level::NOTE.message(note));
+        }
+        if let Some(lint) = diagnostic.lint {
+            group = group.element(Level::NOTE.with_name("why").message(lint.why));
+        }
+        if let Some(help) = &diagnostic.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        if let Some(lint) = diagnostic.lint {
+            group = group.element(Level::NOTE.with_name("read on").message(lint.page()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+impl Source {
+    /// Where its lines begin.
+    pub fn lines(&self) -> Lines<'_> {
+        let after = self.text.match_indices('\n').map(|(at, _)| at + 1);
+        Lines { source: self, starts: std::iter::once(0).chain(after).collect() }
+    }
+
+    /// Line and column of a byte, both from 1, the column in characters.
+    pub fn line_column(&self, offset: usize) -> (usize, usize) {
+        self.lines().line_column(offset)
+    }
+
+    /// All findings as data, in order of their place.
+    pub fn findings(&self, diagnostics: &Diagnostics) -> serde_json::Value {
+        let lines = self.lines();
+        let found = diagnostics.in_order();
+        // Texts and numbers always become JSON.
+        found.into_iter().map(|d| serde_json::to_value(lines.finding(d)).unwrap_or_default()).collect()
     }
 
     /// All findings, drawn with file, line, column, the source line and a caret.
     pub fn draw(&self, diagnostics: &Diagnostics, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let lines = self.lines();
         let mut out = String::new();
         for diagnostic in diagnostics.in_order() {
-            let level = match diagnostic.severity {
-                Severity::Error => Level::ERROR,
-                Severity::Warning => Level::WARNING,
-            };
-            let mut span = diagnostic.span.clone();
-            span.end = span.end.min(self.text.len());
-            // A value over many lines would drown its message: its first line says where.
-            if let Some(newline) = self.text.get(span.clone()).and_then(|text| text.find('\n')) {
-                span.end = span.start + newline;
-            }
-            let mut annotation = AnnotationKind::Primary.span(span);
-            if let Some(label) = &diagnostic.label {
-                annotation = annotation.label(label);
-            }
-            let snippet = Snippet::source(&self.text).path(&self.name).annotation(annotation);
-            let mut group = level.primary_title(&diagnostic.message).element(snippet);
-            if let Some(place) = &diagnostic.place {
-                let text = match place.step {
-                    Some(step) => format!("in chain `{}`, step {step}", place.chain),
-                    None => format!("in chain `{}`", place.chain),
-                };
-                group = group.element(Level::NOTE.message(text));
-            }
-            if let Some(help) = &diagnostic.help {
-                group = group.element(Level::HELP.message(help));
-            }
-            let _ = writeln!(out, "{}\n", renderer.render(&[group]));
+            let _ = writeln!(out, "{}\n", lines.draw(diagnostic, &renderer));
         }
         out
     }

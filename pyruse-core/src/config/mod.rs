@@ -11,12 +11,13 @@ mod node;
 use std::path::PathBuf;
 
 pub(crate) use self::args::read as read_args;
-pub use self::diagnostic::{Diagnostic, Diagnostics, Finding, Severity, Source, StepPlace, nearest};
+pub use self::diagnostic::{Diagnostic, Diagnostics, Finding, Lines, Severity, Source, StepPlace, nearest};
 pub use self::keys::{CORE_KEYS, CoreKey};
-pub use self::node::{Content, Member, Node, SourceSpan, SyntaxError, parse};
+pub use self::node::{Content, Member, Node, SourceSpan, SyntaxError, comments, parse};
 
 use crate::entry::EightBit;
 use crate::plugin::Registry;
+use crate::review;
 
 /// A text of the configuration, and where it stands.
 #[derive(Clone, Debug)]
@@ -190,7 +191,8 @@ impl Config {
             key => {
                 let known = CORE_KEYS.into_iter().map(|core| core.key).chain(registry.settings_keys());
                 let message = format!("`{key}` is nothing that this program reads");
-                diagnostics.warning(member.key_span.clone(), None, message).suggest(key, known);
+                let told = diagnostics.lint(&review::KEY_UNKNOWN, member.key_span.clone(), None, message);
+                told.help("remove it, or write one of the keys that are read").suggest(key, known);
             }
         }
     }

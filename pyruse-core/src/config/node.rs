@@ -8,7 +8,9 @@ use std::ops::Range;
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
 use jsonc_parser::errors::ParseErrorKind;
-use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, parse_to_ast};
+use jsonc_parser::{
+    CollectOptions, CommentCollectionStrategy, ParseOptions, ParseStringErrorKind, parse_to_ast,
+};
 
 /// Bytes of the source text.
 pub type SourceSpan = Range<usize>;
@@ -86,22 +88,38 @@ impl SyntaxError {
     }
 }
 
+/// JSON with comments and trailing commas.
+const JSONC: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_trailing_commas: true,
+    allow_loose_object_property_names: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+/// The comments of a JSONC text with what stands in them, in order; none of a text that is broken.
+pub fn comments(source: &str) -> Vec<(SourceSpan, String)> {
+    let collect =
+        CollectOptions { comments: CommentCollectionStrategy::Separate, ..CollectOptions::default() };
+    let Ok(parsed) = parse_to_ast(source, &collect, &JSONC) else { return Vec::new() };
+    let all = parsed.comments.iter().flat_map(|map| map.values()).flat_map(|comments| comments.iter());
+    let mut comments: Vec<(SourceSpan, String)> =
+        all.map(|comment| (comment.range().start..comment.range().end, comment.text().to_owned())).collect();
+    // The parser's map has most of them twice: behind what they follow, and before what they precede.
+    comments.sort_by_key(|(span, _)| span.start);
+    comments.dedup_by_key(|(span, _)| span.start);
+    comments
+}
+
 /// Parses a JSONC text.
 pub fn parse(source: &str) -> Result<Node, SyntaxError> {
-    let options = ParseOptions {
-        allow_comments: true,
-        allow_trailing_commas: true,
-        allow_loose_object_property_names: false,
-        allow_missing_commas: false,
-        allow_single_quoted_strings: false,
-        allow_hexadecimal_numbers: false,
-        allow_unary_plus_numbers: false,
-        allow_bare_decimal_point_numbers: false,
-        allow_non_finite_numbers: false,
-        allow_extended_string_escapes: false,
-    };
     let parsed =
-        parse_to_ast(source, &CollectOptions::default(), &options).map_err(|e| SyntaxError::of(&e))?;
+        parse_to_ast(source, &CollectOptions::default(), &JSONC).map_err(|e| SyntaxError::of(&e))?;
     match parsed.value {
         Some(value) => node(&value),
         None => Err(SyntaxError::new(0..source.len().min(1), "the file is empty")),

@@ -2,6 +2,7 @@
 
 use super::ast::{Anchor, Folding, Greed, Node};
 use super::error::PatternError;
+use super::parse::parse;
 
 /// So many parts may there be once all repetitions are written out.
 const MAX_SIZE: u64 = 100_000;
@@ -49,6 +50,52 @@ pub(super) fn facts(root: &Node) -> Facts {
         _ => {}
     });
     facts
+}
+
+/// For people: what in an expression needs the engine that backtracks, what to do about it, and at which byte it stands,
+/// where that is known.
+pub fn backtracks_for(expression: &str) -> (&'static str, &'static str, Option<usize>) {
+    let mut found = None;
+    let root = parse(expression).map_or(Node::Empty, |parsed| parsed.root);
+    visit(&root, &mut |node| {
+        let told = match node {
+            Node::Repeat { greed: Greed::Possessive, offset, .. } => (
+                "possessive: what it has taken is not given back",
+                "leave out its last `+`: without it, the other engine runs the expression, and never takes long",
+                Some(*offset),
+            ),
+            Node::Atomic(_) => (
+                "it has an atomic group `(?>…)`",
+                "write `(?:…)`: then the other engine runs the expression, and never takes long",
+                None,
+            ),
+            Node::Look { offset, .. } => {
+                ("a look around", "ask in two filters instead, or allow this", Some(*offset))
+            }
+            Node::BackReference(..) => {
+                ("it refers back to a group", "list the cases instead, or allow this", None)
+            }
+            Node::Condition { offset, .. } => {
+                ("a condition on a group", "list the cases instead, or allow this", Some(*offset))
+            }
+            Node::Barrier => (
+                "it repeats what may be empty",
+                "let each round of the repetition take at least one character, or allow this",
+                None,
+            ),
+            _ => return,
+        };
+        // What cannot be mended by leaving it out is what matters.
+        let is_mendable = |told: &(&str, &str, _)| told.1.contains("the other engine");
+        if found.as_ref().is_none_or(|known| is_mendable(known) && !is_mendable(&told)) {
+            found = Some(told);
+        }
+    });
+    found.unwrap_or((
+        "it is not regular",
+        "write it without look-around and back-references, or allow this",
+        None,
+    ))
 }
 
 /// The loops within each other, and whether there is anything that only the backtracking engine knows.

@@ -24,6 +24,7 @@ mod ast;
 mod candidates;
 mod casefold;
 mod charset;
+mod chosen;
 mod cursor;
 mod emit;
 mod emit_leaf;
@@ -45,7 +46,9 @@ use std::ops::Range;
 
 use requirement::Requirement;
 
+pub use analysis::backtracks_for;
 pub use candidates::Candidates;
+pub use chosen::{Doubt, doubt};
 pub use error::{MatchError, PatternError};
 
 /// One compiled expression.

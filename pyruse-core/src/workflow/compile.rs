@@ -13,6 +13,7 @@ use super::{Node, Op, Site, Workflow};
 use crate::config::{Config, Diagnostics, ModuleKind, Source, Spanned, Step, StepPlace};
 use crate::entry::{Buffers, Fields, Slot};
 use crate::plugin::{Compile, Compiled, Registry, Settings};
+use crate::review;
 use crate::state::State;
 
 /// Whom the compiler asks.
@@ -54,7 +55,7 @@ impl Compiler<'_> {
         for (c, chain) in config.chains.iter().enumerate() {
             for (s, step) in chain.steps.iter().enumerate() {
                 let place = StepPlace { chain: chain.label.text.clone(), step: Some(s) };
-                let mut site = Site { chain: chain.label.text.clone(), step: s, touches: Vec::new() };
+                let mut site = Site { chain: chain.label.text.clone(), step: s, facts: Vec::new() };
                 let compiled = self.step(step, place, &mut site, &mut fields, state, diagnostics);
                 let number = |n: usize| u32::try_from(n).expect("a configuration has fewer than 2^32 steps");
                 let op = match compiled {
@@ -113,7 +114,7 @@ impl Compiler<'_> {
             fields,
             state,
             settings: self.settings,
-            touches: &mut site.touches,
+            facts: &mut site.facts,
             node: step.args.as_ref().unwrap_or(&step.node),
             place,
         };
@@ -212,13 +213,17 @@ fn warn_of_unreachable(config: &Config, shapes: &[Vec<Shape>], graph: &Graph, di
         if !reached[n] {
             let message =
                 "this chain can never run: no entry gets past the chains before it, and none jumps here";
-            diagnostics.warning(chain.label.span.clone(), place(None), message);
+            diagnostics
+                .lint(&review::CHAIN_NEVER_RUNS, chain.label.span.clone(), place(None), message)
+                .help("remove it, or jump to it with `then` or `else`");
             continue;
         }
         let live = graph::live(&shapes[n]).len();
         if let Some(step) = chain.steps.get(live) {
             let message = "this step can never run: the one before it goes elsewhere with `then`";
-            diagnostics.warning(step.node.span.clone(), place(Some(live)), message);
+            diagnostics
+                .lint(&review::STEP_NEVER_RUNS, step.node.span.clone(), place(Some(live)), message)
+                .help("remove it, or put it before the step with `then`");
         }
     }
 }

@@ -143,7 +143,7 @@ impl Workflow {
     /// the nodes behind its exits (one that there is not: the way ends). The first node is where entries begin.
     pub fn graph(&self) -> impl Iterator<Item = (SiteId, bool, [u32; 2])> {
         let node =
-            |node: &Node| (SiteId(node.site), matches!(node.op, Op::Filter(_)), [node.pass, node.fail]);
+            |node: &Node| (SiteId(node.site), !matches!(node.op, Op::Action { .. }), [node.pass, node.fail]);
         self.nodes.iter().map(node)
     }
 

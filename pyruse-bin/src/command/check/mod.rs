@@ -1,9 +1,15 @@
-//! `pyruse check`
+//! `pyruse check`: what is wrong with a configuration, and what is better mended in it.
+//!
+//! A configuration that can be used is reviewed as well ([`review`]); with `--live` the world is asked, without changing
+//! it, whether what the configuration depends on is there.
+
+mod live;
 
 use std::path::{Path, PathBuf};
 
-use pyruse_core::config::Diagnostics;
+use pyruse_core::config::{Diagnostics, Severity};
 use pyruse_core::plugin::Registry;
+use pyruse_core::review;
 use pyruse_core::state::State;
 use serde_json::json;
 
@@ -11,7 +17,7 @@ use crate::cli::Ending;
 use crate::configuration;
 use crate::daemon::load;
 
-/// Loads and compiles the configuration; prints every error and warning with its place
+/// Loads, compiles and reviews the configuration; prints every finding with its place, and what to write instead
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The configuration to check
@@ -19,6 +25,12 @@ pub(crate) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// End with exit code 1 if there are warnings, too
+    #[arg(long)]
+    strict: bool,
+    /// Ask this machine, without changing it, whether sets, mail, storage and journal are there
+    #[arg(long)]
+    live: bool,
 }
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
@@ -27,11 +39,18 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let source = configuration::read(&path)?;
     let mut diagnostics = Diagnostics::default();
     let loaded = load(&source, &registry, &mut State::in_memory(), &mut diagnostics)?;
+    if let Some((engine, _)) = &loaded {
+        review::review(&source, engine, &mut diagnostics);
+        if args.live {
+            review::inspect(engine, &mut diagnostics);
+            live::inspect(engine, &mut diagnostics);
+        }
+    }
     let (errors, warnings) = diagnostics.counts();
+    let notes = diagnostics.count(Severity::Note);
     if args.json {
-        let findings: Vec<_> = diagnostics.in_order().into_iter().map(|d| source.finding(d)).collect();
-        let report =
-            json!({"file": source.name, "errors": errors, "warnings": warnings, "findings": findings});
+        let findings = source.findings(&diagnostics);
+        let report = json!({"file": source.name, "errors": errors, "warnings": warnings, "notes": notes, "findings": findings});
         super::json::print(&report)?;
     } else {
         configuration::show(&source, &diagnostics);
@@ -40,9 +59,13 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
             let steps = engine.workflow.sites().len();
             format!("{}, {}; ", plural(engine.config.chains.len(), "chain"), plural(steps, "step"))
         });
-        let verdict =
+        let mut verdict =
             format!("{}: {size}{}, {}", source.name, plural(errors, "error"), plural(warnings, "warning"));
+        if notes > 0 {
+            verdict = format!("{verdict}, {}", plural(notes, "note"));
+        }
         super::text::print_line(&verdict)?;
     }
-    Ok(if errors == 0 { Ending::Good } else { Ending::Failed })
+    let is_good = errors == 0 && (warnings == 0 || !args.strict);
+    Ok(if is_good { Ending::Good } else { Ending::Failed })
 }

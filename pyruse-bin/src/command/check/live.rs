@@ -1,0 +1,96 @@
+//! What `check --live` asks beside what steps and services ask themselves: the storage and the journal.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+
+use nix::unistd::{AccessFlags, access};
+use pyruse_core::config::Diagnostics;
+use pyruse_core::engine::Engine;
+use pyruse_core::plugin::inspect::{Grade, Subject, Trouble};
+use pyruse_core::review::tell_setting;
+
+use crate::daemon::owner::Owner;
+use crate::daemon::storage;
+use crate::journal::{JournalSettings, Source};
+
+pub(super) fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
+    for (setting, found) in [("storage", storage(&engine.config.storage)), ("journal", journal(engine))] {
+        if let Err((grade, message, help)) = found {
+            let at = Subject::Setting(setting.to_owned());
+            tell_setting(engine, Trouble { grade, at, message, help: help.to_owned() }, diagnostics);
+        }
+    }
+}
+
+/// What is wrong, and what to do about it.
+type Found = Result<(), (Grade, String, &'static str)>;
+
+const OWNER: &str = "let its owner be the user that runs Pyruse; whoever checks may be somebody else";
+
+/// Can the state be written there?
+fn storage(directory: &Path) -> Found {
+    let shown = directory.display();
+    let mut there = directory;
+    while !there.exists() {
+        match there.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => there = parent,
+            // A relative path is made in the current directory.
+            _ => {
+                there = Path::new(".");
+                break;
+            }
+        }
+    }
+    if !there.is_dir() {
+        let message = format!("the storage directory {shown} cannot be: {} is no directory", there.display());
+        return Err((Grade::Broken, message, "name a directory, or remove what stands in its way"));
+    }
+    if let Err(e) = access(there, AccessFlags::W_OK | AccessFlags::X_OK) {
+        let what = if there == directory { "written" } else { "made" };
+        let message = format!("the storage directory {shown} cannot be {what}: {}", e.desc());
+        return Err((Grade::Broken, message, OWNER));
+    }
+    if !directory.exists() {
+        return Ok(());
+    }
+    let owner =
+        Owner::of(directory).map_err(|message| (Grade::Broken, message, "else Pyruse does not start"))?;
+    let file = storage::file(directory);
+    match storage::read(directory) {
+        Err(e) => {
+            let help = "Pyruse does not start with it; it may be moved away, and is then lost";
+            Err((Grade::Broken, format!("{e:#}"), help))
+        }
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => {
+            let _as_owner = owner.enter();
+            OpenOptions::new().write(true).open(&file).map(drop).map_err(|e| {
+                let message = format!("the state {} cannot be written: {e}", file.display());
+                (Grade::Broken, message, OWNER)
+            })
+        }
+    }
+}
+
+/// Can the journal be read?
+fn journal(engine: &Engine) -> Found {
+    const MAY: &str = "put the user that runs Pyruse into the group systemd-journal; root may always";
+    let settings = engine.settings.get::<JournalSettings>();
+    let opened = Source::open(&settings).and_then(|mut journal| {
+        let end = journal.seek_tail()?;
+        Ok((journal, end))
+    });
+    match opened {
+        Err(e) => Err((Grade::Broken, format!("the journal cannot be read: {e:#}"), MAY)),
+        Ok((journal, _)) if journal.is_nowhere() => {
+            let message = "there is no journal yet where the configuration says".to_owned();
+            Err((Grade::Doubtful, message, "Pyruse waits for it; is systemd-journald running?"))
+        }
+        Ok((_, end)) if end.cursor.is_none() => {
+            let message =
+                "no entry of the journal can be read: either there is none, or they may not be read";
+            Err((Grade::Doubtful, message.to_owned(), MAY))
+        }
+        Ok(_) => Ok(()),
+    }
+}

@@ -1,0 +1,159 @@
+//! `P011`
+
+use std::collections::{HashMap, HashSet};
+
+use super::flow::{Exit, Track};
+use super::{Examples, Findings, Lint, Review};
+use crate::config::{Severity, SourceSpan};
+use crate::entry::Slot;
+use crate::pattern::{self, Doubt};
+use crate::plugin::Fact;
+use crate::plugin::fact::{Literal, SavedAs, Search, Test};
+
+pub(super) static LINT: Lint = Lint {
+    code: "P011",
+    name: "address-chosen-by-text",
+    severity: Severity::Warning,
+    what: "An expression takes the address to ban from a place that text within the message can move.",
+    why: "who sends a name like `x from 192.0.2.1 port 1` has 192.0.2.1 banned instead of himself",
+    instead: "Let the expression hold the place from one side. From the left: begin with `^` and with what the program itself \
+              writes, and let no part before the address be able to hold all the characters of the words between it and the \
+              address (`[^>]*` before `>, rip=` cannot, `.*` can). Or from the right: end with `$`, and let no part behind \
+              the address be able to hold all the characters of the words right before it. Messages of the kernel \
+              (`_TRANSPORT` is `kernel`) hold no text of strangers, and are not told.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "Failed .* from (?P<thatIP>\\S+)"}},
+        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
+    ],
+    "ban": [
+        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
+            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
+    ],
+    "ours": [{"action": "action_noop"}]
+}}"#,
+        good: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Failed .* from (?P<thatIP>\\S+) port \\d+ ssh2$"}},
+        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
+    ],
+    "ban": [
+        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
+            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
+    ],
+    "ours": [{"action": "action_noop"}]
+}}"#,
+    },
+    check: Some(check),
+};
+
+struct Taken<'a> {
+    site: usize,
+    slot: Slot,
+    span: &'a SourceSpan,
+    search: &'a Search,
+    doubt: Doubt,
+}
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    let mut bans: HashMap<Slot, Vec<usize>> = HashMap::new();
+    for (site, fact, _) in review.facts() {
+        if let Fact::Bans(ban) = fact {
+            bans.entry(ban.address).or_default().push(site);
+        }
+    }
+    let mut taken = Vec::new();
+    let mut saves: HashMap<Slot, Vec<usize>> = HashMap::new();
+    for (site, fact, span) in review.facts() {
+        match fact {
+            Fact::Saves(save) if save.content == SavedAs::Text && bans.contains_key(&save.field) => {
+                saves.entry(save.field).or_default().push(site);
+            }
+            Fact::Searches(search) => {
+                let groups = search.groups.iter().filter(|(_, slot)| bans.contains_key(slot));
+                taken.extend(groups.filter_map(|(group, slot)| {
+                    let doubt = pattern::doubt(&search.expression, *group)?;
+                    Some(Taken { site, slot: *slot, span, search, doubt })
+                }));
+            }
+            _ => {}
+        }
+    }
+    if taken.is_empty() {
+        return;
+    }
+    let strangers = written_by_strangers(review);
+    taken.retain(|taken| review.flow.nodes_of(taken.site).iter().any(|node| strangers.contains(node)));
+    // "The address is the one that this expression took", until another expression is asked for it.
+    let tracks: Vec<Track> = taken
+        .iter()
+        .map(|taken| {
+            let others = saves.get(&taken.slot).into_iter().flatten();
+            let others = others.flat_map(|site| review.flow.nodes_of(*site));
+            let mut changes: Vec<_> = others.map(|node| (*node, Exit::Pass, false)).collect();
+            let ours = review.flow.nodes_of(taken.site).iter();
+            changes.extend(ours.map(|node| (*node, Exit::Pass, true)));
+            Track { at_start: false, changes }
+        })
+        .collect();
+    review.flow.spread(&tracks, |n, here| {
+        let found = &taken[n];
+        let sites = bans.get(&found.slot).into_iter().flatten();
+        let banned =
+            sites.copied().find(|site| review.flow.nodes_of(*site).iter().any(|node| here.holds(*node)));
+        if let Some(ban) = banned.filter(|_| !findings.is_full()) {
+            tell(review, findings, found, ban);
+        }
+    });
+}
+
+fn tell(review: &Review<'_>, findings: &mut Findings, found: &Taken<'_>, ban: usize) {
+    let name = review.name(found.slot);
+    let message = format!("text within the message can choose what `{name}` is, which is banned");
+    let (span, label, help) = match found.doubt {
+        Doubt::Unanchored => (
+            found.span.clone(),
+            "may begin anywhere in the text".to_owned(),
+            "begin it with `^` and the program's own words, or end it with `$` right behind them",
+        ),
+        Doubt::RunsOn(at) => (
+            review.within(found.span, &found.search.expression, at),
+            "can hold the words that follow it".to_owned(),
+            "write what cannot hold a character of the words between it and the address (`[^>]*` before `>, rip=`), \
+             or end the expression with `$`",
+        ),
+        Doubt::RunsBack(at) => (
+            review.within(found.span, &found.search.expression, at),
+            "can hold another address with its words".to_owned(),
+            "write what cannot hold a character of the words right before the address (`[^=]*` after `rip=…`)",
+        ),
+    };
+    let ban = review.place(ban);
+    let step = ban.step.unwrap_or(0);
+    findings
+        .add(&span, review.place(found.site), message)
+        .label(label)
+        .note(format!("the ban is in chain `{}`, step {step}", ban.chain))
+        .help(help);
+}
+
+/// The nodes that an entry may come to that is not the kernel's.
+fn written_by_strangers(review: &Review<'_>) -> HashSet<u32> {
+    let mut track = Track { at_start: true, changes: Vec::new() };
+    for (site, fact, _) in review.facts() {
+        let Fact::Tests(slot, Test::OneOf { values, missing: false }) = fact else { continue };
+        let is_kernel = |(value, _): &(Literal, _)| *value == Literal::Text("kernel".to_owned());
+        if review.name(*slot) == "_TRANSPORT" && values.iter().all(is_kernel) {
+            track.changes.extend(review.flow.nodes_of(site).iter().map(|node| (*node, Exit::Pass, false)));
+        }
+    }
+    let mut nodes = HashSet::new();
+    review.flow.spread(&[track], |_, strangers| {
+        let all = review.sites().flat_map(|(site, _)| review.flow.nodes_of(site));
+        nodes.extend(all.filter(|node| strangers.holds(**node)));
+    });
+    nodes
+}

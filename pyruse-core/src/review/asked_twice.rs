@@ -1,0 +1,105 @@
+//! `P018`
+
+use std::collections::HashMap;
+
+use super::flow::{Exit, Track};
+use super::{Examples, Findings, Lint, Review};
+use crate::config::{Severity, SourceSpan};
+use crate::entry::Slot;
+use crate::plugin::Fact;
+use crate::plugin::fact::{Literal, Test};
+
+pub(super) static LINT: Lint = Lint {
+    code: "P018",
+    name: "asked-twice",
+    severity: Severity::Warning,
+    what: "A filter asks what every entry that comes there has been asked before.",
+    why: "it always passes, or never does: one of its exits is dead, and probably another question was meant",
+    instead: "Remove it; or ask what was meant.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}, "then": "logins"}
+    ],
+    "rest": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}},
+        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}}
+    ],
+    "logins": [
+        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "{MESSAGE}"}}
+    ]
+}}"#,
+        good: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}, "then": "logins"}
+    ],
+    "rest": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sudo"}},
+        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}}
+    ],
+    "logins": [
+        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "{MESSAGE}"}}
+    ]
+}}"#,
+    },
+    check: Some(check),
+};
+
+/// A question about a field: the values, and whether it may be missing.
+type Question<'a> = (Slot, Vec<String>, bool);
+
+fn question<'a>(slot: Slot, values: &[(Literal, SourceSpan)], missing: bool) -> Question<'a> {
+    let mut values: Vec<String> = values.iter().map(|(value, _)| format!("{value:?}")).collect();
+    values.sort();
+    values.dedup();
+    (slot, values, missing)
+}
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    let mut asked: HashMap<Question<'_>, Vec<(usize, &SourceSpan)>> = HashMap::new();
+    for (site, fact, span) in review.facts() {
+        if let Fact::Tests(slot, Test::OneOf { values, missing }) = fact {
+            asked.entry(question(*slot, values, *missing)).or_default().push((site, span));
+        }
+    }
+    let mut asked: Vec<_> = asked.into_iter().filter(|(_, sites)| sites.len() > 1).collect();
+    asked.sort_by_key(|(_, sites)| sites[0].1.start);
+    let mut saves: HashMap<Slot, Vec<usize>> = HashMap::new();
+    for (site, fact, _) in review.facts() {
+        if let Fact::Saves(save) = fact {
+            saves.entry(save.field).or_default().push(site);
+        }
+    }
+    // Two tracks for each question: it may not have been asked with "yes", and not with "no".
+    let mut tracks = Vec::new();
+    for ((slot, ..), sites) in &asked {
+        for exit in [Exit::Pass, Exit::Fail] {
+            let mut changes = Vec::new();
+            let nodes = |sites: &mut dyn Iterator<Item = usize>| {
+                sites.flat_map(|site| review.flow.nodes_of(site)).copied().collect::<Vec<_>>()
+            };
+            let saving = nodes(&mut saves.get(slot).into_iter().flatten().copied());
+            changes.extend(saving.into_iter().map(|node| (node, Exit::Pass, true)));
+            let asking = nodes(&mut sites.iter().map(|(site, _)| *site));
+            changes.extend(asking.into_iter().map(|node| (node, exit, false)));
+            tracks.push(Track { at_start: true, changes });
+        }
+    }
+    review.flow.spread(&tracks, |n, unknown| {
+        let ((slot, ..), sites) = &asked[n / 2];
+        for (site, span) in sites {
+            if findings.is_full() || review.flow.nodes_of(*site).iter().any(|node| unknown.holds(*node)) {
+                continue;
+            }
+            let (name, always) = (review.name(*slot), n % 2 == 0);
+            let message = if always {
+                format!("this always passes: `{name}` was asked for the same before, and passed")
+            } else {
+                format!("this never passes: `{name}` was asked for the same before, and did not pass")
+            };
+            findings
+                .add(span, review.place(*site), message)
+                .help("remove this filter, or ask what was meant");
+        }
+    });
+}

@@ -1,0 +1,51 @@
+//! `P012`
+
+use super::{Examples, Findings, Lint, Review};
+use crate::config::Severity;
+use crate::plugin::Fact;
+
+pub(super) static LINT: Lint = Lint {
+    code: "P012",
+    name: "ban-for-ever",
+    severity: Severity::Note,
+    what: "A ban that never ends.",
+    why: "addresses change hands: in a year it hits somebody else, and the set grows for ever",
+    instead: "Give `banSeconds`: a day (86400), or some months (7776000) for repeat offenders. Where for ever is meant, allow it.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
+        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
+    ],
+    "ban": [
+        {"action": "action_nftBan", "args": {"IP": "thatIP",
+            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
+    ],
+    "ours": [{"action": "action_noop"}]
+}}"#,
+        good: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
+        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
+    ],
+    "ban": [
+        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 86400,
+            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
+    ],
+    "ours": [{"action": "action_noop"}]
+}}"#,
+    },
+    check: Some(check),
+};
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    for (site, fact, span) in review.facts() {
+        if matches!(fact, Fact::Bans(ban) if !ban.ends) {
+            findings
+                .add(span, review.place(site), "this ban never ends")
+                .help("give it `banSeconds`, e.g. 86400 for a day");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `P019`
+
+use super::{Examples, Findings, Lint, Review};
+use crate::config::Severity;
+use crate::plugin::Fact;
+use crate::plugin::fact::Test;
+
+pub(super) static LINT: Lint = Lint {
+    code: "P019",
+    name: "costly-first",
+    severity: Severity::Warning,
+    what: "An expression is searched before a cheap question that could have spared the search.",
+    why: "every entry pays for the search, though most would have failed the question, which costs next to nothing",
+    instead: "Ask the cheap question first: comparisons cost some nanoseconds, expressions some hundreds or more, and the user \
+              database more still. It is told only where the two can change places: same chain, the same way out, and the \
+              cheap one needs nothing that the other saves.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Accepted \\S+ for (?P<user>\\S+) from"}},
+        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "{user} came in"}}
+    ]
+}}"#,
+        good: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Accepted \\S+ for (?P<user>\\S+) from"}},
+        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "{user} came in"}}
+    ]
+}}"#,
+    },
+    check: Some(check),
+};
+
+/// What it costs to ask.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cost {
+    Comparison,
+    Search,
+    Backtracking,
+    Machine,
+}
+
+fn cost(review: &Review<'_>, site: usize) -> Option<Cost> {
+    let facts = review.workflow.sites()[site].facts.iter();
+    facts
+        .filter_map(|stated| match &stated.fact {
+            Fact::Tests(_, Test::Machine) => Some(Cost::Machine),
+            Fact::Tests(..) => Some(Cost::Comparison),
+            Fact::Searches(search) => Some(if search.backtracks { Cost::Backtracking } else { Cost::Search }),
+            _ => None,
+        })
+        .max()
+}
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    let mut site = 0;
+    for chain in &review.config.chains {
+        let first = site;
+        site += chain.steps.len();
+        // The costliest filter of those that may change places with what follows, and what they all save.
+        let mut before: Vec<usize> = Vec::new();
+        for n in first..site {
+            let step = review.steps[n];
+            let Some(cost_here) = cost(review, n).filter(|_| review.is_filter(n)) else {
+                before.clear();
+                continue;
+            };
+            let way_out = step.otherwise.as_ref().map(|to| &to.text);
+            before.retain(|other| review.steps[*other].otherwise.as_ref().map(|to| &to.text) == way_out);
+            let found = &review.workflow.sites()[n];
+            let can_go_before = |other: &usize| {
+                // What stands in between goes along, so all of it must not save what is asked here.
+                before.iter().filter(|between| *between >= other).all(|between| {
+                    let saved: Vec<_> = review.workflow.sites()[*between].saves().collect();
+                    found.reads().all(|slot| !saved.contains(&slot))
+                })
+            };
+            let costlier = before.iter().find(|other| {
+                cost(review, **other) > Some(cost_here)
+                    && cost_here == Cost::Comparison
+                    && can_go_before(other)
+            });
+            if let (Some(costlier), Some(stated)) = (costlier, found.facts.first()) {
+                let other = &review.workflow.sites()[*costlier];
+                let message =
+                    format!("this cheap question comes after the costly one of step {}", other.step);
+                findings
+                    .add(&stated.span, review.place(n), message)
+                    .label("costs next to nothing")
+                    .help(format!("put it before step {}", other.step));
+            }
+            // A `then` in the middle ends the chain.
+            if step.then.is_some() {
+                break;
+            }
+            if before.len() < 64 {
+                before.push(n);
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `P014`
+
+use std::collections::HashSet;
+
+use super::{Examples, Findings, Lint, Review};
+use crate::config::Severity;
+use crate::plugin::Fact;
+use crate::plugin::fact::Count;
+
+pub(super) static LINT: Lint = Lint {
+    code: "P014",
+    name: "endless-counter",
+    severity: Severity::Warning,
+    what: "A counter is raised for ever: without `keepSeconds`, and with no step that resets or lowers it.",
+    why: "it counts a whole life's mistakes: in the end everybody crosses every threshold",
+    instead: "Give `keepSeconds` to `action_counterRaise`: within how long the tries must fall that count. Or reset the category \
+              somewhere.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "units": [
+        {"filter": "filter_equals", "args": {"field": "_PID", "value": 1}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<unit>\\S+\\.service): Failed"}},
+        {"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "save": "times"}},
+        {"filter": "filter_greaterOrEquals", "args": {"field": "times", "value": 3}},
+        {"action": "action_email", "args": {"message": "{unit} fails again and again"}}
+    ]
+}}"#,
+        good: r#"{"actions": {
+    "units": [
+        {"filter": "filter_equals", "args": {"field": "_PID", "value": 1}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<unit>\\S+\\.service): Failed"}},
+        {"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "save": "times", "keepSeconds": 3600}},
+        {"filter": "filter_greaterOrEquals", "args": {"field": "times", "value": 3}},
+        {"action": "action_email", "args": {"message": "{unit} fails again and again"}}
+    ]
+}}"#,
+    },
+    check: Some(check),
+};
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    let counts = || {
+        review.facts().filter_map(|(site, fact, span)| match fact {
+            Fact::Counts { category, count } => Some((site, category.as_str(), *count, span)),
+            _ => None,
+        })
+    };
+    let lowered: HashSet<&str> = counts()
+        .filter(|(_, _, count, _)| matches!(count, Count::Lowers { .. }))
+        .map(|(_, category, ..)| category)
+        .collect();
+    for (site, category, count, span) in counts() {
+        if matches!(count, Count::Raises { expires: false, .. }) && !lowered.contains(category) {
+            let message = format!("`{category}` is counted for ever: nothing ends, resets or lowers it");
+            findings
+                .add(span, review.place(site), message)
+                .help("give this step `keepSeconds`, e.g. 3600 for an hour");
+        }
+    }
+}

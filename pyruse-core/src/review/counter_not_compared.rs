@@ -1,0 +1,63 @@
+//! `P015`
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Examples, Findings, Lint, Review};
+use crate::config::{Severity, SourceSpan};
+use crate::entry::Slot;
+use crate::plugin::Fact;
+use crate::plugin::fact::Count;
+
+pub(super) static LINT: Lint = Lint {
+    code: "P015",
+    name: "counter-not-compared",
+    severity: Severity::Warning,
+    what: "A counter is raised, and no step ever looks at the count.",
+    why: "it is counted, and nothing follows from it: the threshold is missing",
+    instead: "Give `save` to the step that raises it, and a `filter_greaterOrEquals` on that field behind it.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "units": [
+        {"filter": "filter_equals", "args": {"field": "_PID", "value": 1}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<unit>\\S+\\.service): Failed"}},
+        {"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "keepSeconds": 3600}},
+        {"action": "action_email", "args": {"message": "{unit} fails again and again"}}
+    ]
+}}"#,
+        good: r#"{"actions": {
+    "units": [
+        {"filter": "filter_equals", "args": {"field": "_PID", "value": 1}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<unit>\\S+\\.service): Failed"}},
+        {"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "save": "times", "keepSeconds": 3600}},
+        {"filter": "filter_greaterOrEquals", "args": {"field": "times", "value": 3}},
+        {"action": "action_email", "args": {"message": "{unit} fails again and again"}}
+    ]
+}}"#,
+    },
+    check: Some(check),
+};
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    let read: HashSet<Slot> = review.sites().flat_map(|(_, site)| site.reads()).collect();
+    // Of each category: where it is raised first, and whether a count of it is looked at.
+    let mut raised: BTreeMap<&str, (usize, &SourceSpan)> = BTreeMap::new();
+    let mut looked_at: HashSet<&str> = HashSet::new();
+    for (site, fact, span) in review.facts() {
+        let Fact::Counts { category, count } = fact else { continue };
+        let (Count::Raises { save, .. } | Count::Lowers { save }) = count;
+        if save.is_some_and(|save| read.contains(&save)) {
+            looked_at.insert(category);
+        }
+        if matches!(count, Count::Raises { .. }) {
+            raised.entry(category).or_insert((site, span));
+        }
+    }
+    for (category, (site, span)) in raised {
+        if !looked_at.contains(category) {
+            let message = format!("`{category}` is counted, but no step looks at the count");
+            findings
+                .add(span, review.place(site), message)
+                .help("give it `save`, and compare that field in a `filter_greaterOrEquals` behind it");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `P005`
+
+use std::collections::HashMap;
+
+use super::flow::{Exit, Track};
+use super::{Examples, Findings, Lint, Review, journal};
+use crate::config::{Severity, SourceSpan, nearest};
+use crate::entry::Slot;
+use crate::plugin::Fact;
+
+pub(super) static LINT: Lint = Lint {
+    code: "P005",
+    name: "unknown-field",
+    severity: Severity::Warning,
+    what: "A field is read that the journal does not have, and that no step saves on any way there.",
+    why: "a missing field never passes a filter, stops an action, and is `None` in a message",
+    instead: "Write the name as it is saved (capitals matter: `thatIP` is not `thatIp`), or as systemd.journal-fields(7) has \
+              it. Fields of your programs' own are taken to exist if they are written in capitals, as the journal \
+              demands; names that begin with `_` are journald's.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "disks": [
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<thatDisk>ata\\d+): failed command"}},
+        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{thatdisk} fails"}}
+    ]
+}}"#,
+        good: r#"{"actions": {
+    "disks": [
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<thatDisk>ata\\d+): failed command"}},
+        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{thatDisk} fails"}}
+    ]
+}}"#,
+    },
+    check: Some(check),
+};
+
+type Reads<'a> = Vec<(usize, &'a SourceSpan)>;
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    let mut reads: HashMap<Slot, Reads<'_>> = HashMap::new();
+    let mut saved: HashMap<Slot, Vec<usize>> = HashMap::new();
+    for (site, fact, span) in review.facts() {
+        match fact {
+            Fact::Reads(slot) if !journal::may_hold(review.name(*slot)) => {
+                reads.entry(*slot).or_default().push((site, span));
+            }
+            Fact::Saves(save) => saved.entry(save.field).or_default().push(site),
+            _ => {}
+        }
+    }
+    let mut fields: Vec<(Slot, Reads<'_>)> = reads.into_iter().collect();
+    fields.sort_by_key(|(slot, _)| *slot);
+    let mut names: Vec<&str> = journal::names().collect();
+    names.extend(saved.keys().map(|slot| review.name(*slot)));
+    names.sort_unstable();
+    let changes = |slot: &Slot| {
+        let sites = saved.get(slot).into_iter().flatten();
+        sites.flat_map(|site| review.flow.nodes_of(*site)).map(|node| (*node, Exit::Pass, true)).collect()
+    };
+    let tracks: Vec<Track> =
+        fields.iter().map(|(slot, _)| Track { at_start: false, changes: changes(slot) }).collect();
+    review.flow.spread(&tracks, |n, saved_here| {
+        let (slot, reads) = &fields[n];
+        let name = review.name(*slot);
+        for (site, span) in reads {
+            if findings.is_full() || review.flow.nodes_of(*site).iter().any(|node| saved_here.holds(*node)) {
+                continue;
+            }
+            let told = if saved.contains_key(slot) {
+                let message = format!("`{name}` is not there yet: no step saves it on any way to this one");
+                findings.add(span, review.place(*site), message).label("read here, saved elsewhere")
+            } else {
+                let message =
+                    format!("there is no field `{name}`: the journal has none, and no step saves it");
+                findings.add(span, review.place(*site), message)
+            };
+            if saved.contains_key(slot) {
+                told.help("put the step that saves it before this one");
+            } else {
+                told.help("save it with a step before this one, or write the name of a field that there is");
+                // The same in other capitals is nearest.
+                let twin = names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied();
+                if let Some(near) = twin.or_else(|| nearest(name, names.iter().copied())) {
+                    told.help(format!("did you mean `{near}`?"));
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,103 @@
+//! `P007`
+
+use super::flow::{Exit, Track};
+use super::{Examples, Findings, Lint, Review, journal};
+use crate::config::Severity;
+use crate::plugin::Fact;
+use crate::plugin::fact::{Literal, Test};
+
+pub(super) static LINT: Lint = Lint {
+    code: "P007",
+    name: "forgeable-ban",
+    severity: Severity::Warning,
+    what: "A ban is reached on a way on which no filter asked who wrote the entry.",
+    why: "any user of this machine can write such an entry (with `logger`), and so ban whom he likes: you, or the gateway",
+    instead: "Ask for a field that journald itself sets, before anything else: `_SYSTEMD_UNIT` is `ssh.service`, or `_UID` is 0, \
+              or `_EXE` is the program. Fields without `_` in front (SYSLOG_IDENTIFIER, PRIORITY, MESSAGE, …) are what the \
+              writer says of himself. `_COMM` and `_CMDLINE` are no proof, since anybody can call a program `sshd`; nor is \
+              `_TRANSPORT`, unless it is `kernel`, `audit` or `driver`. A filter that is not passed proves nothing.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
+        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
+    ],
+    "ban": [
+        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
+            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
+    ],
+    "ours": [{"action": "action_noop"}]
+}}"#,
+        good: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
+        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
+    ],
+    "ban": [
+        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
+            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
+    ],
+    "ours": [{"action": "action_noop"}]
+}}"#,
+    },
+    check: Some(check),
+};
+
+/// By which exits of this filter it is known who wrote the entry? None, if it does not ask.
+pub(super) fn proofs(review: &Review<'_>, site: usize) -> &'static [Exit] {
+    let facts = &review.workflow.sites()[site].facts;
+    let mut asks = false;
+    for stated in facts {
+        let (slot, exits): (_, &[Exit]) = match &stated.fact {
+            Fact::Tests(slot, Test::OneOf { values, .. }) => {
+                let is_safe = |(value, _): &(Literal, _)| matches!(value, Literal::Text(text) if journal::is_safe_transport(text));
+                if review.name(*slot) == "_TRANSPORT" && !values.iter().all(is_safe) {
+                    return &[];
+                }
+                (slot, &[Exit::Pass])
+            }
+            Fact::Searches(search) => (&search.field, &[Exit::Pass]),
+            Fact::Tests(slot, _) => (slot, &[Exit::Pass, Exit::Fail]),
+            Fact::Reads(slot) => {
+                asks |= journal::is_identity(review.name(*slot));
+                continue;
+            }
+            _ => continue,
+        };
+        if journal::is_identity(review.name(*slot)) {
+            return if exits.len() == 1 { &[Exit::Pass] } else { &[Exit::Pass, Exit::Fail] };
+        }
+    }
+    // A filter that says no more than what it reads is trusted to know why.
+    if asks { &[Exit::Pass, Exit::Fail] } else { &[] }
+}
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    let bans: Vec<_> = review.facts().filter(|(_, fact, _)| matches!(fact, Fact::Bans(_))).collect();
+    if bans.is_empty() {
+        return;
+    }
+    let mut unproven = Track { at_start: true, changes: Vec::new() };
+    for (site, _) in review.sites().filter(|(site, _)| review.is_filter(*site)) {
+        for exit in proofs(review, site) {
+            unproven.changes.extend(review.flow.nodes_of(site).iter().map(|node| (*node, *exit, false)));
+        }
+    }
+    review.flow.spread(&[unproven], |_, unproven| {
+        for (site, _, span) in &bans {
+            let open = review.flow.nodes_of(*site).iter().find(|node| unproven.holds(**node));
+            let Some(node) = open.filter(|_| !findings.is_full()) else { continue };
+            let message = "this ban can be forged: on a way to it, nothing asks who wrote the entry";
+            findings
+                .add(span, review.place(*site), message)
+                .label("whoever writes the entry chooses the address")
+                .note(review.tell_way(&unproven.way(*node)))
+                .help(
+                    "put a filter on a field that only journald sets in front of this way, \
+                     e.g. `_SYSTEMD_UNIT`, `_UID` or `_EXE`",
+                );
+        }
+    });
+}

@@ -1,0 +1,85 @@
+//! `P008`
+
+use super::flow::{Exit, Track};
+use super::{Examples, Findings, Lint, Review, journal};
+use crate::config::Severity;
+use crate::plugin::Fact;
+use crate::plugin::fact::Test;
+
+pub(super) static LINT: Lint = Lint {
+    code: "P008",
+    name: "forgeable-mail",
+    severity: Severity::Note,
+    what: "A mail believes the name that an entry gives itself: on a way to it, SYSLOG_IDENTIFIER (or another such field) was \
+           asked, but not who really wrote the entry.",
+    why: "any user of this machine can write an entry with that name, and so have you called at night",
+    instead: "Ask for a field that journald itself sets, too: `_SYSTEMD_UNIT`, `_UID` or `_EXE`. (For a mail, `_COMM` is enough: it \
+              keeps plain forgeries out.) A mail that no name is asked \
+              for, such as one about everything with PRIORITY 2, is not told.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "disks": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "smartd"}},
+        {"action": "action_email", "args": {"subject": "a disk is failing", "message": "{MESSAGE}"}}
+    ]
+}}"#,
+        good: r#"{"actions": {
+    "disks": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "smartd"}},
+        {"filter": "filter_equals", "args": {"field": "_UID", "value": 0}},
+        {"action": "action_email", "args": {"subject": "a disk is failing", "message": "{MESSAGE}"}}
+    ]
+}}"#,
+    },
+    check: Some(check),
+};
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    let mails: Vec<_> = review.facts().filter(|(_, fact, _)| matches!(fact, Fact::Mails)).collect();
+    if mails.is_empty() {
+        return;
+    }
+    // Whoever asks has thought of it, whatever the answer: a mail about forged lines is one of its answers.
+    let mut asked = Vec::new();
+    let mut claims = Vec::new();
+    for (site, found) in review.sites().filter(|(site, _)| review.is_filter(*site)) {
+        let nodes = review.flow.nodes_of(site);
+        if found.reads().any(|slot| journal::is_evidence(review.name(slot))) {
+            asked.extend(
+                nodes.iter().flat_map(|node| [(*node, Exit::Pass, false), (*node, Exit::Fail, false)]),
+            );
+        } else if found.facts.iter().any(|stated| believes(review, &stated.fact)) {
+            claims.extend(nodes);
+        }
+    }
+    let unasked = Track { at_start: true, changes: asked.clone() };
+    // Only a name that is believed while nobody has asked is believed in vain.
+    let mut believed = Track { at_start: false, changes: asked };
+    review.flow.spread(&[unasked], |_, unasked| {
+        let claims = claims.iter().filter(|node| unasked.holds(**node));
+        believed.changes.extend(claims.map(|node| (*node, Exit::Pass, true)));
+    });
+    review.flow.spread(&[believed], |_, believed| {
+        for (site, _, _) in &mails {
+            let open = review.flow.nodes_of(*site).iter().find(|node| believed.holds(**node));
+            let Some(node) = open.filter(|_| !findings.is_full()) else { continue };
+            let module = review.steps[*site].module.as_ref();
+            let span = module.map_or(&review.steps[*site].node.span, |(_, name)| &name.span);
+            findings
+                .add(span, review.place(*site), "this mail believes the name that an entry gives itself")
+                .note(review.tell_way(&believed.way(*node)))
+                .help("ask for a field that only journald sets, too: `_SYSTEMD_UNIT`, `_UID` or `_EXE`");
+        }
+    });
+}
+
+/// Does it pass on the word of whoever wrote the entry?
+fn believes(review: &Review<'_>, fact: &Fact) -> bool {
+    match fact {
+        Fact::Tests(slot, Test::OneOf { values, .. }) => {
+            !values.is_empty() && journal::is_claim(review.name(*slot))
+        }
+        Fact::Searches(search) => journal::is_claim(review.name(search.field)),
+        _ => false,
+    }
+}

@@ -1,0 +1,44 @@
+//! `P017`
+
+use super::{Examples, Findings, Lint, Review, journal};
+use crate::config::Severity;
+use crate::plugin::Fact;
+
+pub(super) static LINT: Lint = Lint {
+    code: "P017",
+    name: "trusted-field-overwritten",
+    severity: Severity::Warning,
+    what: "A step saves into a field whose name begins with `_`.",
+    why: "such fields are what journald vouches for; from this step on, it is what a message said",
+    instead: "Save under a name of your own, best in small letters, which no field of the journal has.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "su": [
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^session opened for user \\w+ by \\w+\\(uid=(?P<_UID>\\d+)\\)"}},
+        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "su by {_UID}"}}
+    ]
+}}"#,
+        good: r#"{"actions": {
+    "su": [
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^session opened for user \\w+ by \\w+\\(uid=(?P<uid>\\d+)\\)"}},
+        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "su by {uid}"}}
+    ]
+}}"#,
+    },
+    check: Some(check),
+};
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    for (site, fact, span) in review.facts() {
+        let Fact::Saves(save) = fact else { continue };
+        let name = review.name(save.field);
+        if journal::is_trusted(name) {
+            let message = format!("`{name}` is journald's own word, and is overwritten here");
+            let own = name.trim_start_matches('_').to_lowercase();
+            let own = if own.is_empty() { "mine".to_owned() } else { own };
+            findings
+                .add(span, review.place(site), message)
+                .help(format!("save under another name, e.g. `{own}`"));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `P101` to `P103`: what `check --live` finds in the world.
+
+use super::{Examples, Lint};
+use crate::config::{Config, Diagnostics, Severity, SourceSpan, StepPlace};
+use crate::engine::Engine;
+use crate::plugin::Inspection;
+use crate::plugin::inspect::{Grade, Subject, Trouble};
+
+pub(super) static BROKEN: Lint = Lint {
+    code: "P101",
+    name: "does-not-work-here",
+    severity: Severity::Error,
+    what: "Something that a step or a setting depends on is not there, or is of the wrong kind: a set of the firewall, the \
+           program for mails, the server, the storage directory, the journal.",
+    why: "what hangs on it will fail, every time",
+    instead: "Make what is missing (the finding says how), or name what there is.",
+    examples: Examples::World,
+    check: None,
+};
+
+pub(super) static DOUBTFUL: Lint = Lint {
+    code: "P102",
+    name: "works-badly-here",
+    severity: Severity::Warning,
+    what: "Something that a step or a setting depends on is there, but not as it should be: a set with `interval`, which is slow, \
+           or one with a time-out of its own.",
+    why: "it will work, but slowly, or not as the configuration says",
+    instead: "Make it as the finding says.",
+    examples: Examples::World,
+    check: None,
+};
+
+pub(super) static UNKNOWN: Lint = Lint {
+    code: "P103",
+    name: "could-not-be-asked",
+    severity: Severity::Note,
+    what: "Something could not be looked at, mostly because whoever runs `pyruse check --live` may not.",
+    why: "whether it works is not known",
+    instead: "Run `pyruse check --live` as root, or as the user that runs Pyruse.",
+    examples: Examples::World,
+    check: None,
+};
+
+/// Asks all steps and services whether they can do their work here.
+pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
+    let mut inspection = Inspection::default();
+    let mut told: std::collections::HashSet<(Grade, String)> = std::collections::HashSet::new();
+    for (id, action) in engine.workflow.actions() {
+        action.inspect(&mut inspection);
+        let site = engine.workflow.site(id);
+        let chain = engine.config.chains.iter().find(|chain| chain.label.text == site.chain);
+        let Some(step) = chain.and_then(|chain| chain.steps.get(site.step)) else { continue };
+        let place = StepPlace { chain: site.chain.clone(), step: Some(site.step) };
+        for trouble in inspection.take() {
+            let span = match &trouble.at {
+                Subject::Argument(path) => step.args.as_ref().unwrap_or(&step.node).at(path).span.clone(),
+                Subject::Setting(path) => setting(&engine.config, path),
+            };
+            let place = matches!(trouble.at, Subject::Argument(_)).then(|| place.clone());
+            // Several steps may hang on the same thing.
+            if told.insert((trouble.grade, trouble.message.clone())) {
+                tell(trouble, span, place, diagnostics);
+            }
+        }
+    }
+    engine.services.inspect(&mut inspection);
+    for trouble in inspection.take() {
+        tell_setting(engine, trouble, diagnostics);
+    }
+}
+
+/// Tells what somebody else than a step found, about a top-level setting.
+pub fn tell_setting(engine: &Engine, trouble: Trouble, diagnostics: &mut Diagnostics) {
+    let (Subject::Setting(path) | Subject::Argument(path)) = &trouble.at;
+    let span = setting(&engine.config, path);
+    tell(trouble, span, None, diagnostics);
+}
+
+/// Where a setting stands; where it does not, its default is in force, and the file as a whole is meant.
+fn setting(config: &Config, path: &str) -> SourceSpan {
+    let root = config.root();
+    let key = path.split('.').next().unwrap_or_default();
+    if root.get(key).is_some() { root.at(path).span.clone() } else { root.span.start..root.span.start + 1 }
+}
+
+fn tell(trouble: Trouble, span: SourceSpan, place: Option<StepPlace>, diagnostics: &mut Diagnostics) {
+    let lint = match trouble.grade {
+        Grade::Broken => &BROKEN,
+        Grade::Doubtful => &DOUBTFUL,
+        Grade::Unknown => &UNKNOWN,
+    };
+    let told = diagnostics.lint(lint, span, place, trouble.message);
+    if !trouble.help.is_empty() {
+        told.help(trouble.help);
+    }
+}

@@ -1,0 +1,104 @@
+//! `P009`
+
+use std::collections::HashMap;
+
+use super::flow::{Exit, Track};
+use super::{Examples, Findings, Lint, Review};
+use crate::config::{Severity, SourceSpan};
+use crate::entry::Slot;
+use crate::plugin::Fact;
+use crate::plugin::fact::Test;
+
+pub(super) static LINT: Lint = Lint {
+    code: "P009",
+    name: "no-allow-list",
+    severity: Severity::Warning,
+    what: "A ban is reached on a way on which its address was not held against a list of those that are never banned.",
+    why: "one mistyped password too many, and you have banned yourself, your monitoring, or your gateway",
+    instead: "Put a `filter_inNetworks` with your own networks (and `127.0.0.0/8`, `::1`) in front, and ban by its `else`. It must \
+              ask the field that is banned, after the last step that saves into it: an address that \
+              `action_dnatReplace` puts there later was never asked.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
+        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
+            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
+    ]
+}}"#,
+        good: r#"{"actions": {
+    "ssh": [
+        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
+        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
+    ],
+    "ban": [
+        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
+            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
+    ],
+    "ours": [{"action": "action_noop"}]
+}}"#,
+    },
+    check: Some(check),
+};
+
+/// The exits of a filter on this field by which an address is one that may be banned, as far as its writer cares.
+fn listed(fact: &Fact, field: Slot) -> &'static [Exit] {
+    match fact {
+        Fact::Tests(slot, Test::Networks { everything: None }) if *slot == field => &[Exit::Pass, Exit::Fail],
+        Fact::Tests(slot, Test::Networks { .. } | Test::OneOf { .. }) if *slot == field => &[Exit::Fail],
+        Fact::Searches(search) if search.field == field => &[Exit::Fail],
+        Fact::Tests(slot, _) if *slot == field => &[Exit::Pass, Exit::Fail],
+        _ => &[],
+    }
+}
+
+fn check(review: &Review<'_>, findings: &mut Findings) {
+    let mut bans: HashMap<Slot, Vec<(usize, &SourceSpan)>> = HashMap::new();
+    for (site, fact, span) in review.facts() {
+        if let Fact::Bans(ban) = fact {
+            bans.entry(ban.address).or_default().push((site, span));
+        }
+    }
+    let mut bans: Vec<_> = bans.into_iter().collect();
+    bans.sort_by_key(|(slot, _)| *slot);
+    let mut tracks: HashMap<Slot, Track> =
+        bans.iter().map(|(slot, _)| (*slot, Track { at_start: true, changes: Vec::new() })).collect();
+    for (site, found) in review.sites() {
+        let nodes = review.flow.nodes_of(site);
+        // What it says it reads, and no more: a filter of somebody's own, which is trusted to be such a list.
+        let silent = review.is_filter(site)
+            && !found.facts.iter().any(|s| matches!(s.fact, Fact::Tests(..) | Fact::Searches(_)));
+        for fact in found.facts.iter().map(|stated| &stated.fact) {
+            let fields: Vec<(Slot, &[Exit], bool)> = match fact {
+                Fact::Saves(save) => vec![(save.field, &[Exit::Pass], true)],
+                Fact::Reads(slot) if silent => vec![(*slot, &[Exit::Pass, Exit::Fail], false)],
+                Fact::Tests(slot, _) => vec![(*slot, listed(fact, *slot), false)],
+                Fact::Searches(search) => vec![(search.field, listed(fact, search.field), false)],
+                _ => continue,
+            };
+            for (slot, exits, holds) in fields {
+                let Some(track) = tracks.get_mut(&slot) else { continue };
+                for exit in exits {
+                    track.changes.extend(nodes.iter().map(|node| (*node, *exit, holds)));
+                }
+            }
+        }
+    }
+    let tracks: Vec<Track> = bans.iter().map(|(slot, _)| tracks.remove(slot).unwrap_or_default()).collect();
+    review.flow.spread(&tracks, |n, unlisted| {
+        for (site, span) in &bans[n].1 {
+            let open = review.flow.nodes_of(*site).iter().find(|node| unlisted.holds(**node));
+            let Some(node) = open.filter(|_| !findings.is_full()) else { continue };
+            let name = review.name(bans[n].0);
+            let message = format!("this may ban anybody: on a way to it, `{name}` is held against no allow-list");
+            findings
+                .add(span, review.place(*site), message)
+                .note(review.tell_way(&unlisted.way(*node)))
+                .help(format!(
+                    "put a `filter_inNetworks` on `{name}` with your own networks before it, and ban by its `else`"
+                ));
+        }
+    });
+}

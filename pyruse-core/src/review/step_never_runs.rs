@@ -1,0 +1,31 @@
+//! `P003`
+
+use super::{Examples, Lint};
+use crate::config::Severity;
+
+/// Told while the graph is linked.
+pub(crate) static LINT: Lint = Lint {
+    code: "P003",
+    name: "step-never-runs",
+    severity: Severity::Warning,
+    what: "A step behind one with `then`.",
+    why: "a `then` ends its chain: what stands behind it is never done",
+    instead: "Put the step before the one with `then`, or move it to the chain that is jumped to.",
+    examples: Examples::Rules {
+        bad: r#"{"actions": {
+    "all": [
+        {"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}, "then": "end"},
+        {"action": "action_email", "args": {"message": "{MESSAGE}"}}
+    ],
+    "end": [{"action": "action_noop"}]
+}}"#,
+        good: r#"{"actions": {
+    "all": [
+        {"action": "action_email", "args": {"message": "{MESSAGE}"}},
+        {"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}, "then": "end"}
+    ],
+    "end": [{"action": "action_noop"}]
+}}"#,
+    },
+    check: None,
+};
