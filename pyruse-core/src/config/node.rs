@@ -118,8 +118,7 @@ pub fn comments(source: &str) -> Vec<(SourceSpan, String)> {
 
 /// Parses a JSONC text.
 pub fn parse(source: &str) -> Result<Node, SyntaxError> {
-    let parsed =
-        parse_to_ast(source, &CollectOptions::default(), &JSONC).map_err(|e| SyntaxError::of(&e))?;
+    let parsed = parse_to_ast(source, &CollectOptions::default(), &JSONC).map_err(|e| SyntaxError::of(&e))?;
     match parsed.value {
         Some(value) => node(&value),
         None => Err(SyntaxError::new(0..source.len().min(1), "the file is empty")),
