@@ -1,0 +1,140 @@
+//! Which way a mail takes where the configuration names neither a program nor a server, in a service whose programs
+//! cannot become another user, and in one where they can. The tests have networks and a `/usr/bin` of their own: a
+//! sendmail of this machine is never run.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use common::{Journald, Site, run, wait_for};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use serde_json::{Value, json};
+
+/// This thread, and whatever it starts, gets a network without a server and a `/usr/bin` with this test's sendmail.
+fn move_out(site: &Site) {
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).expect("tests are run as root");
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+    run(Command::new("ip").args(["link", "set", "lo", "up"]));
+    let top = site.path("bin");
+    fs::create_dir(&top).unwrap();
+    mount(None::<&str>, &top, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    let (upper, work) = (top.join("upper"), top.join("work"));
+    fs::create_dir(&upper).unwrap();
+    fs::create_dir(&work).unwrap();
+    fs::copy(site.path("sendmail"), upper.join("sendmail")).unwrap();
+    let layers = format!("lowerdir=/usr/bin,upperdir={},workdir={}", upper.display(), work.display());
+    mount(Some("overlay"), "/usr/bin", Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
+}
+
+/// A server on port 25, which takes mails from anybody.
+struct Server {
+    directory: PathBuf,
+    child: Child,
+}
+
+impl Server {
+    fn start(site: &Site) -> Server {
+        let directory = site.path("smtp");
+        fs::create_dir_all(directory.join("mails")).unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smtp/server.py");
+        let mut child = Command::new("/usr/bin/python3")
+            .arg(script)
+            .arg(&directory)
+            .args(["25", "none"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 is needed, with aiosmtpd");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "the server does not start; is python3-aiosmtpd there?");
+        Server { directory, child }
+    }
+
+    fn mails(&self) -> Vec<String> {
+        let files = fs::read_dir(self.directory.join("mails")).unwrap().map(|entry| entry.unwrap().path());
+        let taken = files.filter(|path| path.extension().is_some_and(|extension| extension == "mail"));
+        taken.map(|path| fs::read_to_string(path).unwrap()).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn rules() -> Value {
+    json!({"a": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "alert"}},
+        {"action": "action_email", "args": {"message": "{MESSAGE}"}},
+    ]})
+}
+
+/// A journal, and a site whose configuration does not say how mails are sent, moved out.
+fn parts() -> (Journald, Site) {
+    let (journald, site) = (Journald::start(), Site::new());
+    site.configure_with(&journald, &rules(), &json!({"email": {"to": ["hostmaster@example.org"]}}));
+    move_out(&site);
+    (journald, site)
+}
+
+#[test]
+fn where_nothing_can_become_set_uid_it_is_the_server_on_localhost() {
+    let (journald, site) = parts();
+    let server = Server::start(&site);
+    prctl::set_no_new_privs().unwrap();
+    let pyruse = site.start(None);
+    journald.line("alert", 6, "by SMTP");
+    let mail = wait_for("the mail", || server.mails().pop());
+    assert!(mail.starts_with("X-Session: clear nobody ") && mail.contains("\nby SMTP"), "{mail}");
+    assert!(pyruse.terminate().success());
+    assert_eq!(site.mails(), [""; 0], "{}", site.log());
+}
+
+#[test]
+fn without_a_server_it_is_sendmail_there_too() {
+    let (journald, site) = parts();
+    prctl::set_no_new_privs().unwrap();
+    let pyruse = site.start(None);
+    journald.line("alert", 6, "by a pipe");
+    let mail = wait_for("the mail", || site.mails().pop());
+    assert!(mail.contains("\nby a pipe"), "{mail}");
+    assert!(pyruse.terminate().success());
+}
+
+#[test]
+fn when_both_refuse_both_are_told_and_the_mail_waits() {
+    let (journald, site) = parts();
+    site.script("sendmail", "echo no spool here >&2; exit 75");
+    fs::copy(site.path("sendmail"), "/usr/bin/sendmail").unwrap();
+    prctl::set_no_new_privs().unwrap();
+    let pyruse = site.start(None);
+    journald.line("alert", 6, "later");
+    wait_for("both reasons", || {
+        let log = site.log();
+        let line = log.lines().find(|line| line.contains("SMTP server localhost port 25: "))?.to_owned();
+        line.ends_with("; /usr/bin/sendmail: exit status 75: no spool here").then_some(())
+    });
+    let server = Server::start(&site);
+    let mail = wait_for("the mail", || server.mails().pop());
+    assert!(mail.contains("\nlater"), "{mail}");
+    assert!(pyruse.terminate().success());
+}
+
+#[test]
+fn elsewhere_it_is_sendmail_as_ever() {
+    let (journald, site) = parts();
+    let server = Server::start(&site);
+    let pyruse = site.start(None);
+    journald.line("alert", 6, "by a pipe");
+    wait_for("the mail", || site.mails().pop());
+    assert!(pyruse.terminate().success());
+    assert_eq!(server.mails(), [""; 0]);
+}
