@@ -79,7 +79,9 @@ rpm: build
 .PHONY: package-test
 package-test: deb
 	@.ci/install package-test
-	rm -rf target/stage
+	rm -rf target/stage target/stage-local
 	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=target/stage >/dev/null
 	PYRUSE_VERSION=0.1.0-2 packaging/make-deb target/stage target/debian
-	packaging/test/run target/debian/pyruse_*-1_*.deb target/debian/pyruse_*-2_*.deb target/package-test
+	$(MAKE) --no-print-directory install DESTDIR=target/stage-local >/dev/null
+	packaging/test/run target/debian/pyruse_*-1_*.deb target/debian/pyruse_*-2_*.deb target/stage-local \
+	    target/package-test
