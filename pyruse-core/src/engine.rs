@@ -84,6 +84,11 @@ impl Services {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(services: Vec<(&'static str, Box<dyn Service>)>) -> Services {
+        Services { services, seeing: Vec::new() }
+    }
+
     fn watch(&mut self, fields: &mut Fields) {
         self.services.iter_mut().for_each(|(_, service)| service.watch(fields));
     }

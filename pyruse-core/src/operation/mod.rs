@@ -8,6 +8,9 @@
 
 mod keeper;
 mod operate;
+mod outbox;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 

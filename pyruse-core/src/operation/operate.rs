@@ -3,19 +3,16 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Answer, Ban, BanKeeper, BanSet, Count, Delivery, Family, HeldBan, Operation, Overview, Refusal};
+use super::{Answer, Ban, BanKeeper, BanSet, Count, Family, HeldBan, Operation, Overview, Refusal};
 use crate::address;
 use crate::config::nearest;
 use crate::engine::Services;
 use crate::plugin::excerpt;
-use crate::state::{Handle, Message, MessageStatus, Queue, State};
+use crate::state::State;
 use crate::time::Timestamp;
 
 /// So many names are listed in a message.
 const NAMED: usize = 8;
-
-/// What most names of modules begin with, and an identity does without.
-const PREFIX: &str = "action_";
 
 impl Services {
     /// Does what an operator asks, in memory; the caller commits.
@@ -269,86 +266,6 @@ impl Services {
             }
         }
         Err(Refusal::new(format!("nothing is counted for `{}` in `{category}`", excerpt(key))))
-    }
-
-    fn outbox(&self, state: &State) -> Vec<Delivery> {
-        let mut deliveries = Vec::new();
-        for (at, (_, service)) in self.services.iter().enumerate() {
-            if let Some(queue) = service.queue() {
-                let messages = state.get(queue).messages();
-                deliveries.extend(messages.map(|(number, message)| self.described(at, number, message)));
-            }
-        }
-        deliveries
-    }
-
-    fn described(&self, at: usize, number: u64, message: &Message) -> Delivery {
-        let (module, service) = &self.services[at];
-        let waits = message.status == MessageStatus::Waiting && message.due > Timestamp(0);
-        Delivery {
-            id: format!("{}:{number}", self.label(module)),
-            module: (*module).to_owned(),
-            status: message.status.into(),
-            queued: message.created,
-            tries: message.tries,
-            next: waits.then_some(message.due),
-            error: message.error.clone(),
-            what: service.describe(&message.payload),
-        }
-    }
-
-    /// A module's name in an identity: the short one, unless another module has that as its whole name.
-    fn label<'n>(&self, module: &'n str) -> &'n str {
-        let short = module.strip_prefix(PREFIX).unwrap_or(module);
-        if self.services.iter().any(|(other, _)| *other == short) { module } else { short }
-    }
-
-    /// The delivery of that identity, with its queue and its number there.
-    fn delivery(&self, state: &State, id: &str) -> Result<(Handle<Queue>, u64, Delivery), Refusal> {
-        let wrong = || {
-            Refusal::new(format!(
-                "`{}` is no delivery: write its identity as `outbox list` shows it, e.g. `email:12`",
-                excerpt(id)
-            ))
-        };
-        let (label, number) = id.rsplit_once(':').ok_or_else(wrong)?;
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let queues: Vec<(usize, &str, Handle<Queue>)> = (self.services.iter().enumerate())
-            .filter_map(|(at, (name, service))| Some((at, *name, service.queue()?)))
-            .collect();
-        let named = |(_, name, _): &&(usize, &str, _)| *name == label || self.label(name) == label;
-        let Some((at, _, queue)) = queues.iter().find(named) else {
-            let labels: Vec<&str> = queues.iter().map(|(_, name, _)| self.label(name)).collect();
-            let hint = nearest(label, labels.iter().copied())
-                .map(|near| format!("; did you mean `{near}:{number}`?"))
-                .unwrap_or_default();
-            return Err(Refusal::new(format!(
-                "no module `{}` delivers anything; those that do: {}{hint}",
-                excerpt(label),
-                labels.join(", ")
-            )));
-        };
-        match state.get(*queue).get(number) {
-            Some(message) => Ok((*queue, number, self.described(*at, number, message))),
-            None => Err(Refusal::new(format!(
-                "`{}` is not in the outbox: it was delivered, dropped, or replaced by newer word",
-                excerpt(id)
-            ))),
-        }
-    }
-
-    fn retry(&mut self, state: &mut State, id: &str) -> Result<Vec<Delivery>, Refusal> {
-        let (queue, number, delivery) = self.delivery(state, id)?;
-        if !state.get_mut(queue).retry(number) {
-            return Err(Refusal::new(format!("`{id}` is being delivered just now")));
-        }
-        Ok(vec![delivery])
-    }
-
-    fn drop_delivery(&mut self, state: &mut State, id: &str) -> Result<Vec<Delivery>, Refusal> {
-        let (queue, number, delivery) = self.delivery(state, id)?;
-        state.get_mut(queue).remove(number);
-        Ok(vec![delivery])
     }
 }
 

@@ -333,6 +333,45 @@ mod tests {
     }
 
     #[test]
+    fn a_try_that_fails_as_the_one_before_is_not_written_again() {
+        let (wait, start) = (Duration::from_secs(1), Timestamp::from_seconds(1_795_000_000));
+        let mut queue = Queue::default();
+        let id = queue.push(None, "letter".into());
+        let mut written = Vec::new();
+        for (n, error) in ["no", "no", "no", "never", "never"].into_iter().enumerate() {
+            let now = start.plus_seconds(10 * n as u64);
+            assert_eq!(queue.take_due(now, 9).len(), 1);
+            queue.settle(id, Outcome::Retry(error.into()), now, wait);
+            written.push(stored(&mut queue).len());
+        }
+        assert_eq!(written, [1, 0, 0, 1, 0]);
+        assert_eq!(queue.get(id).unwrap().tries, 5);
+    }
+
+    #[test]
+    fn what_waits_or_was_given_up_is_due_at_once_when_it_is_to_be_tried_again() {
+        let (wait, now) = (Duration::from_secs(1000), Timestamp::from_seconds(1_795_000_000));
+        let mut queue = Queue::default();
+        let ids = [queue.push(None, "waits".into()), queue.push(None, "given up".into())];
+        assert!(ids.iter().all(|id| queue.retry(*id)), "before the first try");
+        assert_eq!(queue.take_due(now, 9).len(), 2);
+        assert!(!queue.retry(ids[0]), "its courier has it");
+        queue.settle(ids[0], Outcome::Retry("no".into()), now, wait);
+        queue.settle(ids[1], Outcome::GiveUp("never".into()), now, wait);
+        assert!(queue.take_due(now, 9).is_empty());
+        assert!(ids.iter().all(|id| queue.retry(*id)) && !queue.retry(7));
+        let mut loaded = Queue::load(stored(&mut queue)).unwrap();
+        for queue in [&mut queue, &mut loaded] {
+            let letters = queue.take_due(now, 9);
+            assert_eq!(
+                letters.iter().map(|letter| (letter.id, letter.tries)).collect::<Vec<_>>(),
+                [(0, 1), (1, 1)]
+            );
+            assert_eq!((queue.pending(), queue.len()), (2, 2));
+        }
+    }
+
+    #[test]
     fn what_failed_one_by_one_is_tried_again_together_and_never_later_than_its_wait() {
         let longest = Duration::from_secs(60);
         let mut queue = Queue::default();
