@@ -202,7 +202,7 @@ fn answered(reply: Reply) -> anyhow::Result<(Answer, Option<String>)> {
         Reply::Unwritten(answer, why) => Ok((answer, Some(why))),
         Reply::Refused(why) => bail!(why),
         Reply::Rejected(why) => bail!("the daemon refuses: {why}"),
-        Reply::Status(_) => bail!("the daemon's answer is another one than was asked for"),
+        Reply::Status(_) | Reply::Ending => bail!("the daemon's answer is another one than was asked for"),
     }
 }
 
@@ -250,7 +250,10 @@ pub(super) fn ask(
         let taken = reader.by_ref().take(length as u64).read_to_end(&mut answer);
         taken.map_err(Unanswered::Failed)?;
         if at.is_some() {
-            return serde_json::from_slice(&answer).map_err(|e| Unanswered::Failed(e.into()));
+            return match serde_json::from_slice(&answer) {
+                Ok(Reply::Ending) => Err(Unanswered::Nobody),
+                other => other.map_err(|e| Unanswered::Failed(e.into())),
+            };
         }
     }
 }

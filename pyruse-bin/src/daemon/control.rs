@@ -188,12 +188,11 @@ fn attend(
 
 fn ask(request: Request, user: u32, questions: &Sender<Question>, wake: &(dyn Fn() + Send + Sync)) -> Reply {
     let (answer, coming) = sync_channel(1);
-    let gone = || Reply::Rejected("the daemon is about to end".into());
     if questions.send(Question { request, user, answer }).is_err() {
-        return gone();
+        return Reply::Ending;
     }
     wake();
-    coming.recv().unwrap_or_else(|_| gone())
+    coming.recv().unwrap_or(Reply::Ending)
 }
 
 /// The line, within the time and length that it is given; `None`: there was none.

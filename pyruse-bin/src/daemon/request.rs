@@ -32,6 +32,8 @@ pub(crate) enum Reply {
     Unwritten(Answer, String),
     /// It is not done, and why.
     Refused(String),
+    /// The daemon is about to end, and has done nothing of it.
+    Ending,
     /// This is no request, or not from one who may ask, and why.
     Rejected(String),
 }

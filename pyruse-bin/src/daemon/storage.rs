@@ -147,11 +147,12 @@ pub(crate) fn holder(directory: &Path) -> anyhow::Result<Option<Holder>> {
         }
     };
     let holder = read_lock(&mut lock).with_context(|| path.display().to_string())?;
-    let is_held = match std::fs::read_to_string("/proc/locks") {
+    let is_locked = match std::fs::read_to_string("/proc/locks") {
         Ok(table) => is_in(&table, lock.metadata()?.ino()),
-        Err(_) => !is_gone(holder.pid),
+        Err(_) => true,
     };
-    Ok(is_held.then_some(holder))
+    let is_dead = holder.pid > 0 && is_gone(holder.pid);
+    Ok((is_locked && !is_dead).then_some(holder))
 }
 
 /// Is a file of that number locked as a whole, according to /proc/locks?
@@ -190,7 +191,7 @@ fn read_lock(lock: &mut File) -> std::io::Result<Holder> {
 }
 
 fn is_gone(pid: i32) -> bool {
-    pid <= 0 || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
+    kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
 }
 
 /// Takes the lock, or gives who holds it.
