@@ -29,6 +29,14 @@ impl From<Ending> for ExitCode {
 }
 
 /// Reads the systemd journal, bans who misbehaves, and reports what deserves reading.
+///
+/// Every entry of the journal is pushed through a workflow of filters and actions, which is built once, from
+/// pyruse.json: bans in sets of nftables or ipset, counters with thresholds and graces, mails at once, and one report a
+/// day. Without a command, Pyruse follows the journal, as the service does.
+///
+/// New rules are best tried in this order: `check` finds mistakes, `explain` follows one entry, `replay` shows what
+/// would have been done with past ones, `run --dry-run` what would be done now. Each command tells more about itself
+/// with `--help`.
 #[derive(Parser)]
 #[command(name = "pyruse", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -39,6 +47,12 @@ pub(crate) struct Cli {
     command: Option<Command>,
 }
 
+const CHECK: &str = "\
+Loads and compiles the configuration; prints every error and warning with its place
+
+All mistakes are told in one run, each with the line, a caret, the chain and the step, and what to write instead where \
+that is known. Nothing is started and nothing is changed; no state is needed. The exit code is 1 if there are errors.";
+
 const EXIT_CODES: &str =
     "Exit codes: 0 good, 1 failed or found problems, 2 wrong usage, 78 the configuration cannot be used.";
 
@@ -46,6 +60,7 @@ const EXIT_CODES: &str =
 enum Command {
     Run(command::run::Args),
     Boot(command::boot::Args),
+    #[command(long_about = CHECK)]
     Check(command::check::Args),
     Replay(command::replay::Args),
     Explain(command::explain::Args),

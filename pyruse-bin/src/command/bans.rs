@@ -23,7 +23,12 @@ use crate::cli::Ending;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bans in force: list them, ban by hand, lift bans
+///
+/// A running daemon is asked to do it, so that it stays the only one who writes the state; without one, the state is
+/// changed here, and the firewall told. A ban by hand is like any other: it is put back after a restart or a reload of
+/// the firewall, for the time that is left of it.
 #[derive(clap::Subcommand)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) enum Command {
     /// Shows all bans in force, and which of them the firewall still has to be told of
     List {
@@ -36,6 +41,13 @@ pub(crate) enum Command {
     /// Lifts the ban of an address, in all sets or in one; it does not come back
     Remove(RemoveArgs),
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  pyruse bans list
+  pyruse bans add 192.0.2.1 --for 1d
+  pyruse bans add 2001:db8::1 --set 'ip6 filter ssh_ban'
+  pyruse bans remove 192.0.2.1";
 
 #[derive(clap::Args)]
 pub(crate) struct AddArgs {

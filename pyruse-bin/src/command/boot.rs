@@ -20,9 +20,13 @@ use crate::daemon::storage;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Puts back what a module had in force, e.g. `boot action_nftBan`, and exits
+///
+/// For use before the service starts, or after the firewall has been reloaded: bans that are in force are added again,
+/// each for the time that is left of it. The state is only read, so a running daemon is not disturbed; `run` does the
+/// same at its start.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The module
+    /// The module, such as `action_nftBan` or `action_ipsetBan`
     module: String,
 }
 

@@ -16,6 +16,9 @@ use super::text::{counted, grouped, print_line, printable};
 use crate::cli::Ending;
 
 /// Counters: what is counted for whom
+///
+/// A category is what `action_counterRaise` calls `counter`, a key what it counts for: an address, a user. What is
+/// counted expires by itself; to forgive somebody at once, reset the key.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Shows what is counted, the most first
@@ -28,9 +31,9 @@ pub(crate) enum Command {
     },
     /// Forgets what is counted for a key; a grace that was given goes on
     Reset {
-        /// The category
+        /// The category, as the configuration calls it (`counter`)
         category: String,
-        /// The key
+        /// The key: what is counted for, such as an address
         key: String,
     },
 }

@@ -19,7 +19,10 @@ use crate::cli::Ending;
 /// Without a daemon, a delivery is tried for so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Deliveries (mails, firewall commands, journal lines) that wait or were given up
+/// Deliveries that wait or were given up: mails, firewall commands, journal lines
+///
+/// What cannot be delivered is tried again, less and less often, and stays here until it went through or was given up.
+/// A running daemon is asked to do what is asked for; without one it is done here.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Shows all of them

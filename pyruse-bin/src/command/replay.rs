@@ -17,7 +17,15 @@ use crate::configuration;
 use crate::journal::JournalSettings;
 
 /// Shows what this configuration would have done with past entries
+///
+/// The entries go through the workflow as they did, or would have, when they were written: counters, graces and bans
+/// follow their times, not the clock. It begins with an empty state in memory; nothing is written and nothing delivered.
+///
+/// At the end there is a summary: entries and rate; for each chain, how many entries came to it; bans by set with the
+/// most frequent addresses, mails by subject, lines by level, errors by step; and the chains that no entry came to.
+/// With --json, effects are printed as they happen instead.
 #[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
     past: PastArgs,
@@ -31,6 +39,12 @@ pub(crate) struct Args {
     #[arg(long, hide = true)]
     no_optimize: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  pyruse replay --since '1 week ago'
+  ssh server journalctl -o export --since yesterday | pyruse --config new.json replay --input -
+  pyruse replay --json | jq -r 'select(.effect == \"ban\") | .ip' | sort | uniq -c";
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     args.past.check("replay");

@@ -22,16 +22,21 @@ const REPORTS: &str = "action_dailyReport";
 
 const NO_REPORT: &str = "no linked module makes a report";
 
-/// The daily report as it stands now
+/// Shows or sends the daily report as it stands now
+///
+/// The report is what `action_dailyReport` has recorded since the last one was sent, by itself once a day.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Prints it
+    /// Prints it; nothing is changed
     Show {
         /// Print the HTML form
         #[arg(long)]
         html: bool,
     },
     /// Sends it at once; what it tells is forgotten then
+    ///
+    /// A running daemon is asked to do it. Else the mail is tried here, for a minute; if it still waits then, the daemon
+    /// sends it, or the next `report send`.
     Send,
 }
 

@@ -15,7 +15,17 @@ use crate::journal::{JournalSettings, Source};
 use crate::{configuration, when};
 
 /// Follows the journal (what happens without a command)
+///
+/// Reads every entry, in order, and acts. At the first start it begins with what is written from then on (or with
+/// --since); at every later one, behind the entry that it read last. Counters, bans, waiting mails and that place are
+/// written together: after a crash nothing is lost, and nothing is counted twice.
+///
+/// Signals: SIGTERM ends it in good order. SIGHUP reads the configuration anew and keeps all state; a broken one is
+/// reported, and the old one stays. systemd is told when it is ready, reloading, stopping, and alive.
+///
+/// With --dry-run nothing is written and nothing delivered: what would be done is printed, until Ctrl-C.
 #[derive(clap::Args, Default)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Read and decide, but write no state and deliver nothing: print the effects
     #[arg(long)]
@@ -30,6 +40,11 @@ pub(crate) struct Args {
     #[arg(long, hide = true)]
     no_optimize: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  pyruse run --dry-run --since '1h ago'
+  pyruse --config new.json run --dry-run --json | jq -c 'select(.effect == \"ban\")'";
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     let mut loaded = if args.dry_run { Loaded::open(config)? } else { Loaded::open_trusted(config)? };
