@@ -20,7 +20,7 @@ pub(super) struct Loaded {
     pub(super) engine: Engine,
     /// The field that marks our own diagnostics.
     pub(super) mark: Slot,
-    /// What it was compiled with: fresh, and in memory.
+    /// What it was compiled with: fresh, and kept nowhere.
     pub(super) state: State,
     /// What there is to say about it: warnings only.
     pub(super) diagnostics: Diagnostics,
@@ -46,7 +46,7 @@ impl Loaded {
         let source = read(&path)?;
         // Checked as a whole before any state is touched: a broken configuration must leave no trace.
         let mut diagnostics = Diagnostics::default();
-        let mut state = State::in_memory();
+        let mut state = State::of_rehearsal();
         let Some((engine, mark)) = load(&source, &registry, &mut state, &mut diagnostics)? else {
             return Err(configuration::refuse(&source, &diagnostics));
         };

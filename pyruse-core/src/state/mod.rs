@@ -148,6 +148,7 @@ pub enum StateError {
 type MemoryRows = BTreeMap<(u32, Box<[u8]>), Box<[u8]>>;
 
 enum Store {
+    Nowhere,
     Memory(MemoryRows),
     Sqlite(Sqlite),
 }
@@ -172,6 +173,11 @@ impl State {
     /// State that is forgotten: for tests, `replay`, and embedders that want no file.
     pub fn in_memory() -> State {
         State::with(Store::Memory(BTreeMap::new()), None)
+    }
+
+    /// State whose parts work, but whose rows are kept nowhere: for rehearsals of any length.
+    pub fn of_rehearsal() -> State {
+        State::with(Store::Nowhere, None)
     }
 
     /// The state in that file, which is made if it is not there. `Ok` means that it could be read *and* written.
@@ -211,7 +217,7 @@ impl State {
         }
         let failed = |reason| StateError::Part { part: name.to_owned(), reason };
         let resource = match &mut self.store {
-            Store::Memory(_) => R::load(Vec::new()).map_err(failed)?,
+            Store::Nowhere | Store::Memory(_) => R::load(Vec::new()).map_err(failed)?,
             Store::Sqlite(sqlite) => {
                 let (stored, rows) = sqlite.find_part(name)?;
                 let resource = R::load(rows).map_err(|reason| sqlite.damaged_part(name, &reason))?;
@@ -259,6 +265,7 @@ impl State {
             part.resource.changes(&mut Changes { resource: part_number(index), pending: &mut self.pending });
         }
         match &mut self.store {
+            Store::Nowhere => self.pending.clear(),
             Store::Memory(rows) => {
                 for change in self.pending.drain(..) {
                     match change.value {
@@ -288,6 +295,7 @@ impl State {
     ) -> Result<(), StateError> {
         self.commit()?;
         match &self.store {
+            Store::Nowhere => Ok(()),
             Store::Memory(rows) => {
                 let start = (handle.index, Box::default());
                 for ((_, key), value) in
