@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pyruse_core::config::Config;
-use pyruse_core::courier::{Courier, Deliver, Outcome, Place};
+use pyruse_core::courier::{Courier, Deliver, Outcome};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Fields, Slot};
 use pyruse_core::plugin::{
@@ -222,14 +222,11 @@ struct LogService {
 
 impl Service for LogService {
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
-        let courier = Courier {
-            name: NAME,
-            batch: 200,
+        let courier = Courier::new(NAME, JournalCourier { path: self.path.clone(), socket: None })
+            .inline()
+            .batch(200)
             // journald is busy for moments, and lines behind a stuck one count a try each.
-            longest_wait: Duration::from_millis(100),
-            place: Place::Inline,
-            deliver: Box::new(JournalCourier { path: self.path.clone(), socket: None }),
-        };
+            .longest_wait(Duration::from_millis(100));
         Some((self.queue, courier))
     }
 
@@ -286,16 +283,12 @@ impl Service for LogService {
 
 pyruse_core::inventory::submit!(Plugin::action::<Log>());
 pyruse_core::inventory::submit!(SettingsPlugin::of::<LogSettings>());
-pyruse_core::inventory::submit!(ServicePlugin {
-    name: NAME,
-    boots: false,
-    start: |start| {
-        let path = start.settings.get::<LogSettings>().socket(start.config);
-        let queue = start.state.open(NAME)?;
-        let doubtful = start.state.open(&format!("{NAME}/doubtful"))?;
-        Ok(Box::new(LogService { queue, doubtful, id: None, path }))
-    },
-});
+pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
+    let path = start.settings.get::<LogSettings>().socket(start.config);
+    let queue = start.state.open(NAME)?;
+    let doubtful = start.state.open(&format!("{NAME}/doubtful"))?;
+    Ok(Box::new(LogService { queue, doubtful, id: None, path }))
+}));
 
 #[cfg(test)]
 mod tests {

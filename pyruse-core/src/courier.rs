@@ -20,6 +20,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// How the delivery of one message went.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It is delivered, or needs no more delivery.
     Done,
@@ -36,6 +37,8 @@ pub trait Deliver: Send {
 }
 
 /// Where a courier runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Place {
     /// On a thread of its own; it may wait.
     Thread,
@@ -44,17 +47,51 @@ pub enum Place {
 }
 
 /// A courier and its terms.
+#[non_exhaustive]
 pub struct Courier {
     /// For messages to people.
     pub name: &'static str,
-    /// The largest batch it is given.
+    /// The largest batch it is given; 100, unless it says otherwise.
     pub batch: usize,
-    /// The longest wait between two tries; it doubles from one second.
+    /// The longest wait between two tries, which doubles from one second; a minute, unless it says otherwise.
     pub longest_wait: Duration,
-    /// Where it runs.
+    /// Where it runs; on a thread, unless it says otherwise.
     pub place: Place,
     /// Who does it.
     pub deliver: Box<dyn Deliver>,
+}
+
+impl Courier {
+    /// A courier on a thread, on ordinary terms.
+    pub fn new(name: &'static str, deliver: impl Deliver + 'static) -> Courier {
+        let longest_wait = Duration::from_secs(60);
+        Courier { name, batch: 100, longest_wait, place: Place::Thread, deliver: Box::new(deliver) }
+    }
+
+    /// Gives it at most so many letters at once.
+    #[must_use]
+    pub fn batch(self, batch: usize) -> Courier {
+        Courier { batch, ..self }
+    }
+
+    /// Lets it wait for so long between two tries.
+    #[must_use]
+    pub fn longest_wait(self, longest_wait: Duration) -> Courier {
+        Courier { longest_wait, ..self }
+    }
+
+    /// Lets it run in the loop: it must not wait.
+    #[must_use]
+    pub fn inline(self) -> Courier {
+        Courier { place: Place::Inline, ..self }
+    }
+}
+
+/// For whoever has it in a box already.
+impl<D: Deliver + ?Sized> Deliver for Box<D> {
+    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+        (**self).deliver(letters)
+    }
 }
 
 enum Runner {

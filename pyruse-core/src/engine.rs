@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 use crate::workflow::{Compiler, Workflow};
 
 /// A loaded configuration, ready to run.
+#[non_exhaustive]
 pub struct Engine {
     /// What entries ride.
     pub workflow: Workflow,

@@ -17,6 +17,96 @@
 //! - [`review`]: what is better mended in a configuration, though it can be used.
 //!
 //! The core knows nothing of the journal, of any concrete filter or action, or of the process that it runs in.
+//!
+//! There are two reasons to depend on this crate: to write a filter or an action (begin with [`plugin`]), or to run
+//! Pyruse's rules in a program of one's own. The latter, without a file and without couriers, is this:
+//!
+//! ```
+//! use pyruse_core::config::{Diagnostics, Source};
+//! use pyruse_core::effect::Effect;
+//! use pyruse_core::engine::Engine;
+//! use pyruse_core::entry::{Entry, Fields, MemoryRecord};
+//! use pyruse_core::plugin::Registry;
+//! use pyruse_core::state::State;
+//! use pyruse_core::time::Timestamp;
+//! use pyruse_core::workflow::{Observer, Site};
+//! # mod action_tell {
+//! #     use pyruse_core::effect::Effect;
+//! #     use pyruse_core::plugin::*;
+//! #     #[derive(serde::Deserialize, schemars::JsonSchema)]
+//! #     struct Args {
+//! #         /// The text.
+//! #         message: String,
+//! #     }
+//! #     struct Tell(Message);
+//! #     impl ActionModule for Tell {
+//! #         const NAME: &'static str = "action_tell";
+//! #         const DOC: &'static str = "Tells.";
+//! #         type Args = Args;
+//! #         fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+//! #             Ok(Tell(cx.message("message", &args.message)?))
+//! #         }
+//! #         fn examples() -> Vec<Example> {
+//! #             Vec::new()
+//! #         }
+//! #     }
+//! #     impl Action for Tell {
+//! #         fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+//! #             let mut message = String::new();
+//! #             self.0.render(run.entry, &mut message)?;
+//! #             run.effect(|| Effect::Log { level: "INFO", message });
+//! #             Ok(())
+//! #         }
+//! #     }
+//! #     pyruse_core::inventory::submit!(Plugin::action::<Tell>());
+//! # }
+//!
+//! /// Notes what the workflow does.
+//! #[derive(Default)]
+//! struct Noted(Vec<String>);
+//!
+//! impl Observer for Noted {
+//!     const EFFECTS: bool = true;
+//!
+//!     fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: Effect) {
+//!         if let Effect::Log { message, .. } = effect {
+//!             self.0.push(format!("{} {}: {message}", entry.time(), site.chain));
+//!         }
+//!     }
+//! }
+//!
+//! // The modules that are linked: with `use pyruse_filters as _;` and `use pyruse_actions as _;`, all built-in ones.
+//! // Here it is one, `action_tell`.
+//! let registry = Registry::linked()?;
+//! let source = Source {
+//!     name: "pyruse.json".into(),
+//!     text: r#"{"actions": {"all": [{"action": "action_tell", "args": {"message": "{USER} {MESSAGE}"}}]}}"#.into(),
+//! };
+//!
+//! // Everything that is remembered: counters, bans, what waits for delivery. `State::open_file` keeps it.
+//! let mut state = State::in_memory();
+//! let mut diagnostics = Diagnostics::default();
+//! let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics)?;
+//! let Some(mut engine) = engine else { panic!("{}", source.draw(&diagnostics, false)) };
+//!
+//! let mut noted = Noted::default();
+//! let mut record = MemoryRecord::at(Timestamp::from_seconds(1_795_000_000))
+//!     .with("USER", "alice")
+//!     .with("MESSAGE", "is here");
+//! engine.workflow.run(&mut record, &mut state, &mut noted);
+//! assert_eq!(noted.0, ["2026-11-18T11:06:40.000000Z all: alice is here"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! With a state file and couriers, the order of things matters: run entries, [commit](state::State::commit), and only then
+//! [dispatch](courier::Couriers::dispatch). The repository's `examples/embed` is a whole program, and `docs/embedders.md`
+//! explains it; `docs/plugin-authors.md` leads from `cargo new` to a running Pyruse with a filter of one's own.
+//!
+//! # Other crates in this interface
+//!
+//! [`serde`], [`schemars`], [`inventory`] and [`serde_json`] are handed on, since derives, registrations and effects need
+//! them; [`jiff`], since points in time become calendars by it. They are a part of the interface on purpose: a new
+//! incompatible version of one of them makes a new incompatible version of this crate. No other crate appears in it.
 
 #![warn(missing_docs)]
 

@@ -8,9 +8,8 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use pyruse_core::courier::{Courier, Deliver, Outcome, Place};
+use pyruse_core::courier::{Courier, Deliver, Outcome};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::Slot;
 use pyruse_core::plugin::{
@@ -183,26 +182,14 @@ struct Announcements {
 impl Service for Announcements {
     /// Asked once: which queue, and who delivers it on which terms.
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
-        let courier = Courier {
-            name: NAME,
-            batch: 100,
-            longest_wait: Duration::from_secs(60),
-            place: Place::Thread,
-            deliver: Box::new(self.courier.take()?),
-        };
-        Some((self.parts.waiting, courier))
+        Some((self.parts.waiting, Courier::new(NAME, self.courier.take()?)))
     }
 }
 
-pyruse_core::inventory::submit!(ServicePlugin {
-    name: NAME,
-    // Nothing of it has to be put back in force at start, as bans have.
-    boots: false,
-    start: |start| {
-        let file = start.settings.get::<Announce>().file.clone();
-        Ok(Box::new(Announcements { parts: Parts::open(start.state)?, courier: Some(Appender { file }) }))
-    },
-});
+pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
+    let file = start.settings.get::<Announce>().file.clone();
+    Ok(Box::new(Announcements { parts: Parts::open(start.state)?, courier: Some(Appender { file }) }))
+}));
 
 #[cfg(test)]
 mod tests {

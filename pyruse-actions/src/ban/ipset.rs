@@ -234,10 +234,8 @@ impl Ipset {
 
 pyruse_core::inventory::submit!(Plugin::action::<IpsetBan>());
 pyruse_core::inventory::submit!(SettingsPlugin::of::<IpsetSettings>());
-pyruse_core::inventory::submit!(ServicePlugin {
-    name: NAME,
-    boots: true,
-    start: |start| {
+pyruse_core::inventory::submit!(
+    ServicePlugin::new(NAME, |start| {
         let settings = start.settings.get::<IpsetSettings>();
         let argv = program::with_default_found(&settings.ipset, DEFAULT_IPSET);
         let bans = Bans::open(start.state, NAME)?;
@@ -253,8 +251,9 @@ pyruse_core::inventory::submit!(ServicePlugin {
             batch: 2000,
             deliver: Some(Box::new(BanCourier::new(Ipset { argv }))),
         }))
-    },
-});
+    })
+    .that_boots()
+);
 
 #[cfg(test)]
 mod tests {

@@ -12,10 +12,9 @@ mod nft;
 mod sets;
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use pyruse_core::address;
-use pyruse_core::courier::{Courier, Deliver, Place};
+use pyruse_core::courier::{Courier, Deliver};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::Slot;
 use pyruse_core::operation::{BanKeeper, BanSet, Family};
@@ -292,13 +291,7 @@ impl BanService {
 impl Service for BanService {
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
         let deliver = self.deliver.take()?;
-        let courier = Courier {
-            name: self.name,
-            batch: self.batch,
-            longest_wait: Duration::from_secs(60),
-            place: Place::Thread,
-            deliver,
-        };
+        let courier = Courier::new(self.name, deliver).batch(self.batch);
         Some((self.bans.orders, courier))
     }
 
@@ -368,7 +361,12 @@ mod tests {
         let queue = state.get_mut(service.bans.orders);
         let letters = queue.take_due(now, usize::MAX);
         for letter in &letters {
-            queue.settle(letter.id, pyruse_core::courier::Outcome::Done, now, Duration::from_secs(1));
+            queue.settle(
+                letter.id,
+                pyruse_core::courier::Outcome::Done,
+                now,
+                std::time::Duration::from_secs(1),
+            );
         }
         let order = |text: &str| serde_json::from_str::<Order>(text).unwrap().ip.to_string();
         let mut addresses: Vec<String> = letters.iter().map(|letter| order(&letter.payload)).collect();

@@ -220,10 +220,8 @@ impl Tongue for Nft {
 
 pyruse_core::inventory::submit!(Plugin::action::<NftBan>());
 pyruse_core::inventory::submit!(SettingsPlugin::of::<NftSettings>());
-pyruse_core::inventory::submit!(ServicePlugin {
-    name: NAME,
-    boots: true,
-    start: |start| {
+pyruse_core::inventory::submit!(
+    ServicePlugin::new(NAME, |start| {
         let settings = start.settings.get::<NftSettings>();
         let argv = program::with_default_found(&settings.nft, DEFAULT_NFT);
         let bans = Bans::open(start.state, NAME)?;
@@ -239,8 +237,9 @@ pyruse_core::inventory::submit!(ServicePlugin {
             batch: 2000,
             deliver: Some(Box::new(BanCourier::new(Nft { argv }))),
         }))
-    },
-});
+    })
+    .that_boots()
+);
 
 #[cfg(test)]
 mod tests {

@@ -68,12 +68,8 @@ impl CounterKeeper for CounterService {
     }
 }
 
-pyruse_core::inventory::submit!(ServicePlugin {
-    name: NAME,
-    boots: false,
-    start: |start| {
-        let categories = start.state.open::<Categories>(CATEGORIES)?;
-        start.state.get_mut(categories).0.clear();
-        Ok(Box::new(CounterService { categories }))
-    },
-});
+pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
+    let categories = start.state.open::<Categories>(CATEGORIES)?;
+    start.state.get_mut(categories).0.clear();
+    Ok(Box::new(CounterService { categories }))
+}));

@@ -145,23 +145,19 @@ impl Service for ReportService {
     }
 }
 
-pyruse_core::inventory::submit!(ServicePlugin {
-    name: NAME,
-    boots: false,
-    start: |start| {
-        let settings = ReportSettings::clone(&start.settings.get());
-        Ok(Box::new(ReportService {
-            // Settings that are refused get this far only in `check`, where nothing is due.
-            at: settings.time().unwrap_or_else(Time::midnight),
-            zone: TimeZone::system(),
-            subject: start.settings.get::<EmailSettings>().subject.clone(),
-            recorded: Recorded::open(start.state)?,
-            mails: start.state.open(email::QUEUE)?,
-            identifier: None,
-            settings,
-        }))
-    },
-});
+pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
+    let settings = ReportSettings::clone(&start.settings.get());
+    Ok(Box::new(ReportService {
+        // Settings that are refused get this far only in `check`, where nothing is due.
+        at: settings.time().unwrap_or_else(Time::midnight),
+        zone: TimeZone::system(),
+        subject: start.settings.get::<EmailSettings>().subject.clone(),
+        recorded: Recorded::open(start.state)?,
+        mails: start.state.open(email::QUEUE)?,
+        identifier: None,
+        settings,
+    }))
+}));
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ mod smtp_settings;
 
 use std::time::Duration;
 
-use pyruse_core::courier::{Courier, Place};
+use pyruse_core::courier::Courier;
 use pyruse_core::effect::Effect;
 use pyruse_core::plugin::fact::Fact;
 use pyruse_core::plugin::{
@@ -126,14 +126,10 @@ struct MailService {
 
 impl Service for MailService {
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
-        let courier = Courier {
-            name: NAME,
+        let courier = Courier::new(NAME, self.courier.take()?)
             // One at a time: a program that hangs must not make a whole batch wait for its answer.
-            batch: 1,
-            longest_wait: Duration::from_secs(300),
-            place: Place::Thread,
-            deliver: Box::new(self.courier.take()?),
-        };
+            .batch(1)
+            .longest_wait(Duration::from_secs(300));
         Some((self.queue, courier))
     }
 
@@ -160,12 +156,8 @@ impl Service for MailService {
 }
 
 pyruse_core::inventory::submit!(Plugin::action::<Email>());
-pyruse_core::inventory::submit!(ServicePlugin {
-    name: NAME,
-    boots: false,
-    start: |start| {
-        let courier = MailCourier::new(EmailSettings::clone(&start.settings.get()));
-        let (queue, flood) = (start.state.open(QUEUE)?, start.state.open(FLOOD)?);
-        Ok(Box::new(MailService { queue, flood, courier: Some(courier) }))
-    },
-});
+pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
+    let courier = MailCourier::new(EmailSettings::clone(&start.settings.get()));
+    let (queue, flood) = (start.state.open(QUEUE)?, start.state.open(FLOOD)?);
+    Ok(Box::new(MailService { queue, flood, courier: Some(courier) }))
+}));

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use pyruse_core::courier::{Courier, Couriers, Deliver, Outcome, Place};
+use pyruse_core::courier::{Courier, Couriers, Deliver, Outcome};
 use pyruse_core::effect::{Effect, PlacedEffect};
 use pyruse_core::engine::{Engine, Services};
 use pyruse_core::entry::{Entry, Record, Slot};
@@ -58,11 +58,8 @@ pub(crate) trait Telling {
 impl Rehearsal {
     pub(crate) fn new(mut engine: Engine, mark: Slot, state: State) -> anyhow::Result<Rehearsal> {
         let mut couriers = Couriers::new(Arc::new(|| ()));
-        engine.services.employ_as(&mut couriers, |courier| Courier {
-            batch: usize::MAX,
-            place: Place::Inline,
-            deliver: Box::new(Nobody),
-            ..courier
+        engine.services.employ_as(&mut couriers, |courier| {
+            Courier::new(courier.name, Nobody).inline().batch(usize::MAX)
         })?;
         Ok(Rehearsal { engine, state, couriers, mark, feedback: None, entries: 0 })
     }

@@ -21,6 +21,7 @@ use crate::review;
 
 /// A text of the configuration, and where it stands.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Spanned {
     /// The text.
     pub text: String,
@@ -49,6 +50,7 @@ impl ModuleKind {
 
 /// A step of a chain.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Step {
     /// Filter or action, and its name; none where the step does not say (which is reported).
     pub module: Option<(ModuleKind, Spanned)>,
@@ -64,6 +66,7 @@ pub struct Step {
 
 /// A chain.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Chain {
     /// Its label.
     pub label: Spanned,
@@ -73,6 +76,7 @@ pub struct Chain {
 
 /// A configuration whose form is good.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The chains, in file order.
     pub chains: Vec<Chain>,

@@ -17,6 +17,7 @@ pub type SourceSpan = Range<usize>;
 
 /// A JSON value and its place.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Node {
     /// Where it stands.
     pub span: SourceSpan,
@@ -26,6 +27,7 @@ pub struct Node {
 
 /// The content of a JSON value.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Content {
     /// `null`
     Null,
@@ -43,6 +45,7 @@ pub enum Content {
 
 /// A member of an object.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Member {
     /// The key.
     pub key: String,
@@ -54,6 +57,7 @@ pub struct Member {
 
 /// The text is no JSON: what is wrong, and where.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SyntaxError {
     /// Where.
     pub span: SourceSpan,

@@ -3,6 +3,61 @@
 //! A module is a type that is compiled once from its arguments ([`FilterModule`], [`ActionModule`]) and then run per
 //! entry ([`Filter`], [`Action`]). Compiling resolves every name to a number and never acts on the world; running
 //! looks nothing up. A module registers itself with `inventory::submit!(Plugin::filter::<MyFilter>())`.
+//!
+//! A first filter:
+//!
+//! ```
+//! use pyruse_core::entry::{Entry, Slot};
+//! use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+//! use pyruse_core::schemars::JsonSchema;
+//! use pyruse_core::serde::Deserialize;
+//!
+//! #[derive(Deserialize, JsonSchema)]
+//! #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+//! #[schemars(crate = "pyruse_core::schemars")]
+//! struct Args {
+//!     /// The field.
+//!     field: String,
+//!     /// The longest text that passes, in bytes.
+//!     bytes: usize,
+//! }
+//!
+//! struct AtMost { field: Slot, bytes: usize }
+//!
+//! impl FilterModule for AtMost {
+//!     const NAME: &'static str = "filter_atMost";
+//!     const DOC: &'static str = "Passes when the text in the field is not too long.";
+//!     type Args = Args;
+//!
+//!     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+//!         if args.bytes == 0 {
+//!             return Err(cx.error("bytes", "this would let nothing pass"));
+//!         }
+//!         Ok(AtMost { field: cx.reads(&args.field), bytes: args.bytes })
+//!     }
+//!
+//!     fn examples() -> Vec<Example> {
+//!         let (args, entry) = (r#"{"field": "MESSAGE", "bytes": 3}"#, &[("MESSAGE", "abcd")]);
+//!         vec![Example { title: "too long", args, entry, outcome: Outcome::Fails }]
+//!     }
+//! }
+//!
+//! impl Filter for AtMost {
+//!     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+//!         Ok(entry.find_text(self.field, |text| Ok(text.len() <= self.bytes))?.is_some())
+//!     }
+//! }
+//!
+//! pyruse_core::inventory::submit!(Plugin::filter::<AtMost>());
+//!
+//! // What a test says:
+//! let registry = pyruse_core::plugin::Registry::linked()?;
+//! assert!(pyruse_core::plugin::run_examples(&registry).is_empty());
+//! # Ok::<(), String>(())
+//! ```
+//!
+//! The crate of a module must be *named* by the main program (`use my_crate as _;`), or it is not linked, and its modules
+//! are not there.
 
 mod compile;
 mod example;

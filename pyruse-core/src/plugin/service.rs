@@ -13,6 +13,7 @@ use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
 
 /// What a service has at hand when it starts.
+#[non_exhaustive]
 pub struct Start<'a> {
     /// The durable state.
     pub state: &'a mut State,
@@ -121,7 +122,8 @@ pub trait Service: Send {
     fn due(&mut self, _state: &mut State, _now: Timestamp) {}
 }
 
-/// A service that is linked.
+/// A service that is linked: `inventory::submit!(ServicePlugin::new("action_mine", |start| …));`
+#[non_exhaustive]
 pub struct ServicePlugin {
     /// The module it belongs to, e.g. `action_email`.
     pub name: &'static str,
@@ -129,6 +131,22 @@ pub struct ServicePlugin {
     pub boots: bool,
     /// Starts it.
     pub start: fn(&mut Start<'_>) -> Result<Box<dyn Service>, StateError>,
+}
+
+impl ServicePlugin {
+    /// The service of the module with this name.
+    pub const fn new(
+        name: &'static str,
+        start: fn(&mut Start<'_>) -> Result<Box<dyn Service>, StateError>,
+    ) -> ServicePlugin {
+        ServicePlugin { name, boots: false, start }
+    }
+
+    /// It has something to put back at start.
+    #[must_use]
+    pub const fn that_boots(self) -> ServicePlugin {
+        ServicePlugin { boots: true, ..self }
+    }
 }
 
 inventory::collect!(ServicePlugin);

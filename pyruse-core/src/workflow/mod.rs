@@ -44,6 +44,7 @@ struct Node {
 
 /// A step in the configuration: what a node goes back to.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Site {
     /// The chain's label.
     pub chain: String,
