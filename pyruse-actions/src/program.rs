@@ -39,6 +39,26 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// It did not come to an end: to run it again at once would only wait as long again.
     pub(crate) timed_out: bool,
+    /// It could not even be started.
+    pub(crate) not_started: bool,
+}
+
+/// So much of an answer is read; nothing that we ask for is longer.
+const ANSWER: u64 = 64 << 20;
+
+/// Runs it with these further arguments, and gives what it writes on its standard output.
+pub(crate) fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec<u8>, Failure> {
+    let failed = |e: std::io::Error| Failure {
+        message: format!("its answer cannot be read: {e}"),
+        timed_out: false,
+        not_started: false,
+    };
+    // A file in memory takes any answer at once: nobody has to read while the program runs.
+    let mut answer = in_memory(b"").map_err(failed)?;
+    run_into(argv, more, b"", limit, answer.try_clone().map_err(failed)?.into())?;
+    let mut read = Vec::new();
+    answer.rewind().and_then(|()| answer.take(ANSWER).read_to_end(&mut read)).map_err(failed)?;
+    Ok(read)
 }
 
 /// Runs it with these further arguments and this input.
@@ -46,7 +66,17 @@ pub(crate) struct Failure {
 /// The input is whole before the program starts, as a file in memory: were we killed while we fed a pipe, the program
 /// would take the cut-off input for all of it.
 pub(crate) fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration) -> Result<(), Failure> {
-    let failed = |message: String| Failure { message, timed_out: false };
+    run_into(argv, more, input, limit, Stdio::null())
+}
+
+fn run_into(
+    argv: &[String],
+    more: &[&str],
+    input: &[u8],
+    limit: Duration,
+    output: Stdio,
+) -> Result<(), Failure> {
+    let failed = |message: String| Failure { message, timed_out: false, not_started: false };
     let Some((program, arguments)) = argv.split_first() else {
         return Err(failed("the command is empty".into()));
     };
@@ -55,12 +85,12 @@ pub(crate) fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration)
         .args(arguments)
         .args(more)
         .stdin(stdin.map_err(|e| failed(format!("{program}: its input cannot be prepared: {e}")))?)
-        .stdout(Stdio::null())
+        .stdout(output)
         .stderr(Stdio::piped())
         // A group of its own, so that what it starts can be ended with it.
         .process_group(0)
         .spawn()
-        .map_err(|e| failed(format!("{program}: cannot be started: {e}")))?;
+        .map_err(|e| Failure { not_started: true, ..failed(format!("{program}: cannot be started: {e}")) })?;
     let mut complaint = Vec::new();
     match attend(&mut child, &mut complaint, Instant::now() + limit) {
         Ok(Some(status)) if status.success() => Ok(()),
@@ -68,7 +98,7 @@ pub(crate) fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration)
         Ok(None) => {
             let message =
                 format!("{program}: not finished after {} s, ended{}", limit.as_secs(), said(&complaint));
-            Err(Failure { message, timed_out: true })
+            Err(Failure { message, timed_out: true, not_started: false })
         }
         Err(e) => Err(failed(format!("{program}: {e}"))),
     }

@@ -240,7 +240,7 @@ mod tests {
         fn run(&self, commands: &[&Command]) -> Result<(), Failure> {
             self.runs.borrow_mut().push(commands.len());
             let good = |c: &&Command| c.set != "missing" && !self.bad.contains(&c.text);
-            let failure = Failure { message: "no".into(), timed_out: self.hangs };
+            let failure = Failure { message: "no".into(), timed_out: self.hangs, not_started: false };
             if commands.iter().all(good) { Ok(()) } else { Err(failure) }
         }
     }

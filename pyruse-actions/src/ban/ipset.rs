@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use pyruse_core::operation::Family;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome as Shown, Plugin,
-    ServicePlugin, SettingsPlugin, StepError,
+    Act, Action, ActionModule, Compile, Example, Inspection, Invalid, ModuleSettings, Outcome as Shown,
+    Plugin, ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 
 use super::batch::{BanCourier, Command, Tongue};
+use super::inspect::{Asked, Firewall, Set, inspect};
 use super::{BanAction, BanService, Bans, Left, Order};
 use crate::program::{self, Failure};
 
@@ -84,7 +85,10 @@ struct Args {
     set_v6: String,
 }
 
-struct IpsetBan(BanAction);
+struct IpsetBan {
+    ban: BanAction,
+    ipset: Ipset,
+}
 
 impl ActionModule for IpsetBan {
     const NAME: &'static str = NAME;
@@ -95,7 +99,8 @@ impl ActionModule for IpsetBan {
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let v4 = check_set("ipSetIPv4", &args.set_v4, cx);
         let v6 = check_set("ipSetIPv6", &args.set_v6, cx);
-        BanAction::new(NAME, (&args.ip, v4?, v6?), args.ban_seconds, cx).map(IpsetBan)
+        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), args.ban_seconds, cx)?;
+        Ok(IpsetBan { ban, ipset: Ipset::of(&cx.settings()) })
     }
 
     fn examples() -> Vec<Example> {
@@ -162,12 +167,59 @@ fn set_name(set: &str) -> Option<String> {
 
 impl Action for IpsetBan {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
-        self.0.act(run)
+        self.ban.act(run)
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        inspect(&self.ban, &self.ipset, inspection);
     }
 }
 
 struct Ipset {
     argv: Vec<String>,
+}
+
+/// What ipset says of a set that is not there.
+const NO_SUCH: &str = "does not exist";
+
+impl Firewall for Ipset {
+    const ARGUMENTS: [&'static str; 2] = ["ipSetIPv4", "ipSetIPv6"];
+    const HOLDS: [&'static str; 2] = ["hash:ip of inet", "hash:ip of inet6"];
+    const PROGRAM: &'static str = "ipsetBan.ipset";
+
+    /// Asks for what is said of the set, without its elements, in the form that all versions have.
+    fn ask(&self, set: &str) -> Asked {
+        let answer = match program::ask(&self.loud(), &["list", set, "-t"], TIME_LIMIT) {
+            Ok(answer) => answer,
+            Err(failure) => return Asked::failed(failure, NO_SUCH),
+        };
+        let answer = String::from_utf8_lossy(&answer);
+        let line = |name: &str| {
+            answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+        };
+        let (Some(kind), Some(header)) = (line("Type"), line("Header")) else {
+            return Asked::Unknown(format!("`{}` does not answer as ipset does", self.argv.join(" ")));
+        };
+        let word = |name: &str| {
+            let mut words = header.split(' ').skip_while(|word| *word != name);
+            words.nth(1)
+        };
+        let family = word("family").unwrap_or("inet");
+        // A set of networks takes single addresses as well.
+        let kind = if kind == "hash:net" { "hash:ip" } else { kind };
+        Asked::Set(Set {
+            holds: format!("{kind} of {family}"),
+            timeouts: word("timeout").is_some(),
+            own_timeout: word("timeout").and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0),
+            ranges: false,
+            used: line("References") != Some("0"),
+        })
+    }
+
+    fn making(set: &str, family: usize) -> String {
+        let family = ["inet", "inet6"][family];
+        format!("ipset create {set} hash:ip family {family} timeout 0")
+    }
 }
 
 impl Tongue for Ipset {
@@ -217,10 +269,19 @@ impl Tongue for Ipset {
 }
 
 impl Ipset {
+    fn of(settings: &IpsetSettings) -> Ipset {
+        Ipset { argv: program::with_default_found(&settings.ipset, DEFAULT_IPSET) }
+    }
+
+    /// The command without what silences errors.
+    fn loud(&self) -> Vec<String> {
+        self.argv.iter().filter(|word| *word != QUIET).cloned().collect()
+    }
+
     /// A single command that failed is run once more where that can help: with `-exist`, for a configuration that
     /// does not have it, and without `-quiet`, since a person will want to know what is wrong.
     fn run_again(&self, mut words: Vec<&str>, failure: Failure) -> Result<(), Failure> {
-        let loud: Vec<String> = self.argv.iter().filter(|word| *word != QUIET).cloned().collect();
+        let loud = self.loud();
         let renews = self.argv.iter().any(|word| [EXIST, "--exist", "-!"].contains(&word.as_str()));
         if failure.timed_out || (renews && loud.len() == self.argv.len()) {
             return Err(failure);
@@ -237,7 +298,6 @@ pyruse_core::inventory::submit!(SettingsPlugin::of::<IpsetSettings>());
 pyruse_core::inventory::submit!(
     ServicePlugin::new(NAME, |start| {
         let settings = start.settings.get::<IpsetSettings>();
-        let argv = program::with_default_found(&settings.ipset, DEFAULT_IPSET);
         let bans = Bans::open(start.state, NAME)?;
         // The steps of this configuration are compiled after this, and name their sets anew.
         start.state.get_mut(bans.sets).0.clear();
@@ -249,7 +309,7 @@ pyruse_core::inventory::submit!(
             longest_timeout: Some(LONGEST_TIMEOUT),
             next: None,
             batch: 2000,
-            deliver: Some(Box::new(BanCourier::new(Ipset { argv }))),
+            deliver: Some(Box::new(BanCourier::new(Ipset::of(&settings)))),
         }))
     })
     .that_boots()

@@ -6,6 +6,7 @@
 
 mod batch;
 mod import;
+mod inspect;
 mod ipset;
 mod keeper;
 mod nft;

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use pyruse_core::operation::Family;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome as Shown, Plugin,
-    ServicePlugin, SettingsPlugin, StepError,
+    Act, Action, ActionModule, Compile, Example, Inspection, Invalid, ModuleSettings, Outcome as Shown,
+    Plugin, ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
+use serde_json::Value;
 
 use super::batch::{BanCourier, Command, Tongue};
+use super::inspect::{Asked, Firewall, Set, inspect};
 use super::{BanAction, BanService, Bans, Left, Order};
 use crate::program::{self, Failure};
 
@@ -76,7 +78,10 @@ struct Args {
     set_v6: String,
 }
 
-struct NftBan(BanAction);
+struct NftBan {
+    ban: BanAction,
+    nft: Nft,
+}
 
 impl ActionModule for NftBan {
     const NAME: &'static str = NAME;
@@ -87,7 +92,8 @@ impl ActionModule for NftBan {
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let v4 = check_set("nftSetIPv4", &args.set_v4, cx);
         let v6 = check_set("nftSetIPv6", &args.set_v6, cx);
-        BanAction::new(NAME, (&args.ip, v4?, v6?), args.ban_seconds, cx).map(NftBan)
+        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), args.ban_seconds, cx)?;
+        Ok(NftBan { ban, nft: Nft::of(&cx.settings()) })
     }
 
     fn examples() -> Vec<Example> {
@@ -135,12 +141,81 @@ fn set_name(set: &str) -> Option<String> {
 
 impl Action for NftBan {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
-        self.0.act(run)
+        self.ban.act(run)
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        inspect(&self.ban, &self.nft, inspection);
     }
 }
 
 struct Nft {
     argv: Vec<String>,
+}
+
+impl Nft {
+    fn of(settings: &NftSettings) -> Nft {
+        Nft { argv: program::with_default_found(&settings.nft, DEFAULT_NFT) }
+    }
+}
+
+/// What nft says of a table that is not there.
+const NO_SUCH: &str = "No such file or directory";
+
+impl Firewall for Nft {
+    const ARGUMENTS: [&'static str; 2] = ["nftSetIPv4", "nftSetIPv6"];
+    const HOLDS: [&'static str; 2] = ["ipv4_addr", "ipv6_addr"];
+    const PROGRAM: &'static str = "nftBan.nft";
+
+    /// Asks for the set's whole table, which has the rules that use it, but without elements.
+    fn ask(&self, set: &str) -> Asked {
+        let words: Vec<&str> = set.split(' ').collect();
+        let (family, table, name) = match words.as_slice() {
+            [family, table, name] => (*family, *table, *name),
+            [table, name] => ("ip", *table, *name),
+            _ => return Asked::Missing,
+        };
+        let question = format!("list table {family} {table}");
+        let answer = match program::ask(&self.argv, &["-j", "-t", &question], TIME_LIMIT) {
+            Ok(answer) => answer,
+            Err(failure) => return Asked::failed(failure, NO_SUCH),
+        };
+        let Ok(listing) = serde_json::from_slice::<Value>(&answer) else {
+            return Asked::Unknown(format!("`{}` does not answer as nft does", self.argv.join(" ")));
+        };
+        let items = listing["nftables"].as_array().map_or(&[][..], Vec::as_slice);
+        let Some(set) = items.iter().map(|item| &item["set"]).find(|set| set["name"] == name) else {
+            return Asked::Missing;
+        };
+        let flags = set["flags"].as_array().map_or(&[][..], Vec::as_slice);
+        let holds = match &set["type"] {
+            Value::String(one) => one.clone(),
+            Value::Array(several) => several.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" . "),
+            _ => "something else".to_owned(),
+        };
+        let reference = Value::String(format!("@{name}"));
+        Asked::Set(Set {
+            holds,
+            timeouts: flags.iter().any(|flag| flag == "timeout"),
+            own_timeout: set["timeout"].as_u64().filter(|seconds| *seconds > 0),
+            ranges: flags.iter().any(|flag| flag == "interval"),
+            used: items.iter().any(|item| holds_value(&item["rule"], &reference)),
+        })
+    }
+
+    fn making(set: &str, family: usize) -> String {
+        let table = set.rsplit_once(' ').map_or(set, |(table, _)| table);
+        format!("nft 'add table {table}; add set {set} {{ type {}; flags timeout; }}'", Self::HOLDS[family])
+    }
+}
+
+fn holds_value(value: &Value, wanted: &Value) -> bool {
+    value == wanted
+        || match value {
+            Value::Array(items) => items.iter().any(|item| holds_value(item, wanted)),
+            Value::Object(members) => members.values().any(|item| holds_value(item, wanted)),
+            _ => false,
+        }
 }
 
 impl Tongue for Nft {
@@ -223,7 +298,6 @@ pyruse_core::inventory::submit!(SettingsPlugin::of::<NftSettings>());
 pyruse_core::inventory::submit!(
     ServicePlugin::new(NAME, |start| {
         let settings = start.settings.get::<NftSettings>();
-        let argv = program::with_default_found(&settings.nft, DEFAULT_NFT);
         let bans = Bans::open(start.state, NAME)?;
         // The steps of this configuration are compiled after this, and name their sets anew.
         start.state.get_mut(bans.sets).0.clear();
@@ -235,7 +309,7 @@ pyruse_core::inventory::submit!(
             longest_timeout: None,
             next: None,
             batch: 2000,
-            deliver: Some(Box::new(BanCourier::new(Nft { argv }))),
+            deliver: Some(Box::new(BanCourier::new(Nft::of(&settings)))),
         }))
     })
     .that_boots()

@@ -8,9 +8,11 @@ mod schedule;
 mod service;
 mod settings;
 
+use std::sync::Arc;
+
 use pyruse_core::effect::Effect;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, Message, Outcome, Plugin, StepError,
+    Act, Action, ActionModule, Compile, Example, Inspection, Invalid, Message, Outcome, Plugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
@@ -19,6 +21,7 @@ use pyruse_core::time::Timestamp;
 
 use self::day::Day;
 use self::settings::ReportSettings;
+use crate::email::{EmailSettings, inspect};
 use crate::text;
 
 const NAME: &str = "action_dailyReport";
@@ -136,6 +139,7 @@ struct DailyReport {
     details: Details,
     recorded: Recorded,
     max_lines: u64,
+    email: Arc<EmailSettings>,
 }
 
 impl ActionModule for DailyReport {
@@ -152,7 +156,8 @@ impl ActionModule for DailyReport {
             Err(e) => return Err(cx.error("", e.to_string())),
         };
         cx.state_mut().get_mut(recorded.day).in_use = true;
-        Ok(DailyReport { message, level: args.level, details: args.details, recorded, max_lines })
+        let email = cx.settings();
+        Ok(DailyReport { message, level: args.level, details: args.details, recorded, max_lines, email })
     }
 
     fn examples() -> Vec<Example> {
@@ -168,6 +173,11 @@ impl ActionModule for DailyReport {
 }
 
 impl Action for DailyReport {
+    /// It comes by mail.
+    fn inspect(&self, inspection: &mut Inspection) {
+        inspect(&self.email, inspection);
+    }
+
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         let mut message = String::new();
         self.message.render(run.entry, &mut message)?;

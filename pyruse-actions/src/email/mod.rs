@@ -2,19 +2,21 @@
 
 mod courier;
 mod flood;
+mod inspect;
 mod outgoing;
 mod settings;
 mod smtp;
 mod smtp_settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyruse_core::courier::Courier;
 use pyruse_core::effect::Effect;
 use pyruse_core::plugin::fact::Fact;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, Message, Outcome as Shown, Plugin, Service,
-    ServicePlugin, StepError, excerpt,
+    Act, Action, ActionModule, Compile, Example, Inspection, Invalid, Message, Outcome as Shown, Plugin,
+    Service, ServicePlugin, StepError, excerpt,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -23,6 +25,7 @@ use pyruse_core::time::Timestamp;
 
 use self::courier::MailCourier;
 use self::flood::Flood;
+pub(crate) use self::inspect::inspect;
 pub(crate) use self::outgoing::Outgoing;
 pub(crate) use self::settings::{EmailSettings, host};
 use crate::text;
@@ -60,6 +63,7 @@ struct Email {
     max_per_hour: u32,
     queue: Handle<Queue>,
     flood: Handle<Flood>,
+    settings: Arc<EmailSettings>,
 }
 
 impl ActionModule for Email {
@@ -82,6 +86,7 @@ impl ActionModule for Email {
             max_per_hour: settings.max_per_hour,
             queue: cx.state(QUEUE)?,
             flood: cx.state(FLOOD)?,
+            settings,
         })
     }
 
@@ -98,6 +103,10 @@ impl ActionModule for Email {
 }
 
 impl Action for Email {
+    fn inspect(&self, inspection: &mut Inspection) {
+        inspect(&self.settings, inspection);
+    }
+
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         let mut body = String::new();
         self.message.render(run.entry, &mut body)?;
