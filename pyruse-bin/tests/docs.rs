@@ -334,6 +334,64 @@ fn sets_of_ipset_are_made_as_the_pages_say() {
     assert!(made >= 3, "{made}");
 }
 
+/// The words of a call of `pyruse` in a line for a shell, without the configuration; `None` where there is none.
+fn call(line: &str) -> Option<Vec<&str>> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    // A program's name stands behind a prompt or a pipe, or at the beginning; elsewhere it is a service or a table.
+    let begins = |at: usize| at == 0 || words[at - 1].ends_with(['$', '#', '>', '|', '&', ';']);
+    let at = (0..words.len()).find(|at| ["pyruse", "pyruse2"].contains(&words[*at]) && begins(*at))?;
+    let words = words[at + 1..].iter().copied();
+    let end = |word: &&str| !["|", "&&", ">", ";", "#"].iter().any(|end| word.starts_with(end));
+    let mut call = Vec::new();
+    let mut words = words.take_while(end);
+    while let Some(word) = words.next() {
+        if word == "--config" {
+            words.next();
+        } else {
+            call.push(word.trim_matches(['(', ')', ';', ',', '[', ']']));
+        }
+    }
+    Some(call)
+}
+
+#[test]
+fn commands_and_their_options_are_called_as_the_pages_say() {
+    let desk = Desk::new();
+    let mut wrong = Vec::new();
+    let mut called = BTreeSet::new();
+    for page in written() {
+        let shells = page.blocks.iter().filter(|block| block.language == "console");
+        let mut lines: Vec<(usize, String)> = Vec::new();
+        for block in shells {
+            let typed = |line: &&str| ["$ ", "# ", "> "].iter().any(|prompt| line.contains(prompt));
+            lines.extend(block.text.lines().filter(typed).map(|line| (block.line, line.to_owned())));
+        }
+        lines.extend(page.codes.iter().filter(|(_, code)| code.starts_with("pyruse ")).cloned());
+        for (line, text) in lines {
+            let Some(words) = call(&text) else { continue };
+            let is_family = |word: &&str| ["bans", "counters", "outbox", "report"].contains(word);
+            let depth = if words.first().is_some_and(is_family) { 2 } else { 1 };
+            let command: Vec<&str> =
+                words.iter().take(depth).copied().take_while(|word| !word.starts_with('-')).collect();
+            if command.first().is_none_or(|word| *word == "help" || *word == "COMMAND") {
+                continue;
+            }
+            let help = desk.command(&[&command[..], &["--help"]].concat()).output().unwrap();
+            let help_text = String::from_utf8(help.stdout).unwrap();
+            let options = words.iter().filter(|word| word.starts_with("--"));
+            let missing: Vec<&&str> = options
+                .filter(|word| !help_text.contains(word.split('=').next().unwrap_or_default()))
+                .collect();
+            if !help.status.success() || !missing.is_empty() {
+                wrong.push(format!("{}:{line}: {text} {missing:?}", page.path.display()));
+            }
+            called.insert(command.join(" "));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(called.len() > 15, "{called:?}");
+}
+
 #[test]
 fn links_lead_somewhere() {
     let pages = pages();

@@ -20,13 +20,20 @@ pub struct Page {
     pub anchors: Vec<String>,
     /// Where it leads, each with its line.
     pub links: Vec<(usize, String)>,
+    /// What stands between backticks in its prose, each with its line.
+    pub codes: Vec<(usize, String)>,
 }
 
 impl Page {
     pub fn read(path: &Path) -> Page {
         let text = std::fs::read_to_string(path).unwrap();
-        let mut page =
-            Page { path: path.to_owned(), blocks: Vec::new(), anchors: Vec::new(), links: Vec::new() };
+        let mut page = Page {
+            path: path.to_owned(),
+            blocks: Vec::new(),
+            anchors: Vec::new(),
+            links: Vec::new(),
+            codes: Vec::new(),
+        };
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let mut lines = text.lines().enumerate().map(|(n, line)| (n + 1, line));
         let mut prose = String::new();
@@ -57,6 +64,8 @@ impl Page {
             // A link's text may go on in the next line; its target does not.
             prose.clear();
             prose.push_str(&without_code(line));
+            let codes = line.split('`').skip(1).step_by(2);
+            page.codes.extend(codes.map(|code| (number, code.to_owned())));
             page.links.extend(targets(&prose).map(|target| (number, target.to_owned())));
         }
         page
