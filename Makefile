@@ -1,7 +1,7 @@
 # Two commands: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both install what they need first
 # (apt, as root or by sudo) and say so. The others are for those who work on it.
 
-.PHONY: run test build lint crash-campaign conformance-campaign bench-latency
+.PHONY: run test build lint crash-campaign conformance-campaign bench-latency reference
 
 # Shows the main job: see examples/demo/run.sh.
 run: build
@@ -30,6 +30,12 @@ bench-latency:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+# The pages that are made from the program's own words: docs/reference, docs/lints.md.
+reference:
+	@.ci/install build
+	cargo run --quiet -p pyruse-bin -- generate reference docs/reference
+	UPDATE_DOCS=1 cargo test --quiet -p pyruse-bin --test review the_page_of_lints
 
 # Kills at random moments: a hundred of them over much state, two hundred over every kind of effect; minutes.
 crash-campaign:

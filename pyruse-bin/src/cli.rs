@@ -47,12 +47,6 @@ pub(crate) struct Cli {
     command: Option<Command>,
 }
 
-const CHECK: &str = "\
-Loads and compiles the configuration; prints every error and warning with its place
-
-All mistakes are told in one run, each with the line, a caret, the chain and the step, and what to write instead where \
-that is known. Nothing is started and nothing is changed; no state is needed. The exit code is 1 if there are errors.";
-
 const EXIT_CODES: &str =
     "Exit codes: 0 good, 1 failed or found problems, 2 wrong usage, 78 the configuration cannot be used.";
 
@@ -60,7 +54,6 @@ const EXIT_CODES: &str =
 enum Command {
     Run(command::run::Args),
     Boot(command::boot::Args),
-    #[command(long_about = CHECK)]
     Check(command::check::Args),
     Replay(command::replay::Args),
     Explain(command::explain::Args),

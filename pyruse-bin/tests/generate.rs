@@ -91,6 +91,25 @@ fn the_manual_page_of_the_configuration_names_every_module_and_argument() {
 }
 
 #[test]
+fn the_reference_pages_are_fresh() {
+    let directory = tempfile::tempdir().unwrap();
+    generate("reference", directory.path());
+    let kept = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference"));
+    let pages = names(directory.path());
+    assert_eq!(pages, ["commands.md", "configuration.md", "effects.md", "modules.md"]);
+    for page in pages {
+        let (made, kept) =
+            (fs::read_to_string(directory.path().join(&page)), fs::read_to_string(kept.join(&page)));
+        // Not compared by an assertion: nobody wants to see two whole pages.
+        let is_fresh = kept.is_ok_and(|kept| kept == made.unwrap());
+        assert!(
+            is_fresh,
+            "docs/reference/{page} is not what the program says any more: run `make reference`"
+        );
+    }
+}
+
+#[test]
 fn bash_completes_commands_and_options() {
     let directory = tempfile::tempdir().unwrap();
     generate("completions", directory.path());

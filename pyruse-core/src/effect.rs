@@ -3,13 +3,14 @@
 //! `replay` and `run --dry-run` show these instead of acting; embedders read them. The form is a contract: one JSON
 //! object each.
 
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::time::Timestamp;
 
 /// Something that an action does.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "effect", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Effect {
@@ -66,6 +67,11 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// JSON Schema of all kinds, each with the keys that are its own.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Effect).to_value()
+    }
+
     /// Its kind, as the key `effect` says it.
     pub fn name(&self) -> &'static str {
         match self {

@@ -62,13 +62,14 @@ pub(crate) fn settings(registry: &Registry, key: &str) -> Option<TopKey> {
     })
 }
 
-/// The arguments of a module: those that must be given first, in the order in which they were written down.
+/// The arguments of a module.
 pub(crate) fn arguments(plugin: &Plugin) -> Vec<Member> {
     let schema = (plugin.schema)();
     members(&schema, &schema)
 }
 
-fn members(schema: &Value, root: &Value) -> Vec<Member> {
+/// The members of an object: those that must be given first, in the order in which they were written down.
+pub(crate) fn members(schema: &Value, root: &Value) -> Vec<Member> {
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let place = |name: &str| required.iter().position(|known| *known == name).unwrap_or(required.len());

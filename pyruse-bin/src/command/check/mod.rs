@@ -18,7 +18,15 @@ use crate::configuration;
 use crate::daemon::load;
 
 /// Loads, compiles and reviews the configuration; prints every finding with its place, and what to write instead
+///
+/// All mistakes are told in one run, each with its line, a caret, the chain and the step. A configuration without
+/// mistakes is reviewed as a whole: what can never run, what a stranger could forge, what grows without end. Such a
+/// warning has a code, which docs/lints.md explains, and a comment beside the step can allow it.
+///
+/// Nothing is started and nothing is changed. The exit code is 1 if there are errors; with --strict, also if there are
+/// warnings.
 #[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The configuration to check
     file: Option<PathBuf>,
@@ -32,6 +40,11 @@ pub(crate) struct Args {
     #[arg(long)]
     live: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  pyruse check
+  pyruse check --strict --live new.json";
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     let registry = Registry::linked().map_err(anyhow::Error::msg)?;

@@ -82,13 +82,13 @@ fn term(name: &str, kind: &str, required: bool) -> Vec<Inline> {
     vec![bold(name), roman(format!(" ({kind}{})", if required { ", required" } else { "" }))]
 }
 
-const FORM: &str = "\
+pub(super) const FORM: &str = "\
 One JSON object, in UTF-8. Comments (`//` and `/* */`) and trailing commas are taken. The first of these files that \
 exists is used: the one that `--config` names, `$PYRUSE_EXTRA/pyruse.json`, `/etc/pyruse/pyruse.json`.
 
 What must be there is `actions`: chains of steps, each chain with a label. A step is a filter or an action:";
 
-const SKELETON: &str = r#"{
+pub(super) const SKELETON: &str = r#"{
     "actions": {
         "a label": [
             {"filter": "NAME", "args": {…}, "then": "LABEL", "else": "LABEL"},
@@ -97,7 +97,7 @@ const SKELETON: &str = r#"{
     }
 }"#;
 
-const WAY: &str = "\
+pub(super) const WAY: &str = "\
 `args` may be missing where a module needs none; `then` and `else` may always be missing.
 
 An entry comes in at the first chain. A filter that passes leads to its `then`, or to the next step of its chain; one \
@@ -112,7 +112,7 @@ its caller would.
 A filter that fails with an error has not passed; an error in an action ends the way of the entry. Both are logged, with \
 the label of the chain and the number of the step, from 0.";
 
-const FIELDS: &str = "\
+pub(super) const FIELDS: &str = "\
 Arguments name fields of the journal (see `systemd.journal-fields`(7)), or what earlier steps have saved. \
 `__REALTIME_TIMESTAMP`, `__MONOTONIC_TIMESTAMP` and `__CURSOR` are there too. Fields that begin with `_` are set by \
 journald itself; all others can be written by any user.
@@ -121,10 +121,10 @@ journald itself; all others can be written by any user.
 field that occurs several times holds if any of its values does. A field that is missing never passes, unless the \
 filter says otherwise.";
 
-const TEMPLATES: &str = "\
+pub(super) const TEMPLATES: &str = "\
 Messages are format strings as Python has them: `{NAME}`, `{NAME:spec}`, `{NAME!r}`, with `{{` and `}}` for braces. \
 Times take a format of `strftime`: `{__REALTIME_TIMESTAMP:%H:%M}`. A missing field is printed as `None`.";
 
-const EXPRESSIONS: &str = "\
+pub(super) const EXPRESSIONS: &str = "\
 Expressions have the syntax of Python's `re`. In JSON, a backslash is written twice. Those that are regular take time in \
 proportion to the text; look-around and back-references are run by another engine, with a limit.";

@@ -6,6 +6,7 @@
 mod completions;
 mod man;
 mod manual_configuration;
+mod reference;
 mod roff;
 
 use std::fs;
@@ -32,6 +33,8 @@ enum What {
     Man,
     /// For bash (`pyruse.bash`), zsh (`_pyruse`) and fish (`pyruse.fish`)
     Completions,
+    /// The pages of docs/reference
+    Reference,
 }
 
 /// A file's name and what it holds.
@@ -42,6 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Ending> {
     let pages = match args.what {
         What::Man => man::pages(&visible(), &registry),
         What::Completions => completions::scripts(visible()),
+        What::Reference => reference::pages(&visible(), &registry),
     };
     write(&args.directory, &pages)?;
     Ok(Ending::Good)
