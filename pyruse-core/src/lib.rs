@@ -75,18 +75,19 @@
 //!     }
 //! }
 //!
-//! // The modules that are linked: with `use pyruse_filters as _;` and `use pyruse_actions as _;`, all built-in ones.
-//! // Here it is one, `action_tell`.
+//! // The modules that are linked; here it is one, `action_tell`. The built-in ones want
+//! // to be named: `use pyruse_filters as _;`, `use pyruse_actions as _;`.
 //! let registry = Registry::linked()?;
-//! let source = Source {
-//!     name: "pyruse.json".into(),
-//!     text: r#"{"actions": {"all": [{"action": "action_tell", "args": {"message": "{USER} {MESSAGE}"}}]}}"#.into(),
-//! };
+//! let text = r#"{"actions": {"all": [
+//!     {"action": "action_tell", "args": {"message": "{USER} {MESSAGE}"}}
+//! ]}}"#;
+//! let source = Source { name: "pyruse.json".into(), text: text.into() };
 //!
-//! // Everything that is remembered: counters, bans, what waits for delivery. `State::open_file` keeps it.
+//! // Everything that is remembered: counters, bans, what waits for delivery.
+//! // `State::open_file` keeps it.
 //! let mut state = State::in_memory();
-//! let mut diagnostics = Diagnostics::default();
-//! let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics)?;
+//! let (fields, mut diagnostics) = (Fields::default(), Diagnostics::default());
+//! let engine = Engine::load(&source, &registry, fields, &mut state, &mut diagnostics)?;
 //! let Some(mut engine) = engine else { panic!("{}", source.draw(&diagnostics, false)) };
 //!
 //! let mut noted = Noted::default();
@@ -104,8 +105,8 @@
 //!
 //! # Other crates in this interface
 //!
-//! [`serde`], [`schemars`], [`inventory`] and [`serde_json`] are handed on, since derives, registrations and effects need
-//! them; [`jiff`], since points in time become calendars by it. They are a part of the interface on purpose: a new
+//! `serde`, `schemars`, `inventory` and `serde_json` are handed on, since derives, registrations and effects need them;
+//! `jiff`, since points in time become calendars by it. They are a part of the interface on purpose: a new
 //! incompatible version of one of them makes a new incompatible version of this crate. No other crate appears in it.
 
 #![warn(missing_docs)]

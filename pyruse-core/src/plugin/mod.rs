@@ -8,7 +8,8 @@
 //!
 //! ```
 //! use pyruse_core::entry::{Entry, Slot};
-//! use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+//! use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome};
+//! use pyruse_core::plugin::{Plugin, StepError};
 //! use pyruse_core::schemars::JsonSchema;
 //! use pyruse_core::serde::Deserialize;
 //!
@@ -37,14 +38,16 @@
 //!     }
 //!
 //!     fn examples() -> Vec<Example> {
-//!         let (args, entry) = (r#"{"field": "MESSAGE", "bytes": 3}"#, &[("MESSAGE", "abcd")]);
+//!         let args = r#"{"field": "MESSAGE", "bytes": 3}"#;
+//!         let entry = &[("MESSAGE", "abcd")];
 //!         vec![Example { title: "too long", args, entry, outcome: Outcome::Fails }]
 //!     }
 //! }
 //!
 //! impl Filter for AtMost {
 //!     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
-//!         Ok(entry.find_text(self.field, |text| Ok(text.len() <= self.bytes))?.is_some())
+//!         let short = entry.find_text(self.field, |text| Ok(text.len() <= self.bytes))?;
+//!         Ok(short.is_some())
 //!     }
 //! }
 //!
@@ -76,7 +79,8 @@ pub use self::compile::{Compile, Field, Invalid, Message, Settings};
 pub use self::example::{Example, Outcome, run_examples};
 pub use self::fact::{Fact, Stated};
 pub use self::inspect::Inspection;
-pub use self::registry::{Compiled, ModuleSettings, Plugin, Registry, SettingsPlugin};
+pub(crate) use self::registry::Compiled;
+pub use self::registry::{ModuleSettings, Plugin, Registry, SettingsPlugin};
 pub use self::service::{SeenEffect, Service, ServicePlugin, Start};
 
 use crate::effect::Effect;

@@ -16,7 +16,7 @@ use super::{Action, ActionModule, Compile, Example, Filter, FilterModule, Invali
 use crate::config::{Config, Diagnostics, ModuleKind, Node, read_args};
 
 /// A compiled module.
-pub enum Compiled {
+pub(crate) enum Compiled {
     /// A filter.
     Filter(Box<dyn Filter>),
     /// An action.

@@ -3,11 +3,11 @@
 //!
 //! A loaded configuration goes in, findings come out. Each kind of finding is a [`Lint`]: one file, which holds its
 //! code, its texts, a bad and a good example (both are run by a test), and its check. The checks know no module: they
-//! look at the graph ([`flow`]) and at what each step's module states about it ([`crate::plugin::fact`]). What hangs on
+//! look at the graph (`flow`) and at what each step's module states about it ([`crate::plugin::fact`]). What hangs on
 //! the way by which an entry came is computed for all ways at once, never way by way, so that the largest graph is
 //! reviewed in time that grows with its size.
 //!
-//! A comment next to a step allows a finding there ([`allow`]).
+//! A comment next to a step allows a finding there (`allow`).
 
 mod allow;
 mod flow;
