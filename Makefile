@@ -9,7 +9,7 @@ run: build
 
 build:
 	@.ci/install build
-	cargo build --release --target-dir target
+	cargo build --release --target-dir target --package pyruse-bin
 
 # The tests start a journald and firewalls of their own, which takes root; without it, they are run by sudo.
 test:
