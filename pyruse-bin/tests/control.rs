@@ -493,6 +493,66 @@ fn twenty_thousand_bans_are_listed_at_once_and_one_of_them_is_lifted() {
 }
 
 #[test]
+fn thousands_of_bans_that_wait_for_a_set_that_is_missing_cost_little() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["other_ban"]);
+    let runs = site.path("runs");
+    let nft = site.script("nft", &format!("echo run >> {}; exec nft \"$@\"", runs.display()));
+    let mut rules = ssh_rules(3630);
+    let sets = json!({"nftSetIPv4": "ip Inet4 other_ban", "nftSetIPv6": "ip6 Inet6 other_ban"});
+    rules["other"] = rules_for("action_nftBan", &sets)["ssh"].clone();
+    site.configure_with(&journald, &rules, &json!({"nftBan": {"nft": [nft]}}));
+    stop(site.start(Some(&firewall)), &site);
+    // As if an attack of this size had come while the set was missing: bans that wait, each in a row of its own.
+    let mut state = rusqlite::Connection::open(site.path("state/state.sqlite")).unwrap();
+    let transaction = state.transaction().unwrap();
+    let part = "(SELECT id FROM parts WHERE name = 'action_nftBan/orders')";
+    let sql = format!("INSERT INTO rows (part, key, value) VALUES ({part}, ?1, CAST(?2 AS BLOB))");
+    for n in 0..6000_u64 {
+        let ip = format!("10.0.{}.{}", n / 250, n % 250);
+        let payload = json!({"set": "ip Inet4 ssh_ban", "ip": ip, "until": null, "renew": false}).to_string();
+        let row = json!({"payload": payload, "key": format!("ip Inet4 ssh_ban {ip}"), "created": 0, "due": 0, "status": "waiting"});
+        transaction.execute(&sql, rusqlite::params![n.to_be_bytes().to_vec(), row.to_string()]).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(state);
+    let _ = std::fs::remove_file(&runs);
+    let daemon = site.start(Some(&firewall));
+    let count = || std::fs::read_to_string(&runs).map_or(0, |text| text.lines().count());
+    let tries = || {
+        let listed = json(&site, Some(&firewall), &["outbox", "list", "--json"]);
+        let deliveries = listed["deliveries"].as_array().unwrap().clone();
+        deliveries.iter().map(|one| one["tries"].as_u64().unwrap()).min().unwrap()
+    };
+    wait_for("the first round", || (tries() >= 1).then_some(()));
+    let first = count();
+    assert!(first < 40, "{first} programs for the first round");
+    let written = || {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", daemon.child.id())).unwrap();
+        io.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap().parse::<u64>().unwrap()
+    };
+    // A round of which nothing is asked, so that nothing is answered.
+    let before = (count(), written());
+    wait_for("a further round", || (count() > before.0).then_some(()));
+    assert!(written() - before.1 < 1 << 20, "{} bytes written", written() - before.1);
+    let rounds = wait_for("further rounds", || Some(tries()).filter(|tries| *tries >= 4));
+    let more = count() - first;
+    assert!(more as u64 <= rounds * 3 * 3, "{more} programs for {rounds} more rounds of 6,000 bans");
+    // Others are not held back, and when the set comes, all go.
+    assert!(
+        site.pyruse(Some(&firewall), &["bans", "add", "192.0.2.1", "--set", "ip Inet4 other_ban"])
+            .status
+            .success()
+    );
+    firewall.add_sets(&["ssh_ban"]);
+    let retried = site.pyruse(Some(&firewall), &["outbox", "retry", "nftBan:0"]);
+    assert!(retried.status.success(), "{}", said(&retried));
+    wait_told(&site, &firewall);
+    assert_eq!(firewall.addresses("ip Inet4 ssh_ban").len(), 6000);
+    stop(daemon, &site);
+}
+
+#[test]
 fn the_firewall_may_have_lost_an_element_that_is_lifted_or_its_set_may_be_full() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&["ssh_ban"]);

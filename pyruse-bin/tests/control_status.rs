@@ -130,6 +130,34 @@ fn a_live_journal_is_followed_to_its_end_and_the_end_is_seen() {
 }
 
 #[test]
+fn a_daemon_that_hangs_is_told_even_when_its_socket_is_besieged() {
+    let (journald, site) = (Journald::start(), Site::new());
+    site.configure(&journald, &ssh_rules(3600));
+    let daemon = site.start(None);
+    daemon.signal("-STOP");
+    let socket = site.path("state/control");
+    // Until its queue is full: a further connection would wait.
+    let mut besiegers = Vec::new();
+    while let Ok(stream) = {
+        let socket = socket.clone();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || sender.send(std::os::unix::net::UnixStream::connect(socket)));
+        receiver.recv_timeout(Duration::from_millis(500))
+    } {
+        besiegers.push(stream.unwrap());
+    }
+    assert!(besiegers.len() > 60, "{}", besiegers.len());
+    let start = std::time::Instant::now();
+    let status = status(&site);
+    assert_eq!((&status["running"], &status["answers"]), (&json!(true), &json!(false)));
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    drop(besiegers);
+    daemon.signal("-CONT");
+    wait_for("an answer", || site.pyruse(None, &["status"]).status.success().then_some(()));
+    stop(daemon, &site);
+}
+
+#[test]
 fn a_state_that_nobody_has_made_and_a_journal_that_is_not_there_are_told() {
     let site = Site::new();
     let namespace = common::unique("pyr");

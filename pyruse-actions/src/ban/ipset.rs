@@ -16,6 +16,7 @@ use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 
 use super::batch::{BanCourier, Command, Tongue};
+use super::configured::MAX_BANS;
 use super::inspect::{Asked, Firewall, Set, inspect};
 use super::{BanAction, BanService, Bans, Left, Order};
 use crate::program::{self, Failure};
@@ -48,11 +49,16 @@ struct IpsetSettings {
     /// `restore` with such commands on the standard input, is appended to it as separate arguments. It is run without
     /// a shell.
     ipset: Vec<String>,
+    /// How many bans are held; beyond that, one that ends soon is forgotten: the firewall keeps it until it ends, but it is
+    /// not put back.
+    #[serde(rename = "maxBans")]
+    max_bans: u32,
 }
 
 impl Default for IpsetSettings {
     fn default() -> Self {
-        IpsetSettings { ipset: [DEFAULT_IPSET, EXIST, QUIET].map(str::to_owned).into() }
+        let ipset = [DEFAULT_IPSET, EXIST, QUIET].map(str::to_owned).into();
+        IpsetSettings { ipset, max_bans: MAX_BANS }
     }
 }
 
@@ -62,6 +68,9 @@ impl ModuleSettings for IpsetSettings {
     fn check(&self, complain: &mut dyn FnMut(&str, String)) {
         if self.ipset.first().is_none_or(String::is_empty) {
             complain("ipset", "the command is empty: its first item must be a program".into());
+        }
+        if self.max_bans == 0 {
+            complain("maxBans", "`maxBans` must be at least 1: no ban would last".into());
         }
     }
 }
@@ -299,8 +308,7 @@ pyruse_core::inventory::submit!(
     ServicePlugin::new(NAME, |start| {
         let settings = start.settings.get::<IpsetSettings>();
         let bans = Bans::open(start.state, NAME)?;
-        // The steps of this configuration are compiled after this, and name their sets anew.
-        start.state.get_mut(bans.sets).0.clear();
+        start.state.get_mut(bans.configured).begin(settings.max_bans);
         Ok(Box::new(BanService {
             name: NAME,
             bans,

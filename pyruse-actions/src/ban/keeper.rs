@@ -15,7 +15,7 @@ fn unless_never(end: Timestamp) -> Option<Timestamp> {
 
 impl BanKeeper for BanService {
     fn sets(&self, state: &State) -> Vec<BanSet> {
-        state.get(self.bans.sets).0.iter().cloned().collect()
+        state.get(self.bans.configured).sets.iter().cloned().collect()
     }
 
     fn set_name(&self, text: &str) -> Option<String> {

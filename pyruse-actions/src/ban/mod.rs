@@ -5,12 +5,12 @@
 //! from an entry.
 
 mod batch;
+mod configured;
 mod import;
 mod inspect;
 mod ipset;
 mod keeper;
 mod nft;
-mod sets;
 
 use std::net::IpAddr;
 
@@ -25,7 +25,7 @@ use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Handle, Map, Queue, State, StateError};
 use pyruse_core::time::Timestamp;
 
-use self::sets::Sets;
+use self::configured::Configured;
 
 /// A ban as the state holds it. Its end is the end of the state's item.
 #[derive(Serialize, Deserialize)]
@@ -99,8 +99,7 @@ const KERNEL_LAG: u64 = 5;
 struct Bans {
     held: Handle<Map<Ban>>,
     orders: Handle<Queue>,
-    /// The sets that the configuration names.
-    sets: Handle<Sets>,
+    configured: Handle<Configured>,
 }
 
 impl Bans {
@@ -108,7 +107,7 @@ impl Bans {
         Ok(Bans {
             held: state.open(&format!("{action}/bans"))?,
             orders: state.open(&format!("{action}/orders"))?,
-            sets: state.open(&format!("{action}/sets"))?,
+            configured: state.open(&format!("{action}/configured"))?,
         })
     }
 
@@ -131,7 +130,25 @@ impl Bans {
         // A struct of texts and numbers always becomes JSON.
         let payload = serde_json::to_string(&order).unwrap_or_default();
         state.get_mut(self.orders).push(Some(&key), payload);
+        self.bound(state, now);
         renewed
+    }
+
+    /// Where too many bans are held, one that ends soon is forgotten: whoever provokes bans must not fill our memory. Its
+    /// element stays in the firewall until its time-out.
+    fn bound(self, state: &mut State, now: Timestamp) {
+        let max = state.get(self.configured).max_bans;
+        let held = state.get_mut(self.held);
+        if held.len() <= max {
+            return;
+        }
+        held.forget_one(now);
+        if !std::mem::replace(&mut state.get_mut(self.configured).warned, true) {
+            tracing::warn!(
+                "more than {max} bans are in force: those that end soonest are forgotten. The firewall keeps them until \
+                 they end, but they are not put back after a restart"
+            );
+        }
     }
 
     /// Forgets a ban, and orders its element out of the set; the order's number. The order replaces one to ban that still
@@ -165,7 +182,10 @@ impl Bans {
                 Some(_) => {
                     self.ban(state, ban, end, now);
                 }
-                None => held.insert(&key, ban, end, now),
+                None => {
+                    held.insert(&key, ban, end, now);
+                    self.bound(state, now);
+                }
             }
         }
         let plural = if taken == 1 { "" } else { "s" };
@@ -232,9 +252,9 @@ impl BanAction {
             Ok(bans) => bans,
             Err(e) => return Err(cx.error("", e.to_string())),
         };
-        let known = cx.state_mut().get_mut(bans.sets);
+        let known = cx.state_mut().get_mut(bans.configured);
         for (name, family) in [(&set_v4, Family::V4), (&set_v6, Family::V6)] {
-            known.0.insert(BanSet { name: name.clone(), family });
+            known.sets.insert(BanSet { name: name.clone(), family });
         }
         Ok(BanAction { action, ip, set_v4, set_v6, seconds, bans })
     }
@@ -411,6 +431,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn of_too_many_bans_those_that_end_soon_are_forgotten_and_none_that_was_made_just_now() {
+        let now = Timestamp::from_seconds(1_795_000_000);
+        let mut state = State::in_memory();
+        let service = service(&mut state, None);
+        let bans = service.bans;
+        state.get_mut(bans.configured).begin(100);
+        let until =
+            |n: u16| if n.is_multiple_of(2) { Timestamp::NEVER } else { now.plus_seconds(60 + u64::from(n)) };
+        for n in 0..200_u16 {
+            let [high, low] = n.to_be_bytes();
+            bans.ban(&mut state, ban([10, 0, high, low]), until(n), now);
+            let held = state.get(bans.held);
+            assert!(held.get(&format!("s 10.0.{high}.{low}"), now).is_some(), "{n}");
+            assert!(held.len() <= 100);
+        }
+        let ever = state.get(bans.held).live(now).filter(|(_, _, end)| *end == Timestamp::NEVER).count();
+        assert!(ever > 90, "{ever}");
+        assert_eq!(take_orders(&service, &mut state, now).len(), 200, "the firewall hears of all");
     }
 
     #[test]

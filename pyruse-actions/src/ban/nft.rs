@@ -15,6 +15,7 @@ use pyruse_core::time::Timestamp;
 use serde_json::Value;
 
 use super::batch::{BanCourier, Command, Tongue};
+use super::configured::MAX_BANS;
 use super::inspect::{Asked, Firewall, Set, inspect};
 use super::{BanAction, BanService, Bans, Left, Order};
 use crate::program::{self, Failure};
@@ -42,11 +43,15 @@ struct NftSettings {
     /// The command, as a list: the program and its first arguments. The nft command is appended to it as one more
     /// argument. It is run without a shell.
     nft: Vec<String>,
+    /// How many bans are held; beyond that, one that ends soon is forgotten: the firewall keeps it until it ends, but it is
+    /// not put back.
+    #[serde(rename = "maxBans")]
+    max_bans: u32,
 }
 
 impl Default for NftSettings {
     fn default() -> Self {
-        NftSettings { nft: vec![DEFAULT_NFT.to_owned()] }
+        NftSettings { nft: vec![DEFAULT_NFT.to_owned()], max_bans: MAX_BANS }
     }
 }
 
@@ -56,6 +61,9 @@ impl ModuleSettings for NftSettings {
     fn check(&self, complain: &mut dyn FnMut(&str, String)) {
         if self.nft.first().is_none_or(String::is_empty) {
             complain("nft", "the command is empty: its first item must be a program".into());
+        }
+        if self.max_bans == 0 {
+            complain("maxBans", "`maxBans` must be at least 1: no ban would last".into());
         }
     }
 }
@@ -299,8 +307,7 @@ pyruse_core::inventory::submit!(
     ServicePlugin::new(NAME, |start| {
         let settings = start.settings.get::<NftSettings>();
         let bans = Bans::open(start.state, NAME)?;
-        // The steps of this configuration are compiled after this, and name their sets anew.
-        start.state.get_mut(bans.sets).0.clear();
+        start.state.get_mut(bans.configured).begin(settings.max_bans);
         Ok(Box::new(BanService {
             name: NAME,
             bans,

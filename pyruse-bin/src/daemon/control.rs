@@ -39,6 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The kernel's limit for the path of a socket, with room for its end.
 const LONGEST_PATH: usize = 107;
 
+/// So seldom is it told that somebody was refused.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// After a failure to take a connection (too many open files), so long nothing is taken.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -146,10 +149,11 @@ pub(crate) fn connect_to(path: &Path) -> std::io::Result<UnixStream> {
 }
 
 fn take_connections(listener: &UnixListener, questions: &Sender<Question>, wake: &(dyn Fn() + Send + Sync)) {
+    let mut refused = None;
     loop {
         match listener.accept() {
             Ok((client, _)) => {
-                if let Err(e) = attend(client, questions, wake) {
+                if let Err(e) = attend(client, questions, wake, &mut refused) {
                     tracing::debug!("a client of the control socket: {e}");
                 }
             }
@@ -167,11 +171,16 @@ fn attend(
     mut client: UnixStream,
     questions: &Sender<Question>,
     wake: &(dyn Fn() + Send + Sync),
+    refused: &mut Option<Instant>,
 ) -> std::io::Result<()> {
     client.set_write_timeout(Some(PATIENCE))?;
     let user = getsockopt(&client, sockopt::PeerCredentials)?.uid();
     if user != 0 && user != geteuid().as_raw() {
-        tracing::warn!("user {user} was refused at the control socket");
+        // Whoever he is, he must not fill the log.
+        if refused.is_none_or(|last| last.elapsed() >= TOLD_EVERY) {
+            *refused = Some(Instant::now());
+            tracing::warn!("user {user} was refused at the control socket");
+        }
         let why = format!("you are user {user}; only root and the daemon's own user may ask it");
         return write_reply(&mut client, &Reply::Rejected(why));
     }

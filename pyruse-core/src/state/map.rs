@@ -95,6 +95,32 @@ impl<V> Map<V> {
         self.index.is_empty()
     }
 
+    /// Removes one item to make room: of some that stand together, the one that ends first, and never the one that was
+    /// inserted last. What it costs does not grow with the map.
+    pub fn forget_one(&mut self, now: Timestamp) {
+        const LOOKED_AT: usize = 16;
+        let newest = self.dirty.last().cloned();
+        let mut soonest: Option<(Timestamp, Box<str>)> = None;
+        let mut seen = 0;
+        for _ in 0..self.items.len() {
+            self.hand = (self.hand + 1) % self.items.len();
+            let Some((key, item)) = &self.items[self.hand] else { continue };
+            if Some(key) == newest.as_ref() {
+                continue;
+            }
+            if soonest.as_ref().is_none_or(|(end, _)| item.expires < *end) {
+                soonest = Some((item.expires, key.clone()));
+            }
+            seen += 1;
+            if seen == LOOKED_AT || item.expires <= now {
+                break;
+            }
+        }
+        if let Some((_, key)) = soonest {
+            self.remove(&key);
+        }
+    }
+
     /// Removes a little of what is over, for maps that are asked more often than they are told.
     pub fn expire(&mut self, now: Timestamp) {
         self.sweep(now);

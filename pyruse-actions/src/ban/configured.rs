@@ -1,0 +1,33 @@
+//! What the configuration says of bans: the sets that its steps name, for operators who ban by hand, and how many bans are
+//! held at most.
+
+use std::collections::BTreeSet;
+
+use pyruse_core::operation::BanSet;
+use pyruse_core::state::{Changes, Resource, Row};
+
+/// So many bans are held, if the configuration does not say: some 60 MB.
+pub(super) const MAX_BANS: u32 = 200_000;
+
+/// See the module. In memory only: every load of a configuration begins anew.
+pub(super) struct Configured {
+    pub(super) sets: BTreeSet<BanSet>,
+    pub(super) max_bans: usize,
+    /// It was told that there are too many.
+    pub(super) warned: bool,
+}
+
+impl Configured {
+    /// A configuration is about to be compiled; its steps name their sets after this.
+    pub(super) fn begin(&mut self, max_bans: u32) {
+        *self = Configured { sets: BTreeSet::new(), max_bans: max_bans as usize, warned: self.warned };
+    }
+}
+
+impl Resource for Configured {
+    fn load(_: Vec<Row>) -> Result<Self, String> {
+        Ok(Configured { sets: BTreeSet::new(), max_bans: MAX_BANS as usize, warned: false })
+    }
+
+    fn changes(&mut self, _: &mut Changes<'_>) {}
+}
