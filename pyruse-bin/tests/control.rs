@@ -481,7 +481,8 @@ fn twenty_thousand_bans_are_listed_at_once_and_one_of_them_is_lifted() {
         text.lines().skip(1).filter_map(|line| line.split_whitespace().nth(3)?.parse().ok()).collect();
     assert_eq!(addresses.len(), 20_000);
     assert!(addresses.is_sorted());
-    assert!(took.as_secs() < 5, "{took:?}");
+    // A moment, even on a machine that has much else to do.
+    assert!(took.as_secs() < 20, "{took:?}");
     wait_told(&site, &firewall);
     let output = site.pyruse(Some(&firewall), &["bans", "remove", "10.3.4.6"]);
     assert_eq!(plain(&site, &said(&output)), "exit code 1\npyruse: 10.3.4.6 is not banned\n");
