@@ -102,10 +102,8 @@ mod tests {
         table.row(["a\x1b[2J".into(), "1,000".into(), "x".repeat(200)]);
         let mut out = Vec::new();
         table.write(&mut out).unwrap();
-        let expected = format!(
-            "KEY              N  END\n日本             1\na\\u{{1b}}[2J  1,000  {}…\n",
-            "x".repeat(99)
-        );
+        let expected =
+            format!("KEY             N  END\n日本            1\na\\u{{1b}}[2J  1,000  {}…\n", "x".repeat(99));
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

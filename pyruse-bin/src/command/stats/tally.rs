@@ -119,23 +119,23 @@ mod tests {
     #[test]
     fn a_flood_of_values_takes_bounded_memory_and_hides_no_frequent_one() {
         let mut tally = Tally::default();
-        for n in 0..1_000_000_u32 {
+        for n in 0..200_000_u32 {
             tally.count(Some(&format!("{n} is unique")), Some(6));
             if n % 10 == 0 {
                 tally.count(Some("frequent"), Some(3));
             }
             if n % 1000 == 0 {
                 tally.count(Some("less so"), None);
-                tally.count(None, Some(9).filter(|level| *level < 8));
+                tally.count(None, None);
             }
         }
         assert!(tally.values.len() <= VALUES);
-        assert_eq!(tally.entries(), 1_000_000 + 100_000 + 1000 + 1000);
+        assert_eq!(tally.entries(), 200_000 + 20_000 + 200 + 200);
         let ranking = tally.ranking(3);
         let top: Vec<_> = ranking.top.iter().map(|(value, counts)| (*value, counts.total())).collect();
-        assert_eq!(top, [(Some("frequent"), 100_000), (None, 1000), (Some("less so"), 1000)]);
-        assert_eq!(ranking.others.total(), 1_000_000);
-        assert!(tally.doubt() > 0 && tally.doubt() < 200, "{}", tally.doubt());
+        assert_eq!(top, [(Some("frequent"), 20_000), (None, 200), (Some("less so"), 200)]);
+        assert_eq!(ranking.others.total(), 200_000);
+        assert!(tally.doubt() > 0 && tally.doubt() < 50, "{}", tally.doubt());
     }
 
     #[test]
