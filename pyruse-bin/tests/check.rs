@@ -104,6 +104,45 @@ fn two_thousand_chains_are_checked_at_once() {
 }
 
 #[test]
+fn a_mistake_deep_within_the_settings_is_told_with_the_near_name() {
+    let told = check(
+        r#"{
+    "actions": {"a": [{"action": "action_noop"}]},
+    "email": {"smtp": {"hots": "mail.example.org", "host": "a", "tls": "startls"}}
+}"#,
+    );
+    assert_eq!(told.code, Some(1));
+    insta::assert_snapshot!(told.text);
+}
+
+#[test]
+fn with_strict_a_warning_is_a_failure_and_a_note_is_not() {
+    let warning = include_str!("check/unreachable.json");
+    assert_eq!(pyruse(warning, &["check", "pyruse.json"]).code, Some(0));
+    assert_eq!(pyruse(warning, &["check", "--strict", "pyruse.json"]).code, Some(1));
+    let note = r#"{"actions": {"a": [
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "(?=a)"}},
+        {"action": "action_dailyReport", "args": {"message": "{MESSAGE}", "level": "WARN"}}]}}"#;
+    let told = pyruse(note, &["check", "--strict", "pyruse.json"]);
+    assert!(told.text.contains("note[P020]"), "{}", told.text);
+    assert_eq!(told.code, Some(0));
+}
+
+#[test]
+fn run_tells_what_cannot_run_and_not_the_review() {
+    let config = r#"{"actions": {
+        "a": [{"filter": "filter_equals", "args": {"field": "PRIORITY", "value": "3"}, "then": "b"},
+            // allow P003: kept for next year
+            {"action": "action_noop"},
+            {"action": "action_noop"}],
+        "b": [{"action": "action_noop"}]},
+        "storrage": "/nowhere"}"#;
+    let told = pyruse(config, &["--config", "pyruse.json", "replay", "--input", "/dev/null"]);
+    assert!(told.text.contains("warning[P001]"), "{}", told.text);
+    assert!(!told.text.contains("P003") && !told.text.contains("P006"), "{}", told.text);
+}
+
+#[test]
 fn an_unknown_time_zone_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostics, StepPlace};
-use super::node::Node;
+use super::node::{Node, SourceSpan};
 
 /// Reads an object into `T`. What is wrong stands in `diagnostics`; the value is then what can be made of the rest, so
 /// that a module can complain of it too, or `None` where that is not enough.
@@ -101,6 +101,13 @@ fn read_object<T>(
                     return None;
                 }
                 good = false;
+                if let Some(unknown) = unknown_key(node.unwrap_or(fallback), &path, &message) {
+                    let Unknown { key, span, within, known } = unknown;
+                    let text = format!("`{key}` is not among the keys of `{within}`");
+                    let complaint = diagnostics.error(span, place.clone(), text);
+                    complaint.help(format!("known are: {}", backticked(&known))).suggest(key, known);
+                    continue;
+                }
                 let at = node.unwrap_or(fallback).at(&path);
                 let complaint = diagnostics.error(
                     at.span.clone(),
@@ -115,6 +122,23 @@ fn read_object<T>(
             }
         }
     }
+}
+
+/// A key deep within, that nobody reads.
+struct Unknown<'a> {
+    key: &'a str,
+    span: SourceSpan,
+    within: &'a str,
+    known: Vec<&'a str>,
+}
+
+/// What serde means by its message, if that is about a key; `path` may lead to the key, or to what it stands in.
+fn unknown_key<'a>(node: &Node, path: &'a str, message: &'a str) -> Option<Unknown<'a>> {
+    let (key, rest) = message.strip_prefix("unknown field `")?.split_once('`')?;
+    let within = path.strip_suffix(key).and_then(|path| path.strip_suffix('.')).unwrap_or(path);
+    let member = node.at(within).members()?.iter().find(|member| member.key == key)?;
+    let known = rest.split('`').skip(1).step_by(2).collect();
+    Some(Unknown { key, span: member.key_span.clone(), within, known })
 }
 
 fn backticked(names: &[&str]) -> String {

@@ -57,6 +57,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         if args.live {
             review::inspect(engine, &mut diagnostics);
             live::inspect(engine, &mut diagnostics);
+            review::heed_allows(&source, &engine.config, &mut diagnostics);
         }
     }
     let (errors, warnings) = diagnostics.counts();
