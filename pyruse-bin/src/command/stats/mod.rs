@@ -142,7 +142,11 @@ impl Stats {
             "from": self.range.map(|(first, _)| first.to_string()),
             "to": self.range.map(|(_, last)| last.to_string()),
             "values": values,
-            "others": {"values": ranking.other_values, "entries": others, "priorities": priorities},
+            "others": {
+                "values": (self.tally.doubt() == 0).then_some(ranking.other_values),
+                "entries": others,
+                "priorities": priorities,
+            },
             "tooLowByAtMost": self.tally.doubt(),
         })
     }
@@ -192,9 +196,10 @@ impl Stats {
             }
         }
         if ranking.others.total() > 0 {
-            let or_more = if self.tally.doubt() > 0 { " or more" } else { "" };
-            let label = format!("({}{or_more} others)", grouped(ranking.other_values));
-            row(&label, &ranking.others);
+            // How many different ones were dropped, nobody knows.
+            let number =
+                if self.tally.doubt() > 0 { String::new() } else { grouped(ranking.other_values) + " " };
+            row(&format!("({number}others)"), &ranking.others);
         }
         table.write(out)?;
         if self.tally.doubt() > 0 {
