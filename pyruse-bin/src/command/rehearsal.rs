@@ -50,6 +50,9 @@ pub(crate) enum Origin {
 
 /// Who is told what happens.
 pub(crate) trait Telling {
+    /// Does it want the addresses of entries? To make one costs as much as to read several fields.
+    const CURSORS: bool = true;
+
     fn effect(&mut self, effect: &PlacedEffect<'_>) -> io::Result<()>;
     fn entry(&mut self, _time: Timestamp, _origin: Origin) {}
     fn step(&mut self, _id: SiteId) {}
@@ -119,7 +122,7 @@ struct Observed<'a, T> {
 
 impl<T: Telling> Observed<'_, T> {
     fn tell(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
-        let cursor = entry.cursor();
+        let cursor = if T::CURSORS { entry.cursor() } else { None };
         let placed = PlacedEffect {
             effect,
             at: entry.time(),

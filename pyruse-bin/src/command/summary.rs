@@ -40,6 +40,8 @@ pub(crate) struct Summary {
 }
 
 impl Telling for Summary {
+    const CURSORS: bool = false;
+
     fn effect(&mut self, placed: &PlacedEffect<'_>) -> io::Result<()> {
         match placed.effect {
             Effect::Ban { set, ip, .. } => {
