@@ -1,7 +1,7 @@
 # Two commands: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both install what they need first
 # (apt, as root or by sudo) and say so. The others are for those who work on it.
 
-.PHONY: run test build lint crash-campaign conformance-campaign bench-latency reference
+.PHONY: run test build lint crash-campaign conformance-campaign bench bench-units bench-latency reference
 
 # Shows the main job: see examples/demo/run.sh.
 run: build
@@ -21,6 +21,16 @@ test:
 	else \
 	    cargo test --workspace --lib --bins --tests --examples && cargo test --workspace --doc; \
 	fi
+
+# The whole program as ratios to the raw reading of a journal, in one table (docs/performance.md); ten minutes, as root.
+bench:
+	@.ci/install test
+	cargo bench -p pyruse-bin --bench whole
+
+# The pieces, one by one: `make bench-units`, or `cargo bench -p pyruse-bin --bench units -- template`.
+bench-units:
+	@.ci/install build
+	cargo bench -p pyruse-bin --bench units
 
 # Journal write to element in the kernel.
 bench-latency:

@@ -1,0 +1,100 @@
+//! Pieces of the engine, set up with realistic rules and lines, ready to be timed: by criterion (`units`), and side by
+//! side, as ratios within one run (`whole`).
+//!
+//! A case does its work `n` times and tells how long that took, without what it had to prepare.
+
+#![allow(dead_code, reason = "each bench uses a part of this")]
+
+pub mod counter;
+pub mod expressions;
+pub mod held;
+pub mod ladder;
+pub mod report;
+pub mod state;
+pub mod template;
+
+use std::time::{Duration, Instant};
+
+use pyruse_bin as _;
+use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::courier::{Courier, Couriers, Deliver, Outcome};
+use pyruse_core::engine::Engine;
+use pyruse_core::entry::{Fields, MemoryRecord};
+use pyruse_core::plugin::Registry;
+use pyruse_core::state::{Letter, Position, State};
+use pyruse_core::time::Timestamp;
+use pyruse_core::workflow::Unobserved;
+use serde_json::Value;
+
+/// Does its work so many times; how long did it take?
+pub type Case = Box<dyn FnMut(u64) -> Duration>;
+
+/// So many entries make a batch of the daemon that has much to read.
+pub const BATCH: u64 = 2000;
+
+/// A compiled configuration with its state.
+pub struct Rules {
+    pub engine: Engine,
+    pub state: State,
+    couriers: Couriers,
+}
+
+/// Takes everything and delivers nothing.
+struct Nobody;
+
+impl Deliver for Nobody {
+    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+        vec![Outcome::Done; letters.len()]
+    }
+}
+
+impl Rules {
+    /// These chains, with a state in memory.
+    pub fn new(actions: &Value, optimized: bool) -> Rules {
+        let text = serde_json::json!({ "actions": actions }).to_string();
+        Rules::load(&text, State::in_memory(), optimized)
+    }
+
+    /// This configuration on that state.
+    pub fn load(text: &str, mut state: State, optimized: bool) -> Rules {
+        let source = Source { name: "bench".into(), text: text.into() };
+        let registry = Registry::linked().unwrap();
+        let mut diagnostics = Diagnostics::default();
+        let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics);
+        let mut engine = engine.unwrap().unwrap_or_else(|| panic!("{}", source.draw(&diagnostics, false)));
+        if optimized {
+            engine.workflow.optimize();
+        }
+        let mut couriers = Couriers::new(std::sync::Arc::new(|| ()));
+        let nobody = |courier: Courier| Courier::new(courier.name, Nobody).inline().batch(usize::MAX);
+        engine.services.employ_as(&mut couriers, nobody).unwrap();
+        Rules { engine, state, couriers }
+    }
+
+    pub fn ride(&mut self, record: &mut MemoryRecord) {
+        record.rewind();
+        self.engine.workflow.run(record, &mut self.state, &mut Unobserved);
+    }
+
+    /// Writes the state, and delivers what is queued to nobody.
+    pub fn commit(&mut self, realtime: Timestamp) {
+        self.state.set_position(Position { cursor: None, realtime });
+        self.state.commit().unwrap();
+        if self.couriers.dispatch(&mut self.state, Timestamp::NEVER) {
+            self.state.commit().unwrap();
+        }
+    }
+}
+
+/// Rides these records, one after the other and again from the first.
+pub fn rides(mut rules: Rules, mut records: Vec<MemoryRecord>) -> Case {
+    let mut at = 0;
+    Box::new(move |n| {
+        let start = Instant::now();
+        for _ in 0..n {
+            rules.ride(&mut records[at]);
+            at = (at + 1) % records.len();
+        }
+        start.elapsed()
+    })
+}
