@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Firewall, Journald, Running, Site, wait_for};
+use common::{Firewall, Journald, Running, Site, Way, both_ways, wait_for};
 use kills::{
     DAY, Random, addresses, bodies, body, both_families, interrupted, kills, messages, repeated_lines, seed,
     site, wait_mail, wait_settled,
@@ -158,10 +158,11 @@ fn expected(entries: &[String]) -> Expected {
 }
 
 /// Works through the entries, ended by `end` as often as `times` at random moments, and looks at what came of it.
-fn work_through(test: &str, times: usize, ready: bool, mut end: impl FnMut(Running, &Site)) {
+fn work_through(test: &str, way: Way, times: usize, ready: bool, mut end: impl FnMut(Running, &Site)) {
     let mut random = Random::new(seed(test));
     let begin = Instant::now();
-    let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["ban", "again"]), site());
+    let (journald, firewall, site) =
+        (Journald::start(), Firewall::with_sets(&["ban", "again"]), site().by(way));
     site.configure(&journald, &rules());
     let entries = entries();
     let launch = |args: &[&str]| site.launch(Some(&firewall), args);
@@ -210,15 +211,13 @@ fn work_through(test: &str, times: usize, ready: bool, mut end: impl FnMut(Runni
     );
 }
 
-#[test]
-fn kills_at_any_moment_change_nothing() {
-    work_through("kills", kills(), false, |running, _| running.kill());
+fn kills_at_any_moment_change_nothing(way: Way) {
+    work_through("kills", way, kills(), false, |running, _| running.kill());
 }
 
-#[test]
-fn sigterm_under_load_ends_it_soon_and_changes_nothing() {
+fn sigterm_under_load_ends_it_soon_and_changes_nothing(way: Way) {
     let mut longest = Duration::ZERO;
-    work_through("terminations", 5, true, |running, site| {
+    work_through("terminations", way, 5, true, |running, site| {
         let begin = Instant::now();
         let status = running.terminate();
         longest = longest.max(begin.elapsed());
@@ -574,4 +573,9 @@ fn a_second_daemon_on_the_same_state_refuses_and_says_why() {
     journald.line("app", 6, "probe after");
     wait_mail(&site, "after app 2");
     assert!(running.terminate().success());
+}
+
+both_ways! {
+    kills_at_any_moment_change_nothing,
+    sigterm_under_load_ends_it_soon_and_changes_nothing,
 }

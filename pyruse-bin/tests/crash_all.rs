@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::{Firewall, Journald, Running, Site, wait_for};
+use common::{Firewall, Journald, Running, Site, Way, both_ways, wait_for};
 use kills::told::{Told, is_report, reports};
 use kills::{
     DAY, Random, addresses, bodies_of, both_families, distinct, interrupted, kills, messages, repeated_lines,
@@ -390,10 +390,9 @@ fn end_hours(site: &Site) {
     assert_eq!(changed.unwrap(), 2, "hours of two subjects");
 }
 
-#[test]
-fn kills_change_no_effect_of_any_kind_and_no_report() {
+fn kills_change_no_effect_of_any_kind_and_no_report(way: Way) {
     let begin = Instant::now();
-    let (journald, firewall, site) = (Journald::start(), firewall(), site());
+    let (journald, firewall, site) = (Journald::start(), firewall(), site().by(way));
     let clock = RefCell::new(Clock {
         journald: &journald,
         site: &site,
@@ -486,4 +485,8 @@ fn kills_change_no_effect_of_any_kind_and_no_report() {
         ids.len(),
         all_mails.len() - ids.len(),
     );
+}
+
+both_ways! {
+    kills_change_no_effect_of_any_kind_and_no_report,
 }

@@ -6,13 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use common::{Firewall, Journald, Running, Site, failed_login, ssh_rules, wait_for};
+use common::{Firewall, Journald, Running, Site, Way, both_ways, failed_login, ssh_rules, wait_for};
 use serde_json::{Value, json};
 
 const SET: &str = "ip Inet4 ssh_ban";
 
 fn parts() -> (Journald, Firewall, Site) {
-    (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new())
+    parts_by(Way::Nft)
+}
+
+fn parts_by(way: Way) -> (Journald, Firewall, Site) {
+    (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new().by(way))
 }
 
 /// Each line `WORD ADDRESS` bans at once: one chain a word, which is also the set's name.
@@ -211,9 +215,8 @@ fn a_mail_program_that_is_missing_holds_back_no_ban_and_its_mail_waits_for_it() 
     assert_each_once(&site, &["192.0.2.1"]);
 }
 
-#[test]
-fn a_set_that_is_missing_holds_back_no_other_and_its_bans_arrive_when_it_is_there() {
-    let (journald, firewall, site) = parts();
+fn a_set_that_is_missing_holds_back_no_other_and_its_bans_arrive_when_it_is_there(way: Way) {
+    let (journald, firewall, site) = parts_by(way);
     site.configure(&journald, &ban_rules(&[("ssh_ban", Some(600)), ("late_ban", Some(600))]));
     let pyruse = site.start(Some(&firewall));
 
@@ -274,9 +277,8 @@ fn flush(firewall: &Firewall) {
     firewall.add_sets(&["ssh_ban", "for_ever"]);
 }
 
-#[test]
-fn a_flushed_firewall_gets_its_bans_back_with_the_time_that_is_left() {
-    let (journald, site) = (Journald::start(), Site::new());
+fn a_flushed_firewall_gets_its_bans_back_with_the_time_that_is_left(way: Way) {
+    let (journald, site) = (Journald::start(), Site::new().by(way));
     let firewall = Firewall::with_sets(&["ssh_ban", "for_ever"]);
     site.configure(&journald, &ban_rules(&[("ssh_ban", Some(600)), ("for_ever", None)]));
     let mut pyruse = site.start(Some(&firewall));
@@ -446,9 +448,8 @@ fn a_ban_is_told_to_nft_in_one_argument_and_renewed_without_a_moment_in_which_it
     assert!(whole(renewal).contains(&calls[2]), "{calls:?}");
 }
 
-#[test]
-fn a_threshold_that_bans_again_renews() {
-    let (journald, firewall, site) = parts();
+fn a_threshold_that_bans_again_renews(way: Way) {
+    let (journald, firewall, site) = parts_by(way);
     let mut rules = ssh_rules(600);
     // From the third time on, every time.
     rules["ssh"][3] = json!({"filter": "filter_greaterOrEquals", "args": {"field": "tries", "value": 3}});
@@ -545,4 +546,10 @@ fn two_thousand_addresses_at_once_are_banned_by_few_processes() {
     let mut sorted = addresses;
     sorted.sort();
     assert_eq!(firewall.addresses(SET), sorted);
+}
+
+both_ways! {
+    a_set_that_is_missing_holds_back_no_other_and_its_bans_arrive_when_it_is_there,
+    a_flushed_firewall_gets_its_bans_back_with_the_time_that_is_left,
+    a_threshold_that_bans_again_renews,
 }

@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::{Firewall, Journald, Site, failed_login, ssh_rules, wait_for};
+use common::{Firewall, Journald, Site, Way, both_ways, failed_login, ssh_rules, wait_for};
 
-#[test]
-fn offenders_are_banned_with_their_timeout_and_nobody_else() {
-    let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new());
+fn offenders_are_banned_with_their_timeout_and_nobody_else(way: Way) {
+    let (journald, firewall, site) =
+        (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new().by(way));
     site.configure(&journald, &ssh_rules(600));
     let pyruse = site.start(Some(&firewall));
 
@@ -43,4 +43,8 @@ fn offenders_are_banned_with_their_timeout_and_nobody_else() {
         let text = format!("\n\nbanned {address} after 3");
         assert!(mails.iter().any(|mail| mail.trim_end().ends_with(&text)), "{address}: {}", mails[0]);
     }
+}
+
+both_ways! {
+    offenders_are_banned_with_their_timeout_and_nobody_else,
 }

@@ -67,19 +67,10 @@ impl<T: Tongue> Deliver for BanCourier<T> {
         let mut outcomes = vec![Outcome::Done; letters.len()];
         let mut commands = Vec::with_capacity(letters.len());
         let now = Timestamp::now();
-        for (at, letter) in letters.iter().enumerate() {
-            match serde_json::from_str::<Order>(&letter.payload) {
-                Ok(order) if !T::names_a_set(&order.set) => {
-                    let set = excerpt(&order.set);
-                    outcomes[at] = Outcome::GiveUp(format!("`{set}` cannot be the name of a set"));
-                }
-                Ok(order) => {
-                    if let Some(text) = T::command(&order, now) {
-                        let family = Family::of(order.ip);
-                        commands.push(Command { at, set: order.set, family, lift: order.lift, text });
-                    }
-                }
-                Err(e) => outcomes[at] = Outcome::GiveUp(format!("not an order for a ban: {e}")),
+        for (at, order) in orders::<T>(letters, &mut outcomes) {
+            if let Some(text) = T::command(&order, now) {
+                let family = Family::of(order.ip);
+                commands.push(Command { at, set: order.set, family, lift: order.lift, text });
             }
         }
         let commands: Vec<&Command> = commands.iter().collect();
@@ -183,6 +174,22 @@ impl<T: Tongue> BanCourier<T> {
             }
         }
     }
+}
+
+/// The orders in a batch of letters, with their places; what is none is given up.
+pub(super) fn orders<T: Tongue>(letters: &[Letter], outcomes: &mut [Outcome]) -> Vec<(usize, Order)> {
+    let mut orders = Vec::with_capacity(letters.len());
+    for (at, letter) in letters.iter().enumerate() {
+        match serde_json::from_str::<Order>(&letter.payload) {
+            Ok(order) if T::names_a_set(&order.set) => orders.push((at, order)),
+            Ok(order) => {
+                let set = excerpt(&order.set);
+                outcomes[at] = Outcome::GiveUp(format!("`{set}` cannot be the name of a set"));
+            }
+            Err(e) => outcomes[at] = Outcome::GiveUp(format!("not an order for a ban: {e}")),
+        }
+    }
+    orders
 }
 
 /// The commands of each set, in the order in which the sets come first.

@@ -10,6 +10,7 @@ mod import;
 mod inspect;
 mod ipset;
 mod keeper;
+mod netlink;
 mod nft;
 
 use std::net::IpAddr;

@@ -1,9 +1,11 @@
 //! `action_nftBan`: bans in sets of nftables.
 //!
-//! A batch of bans is one transaction of one `nft` process.
+//! A batch of bans is one transaction: told to the kernel itself ([`super::netlink`]), or of one `nft` process where the
+//! configuration names a command.
 
 use std::time::Duration;
 
+use pyruse_core::courier::Deliver;
 use pyruse_core::operation::Family;
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Inspection, Invalid, ModuleSettings, Outcome as Shown,
@@ -17,6 +19,7 @@ use serde_json::Value;
 use super::batch::{BanCourier, Command, Tongue};
 use super::configured::MAX_BANS;
 use super::inspect::{Asked, Firewall, Set, inspect};
+use super::netlink::NetlinkCourier;
 use super::{BanAction, BanService, Bans, Left, Order};
 use crate::program::{self, Failure};
 
@@ -41,8 +44,10 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 #[schemars(crate = "pyruse_core::schemars")]
 struct NftSettings {
     /// The command, as a list: the program and its first arguments. The nft command is appended to it as one more
-    /// argument. It is run without a shell.
-    nft: Vec<String>,
+    /// argument. It is run without a shell. Where none is given, no program is run: bans are told to the kernel itself,
+    /// by netlink, which takes CAP_NET_ADMIN; and only what cannot be told so, such as elements of a set with
+    /// `flags interval`, is done by `/usr/bin/nft`.
+    nft: Option<Vec<String>>,
     /// How many bans are held; beyond that, one that ends soon is forgotten: the firewall keeps it until it ends, but it is
     /// not put back.
     #[serde(rename = "maxBans")]
@@ -51,7 +56,7 @@ struct NftSettings {
 
 impl Default for NftSettings {
     fn default() -> Self {
-        NftSettings { nft: vec![DEFAULT_NFT.to_owned()], max_bans: MAX_BANS }
+        NftSettings { nft: None, max_bans: MAX_BANS }
     }
 }
 
@@ -59,7 +64,7 @@ impl ModuleSettings for NftSettings {
     const KEY: &'static str = "nftBan";
 
     fn check(&self, complain: &mut dyn FnMut(&str, String)) {
-        if self.nft.first().is_none_or(String::is_empty) {
+        if self.nft.as_ref().is_some_and(|nft| nft.first().is_none_or(String::is_empty)) {
             complain("nft", "the command is empty: its first item must be a program".into());
         }
         if self.max_bans == 0 {
@@ -157,13 +162,42 @@ impl Action for NftBan {
     }
 }
 
-struct Nft {
+/// What stands in the way of a ban.
+#[derive(Clone, Copy)]
+pub(super) enum Obstacle {
+    /// There is no such set.
+    Missing,
+    /// The set holds as many elements as it may.
+    Full,
+    /// It holds none with a time-out.
+    NoTimeouts,
+}
+
+impl Obstacle {
+    /// What a person can do about it.
+    pub(super) fn cure(self, set: &str, family: Family) -> String {
+        match self {
+            Obstacle::Missing => {
+                format!("make it with: {}", Nft::making(set, usize::from(family == Family::V6)))
+            }
+            Obstacle::Full => "the set is full: make it larger, or without `size`".into(),
+            Obstacle::NoTimeouts => "has the set `flags timeout`?".into(),
+        }
+    }
+}
+
+/// The program.
+pub(super) struct Nft {
     argv: Vec<String>,
+    /// The configuration names it: nothing goes without it.
+    wanted: bool,
 }
 
 impl Nft {
     fn of(settings: &NftSettings) -> Nft {
-        Nft { argv: program::with_default_found(&settings.nft, DEFAULT_NFT) }
+        let default = [DEFAULT_NFT.to_owned()];
+        let argv = settings.nft.as_deref().unwrap_or(&default);
+        Nft { argv: program::with_default_found(argv, DEFAULT_NFT), wanted: settings.nft.is_some() }
     }
 }
 
@@ -186,6 +220,8 @@ impl Firewall for Nft {
         let question = format!("list table {family} {table}");
         let answer = match program::ask(&self.argv, &["-j", "-t", &question], TIME_LIMIT) {
             Ok(answer) => answer,
+            // Bans do without it; only looking cannot.
+            Err(failure) if failure.not_started && !self.wanted => return Asked::Unknown(failure.message),
             Err(failure) => return Asked::failed(failure, NO_SUCH),
         };
         let Ok(listing) = serde_json::from_slice::<Value>(&answer) else {
@@ -281,23 +317,16 @@ impl Tongue for Nft {
     }
 
     fn cure(command: &Command, words: &str) -> Option<String> {
-        let set = &command.set;
-        let (table, _) = set.rsplit_once(' ')?;
-        let kind = match command.family {
-            Family::V4 => "ipv4_addr",
-            Family::V6 => "ipv6_addr",
-        };
-        if words.contains(MISSING) && words.contains("Error: ") {
-            Some(format!(
-                "make it with: nft 'add table {table}; add set {set} {{ type {kind}; flags timeout; }}'"
-            ))
+        let obstacle = if words.contains(MISSING) && words.contains("Error: ") {
+            Obstacle::Missing
         } else if words.contains(FULL) {
-            Some("the set is full: make it larger, or without `size`".into())
+            Obstacle::Full
         } else if words.contains("Invalid argument") && command.text.contains(" timeout ") {
-            Some("has the set `flags timeout`?".into())
+            Obstacle::NoTimeouts
         } else {
-            None
-        }
+            return None;
+        };
+        Some(obstacle.cure(&command.set, command.family))
     }
 }
 
@@ -306,6 +335,11 @@ pyruse_core::inventory::submit!(SettingsPlugin::of::<NftSettings>());
 pyruse_core::inventory::submit!(
     ServicePlugin::new(NAME, |start| {
         let settings = start.settings.get::<NftSettings>();
+        let nft = BanCourier::new(Nft::of(&settings));
+        let deliver: Box<dyn Deliver> = match settings.nft {
+            Some(_) => Box::new(nft),
+            None => Box::new(NetlinkCourier::new(NAME, nft)),
+        };
         let bans = Bans::open(start.state, NAME)?;
         start.state.get_mut(bans.configured).begin(settings.max_bans);
         Ok(Box::new(BanService {
@@ -316,7 +350,7 @@ pyruse_core::inventory::submit!(
             longest_timeout: None,
             next: None,
             batch: 2000,
-            deliver: Some(Box::new(BanCourier::new(Nft::of(&settings)))),
+            deliver: Some(deliver),
         }))
     })
     .that_boots()

@@ -262,19 +262,52 @@ impl Drop for Firewall {
     }
 }
 
+/// How bans reach nftables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By a program that the configuration names.
+    Nft,
+    /// The kernel is told by netlink, since the configuration names no program; that nft was never run is checked.
+    Netlink,
+    /// The same, where nft may have to do what cannot be told by netlink.
+    NetlinkOrNft,
+}
+
+/// Runs each of these tests both ways: with bans by nft, and by netlink.
+#[allow(unused_macros, reason = "each test file uses a part of this")]
+macro_rules! both_ways {
+    ($($test:ident),+ $(,)?) => {
+        mod by_nft {
+            $(#[test] fn $test() { super::$test(super::common::Way::Nft); })+
+        }
+        mod by_netlink {
+            $(#[test] fn $test() { super::$test(super::common::Way::Netlink); })+
+        }
+    };
+}
+#[allow(unused_imports, reason = "each test file uses a part of this")]
+pub(crate) use both_ways;
+
 /// A directory with a configuration, a state and a mailbox, and the program that runs on them.
 pub struct Site {
     pub directory: tempfile::TempDir,
+    way: Way,
 }
 
 impl Site {
     pub fn new() -> Site {
-        let site = Site { directory: tempfile::tempdir().unwrap() };
+        let site = Site { directory: tempfile::tempdir().unwrap(), way: Way::Nft };
         fs::create_dir(site.path("mails")).unwrap();
         let mailbox = site.path("mails").display().to_string();
         // A mail appears whole or not at all.
         site.script("sendmail", &format!("t=$(mktemp {mailbox}/.XXXXXXXX) && cat > $t && mv $t $t.mail"));
         site
+    }
+
+    /// The same, whose bans go this way.
+    pub fn by(mut self, way: Way) -> Site {
+        self.way = way;
+        self
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -308,7 +341,6 @@ impl Site {
             "actions": actions,
             "storage": self.path("state"),
             "journal": {"namespace": namespace},
-            "nftBan": {"nft": ["nft"]},
             "email": {
                 "from": "pyruse@example.org",
                 "to": ["hostmaster@example.org"],
@@ -317,6 +349,9 @@ impl Site {
                 "maxPerHour": 0,
             },
         });
+        if self.way == Way::Nft {
+            config["nftBan"] = serde_json::json!({"nft": ["nft"]});
+        }
         for (key, value) in more.as_object().unwrap() {
             config[key] = value.clone();
         }
@@ -360,23 +395,32 @@ impl Site {
 
     /// Starts the program without waiting; its standard error goes to the file `log`.
     pub fn launch(&self, firewall: Option<&Firewall>, args: &[&str]) -> Running {
+        self.launch_command(self.command(firewall, args))
+    }
+
+    /// The same, for a command of the test's own, which may become any user.
+    pub fn launch_command(&self, mut command: Command) -> Running {
         let name = unique("notify");
         let notify = UnixDatagram::bind(self.path(&name)).unwrap();
+        fs::set_permissions(self.path(&name), fs::Permissions::from_mode(0o777)).unwrap();
         notify.set_read_timeout(Some(LONG)).unwrap();
         let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let child = self
-            .command(firewall, args)
-            .env("NOTIFY_SOCKET", self.path(&name))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child =
+            command.env("NOTIFY_SOCKET", self.path(&name)).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         Running { child, notify, log: self.path("log") }
     }
 
     /// What the program has said on standard error.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if self.way == Way::Netlink && !std::thread::panicking() {
+            assert!(!self.log().contains("nft is run"), "{}", self.log());
+        }
     }
 }
 

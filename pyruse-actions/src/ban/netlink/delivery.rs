@@ -1,0 +1,328 @@
+//! A batch of orders on its way to the kernel.
+//!
+//! Sets are looked at first, once for a batch: whoever changes them in between gets a refusal, not a wrong element. Then
+//! orders go in transactions. One bad element fails its whole transaction, and the kernel names all that are bad: so
+//! without these, the rest goes at the next try.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use nix::errno::Errno;
+use pyruse_core::courier::Outcome;
+use pyruse_core::operation::Family;
+use pyruse_core::time::Timestamp;
+
+use super::request::{self, Change, Transaction};
+use super::set::{SetKind, SetName};
+use super::socket::{Answers, Said, Socket};
+use super::{Trouble, words};
+use crate::ban::nft::Obstacle;
+use crate::ban::{Left, Order};
+
+/// A socket takes 208 KiB at once where nobody has changed that; and each transaction keeps others waiting.
+const DATAGRAM: usize = 128 * 1024;
+
+/// A set, as it is found at the beginning of a batch.
+enum Found {
+    Set(SetName, SetKind),
+    Missing,
+    /// What it is called can only be explained by nft.
+    Unknown,
+}
+
+pub(super) struct Delivery {
+    /// What is to be told to the kernel, with the places of the letters.
+    orders: Vec<(usize, Order)>,
+    sets: HashMap<String, Found>,
+    now: Timestamp,
+    /// The places of the letters that are for nft …
+    for_nft: Vec<usize>,
+    /// … because of these sets, and why.
+    pub(super) unfit: HashMap<String, &'static str>,
+}
+
+/// The numbers of a transaction's messages.
+struct Numbers {
+    begin: u32,
+    /// Those of orders follow that of the beginning.
+    orders: u32,
+}
+
+impl Delivery {
+    pub(super) fn of(orders: Vec<(usize, Order)>) -> Delivery {
+        let now = Timestamp::now();
+        Delivery { orders, sets: HashMap::new(), now, for_nft: Vec::new(), unfit: HashMap::new() }
+    }
+
+    /// Tells the kernel. After trouble, what it has not been told is left.
+    pub(super) fn make(&mut self, socket: &mut Socket, outcomes: &mut [Outcome]) -> Result<(), Trouble> {
+        for (_, order) in &self.orders {
+            if let Entry::Vacant(place) = self.sets.entry(order.set.clone()) {
+                place.insert(look(&order.set, socket)?);
+            }
+        }
+        self.sort(outcomes);
+        while !self.orders.is_empty() {
+            let (datagram, numbers) = self.transaction(socket);
+            let answers = socket.ask(&datagram)?;
+            self.settle(&answers, &numbers, outcomes)?;
+        }
+        Ok(())
+    }
+
+    /// The places of the letters that nft must deliver, in their order.
+    pub(super) fn left(self) -> Vec<usize> {
+        let mut left = self.for_nft;
+        left.extend(self.orders.iter().map(|(at, _)| at));
+        left.sort_unstable();
+        left
+    }
+
+    /// Keeps the orders that the kernel can be told.
+    fn sort(&mut self, outcomes: &mut [Outcome]) {
+        for (at, order) in std::mem::take(&mut self.orders) {
+            let unfit = match &self.sets[&order.set] {
+                _ if matches!(order.left(self.now), Left::Over) => continue,
+                Found::Missing => {
+                    outcomes[at] = refused(&order, Errno::ENOENT);
+                    continue;
+                }
+                Found::Set(_, kind) => kind.unfit_for(order.ip),
+                Found::Unknown => Some("it is not a name that the kernel knows"),
+            };
+            match unfit {
+                None => self.orders.push((at, order)),
+                Some(why) => {
+                    self.unfit.insert(order.set, why);
+                    self.for_nft.push(at);
+                }
+            }
+        }
+    }
+
+    /// As many orders as fit into one transaction, from the first on.
+    fn transaction(&self, socket: &mut Socket) -> (Vec<u8>, Numbers) {
+        let most = u32::try_from(self.orders.len()).unwrap_or(u32::MAX - 2);
+        let begin = socket.numbers(most + 2);
+        let mut transaction = Transaction::begin(begin);
+        let mut number = begin;
+        for (_, order) in self.orders.iter().take(most as usize) {
+            // What is in `orders` has a set that was found.
+            let Some(Found::Set(name, _)) = self.sets.get(&order.set) else { continue };
+            number += 1;
+            for change in changes(order, self.now) {
+                transaction.change(name, order.ip, change, number);
+            }
+            if transaction.len() >= DATAGRAM {
+                break;
+            }
+        }
+        (transaction.end(number + 1), Numbers { begin, orders: number - begin })
+    }
+
+    /// Takes the answers: either all orders of the transaction are done, or those that were refused have their answer
+    /// and the others go again.
+    fn settle(
+        &mut self,
+        answers: &Answers,
+        numbers: &Numbers,
+        outcomes: &mut [Outcome],
+    ) -> Result<(), Trouble> {
+        let sent = numbers.orders as usize;
+        let mut errors: HashMap<u32, Errno> = HashMap::new();
+        for answer in &answers.all {
+            if let Said::No(errno) = answer.said {
+                // What failed first for an order is why it failed.
+                errors.entry(answer.sequence).or_insert(errno);
+            }
+        }
+        if let Some(errno) = errors.get(&numbers.begin) {
+            if !matches!(*errno, Errno::ENOMEM | Errno::EAGAIN | Errno::EINTR) {
+                return Err(Trouble::from(*errno));
+            }
+            for (at, order) in self.orders.drain(..sent) {
+                outcomes[at] = refused(&order, *errno);
+            }
+            return Ok(());
+        }
+        let refusals = (1..=numbers.orders).filter(|n| errors.contains_key(&(numbers.begin + n))).count();
+        if refusals == 0 {
+            if answers.to(numbers.begin + numbers.orders) != Some(&Said::Yes) {
+                return Err(Trouble("it does not answer".to_owned()));
+            }
+            self.orders.drain(..sent);
+            return Ok(());
+        }
+        let mut number = numbers.begin;
+        let mut trouble = None;
+        let sets = &self.sets;
+        self.orders.retain(|(at, order)| {
+            number += 1;
+            let Some(errno) = errors.get(&number).filter(|_| number <= numbers.begin + numbers.orders) else {
+                return true;
+            };
+            if order.lift && *errno == Errno::ENOENT {
+                return false;
+            }
+            if !is_understood(*errno, order, sets.get(&order.set)) {
+                trouble.get_or_insert(*errno);
+                return true;
+            }
+            outcomes[*at] = refused(order, *errno);
+            false
+        });
+        trouble.map_or(Ok(()), |errno| Err(Trouble::from(errno)))
+    }
+}
+
+/// What is this set to the kernel?
+fn look(set: &str, socket: &mut Socket) -> Result<Found, Trouble> {
+    let Some(name) = SetName::parse(set) else { return Ok(Found::Unknown) };
+    let number = socket.numbers(1);
+    match socket.ask(&request::describe(&name, number))?.to(number) {
+        Some(Said::Message(_, message)) => match SetKind::read(message) {
+            Some(kind) => Ok(Found::Set(name, kind)),
+            None => Err(Trouble(format!("it describes set `{set}` in a way that is not understood"))),
+        },
+        Some(Said::No(Errno::ENOENT)) => Ok(Found::Missing),
+        // A family that this kernel does not have.
+        Some(Said::No(Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP)) => Ok(Found::Unknown),
+        Some(Said::No(errno)) => Err(Trouble::from(*errno)),
+        Some(Said::Yes) | None => Err(Trouble("it does not answer".to_owned())),
+    }
+}
+
+/// As nft is told it; but what is not there may be deleted: the kernel says so, and that is the answer.
+fn changes(order: &Order, now: Timestamp) -> Vec<Change> {
+    let timeout = match order.left(now) {
+        // What was over has been sorted out.
+        Left::Over | Left::Forever => None,
+        Left::Seconds(seconds) => Some(seconds.saturating_mul(1000)),
+    };
+    if order.lift {
+        vec![Change::Delete]
+    } else if order.renew {
+        // In one transaction, nobody sees the moment in between; the first is there so that the second cannot fail.
+        vec![Change::Add(None), Change::Delete, Change::Add(timeout)]
+    } else {
+        vec![Change::Add(timeout)]
+    }
+}
+
+/// Is it a refusal that nft would get as well, and that may be over some time?
+fn is_understood(errno: Errno, order: &Order, set: Option<&Found>) -> bool {
+    match errno {
+        // A set that has gone since it was looked at, or that is full; a kernel without memory, or at work; a time-out
+        // that is longer than it can count.
+        Errno::ENOENT
+        | Errno::ENFILE
+        | Errno::ENOSPC
+        | Errno::ENOMEM
+        | Errno::EBUSY
+        | Errno::EAGAIN
+        | Errno::EINTR
+        | Errno::EEXIST
+        | Errno::ERANGE => true,
+        // A time-out for a set without.
+        Errno::EINVAL => {
+            order.until.is_some() && matches!(set, Some(Found::Set(_, kind)) if !kind.has_timeouts())
+        }
+        _ => false,
+    }
+}
+
+fn refused(order: &Order, errno: Errno) -> Outcome {
+    let obstacle = match errno {
+        Errno::ENOENT => Some(Obstacle::Missing),
+        Errno::ENFILE => Some(Obstacle::Full),
+        Errno::EINVAL => Some(Obstacle::NoTimeouts),
+        _ => None,
+    };
+    let cure = |obstacle: Obstacle| format!("; {}", obstacle.cure(&order.set, Family::of(order.ip)));
+    let cure = obstacle.map(cure).unwrap_or_default();
+    Outcome::Retry(format!("set `{}`: {}{cure}", order.set, words(errno)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(n: u8) -> Order {
+        Order {
+            set: "ip a b".into(),
+            ip: [192, 0, 2, n].into(),
+            until: None,
+            seconds: 0,
+            renew: false,
+            lift: false,
+        }
+    }
+
+    fn sent(count: u8) -> (Delivery, Numbers, Vec<Outcome>) {
+        let orders = (0..count).map(|n| (usize::from(n), order(n))).collect();
+        let numbers = Numbers { begin: 100, orders: count.into() };
+        (Delivery::of(orders), numbers, vec![Outcome::Done; count.into()])
+    }
+
+    fn said(answers: &[(u32, Said)]) -> Answers {
+        let answer = |(sequence, said): &(u32, Said)| {
+            let said = match said {
+                Said::No(errno) => Said::No(*errno),
+                _ => Said::Yes,
+            };
+            super::super::socket::Answer { sequence: *sequence, said }
+        };
+        Answers { all: answers.iter().map(answer).collect() }
+    }
+
+    #[test]
+    fn without_a_refusal_all_is_done_only_if_the_last_was_answered() {
+        let (mut delivery, numbers, mut outcomes) = sent(3);
+        assert!(delivery.settle(&said(&[]), &numbers, &mut outcomes).is_err());
+        assert!(delivery.settle(&said(&[(102, Said::Yes)]), &numbers, &mut outcomes).is_err());
+        assert_eq!(delivery.orders.len(), 3, "nft gets them");
+        assert!(delivery.settle(&said(&[(103, Said::Yes)]), &numbers, &mut outcomes).is_ok());
+        assert!(delivery.orders.is_empty() && outcomes == vec![Outcome::Done; 3]);
+    }
+
+    #[test]
+    fn who_is_refused_has_his_answer_and_the_others_go_again() {
+        let (mut delivery, numbers, mut outcomes) = sent(4);
+        delivery.orders[3].1.lift = true;
+        let (full, gone) = (Said::No(Errno::ENFILE), Said::No(Errno::ENOENT));
+        assert!(delivery.settle(&said(&[(102, full), (104, gone)]), &numbers, &mut outcomes).is_ok());
+        let places: Vec<usize> = delivery.orders.iter().map(|(at, _)| *at).collect();
+        assert_eq!(places, [0, 2]);
+        let words =
+            "set `ip a b`: Too many open files in system; the set is full: make it larger, or without `size`";
+        assert_eq!(outcomes[1], Outcome::Retry(words.into()));
+        assert_eq!(outcomes[3], Outcome::Done, "it is not there: that was wanted");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_left_to_nft() {
+        for errno in [Errno::EPERM, Errno::EINVAL, Errno::EOPNOTSUPP] {
+            let (mut delivery, numbers, mut outcomes) = sent(2);
+            let answers = said(&[(101, Said::No(Errno::ENFILE)), (102, Said::No(errno))]);
+            assert!(delivery.settle(&answers, &numbers, &mut outcomes).is_err());
+            assert_eq!(delivery.left(), [1]);
+            let (mut delivery, numbers, mut outcomes) = sent(2);
+            assert!(delivery.settle(&said(&[(100, Said::No(errno))]), &numbers, &mut outcomes).is_err());
+            assert_eq!(delivery.left(), [0, 1]);
+        }
+        let (mut delivery, numbers, mut outcomes) = sent(2);
+        assert!(delivery.settle(&said(&[(100, Said::No(Errno::ENOMEM))]), &numbers, &mut outcomes).is_ok());
+        assert!(delivery.left().is_empty() && outcomes.iter().all(|outcome| *outcome != Outcome::Done));
+    }
+
+    #[test]
+    fn orders_are_the_changes_that_nft_would_make() {
+        let now = Timestamp(10_000_000);
+        let timed = Order { until: Some(Timestamp(70_000_001)), seconds: 100, ..order(1) };
+        assert_eq!(changes(&order(1), now), [Change::Add(None)]);
+        assert_eq!(changes(&timed, now), [Change::Add(Some(61_000))]);
+        let renewal = [Change::Add(None), Change::Delete, Change::Add(Some(61_000))];
+        assert_eq!(changes(&Order { renew: true, ..timed }, now), renewal);
+        assert_eq!(changes(&Order { lift: true, ..order(1) }, now), [Change::Delete]);
+    }
+}

@@ -1,0 +1,110 @@
+//! Bans told to the kernel itself, by netlink: a few microseconds each, where a process of nft takes milliseconds.
+//!
+//! A batch becomes transactions of one datagram each. What nft would do is done here for what bans need, single
+//! addresses in sets of addresses; a set that is anything else, such as one of intervals, is left to nft, which knows
+//! how. And when the kernel does not take our word at all, for lack of CAP_NET_ADMIN or of nf_tables, or answers what
+//! we do not understand, nft is run from then on, which is said once. A refusal that we do understand is told in nft's
+//! words.
+
+mod delivery;
+mod request;
+mod set;
+mod socket;
+
+use std::collections::HashMap;
+
+use nix::errno::Errno;
+use pyruse_core::courier::{Deliver, Outcome};
+use pyruse_core::plugin::excerpt;
+use pyruse_core::state::Letter;
+
+use self::delivery::Delivery;
+use self::socket::{Said, Socket};
+use super::batch::{self, BanCourier};
+use super::nft::Nft;
+
+/// What is not as it should be, in words: nft must do it.
+struct Trouble(String);
+
+impl From<Errno> for Trouble {
+    fn from(errno: Errno) -> Self {
+        Trouble(words(errno))
+    }
+}
+
+/// As nft, and everybody else, calls it.
+fn words(errno: Errno) -> String {
+    let words = std::io::Error::from(errno).to_string();
+    words.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// Do we speak with the kernel?
+enum Kernel {
+    /// Not yet: who bans nobody needs no socket.
+    Unasked,
+    Speaks(Socket),
+    Silent,
+}
+
+/// Delivers bans to the kernel, and what is beyond it to nft.
+pub(super) struct NetlinkCourier {
+    who: &'static str,
+    kernel: Kernel,
+    nft: BanCourier<Nft>,
+    /// The sets that are nft's business, and why: told once each.
+    told: HashMap<String, &'static str>,
+}
+
+impl Deliver for NetlinkCourier {
+    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+        if matches!(self.kernel, Kernel::Unasked) {
+            self.kernel = match begin() {
+                Ok(socket) => Kernel::Speaks(socket),
+                Err(trouble) => self.silent(&trouble),
+            };
+        }
+        let Kernel::Speaks(socket) = &mut self.kernel else { return self.nft.deliver(letters) };
+        let mut outcomes = vec![Outcome::Done; letters.len()];
+        let orders = batch::orders::<Nft>(letters, &mut outcomes);
+        let mut delivery = Delivery::of(orders);
+        if let Err(trouble) = delivery.make(socket, &mut outcomes) {
+            self.kernel = self.silent(&trouble);
+        }
+        for (set, why) in &delivery.unfit {
+            if self.told.insert(set.clone(), why) != Some(why) {
+                tracing::info!("{}: set `{}`: {why}: nft is run for it", self.who, excerpt(set));
+            }
+        }
+        let left = delivery.left();
+        if !left.is_empty() {
+            let of_nft: Vec<Letter> = left.iter().map(|at| letters[*at].clone()).collect();
+            for (at, outcome) in left.into_iter().zip(self.nft.deliver(&of_nft)) {
+                outcomes[at] = outcome;
+            }
+        }
+        outcomes
+    }
+}
+
+impl NetlinkCourier {
+    /// `nft` does what the kernel does not.
+    pub(super) fn new(who: &'static str, nft: BanCourier<Nft>) -> NetlinkCourier {
+        NetlinkCourier { who, kernel: Kernel::Unasked, nft, told: HashMap::new() }
+    }
+
+    fn silent(&self, Trouble(why): &Trouble) -> Kernel {
+        tracing::warn!("{}: the kernel takes no bans from us ({why}): nft is run for them", self.who);
+        Kernel::Silent
+    }
+}
+
+/// Opens the socket, and finds out whether the kernel knows nf_tables, and we may speak with it.
+fn begin() -> Result<Socket, Trouble> {
+    let mut socket = Socket::open()?;
+    let number = socket.numbers(1);
+    match socket.ask(&request::generation(number))?.to(number) {
+        Some(Said::Message(..)) => Ok(socket),
+        Some(Said::No(errno)) => Err(Trouble::from(*errno)),
+        Some(Said::Yes) | None => Err(Trouble("it does not answer".to_owned())),
+    }
+}

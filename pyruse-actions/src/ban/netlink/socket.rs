@@ -1,0 +1,170 @@
+//! The socket on which the kernel's netfilter listens: requests go out, answers come back.
+//!
+//! The kernel does what a datagram asks for while it is being sent, and all of its answers are in our queue when
+//! sending is over (`netlink_sendmsg` ends in `nfnetlink_rcv`). So nothing here ever waits, and an answer that is not
+//! there will not come.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use netlink_packet_core::{ErrorBuffer, NetlinkBuffer};
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::RcvBufForce;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, connect, recv, send, setsockopt,
+    socket,
+};
+
+/// `NLMSG_ERROR` of `linux/netlink.h`: an error, or, with the error 0, an acknowledgement.
+const NLMSG_ERROR: u16 = 2;
+
+/// Every element that is refused is an answer, which counts with about a kilobyte.
+const QUEUE: usize = 4 << 20;
+
+/// Answers repeat what they answer, which is one small message; the kernel's own are at most a page.
+const DATAGRAM: usize = 32 * 1024;
+
+/// What the kernel says to one message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The number of the message.
+    pub(super) sequence: u32,
+    /// What it says.
+    pub(super) said: Said,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Yes,
+    No(Errno),
+    /// A message of this type, with the bytes that follow the netlink header.
+    Message(u16, Vec<u8>),
+}
+
+/// What the kernel said to one datagram.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// In the order in which it said so.
+    pub(super) all: Vec<Answer>,
+}
+
+impl Answers {
+    /// What was said to the message of that number, first.
+    pub(super) fn to(&self, sequence: u32) -> Option<&Said> {
+        self.all.iter().find(|answer| answer.sequence == sequence).map(|answer| &answer.said)
+    }
+}
+
+/// See the module. It belongs to the network namespace in which it was opened.
+pub(super) struct Socket {
+    fd: OwnedFd,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl Socket {
+    pub(super) fn open() -> Result<Socket, Errno> {
+        let fd = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+            SockProtocol::NetlinkNetFilter,
+        )?;
+        // With the kernel, and nobody else: other programs can send to netlink sockets that are not connected.
+        connect(fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+        // Who may not do that may not ban either, and is told so at the first request.
+        let _ = setsockopt(&fd, RcvBufForce, &QUEUE);
+        Ok(Socket { fd, sequence: 0, buffer: vec![0; DATAGRAM] })
+    }
+
+    /// The first of `count` numbers for messages, such as none of an earlier datagram had.
+    pub(super) fn numbers(&mut self, count: u32) -> u32 {
+        // 0 is what the kernel calls its own messages.
+        let first = if self.sequence > u32::MAX - count { 1 } else { self.sequence + 1 };
+        self.sequence = first + (count - 1);
+        first
+    }
+
+    /// Sends a datagram, of one or many messages; gives what the kernel said.
+    pub(super) fn ask(&mut self, datagram: &[u8]) -> Result<Answers, Errno> {
+        loop {
+            match send(self.fd.as_raw_fd(), datagram, MsgFlags::empty()) {
+                Ok(_) => break,
+                Err(Errno::EINTR) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let mut answers = Answers::default();
+        loop {
+            match recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
+                Ok(length) => read(&self.buffer[..length], &mut answers.all),
+                Err(Errno::EAGAIN) => return Ok(answers),
+                // There were more answers than the queue could hold; those that it holds are as good.
+                Err(Errno::EINTR | Errno::ENOBUFS) => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
+/// The messages of a datagram; what is none ends it.
+fn read(mut datagram: &[u8], answers: &mut Vec<Answer>) {
+    while let Ok(message) = NetlinkBuffer::new_checked(datagram) {
+        let payload = message.payload();
+        let said = if message.message_type() == NLMSG_ERROR {
+            let Ok(error) = ErrorBuffer::new_checked(payload) else { return };
+            match error.code() {
+                None => Said::Yes,
+                Some(code) => Said::No(Errno::from_raw(code.get().saturating_neg())),
+            }
+        } else {
+            Said::Message(message.message_type(), payload.to_vec())
+        };
+        answers.push(Answer { sequence: message.sequence_number(), said });
+        // `NLMSG_ALIGN`
+        let length = usize::try_from(message.length()).unwrap_or(usize::MAX).next_multiple_of(4);
+        datagram = datagram.get(length..).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_of_several_messages_is_read_to_its_end() {
+        let message = |kind: u16, sequence: u32, payload: &[u8]| {
+            let mut bytes = vec![0; (16 + payload.len()).next_multiple_of(4)];
+            let mut buffer = NetlinkBuffer::new(&mut bytes[..]);
+            buffer.set_length(u32::try_from(16 + payload.len()).unwrap());
+            buffer.set_message_type(kind);
+            buffer.set_sequence_number(sequence);
+            bytes[16..16 + payload.len()].copy_from_slice(payload);
+            bytes
+        };
+        let mut datagram = message(2601, 7, b"abcde");
+        datagram.extend(message(NLMSG_ERROR, 8, &(-2_i32).to_ne_bytes()));
+        datagram.extend(message(NLMSG_ERROR, 9, &[0; 20]));
+        datagram.extend([1, 2, 3]);
+        let mut answers = Vec::new();
+        read(&datagram, &mut answers);
+        let answer = |sequence, said| Answer { sequence, said };
+        let expected = [
+            answer(7, Said::Message(2601, b"abcde".to_vec())),
+            answer(8, Said::No(Errno::ENOENT)),
+            answer(9, Said::Yes),
+        ];
+        assert_eq!(answers, expected);
+        for end in 0..datagram.len() {
+            read(&datagram[..end], &mut Vec::new());
+        }
+    }
+
+    #[test]
+    fn numbers_are_never_those_of_the_datagram_before() {
+        let fd = std::fs::File::open("/dev/null").unwrap().into();
+        let mut socket = Socket { fd, sequence: 0, buffer: Vec::new() };
+        assert_eq!((socket.numbers(1), socket.numbers(10), socket.numbers(1)), (1, 2, 12));
+        socket.sequence = u32::MAX - 5;
+        assert_eq!((socket.numbers(5), socket.numbers(1)), (u32::MAX - 4, 1));
+    }
+}
