@@ -32,10 +32,11 @@ bench-units:
 	@.ci/install build
 	cargo bench -p pyruse-bin --bench units
 
-# Journal write to element in the kernel.
+# Journal write to element in the kernel, and ten thousand bans at once: by netlink and by programs of nft.
 bench-latency:
 	@.ci/install test
 	cargo bench -p pyruse-bin --bench latency
+	cargo bench -p pyruse-bin --bench burst
 
 lint:
 	cargo fmt --all --check

@@ -1,5 +1,6 @@
 //! How long from the third failed login, written to the journal, to the element in the kernel's set? Measured with a
-//! real journald and the kernel's own report (`nft monitor`), at a given rate of entries.
+//! real journald and the kernel's own report (`nft monitor`), at a given rate of entries, with bans told by netlink and by
+//! programs of nft.
 //!
 //! `cargo bench -p pyruse-bin --bench latency -- [ADDRESSES] [ENTRIES PER SECOND]`
 
@@ -12,13 +13,20 @@ use std::process::Stdio;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use common::{Firewall, Journald, LONG, Site, failed_login, ssh_rules};
+use common::{Firewall, Journald, LONG, Site, Way, failed_login, ssh_rules};
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse::<u32>().ok());
     let addresses = numbers.next().unwrap_or(300);
     let rate = numbers.next().unwrap_or(100).max(1);
-    let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new());
+    for (way, name) in [(Way::Netlink, "netlink"), (Way::Nft, "nft")] {
+        measure(way, name, addresses, rate);
+    }
+}
+
+fn measure(way: Way, name: &str, addresses: u32, rate: u32) {
+    let (journald, firewall) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]));
+    let site = Site::new().by(way);
     site.configure(&journald, &ssh_rules(600));
     let pyruse = site.start(Some(&firewall));
 
@@ -67,7 +75,7 @@ fn main() {
     latencies.sort();
     let at = |share: usize| latencies[(latencies.len() - 1) * share / 100].as_secs_f64() * 1000.0;
     println!(
-        "journal write to element in the kernel, {} bans at {rate} entries/s: median {:.2} ms, 90 % {:.2} ms, 99 % {:.2} ms, longest {:.2} ms",
+        "journal write to element in the kernel by {name}, {} bans at {rate} entries/s: median {:.2} ms, 90 % {:.2} ms, 99 % {:.2} ms, longest {:.2} ms",
         latencies.len(),
         at(50),
         at(90),

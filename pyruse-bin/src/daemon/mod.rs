@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 use pyruse_core::config::Diagnostics;
 use pyruse_core::courier::Couriers;
 use pyruse_core::engine::Engine;
@@ -42,9 +43,12 @@ const BATCH: u32 = 2000;
 const BATCH_TIME: Duration = Duration::from_millis(50);
 
 /// journald tells its readers of an entry up to 250 ms later, all of a burst at once. So for a while after an entry
-/// we look for the next one ourselves, ever more seldom: after a silence of any length, within an eighth of it. When
-/// that would be no sooner than journald's word, looking ends, and an idle journal wakes nobody.
+/// we look for the next one ourselves, ever more seldom: after a silence of any length, within a sixteenth of it. When
+/// that would hardly be sooner than journald's word, looking ends, and an idle journal wakes nobody.
 const LOOKING: Duration = Duration::from_secs(2);
+
+/// Never sooner than that: a look costs some ten microseconds.
+const LOOK: Duration = Duration::from_micros(250);
 
 /// So often it is looked whether a journal of a namespace, or of a directory, has moved.
 const MOVES: Duration = Duration::from_secs(5);
@@ -265,21 +269,18 @@ impl Daemon {
         };
         let deadline = deadlines.into_iter().flatten().min().map(|deadline| now.until(deadline));
         let silence = self.last_read.elapsed();
-        let look = (!failing && silence < LOOKING).then(|| (silence / 8).max(Duration::from_millis(1)));
+        let look = (!failing && silence < LOOKING).then(|| (silence / 16).max(LOOK));
         let retry = failing.then_some(COMMIT_RETRY);
         let moves = self.journal.may_move().then(|| self.next_look.saturating_duration_since(Instant::now()));
         let timeout = [deadline, sign_of_life, look, moves, retry].into_iter().flatten().min();
-        // Rounded up: waking a moment too early would only mean to wait again.
-        let timeout = timeout.map_or(PollTimeout::NONE, |duration| {
-            PollTimeout::try_from(duration + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
-        });
+        let timeout = timeout.map(TimeSpec::from_duration);
         let mut fds = [
             PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.journal.as_fd(), PollFlags::POLLIN),
         ];
         // While nothing can be committed, nothing is read, and news from the journal would only keep us busy.
         let watched = if failing { 1 } else { 2 };
-        match poll(&mut fds[..watched], timeout) {
+        match ppoll(&mut fds[..watched], timeout, None) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(e) => return Err(e).context("waiting"),
         }
