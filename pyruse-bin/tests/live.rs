@@ -48,3 +48,41 @@ fn offenders_are_banned_with_their_timeout_and_nobody_else(way: Way) {
 both_ways! {
     offenders_are_banned_with_their_timeout_and_nobody_else,
 }
+
+/// The memory that is taken by pages of journal files, in KiB.
+fn journal_pages(pid: u32) -> u64 {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    let mut is_journal = false;
+    let mut pages = 0;
+    for line in maps.lines() {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["Rss:", kib, _] if is_journal => pages += kib.parse::<u64>().unwrap(),
+            [range, ..] if range.contains('-') => is_journal = line.ends_with(".journal"),
+            _ => {}
+        }
+    }
+    pages
+}
+
+#[test]
+fn what_was_read_does_not_stay_in_memory_and_reading_goes_on_behind_it() {
+    let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new());
+    site.configure(&journald, &ssh_rules(600));
+    let pyruse = site.start(Some(&firewall));
+    let (one, other) = ("198.51.100.1", "198.51.100.2");
+    failed_login(&journald, one);
+    failed_login(&journald, one);
+    for n in 0..12_000 {
+        journald.line("chatter", 6, &format!("number {n} of many lines that nobody asked for"));
+    }
+    (0..3).for_each(|_| failed_login(&journald, other));
+    wait_for("the ban of what was written last", || {
+        (firewall.addresses("ip Inet4 ssh_ban") == [other]).then_some(())
+    });
+    wait_for("the journal's pages to be let go", || (journal_pages(pyruse.child.id()) < 2048).then_some(()));
+    failed_login(&journald, one);
+    wait_for("the other ban", || (firewall.addresses("ip Inet4 ssh_ban") == [one, other]).then_some(()));
+    let mails = wait_for("both mails", || Some(site.mails()).filter(|mails| mails.len() == 2));
+    assert!(mails.iter().any(|mail| mail.contains("banned 198.51.100.1 after 3")), "{mails:?}");
+    assert!(pyruse.terminate().success(), "{}", site.log());
+}

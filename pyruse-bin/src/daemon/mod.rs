@@ -53,6 +53,13 @@ const LOOK: Duration = Duration::from_micros(250);
 /// So often it is looked whether a journal of a namespace, or of a directory, has moved.
 const MOVES: Duration = Duration::from_secs(5);
 
+/// libsystemd keeps what it has read of the journal's files in our memory, hundreds of MiB in the end. After so many
+/// entries …
+const LET_GO: u64 = 10_000;
+
+/// … and so long a silence, the journal is opened anew, and they are let go.
+const LET_GO_SILENCE: Duration = Duration::from_millis(100);
+
 /// While the state cannot be written, it is tried so often.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
 
@@ -103,6 +110,8 @@ pub(crate) struct Daemon {
     last_read: Instant,
     /// When it is looked next whether the journal has moved.
     next_look: Instant,
+    /// So many entries had been read when the journal's pages were let go last.
+    let_go: u64,
 }
 
 /// What a daemon is made of.
@@ -162,6 +171,7 @@ impl Daemon {
             effects: Vec::new(),
             last_read: Instant::now(),
             next_look: Instant::now(),
+            let_go: 0,
         })
     }
 
@@ -187,7 +197,7 @@ impl Daemon {
                 self.reload();
             }
             let sign = self.manager.sign_of_life();
-            if drained && !self.follow_move() {
+            if drained && !self.follow_move() && !self.let_go_of_pages() {
                 self.wait(sign, committed.is_err())?;
             }
         }
@@ -304,14 +314,9 @@ impl Daemon {
         if !self.journal.has_moved(&settings) {
             return false;
         }
-        let reopened = Source::open(&settings).and_then(|mut journal| {
-            place(&mut journal, &mut self.storage.state, None)?;
-            Ok(journal)
-        });
-        match reopened {
-            Ok(journal) => {
+        match self.open_anew(&settings) {
+            Ok(()) => {
                 tracing::info!("the journal's directory is another one now; it is opened anew");
-                self.journal = journal;
                 true
             }
             Err(e) => {
@@ -319,6 +324,29 @@ impl Daemon {
                 false
             }
         }
+    }
+
+    /// After much reading, the journal is opened anew in a silence, so that the memory that libsystemd maps of it is
+    /// given back; was it?
+    fn let_go_of_pages(&mut self) -> bool {
+        if self.entries - self.let_go < LET_GO || self.last_read.elapsed() < LET_GO_SILENCE {
+            return false;
+        }
+        self.let_go = self.entries;
+        let settings = self.engine.settings.get::<JournalSettings>();
+        let reopened = self.open_anew(&settings);
+        if let Err(e) = &reopened {
+            tracing::debug!("opening the journal anew: {e:#}");
+        }
+        reopened.is_ok()
+    }
+
+    /// Opens the journal again where reading has come to; after an error the old one goes on.
+    fn open_anew(&mut self, settings: &JournalSettings) -> anyhow::Result<()> {
+        let mut journal = Source::open(settings)?;
+        place(&mut journal, &mut self.storage.state, None)?;
+        self.journal = journal;
+        Ok(())
     }
 
     /// Takes up a new configuration and keeps all state; a broken one is reported, and the old one goes on.
