@@ -180,6 +180,9 @@ fn who_wrote_an_entry_is_known_by_what_he_cannot_choose() {
         ("filter_equals", r#""field": "_TRANSPORT", "value": "kernel""#),
         ("filter_pcre", r#""field": "_SYSTEMD_UNIT", "re": "^ssh""#),
         ("filter_lowerOrEquals", r#""field": "_UID", "value": 999"#),
+        ("filter_pcre", r#""field": "_EXE", "re": "^/usr/s?bin/sshd$""#),
+        ("filter_pcreAny", r#""field": "_TRANSPORT", "re": ["^kernel$", "^audit$"]"#),
+        ("filter_pcre", r#""field": "_SYSTEMD_CGROUP", "re": "^/system\\.slice/""#),
     ] {
         assert_eq!(asks(proof, name), [""; 0], "{proof}");
     }
@@ -189,6 +192,16 @@ fn who_wrote_an_entry_is_known_by_what_he_cannot_choose() {
         ("filter_equals", r#""field": "_HOSTNAME", "value": "server""#),
         ("filter_in", r#""field": "_TRANSPORT", "values": ["syslog", "kernel"]"#),
         ("filter_lowerOrEquals", r#""field": "PRIORITY", "value": 3"#),
+        // Who is gone before journald looks has no unit.
+        ("filter_in", r#""field": "_SYSTEMD_UNIT", "values": ["ssh.service", null]"#),
+        // Units of his own, files of his own, groups of his own.
+        ("filter_equals", r#""field": "_SYSTEMD_USER_UNIT", "value": "ssh.service""#),
+        ("filter_pcre", r#""field": "_EXE", "re": "/sshd$""#),
+        ("filter_pcre", r#""field": "_EXE", "re": "^/usr/""#),
+        ("filter_pcre", r#""field": "_SYSTEMD_CGROUP", "re": "ssh\\.service""#),
+        // What is found in entries of everybody.
+        ("filter_pcre", r#""field": "_TRANSPORT", "re": "syslog|stdout""#),
+        ("filter_pcreAny", r#""field": "_SYSTEMD_UNIT", "re": ["^ssh", "\\.(service|scope)$"]"#),
     ] {
         assert_eq!(asks(word, name), ["P007"], "{word}");
     }

@@ -36,7 +36,10 @@ pub fn doubt(expression: &str, group: usize) -> Option<Doubt> {
     let root = parse::parse(expression).ok()?.root;
     let mut around = Around { left: Vec::new(), body: None, right: Vec::new(), repeated: None };
     around.find(&root, group);
-    around.body?;
+    if around.body.is_none() {
+        // What only looks takes what it likes, wherever that stands.
+        return holds(&root, group).then_some(Doubt::Unanchored);
+    }
     let anchored = around.left.iter().find(|node| !takes_nothing(node));
     let anchored = matches!(anchored, Some(Node::Anchor(Anchor::TextStart)));
     let ended = around.right.iter().rev().find(|node| !takes_nothing(node));
@@ -53,6 +56,22 @@ pub fn doubt(expression: &str, group: usize) -> Option<Doubt> {
     let words: Vec<&Node> = left.iter().rev().take_while(|node| !varies(node)).copied().collect();
     let right: Vec<&Node> = right.into_iter().rev().collect();
     runs(&right, &words).or(around.repeated).map(Doubt::RunsBack)
+}
+
+/// Does it begin at the start of the text, with something of its own choice, whichever alternative is taken?
+pub(crate) fn begins_with_text(expression: &str) -> bool {
+    fn begins(node: &Node) -> bool {
+        let parts = flat(&[node]);
+        let mut parts = parts.into_iter().filter(|node| !takes_nothing(node));
+        match parts.next() {
+            Some(Node::Anchor(Anchor::TextStart)) => {
+                parts.next().is_some_and(|next| !matches!(next, Node::Repeat { max: None, .. }))
+            }
+            Some(Node::Alternatives(choices)) => choices.iter().all(begins),
+            _ => false,
+        }
+    }
+    parse::parse(expression).is_ok_and(|parsed| begins(&parsed.root))
 }
 
 /// What stands around a group.
@@ -90,7 +109,6 @@ impl<'n> Around<'n> {
             Node::Condition { yes, no, .. } => {
                 self.find(if holds(yes, group) { yes } else { no }, group);
             }
-            // What only looks takes what it likes.
             _ => {}
         }
     }
@@ -276,9 +294,20 @@ mod tests {
             (r"client: (?P<ip>[^,]+), server: .*$", RunsBack(32)),
             (r"from (?P<ip>\S+)(?: .*)?$", RunsBack(21)),
             (r"^Failed for [^0-9]*(?P<ip>\d+\.\S+)", RunsOn(18)),
+            (r"^Failed (?=.* from (?P<ip>\S+))", Unanchored),
             (r#"^(['"])(?P<u>.*)\1 from (?P<ip>\S+)"#, RunsOn(14)),
         ] {
             assert_eq!(ip(bad), Some(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_expression_begins_with_text_where_all_its_choices_do() {
+        for yes in [r"^/usr", r"\A(/usr|/bin)", r"^/usr|^/bin", r"(?:^/a)b", r"^(?:/usr)?/bin", r"^(?=.)/"] {
+            assert!(begins_with_text(yes), "{yes}");
+        }
+        for no in [r"sshd$", r"^.*sshd", r"^/usr|sshd", r"(?m)^/usr", r"^", r"", r"^[^x]+x"] {
+            assert!(!begins_with_text(no), "{no}");
         }
     }
 }

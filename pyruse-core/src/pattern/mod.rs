@@ -48,6 +48,7 @@ use requirement::Requirement;
 
 pub use analysis::backtracks_for;
 pub use candidates::Candidates;
+pub(crate) use chosen::begins_with_text;
 pub use chosen::{Doubt, doubt};
 pub use error::{MatchError, PatternError};
 

@@ -14,8 +14,10 @@ pub(super) static LINT: Lint = Lint {
     why: "any user of this machine can write such an entry (with `logger`), and so ban whom he likes: you, or the gateway",
     instead: "Ask for a field that journald itself sets, before anything else: `_SYSTEMD_UNIT` is `ssh.service`, or `_UID` is 0, \
               or `_EXE` is the program. Fields without `_` in front (SYSLOG_IDENTIFIER, PRIORITY, MESSAGE, …) are what the \
-              writer says of himself. `_COMM` and `_CMDLINE` are no proof, since anybody can call a program `sshd`; nor is \
-              `_TRANSPORT`, unless it is `kernel`, `audit` or `driver`. A filter that is not passed proves nothing.",
+              writer says of himself. `_COMM` and `_CMDLINE` are no proof, since anybody can call a program `sshd`, nor is \
+              `_SYSTEMD_USER_UNIT`, since everybody has units of his own; nor is \
+              `_TRANSPORT`, unless it is `kernel`, `audit` or `driver`. An expression for a path has to begin with `^` and the \
+              path's first words. A filter that is not passed proves nothing, nor does one that a missing field passes.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "ssh": [
@@ -48,9 +50,11 @@ pub(super) static LINT: Lint = Lint {
 /// By which exits of this filter it is known who wrote the entry? None, if it does not ask.
 pub(super) fn proofs(review: &Review<'_>, site: usize) -> &'static [Exit] {
     let facts = &review.workflow.sites()[site].facts;
-    let mut asks = false;
+    let (mut asks, mut found) = (false, false);
     for stated in facts {
         let (slot, exits): (_, &[Exit]) = match &stated.fact {
+            // Who writes and is gone before journald looks at him has neither unit nor program.
+            Fact::Tests(_, Test::OneOf { missing: true, .. }) => return &[],
             Fact::Tests(slot, Test::OneOf { values, .. }) => {
                 let is_safe = |(value, _): &(Literal, _)| matches!(value, Literal::Text(text) if journal::is_safe_transport(text));
                 if review.name(*slot) == "_TRANSPORT" && !values.iter().all(is_safe) {
@@ -58,7 +62,17 @@ pub(super) fn proofs(review: &Review<'_>, site: usize) -> &'static [Exit] {
                 }
                 (slot, &[Exit::Pass])
             }
-            Fact::Searches(search) => (&search.field, &[Exit::Pass]),
+            Fact::Searches(search) => {
+                if !journal::is_identity(review.name(search.field)) {
+                    continue;
+                }
+                // Any of several expressions lets an entry pass: each has to be a proof.
+                if !journal::is_proved_by(review.name(search.field), &search.expression) {
+                    return &[];
+                }
+                found = true;
+                continue;
+            }
             Fact::Tests(slot, _) => (slot, &[Exit::Pass, Exit::Fail]),
             Fact::Reads(slot) => {
                 asks |= journal::is_identity(review.name(*slot));
@@ -69,6 +83,9 @@ pub(super) fn proofs(review: &Review<'_>, site: usize) -> &'static [Exit] {
         if journal::is_identity(review.name(*slot)) {
             return if exits.len() == 1 { &[Exit::Pass] } else { &[Exit::Pass, Exit::Fail] };
         }
+    }
+    if found {
+        return &[Exit::Pass];
     }
     // A filter that says no more than what it reads is trusted to know why.
     if asks { &[Exit::Pass, Exit::Fail] } else { &[] }

@@ -2,6 +2,7 @@
 
 use crate::config::nearest;
 use crate::entry::{INTEGER_FIELDS, Kind, TIME_FIELDS};
+use crate::pattern::{self, Pattern};
 
 /// Fields that anybody who writes to the journal can set, beside those in [`INTEGER_FIELDS`] and [`TIME_FIELDS`].
 const WRITTEN: &[&str] = &[
@@ -158,7 +159,8 @@ const TRUSTED: &[&str] = &[
 ];
 
 /// Fields that say who wrote an entry in a way that he cannot choose. Not among them: `_COMM` and `_CMDLINE`, for a
-/// program may be called anything; the host and the times, which say nothing of the writer.
+/// program may be called anything; `_SYSTEMD_USER_UNIT` and `_SYSTEMD_USER_SLICE`, for everybody names the units of his own
+/// systemd as he likes; the host and the times, which say nothing of the writer.
 const IDENTITY: &[&str] = &[
     "_AUDIT_LOGINUID",
     "_AUDIT_SESSION",
@@ -173,11 +175,26 @@ const IDENTITY: &[&str] = &[
     "_SYSTEMD_SESSION",
     "_SYSTEMD_SLICE",
     "_SYSTEMD_UNIT",
-    "_SYSTEMD_USER_SLICE",
-    "_SYSTEMD_USER_UNIT",
     "_TRANSPORT",
     "_UID",
 ];
+
+/// What these fields hold in entries of somebody who is a user of the machine and nothing more: an expression that is
+/// found in it says nothing of who wrote an entry.
+const OF_ANYBODY: &[(&str, &[&str])] = &[
+    ("_CAP_EFFECTIVE", &["0"]),
+    ("_EXE", &["/home/user/x", "/tmp/x", "/usr/bin/logger"]),
+    ("_GID", &["1000"]),
+    ("_PID", &["1000"]),
+    ("_SYSTEMD_CGROUP", &["/user.slice/user-1000.slice/session-1.scope"]),
+    ("_SYSTEMD_SLICE", &["user-1000.slice"]),
+    ("_SYSTEMD_UNIT", &["session-1.scope", "user@1000.service"]),
+    ("_TRANSPORT", &["journal", "stdout", "syslog"]),
+    ("_UID", &["1000"]),
+];
+
+/// Paths: where they begin is the system's, but what stands at their end anybody may choose below his own.
+const PATHS: &[&str] = &["_EXE", "_SYSTEMD_CGROUP"];
 
 /// Fields in which a writer says who he is, or what his message is about; whoever he is.
 const CLAIMS: &[&str] = &["MESSAGE_ID", "SYSLOG_IDENTIFIER", "UNIT", "USER_UNIT"];
@@ -221,7 +238,16 @@ pub(super) fn is_identity(name: &str) -> bool {
 /// Does the field say something of who wrote the entry, and not by his own word alone? A program may be called anything,
 /// but who asks for its name has thought of it.
 pub(super) fn is_evidence(name: &str) -> bool {
-    is_identity(name) || ["_COMM", "_CMDLINE"].contains(&name)
+    const CHOSEN: &[&str] = &["_COMM", "_CMDLINE", "_SYSTEMD_USER_SLICE", "_SYSTEMD_USER_UNIT"];
+    is_identity(name) || CHOSEN.contains(&name)
+}
+
+/// Is it a proof of who wrote the entry that this expression is found in such a field?
+pub(super) fn is_proved_by(name: &str, expression: &str) -> bool {
+    let Ok(pattern) = Pattern::new(expression) else { return false };
+    let anybody = OF_ANYBODY.iter().filter(|(field, _)| *field == name).flat_map(|(_, texts)| *texts);
+    (!PATHS.contains(&name) || pattern::begins_with_text(expression))
+        && !anybody.into_iter().any(|text| pattern.is_match(text).unwrap_or(true))
 }
 
 /// Does the field say who wrote the entry, by his own word?
