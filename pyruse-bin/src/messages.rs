@@ -15,6 +15,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
+use crate::command::printable;
+
 /// The field that marks our own diagnostics in the journal.
 pub(crate) const MARK: &str = "PYRUSE_DIAGNOSTIC";
 
@@ -63,7 +65,10 @@ pub(crate) fn say(level: Level, text: &str) {
 
 /// The last words of a command.
 pub(crate) fn fatal(error: &anyhow::Error) {
-    say(Level::ERROR, &format!("pyruse: {error:#}"));
+    // What is told of a configuration, a file or a program may hold anything.
+    let text = format!("{error:#}");
+    let lines: Vec<String> = text.lines().map(printable).collect();
+    say(Level::ERROR, &format!("pyruse: {}", lines.join("\n")));
 }
 
 /// Whoever read our output has seen enough: that is no failure.

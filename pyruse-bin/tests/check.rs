@@ -69,6 +69,21 @@ fn places_are_counted_behind_a_byte_order_mark() {
 }
 
 #[test]
+fn a_terminal_obeys_nothing_that_a_configuration_holds() {
+    let text = r#"{"actions": {"a\u001b[31mb": [
+        {"filter": "filter_equals", "args": {"field": "_U\u001b[2JID", "value": 0}, "then": "a\u001b[31mc"},
+        {"filter": "filter_no\u009bpe"}
+    ]}, "stor\u001bage": 1}"#;
+    for args in [&["check", "pyruse.json"][..], &["--config", "pyruse.json", "run"]] {
+        let told = pyruse(text, args);
+        assert!(told.text.contains(r"in chain `a\u{1b}[31mb`"), "{}", told.text);
+        assert!(!told.text.contains(|c: char| c.is_control() && c != '\n'), "{:?}", told.text);
+    }
+    let told = pyruse("{\"actions\": {}}", &["--config", "no\u{1b}[2Jthing", "counters", "list"]);
+    assert!(told.text.starts_with("pyruse: ") && !told.text.contains('\u{1b}'), "{:?}", told.text);
+}
+
+#[test]
 fn run_does_not_start_with_a_broken_configuration() {
     let told =
         pyruse("{\"actions\": {\"a\": []}, \"storage\": \"state\"}", &["--config", "pyruse.json", "run"]);

@@ -157,6 +157,26 @@ fn programs_that_are_not_there_or_are_no_firewall_are_told_once() {
 }
 
 #[test]
+fn a_table_or_set_is_asked_for_once_however_many_ban_with_it() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let asked = site.path("asked");
+    let counts = site.script("counts", &format!("echo \"$@\" >> {}; exit 1", asked.display()));
+    let bans: Vec<_> = ["ip t a", "ip t b", "t c"]
+        .map(|set| ("action_nftBan", set, "ip6 t a", Some(60)))
+        .into_iter()
+        .chain([60, 70].map(|seconds| ("action_ipsetBan", "a4", "a6", Some(seconds))))
+        .collect();
+    let program = json!([counts]);
+    let programs = json!({"nftBan": {"nft": &program}, "ipsetBan": {"ipset": &program}});
+    site.configure_with(&journald, &banning(&bans), &programs);
+    inspect(&site, None);
+    assert_eq!(
+        fs::read_to_string(asked).unwrap(),
+        "-j -t list table ip t\n-j -t list table ip6 t\nlist a4 -t\nlist a6 -t\n"
+    );
+}
+
+#[test]
 fn a_way_for_mails_that_leads_nowhere_is_told() {
     let (journald, site) = (Journald::start(), Site::new());
     let rules = json!({"mails": [

@@ -49,7 +49,7 @@ pub(super) trait Firewall {
     /// The setting that says how the program is run.
     const PROGRAM: &'static str;
 
-    fn ask(&self, set: &str) -> Asked;
+    fn ask(&self, set: &str, inspection: &mut Inspection) -> Asked;
 
     /// The command that makes a set for IPv4 (0) or IPv6 (1).
     fn making(set: &str, family: usize) -> String;
@@ -59,11 +59,12 @@ pub(super) trait Firewall {
 pub(super) fn inspect<F: Firewall>(ban: &BanAction, firewall: &F, inspection: &mut Inspection) {
     for (family, set) in [&ban.set_v4, &ban.set_v6].into_iter().enumerate() {
         let argument = F::ARGUMENTS[family];
+        let asked = firewall.ask(set, inspection);
         let mut tell = |grade, message: String, help: String| {
             inspection.argument(argument, grade, message, help);
         };
         let making = || F::making(set, family);
-        match firewall.ask(set) {
+        match asked {
             Asked::Missing => tell(
                 Grade::Broken,
                 format!("there is no set `{set}`: every ban for it fails"),

@@ -197,8 +197,9 @@ impl Firewall for Ipset {
     const PROGRAM: &'static str = "ipsetBan.ipset";
 
     /// Asks for what is said of the set, without its elements, in the form that all versions have.
-    fn ask(&self, set: &str) -> Asked {
-        let answer = match program::ask(&self.loud(), &["list", set, "-t"], TIME_LIMIT) {
+    fn ask(&self, set: &str, inspection: &mut Inspection) -> Asked {
+        let ask = || program::ask(&self.loud(), &["list", set, "-t"], TIME_LIMIT);
+        let answer = match inspection.once(&format!("ipset {set}"), ask) {
             Ok(answer) => answer,
             Err(failure) => return Asked::failed(failure, NO_SUCH),
         };

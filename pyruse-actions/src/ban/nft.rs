@@ -210,7 +210,7 @@ impl Firewall for Nft {
     const PROGRAM: &'static str = "nftBan.nft";
 
     /// Asks for the set's whole table, which has the rules that use it, but without elements.
-    fn ask(&self, set: &str) -> Asked {
+    fn ask(&self, set: &str, inspection: &mut Inspection) -> Asked {
         let words: Vec<&str> = set.split(' ').collect();
         let (family, table, name) = match words.as_slice() {
             [family, table, name] => (*family, *table, *name),
@@ -218,7 +218,8 @@ impl Firewall for Nft {
             _ => return Asked::Missing,
         };
         let question = format!("list table {family} {table}");
-        let answer = match program::ask(&self.argv, &["-j", "-t", &question], TIME_LIMIT) {
+        let ask = || program::ask(&self.argv, &["-j", "-t", &question], TIME_LIMIT);
+        let answer = match inspection.once(&format!("nft {question}"), ask) {
             Ok(answer) => answer,
             // Bans do without it; only looking cannot.
             Err(failure) if failure.not_started && !self.wanted => return Asked::Unknown(failure.message),

@@ -30,3 +30,5 @@ mod rehearsal;
 mod summary;
 mod table;
 mod text;
+
+pub(crate) use self::text::printable;

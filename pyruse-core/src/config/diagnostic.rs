@@ -3,6 +3,7 @@
 //! Everything that is found is collected in one [`Diagnostics`], so that a person mends a file in one go. How it is
 //! drawn (source line and caret) is decided here and nowhere else.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -311,7 +312,7 @@ impl Lines<'_> {
             .line_start(number + 1)
             .path(&self.source.name)
             .annotation(annotation);
-        let mut title = level.primary_title(&diagnostic.message);
+        let mut title = level.primary_title(visible(&diagnostic.message));
         if let Some(lint) = diagnostic.lint {
             title = title.id(lint.code);
         }
@@ -321,22 +322,35 @@ impl Lines<'_> {
                 Some(step) => format!("in chain `{}`, step {step}", place.chain),
                 None => format!("in chain `{}`", place.chain),
             };
-            group = group.element(Level::NOTE.message(text));
+            group = group.element(Level::NOTE.message(visible(&text).into_owned()));
         }
         for note in &diagnostic.notes {
-            group = group.element(Level::NOTE.message(note));
+            group = group.element(Level::NOTE.message(visible(note)));
         }
         if let Some(lint) = diagnostic.lint {
             group = group.element(Level::NOTE.with_name("why").message(lint.why));
         }
         if let Some(help) = &diagnostic.help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(visible(help)));
         }
         if let Some(lint) = diagnostic.lint {
             group = group.element(Level::NOTE.with_name("read on").message(lint.page()));
         }
         renderer.render(&[group])
     }
+}
+
+/// Without what a terminal obeys.
+fn visible(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && c != '\n';
+    if !text.contains(obeyed) {
+        return text.into();
+    }
+    let mut shown = String::new();
+    for c in text.chars() {
+        if obeyed(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown.into()
 }
 
 impl Source {

@@ -2,6 +2,9 @@
 //!
 //! A step or a service looks at what it depends on (sets of a firewall, a program, a server) and says what it finds.
 
+use std::any::Any;
+use std::collections::HashMap;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
@@ -39,6 +42,7 @@ pub enum Subject {
 #[derive(Debug, Default)]
 pub struct Inspection {
     found: Vec<Trouble>,
+    answers: HashMap<String, Box<dyn Any>>,
 }
 
 impl Inspection {
@@ -56,6 +60,17 @@ impl Inspection {
     /// The same about the top-level setting at `path`, which begins with its key.
     pub fn setting(&mut self, path: &str, grade: Grade, message: impl Into<String>, help: impl Into<String>) {
         self.tell(Subject::Setting(path.into()), grade, message.into(), help.into());
+    }
+
+    /// The answer to what several steps ask, and which is asked but once: it may take long to come. `question` says what
+    /// is asked, and of whom.
+    pub fn once<T: Clone + 'static>(&mut self, question: &str, ask: impl FnOnce() -> T) -> T {
+        if let Some(answer) = self.answers.get(question).and_then(|answer| answer.downcast_ref::<T>()) {
+            return answer.clone();
+        }
+        let answer = ask();
+        self.answers.insert(question.to_owned(), Box::new(answer.clone()));
+        answer
     }
 
     fn tell(&mut self, at: Subject, grade: Grade, message: String, help: String) {
