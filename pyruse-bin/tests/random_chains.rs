@@ -42,7 +42,7 @@ const FIELDS: [&str; 12] = [
 const SAVED: [&str; 6] = ["A", "C", "n", "IP", "_PID", "PRIORITY"];
 
 /// Expressions with at least one group.
-const EXPRESSIONS: [&str; 10] = [
+const EXPRESSIONS: [&str; 15] = [
     "^(x)",
     "(?P<A>y)|(?P<C>x)",
     "(?P<n>\\d)",
@@ -53,6 +53,12 @@ const EXPRESSIONS: [&str; 10] = [
     "()",
     "(?P<A>x)(?P<B>y)?",
     "(?P<_PID>\\w)$",
+    // With words that are looked for first, in whichever case, and beyond ASCII.
+    "^denied (?P<A>x)",
+    "(?i)(ask) ?(?P<n>\\d)?",
+    "(?:denied|refused) (?P<C>.)",
+    "(?P<A>den)ied(?! y)",
+    "(?i)(refused) (?P<B>[^a-z])\\2",
 ];
 
 const TEMPLATES: [&str; 12] = [
@@ -120,7 +126,7 @@ fn filter() -> impl Strategy<Value = Value> {
             let save: Vec<&str> = save.into_iter().collect();
             step("filter_pcre", json!({"field": f, "re": re, "save": save}))
         }),
-        2 => (field(), vec(select(EXPRESSIONS.to_vec()), 0..4))
+        2 => (field(), vec(select(EXPRESSIONS.to_vec()), 0..7))
             .prop_map(move |(f, re)| step("filter_pcreAny", json!({"field": f, "re": re}))),
         1 => field().prop_map(move |f| step("filter_userExists", json!({"field": f}))),
     ]
@@ -251,7 +257,9 @@ type Fieldset = (Vec<(String, Vec<u8>)>, u8);
 
 fn entry() -> impl Strategy<Value = Fieldset> {
     let text = || {
-        select(vec!["x", "y", "xy", "xx", "", "1", "root", "ü", "x\ny"])
+        let words = ["denied x", "ask 1", "a\u{17f}\u{212a}2", "refused üü", "REFUSED 11", "denied y\n"];
+        let short = ["x", "y", "xy", "xx", "", "1", "root", "ü", "x\ny"];
+        prop_oneof![3 => select(short.to_vec()), 2 => select(words.to_vec())]
             .prop_map(|text| text.as_bytes().to_vec())
     };
     let number = || select(vec!["0", "1", "2", "-1", "six", ""]).prop_map(|text| text.as_bytes().to_vec());

@@ -18,7 +18,8 @@ pub(super) static LINT: Lint = Lint {
     why: "who sends a name like `x from 192.0.2.1 port 1` has 192.0.2.1 banned instead of himself",
     instead: "Let the expression hold the place from one side. From the left: begin with `^` and with what the program itself \
               writes, and let no part before the address be able to hold all the characters of the words between it and the \
-              address (`[^>]*` before `>, rip=` cannot, `.*` can). Or from the right: end with `$`, and let no part behind \
+              address (`[^>]*` before `>, rip=` cannot, `.*` can). That is your word that the program writes no such character \
+              there: where a user's name may hold a space, `\\S+` is no help. Or from the right: end with `$`, and let no part behind \
               the address be able to hold all the characters of the words right before it. Messages of the kernel \
               (`_TRANSPORT` is `kernel`) hold no text of strangers, and are not told.",
     examples: Examples::Rules {
