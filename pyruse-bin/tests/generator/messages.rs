@@ -340,6 +340,9 @@ fn own_cloud(dice: &mut Dice, p: u64, user: &str) -> (u64, String) {
     }
 }
 
+/// What sshd says as the user whose session it was.
+pub(super) const SESSION_END: &str = "Disconnected from user ";
+
 fn sshd(dice: &mut Dice, p: u64, user: &str) -> String {
     match p {
         0..450 => format!("Failed password for {user} from {} port {} ssh2", attacker(dice), port(dice)),
@@ -356,6 +359,7 @@ fn sshd(dice: &mut Dice, p: u64, user: &str) -> String {
             dice.next()
         ),
         750..800 => format!("Accepted password for {user} from {} port {} ssh2", attacker(dice), port(dice)),
+        800..850 => format!("{SESSION_END}alice {} port {}", visitor(dice), port(dice)),
         _ => format!("Connection closed by {} port {} [preauth]", visitor(dice), port(dice)),
     }
 }

@@ -177,7 +177,11 @@ impl Iterator for Journal {
         let (priority, message) = self.scene.message(ident, dice);
         let forks = matches!(ident, "sshd" | "su" | "exim" | "sudo");
         let pid = 500 + 13 * speaker as u64 + if forks { dice.below(200) } else { 0 };
-        let uid = if matches!(ident, "uwsgi" | "nginx") { 33 } else { 0 };
+        let uid = match ident {
+            "uwsgi" | "nginx" => 33,
+            "sshd" if message.starts_with(messages::SESSION_END) => 1000,
+            _ => 0,
+        };
         let mut entry = Entry::default();
         let t = self.time;
         entry.push("__CURSOR", format!("s=0123456789abcdef;i={n:x};b=7;m={n:x};t={t:x};x=0"));
