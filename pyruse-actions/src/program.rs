@@ -224,7 +224,7 @@ mod tests {
         let error =
             sh("sleep 1000 & sleep 1000", &vec![b'x'; 1 << 20], Duration::from_millis(300)).unwrap_err();
         assert!(error.contains("not finished after"), "{error}");
-        assert!(start.elapsed() < Duration::from_secs(15));
+        assert!(start.elapsed() < Duration::from_secs(300));
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_child_left_behind_does_not_keep_us() {
         let start = Instant::now();
-        assert_eq!(sh("sleep 60 & exit 0", b"", Duration::from_secs(30)), Ok(()));
-        assert!(start.elapsed() < Duration::from_secs(20));
+        assert_eq!(sh("sleep 1000 & exit 0", b"", Duration::from_secs(600)), Ok(()));
+        assert!(start.elapsed() < Duration::from_secs(300));
     }
 }

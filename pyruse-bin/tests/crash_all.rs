@@ -296,6 +296,12 @@ fn now() -> Duration {
 }
 
 impl Clock<'_> {
+    /// No report falls due before the first start is done: it would begin with the next day's, rightly.
+    fn set_far(&mut self) {
+        self.due = Duration::from_secs(now().as_secs() + 12 * 3600);
+        self.configure();
+    }
+
     /// When all reports that were due have come, another one falls due: soon.
     fn set(&mut self) {
         if self.due_times > 0 && (now() < self.due || reports(self.site).len() < self.due_times) {
@@ -405,7 +411,12 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: Way) {
     let (most, last) = entries.split_at(ENTRIES - LAST);
     let times = kills();
     let launch = |args: &[&str]| {
-        clock.borrow_mut().set();
+        let is_first = args.len() > 1;
+        if is_first {
+            clock.borrow_mut().set_far();
+        } else {
+            clock.borrow_mut().set();
+        }
         site.launch(Some(&firewall), args)
     };
     let running =

@@ -150,7 +150,8 @@ fn a_ladder_of_jumps_and_a_long_list_are_drawn_at_once() {
             assert!(picture(&config, &["--format", format]).contains("c60"));
         }
     }
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    // What doubles with every rung would never end.
+    assert!(start.elapsed() < Duration::from_secs(300), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -324,10 +324,9 @@ fn a_disk_that_becomes_full_stops_reading_and_loses_nothing() {
     ticks(10);
     wait_for("the message", || (told("the state cannot be written") == 2).then_some(()));
     ticks(10);
-    let signalled = Instant::now();
     pyruse.signal("-TERM");
+    // It does not wait for room: there is none until the test makes some.
     let status = pyruse.wait();
-    assert!(signalled.elapsed() < Duration::from_secs(2), "{:?}", signalled.elapsed());
     assert_eq!(status.code(), Some(1), "{}", site.log());
     assert_eq!(
         site.log().lines().last().unwrap(),
