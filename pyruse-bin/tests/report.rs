@@ -53,6 +53,23 @@ fn wait_recorded(site: &Site, text: &str) -> String {
     wait_for(text, || Some(shown(site, &["report", "show"])).filter(|report| report.contains(text)))
 }
 
+/// The report for programs, its times replaced.
+fn as_object(site: &Site) -> String {
+    fn replace_times(value: &mut Value) {
+        match value {
+            Value::Array(values) => values.iter_mut().for_each(replace_times),
+            Value::Object(values) => values.values_mut().for_each(replace_times),
+            Value::String(text) if text.starts_with("20") && text.ends_with('Z') => *text = "TIME".into(),
+            _ => {}
+        }
+    }
+    let line = shown(site, &["report", "show", "--json"]);
+    assert_eq!(line.lines().count(), 1, "{line}");
+    let mut report: Value = serde_json::from_str(&line).unwrap();
+    replace_times(&mut report);
+    serde_json::to_string_pretty(&report).unwrap()
+}
+
 #[test]
 fn it_is_sent_on_time_without_any_entry_at_that_moment_and_only_once() {
     let (journald, site) = (Journald::start(), Site::new());
@@ -128,11 +145,14 @@ fn it_can_be_shown_and_sent_at_once_with_a_daemon_and_without() {
     let html = shown(&site, &["report", "show", "--html"]);
     assert!(html.starts_with("<!DOCTYPE html>") && !html.contains("<script"), "{html}");
 
+    insta::assert_snapshot!(as_object(&site));
+
     assert!(site.pyruse(None, &["report", "send"]).status.success());
     let report = wait_for("the report, by the daemon", || reports(&site).pop());
     let head = report.split("\n\n").next().unwrap();
     assert!(!head.contains("Bcc") && !report.contains("\nBcc"), "{report}");
     wait_for("an empty report", || shown(&site, &["report", "show"]).is_empty().then_some(()));
+    assert_eq!(shown(&site, &["report", "show", "--json"]), "{\"report\":null}\n");
 
     journald.line("odd", 6, "second");
     wait_recorded(&site, "second");

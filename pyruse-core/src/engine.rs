@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use crate::config::{Config, Diagnostics, Source};
 use crate::courier::{Courier, Couriers};
 use crate::entry::{Entry, Fields};
-use crate::plugin::{Inspection, Registry, SeenEffect, Service, Settings, Start};
+use crate::plugin::{Inspection, Registry, ReportForm, SeenEffect, Service, Settings, Start};
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
 use crate::workflow::{Compiler, Workflow};
@@ -180,9 +180,9 @@ impl Services {
         &mut self,
         state: &mut State,
         now: Timestamp,
-        html: bool,
+        form: ReportForm,
     ) -> Option<Result<String, StateError>> {
-        self.services.iter_mut().find_map(|(_, service)| service.report(state, now, html))
+        self.services.iter_mut().find_map(|(_, service)| service.report(state, now, form))
     }
 
     /// Queues the report now; `None` where no module makes one.

@@ -3,6 +3,7 @@
 mod content;
 mod day;
 mod import;
+mod object;
 mod render;
 mod schedule;
 mod service;

@@ -5,14 +5,14 @@ use jiff::tz::TimeZone;
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Fields, Slot};
 use pyruse_core::operation::ReportTimes;
-use pyruse_core::plugin::{SeenEffect, Service, ServicePlugin};
+use pyruse_core::plugin::{ReportForm, SeenEffect, Service, ServicePlugin};
 use pyruse_core::state::{Handle, Queue, State, StateError};
 use pyruse_core::time::Timestamp;
 
 use super::content::Content;
 use super::day::BanNote;
 use super::settings::ReportSettings;
-use super::{NAME, Recorded, import, render, schedule};
+use super::{NAME, Recorded, import, object, render, schedule};
 use crate::email::{self, EmailSettings, Outgoing};
 
 /// A clock that was wrong in the future must not silence the report until then.
@@ -127,12 +127,18 @@ impl Service for ReportService {
         &mut self,
         state: &mut State,
         now: Timestamp,
-        html: bool,
+        form: ReportForm,
     ) -> Option<Result<String, StateError>> {
-        let form = if html { render::html } else { render::text };
+        let render = match form {
+            ReportForm::Text => render::text,
+            ReportForm::Html => render::html,
+            ReportForm::Json => return Some(object::of(state, self.recorded, now)),
+            _ => return None,
+        };
         let content = self.collect(state, now);
         Some(
-            content.map(|content| content.map_or_else(String::new, |content| form(&content, &self.settings))),
+            content
+                .map(|content| content.map_or_else(String::new, |content| render(&content, &self.settings))),
         )
     }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use pyruse_core::entry::MemoryRecord;
+use pyruse_core::plugin::ReportForm;
 use pyruse_core::time::Timestamp;
 use serde_json::json;
 
@@ -22,9 +23,10 @@ pub fn render(lines: u32, html: bool) -> Case {
     let now = Timestamp::from_seconds(i64::from(lines));
     rules.commit(now);
     Box::new(move |n| {
+        let form = if html { ReportForm::Html } else { ReportForm::Text };
         let start = Instant::now();
         for _ in 0..n {
-            let report = rules.engine.services.report(&mut rules.state, now, html).unwrap().unwrap();
+            let report = rules.engine.services.report(&mut rules.state, now, form).unwrap().unwrap();
             assert!(report.contains("user7"));
         }
         start.elapsed()

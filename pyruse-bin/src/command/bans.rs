@@ -1,11 +1,9 @@
 //! `pyruse bans`: the bans in force, and bans by hand.
 
-use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::bail;
 use jiff::{Span, SpanRelativeTo, Unit};
 use pyruse_core::address;
 use pyruse_core::operation::{Answer, Ban, Delivery, Operation};
@@ -13,16 +11,17 @@ use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::json;
+use super::listing::Listing;
 use super::loaded::Loaded;
-use super::operate::{self, Changed};
-use super::table::{Align, Table, length, local};
+use super::operate;
+use super::table::{Align, length, local};
 use super::text::{counted, print_line, printable};
 use crate::cli::Ending;
 
 /// Without a daemon, the firewall's program is tried for so long; what it should do stays queued.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Bans in force: list them, ban by hand, lift bans
+/// Lists the bans in force, bans by hand, and lifts bans
 ///
 /// A running daemon is asked to do it, so that it stays the only one who writes the state; without one, the state is
 /// changed here, and the firewall told. A ban by hand is like any other: it is put back after a restart or a reload of
@@ -122,36 +121,28 @@ pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<En
 fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
     let loaded = Loaded::open(config)?;
     let Answer::Bans(bans) = operate::look(&loaded, &Operation::ListBans)? else {
-        bail!("the daemon's answer is another one than was asked for");
+        return Err(operate::other_answer());
     };
-    let mut out = BufWriter::new(io::stdout().lock());
-    if json {
-        let bans: Vec<Value> = bans.iter().map(as_json).collect();
-        json::write_line(&mut out, &json!({ "bans": bans }))?;
-    } else if bans.is_empty() {
-        writeln!(out, "no bans in force")?;
-    } else {
-        write_table(&bans, Timestamp::now(), &mut out)?;
-        writeln!(out, "{}", counted(bans.len() as u64, "ban", "bans"))?;
-    }
-    out.flush()?;
+    let now = Timestamp::now();
+    let listing = Listing {
+        key: "bans",
+        none: "no bans in force",
+        names: ("ban", "bans"),
+        heads: ["SET", "ADDRESS", "SINCE", "UNTIL", "LEFT", "WAITS"].map(|head| (head, Align::Left)),
+        row: &|ban: &Ban| {
+            [
+                ban.set.clone(),
+                ban.ip.to_string(),
+                ban.since.map(local).unwrap_or_default(),
+                ban.until.map_or_else(|| "for ever".into(), local),
+                ban.until.map(|until| length(left(now, until))).unwrap_or_default(),
+                ban.delivery.as_ref().map(waits).unwrap_or_default(),
+            ]
+        },
+        object: as_json,
+    };
+    listing.print(&bans, json)?;
     Ok(Ending::Good)
-}
-
-fn write_table(bans: &[Ban], now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
-    let heads = ["SET", "ADDRESS", "SINCE", "UNTIL", "LEFT", "WAITS"];
-    let mut table = Table::new(heads.map(|head| (head, Align::Left)));
-    for ban in bans {
-        table.row([
-            ban.set.clone(),
-            ban.ip.to_string(),
-            ban.since.map(local).unwrap_or_default(),
-            ban.until.map_or_else(|| "for ever".into(), local),
-            ban.until.map(|until| length(left(now, until))).unwrap_or_default(),
-            ban.delivery.as_ref().map(waits).unwrap_or_default(),
-        ]);
-    }
-    table.write(out)
 }
 
 /// Seconds, rounded up: what lasts has some left.
@@ -177,35 +168,32 @@ fn change(
     say: impl Fn(&Ban) -> String,
 ) -> anyhow::Result<Ending> {
     let loaded = Loaded::open_trusted(config)?;
-    let Changed { answer, unwritten, waiting, by_daemon } = operate::change(&loaded, operation, PATIENCE)?;
-    let Answer::Bans(mut bans) = answer else {
-        bail!("the daemon's answer is another one than was asked for");
+    let changed = operate::change(&loaded, operation, PATIENCE)?;
+    let Answer::Bans(mut bans) = changed.answer.clone() else {
+        return Err(operate::other_answer());
     };
     // As it is now, not as it was when it was queued.
     for ban in &mut bans {
         ban.delivery =
-            ban.delivery.take().and_then(|was| waiting.iter().find(|now| now.id == was.id).cloned());
+            ban.delivery.take().and_then(|was| changed.waiting.iter().find(|now| now.id == was.id).cloned());
     }
     if json {
         let bans: Vec<Value> = bans.iter().map(as_json).collect();
-        json::print(&json!({ "bans": bans, "unwritten": unwritten }))?;
+        json::print(&json!({ "bans": bans, "unwritten": changed.unwritten }))?;
     } else {
         for ban in &bans {
             print_line(&printable(&say(ban)))?;
         }
     }
     for delivery in bans.iter().filter_map(|ban| ban.delivery.as_ref()) {
-        let who = if by_daemon { "the daemon" } else { "the daemon, at its next start," };
+        let who = if changed.by_daemon { "the daemon" } else { "the daemon, at its next start," };
         let (id, not_yet) = (&delivery.id, "the firewall has not been told yet");
         match &delivery.error {
             Some(error) => eprintln!("pyruse: {not_yet} ({id}): {}; {who} tries it again", shortened(error)),
             None => eprintln!("pyruse: {not_yet} ({id}): others wait before it; {who} does it"),
         }
     }
-    if let Some(why) = &unwritten {
-        eprintln!("pyruse: this is done, but would be lost if the daemon ended now: {}", printable(why));
-    }
-    let good = unwritten.is_none() && bans.iter().all(|ban| ban.delivery.is_none());
+    let good = changed.is_written() && bans.iter().all(|ban| ban.delivery.is_none());
     Ok(if good { Ending::Good } else { Ending::Failed })
 }
 

@@ -1,21 +1,20 @@
 //! `pyruse counters`: what is counted, and forgetting it.
 
-use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::bail;
 use pyruse_core::operation::{Answer, Count, Operation};
 use serde_json::{Value, json};
 
 use super::json;
+use super::listing::Listing;
 use super::loaded::Loaded;
 use super::operate;
-use super::table::{Align, Table, local};
-use super::text::{counted, grouped, print_line, printable};
+use super::table::{Align, local};
+use super::text::{grouped, print_line, printable};
 use crate::cli::Ending;
 
-/// Counters: what is counted for whom
+/// Lists what is counted, and for whom; resets it
 ///
 /// A category is what `action_counterRaise` calls `counter`, a key what it counts for: an address, a user. What is
 /// counted expires by itself; to forgive somebody at once, reset the key.
@@ -33,23 +32,34 @@ pub(crate) enum Command {
     Reset {
         /// The category, as the configuration calls it (`counter`)
         category: String,
-        /// The key: what is counted for, such as an address
+        /// The key: whom or what it is counted for, such as an address
         key: String,
+        /// Print one JSON object: what was counted before
+        #[arg(long)]
+        json: bool,
     },
 }
 
 pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<Ending> {
     match command {
         Command::List { category, json } => list(config, category.as_deref(), *json),
-        Command::Reset { category, key } => reset(config, category, key),
+        Command::Reset { category, key, json } => {
+            let operation = Operation::ResetCounter { category: category.clone(), key: key.clone() };
+            reset(config, &operation, *json)
+        }
     }
 }
 
-fn reset(config: Option<&Path>, category: &str, key: &str) -> anyhow::Result<Ending> {
+fn reset(config: Option<&Path>, operation: &Operation, json: bool) -> anyhow::Result<Ending> {
     let loaded = Loaded::open_trusted(config)?;
-    let operation = Operation::ResetCounter { category: category.to_owned(), key: key.to_owned() };
-    let changed = operate::change(&loaded, &operation, Duration::ZERO)?;
-    if let Answer::Counters(counts) = &changed.answer {
+    let changed = operate::change(&loaded, operation, Duration::ZERO)?;
+    let Answer::Counters(counts) = &changed.answer else {
+        return Err(operate::other_answer());
+    };
+    if json {
+        let counts: Vec<Value> = counts.iter().map(as_json).collect();
+        json::print(&json!({ "counters": counts, "unwritten": changed.unwritten }))?;
+    } else {
         for count in counts {
             let what = match count.grace {
                 Some(grace) if count.count == 0 => {
@@ -57,57 +67,38 @@ fn reset(config: Option<&Path>, category: &str, key: &str) -> anyhow::Result<End
                 }
                 _ => format!("{}, now 0", grouped(count.count)),
             };
-            let said = format!("{} in {}: {what}", count.key, count.category);
-            print_line(&printable(&said))?;
+            print_line(&printable(&format!("{} in {}: {what}", count.key, count.category)))?;
         }
     }
-    if let Some(why) = &changed.unwritten {
-        eprintln!("pyruse: this is done, but would be lost if the daemon ended now: {}", printable(why));
-        return Ok(Ending::Failed);
-    }
-    Ok(Ending::Good)
+    Ok(if changed.is_written() { Ending::Good } else { Ending::Failed })
 }
 
 fn list(config: Option<&Path>, category: Option<&str>, json: bool) -> anyhow::Result<Ending> {
     let loaded = Loaded::open(config)?;
     let operation = Operation::ListCounters { category: category.map(str::to_owned) };
     let Answer::Counters(counts) = operate::look(&loaded, &operation)? else {
-        bail!("the daemon's answer is another one than was asked for");
+        return Err(operate::other_answer());
     };
-    let mut out = BufWriter::new(io::stdout().lock());
-    if json {
-        let counts: Vec<Value> = counts.iter().map(as_json).collect();
-        json::write_line(&mut out, &json!({ "counters": counts }))?;
-    } else if counts.is_empty() {
-        writeln!(out, "nothing is counted")?;
-    } else {
-        write_table(&counts, &mut out)?;
-        writeln!(out, "{}", counted(counts.len() as u64, "key", "keys"))?;
-    }
-    out.flush()?;
-    Ok(Ending::Good)
-}
-
-fn write_table(counts: &[Count], out: &mut dyn Write) -> io::Result<()> {
     let (left, right) = (Align::Left, Align::Right);
-    let mut table = Table::new([
-        ("CATEGORY", left),
-        ("KEY", left),
-        ("COUNT", right),
-        ("GRACE UNTIL", left),
-        ("ENDS", left),
-    ]);
-    for count in counts {
-        let never = || if count.count == 0 { String::new() } else { "never".into() };
-        table.row([
-            count.category.clone(),
-            count.key.clone(),
-            grouped(count.count),
-            count.grace.map(local).unwrap_or_default(),
-            count.ends.map_or_else(never, local),
-        ]);
-    }
-    table.write(out)
+    let listing = Listing {
+        key: "counters",
+        none: "nothing is counted",
+        names: ("key", "keys"),
+        heads: [("CATEGORY", left), ("KEY", left), ("COUNT", right), ("GRACE UNTIL", left), ("ENDS", left)],
+        row: &|count: &Count| {
+            let never = || if count.count == 0 { String::new() } else { "never".into() };
+            [
+                count.category.clone(),
+                count.key.clone(),
+                grouped(count.count),
+                count.grace.map(local).unwrap_or_default(),
+                count.ends.map_or_else(never, local),
+            ]
+        },
+        object: as_json,
+    };
+    listing.print(&counts, json)?;
+    Ok(Ending::Good)
 }
 
 fn as_json(count: &Count) -> Value {

@@ -20,6 +20,7 @@ pub(crate) mod status;
 mod catalogue;
 mod feedback;
 mod json;
+mod listing;
 mod loaded;
 mod operate;
 mod paint;

@@ -12,6 +12,7 @@ use pyruse_core::time::Timestamp;
 
 use super::deliver::deliver;
 use super::loaded::Loaded;
+use super::text::printable;
 use crate::daemon::control::connect_to;
 use crate::daemon::owner::Owner;
 use crate::daemon::request::{Reply, Request};
@@ -38,6 +39,21 @@ pub(super) struct Changed {
     pub(super) waiting: Vec<Delivery>,
     /// A daemon made it.
     pub(super) by_daemon: bool,
+}
+
+impl Changed {
+    /// Says so where it is not on the disk; is it?
+    pub(super) fn is_written(&self) -> bool {
+        if let Some(why) = &self.unwritten {
+            eprintln!("pyruse: this is done, but would be lost if the daemon ended now: {}", printable(why));
+        }
+        self.unwritten.is_none()
+    }
+}
+
+/// A daemon of another version may answer so.
+pub(super) fn other_answer() -> anyhow::Error {
+    anyhow!("the daemon's answer is another one than was asked for")
 }
 
 /// Why there is no answer from a daemon.
@@ -202,7 +218,7 @@ fn answered(reply: Reply) -> anyhow::Result<(Answer, Option<String>)> {
         Reply::Unwritten(answer, why) => Ok((answer, Some(why))),
         Reply::Refused(why) => bail!(why),
         Reply::Rejected(why) => bail!("the daemon refuses: {why}"),
-        Reply::Status(_) | Reply::Ending => bail!("the daemon's answer is another one than was asked for"),
+        Reply::Status(_) | Reply::Ending => Err(other_answer()),
     }
 }
 

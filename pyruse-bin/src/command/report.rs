@@ -6,9 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use pyruse_core::config::Config;
 use pyruse_core::operation::{Answer, Delivery, DeliveryStatus, Operation};
+use pyruse_core::plugin::ReportForm;
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
+use serde_json::{Value, json};
 
+use super::json;
 use super::loaded::Loaded;
 use super::operate;
 use crate::cli::Ending;
@@ -27,13 +30,16 @@ const NO_REPORT: &str = "no linked module makes a report";
 /// The report is what `action_dailyReport` has recorded since the last one was sent, by itself once a day.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Prints it; nothing is changed
+    /// Prints the report; nothing is changed
     Show {
         /// Print the HTML form
         #[arg(long)]
         html: bool,
+        /// Print one JSON object: every line that is recorded, every ban, and the counts
+        #[arg(long, conflicts_with = "html")]
+        json: bool,
     },
-    /// Sends it at once; what it tells is forgotten then
+    /// Sends the report at once; what it tells is forgotten then
     ///
     /// A running daemon is asked to do it. Else the mail is tried here, for a minute; if it still waits then, the daemon
     /// sends it, or the next `report send`.
@@ -42,18 +48,27 @@ pub(crate) enum Command {
 
 pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<Ending> {
     match command {
-        Command::Show { html } => show(config, *html),
+        Command::Show { json: true, .. } => show(config, ReportForm::Json),
+        Command::Show { html: true, .. } => show(config, ReportForm::Html),
+        Command::Show { .. } => show(config, ReportForm::Text),
         Command::Send => send(config),
     }
 }
 
 /// Prints the report; the state is only looked at.
-fn show(config: Option<&Path>, html: bool) -> anyhow::Result<Ending> {
+fn show(config: Option<&Path>, form: ReportForm) -> anyhow::Result<Ending> {
     let loaded = Loaded::open(config)?;
     let mut state = storage::read(&loaded.engine.config.storage)?.unwrap_or_else(State::in_memory);
     let (mut engine, _) = loaded.compile_with(&mut state)?;
-    let report = engine.services.report(&mut state, Timestamp::now(), html).context(NO_REPORT)??;
-    if report.is_empty() {
+    let report = engine.services.report(&mut state, Timestamp::now(), form).context(NO_REPORT)??;
+    if form == ReportForm::Json {
+        // A module from outside may have made it: only JSON goes out, and on one line.
+        let report: Option<Value> = match report.as_str() {
+            "" => None,
+            report => Some(serde_json::from_str(report).context("the report is no JSON")?),
+        };
+        json::print(&json!({ "report": report }))?;
+    } else if report.is_empty() {
         tracing::info!("nothing is recorded for the report{}", why(&engine.config));
     } else {
         super::text::print_line(report.trim_end())?;

@@ -31,9 +31,9 @@ const COUNTED: u64 = 1_000_000;
 /// … and for so long.
 const COUNTING: Duration = Duration::from_secs(5);
 
-/// Is it running, and how far behind the journal?
+/// Tells whether Pyruse runs, whether it is well, and how far behind the journal it is
 ///
-/// Exit code 0: it is running, answers, and can write its state; 1: one of these is not so.
+/// Exit code 0: it runs, answers, and can write its state; 1: one of these is not so.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Print one JSON object

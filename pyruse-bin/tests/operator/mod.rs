@@ -27,6 +27,10 @@ pub fn plain(site: &Site, text: &str) -> String {
         if shape == "0000-00-00 00:00:00" {
             out.push_str("YYYY-MM-DD hh:mm:ss");
             rest = &rest[at + 19..];
+        } else if shape == "0000-00-00T00:00:00" {
+            // As programs are told it, with as many digits behind the point as there are.
+            out.push_str("YYYY-MM-DDThh:mm:ss");
+            rest = rest[at + 19..].trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
         } else {
             out.push_str("20");
             rest = &rest[at + 2..];

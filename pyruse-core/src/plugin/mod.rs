@@ -81,7 +81,7 @@ pub use self::fact::{Fact, Stated};
 pub use self::inspect::Inspection;
 pub(crate) use self::registry::Compiled;
 pub use self::registry::{ModuleSettings, Plugin, Registry, SettingsPlugin};
-pub use self::service::{SeenEffect, Service, ServicePlugin, Start};
+pub use self::service::{ReportForm, SeenEffect, Service, ServicePlugin, Start};
 
 use crate::effect::Effect;
 use crate::entry::{Entry, Slot};

@@ -23,6 +23,18 @@ pub struct Start<'a> {
     pub config: Option<&'a Config>,
 }
 
+/// What a report is to look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReportForm {
+    /// Plain text.
+    Text,
+    /// A page of HTML.
+    Html,
+    /// One JSON object, for programs: nothing is left out of it that is kept, and nothing is worded.
+    Json,
+}
+
 /// What an entry caused.
 #[derive(Clone, Debug)]
 pub struct SeenEffect {
@@ -105,7 +117,7 @@ pub trait Service: Send {
         &mut self,
         _state: &mut State,
         _now: Timestamp,
-        _html: bool,
+        _form: ReportForm,
     ) -> Option<Result<String, StateError>> {
         None
     }

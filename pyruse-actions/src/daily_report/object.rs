@@ -1,0 +1,58 @@
+//! The report for programs: one JSON object, of what is recorded and counted.
+//!
+//! The forms for people group, bound and word it. Here each line stands alone, under the keys that it has as an effect, and
+//! texts are as they were recorded; whoever prints the object sees to the terminal.
+
+use pyruse_core::state::{State, StateError};
+use pyruse_core::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Level, Line, Recorded};
+
+/// The object; empty when nothing is recorded.
+pub(super) fn of(state: &mut State, recorded: Recorded, now: Timestamp) -> Result<String, StateError> {
+    let mut lines = Vec::new();
+    state.scan(recorded.lines, |_, value| {
+        let Ok(line) = serde_json::from_slice::<Line>(value) else { return };
+        lines.push(json!({
+            "at": line.time.to_string(),
+            "level": line.level.name(),
+            "message": line.message,
+            "details": line.details.name(),
+        }));
+    })?;
+    let day = state.get(recorded.day);
+    let totals = &day.totals;
+    if totals.lines == [0; 3] {
+        return Ok(String::new());
+    }
+    let levels = [Level::Warn, Level::Info, Level::Other];
+    let of_levels = |count: &dyn Fn(usize) -> u64| -> Value {
+        levels.iter().map(|level| (level.name(), count(*level as usize))).collect()
+    };
+    let bans = day.bans().iter().map(|ban| {
+        json!({
+            "at": ban.at.to_string(),
+            "ip": ban.ip,
+            "set": ban.set,
+            "chain": ban.chain,
+            "until": ban.until.map(|until| until.to_string()),
+        })
+    });
+    let identifiers = day.busiest(usize::MAX).into_iter();
+    let object = json!({
+        "since": totals.since.map(|since| since.to_string()),
+        "until": now.to_string(),
+        "counts": {
+            "entries": totals.entries,
+            "lines": of_levels(&|n| totals.lines[n]),
+            "bans": totals.bans,
+            "mails": totals.mails,
+        },
+        "identifiers": identifiers.collect::<Value>(),
+        "bans": bans.collect::<Vec<_>>(),
+        "lines": lines,
+        "notKept": {"lines": of_levels(&|n| totals.overflow[n].count), "bans": totals.bans - day.bans().len() as u64},
+    });
+    Ok(object.to_string())
+}

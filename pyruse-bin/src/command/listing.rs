@@ -1,0 +1,44 @@
+//! What is in the state, listed: one JSON object for programs, or a table and how many there are.
+//!
+//! Bans, counters and deliveries enter here; so all three lists look alike, and an empty one is told in words.
+
+use std::io::{self, BufWriter, Write};
+
+use serde_json::{Value, json};
+
+use super::json;
+use super::table::{Align, Table};
+use super::text::counted;
+
+/// How things of one kind are listed.
+pub(super) struct Listing<'l, T, const N: usize> {
+    /// The key of the list in the object.
+    pub(super) key: &'static str,
+    /// What is said of none.
+    pub(super) none: &'static str,
+    /// What one is called, and several.
+    pub(super) names: (&'static str, &'static str),
+    pub(super) heads: [(&'static str, Align); N],
+    pub(super) row: &'l dyn Fn(&T) -> [String; N],
+    pub(super) object: fn(&T) -> Value,
+}
+
+impl<T, const N: usize> Listing<'_, T, N> {
+    pub(super) fn print(&self, things: &[T], json: bool) -> io::Result<()> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        if json {
+            let objects: Vec<Value> = things.iter().map(self.object).collect();
+            json::write_line(&mut out, &json!({ self.key: objects }))?;
+        } else if things.is_empty() {
+            writeln!(out, "{}", self.none)?;
+        } else {
+            let mut table = Table::new(self.heads);
+            for thing in things {
+                table.row((self.row)(thing));
+            }
+            table.write(&mut out)?;
+            writeln!(out, "{}", counted(things.len() as u64, self.names.0, self.names.1))?;
+        }
+        out.flush()
+    }
+}
