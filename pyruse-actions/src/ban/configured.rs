@@ -9,6 +9,21 @@ use pyruse_core::state::{Changes, Resource, Row};
 /// So many bans are held, if the configuration does not say: some 60 MB.
 pub(super) const MAX_BANS: u32 = 200_000;
 
+/// What can be wrong in the settings of any firewall: its command, if it has one, under its key, and the bound of bans.
+pub(super) fn check_settings(
+    key: &str,
+    command: Option<&[String]>,
+    max_bans: u32,
+    complain: &mut dyn FnMut(&str, String),
+) {
+    if command.is_some_and(|command| command.first().is_none_or(String::is_empty)) {
+        complain(key, "the command is empty: its first item must be a program".into());
+    }
+    if max_bans == 0 {
+        complain("maxBans", "`maxBans` must be at least 1: no ban would last".into());
+    }
+}
+
 /// See the module. In memory only: every load of a configuration begins anew.
 pub(super) struct Configured {
     pub(super) sets: BTreeSet<BanSet>,

@@ -16,7 +16,7 @@ use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 
 use super::batch::{BanCourier, Command, Tongue};
-use super::configured::MAX_BANS;
+use super::configured::{MAX_BANS, check_settings};
 use super::inspect::{Asked, Firewall, Set, inspect};
 use super::{BanAction, BanService, Bans, Left, Order};
 use crate::program::{self, Failure};
@@ -66,12 +66,7 @@ impl ModuleSettings for IpsetSettings {
     const KEY: &'static str = "ipsetBan";
 
     fn check(&self, complain: &mut dyn FnMut(&str, String)) {
-        if self.ipset.first().is_none_or(String::is_empty) {
-            complain("ipset", "the command is empty: its first item must be a program".into());
-        }
-        if self.max_bans == 0 {
-            complain("maxBans", "`maxBans` must be at least 1: no ban would last".into());
-        }
+        check_settings("ipset", Some(&self.ipset), self.max_bans, complain);
     }
 }
 

@@ -17,7 +17,7 @@ use pyruse_core::time::Timestamp;
 use serde_json::Value;
 
 use super::batch::{BanCourier, Command, Tongue};
-use super::configured::MAX_BANS;
+use super::configured::{MAX_BANS, check_settings};
 use super::inspect::{Asked, Firewall, Set, inspect};
 use super::netlink::NetlinkCourier;
 use super::{BanAction, BanService, Bans, Left, Order};
@@ -64,12 +64,7 @@ impl ModuleSettings for NftSettings {
     const KEY: &'static str = "nftBan";
 
     fn check(&self, complain: &mut dyn FnMut(&str, String)) {
-        if self.nft.as_ref().is_some_and(|nft| nft.first().is_none_or(String::is_empty)) {
-            complain("nft", "the command is empty: its first item must be a program".into());
-        }
-        if self.max_bans == 0 {
-            complain("maxBans", "`maxBans` must be at least 1: no ban would last".into());
-        }
+        check_settings("nft", self.nft.as_deref(), self.max_bans, complain);
     }
 }
 
