@@ -7,6 +7,7 @@ mod operator;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use common::{Firewall, Journald, Running, Site, failed_login, run, ssh_rules, wait_for};
@@ -141,14 +142,20 @@ fn the_daemons_user_may_use_the_commands_too_and_others_are_told_who_may() {
     insta::assert_snapshot!(told.join("\n"));
 }
 
+/// A directory that is root's alone.
+fn private(site: &Site) -> PathBuf {
+    let private = site.path("private");
+    fs::create_dir(&private).unwrap();
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).unwrap();
+    private
+}
+
 #[test]
 fn links_in_the_daemons_directory_lead_root_nowhere() {
     let (journald, firewall) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]));
     let site = site_of_nobody(&journald);
     end(start_as_nobody(&site, &firewall), "-TERM");
-    let private = site.path("private");
-    fs::create_dir(&private).unwrap();
-    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).unwrap();
+    let private = private(&site);
     let precious = private.join("precious");
     fs::write(&precious, "precious").unwrap();
     let mut told = Vec::new();
@@ -210,9 +217,7 @@ fn a_lock_that_names_a_socket_of_root_does_not_make_root_talk_to_it() {
     let (journald, firewall) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]));
     let site = site_of_nobody(&journald);
     end(start_as_nobody(&site, &firewall), "-TERM");
-    let private = site.path("private");
-    fs::create_dir(&private).unwrap();
-    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).unwrap();
+    let private = private(&site);
     let listener = UnixListener::bind(private.join("socket")).unwrap();
     listener.set_nonblocking(true).unwrap();
     let lock = site.path("state/lock");

@@ -5,11 +5,10 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command};
 
-use common::{Journald, Site, run, wait_for};
+use common::{Journald, Site, mail_server, run, wait_for};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
@@ -42,17 +41,7 @@ impl Server {
     fn start(site: &Site) -> Server {
         let directory = site.path("smtp");
         fs::create_dir_all(directory.join("mails")).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smtp/server.py");
-        let mut child = Command::new("/usr/bin/python3")
-            .arg(script)
-            .arg(&directory)
-            .args(["25", "none"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 is needed, with aiosmtpd");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "the server does not start; is python3-aiosmtpd there?");
+        let child = mail_server::start(&directory, &["25", "none"]);
         Server { directory, child }
     }
 

@@ -6,14 +6,13 @@ mod common;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::{Firewall, Journald, Running, Site, make_journal, run, wait_for};
+use common::{Firewall, Journald, Running, Site, mail_server, make_journal, run, wait_for};
 use serde_json::{Value, json};
 
 const USER: &str = "pyruse";
@@ -43,20 +42,10 @@ impl Server {
     /// With this password.
     fn restart(&mut self, password: &str) {
         self.stop();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smtp/server.py");
-        let mut child = Command::new("/usr/bin/python3")
-            .arg(script)
-            .arg(&self.directory)
-            .args([&self.port.to_string(), self.tls])
-            .args([self.directory.join("server.pem"), self.directory.join("server.key")])
-            .args([USER, password])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 is needed, with aiosmtpd");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "the server does not start; is python3-aiosmtpd there?");
-        self.child = Some(child);
+        let port = self.port.to_string();
+        let [certificate, key] = ["server.pem", "server.key"].map(|name| self.directory.join(name));
+        let args = [&port, self.tls, certificate.to_str().unwrap(), key.to_str().unwrap(), USER, password];
+        self.child = Some(mail_server::start(&self.directory, &args));
     }
 
     fn stop(&mut self) {

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
 pub mod desk;
+pub mod mail_server;
 
 use std::fmt::Write as _;
 use std::fs;
