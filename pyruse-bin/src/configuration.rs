@@ -93,7 +93,7 @@ pub(crate) fn refuse(source: &Source, diagnostics: &Diagnostics) -> anyhow::Erro
     show(source, diagnostics);
     let (errors, _) = diagnostics.counts();
     let plural = if errors == 1 { "" } else { "s" };
-    unusable(format!("{}: {errors} error{plural}; not started", source.name))
+    unusable(format!("{}: {errors} error{plural}; it cannot be used", source.name))
 }
 
 /// While we run as root, a file that others may write to would let them run programs as root. What is opened and then

@@ -541,13 +541,14 @@ fn the_words_of_a_start_that_failed_are_marked_in_the_journal_so_that_the_next_s
     assert_eq!(launch("").code(), Some(78));
     assert_eq!(site.log(), "");
     assert_eq!(launch("1:1").code(), Some(78));
-    assert!(site.log().contains("1 error; not started"), "{}", site.log());
+    assert!(site.log().contains("1 error; it cannot be used"), "{}", site.log());
 
     journald.sync();
     let told = journald.journalctl(&["-o", "json", "PYRUSE_DIAGNOSTIC=1"]);
     let told: Vec<serde_json::Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(told.len(), 3, "one entry each: {told:?}");
-    for (entry, part) in told.iter().zip(["the file is damaged (it is empty)", "-->", "1 error; not started"])
+    for (entry, part) in
+        told.iter().zip(["the file is damaged (it is empty)", "-->", "1 error; it cannot be used"])
     {
         assert_eq!(
             (entry["PRIORITY"].as_str(), entry["SYSLOG_IDENTIFIER"].as_str()),

@@ -343,6 +343,8 @@ impl Service for BanService {
     }
 
     fn boot(&mut self, state: &mut State, now: Timestamp) {
+        // Whoever has us reload may have made the set that orders wait for.
+        state.get_mut(self.bans.orders).hurry();
         self.put_back_from(state, 0, now);
     }
 

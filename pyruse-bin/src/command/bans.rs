@@ -10,9 +10,9 @@ use pyruse_core::operation::{Answer, Ban, Delivery, Operation};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::desk::Desk;
 use super::json;
 use super::listing::Listing;
-use super::loaded::Loaded;
 use super::operate;
 use super::table::{Align, length, local};
 use super::text::{counted, print_line, printable};
@@ -119,8 +119,8 @@ pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<En
 }
 
 fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
-    let loaded = Loaded::open(config)?;
-    let Answer::Bans(bans) = operate::look(&loaded, &Operation::ListBans)? else {
+    let desk = Desk::open(config)?;
+    let Answer::Bans(bans) = operate::look(desk, &Operation::ListBans)? else {
         return Err(operate::other_answer());
     };
     let now = Timestamp::now();
@@ -167,8 +167,8 @@ fn change(
     json: bool,
     say: impl Fn(&Ban) -> String,
 ) -> anyhow::Result<Ending> {
-    let loaded = Loaded::open_trusted(config)?;
-    let changed = operate::change(&loaded, operation, PATIENCE)?;
+    let desk = Desk::open_trusted(config)?;
+    let changed = operate::change(desk, operation, PATIENCE)?;
     let Answer::Bans(mut bans) = changed.answer.clone() else {
         return Err(operate::other_answer());
     };

@@ -6,9 +6,9 @@ use std::time::Duration;
 use pyruse_core::operation::{Answer, Count, Operation};
 use serde_json::{Value, json};
 
+use super::desk::Desk;
 use super::json;
 use super::listing::Listing;
-use super::loaded::Loaded;
 use super::operate;
 use super::table::{Align, local};
 use super::text::{grouped, print_line, printable};
@@ -51,8 +51,8 @@ pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<En
 }
 
 fn reset(config: Option<&Path>, operation: &Operation, json: bool) -> anyhow::Result<Ending> {
-    let loaded = Loaded::open_trusted(config)?;
-    let changed = operate::change(&loaded, operation, Duration::ZERO)?;
+    let desk = Desk::open_trusted(config)?;
+    let changed = operate::change(desk, operation, Duration::ZERO)?;
     let Answer::Counters(counts) = &changed.answer else {
         return Err(operate::other_answer());
     };
@@ -74,9 +74,9 @@ fn reset(config: Option<&Path>, operation: &Operation, json: bool) -> anyhow::Re
 }
 
 fn list(config: Option<&Path>, category: Option<&str>, json: bool) -> anyhow::Result<Ending> {
-    let loaded = Loaded::open(config)?;
+    let desk = Desk::open(config)?;
     let operation = Operation::ListCounters { category: category.map(str::to_owned) };
-    let Answer::Counters(counts) = operate::look(&loaded, &operation)? else {
+    let Answer::Counters(counts) = operate::look(desk, &operation)? else {
         return Err(operate::other_answer());
     };
     let (left, right) = (Align::Left, Align::Right);

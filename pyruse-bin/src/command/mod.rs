@@ -18,6 +18,7 @@ pub(crate) mod stats;
 pub(crate) mod status;
 
 mod catalogue;
+mod desk;
 mod feedback;
 mod json;
 mod listing;

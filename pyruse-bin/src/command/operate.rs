@@ -11,6 +11,7 @@ use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
 use super::deliver::deliver;
+use super::desk::Desk;
 use super::loaded::Loaded;
 use super::text::printable;
 use crate::daemon::control::connect_to;
@@ -70,8 +71,8 @@ pub(super) enum Unanswered {
 }
 
 /// Looks, without changing anything: at what a daemon knows, or at what is stored.
-pub(super) fn look(loaded: &Loaded, operation: &Operation) -> anyhow::Result<Answer> {
-    let directory = &loaded.engine.config.storage;
+pub(super) fn look(desk: Desk, operation: &Operation) -> anyhow::Result<Answer> {
+    let directory = &desk.directory;
     if let Some(Holder { pid, socket: Some(socket) }) = storage::holder(directory)? {
         match ask(directory, &socket, &Request::Operate(operation.clone()), PATIENCE) {
             Ok(reply) => return answered(reply).map(|(answer, _)| answer),
@@ -84,6 +85,7 @@ pub(super) fn look(loaded: &Loaded, operation: &Operation) -> anyhow::Result<Ans
             Err(Unanswered::Failed(e)) => tracing::warn!("the daemon (process {pid}) cannot be asked: {e}"),
         }
     }
+    let loaded = desk.loaded?;
     let mut state = storage::read(directory)?.unwrap_or_else(|| {
         tracing::info!("there is no state in {} yet", directory.display());
         State::in_memory()
@@ -93,8 +95,8 @@ pub(super) fn look(loaded: &Loaded, operation: &Operation) -> anyhow::Result<Ans
 }
 
 /// Changes something; what it queues is given so long to be delivered where no daemon does it.
-pub(super) fn change(loaded: &Loaded, operation: &Operation, patience: Duration) -> anyhow::Result<Changed> {
-    let directory = &loaded.engine.config.storage;
+pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> anyhow::Result<Changed> {
+    let directory = &desk.directory;
     // Made by a command, a state would perhaps not be the daemon's own.
     if storage::read(directory)?.is_none() {
         bail!("there is no state in {} yet: Pyruse has not run with this configuration", directory.display());
@@ -102,7 +104,9 @@ pub(super) fn change(loaded: &Loaded, operation: &Operation, patience: Duration)
     let end = Instant::now() + PATIENCE;
     loop {
         let holder = match storage::try_open(directory)? {
-            Opened::Free(mut storage) => return change_here(loaded, operation, &mut storage.state, patience),
+            Opened::Free(mut storage) => {
+                return change_here(&desk.loaded?, operation, &mut storage.state, patience);
+            }
             Opened::Held(holder) => holder,
         };
         if let Some(socket) = &holder.socket {

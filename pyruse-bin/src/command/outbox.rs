@@ -8,9 +8,9 @@ use pyruse_core::operation::{Answer, Delivery, DeliveryStatus, Operation};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::desk::Desk;
 use super::json;
 use super::listing::Listing;
-use super::loaded::Loaded;
 use super::operate::{self, Changed};
 use super::table::{Align, length, local};
 use super::text::{print_line, printable};
@@ -95,8 +95,8 @@ fn drop(config: Option<&Path>, id: &str, json: bool) -> anyhow::Result<Ending> {
 }
 
 fn change(config: Option<&Path>, operation: &Operation) -> anyhow::Result<(Changed, Vec<Delivery>)> {
-    let loaded = Loaded::open_trusted(config)?;
-    let changed = operate::change(&loaded, operation, PATIENCE)?;
+    let desk = Desk::open_trusted(config)?;
+    let changed = operate::change(desk, operation, PATIENCE)?;
     let Answer::Deliveries(deliveries) = changed.answer.clone() else {
         return Err(operate::other_answer());
     };
@@ -114,8 +114,8 @@ fn as_list(deliveries: &[Delivery]) -> Vec<Value> {
 }
 
 fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
-    let loaded = Loaded::open(config)?;
-    let Answer::Deliveries(deliveries) = operate::look(&loaded, &Operation::ListOutbox)? else {
+    let desk = Desk::open(config)?;
+    let Answer::Deliveries(deliveries) = operate::look(desk, &Operation::ListOutbox)? else {
         return Err(operate::other_answer());
     };
     let now = Timestamp::now();

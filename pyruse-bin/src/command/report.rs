@@ -11,6 +11,7 @@ use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::desk::Desk;
 use super::json;
 use super::loaded::Loaded;
 use super::operate;
@@ -78,13 +79,14 @@ fn show(config: Option<&Path>, form: ReportForm) -> anyhow::Result<Ending> {
 
 /// Sends the report now; the lines are forgotten. A running daemon is asked to do it.
 fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
-    let loaded = Loaded::open_trusted(config)?;
-    let changed = operate::change(&loaded, &Operation::SendReport, PATIENCE)?;
+    let desk = Desk::open_trusted(config)?;
+    let why = desk.loaded.as_ref().map_or("", |loaded| why(&loaded.engine.config));
+    let changed = operate::change(desk, &Operation::SendReport, PATIENCE)?;
     if let Some(why) = &changed.unwritten {
         bail!("the report is made, but its mail waits until the state can be written: {why}");
     }
     if changed.answer != (Answer::Report { anything: true }) {
-        tracing::info!("nothing is recorded for the report{}: no mail", why(&loaded.engine.config));
+        tracing::info!("nothing is recorded for the report{why}: no mail");
     } else if changed.by_daemon {
         tracing::info!("the daemon has made the report, and sends it");
     }

@@ -12,8 +12,8 @@ use pyruse_core::state::{Position, State};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::desk::Desk;
 use super::json;
-use super::loaded::Loaded;
 use super::operate::{Unanswered, ask};
 use super::table::{length, local};
 use super::text::{counted, grouped, printable};
@@ -73,8 +73,7 @@ struct Status {
 }
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
-    let loaded = Loaded::open(config)?;
-    let status = find(&loaded)?;
+    let status = find(Desk::open(config)?)?;
     let mut out = io::stdout().lock();
     if args.json {
         json::write_line(&mut out, &status.as_json())?;
@@ -85,18 +84,25 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     Ok(if is_well { Ending::Good } else { Ending::Failed })
 }
 
-fn find(loaded: &Loaded) -> anyhow::Result<Status> {
-    let directory = loaded.engine.config.storage.clone();
+fn find(desk: Desk) -> anyhow::Result<Status> {
+    let Desk { directory, mut loaded } = desk;
     let daemon = find_daemon(&directory)?;
     let (position, overview) = if let Daemon::Answers(daemon) = &daemon {
         (daemon.position.clone(), daemon.overview.clone())
     } else {
         let mut state = storage::read(&directory)?.unwrap_or_else(State::in_memory);
-        let (mut engine, _) = loaded.compile_with(&mut state)?;
-        (state.position().cloned(), engine.services.overview(&state, Timestamp::now()))
+        let known = loaded?;
+        let (mut engine, _) = known.compile_with(&mut state)?;
+        let overview = engine.services.overview(&state, Timestamp::now());
+        loaded = Ok(known);
+        (state.position().cloned(), overview)
     };
-    let settings = loaded.engine.settings.get::<JournalSettings>();
-    let lag = position.as_ref().map(|position| lag(&settings, position).map_err(|e| format!("{e:#}")));
+    let lag = position.as_ref().map(|position| match &loaded {
+        Ok(loaded) => {
+            lag(&loaded.engine.settings.get::<JournalSettings>(), position).map_err(|e| format!("{e:#}"))
+        }
+        Err(_) => Err("the configuration, which names the journal, cannot be used".into()),
+    });
     Ok(Status { daemon, size: size(&directory), directory, position, overview, lag: lag.transpose() })
 }
 

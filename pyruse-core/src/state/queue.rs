@@ -194,6 +194,17 @@ impl Queue {
         true
     }
 
+    /// What waits for its next try is due now: the world may have changed.
+    pub fn hurry(&mut self) {
+        for (id, message) in &mut self.messages {
+            if message.status == MessageStatus::Waiting {
+                self.due.remove(&(message.due, *id));
+                message.due = Timestamp(0);
+                self.due.insert((message.due, *id));
+            }
+        }
+    }
+
     /// Removes a message, wherever it is.
     pub fn remove(&mut self, id: u64) {
         if let Some(message) = self.messages.remove(&id) {

@@ -1,0 +1,64 @@
+//! Where operators' commands go: to the daemon that holds a configuration's state, or to that state.
+//!
+//! A daemon runs with the rules that it read. A file that has been broken since must not keep an operator from it: he may
+//! be locked out. So where the configuration cannot be used, that is told, and a daemon that runs is asked all the same.
+
+use std::path::{Path, PathBuf};
+
+use pyruse_core::config::{Config, Diagnostics};
+use pyruse_core::plugin::Registry;
+use tracing::Level;
+
+use super::loaded::Loaded;
+use crate::daemon::storage::{self, Holder};
+use crate::{configuration, messages};
+
+/// Where a package has the state.
+const USUAL: &str = "/var/lib/pyruse";
+
+/// See the module.
+pub(super) struct Desk {
+    /// Of the state.
+    pub(super) directory: PathBuf,
+    /// The configuration, or why it cannot be used.
+    pub(super) loaded: anyhow::Result<Loaded>,
+}
+
+impl Desk {
+    /// For commands that only look.
+    pub(super) fn open(config: Option<&Path>) -> anyhow::Result<Desk> {
+        Desk::of(config, Loaded::open(config))
+    }
+
+    /// For commands that change something.
+    pub(super) fn open_trusted(config: Option<&Path>) -> anyhow::Result<Desk> {
+        Desk::of(config, Loaded::open_trusted(config))
+    }
+
+    fn of(config: Option<&Path>, loaded: anyhow::Result<Loaded>) -> anyhow::Result<Desk> {
+        let error = match loaded {
+            Ok(loaded) => {
+                let directory = loaded.engine.config.storage.clone();
+                return Ok(Desk { directory, loaded: Ok(loaded) });
+            }
+            Err(error) => error,
+        };
+        let directory = storage_of(config).unwrap_or_else(|| USUAL.into());
+        match storage::holder(&directory) {
+            Ok(Some(Holder { pid, socket: Some(_) })) => {
+                let goes_on =
+                    format!("the daemon (process {pid}) goes on with what it read before, and is asked");
+                messages::say(Level::WARN, &format!("pyruse: {error:#}; {goes_on}"));
+                Ok(Desk { directory, loaded: Err(error) })
+            }
+            _ => Err(error),
+        }
+    }
+}
+
+/// The storage that a configuration names, whatever else is wrong with it.
+fn storage_of(config: Option<&Path>) -> Option<PathBuf> {
+    let source = configuration::read(&configuration::find(config).ok()?).ok()?;
+    let registry = Registry::linked().ok()?;
+    Config::read(&source, &registry, &mut Diagnostics::default()).map(|config| config.storage)
+}
