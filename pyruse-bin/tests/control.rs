@@ -627,3 +627,35 @@ both_ways! {
     twenty_thousand_bans_are_listed_at_once_and_one_of_them_is_lifted,
     the_firewall_may_have_lost_an_element_that_is_lifted_or_its_set_may_be_full,
 }
+
+#[test]
+fn a_file_that_is_broken_now_keeps_no_operator_from_the_daemon() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    site.configure(&journald, &ssh_rules(3630));
+    let daemon = site.start(Some(&firewall));
+    // The storage must still be known: the file is wrong, but not torn.
+    let whole = std::fs::read_to_string(site.path("pyruse.json")).unwrap();
+    std::fs::write(site.path("pyruse.json"), whole.replace("filter_pcre", "filter_pcree")).unwrap();
+    for args in [
+        &["bans", "add", "192.0.2.9", "--for", "1h"][..],
+        &["bans", "remove", "192.0.2.9"],
+        &["bans", "list"],
+        &["counters", "list"],
+        &["outbox", "list"],
+        &["status"],
+    ] {
+        let output = site.pyruse(Some(&firewall), args);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {complaint}");
+        assert!(complaint.contains("there is no filter `filter_pcree`"), "{complaint}");
+        let goes_on = format!(
+            "the daemon (process {}) goes on with what it read before, and is asked",
+            daemon.child.id()
+        );
+        assert!(complaint.contains(&goes_on), "{complaint}");
+    }
+    stop(daemon, &site);
+    let output = site.pyruse(Some(&firewall), &["bans", "list"]);
+    assert_eq!(output.status.code(), Some(78), "without a daemon there is nobody to ask");
+}

@@ -383,6 +383,20 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_for_its_next_try_is_due_when_it_is_hurried() {
+        let now = Timestamp::from_seconds(1_795_000_000);
+        let mut queue = Queue::default();
+        let [waits, given_up] = ["a", "b"].map(|payload| queue.push(None, payload.into()));
+        queue.take_due(now, 9);
+        queue.settle(waits, Outcome::Retry("no".into()), now, Duration::from_secs(60));
+        queue.settle(given_up, Outcome::GiveUp("never".into()), now, Duration::from_secs(60));
+        assert!(queue.take_due(now, 9).is_empty());
+        queue.hurry();
+        let letters = queue.take_due(now, 9);
+        assert_eq!(letters.iter().map(|letter| letter.id).collect::<Vec<_>>(), [waits]);
+    }
+
+    #[test]
     fn what_failed_one_by_one_is_tried_again_together_and_never_later_than_its_wait() {
         let longest = Duration::from_secs(60);
         let mut queue = Queue::default();
