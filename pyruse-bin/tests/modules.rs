@@ -68,6 +68,33 @@ impl Bench {
     }
 }
 
+/// How many nodes the optimiser adds to chains of which each asks one question.
+fn added(question: impl Fn(usize) -> Value, chains: usize) -> usize {
+    let actions: serde_json::Map<String, Value> =
+        (0..chains).map(|n| (format!("{n:03}"), json!([question(n), say("x")]))).collect();
+    let mut workflow = Bench::new(&actions.into()).engine.workflow;
+    let before = workflow.size();
+    workflow.optimize();
+    workflow.size() - before
+}
+
+/// Elsewhere it is shown that the optimiser changes nothing; that would also hold if it did nothing.
+#[test]
+fn the_optimiser_finds_ladders_and_leaves_short_ones_alone() {
+    let equals = |n: usize| {
+        let value = format!("program {n}");
+        json!({"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": value}})
+    };
+    let pcre = |n: usize| {
+        let re = format!("^event number {n} from (\\S+)$");
+        json!({"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": re}})
+    };
+    let mixed = |n: usize| if n.is_multiple_of(2) { equals(n) } else { pcre(n) };
+    assert_eq!([added(equals, 2), added(pcre, 7), added(mixed, 100)], [0, 0, 0]);
+    assert!(added(equals, 3) > 0 && added(equals, 500) > 490, "each rung may be entered by itself");
+    assert!(added(pcre, 8) > 0);
+}
+
 fn record() -> MemoryRecord {
     MemoryRecord::at(Timestamp(1_795_000_000_000_000))
 }

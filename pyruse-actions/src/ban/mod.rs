@@ -359,6 +359,10 @@ impl Service for BanService {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use pyruse_core::courier::Outcome;
+
     use super::*;
 
     fn ban(ip: [u8; 4]) -> Ban {
@@ -434,6 +438,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_order_that_waits_for_its_next_try_is_due_when_bans_are_put_back() {
+        let now = Timestamp::from_seconds(1_795_000_000);
+        let mut state = State::in_memory();
+        let mut service = service(&mut state, None);
+        service.bans.ban(&mut state, ban([10, 0, 0, 1]), Timestamp::NEVER, now);
+        let queue = state.get_mut(service.bans.orders);
+        let letters = queue.take_due(now, 9);
+        queue.settle(letters[0].id, Outcome::Retry("no set".into()), now, Duration::from_secs(60));
+        assert!(take_orders(&service, &mut state, now).is_empty(), "it waits");
+        service.boot(&mut state, now);
+        assert_eq!(take_orders(&service, &mut state, now), ["10.0.0.1"]);
     }
 
     #[test]
