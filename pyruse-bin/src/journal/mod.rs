@@ -311,7 +311,7 @@ impl Record for JournalRecord<'_> {
             match self.journal.enumerate_data() {
                 Ok(Some(field)) => {
                     self.given += 1;
-                    if sink.field(field.name(), field.value().unwrap_or_default()) {
+                    if sink.assignment(field.data()) {
                         return true;
                     }
                     continue;

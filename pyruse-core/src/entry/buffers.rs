@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 
 use super::decode::{self, EightBit};
 use super::field::{Fields, Kind, Slot};
+use super::names::Names;
 use super::value::{Stored, Value};
 use super::{Entry, FIELD_LIMIT, Record};
-use crate::frozen::Frozen;
 use crate::time::Timestamp;
 
 /// No element.
@@ -48,7 +48,7 @@ struct Element {
 #[derive(Debug)]
 pub struct Buffers {
     fields: Fields,
-    wanted: Frozen<Slot>,
+    wanted: Names,
     eight_bit: EightBit,
     zone: TimeZone,
     epoch: u32,
@@ -61,7 +61,7 @@ impl Buffers {
     /// Buffers for entries of these fields; `zone` is the one that times are shown in.
     pub fn new(fields: Fields, eight_bit: EightBit, zone: TimeZone) -> Buffers {
         let cells = vec![EMPTY; fields.len()];
-        let wanted = Frozen::new(fields.iter().map(|(slot, name)| (name, slot)));
+        let wanted = Names::new(&fields);
         Buffers {
             fields,
             wanted,
@@ -165,9 +165,22 @@ impl Buffers {
         self.cells[slot.index()].joined = joined;
     }
 
-    /// A field of the record: kept if the workflow wants it and no step has set it.
+    /// A field of the record, see [`Buffers::push_value`].
     pub(super) fn push_field(&mut self, name: &[u8], value: &[u8]) -> bool {
-        let Some(slot) = self.wanted.get(name).copied() else { return false };
+        match self.wanted.find(name) {
+            Some((slot, length)) if length == name.len() => self.push_value(slot, value),
+            _ => false,
+        }
+    }
+
+    /// The same, of `NAME=value`.
+    pub(super) fn push_assignment(&mut self, field: &[u8]) -> bool {
+        let Some((slot, length)) = self.wanted.find(field) else { return false };
+        self.push_value(slot, field.get(length + 1..).unwrap_or_default())
+    }
+
+    /// A value of the record: kept if no step has set the field.
+    fn push_value(&mut self, slot: Slot, value: &[u8]) -> bool {
         let mut cell = self.cell(slot);
         if cell.assigned || self.arena.len() >= ARENA_LIMIT {
             return false;

@@ -11,6 +11,7 @@
 mod buffers;
 pub(crate) mod decode;
 mod field;
+mod names;
 mod record;
 mod value;
 

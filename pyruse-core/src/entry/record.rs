@@ -19,6 +19,11 @@ impl<'a> Sink<'a> {
     pub fn field(&mut self, name: &[u8], value: &[u8]) -> bool {
         self.buffers.push_field(name, value)
     }
+
+    /// The same for a field as a journal holds it, `NAME=value`: whose name nobody wants is not even taken apart.
+    pub fn assignment(&mut self, field: &[u8]) -> bool {
+        self.buffers.push_assignment(field)
+    }
 }
 
 /// A source's view of one journal entry: it yields its fields one at a time, and is asked only for as many as the

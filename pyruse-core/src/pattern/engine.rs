@@ -16,6 +16,7 @@ use super::casefold;
 use super::emit::{Dollar, Form, Letters, Target, emit};
 use super::error::{GivenUp, MatchError};
 use super::requirement::{Requirement, automaton};
+use super::width::width;
 
 /// So often may the backtracking engine turn back in one search of a text of at most so many bytes. What lies
 /// between two turns may read the whole text (`(?=.*x)`), so the time grows with the product. Longer texts are not
@@ -42,6 +43,8 @@ const UNICODE: Form = Form { letters: Letters::Unicode, ..USUAL };
 pub(super) struct Engines {
     root: Node,
     facts: Facts,
+    /// A shorter text, in bytes, cannot hold it.
+    shortest: usize,
     /// Finds what must occur; asked before the engines that are slow.
     required: Option<AhoCorasick>,
     /// Of texts beyond ASCII that says nothing.
@@ -84,8 +87,15 @@ impl Engines {
         let required = (slow && !requirement.is_void())
             .then(|| automaton(requirement.texts.iter().map(String::as_str)))
             .flatten();
-        let required_in_ascii = requirement.ascii_only;
-        Ok(Self { root, facts, required, required_in_ascii, usual, others: [const { OnceLock::new() }; 10] })
+        Ok(Self {
+            facts,
+            shortest: usize::try_from(width(&root, &[]).least).unwrap_or(usize::MAX),
+            root,
+            required,
+            required_in_ascii: requirement.ascii_only,
+            usual,
+            others: [const { OnceLock::new() }; 10],
+        })
     }
 
     pub(super) fn is_match(&self, text: &str) -> Result<bool, MatchError> {
@@ -133,18 +143,26 @@ impl Engines {
         Ok(!spans.is_empty())
     }
 
-    /// Does it lack what must occur? Not known of expressions that are fast by themselves.
+    /// Is it too short, or does it lack what must occur? Of the latter, nothing is known where the expression is fast by
+    /// itself.
     pub(super) fn is_out_of_question(&self, text: &str) -> bool {
+        text.len() < self.shortest || self.lacks_required(text)
+    }
+
+    fn lacks_required(&self, text: &str) -> bool {
         self.required.as_ref().is_some_and(|required| {
             let says_nothing = self.required_in_ascii && !text.is_ascii();
             !says_nothing && !required.is_match(text)
         })
     }
 
-    /// The engine for a text; `None` where it lacks what must occur.
+    /// The engine for a text; `None` where it is too short, or lacks what must occur.
     fn engine(&self, text: &str) -> Result<Option<&Engine>, MatchError> {
+        if text.len() < self.shortest {
+            return Ok(None);
+        }
         let form = self.form_of(text);
-        if (form != USUAL || self.facts.backtracking) && self.is_out_of_question(text) {
+        if (form != USUAL || self.facts.backtracking) && self.lacks_required(text) {
             return Ok(None);
         }
         if self.facts.folded_reference && has_uncertain_case(text) {
