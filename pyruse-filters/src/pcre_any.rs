@@ -67,8 +67,9 @@ impl FilterModule for PcreAny {
             Search::new(pattern, saves)
         };
         let searches: Vec<Search> = patterns.into_iter().enumerate().map(search).collect();
-        let candidates = Candidates::new(searches.iter().map(|search| &search.pattern));
-        let candidates = Some(candidates).filter(|all| searches.len() >= FEW && all.are_told_apart());
+        let candidates = (searches.len() >= FEW)
+            .then(|| Candidates::new(searches.iter().map(|search| &search.pattern)))
+            .filter(Candidates::are_told_apart);
         Ok(PcreAny { field, searches, candidates, groups: Groups::default() })
     }
 

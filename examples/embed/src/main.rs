@@ -186,6 +186,7 @@ impl Watch<'_> {
 impl Observer for Watch<'_> {
     /// Else nobody makes any.
     const EFFECTS: bool = true;
+    const STEPS: bool = false;
 
     fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         self.services.admit(entry, state)

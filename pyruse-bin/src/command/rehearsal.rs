@@ -53,6 +53,9 @@ pub(crate) trait Telling {
     /// Does it want the addresses of entries? To make one costs as much as to read several fields.
     const CURSORS: bool = true;
 
+    /// Does it want to be told of [`Telling::step`]?
+    const STEPS: bool = false;
+
     fn effect(&mut self, effect: &PlacedEffect<'_>) -> io::Result<()>;
     fn entry(&mut self, _time: Timestamp, _origin: Origin) {}
     fn step(&mut self, _id: SiteId) {}
@@ -138,6 +141,7 @@ impl<T: Telling> Observed<'_, T> {
 
 impl<T: Telling> Observer for Observed<'_, T> {
     const EFFECTS: bool = true;
+    const STEPS: bool = T::STEPS;
 
     fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         entry.value(self.mark).is_none() && self.services.admit(entry, state)

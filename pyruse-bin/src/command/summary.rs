@@ -41,6 +41,7 @@ pub(crate) struct Summary {
 
 impl Telling for Summary {
     const CURSORS: bool = false;
+    const STEPS: bool = true;
 
     fn effect(&mut self, placed: &PlacedEffect<'_>) -> io::Result<()> {
         match placed.effect {

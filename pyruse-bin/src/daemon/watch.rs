@@ -75,6 +75,7 @@ pub(crate) struct Watch<'a> {
 
 impl Observer for Watch<'_> {
     const EFFECTS: bool = true;
+    const STEPS: bool = false;
 
     fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         entry.value(self.mark).is_none() && self.services.admit(entry, state)

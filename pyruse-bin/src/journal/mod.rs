@@ -6,8 +6,8 @@
 
 mod directories;
 mod export;
-mod fd;
 mod json;
+mod raw;
 mod recording;
 mod settings;
 
@@ -114,7 +114,7 @@ impl Source {
 
     /// Readable when something has happened; then call [`Source::process`].
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        fd::borrow(&self.journal)
+        raw::descriptor(&self.journal)
     }
 
     /// Looks at what has happened: new entries, new files, files that are gone.
@@ -286,7 +286,7 @@ impl JournalRecord<'_> {
             return false;
         }
         self.journal.restart_data();
-        (0..self.given).all(|_| matches!(self.journal.enumerate_data(), Ok(Some(_)))) || self.restart()
+        (0..self.given).all(|_| matches!(raw::next_field(self.journal), Ok(Some(_)))) || self.restart()
     }
 }
 
@@ -308,10 +308,10 @@ impl Record for JournalRecord<'_> {
             self.journal.restart_data();
         }
         loop {
-            match self.journal.enumerate_data() {
+            match raw::next_field(self.journal) {
                 Ok(Some(field)) => {
                     self.given += 1;
-                    if sink.assignment(field.data()) {
+                    if sink.assignment(field) {
                         return true;
                     }
                     continue;

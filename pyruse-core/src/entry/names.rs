@@ -12,7 +12,7 @@ use super::field::{Fields, Slot};
 pub(super) struct Names {
     places: Vec<Place>,
     shift: u32,
-    names: Vec<(Box<[u8]>, Slot)>,
+    wanted: Vec<(Box<[u8]>, Slot)>,
 }
 
 /// The names that begin alike.
@@ -34,7 +34,7 @@ impl Names {
         names.sort_by_key(|(name, _)| head(name));
         let size = (names.len() * 4).next_power_of_two().max(16);
         let mut all =
-            Names { places: vec![EMPTY; size], shift: 64 - size.trailing_zeros(), names: Vec::new() };
+            Names { places: vec![EMPTY; size], shift: 64 - size.trailing_zeros(), wanted: Vec::new() };
         let mut at = 0;
         for alike in names.chunk_by(|(one, _), (other, _)| head(one) == head(other)) {
             let end = at + u32::try_from(alike.len()).expect("a configuration names fewer than 2^32 fields");
@@ -43,18 +43,20 @@ impl Names {
             all.places[place] = Place { head, first: at, end };
             at = end;
         }
-        all.names = names;
+        all.wanted = names;
         all
     }
 
     /// The slot of a field, and the length of its name. What follows the name, if anything does, begins with a `=`.
     pub(super) fn find(&self, field: &[u8]) -> Option<(Slot, usize)> {
         let place = self.places[self.place(head(field))];
-        let is_it = |(name, _): &&(Box<[u8]>, Slot)| {
-            field.strip_prefix(&**name).is_some_and(|rest| matches!(rest.first(), None | Some(b'=')))
-        };
-        let (name, slot) = self.names[place.first as usize..place.end as usize].iter().find(is_it)?;
-        Some((*slot, name.len()))
+        for (name, slot) in &self.wanted[place.first as usize..place.end as usize] {
+            // Most that only begin alike are told apart by where they end.
+            if matches!(field.get(name.len()), None | Some(b'=')) && field.starts_with(name) {
+                return Some((*slot, name.len()));
+            }
+        }
+        None
     }
 
     /// The place of the names that begin like that, or the empty one where they would be.

@@ -27,7 +27,7 @@ pub struct Candidates {
 impl Candidates {
     /// For these expressions.
     pub fn new<'p>(patterns: impl IntoIterator<Item = &'p Pattern>) -> Candidates {
-        let requirements: Vec<_> = patterns.into_iter().map(|pattern| &pattern.requirement).collect();
+        let requirements: Vec<_> = patterns.into_iter().map(Pattern::requirement).collect();
         let len = requirements.len();
         let mut candidates = Candidates {
             len,

@@ -99,17 +99,24 @@ impl CharSet {
         Self { ranges, classes, negated }
     }
 
-    /// Its members below 128.
+    /// Its members below 128, apart from each other.
     pub(super) fn within_ascii(&self) -> Vec<(u32, u32)> {
-        let members = (0..128).filter(|code| self.has_ascii(*code)).map(|code| (code, code));
-        normalized(members.collect())
-    }
-
-    fn has_ascii(&self, code: u32) -> bool {
-        let in_class = |(class, inverse): &(Class, bool)| {
-            class_ranges(*class, true).is_some_and(|known| contains(known, code)) != *inverse
-        };
-        (contains(&self.ranges, code) || self.classes.iter().any(in_class)) != self.negated
+        let mut members = ascii_bits(&self.ranges);
+        for (class, inverse) in &self.classes {
+            let known = class_ranges(*class, true).map_or(0, ascii_bits);
+            members |= if *inverse { !known } else { known };
+        }
+        if self.negated {
+            members = !members;
+        }
+        let mut ranges = Vec::new();
+        while members != 0 {
+            let first = members.trailing_zeros();
+            let end = first + (members >> first).trailing_ones();
+            ranges.push((first, end - 1));
+            members &= u128::MAX.checked_shl(end).unwrap_or(0);
+        }
+        ranges
     }
 
     /// Has it members beyond ASCII?
@@ -122,6 +129,12 @@ impl CharSet {
         // The engine's program for `\w` has about 800, that for any character 10.
         800 * self.classes.len() as u64 + 4 * self.ranges.len() as u64 + 8
     }
+}
+
+/// A bit for each code below 128 that is in one of these ranges.
+fn ascii_bits(ranges: &[(u32, u32)]) -> u128 {
+    let within = ranges.iter().filter(|(first, _)| *first < 128);
+    within.fold(0, |bits, (first, last)| bits | u128::MAX << first & u128::MAX >> (127 - last.min(&127)))
 }
 
 /// The ranges of a class, unless it is better left to the engine.

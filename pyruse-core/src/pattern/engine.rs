@@ -45,10 +45,9 @@ pub(super) struct Engines {
     facts: Facts,
     /// A shorter text, in bytes, cannot hold it.
     shortest: usize,
-    /// Finds what must occur; asked before the engines that are slow.
-    required: Option<AhoCorasick>,
-    /// Of texts beyond ASCII that says nothing.
-    required_in_ascii: bool,
+    requirement: Requirement,
+    /// Finds what must occur, once it is asked for: before the engines that are slow.
+    required: OnceLock<Option<AhoCorasick>>,
     /// For the usual form.
     usual: Engine,
     /// For the other forms, by [`slot`].
@@ -78,21 +77,17 @@ struct Backtracking {
 
 impl Engines {
     /// Builds the engine for the usual form. An error is the engine's own message.
-    pub(super) fn new(root: Node, facts: Facts, requirement: &Requirement) -> Result<Self, String> {
+    pub(super) fn new(root: Node, facts: Facts) -> Result<Self, String> {
         let usual = Engine::build(&root, facts, USUAL)?;
         if unicode_states(&root) > FEW_STATES {
             Engine::build(&root, facts, UNICODE)?;
         }
-        let slow = facts.backtracking || facts.dollar || facts.boundary;
-        let required = (slow && !requirement.is_void())
-            .then(|| automaton(requirement.texts.iter().map(String::as_str)))
-            .flatten();
         Ok(Self {
             facts,
             shortest: usize::try_from(width(&root, &[]).least).unwrap_or(usize::MAX),
+            requirement: Requirement::of(&root),
             root,
-            required,
-            required_in_ascii: requirement.ascii_only,
+            required: OnceLock::new(),
             usual,
             others: [const { OnceLock::new() }; 10],
         })
@@ -143,17 +138,23 @@ impl Engines {
         Ok(!spans.is_empty())
     }
 
-    /// Is it too short, or does it lack what must occur? Of the latter, nothing is known where the expression is fast by
-    /// itself.
+    /// Is it too short, or does it lack what must occur?
     pub(super) fn is_out_of_question(&self, text: &str) -> bool {
         text.len() < self.shortest || self.lacks_required(text)
     }
 
     fn lacks_required(&self, text: &str) -> bool {
-        self.required.as_ref().is_some_and(|required| {
-            let says_nothing = self.required_in_ascii && !text.is_ascii();
-            !says_nothing && !required.is_match(text)
-        })
+        if self.requirement.is_void() || (self.requirement.ascii_only && !text.is_ascii()) {
+            return false;
+        }
+        let texts = self.requirement.texts.iter().map(String::as_str);
+        let required = self.required.get_or_init(|| automaton(texts));
+        required.as_ref().is_some_and(|required| !required.is_match(text))
+    }
+
+    /// What must occur.
+    pub(super) fn requirement(&self) -> &Requirement {
+        &self.requirement
     }
 
     /// The engine for a text; `None` where it is too short, or lacks what must occur.

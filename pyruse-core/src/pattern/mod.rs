@@ -42,7 +42,9 @@ mod requirement;
 mod set;
 mod width;
 
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use requirement::Requirement;
 
@@ -53,14 +55,56 @@ pub use chosen::{Doubt, doubt};
 pub use error::{MatchError, PatternError};
 
 /// One compiled expression.
+///
+/// One that is in use already is not compiled again, but shared: a configuration is compiled twice before it is taken
+/// up, and configurations say the same thing in several places.
+#[derive(Debug, Clone)]
+pub struct Pattern(Arc<Compiled>);
+
 #[derive(Debug)]
-pub struct Pattern {
+struct Compiled {
     source: String,
     groups: usize,
     names: Vec<(usize, String)>,
     backtracking: bool,
-    requirement: Requirement,
     engines: engine::Engines,
+}
+
+impl Compiled {
+    fn new(expression: &str) -> Result<Self, PatternError> {
+        let parsed = parse::parse(expression)?;
+        analysis::check_size(&parsed.root)?;
+        let facts = analysis::facts(&parsed.root);
+        let engines =
+            engine::Engines::new(parsed.root, facts).map_err(|message| PatternError::new(0, message))?;
+        Ok(Self {
+            source: expression.to_owned(),
+            groups: parsed.groups,
+            names: parsed.names,
+            backtracking: facts.backtracking,
+            engines,
+        })
+    }
+}
+
+/// The expressions that are in use somewhere.
+#[derive(Default)]
+struct InUse {
+    known: HashMap<String, Weak<Compiled>>,
+    /// When it has grown to so many, those that are used no more are swept out.
+    sweep_at: usize,
+}
+
+static IN_USE: LazyLock<Mutex<InUse>> = LazyLock::new(Mutex::default);
+
+impl InUse {
+    fn put(&mut self, compiled: &Arc<Compiled>) {
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|_, known| known.strong_count() > 0);
+            self.sweep_at = 2 * self.known.len().max(64);
+        }
+        self.known.insert(compiled.source.clone(), Arc::downgrade(compiled));
+    }
 }
 
 impl Pattern {
@@ -69,49 +113,47 @@ impl Pattern {
     /// # Errors
     /// What Python refuses, and the little that no engine here can run with Python's meaning.
     pub fn new(expression: &str) -> Result<Self, PatternError> {
-        let parsed = parse::parse(expression)?;
-        analysis::check_size(&parsed.root)?;
-        let facts = analysis::facts(&parsed.root);
-        let requirement = Requirement::of(&parsed.root);
-        let engines = engine::Engines::new(parsed.root, facts, &requirement)
-            .map_err(|message| PatternError::new(0, message))?;
-        Ok(Self {
-            source: expression.to_owned(),
-            groups: parsed.groups,
-            names: parsed.names,
-            backtracking: facts.backtracking,
-            requirement,
-            engines,
-        })
+        let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = in_use.known.get(expression).and_then(Weak::upgrade) {
+            return Ok(Self(known));
+        }
+        let compiled = Arc::new(Compiled::new(expression)?);
+        in_use.put(&compiled);
+        Ok(Self(compiled))
     }
 
     /// The expression as it was written.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
     /// Number of capturing groups, group 0 (the whole match) not counted.
     #[must_use]
     pub fn group_count(&self) -> usize {
-        self.groups
+        self.0.groups
     }
 
     /// Number (from 1) and name of the named groups, in order of number.
     pub fn group_names(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.names.iter().map(|(group, name)| (*group, name.as_str()))
+        self.0.names.iter().map(|(group, name)| (*group, name.as_str()))
     }
 
     /// Does it need the backtracking engine for every text?
     #[must_use]
     pub fn is_backtracking(&self) -> bool {
-        self.backtracking
+        self.0.backtracking
     }
 
-    /// Does the text lack what must occur wherever the expression is found? If not, nothing is said.
+    /// What must occur wherever it is found.
+    fn requirement(&self) -> &Requirement {
+        self.0.engines.requirement()
+    }
+
+    /// Is the text too short, or does it lack what must occur wherever the expression is found? If not, nothing is said.
     #[must_use]
     pub fn is_out_of_question(&self, text: &str) -> bool {
-        self.engines.is_out_of_question(text)
+        self.0.engines.is_out_of_question(text)
     }
 
     /// Is it found anywhere? Python's `re.search`, without the groups, and so faster.
@@ -119,7 +161,7 @@ impl Pattern {
     /// # Errors
     /// When the backtracking engine gives up.
     pub fn is_match(&self, text: &str) -> Result<bool, MatchError> {
-        self.engines.is_match(text)
+        self.0.engines.is_match(text)
     }
 
     /// Where is it found first? Python's `re.search`. When this returns true, `groups` holds the
@@ -128,7 +170,7 @@ impl Pattern {
     /// # Errors
     /// When the backtracking engine gives up.
     pub fn search(&self, text: &str, groups: &mut Groups) -> Result<bool, MatchError> {
-        self.engines.search(text, &mut groups.spans)
+        self.0.engines.search(text, &mut groups.spans)
     }
 }
 

@@ -1,7 +1,9 @@
 //! What must be true of the module as a whole. What Python says of hundreds of expressions is in
 //! the tables of the integration tests.
 
-use super::{Groups, Pattern};
+use std::sync::Arc;
+
+use super::{Groups, IN_USE, Pattern};
 
 fn pattern(expression: &str) -> Pattern {
     Pattern::new(expression).unwrap()
@@ -89,4 +91,28 @@ fn giving_up_is_neither_yes_nor_no() {
     let hopeless = pattern(r"(?:(a|aa)+)+(?<!b)$");
     let error = hopeless.is_match(&format!("{}b", "a".repeat(64))).unwrap_err();
     assert_eq!(error.to_string(), "step limit reached: the expression backtracks too much on this text");
+}
+
+#[test]
+fn an_expression_in_use_is_not_compiled_again_and_nothing_is_kept_of_one_that_is_not() {
+    let first = pattern(r"shared \d+");
+    assert!(Arc::ptr_eq(&first.0, &pattern(r"shared \d+").0));
+    assert!(!Arc::ptr_eq(&first.0, &pattern(r"shared \d").0));
+    for n in 0..10_000 {
+        pattern(&format!("dropped {n}"));
+    }
+    let known = IN_USE.lock().unwrap().known.len();
+    assert!(known < 1000, "{known}");
+}
+
+#[test]
+fn what_is_too_short_is_not_searched() {
+    for (expression, shortest) in
+        [("^.{60}(?s:.{5000})", 5060), ("a?b+", 1), ("(?:ab|c)d", 2), ("(?=abc)", 0), (r"(a|)\1", 0)]
+    {
+        let pattern = pattern(expression);
+        assert!(pattern.is_out_of_question("") == (shortest > 0), "{expression}");
+        assert!(shortest == 0 || pattern.is_out_of_question(&"d".repeat(shortest - 1)), "{expression}");
+    }
+    assert!(pattern("^.{60}(?s:.{5000})").is_match(&"x".repeat(5060)).unwrap());
 }

@@ -181,7 +181,9 @@ impl Ride<'_> {
         let mut at = 0;
         while let Some(node) = self.nodes.get(at as usize) {
             let site = SiteId(node.site);
-            observer.enter(site, &self.sites[site.index()], entry);
+            if O::STEPS {
+                observer.enter(site, &self.sites[site.index()], entry);
+            }
             let passed = match node.op {
                 Op::Filter(filter) => {
                     let answer = self.filters[filter as usize].passes(entry);
@@ -212,14 +214,14 @@ impl Ride<'_> {
                         observer.effect(&self.sites[site.index()], entry, effect);
                     }
                     if let Err(error) = result {
-                        observer.step(site, &self.sites[site.index()], entry, false);
+                        self.stepped(node.site, false, entry, observer);
                         observer.error(site, &self.sites[site.index()], entry, &error);
                         return;
                     }
                     true
                 }
             };
-            observer.step(site, &self.sites[site.index()], entry, passed);
+            self.stepped(node.site, passed, entry, observer);
             at = if passed { node.pass } else { node.fail };
         }
         debug_assert!(at == STOP || self.nodes.is_empty());
@@ -259,15 +261,22 @@ impl Ride<'_> {
         let (passed_by, rungs) = rungs.split_at((rung - from) as usize);
         self.tell(passed_by, entry, observer);
         let node = self.nodes[rungs[0] as usize];
-        observer.step(SiteId(node.site), &self.sites[node.site as usize], entry, true);
+        self.stepped(node.site, true, entry, observer);
         node.pass
     }
 
     /// The observer is told of filters that did not pass.
     fn tell<O: Observer>(&self, rungs: &[u32], entry: &mut Entry<'_>, observer: &mut O) {
-        for rung in rungs {
-            let site = self.nodes[*rung as usize].site;
-            observer.step(SiteId(site), &self.sites[site as usize], entry, false);
+        if O::STEPS {
+            for rung in rungs {
+                self.stepped(self.nodes[*rung as usize].site, false, entry, observer);
+            }
+        }
+    }
+
+    fn stepped<O: Observer>(&self, site: u32, passed: bool, entry: &mut Entry<'_>, observer: &mut O) {
+        if O::STEPS {
+            observer.step(SiteId(site), &self.sites[site as usize], entry, passed);
         }
     }
 
@@ -297,7 +306,7 @@ impl Ride<'_> {
             let Op::Filter(filter) = node.op else { return Some(node.pass) };
             let answer = self.filters[filter as usize].passes(entry);
             let passed = self.answered(site, answer, admitted, entry, state, observer)?;
-            observer.step(site, &self.sites[site.index()], entry, passed);
+            self.stepped(node.site, passed, entry, observer);
             if passed {
                 return Some(node.pass);
             }

@@ -12,6 +12,10 @@ pub trait Observer {
     /// Does it want to see effects? Else none are made.
     const EFFECTS: bool = false;
 
+    /// Does it want to see steps ([`Observer::enter`], [`Observer::step`])? To tell of all that an entry passes by in a
+    /// ladder of like questions takes longer than to find its way. Say `false` where neither is written.
+    const STEPS: bool = true;
+
     /// May this entry have consequences? Asked once, before the first action that acts or the first error that is
     /// told; "no" ends its way.
     fn admits(&mut self, _entry: &mut Entry<'_>, _state: &mut State) -> bool {
@@ -38,4 +42,6 @@ pub trait Observer {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unobserved;
 
-impl Observer for Unobserved {}
+impl Observer for Unobserved {
+    const STEPS: bool = false;
+}

@@ -164,8 +164,11 @@ impl Ladders {
                         .zip(&questions)
                         .flat_map(|(rung, question)| question.patterns().iter().map(move |p| (rung, *p)))
                         .unzip();
+                    if rung_of.len() < worth.sieve {
+                        continue;
+                    }
                     let candidates = Candidates::new(patterns);
-                    if rung_of.len() < worth.sieve || !candidates.are_told_apart() {
+                    if !candidates.are_told_apart() {
                         continue;
                     }
                     instead.insert(head, first);
