@@ -5,16 +5,17 @@
 //! it is small and soon made. The others are built when a text first needs them; but where they
 //! might be too large, once at the start too, so that such an expression is refused when it is loaded.
 
-use std::ops::Range;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
+use regex_automata::util::primitives::NonMaxUsize;
 
 use super::analysis::{Facts, unicode_states};
 use super::ast::Node;
 use super::casefold;
 use super::emit::{Dollar, Form, Letters, Target, emit};
 use super::error::{GivenUp, MatchError};
+use super::linear::{Linear, Slots, TRANSITIONS};
 use super::requirement::{Requirement, automaton};
 use super::width::width;
 
@@ -25,12 +26,14 @@ const LIMITS: [(usize, usize); 3] = [(1 << 10, 100_000), (4 << 10, 25_000), (LON
 /// Bytes of the longest text that the backtracking engine searches.
 const LONGEST: usize = 8 << 10;
 /// Bytes that one compiled program may take.
-const SIZE_LIMIT: usize = 10 << 20;
+pub(super) const SIZE_LIMIT: usize = 10 << 20;
 /// Instructions that one backtracking program may have.
 const PROGRAM_LIMIT: usize = 200_000;
 
 /// A program of so many states, by [`unicode_states`], surely fits into [`SIZE_LIMIT`].
 const FEW_STATES: u64 = 80_000;
+/// A program of more states takes a megabyte or more, and as much again for what searches keep.
+const MANY_STATES: u64 = 40_000;
 
 /// The form that nearly all texts have.
 const USUAL: Form = Form { dollar: Dollar::End, letters: Letters::Ascii, void: false };
@@ -57,11 +60,7 @@ pub(super) struct Engines {
 /// One compiled form.
 #[derive(Debug)]
 enum Engine {
-    Linear {
-        regex: regex::Regex,
-        /// Buffers for spans, returned after every search. They fit this engine only.
-        spare: Mutex<Vec<regex::CaptureLocations>>,
-    },
+    Linear(Linear),
     Backtracking(Box<Backtracking>),
 }
 
@@ -96,46 +95,30 @@ impl Engines {
     pub(super) fn is_match(&self, text: &str) -> Result<bool, MatchError> {
         match self.engine(text)? {
             None => Ok(false),
-            Some(Engine::Linear { regex, .. }) => Ok(regex.is_match(text)),
+            Some(Engine::Linear(regex)) => Ok(regex.is_match(text)),
             Some(Engine::Backtracking(regex)) => {
                 regex.for_text(text)?.is_match(text).map_err(|_| step_limit())
             }
         }
     }
 
-    /// On success, `spans` holds a span for each group that took part.
-    pub(super) fn search(
-        &self,
-        text: &str,
-        spans: &mut Vec<Option<Range<usize>>>,
-    ) -> Result<bool, MatchError> {
-        spans.clear();
+    /// On success, `slots` holds where each group began and ended; otherwise it is empty.
+    pub(super) fn search(&self, text: &str, slots: &mut Slots) -> Result<bool, MatchError> {
+        slots.clear();
         match self.engine(text)? {
             None => {}
-            Some(Engine::Linear { regex, .. }) if regex.captures_len() == 1 => {
-                let found = regex.find(text);
-                spans.extend(found.map(|found| Some(found.range())));
-            }
-            Some(Engine::Linear { regex, spare }) => {
-                let taken = spare.lock().ok().and_then(|mut spare| spare.pop());
-                let mut locations = taken.unwrap_or_else(|| regex.capture_locations());
-                if regex.captures_read(&mut locations, text).is_some() {
-                    let groups = 0..locations.len();
-                    spans.extend(groups.map(|group| locations.get(group).map(|(start, end)| start..end)));
-                }
-                if let Ok(mut spare) = spare.lock() {
-                    spare.push(locations);
-                }
-            }
+            Some(Engine::Linear(regex)) => regex.search(text, slots),
             Some(Engine::Backtracking(regex)) => {
                 let regex = regex.for_text(text)?;
                 if let Some(found) = regex.captures(text).map_err(|_| step_limit())? {
-                    let groups = 0..regex.captures_len();
-                    spans.extend(groups.map(|group| found.get(group).map(|span| span.range())));
+                    let spans = (0..regex.captures_len()).map(|group| found.get(group));
+                    let places =
+                        spans.flat_map(|span| [span.map(|span| span.start()), span.map(|span| span.end())]);
+                    slots.extend(places.map(|place| place.and_then(NonMaxUsize::new)));
                 }
             }
         }
-        Ok(!spans.is_empty())
+        Ok(!slots.is_empty())
     }
 
     /// Is it too short, or does it lack what must occur?
@@ -213,11 +196,9 @@ impl Engine {
         if backtracking {
             return Backtracking::new(expression, facts).map(|built| Self::Backtracking(Box::new(built)));
         }
-        let built = regex::RegexBuilder::new(&expression).size_limit(SIZE_LIMIT).nest_limit(1000).build();
-        match built {
-            Ok(regex) => Ok(Self::Linear { regex, spare: Mutex::new(Vec::new()) }),
-            Err(error) => Err(error.to_string()),
-        }
+        let large = form.letters != Letters::Ascii && unicode_states(root) > MANY_STATES;
+        let built = if large { Linear::of_large_program(&expression) } else { Linear::new(&expression) };
+        built.map(Self::Linear)
     }
 }
 
@@ -245,7 +226,8 @@ impl Backtracking {
 
     fn build(&self, steps: usize) -> Result<fancy_regex::Regex, String> {
         let mut builder = fancy_regex::RegexBuilder::new(&self.expression);
-        builder.backtrack_limit(steps).delegate_size_limit(SIZE_LIMIT).max_prog_size(PROGRAM_LIMIT);
+        builder.backtrack_limit(steps).max_prog_size(PROGRAM_LIMIT);
+        builder.delegate_size_limit(SIZE_LIMIT).delegate_dfa_size_limit(TRANSITIONS);
         builder.build().map_err(|error| error.to_string())
     }
 }
@@ -264,9 +246,9 @@ fn slot(form: Form) -> usize {
 
 /// Is there a character that only one of Python and the engine takes for a letter?
 fn has_uncertain_letter(text: &str) -> bool {
-    static UNCERTAIN: OnceLock<Option<regex::Regex>> = OnceLock::new();
+    static UNCERTAIN: OnceLock<Option<Linear>> = OnceLock::new();
     UNCERTAIN
-        .get_or_init(|| regex::Regex::new(r"[\w~~[\p{L}\p{N}_]]").ok())
+        .get_or_init(|| Linear::new(r"[\w~~[\p{L}\p{N}_]]").ok())
         .as_ref()
         .is_none_or(|uncertain| uncertain.is_match(text))
 }

@@ -34,6 +34,7 @@ mod escape;
 mod flags;
 mod group;
 mod inline;
+mod linear;
 mod loops;
 mod name;
 mod parse;
@@ -170,33 +171,34 @@ impl Pattern {
     /// # Errors
     /// When the backtracking engine gives up.
     pub fn search(&self, text: &str, groups: &mut Groups) -> Result<bool, MatchError> {
-        self.0.engines.search(text, &mut groups.spans)
+        self.0.engines.search(text, &mut groups.slots)
     }
 }
 
 /// What the groups of a match took. To be used again for the next search, with any pattern.
 #[derive(Debug, Clone, Default)]
 pub struct Groups {
-    spans: Vec<Option<Range<usize>>>,
+    slots: linear::Slots,
 }
 
 impl Groups {
     /// The bytes of the text that a group took; group 0 is the whole match. None: it took no part.
     #[must_use]
     pub fn get(&self, group: usize) -> Option<Range<usize>> {
-        self.spans.get(group).cloned().flatten()
+        let [start, end] = self.slots.as_chunks().0.get(group)?;
+        Some((*start)?.get()..(*end)?.get())
     }
 
     /// Number of groups, group 0 included; 0 if nothing was found.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.spans.len()
+        self.slots.len() / 2
     }
 
     /// Was nothing found?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.slots.is_empty()
     }
 }
 

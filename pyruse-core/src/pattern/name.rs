@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use super::error::PatternError;
+use super::linear::Linear;
 
 /// Refuses what is no name.
 pub(super) fn check_name(offset: usize, name: &str) -> Result<(), PatternError> {
@@ -16,14 +17,14 @@ pub(super) fn check_name(offset: usize, name: &str) -> Result<(), PatternError> 
 
 /// Python's `str.isidentifier`.
 pub(super) fn is_identifier(name: &str) -> bool {
-    static IDENTIFIER: OnceLock<Option<regex::Regex>> = OnceLock::new();
+    static IDENTIFIER: OnceLock<Option<Linear>> = OnceLock::new();
     if name.is_ascii() {
         let mut bytes = name.bytes();
         return bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
             && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     }
     IDENTIFIER
-        .get_or_init(|| regex::Regex::new(r"\A[\p{XID_Start}_]\p{XID_Continue}*\z").ok())
+        .get_or_init(|| Linear::new(r"\A[\p{XID_Start}_]\p{XID_Continue}*\z").ok())
         .as_ref()
         .is_some_and(|identifier| identifier.is_match(name))
 }

@@ -1,0 +1,95 @@
+//! The engine whose time grows with the text alone.
+//!
+//! What enters is an expression as [`super::emit`] writes it; what leaves is where it is found. A configuration has
+//! hundreds of expressions with several forms each, and whatever speeds up one of them stays in memory for as long as
+//! the program runs. So each gets little of it; where that does not suffice, its searches are slower, never others.
+
+use regex_automata::Input;
+use regex_automata::meta::{Config, Regex};
+use regex_automata::util::primitives::NonMaxUsize;
+use regex_automata::util::syntax;
+
+use super::engine::SIZE_LIMIT;
+
+/// Bytes of the table by which an anchored expression finds its groups in one pass. Without Unicode, nearly all have
+/// enough of it; with Unicode, tables of a megabyte are none too rare.
+const ONE_PASS: usize = 64 << 10;
+
+/// Bytes of the transitions that a search keeps for the next one, forwards and backwards each.
+pub(super) const TRANSITIONS: usize = 512 << 10;
+
+/// Where groups begin and end: two places for each, in their order.
+pub(super) type Slots = Vec<Option<NonMaxUsize>>;
+
+/// One form of an expression.
+#[derive(Debug)]
+pub(super) struct Linear(Regex);
+
+impl Linear {
+    /// An error is a message.
+    pub(super) fn new(expression: &str) -> Result<Linear, String> {
+        Linear::build(expression, Config::new().hybrid_cache_capacity(TRANSITIONS))
+    }
+
+    /// Of a program that is large, there is not a second one that reads backwards, which tables of transitions would
+    /// need: it alone would take more than all else together.
+    pub(super) fn of_large_program(expression: &str) -> Result<Linear, String> {
+        Linear::build(expression, Config::new().hybrid(false))
+    }
+
+    fn build(expression: &str, config: Config) -> Result<Linear, String> {
+        let built = Regex::builder()
+            .configure(config.nfa_size_limit(Some(SIZE_LIMIT)).onepass_size_limit(Some(ONE_PASS)))
+            .syntax(syntax::Config::new().nest_limit(1000))
+            .build(expression);
+        built.map(Linear).map_err(|error| match error.size_limit() {
+            Some(limit) => {
+                format!("the expression is too large: its program would take more than {limit} bytes")
+            }
+            None => error.syntax_error().map_or_else(|| error.to_string(), ToString::to_string),
+        })
+    }
+
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+
+    /// Where each group began and ended; no slots at all if it is not found.
+    pub(super) fn search(&self, text: &str, slots: &mut Slots) {
+        slots.clear();
+        slots.resize(2 * self.0.captures_len(), None);
+        if self.0.search_slots(&Input::new(text), slots).is_none() {
+            slots.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_takes_little_memory_and_finds_the_same() {
+        let text = format!("{} é{} :22 naïve", "ü".repeat(60), "ß".repeat(5000));
+        for (expression, large) in
+            [(r"\A([^:]+):([\p{Nd}]+) ([\p{L}\p{N}_]+)\z", false), (r"\A(.{60})(?s:.{5000})", true)]
+        {
+            let little = if large { Linear::of_large_program } else { Linear::new }(expression).unwrap();
+            let usual = Linear(Regex::new(expression).unwrap());
+            let [few, many] = [&little, &usual].map(|linear| linear.0.memory_usage());
+            assert!(2 * few < many, "{expression}: {few} of {many} bytes");
+            let [found, expected] = [&little, &usual].map(|linear| {
+                let mut slots = Slots::new();
+                linear.search(&text, &mut slots);
+                slots
+            });
+            assert!(!found.is_empty() && found == expected, "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_takes_too_much_is_refused() {
+        let refused = Linear::new(r"(?:[\p{L}\p{N}_]{1000}){9}").unwrap_err();
+        assert_eq!(refused, "the expression is too large: its program would take more than 10485760 bytes");
+    }
+}
