@@ -18,6 +18,10 @@ const FORMAT: i64 = 1;
 /// `PRAGMA application_id`: "pyru".
 const APPLICATION: i64 = 0x7079_7275;
 
+/// KiB of its pages that are kept in memory; what is written stands close together, and the system has the file's pages
+/// too.
+const CACHE: i64 = 512;
+
 /// Above this size the whole file is not checked at start: the rows that are read are checked as they are read.
 const CHECKED_AT_START: u64 = 16 << 20;
 
@@ -91,6 +95,8 @@ impl Sqlite {
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|e| fail(&e))?;
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(|e| fail(&e))?;
+        // SQLite means KiB by a negative number, pages by a positive one.
+        connection.pragma_update(None, "cache_size", -CACHE).map_err(|e| fail(&e))?;
         // Until the file has proved sound, its journal is not written into it: a damaged one is left as it is.
         let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         connection.set_db_config(no_checkpoint, true).map_err(|e| fail(&e))?;
