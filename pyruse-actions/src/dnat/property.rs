@@ -1,6 +1,9 @@
 //! What a mapping is found by: four properties, as texts.
 
 use std::borrow::Cow;
+use std::iter;
+use std::net::IpAddr;
+use std::ops::Range;
 
 use pyruse_core::address;
 
@@ -34,7 +37,12 @@ impl Property {
     pub(super) fn normal(self, text: &str) -> Cow<'_, str> {
         match self {
             Property::Addr | Property::Daddr => {
-                address::parse(text).map_or(Cow::Borrowed(text), |address| address.to_string().into())
+                match address::parse(text) {
+                    // Dots alone have one spelling only.
+                    Some(IpAddr::V4(_)) if !text.contains(':') => text.into(),
+                    Some(address) => address.to_string().into(),
+                    None => text.into(),
+                }
             }
             Property::Port | Property::Dport => text.into(),
         }
@@ -50,32 +58,48 @@ impl Combination {
         Combination(properties.into_iter().fold(0, |bits, property| bits | 1 << property as u8))
     }
 
-    pub(super) fn has(self, property: Property) -> bool {
-        self.0 & 1 << property as u8 != 0
+    fn has(self, property: usize) -> bool {
+        self.0 & 1 << property != 0
+    }
+
+    /// Its properties by their numbers, those that stand side by side together.
+    pub(super) fn runs(self) -> impl Iterator<Item = Range<usize>> {
+        let mut next = 0;
+        iter::from_fn(move || {
+            let start = (next..Property::ALL.len()).find(|property| self.has(*property))?;
+            next = (start..Property::ALL.len()).find(|property| !self.has(*property)).unwrap_or(4);
+            Some(start..next)
+        })
     }
 }
 
-/// The values of some properties as one key. They are added in the order of [`Property::ALL`].
-#[derive(Default)]
-pub(super) struct Key(Vec<u8>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Key {
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
+    #[test]
+    fn properties_side_by_side_are_one_run() {
+        let runs = |properties: &[Property]| -> Vec<_> {
+            Combination::of(properties.iter().copied()).runs().collect()
+        };
+        let [addr, port, daddr, dport] = Property::ALL;
+        assert!(runs(&[]).is_empty());
+        assert_eq!(runs(&[dport, daddr, port, addr]), vec![0..4; 1]);
+        assert_eq!(runs(&[addr, daddr]), [0..1, 2..3]);
+        assert_eq!(runs(&[port, daddr]), vec![1..3; 1]);
+        assert_eq!(runs(&[addr, port, dport]), [0..2, 3..4]);
     }
 
-    /// Adds a value in its normal form; with its length, so that no two lists of values are the same key.
-    pub(super) fn push(&mut self, value: &str) {
-        self.0.extend((value.len() as u64).to_le_bytes());
-        self.0.extend(value.as_bytes());
-    }
-
-    /// Adds that there is no value.
-    pub(super) fn push_none(&mut self) {
-        self.0.extend(u64::MAX.to_le_bytes());
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
+    #[test]
+    fn all_spellings_of_an_address_are_one() {
+        let normal = |text| Property::Addr.normal(text).into_owned();
+        for text in ["10.0.0.1", "::ffff:10.0.0.1", "::FFFF:a00:1"] {
+            assert_eq!(normal(text), "10.0.0.1");
+        }
+        assert_eq!(normal("2001:DB8:0::1"), "2001:db8::1");
+        for text in ["10.0.0.01", "10.0.0.1 ", "proxy", ""] {
+            assert_eq!(normal(text), text);
+        }
+        assert_eq!(Property::Port.normal("::ffff:10.0.0.1"), "::ffff:10.0.0.1");
     }
 }

@@ -1,0 +1,217 @@
+//! `action_dnatCapture`: a proxy's entry says who is behind its connection to a service; that is written down as a
+//! mapping.
+
+use std::fmt;
+
+use pyruse_core::entry::{Entry, Slot, Value};
+use pyruse_core::plugin::{Act, Action, ActionModule, Compile, Example, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::Deserialize;
+use pyruse_core::serde::de::{Deserializer, Error, Visitor};
+use pyruse_core::state::Handle;
+
+use super::mappings::Mappings;
+use super::property::Property;
+use super::record::Draft;
+use super::{open, retention};
+
+const DEFAULT_KEEP_SECONDS: u64 = 63;
+
+/// A value in the configuration: a text, or a number that stands for its decimal text.
+#[derive(Debug, JsonSchema)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Literal(#[schemars(with = "TextOrNumber")] String);
+
+#[derive(JsonSchema)]
+#[schemars(crate = "pyruse_core::schemars", untagged)]
+#[expect(dead_code, reason = "it is there for its schema")]
+enum TextOrNumber {
+    Text(String),
+    Number(i64),
+}
+
+impl<'de> Deserialize<'de> for Literal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct LiteralVisitor;
+
+        impl Visitor<'_> for LiteralVisitor {
+            type Value = Literal;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a whole number")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Literal, E> {
+                Ok(Literal(text.to_owned()))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Literal, E> {
+                Ok(Literal(number.to_string()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Literal, E> {
+                Ok(Literal(number.to_string()))
+            }
+        }
+
+        deserializer.deserialize_any(LiteralVisitor)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct CaptureArgs {
+    /// The field that holds the client's address. Where the entry lacks it, nothing is recorded.
+    saddr: String,
+    /// The field that holds the client's port.
+    #[serde(default)]
+    sport: Option<String>,
+    /// The field that holds the proxy's address, as the service sees it. This or `addrValue` is required; where the
+    /// entry lacks the field and there is no `addrValue`, nothing is recorded.
+    #[serde(default)]
+    addr: Option<String>,
+    /// The proxy's address, where the entry has no field `addr`.
+    #[serde(rename = "addrValue", default)]
+    addr_value: Option<Literal>,
+    /// The field that holds the proxy's port, as the service sees it.
+    #[serde(default)]
+    port: Option<String>,
+    /// The proxy's port, where the entry has no field `port`; a text or a number.
+    #[serde(rename = "portValue", default)]
+    port_value: Option<Literal>,
+    /// The field that holds the service's address.
+    #[serde(default)]
+    daddr: Option<String>,
+    /// The service's address, where the entry has no field `daddr`.
+    #[serde(rename = "daddrValue", default)]
+    daddr_value: Option<Literal>,
+    /// The field that holds the service's port.
+    #[serde(default)]
+    dport: Option<String>,
+    /// The service's port, where the entry has no field `dport`; a text or a number.
+    #[serde(rename = "dportValue", default)]
+    dport_value: Option<Literal>,
+    /// For how many seconds the mapping is kept at least, 63 if absent; it is gone after four times that, at the
+    /// latest. Exactly: with *b* the number of binary digits of `keepSeconds`, a mapping of second *t* is known in
+    /// second *now* while `now >> b <= 1 + (t >> b)`.
+    #[serde(rename = "keepSeconds", default)]
+    keep_seconds: Option<u64>,
+}
+
+/// Where the value of a property comes from.
+struct Origin {
+    field: Option<Slot>,
+    /// In its normal form.
+    value: Option<String>,
+}
+
+impl Origin {
+    fn of(property: Property, field: Option<&str>, value: Option<Literal>, cx: &mut Compile<'_>) -> Origin {
+        let value = value.map(|Literal(text)| property.normal(&text).into_owned());
+        Origin { field: field.map(|name| cx.reads_at(property.name(), name)), value }
+    }
+
+    /// Writes the value; is there any?
+    fn write(&self, property: Property, entry: &mut Entry<'_>, draft: &mut Draft) -> bool {
+        if let Some(text) = self.field.and_then(|slot| entry.text(slot)) {
+            draft.push_property(property, text);
+        } else if let Some(value) = &self.value {
+            draft.push_text(value);
+        } else {
+            draft.push_nothing();
+            return false;
+        }
+        true
+    }
+}
+
+struct Capture {
+    saddr: Slot,
+    sport: Option<Slot>,
+    /// In the order of [`Property::ALL`].
+    origins: [Origin; 4],
+    keep_seconds: u64,
+    mappings: Handle<Mappings>,
+    draft: Draft,
+}
+
+impl ActionModule for Capture {
+    const NAME: &'static str = "action_dnatCapture";
+    const DOC: &'static str =
+        "Takes down, from a proxy's entry, which client is behind its connection to a service.";
+    const SETTINGS: &'static [&'static str] = &["dnat"];
+    type Args = CaptureArgs;
+
+    fn compile(args: CaptureArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        if args.addr.is_none() && args.addr_value.is_none() {
+            return Err(cx.error_with_help(
+                "",
+                "`action_dnatCapture` needs `addr` or `addrValue`: without the proxy's address, nothing would be recorded",
+                "name the field that holds the address which the service sees, or give the address itself",
+            ));
+        }
+        Ok(Capture {
+            saddr: cx.reads_at("saddr", &args.saddr),
+            sport: args.sport.as_deref().map(|name| cx.reads_at("sport", name)),
+            origins: [
+                Origin::of(Property::Addr, args.addr.as_deref(), args.addr_value, cx),
+                Origin::of(Property::Port, args.port.as_deref(), args.port_value, cx),
+                Origin::of(Property::Daddr, args.daddr.as_deref(), args.daddr_value, cx),
+                Origin::of(Property::Dport, args.dport.as_deref(), args.dport_value, cx),
+            ],
+            keep_seconds: args.keep_seconds.unwrap_or(DEFAULT_KEEP_SECONDS),
+            mappings: open(cx)?,
+            draft: Draft::default(),
+        })
+    }
+
+    fn examples() -> Vec<Example> {
+        vec![
+            Example {
+                title: "a proxy before a mail service",
+                args: r#"{"saddr": "client", "sport": "clientPort", "addrValue": "10.0.0.1", "port": "proxyPort", "dportValue": 993}"#,
+                entry: &[("client", "192.0.2.1"), ("clientPort", "50000"), ("proxyPort", "40000")],
+                outcome: Outcome::Nothing,
+            },
+            Example {
+                title: "an entry that does not name the client is of no interest",
+                args: r#"{"saddr": "client", "addr": "proxy"}"#,
+                entry: &[("proxy", "10.0.0.1")],
+                outcome: Outcome::Nothing,
+            },
+        ]
+    }
+}
+
+impl Action for Capture {
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+        if run.entry.value(self.saddr).is_none() {
+            return Ok(());
+        }
+        self.draft.clear();
+        for (property, origin) in Property::ALL.into_iter().zip(&self.origins) {
+            let written = origin.write(property, run.entry, &mut self.draft);
+            if property == Property::Addr && !written {
+                return Ok(());
+            }
+        }
+        write_captured(run.entry, Some(self.saddr), &mut self.draft);
+        write_captured(run.entry, self.sport, &mut self.draft);
+        let now = run.entry.time();
+        let end = retention::end(now, self.keep_seconds);
+        run.state.get_mut(self.mappings).capture(self.draft.record(), end, now.seconds());
+        Ok(())
+    }
+}
+
+fn write_captured(entry: &mut Entry<'_>, slot: Option<Slot>, draft: &mut Draft) {
+    match slot.and_then(|slot| entry.value(slot)) {
+        Some(Value::Integer(integer)) => draft.push_integer(integer),
+        Some(Value::Text(text)) => draft.push_text(text),
+        Some(Value::Time(_)) => draft.push_text(slot.and_then(|slot| entry.text(slot)).unwrap_or_default()),
+        None => draft.push_nothing(),
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::action::<Capture>());

@@ -1,0 +1,150 @@
+//! `action_dnatReplace`: in a service's entry, the client comes into the place of the proxy, as the newest mapping of that
+//! connection says.
+
+use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::plugin::fact::SavedAs;
+use pyruse_core::plugin::{Act, Action, ActionModule, Compile, Example, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::Deserialize;
+use pyruse_core::state::Handle;
+
+use super::mappings::{IndexNumber, Mappings};
+use super::open;
+use super::property::{Combination, Property};
+use super::record::{Captured, Client, Draft};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct ReplaceArgs {
+    /// The field that holds the proxy's address, as the service sees it. At least one of `addr`, `port`, `daddr` and
+    /// `dport` is required; all that are given must be equal in the mapping and in the entry. Where the entry lacks
+    /// one of them, nothing happens.
+    #[serde(default)]
+    addr: Option<String>,
+    /// The field that holds the proxy's port, as the service sees it.
+    #[serde(default)]
+    port: Option<String>,
+    /// The field that holds the service's address.
+    #[serde(default)]
+    daddr: Option<String>,
+    /// The field that holds the service's port.
+    #[serde(default)]
+    dport: Option<String>,
+    /// The field to overwrite with the client's address; often the same as `addr`. This or `sportInto` is required.
+    #[serde(rename = "saddrInto", default)]
+    saddr_into: Option<String>,
+    /// The field to overwrite with the client's port; left as it is if that port was not captured.
+    #[serde(rename = "sportInto", default)]
+    sport_into: Option<String>,
+}
+
+struct Replace {
+    /// In the order of [`Property::ALL`]; none where the property is not asked for.
+    fields: [Option<Slot>; 4],
+    saddr_into: Option<Slot>,
+    sport_into: Option<Slot>,
+    mappings: Handle<Mappings>,
+    index: IndexNumber,
+    asked: Draft,
+}
+
+/// Only what was captured is overwritten, by what it was.
+fn into(name: Option<&str>, path: &str, cx: &mut Compile<'_>) -> Option<Slot> {
+    name.map(|name| cx.saves_at(path, name, SavedAs::Either, false))
+}
+
+impl ActionModule for Replace {
+    const NAME: &'static str = "action_dnatReplace";
+    const DOC: &'static str =
+        "Puts the client that `action_dnatCapture` took down in the place of the proxy.";
+    const SETTINGS: &'static [&'static str] = &["dnat"];
+    type Args = ReplaceArgs;
+
+    fn compile(args: ReplaceArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let mut names = [args.addr, args.port, args.daddr, args.dport].into_iter();
+        let fields = Property::ALL.map(|property| {
+            let name = names.next().flatten()?;
+            Some(cx.reads_at(property.name(), &name))
+        });
+        let mut valid = Ok(());
+        if fields.iter().all(Option::is_none) {
+            valid = Err(cx.error_with_help(
+                "",
+                "`action_dnatReplace` needs at least one of `addr`, `port`, `daddr` and `dport`",
+                "name the fields by which the connection is recognised",
+            ));
+        }
+        if args.saddr_into.is_none() && args.sport_into.is_none() {
+            valid = Err(cx.error_with_help(
+                "",
+                "`action_dnatReplace` needs `saddrInto` or `sportInto`: nothing would be replaced",
+                "name the field that shall get the client's address or port",
+            ));
+        }
+        valid?;
+        let mappings = open(cx)?;
+        let asked = Property::ALL.into_iter().zip(fields).filter(|(_, field)| field.is_some());
+        let combination = Combination::of(asked.map(|(property, _)| property));
+        Ok(Replace {
+            saddr_into: into(args.saddr_into.as_deref(), "saddrInto", cx),
+            sport_into: into(args.sport_into.as_deref(), "sportInto", cx),
+            index: cx.state_mut().get_mut(mappings).index(combination),
+            fields,
+            mappings,
+            asked: Draft::default(),
+        })
+    }
+
+    fn examples() -> Vec<Example> {
+        vec![
+            Example {
+                title: "a connection that nobody has captured stays as it is",
+                args: r#"{"addr": "peer", "port": "peerPort", "saddrInto": "peer", "sportInto": "peerPort"}"#,
+                entry: &[("peer", "10.0.0.1"), ("peerPort", "40000")],
+                outcome: Outcome::Saves(&[("peer", "10.0.0.1"), ("peerPort", "40000")]),
+            },
+            Example {
+                title: "so does one that lacks a field to be recognised by",
+                args: r#"{"addr": "peer", "port": "peerPort", "saddrInto": "peer"}"#,
+                entry: &[("peer", "10.0.0.1")],
+                outcome: Outcome::Saves(&[("peer", "10.0.0.1")]),
+            },
+        ]
+    }
+}
+
+impl Action for Replace {
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+        self.asked.clear();
+        for (property, field) in Property::ALL.into_iter().zip(self.fields) {
+            match field {
+                Some(slot) => {
+                    let Some(text) = run.entry.text(slot) else { return Ok(()) };
+                    self.asked.push_property(property, text);
+                }
+                None => self.asked.push_nothing(),
+            }
+        }
+        let now = run.entry.time().seconds();
+        let mappings = run.state.get(self.mappings);
+        let found = mappings.find(self.index, self.asked.record(), now);
+        let Some(Client { saddr, sport }) = found else { return Ok(()) };
+        if let Some(slot) = self.saddr_into {
+            assign(run.entry, slot, &saddr);
+        }
+        if let (Some(slot), Some(sport)) = (self.sport_into, &sport) {
+            assign(run.entry, slot, sport);
+        }
+        Ok(())
+    }
+}
+
+fn assign(entry: &mut Entry<'_>, slot: Slot, captured: &Captured<'_>) {
+    match captured {
+        Captured::Integer(integer) => entry.set_integer(slot, *integer),
+        Captured::Text(text) => entry.set_text(slot, text),
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::action::<Replace>());
