@@ -332,7 +332,8 @@ impl Clock<'_> {
     /// At any moment; or, if a report falls due soon, around that.
     fn kill(&mut self, running: Running) {
         let around = self.due.saturating_sub(Duration::from_millis(5)).saturating_sub(now());
-        let moment = if !around.is_zero() && self.random.below(2) == 0 {
+        let soon = self.due_times > 0 && !around.is_zero();
+        let moment = if soon && self.random.below(2) == 0 {
             self.killed_when_due += 1;
             around + self.random.moment(Duration::from_millis(60))
         } else {
