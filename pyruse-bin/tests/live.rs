@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::fmt::Write as _;
+
 use common::{Firewall, Journald, Site, Way, both_ways, failed_login, ssh_rules, wait_for};
 
 fn offenders_are_banned_with_their_timeout_and_nobody_else(way: Way) {
@@ -85,4 +87,27 @@ fn what_was_read_does_not_stay_in_memory_and_reading_goes_on_behind_it() {
     let mails = wait_for("both mails", || Some(site.mails()).filter(|mails| mails.len() == 2));
     assert!(mails.iter().any(|mail| mail.contains("banned 198.51.100.1 after 3")), "{mails:?}");
     assert!(pyruse.terminate().success(), "{}", site.log());
+}
+
+#[test]
+fn in_a_long_backlog_the_journal_is_let_go_too_and_each_entry_is_read_once() {
+    let site = Site::new();
+    let mut export = String::new();
+    for n in 0..105_000_i64 {
+        let _ = write!(export, "__REALTIME_TIMESTAMP={}\nMESSAGE=number {n}\n\n", 1_795_000_000_000_000 + n);
+    }
+    std::fs::create_dir(site.path("journal")).unwrap();
+    common::make_journal(export.as_bytes(), &site.path("journal/backlog.journal"));
+    let rules = serde_json::json!({"the end": [
+        {"filter": "filter_equals", "args": {"field": "MESSAGE", "value": "number 104999"}},
+        {"action": "action_email", "args": {"message": "that was all"}},
+    ]});
+    let more = serde_json::json!({"journal": {"directory": site.path("journal")}, "debug": true});
+    site.configure_for("", &rules, &more);
+    let pyruse = site.launch(None, &["run", "--since", "@0"]);
+    wait_for("the last entry", || site.mails().pop());
+    assert!(pyruse.terminate().success(), "{}", site.log());
+    let log = site.log();
+    assert_eq!(log.matches("the journal is opened anew, to give back its memory").count(), 1, "{log}");
+    assert!(log.contains("stopped after 105000 entries, 0 errors"), "{log}");
 }

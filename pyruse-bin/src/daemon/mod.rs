@@ -53,12 +53,15 @@ const LOOK: Duration = Duration::from_micros(250);
 /// So often it is looked whether a journal of a namespace, or of a directory, has moved.
 const MOVES: Duration = Duration::from_secs(5);
 
-/// libsystemd keeps what it has read of the journal's files in our memory, hundreds of MiB in the end. After so many
-/// entries …
+/// libsystemd keeps what it has read of the journal's files in our memory, hundreds of MiB in the end, and a buffer for
+/// each file that held something compressed. After so many entries …
 const LET_GO: u64 = 10_000;
 
-/// … and so long a silence, the journal is opened anew, and they are let go.
+/// … and so long a silence, the journal is opened anew, and all that is let go;
 const LET_GO_SILENCE: Duration = Duration::from_millis(100);
+
+/// in a backlog, where no silence comes, after so many: opening costs what some hundreds of entries do.
+const LET_GO_IN_BACKLOG: u64 = 100_000;
 
 /// While the state cannot be written, it is tried so often.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
@@ -197,7 +200,8 @@ impl Daemon {
                 self.reload();
             }
             let sign = self.manager.sign_of_life();
-            if drained && !self.follow_move() && !self.let_go_of_pages() {
+            let anew = self.let_go_of_pages() || (drained && self.follow_move());
+            if drained && !anew {
                 self.wait(sign, committed.is_err())?;
             }
         }
@@ -326,19 +330,24 @@ impl Daemon {
         }
     }
 
-    /// After much reading, the journal is opened anew in a silence, so that the memory that libsystemd maps of it is
-    /// given back; was it?
+    /// After much reading, the journal is opened anew, if possible in a silence, so that the memory that libsystemd has
+    /// taken for it is given back; was it?
     fn let_go_of_pages(&mut self) -> bool {
-        if self.entries - self.let_go < LET_GO || self.last_read.elapsed() < LET_GO_SILENCE {
+        let read = self.entries - self.let_go;
+        let is_silent = || self.last_read.elapsed() >= LET_GO_SILENCE;
+        if read < LET_GO || (read < LET_GO_IN_BACKLOG && !is_silent()) {
             return false;
         }
         self.let_go = self.entries;
         let settings = self.engine.settings.get::<JournalSettings>();
-        let reopened = self.open_anew(&settings);
-        if let Err(e) = &reopened {
-            tracing::debug!("opening the journal anew: {e:#}");
+        match self.open_anew(&settings) {
+            Ok(()) => tracing::debug!("the journal is opened anew, to give back its memory"),
+            Err(e) => {
+                tracing::debug!("opening the journal anew: {e:#}");
+                return false;
+            }
         }
-        reopened.is_ok()
+        true
     }
 
     /// Opens the journal again where reading has come to; after an error the old one goes on.
