@@ -6,14 +6,14 @@
 //! follows what is alive.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 
 use pyruse_core::operation::Count;
 use pyruse_core::state::{Changes, Resource, Row};
 use pyruse_core::time::Timestamp;
 
-use super::ticks::{Tick, Ticks};
+use super::keys::{self, Key, Keys, NONE, Place};
+use super::ticks::Tick;
 
 /// Bounds of a category.
 #[derive(Clone, Copy, Debug)]
@@ -25,35 +25,16 @@ pub(super) struct Caps {
 /// A longer key is counted under its head and a hash of the whole: keys come from entries, and there may be many.
 const LONG_KEY: usize = 200;
 
-const NONE: usize = usize::MAX;
-
 type Bytes = Box<[u8]>;
-
-struct Key {
-    text: Box<str>,
-    ticks: Ticks,
-    grace: Timestamp,
-    /// Neighbours in the order of raising.
-    older: usize,
-    newer: usize,
-}
-
-impl Key {
-    fn is_alive(&self, now: Timestamp) -> bool {
-        now < self.grace || self.ticks.alive(now).0 > 0
-    }
-}
 
 /// See the module.
 pub(super) struct Category {
     name: String,
     caps: Caps,
-    index: HashMap<Box<str>, usize>,
-    keys: Vec<Option<Key>>,
-    free: Vec<usize>,
-    oldest: usize,
-    newest: usize,
-    hand: usize,
+    keys: Keys,
+    oldest: Place,
+    newest: Place,
+    hand: Place,
     next_tick: u64,
     warned: bool,
     changes: Vec<(Bytes, Option<Bytes>)>,
@@ -67,7 +48,7 @@ const GRACE: u8 = b'g';
 impl Category {
     pub(super) fn configure(&mut self, name: &str, caps: Caps) {
         name.clone_into(&mut self.name);
-        self.caps = caps;
+        self.caps = Caps { keys: caps.keys.min(keys::MOST), ..caps };
     }
 
     /// One more tick until `end`, unless a grace holds; the count of ticks alive.
@@ -78,7 +59,7 @@ impl Category {
         self.bury(at, now);
         let tick = Tick { end, number: self.next_tick };
         let cap = self.caps.ticks;
-        let Some(held) = self.keys[at].as_mut() else { return 0 };
+        let Some(held) = self.keys.get_mut(at) else { return 0 };
         if now < held.grace {
             return 0;
         }
@@ -106,14 +87,14 @@ impl Category {
     pub(super) fn reset(&mut self, key: &str, now: Timestamp, grace: Option<Timestamp>) {
         let key = bounded(key);
         self.sweep(now);
-        if let Some(at) = self.index.get(&*key).copied() {
+        if let Some(at) = self.keys.find(&key) {
             self.clear_ticks(at);
         } else if grace.is_none() {
             return;
         }
         if let Some(grace) = grace {
             let at = self.touch(&key);
-            if let Some(held) = &mut self.keys[at] {
+            if let Some(held) = self.keys.get_mut(at) {
                 held.grace = grace;
             }
             self.changes.push((row(GRACE, &key), Some(grace.0.to_be_bytes().into())));
@@ -124,10 +105,10 @@ impl Category {
     pub(super) fn lower(&mut self, key: &str, now: Timestamp) -> usize {
         let key = bounded(key);
         self.sweep(now);
-        let Some(at) = self.index.get(&*key).copied() else { return 0 };
+        let Some(at) = self.keys.find(&key) else { return 0 };
         self.bury(at, now);
         let number = self.next_tick;
-        let Some(held) = &mut self.keys[at] else { return 0 };
+        let Some(held) = self.keys.get_mut(at) else { return 0 };
         if held.ticks.endless() > 0 {
             held.ticks.set_endless(held.ticks.endless() - 1);
             let count = held.ticks.count();
@@ -142,17 +123,17 @@ impl Category {
 
     /// Keys of which something is alive at `now`, in no order.
     pub(super) fn counts(&self, now: Timestamp) -> impl Iterator<Item = Count> {
-        self.keys.iter().flatten().filter(move |key| key.is_alive(now)).map(move |key| self.shown(key, now))
+        self.keys.iter().filter(move |key| key.is_alive(now)).map(move |key| self.shown(key, now))
     }
 
     /// How many there are.
     pub(super) fn live(&self, now: Timestamp) -> usize {
-        self.keys.iter().flatten().filter(|key| key.is_alive(now)).count()
+        self.keys.iter().filter(|key| key.is_alive(now)).count()
     }
 
     /// What is alive of a key.
     pub(super) fn count_of(&self, key: &str, now: Timestamp) -> Option<Count> {
-        let held = self.keys[*self.index.get(&*bounded(key))?].as_ref()?;
+        let held = self.keys.get(self.keys.find(&bounded(key))?)?;
         held.is_alive(now).then(|| self.shown(held, now))
     }
 
@@ -168,15 +149,15 @@ impl Category {
     }
 
     /// The place of a key, now the one raised last; made if it is not there.
-    fn touch(&mut self, key: &str) -> usize {
-        if let Some(at) = self.index.get(key).copied() {
+    fn touch(&mut self, key: &str) -> Place {
+        if let Some(at) = self.keys.find(key) {
             if at != self.newest {
                 self.unchain(at);
                 self.chain(at);
             }
             return at;
         }
-        if self.index.len() >= self.caps.keys {
+        if self.keys.len() >= self.caps.keys {
             if !std::mem::replace(&mut self.warned, true) {
                 tracing::warn!(
                     "counter `{}` has more than {} keys: those raised longest ago are forgotten",
@@ -189,54 +170,47 @@ impl Category {
         self.insert(key)
     }
 
-    fn insert(&mut self, key: &str) -> usize {
-        let at = self.free.pop().unwrap_or(self.keys.len());
-        if at == self.keys.len() {
-            self.keys.push(None);
-        }
-        let grace = Timestamp(i64::MIN);
-        self.keys[at] =
-            Some(Key { text: key.into(), ticks: Ticks::default(), grace, older: NONE, newer: NONE });
-        self.index.insert(key.into(), at);
+    fn insert(&mut self, key: &str) -> Place {
+        let at = self.keys.insert(key);
         self.chain(at);
         at
     }
 
-    fn chain(&mut self, at: usize) {
+    fn chain(&mut self, at: Place) {
         let older = self.newest;
-        if let Some(Some(neighbour)) = self.keys.get_mut(older) {
+        if let Some(neighbour) = self.keys.get_mut(older) {
             neighbour.newer = at;
         } else {
             self.oldest = at;
         }
-        if let Some(key) = &mut self.keys[at] {
+        if let Some(key) = self.keys.get_mut(at) {
             (key.older, key.newer) = (older, NONE);
         }
         self.newest = at;
     }
 
-    fn unchain(&mut self, at: usize) {
-        let Some((older, newer)) = self.keys[at].as_ref().map(|key| (key.older, key.newer)) else { return };
+    fn unchain(&mut self, at: Place) {
+        let Some((older, newer)) = self.keys.get(at).map(|key| (key.older, key.newer)) else { return };
         match self.keys.get_mut(older) {
-            Some(Some(neighbour)) => neighbour.newer = newer,
+            Some(neighbour) => neighbour.newer = newer,
             _ => self.oldest = newer,
         }
         match self.keys.get_mut(newer) {
-            Some(Some(neighbour)) => neighbour.older = older,
+            Some(neighbour) => neighbour.older = older,
             _ => self.newest = older,
         }
     }
 
     /// Removes the ticks of a key that are over.
-    fn bury(&mut self, at: usize, now: Timestamp) {
-        let Some(key) = &mut self.keys[at] else { return };
+    fn bury(&mut self, at: Place, now: Timestamp) {
+        let Some(key) = self.keys.get_mut(at) else { return };
         while let Some(dead) = key.ticks.take_dead(now) {
             self.changes.push((tick_row(dead.number, &key.text), None));
         }
     }
 
-    fn clear_ticks(&mut self, at: usize) {
-        let Some(key) = &mut self.keys[at] else { return };
+    fn clear_ticks(&mut self, at: Place) {
+        let Some(key) = self.keys.get_mut(at) else { return };
         if key.ticks.endless() > 0 {
             self.changes.push((row(ENDLESS, &key.text), None));
         }
@@ -245,34 +219,29 @@ impl Category {
         }
     }
 
-    fn store_endless(&mut self, at: usize, number: u64) {
-        let Some(key) = &self.keys[at] else { return };
+    fn store_endless(&mut self, at: Place, number: u64) {
+        let Some(key) = self.keys.get(at) else { return };
         let count = key.ticks.endless();
         let value = [count.to_be_bytes().as_slice(), &number.to_be_bytes()].concat();
         self.changes.push((row(ENDLESS, &key.text), (count > 0).then(|| value.into())));
     }
 
-    fn forget(&mut self, at: usize) {
+    fn forget(&mut self, at: Place) {
         self.clear_ticks(at);
         self.unchain(at);
-        if let Some(key) = self.keys.get_mut(at).and_then(Option::take) {
-            if key.grace > Timestamp(i64::MIN) {
-                self.changes.push((row(GRACE, &key.text), None));
-            }
-            self.index.remove(&key.text);
-            self.free.push(at);
+        if let Some(key) = self.keys.remove(at)
+            && key.grace > Timestamp(i64::MIN)
+        {
+            self.changes.push((row(GRACE, &key.text), None));
         }
     }
 
     /// Looks at two keys and forgets those of which nothing is alive.
     fn sweep(&mut self, now: Timestamp) {
         for _ in 0..2 {
-            if self.keys.is_empty() {
-                return;
-            }
-            self.hand = (self.hand + 1) % self.keys.len();
+            self.hand = self.keys.beside(self.hand);
             self.bury(self.hand, now);
-            if self.keys[self.hand].as_ref().is_some_and(|key| key.ticks.count() == 0 && key.grace <= now) {
+            if self.keys.get(self.hand).is_some_and(|key| key.ticks.count() == 0 && key.grace <= now) {
                 self.forget(self.hand);
             }
         }
@@ -309,9 +278,7 @@ impl Resource for Category {
         let mut category = Category {
             name: String::new(),
             caps: Caps { keys: usize::MAX, ticks: usize::MAX },
-            index: HashMap::new(),
-            keys: Vec::new(),
-            free: Vec::new(),
+            keys: Keys::default(),
             oldest: NONE,
             newest: NONE,
             hand: 0,
@@ -320,7 +287,7 @@ impl Resource for Category {
             changes: Vec::new(),
         };
         // The number of the newest tick of each key gives back the order of raising.
-        let mut raised: Vec<(u64, usize)> = Vec::new();
+        let mut raised: Vec<(u64, Place)> = Vec::new();
         for (key, value) in rows {
             category.load_row(&key, &value, &mut raised).ok_or("a row of a counter makes no sense")?;
         }
@@ -343,14 +310,14 @@ impl Resource for Category {
 }
 
 impl Category {
-    fn load_row(&mut self, key: &[u8], value: &[u8], raised: &mut Vec<(u64, usize)>) -> Option<()> {
+    fn load_row(&mut self, key: &[u8], value: &[u8], raised: &mut Vec<(u64, Place)>) -> Option<()> {
         let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
         let time = |bytes: &[u8]| bytes.try_into().map(|bytes| Timestamp(i64::from_be_bytes(bytes))).ok();
         let (kind, rest) = key.split_first()?;
         let (head, text) = if *kind == TICK { rest.split_at_checked(8)? } else { (&[][..], rest) };
         let text = std::str::from_utf8(text).ok()?;
-        let at = self.index.get(text).copied().unwrap_or_else(|| self.insert(text));
-        let entry = self.keys[at].as_mut()?;
+        let at = self.keys.find(text).unwrap_or_else(|| self.insert(text));
+        let entry = self.keys.get_mut(at)?;
         match *kind {
             TICK => {
                 let tick = Tick { end: time(value)?, number: number(head)? };
@@ -442,7 +409,7 @@ mod tests {
         for n in 0..10_000 {
             c.raise(&n.to_string(), at(n), at(n + 10));
         }
-        assert!(c.index.len() < 100, "{}", c.index.len());
+        assert!(c.keys.len() < 100, "{}", c.keys.len());
         assert!(c.keys.len() < 200, "{}", c.keys.len());
     }
 
@@ -479,6 +446,6 @@ mod tests {
         c.raise(&long, at(0), at(10));
         assert_eq!(c.raise(&long, at(0), at(10)), 2);
         assert_eq!(c.raise(&format!("{long}x"), at(0), at(10)), 1);
-        assert!(c.index.keys().all(|key| key.len() < 300));
+        assert!(c.keys.iter().all(|key| key.text.len() < 300));
     }
 }

@@ -4,6 +4,7 @@
 //! forgive.
 
 mod category;
+mod keys;
 mod service;
 mod ticks;
 

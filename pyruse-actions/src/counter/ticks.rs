@@ -12,10 +12,18 @@ pub(super) struct Tick {
 }
 
 /// Ticks in order of their ends; those that never end are only counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ticks {
     ending: VecDeque<Tick>,
+    /// When the first of them ends: that none is over is seen without going to them.
+    first_end: Timestamp,
     endless: u32,
+}
+
+impl Default for Ticks {
+    fn default() -> Ticks {
+        Ticks { ending: VecDeque::new(), first_end: Timestamp::NEVER, endless: 0 }
+    }
 }
 
 impl Ticks {
@@ -35,22 +43,28 @@ impl Ticks {
         // Nearly always at the end: entries come in order, and one rule has one keepSeconds.
         let at = self.ending.partition_point(|other| *other <= tick);
         self.ending.insert(at, tick);
+        self.first_end = self.first_end.min(tick.end);
     }
 
     /// Takes out a tick that is over at `now`: dead at exactly its end.
     pub(super) fn take_dead(&mut self, now: Timestamp) -> Option<Tick> {
-        self.ending.front().filter(|tick| tick.end <= now)?;
-        self.ending.pop_front()
+        if now < self.first_end { None } else { self.take_first() }
     }
 
     /// Takes out the tick that ends first.
     pub(super) fn take_first(&mut self) -> Option<Tick> {
-        self.ending.pop_front()
+        let first = self.ending.pop_front();
+        self.first_end = self.ending.front().map_or(Timestamp::NEVER, |tick| tick.end);
+        first
     }
 
     /// Takes out the tick that ends last, of those that end.
     pub(super) fn take_last(&mut self) -> Option<Tick> {
-        self.ending.pop_back()
+        let last = self.ending.pop_back();
+        if self.ending.is_empty() {
+            self.first_end = Timestamp::NEVER;
+        }
+        last
     }
 
     /// How many are alive at `now`, and when the last of them ends, if it does.
@@ -62,7 +76,6 @@ impl Ticks {
     }
 
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Tick> {
-        self.endless = 0;
-        std::mem::take(&mut self.ending).into_iter()
+        std::mem::take(self).ending.into_iter()
     }
 }
