@@ -28,12 +28,12 @@ pub fn ladder(rungs: u32, optimized: bool) -> Case {
     rides(Rules::new(&Value::Object(chains), optimized), (0..2000).map(record).collect())
 }
 
-/// Dropped by its second filter: the first two fields of twenty-two are asked for.
+/// Dropped by its second filter, which asks for the same field as the first: one of twenty-two.
 pub fn dropped(optimized: bool) -> Case {
     rides(Rules::new(&dropping_rules(), optimized), records(Mix::Server, 2000))
 }
 
-/// Rules that drop nearly everything at the second filter.
+/// Rules that drop everything at the second filter, after one field.
 pub fn dropping_rules() -> Value {
     json!({"chatter": [
         {"filter": "filter_greaterOrEquals", "args": {"field": "PRIORITY", "value": 0}},
