@@ -57,6 +57,8 @@ pub struct Courier {
     pub longest_wait: Duration,
     /// Where it runs; on a thread, unless it says otherwise.
     pub place: Place,
+    /// It is sent out before the others: what it carries protects. Not so, unless it says otherwise.
+    pub ahead: bool,
     /// Who does it.
     pub deliver: Box<dyn Deliver>,
 }
@@ -65,7 +67,8 @@ impl Courier {
     /// A courier on a thread, on ordinary terms.
     pub fn new(name: &'static str, deliver: impl Deliver + 'static) -> Courier {
         let longest_wait = Duration::from_secs(60);
-        Courier { name, batch: 100, longest_wait, place: Place::Thread, deliver: Box::new(deliver) }
+        let place = Place::Thread;
+        Courier { name, batch: 100, longest_wait, place, ahead: false, deliver: Box::new(deliver) }
     }
 
     /// Gives it at most so many letters at once.
@@ -78,6 +81,12 @@ impl Courier {
     #[must_use]
     pub fn longest_wait(self, longest_wait: Duration) -> Courier {
         Courier { longest_wait, ..self }
+    }
+
+    /// Sends it out before the others.
+    #[must_use]
+    pub fn ahead(self) -> Courier {
+        Courier { ahead: true, ..self }
     }
 
     /// Lets it run in the loop: it must not wait.
@@ -110,6 +119,7 @@ struct Post {
     queue: Handle<Queue>,
     batch: usize,
     longest_wait: Duration,
+    ahead: bool,
     failures: Failures,
     runner: Runner,
 }
@@ -139,6 +149,7 @@ impl Couriers {
     pub fn employ(&mut self, queue: Handle<Queue>, courier: Courier) -> std::io::Result<()> {
         if let Some(post) = self.posts.iter_mut().find(|post| post.queue == queue) {
             (post.batch, post.longest_wait) = (courier.batch, courier.longest_wait);
+            post.ahead = courier.ahead;
             match &mut post.runner {
                 Runner::Inline(deliver) => *deliver = courier.deliver,
                 Runner::Thread { jobs, .. } => {
@@ -175,8 +186,8 @@ impl Couriers {
                 Runner::Thread { jobs: Some(jobs), thread: Some(thread), busy: false }
             }
         };
-        let Courier { name, batch, longest_wait, .. } = courier;
-        self.posts.push(Post { queue, batch, longest_wait, failures: Failures::new(name), runner });
+        let Courier { name, batch, longest_wait, ahead, .. } = courier;
+        self.posts.push(Post { queue, batch, longest_wait, ahead, failures: Failures::new(name), runner });
         Ok(())
     }
 
@@ -184,8 +195,14 @@ impl Couriers {
     ///
     /// Says whether inline couriers have changed the state, so that another commit is worth its while.
     pub fn dispatch(&mut self, state: &mut State, now: Timestamp) -> bool {
+        let ahead = self.dispatch_those(true, state, now);
+        let others = self.dispatch_those(false, state, now);
+        ahead || others
+    }
+
+    fn dispatch_those(&mut self, ahead: bool, state: &mut State, now: Timestamp) -> bool {
         let mut changed = false;
-        for post in &mut self.posts {
+        for post in self.posts.iter_mut().filter(|post| post.ahead == ahead) {
             let queue = state.get_mut(post.queue);
             match &mut post.runner {
                 Runner::Thread { busy: true, .. } | Runner::Thread { jobs: None, .. } => {}
@@ -335,5 +352,35 @@ impl Failures {
         }
         (self.told, self.untold) = (0, 0);
         self.window = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Notes(&'static str, Sender<&'static str>);
+
+    impl Deliver for Notes {
+        fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+            self.1.send(self.0).unwrap();
+            vec![Outcome::Done; letters.len()]
+        }
+    }
+
+    #[test]
+    fn who_goes_ahead_is_sent_out_before_those_who_came_first() {
+        let (notes, noted) = channel();
+        let mut state = State::in_memory();
+        let mut couriers = Couriers::new(Arc::new(|| ()));
+        for (name, ahead) in [("mail", false), ("ban", true), ("log", false)] {
+            let queue = state.open::<Queue>(name).unwrap();
+            state.get_mut(queue).push(None, name.to_owned());
+            let courier = Courier::new(name, Notes(name, notes.clone())).inline();
+            couriers.employ(queue, if ahead { courier.ahead() } else { courier }).unwrap();
+        }
+        assert!(couriers.dispatch(&mut state, Timestamp::now()));
+        assert_eq!(noted.try_iter().collect::<Vec<_>>(), ["ban", "mail", "log"]);
+        assert!(!couriers.dispatch(&mut state, Timestamp::now()));
     }
 }

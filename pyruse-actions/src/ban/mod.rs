@@ -313,7 +313,7 @@ impl BanService {
 impl Service for BanService {
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
         let deliver = self.deliver.take()?;
-        let courier = Courier::new(self.name, deliver).batch(self.batch);
+        let courier = Courier::new(self.name, deliver).batch(self.batch).ahead();
         Some((self.bans.orders, courier))
     }
 
