@@ -57,7 +57,8 @@ pub struct Courier {
     pub longest_wait: Duration,
     /// Where it runs; on a thread, unless it says otherwise.
     pub place: Place,
-    /// It is sent out before the others: what it carries protects. Not so, unless it says otherwise.
+    /// It is sent out before the others, and need not wait for the disk: what it carries protects, and is gone from the
+    /// world after a power cut anyway. Not so, unless it says otherwise.
     pub ahead: bool,
     /// Who does it.
     pub deliver: Box<dyn Deliver>,
@@ -83,7 +84,7 @@ impl Courier {
         Courier { longest_wait, ..self }
     }
 
-    /// Sends it out before the others.
+    /// Sends it out before the others, and before what it carries is surely on the disk.
     #[must_use]
     pub fn ahead(self) -> Courier {
         Courier { ahead: true, ..self }
@@ -195,9 +196,15 @@ impl Couriers {
     ///
     /// Says whether inline couriers have changed the state, so that another commit is worth its while.
     pub fn dispatch(&mut self, state: &mut State, now: Timestamp) -> bool {
-        let ahead = self.dispatch_those(true, state, now);
+        let ahead = self.dispatch_ahead(state, now);
         let others = self.dispatch_those(false, state, now);
         ahead || others
+    }
+
+    /// The same, for those only who go [ahead](Courier::ahead). They need not wait for the disk: call it between
+    /// [`State::write`] and [`State::sync`].
+    pub fn dispatch_ahead(&mut self, state: &mut State, now: Timestamp) -> bool {
+        self.dispatch_those(true, state, now)
     }
 
     fn dispatch_those(&mut self, ahead: bool, state: &mut State, now: Timestamp) -> bool {
@@ -370,7 +377,7 @@ mod tests {
 
     #[test]
     fn who_goes_ahead_is_sent_out_before_those_who_came_first() {
-        let (notes, noted) = channel();
+        let (notes, order) = channel();
         let mut state = State::in_memory();
         let mut couriers = Couriers::new(Arc::new(|| ()));
         for (name, ahead) in [("mail", false), ("ban", true), ("log", false)] {
@@ -380,7 +387,7 @@ mod tests {
             couriers.employ(queue, if ahead { courier.ahead() } else { courier }).unwrap();
         }
         assert!(couriers.dispatch(&mut state, Timestamp::now()));
-        assert_eq!(noted.try_iter().collect::<Vec<_>>(), ["ban", "mail", "log"]);
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), ["ban", "mail", "log"]);
         assert!(!couriers.dispatch(&mut state, Timestamp::now()));
     }
 }

@@ -163,7 +163,7 @@ pub struct State {
     store: Store,
     parts: Vec<Part>,
     pending: Vec<Change>,
-    /// Somebody waits for what is pending, so that it must be on the disk.
+    /// Somebody waits for what is pending, or written and not synced, so that it must be on the disk.
     urgent: bool,
     position: Option<Position>,
     position_changed: bool,
@@ -258,8 +258,16 @@ impl State {
         self.urgent = true;
     }
 
-    /// Writes all changes and the position in one transaction. After an error the changes wait for the next call.
+    /// Writes all changes and the position in one transaction, and waits for the disk if somebody waits for them. After
+    /// an error the changes wait for the next call.
     pub fn commit(&mut self) -> Result<(), StateError> {
+        self.write()?;
+        self.sync()
+    }
+
+    /// The first half of [`State::commit`]: what is written survives the end of this program, whatever ends it. Until
+    /// the second half is done, a power cut may take it.
+    pub fn write(&mut self) -> Result<(), StateError> {
         for (index, part) in self.parts.iter_mut().enumerate() {
             self.urgent |= part.resource.is_urgent();
             part.resource.changes(&mut Changes { resource: part_number(index), pending: &mut self.pending });
@@ -277,12 +285,22 @@ impl State {
             Store::Sqlite(sqlite) => {
                 let position = self.position.as_ref().filter(|_| self.position_changed);
                 if !self.pending.is_empty() || position.is_some() {
-                    sqlite.write(&self.pending, position, self.urgent)?;
+                    sqlite.write(&self.pending, position)?;
                 }
                 self.pending.clear();
             }
         }
         self.position_changed = false;
+        Ok(())
+    }
+
+    /// The second half: waits until what has been written is on the disk, if somebody waits for it.
+    pub fn sync(&mut self) -> Result<(), StateError> {
+        if self.urgent
+            && let Store::Sqlite(sqlite) = &self.store
+        {
+            sqlite.sync()?;
+        }
         self.urgent = false;
         Ok(())
     }

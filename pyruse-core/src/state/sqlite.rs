@@ -1,8 +1,11 @@
 //! The state in one SQLite file.
 //!
 //! All parts share one table of rows. WAL, one writer. A commit that carries a delivery waits for the disk; any other
-//! may lose its tail in a power cut, since its entries are then simply read again.
+//! may lose its tail in a power cut, since its entries are then simply read again. SQLite itself waits for the disk when
+//! it moves pages from its journal to the file (`synchronous=NORMAL`); in between, we do, when it is wanted.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +33,8 @@ pub(super) struct Sqlite {
     path: PathBuf,
     /// The stored number of each opened part.
     parts: Vec<i64>,
-    full_sync: Option<bool>,
+    /// SQLite's journal. Where the file system knows no WAL, there is none, and each commit waits for the disk.
+    wal: Option<File>,
     read_only: bool,
 }
 
@@ -53,7 +57,17 @@ impl Sqlite {
             std::fs::rename(&new, path)
                 .map_err(|e| StateError::File { path: path.to_owned(), reason: e.to_string() })?;
         }
-        let store = Sqlite::open_with(path, flags, Sqlite::prepare)?;
+        let mut store = Sqlite::open_with(path, flags, Sqlite::prepare)?;
+        let mut wal = path.as_os_str().to_owned();
+        wal.push("-wal");
+        store.wal = match File::open(&wal) {
+            Ok(wal) => Some(wal),
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) => return Err(StateError::File { path: wal.into(), reason: e.to_string() }),
+        };
+        let synchronous = if store.wal.is_some() { "NORMAL" } else { "FULL" };
+        let set = store.connection.pragma_update(None, "synchronous", synchronous);
+        set.map_err(|e| store.fail(&e))?;
         // What entries said is for nobody else's eyes; SQLite gives its further files the mode of this one.
         for end in ["", "-wal", "-shm"] {
             let mut name = path.as_os_str().to_owned();
@@ -104,13 +118,8 @@ impl Sqlite {
         if empty && !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
             return Err(StateError::File { path: path.to_owned(), reason: damaged("it is empty") });
         }
-        let store = Sqlite {
-            connection,
-            path: path.to_owned(),
-            parts: Vec::new(),
-            full_sync: None,
-            read_only: false,
-        };
+        let store =
+            Sqlite { connection, path: path.to_owned(), parts: Vec::new(), wal: None, read_only: false };
         let pragma = |name: &str| store.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let found = pragma("user_version").map_err(|e| fail(&e))?;
         if found > FORMAT {
@@ -203,20 +212,11 @@ impl Sqlite {
         &mut self,
         changes: &[Change],
         position: Option<&Position>,
-        full_sync: bool,
     ) -> Result<(), StateError> {
         if self.read_only {
             return Ok(());
         }
         let mut write = || -> rusqlite::Result<()> {
-            if self.full_sync != Some(full_sync) {
-                self.connection.pragma_update(
-                    None,
-                    "synchronous",
-                    if full_sync { "FULL" } else { "NORMAL" },
-                )?;
-                self.full_sync = Some(full_sync);
-            }
             let transaction = self.connection.transaction()?;
             {
                 let mut put = transaction.prepare_cached(
@@ -243,6 +243,15 @@ impl Sqlite {
             transaction.commit()
         };
         write().map_err(|e| self.fail(&e))
+    }
+
+    /// Waits until all that has been written is on the disk.
+    pub(super) fn sync(&self) -> Result<(), StateError> {
+        let synced = self.wal.as_ref().map_or(Ok(()), File::sync_data);
+        synced.map_err(|e| StateError::File {
+            path: self.path.clone(),
+            reason: format!("writing to the disk failed: {e}"),
+        })
     }
 }
 
