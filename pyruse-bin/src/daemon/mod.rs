@@ -43,7 +43,7 @@ const BATCH: u32 = 2000;
 const BATCH_TIME: Duration = Duration::from_millis(50);
 
 /// journald tells its readers of an entry up to 250 ms later, all of a burst at once. So for a while after an entry
-/// we look for the next one ourselves, ever more seldom: after a silence of any length, within a sixteenth of it. When
+/// we look for the next one ourselves, ever more seldom: after a silence of any length, within a thirty-second of it. When
 /// that would hardly be sooner than journald's word, looking ends, and an idle journal wakes nobody.
 const LOOKING: Duration = Duration::from_secs(2);
 
@@ -288,7 +288,7 @@ impl Daemon {
         };
         let deadline = deadlines.into_iter().flatten().min().map(|deadline| now.until(deadline));
         let silence = self.last_read.elapsed();
-        let look = (!failing && silence < LOOKING).then(|| (silence / 16).max(LOOK));
+        let look = (!failing && silence < LOOKING).then(|| (silence / 32).max(LOOK));
         let retry = failing.then_some(COMMIT_RETRY);
         let moves = self.journal.may_move().then(|| self.next_look.saturating_duration_since(Instant::now()));
         let timeout = [deadline, sign_of_life, look, moves, retry].into_iter().flatten().min();
