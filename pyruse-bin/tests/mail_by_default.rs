@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 
 use common::{Journald, Site, mail_server, run, wait_for};
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use serde_json::{Value, json};
@@ -29,6 +29,8 @@ fn move_out(site: &Site) {
     fs::copy(site.path("sendmail"), upper.join("sendmail")).unwrap();
     let layers = format!("lowerdir=/usr/bin,upperdir={},workdir={}", upper.display(), work.display());
     mount(Some("overlay"), "/usr/bin", Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
+    // The layers hold it; and where it was mounted can be removed with the rest of the site.
+    umount2(&top, MntFlags::MNT_DETACH).unwrap();
 }
 
 /// A server on port 25, which takes mails from anybody.
