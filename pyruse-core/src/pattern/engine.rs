@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use aho_corasick::AhoCorasick;
 use regex_automata::util::primitives::NonMaxUsize;
 
-use super::analysis::{Facts, unicode_states};
+use super::analysis::{Facts, size, unicode_states};
 use super::ast::Node;
 use super::casefold;
 use super::emit::{Dollar, Form, Letters, Target, emit};
@@ -33,7 +33,7 @@ const PROGRAM_LIMIT: usize = 200_000;
 /// A program of so many states, by [`unicode_states`], surely fits into [`SIZE_LIMIT`].
 const FEW_STATES: u64 = 80_000;
 /// A program of more states takes a megabyte or more, and as much again for what searches keep.
-const MANY_STATES: u64 = 40_000;
+pub(super) const MANY_STATES: u64 = 40_000;
 
 /// The form that nearly all texts have.
 const USUAL: Form = Form { dollar: Dollar::End, letters: Letters::Ascii, void: false };
@@ -196,8 +196,14 @@ impl Engine {
         if backtracking {
             return Backtracking::new(expression, facts).map(|built| Self::Backtracking(Box::new(built)));
         }
-        let large = form.letters != Letters::Ascii && unicode_states(root) > MANY_STATES;
-        let built = if large { Linear::of_large_program(&expression) } else { Linear::new(&expression) };
+        let built = if form.letters == Letters::Ascii {
+            Linear::new(&expression, size(root))
+        } else {
+            match unicode_states(root) {
+                states @ ..=MANY_STATES => Linear::new(&expression, states),
+                _ => Linear::of_large_program(&expression),
+            }
+        };
         built.map(Self::Linear)
     }
 }
@@ -248,7 +254,7 @@ fn slot(form: Form) -> usize {
 fn has_uncertain_letter(text: &str) -> bool {
     static UNCERTAIN: OnceLock<Option<Linear>> = OnceLock::new();
     UNCERTAIN
-        .get_or_init(|| Linear::new(r"[\w~~[\p{L}\p{N}_]]").ok())
+        .get_or_init(|| Linear::new(r"[\w~~[\p{L}\p{N}_]]", 0).ok())
         .as_ref()
         .is_none_or(|uncertain| uncertain.is_match(text))
 }

@@ -18,6 +18,10 @@ const ONE_PASS: usize = 64 << 10;
 /// Bytes of the transitions that a search keeps for the next one, forwards and backwards each.
 pub(super) const TRANSITIONS: usize = 512 << 10;
 
+/// Bytes that a search needs besides, for each state of the program. Where it has less, the engine keeps no transitions
+/// at all, though the program that reads backwards for their sake is there.
+const STATE: u64 = 50;
+
 /// Where groups begin and end: two places for each, in their order.
 pub(super) type Slots = Vec<Option<NonMaxUsize>>;
 
@@ -26,9 +30,9 @@ pub(super) type Slots = Vec<Option<NonMaxUsize>>;
 pub(super) struct Linear(Regex);
 
 impl Linear {
-    /// An error is a message.
-    pub(super) fn new(expression: &str) -> Result<Linear, String> {
-        Linear::build(expression, Config::new().hybrid_cache_capacity(TRANSITIONS))
+    /// Of a program with about so many states. An error is a message.
+    pub(super) fn new(expression: &str, states: u64) -> Result<Linear, String> {
+        Linear::build(expression, Config::new().hybrid_cache_capacity(capacity(states)))
     }
 
     /// Of a program that is large, there is not a second one that reads backwards, which tables of transitions would
@@ -64,8 +68,20 @@ impl Linear {
     }
 }
 
+fn capacity(states: u64) -> usize {
+    let besides = usize::try_from(states.saturating_mul(STATE)).unwrap_or(usize::MAX);
+    TRANSITIONS.saturating_add(besides)
+}
+
 #[cfg(test)]
 mod tests {
+    use regex_automata::hybrid::dfa;
+    use regex_automata::nfa::thompson;
+
+    use super::super::analysis::{size, unicode_states};
+    use super::super::emit::{Dollar, Form, Letters, Target, emit};
+    use super::super::engine::MANY_STATES;
+    use super::super::parse::parse;
     use super::*;
 
     #[test]
@@ -74,7 +90,9 @@ mod tests {
         for (expression, large) in
             [(r"\A([^:]+):([\p{Nd}]+) ([\p{L}\p{N}_]+)\z", false), (r"\A(.{60})(?s:.{5000})", true)]
         {
-            let little = if large { Linear::of_large_program } else { Linear::new }(expression).unwrap();
+            let little =
+                if large { Linear::of_large_program(expression) } else { Linear::new(expression, 0) }
+                    .unwrap();
             let usual = Linear(Regex::new(expression).unwrap());
             let [few, many] = [&little, &usual].map(|linear| linear.0.memory_usage());
             assert!(2 * few < many, "{expression}: {few} of {many} bytes");
@@ -88,8 +106,38 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_is_not_large_has_room_for_its_transitions() {
+        let fits = |expression: &str, states| {
+            let config = dfa::Config::new().starts_for_each_pattern(true).unicode_word_boundary(true);
+            let config = config.cache_capacity(capacity(states));
+            [false, true].into_iter().all(|reverse| {
+                let thompson = thompson::Config::new().reverse(reverse);
+                dfa::Builder::new().configure(config.clone()).thompson(thompson).build(expression).is_ok()
+            })
+        };
+        for part in
+            [r"\w", r"\W", r"\d", r"\D", r"\S", ".", r"[\w.+-]", r"[^\d\s]", "[à-ü]", "(?i:k)", "(\\w+ )"]
+        {
+            let mut times = 1;
+            loop {
+                let root = parse(&format!("^{part}{{{times}}}$")).unwrap().root;
+                let states = unicode_states(&root);
+                if states > MANY_STATES {
+                    break;
+                }
+                for (letters, states) in [(Letters::Unicode, states), (Letters::Ascii, size(&root))] {
+                    let form = Form { dollar: Dollar::End, letters, void: false };
+                    let expression = emit(&root, form, Target::Linear);
+                    assert!(fits(&expression, states), "{part} {times} times, {letters:?}");
+                }
+                times = times * 3 / 2 + 1;
+            }
+        }
+    }
+
+    #[test]
     fn a_program_that_takes_too_much_is_refused() {
-        let refused = Linear::new(r"(?:[\p{L}\p{N}_]{1000}){9}").unwrap_err();
+        let refused = Linear::new(r"(?:[\p{L}\p{N}_]{1000}){9}", 0).unwrap_err();
         assert_eq!(refused, "the expression is too large: its program would take more than 10485760 bytes");
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn is_identifier(name: &str) -> bool {
             && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     }
     IDENTIFIER
-        .get_or_init(|| Linear::new(r"\A[\p{XID_Start}_]\p{XID_Continue}*\z").ok())
+        .get_or_init(|| Linear::new(r"\A[\p{XID_Start}_]\p{XID_Continue}*\z", 0).ok())
         .as_ref()
         .is_some_and(|identifier| identifier.is_match(name))
 }
