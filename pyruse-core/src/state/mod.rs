@@ -297,7 +297,7 @@ impl State {
     /// The second half: waits until what has been written is on the disk, if somebody waits for it.
     pub fn sync(&mut self) -> Result<(), StateError> {
         if self.urgent
-            && let Store::Sqlite(sqlite) = &self.store
+            && let Store::Sqlite(sqlite) = &mut self.store
         {
             sqlite.sync()?;
         }

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -35,6 +35,8 @@ pub(super) struct Sqlite {
     parts: Vec<i64>,
     /// SQLite's journal. Where the file system knows no WAL, there is none, and each commit waits for the disk.
     wal: Option<File>,
+    /// The disk has refused some of the journal, which it must be given again.
+    refused: bool,
     read_only: bool,
 }
 
@@ -60,7 +62,7 @@ impl Sqlite {
         let mut store = Sqlite::open_with(path, flags, Sqlite::prepare)?;
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
-        store.wal = match File::open(&wal) {
+        store.wal = match File::options().read(true).write(true).open(&wal) {
             Ok(wal) => Some(wal),
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             Err(e) => return Err(StateError::File { path: wal.into(), reason: e.to_string() }),
@@ -118,8 +120,14 @@ impl Sqlite {
         if empty && !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
             return Err(StateError::File { path: path.to_owned(), reason: damaged("it is empty") });
         }
-        let store =
-            Sqlite { connection, path: path.to_owned(), parts: Vec::new(), wal: None, read_only: false };
+        let store = Sqlite {
+            connection,
+            path: path.to_owned(),
+            parts: Vec::new(),
+            wal: None,
+            refused: false,
+            read_only: false,
+        };
         let pragma = |name: &str| store.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let found = pragma("user_version").map_err(|e| fail(&e))?;
         if found > FORMAT {
@@ -246,12 +254,30 @@ impl Sqlite {
     }
 
     /// Waits until all that has been written is on the disk.
-    pub(super) fn sync(&self) -> Result<(), StateError> {
-        let synced = self.wal.as_ref().map_or(Ok(()), File::sync_data);
+    pub(super) fn sync(&mut self) -> Result<(), StateError> {
+        let Some(wal) = &self.wal else { return Ok(()) };
+        let again = if self.refused { write_again(wal) } else { Ok(()) };
+        let synced = again.and_then(|()| wal.sync_data());
+        self.refused = synced.is_err();
         synced.map_err(|e| StateError::File {
             path: self.path.clone(),
             reason: format!("writing to the disk failed: {e}"),
         })
+    }
+}
+
+/// Linux tells only once that it could not bring something to the disk; from then on it holds it for written, and a
+/// second sync would say that all is well. So a file is written over with what it holds. Nobody else writes to it.
+fn write_again(file: &File) -> std::io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut at = 0;
+    loop {
+        let read = file.read_at(&mut buffer, at)?;
+        if read == 0 {
+            return Ok(());
+        }
+        file.write_all_at(&buffer[..read], at)?;
+        at += read as u64;
     }
 }
 
@@ -284,4 +310,47 @@ fn damaged(detail: &str) -> String {
         "the file is damaged ({detail}); it is left as it is. Put a backup in its place, or move it away \
          (with its -wal and -shm) to start from nothing"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn what_the_disk_has_refused_is_written_again_before_it_counts_as_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        let mut store = Sqlite::open(&path).unwrap();
+        let position = |n| Position { cursor: Some("c".repeat(3000)), realtime: Timestamp(n) };
+        for n in 0..100 {
+            store.write(&[], Some(&position(n))).unwrap();
+        }
+        store.sync().unwrap();
+        // It can be written, and cannot be synced.
+        let wal =
+            store.wal.replace(File::options().read(true).write(true).open("/dev/null").unwrap()).unwrap();
+        for _ in 0..2 {
+            let refused = store.sync().unwrap_err().to_string();
+            assert!(refused.contains("writing to the disk failed"), "{refused}");
+        }
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        wal.set_modified(long_ago).unwrap();
+        let (held, size) =
+            (std::fs::read(directory.path().join("state-wal")).unwrap(), wal.metadata().unwrap().len());
+        let is_written =
+            |store: &Sqlite| store.wal.as_ref().unwrap().metadata().unwrap().modified().unwrap() > long_ago;
+        store.wal = Some(wal);
+        assert!(!is_written(&store) && size > 100_000);
+        store.sync().unwrap();
+        assert!(is_written(&store));
+        assert_eq!(std::fs::read(directory.path().join("state-wal")).unwrap(), held);
+        store.wal.as_ref().unwrap().set_modified(long_ago).unwrap();
+        store.sync().unwrap();
+        assert!(!is_written(&store), "only once");
+        store.write(&[], Some(&position(100))).unwrap();
+        drop(store);
+        assert_eq!(Sqlite::open(&path).unwrap().position().unwrap(), Some(position(100)));
+    }
 }
