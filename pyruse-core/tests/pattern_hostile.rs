@@ -150,6 +150,20 @@ fn looking_ahead_over_long_texts_gives_up_soon() {
 }
 
 #[test]
+fn looking_ahead_for_many_letters_beyond_ascii_gives_up_soon() {
+    let begin = Work::now();
+    for expression in [r"(?!.*\w{30}!)\w+#", r"(?:(?=.*\w{20}!)\w)*#", r"(?:(?=.*\w{60}!)\w)*#"] {
+        let pattern = Pattern::new(expression).unwrap();
+        for bytes in [1000, 4000] {
+            let text = format!("{}é!!", "a".repeat(bytes));
+            let answer = pattern.is_match(&text);
+            assert!(!matches!(answer, Ok(true)), "{expression}");
+        }
+    }
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+}
+
+#[test]
 fn anchored_looking_ahead_works_on_the_longest_texts() {
     let pattern = Pattern::new(r"^(?!.*foo).*bar$").unwrap();
     assert_eq!(pattern.is_match(&format!("{}bar", "a ".repeat(4_000))), Ok(true));

@@ -15,7 +15,7 @@ use super::ast::Node;
 use super::casefold;
 use super::emit::{Dollar, Form, Letters, Target, emit};
 use super::error::{GivenUp, MatchError};
-use super::linear::{Linear, Slots, TRANSITIONS};
+use super::linear::{Linear, Slots, capacity};
 use super::requirement::{Requirement, automaton};
 use super::width::width;
 
@@ -68,6 +68,8 @@ enum Engine {
 #[derive(Debug)]
 struct Backtracking {
     expression: String,
+    /// At most so many states its programs have.
+    states: u64,
     /// Bytes of the longest text to search.
     longest: usize,
     /// For each of [`LIMITS`].
@@ -193,27 +195,25 @@ impl Engine {
             (true, true) => Target::Referring,
         };
         let expression = emit(root, form, target);
+        let in_ascii = form.letters == Letters::Ascii;
+        let states = if in_ascii { size(root) } else { unicode_states(root) };
         if backtracking {
-            return Backtracking::new(expression, facts).map(|built| Self::Backtracking(Box::new(built)));
+            let built = Backtracking::new(expression, states, facts);
+            return built.map(|built| Self::Backtracking(Box::new(built)));
         }
-        let built = if form.letters == Letters::Ascii {
-            Linear::new(&expression, size(root))
-        } else {
-            match unicode_states(root) {
-                states @ ..=MANY_STATES => Linear::new(&expression, states),
-                _ => Linear::of_large_program(&expression),
-            }
-        };
+        let large = !in_ascii && states > MANY_STATES;
+        let built =
+            if large { Linear::of_large_program(&expression) } else { Linear::new(&expression, states) };
         built.map(Self::Linear)
     }
 }
 
 impl Backtracking {
     /// Builds the engine for short texts, so that an error shows at once.
-    fn new(expression: String, facts: Facts) -> Result<Self, String> {
+    fn new(expression: String, states: u64, facts: Facts) -> Result<Self, String> {
         // Each loop within a loop without a turn back between them multiplies the time by the length of the text.
         let longest = LONGEST >> (3 * facts.nesting.saturating_sub(1)).min(LONGEST.ilog2());
-        let built = Self { expression, longest, engines: [const { OnceLock::new() }; LIMITS.len()] };
+        let built = Self { expression, states, longest, engines: [const { OnceLock::new() }; LIMITS.len()] };
         let [(_, steps), ..] = LIMITS;
         let [short, ..] = &built.engines;
         short.get_or_init(|| built.build(steps)).as_ref().map_err(Clone::clone)?;
@@ -233,7 +233,8 @@ impl Backtracking {
     fn build(&self, steps: usize) -> Result<fancy_regex::Regex, String> {
         let mut builder = fancy_regex::RegexBuilder::new(&self.expression);
         builder.backtrack_limit(steps).max_prog_size(PROGRAM_LIMIT);
-        builder.delegate_size_limit(SIZE_LIMIT).delegate_dfa_size_limit(TRANSITIONS);
+        // LIMITS count on transitions being kept: without them, each step may take a hundred times as long.
+        builder.delegate_size_limit(SIZE_LIMIT).delegate_dfa_size_limit(capacity(self.states));
         builder.build().map_err(|error| error.to_string())
     }
 }

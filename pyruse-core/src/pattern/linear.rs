@@ -16,7 +16,7 @@ use super::engine::SIZE_LIMIT;
 const ONE_PASS: usize = 64 << 10;
 
 /// Bytes of the transitions that a search keeps for the next one, forwards and backwards each.
-pub(super) const TRANSITIONS: usize = 512 << 10;
+const TRANSITIONS: usize = 512 << 10;
 
 /// Bytes that a search needs besides, for each state of the program. Where it has less, the engine keeps no transitions
 /// at all, though the program that reads backwards for their sake is there.
@@ -68,7 +68,8 @@ impl Linear {
     }
 }
 
-fn capacity(states: u64) -> usize {
+/// Bytes that searches with a program of about so many states may keep.
+pub(super) fn capacity(states: u64) -> usize {
     let besides = usize::try_from(states.saturating_mul(STATE)).unwrap_or(usize::MAX);
     TRANSITIONS.saturating_add(besides)
 }
