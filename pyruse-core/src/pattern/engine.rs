@@ -27,6 +27,9 @@ const LIMITS: [(usize, usize); 3] = [(1 << 10, 100_000), (4 << 10, 25_000), (LON
 const LONGEST: usize = 8 << 10;
 /// Bytes that one compiled program may take.
 pub(super) const SIZE_LIMIT: usize = 10 << 20;
+/// Bytes of the transitions that the parts of a backtracking program keep, each. [`LIMITS`] count on their being kept:
+/// without them, each step may take a hundred times as long.
+const TRANSITIONS_OF_STEPS: usize = 2 << 20;
 /// Instructions that one backtracking program may have.
 const PROGRAM_LIMIT: usize = 200_000;
 
@@ -233,8 +236,9 @@ impl Backtracking {
     fn build(&self, steps: usize) -> Result<fancy_regex::Regex, String> {
         let mut builder = fancy_regex::RegexBuilder::new(&self.expression);
         builder.backtrack_limit(steps).max_prog_size(PROGRAM_LIMIT);
-        // LIMITS count on transitions being kept: without them, each step may take a hundred times as long.
-        builder.delegate_size_limit(SIZE_LIMIT).delegate_dfa_size_limit(capacity(self.states));
+        builder
+            .delegate_size_limit(SIZE_LIMIT)
+            .delegate_dfa_size_limit(capacity(TRANSITIONS_OF_STEPS, self.states));
         builder.build().map_err(|error| error.to_string())
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Linear(Regex);
 impl Linear {
     /// Of a program with about so many states. An error is a message.
     pub(super) fn new(expression: &str, states: u64) -> Result<Linear, String> {
-        Linear::build(expression, Config::new().hybrid_cache_capacity(capacity(states)))
+        Linear::build(expression, Config::new().hybrid_cache_capacity(capacity(TRANSITIONS, states)))
     }
 
     /// Of a program that is large, there is not a second one that reads backwards, which tables of transitions would
@@ -68,10 +68,10 @@ impl Linear {
     }
 }
 
-/// Bytes that searches with a program of about so many states may keep.
-pub(super) fn capacity(states: u64) -> usize {
+/// Bytes that searches with a program of about so many states may keep, if their transitions may take so many.
+pub(super) fn capacity(transitions: usize, states: u64) -> usize {
     let besides = usize::try_from(states.saturating_mul(STATE)).unwrap_or(usize::MAX);
-    TRANSITIONS.saturating_add(besides)
+    transitions.saturating_add(besides)
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
     fn a_program_that_is_not_large_has_room_for_its_transitions() {
         let fits = |expression: &str, states| {
             let config = dfa::Config::new().starts_for_each_pattern(true).unicode_word_boundary(true);
-            let config = config.cache_capacity(capacity(states));
+            let config = config.cache_capacity(capacity(TRANSITIONS, states));
             [false, true].into_iter().all(|reverse| {
                 let thompson = thompson::Config::new().reverse(reverse);
                 dfa::Builder::new().configure(config.clone()).thompson(thompson).build(expression).is_ok()
