@@ -18,6 +18,11 @@ impl Cost {
     pub fn per(self, other: Cost) -> Cost {
         Cost { cpu: self.cpu / other.cpu, wall: self.wall / other.wall }
     }
+
+    /// Half of both.
+    pub fn mean(self, other: Cost) -> Cost {
+        Cost { cpu: f64::midpoint(self.cpu, other.cpu), wall: f64::midpoint(self.wall, other.wall) }
+    }
 }
 
 /// Runs a command to its end; its output goes nowhere.
