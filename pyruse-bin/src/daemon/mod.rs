@@ -252,14 +252,12 @@ impl Daemon {
     /// A full disk stops reading, not us: what is in memory is kept, and written when there is room.
     fn commit_and_dispatch(&mut self, now: Timestamp, failing: bool) -> anyhow::Result<()> {
         let state = &mut self.storage.state;
-        let written = state.write().and_then(|()| {
+        let committed = state.write().and_then(|()| {
             // A ban does not wait for the disk: after a power cut the firewall is empty, and entries are read again.
-            self.couriers.dispatch_ahead(state, now);
-            state.sync()
-        });
-        let committed = written.and_then(|()| {
+            let ahead = self.couriers.dispatch_ahead(state, now);
+            state.sync()?;
             // What inline couriers did is worth a commit: what they told the journal will be read again.
-            if self.couriers.dispatch(state, now) { state.commit() } else { Ok(()) }
+            if self.couriers.dispatch(state, now) || ahead { state.commit() } else { Ok(()) }
         });
         match &committed {
             Err(e) if !failing => {
