@@ -22,7 +22,7 @@ test:
 	    cargo test --workspace --lib --bins --tests --examples && cargo test --workspace --doc; \
 	fi
 
-# The whole program as ratios to the raw reading of a journal, in one table (docs/performance.md); ten minutes, as root.
+# The whole program as ratios to the raw reading of a journal, in one table (docs/performance.md); a quarter of an hour, as root.
 bench:
 	@.ci/install test
 	cargo bench -p pyruse-bin --bench whole
