@@ -51,13 +51,13 @@ reference:
 # Kills at random moments: a hundred of them over much state, two hundred over every kind of effect; minutes.
 crash-campaign:
 	@.ci/install test
-	PYRUSE_KILLS=100 cargo test --release -p pyruse-bin --test crash -- --nocapture
-	PYRUSE_KILLS=200 cargo test --release -p pyruse-bin --test crash_all -- --nocapture
+	PYRUSE_KILLS=100 cargo test --profile campaign -p pyruse-bin --test crash -- --nocapture
+	PYRUSE_KILLS=200 cargo test --profile campaign -p pyruse-bin --test crash_all -- --nocapture
 
 # The program against the simple interpreter of the tests: 200,000 entries, 20,000 random workflows; minutes.
 conformance-campaign:
 	@.ci/install test
-	PYRUSE_ENTRIES=200000 PYRUSE_CASES=20000 cargo test --release -p pyruse-bin \
+	PYRUSE_ENTRIES=200000 PYRUSE_CASES=20000 cargo test --profile campaign -p pyruse-bin \
 	    --test conformance --test random_chains -- --nocapture
 
 # make install, uninstall, deb, rpm.
