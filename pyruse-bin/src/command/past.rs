@@ -55,7 +55,7 @@ impl PastArgs {
 
 enum From {
     Recording(Recording),
-    Journal(Source),
+    Journal(Box<Source>),
 }
 
 /// Past entries, opened.
@@ -70,11 +70,11 @@ impl Past {
         let from = if let Some(input) = &args.input {
             From::Recording(Recording::open(input)?)
         } else if let Some(directory) = &args.directory {
-            From::Journal(Source::open_directory(directory)?)
+            From::Journal(Box::new(Source::open_directory(directory)?))
         } else if args.file.is_empty() {
-            From::Journal(Source::open(settings)?)
+            From::Journal(Box::new(Source::open(settings)?))
         } else {
-            From::Journal(Source::open_files(&args.file)?)
+            From::Journal(Box::new(Source::open_files(&args.file)?))
         };
         Ok(Past { from, since: args.since, until: args.until.unwrap_or(Timestamp::NEVER) })
     }
@@ -88,7 +88,7 @@ impl Past {
         let Past { from, since, until } = self;
         match from {
             From::Recording(recording) => read_recording(recording, since, until, progress, show),
-            From::Journal(journal) => read_journal(journal, since, until, progress, show),
+            From::Journal(journal) => read_journal(*journal, since, until, progress, show),
         }
     }
 }

@@ -133,11 +133,11 @@ fn lag(settings: &JournalSettings, position: &Position) -> anyhow::Result<Lag> {
     let gap = journal.resume(position)? != Resumed::Exactly;
     let end = Instant::now() + COUNTING;
     let mut entries = 0;
-    let mut more = journal.next();
+    let mut more = journal.advance();
     while more {
         entries += 1;
         let tired = entries >= COUNTED || (entries % 1000 == 0 && Instant::now() >= end);
-        more = journal.next();
+        more = journal.advance();
         if tired {
             break;
         }

@@ -33,7 +33,7 @@ use self::manager::ServiceManager;
 pub(crate) use self::storage::Storage;
 pub(crate) use self::wake::Wake;
 pub(crate) use self::watch::{ErrorLog, Watch};
-use crate::journal::{JournalSettings, Resumed, Source};
+use crate::journal::{JournalSettings, Next, Resumed, Source};
 use crate::{configuration, messages};
 
 /// A batch is at most so many entries …
@@ -111,6 +111,8 @@ pub(crate) struct Daemon {
     effects: Vec<SeenEffect>,
     /// When an entry was read last.
     last_read: Instant,
+    /// When the next entry must be looked at again, since journald has not finished it.
+    unfinished: Option<Instant>,
     /// When it is looked next whether the journal has moved.
     next_look: Instant,
     /// So many entries had been read when the journal's pages were let go last.
@@ -173,6 +175,7 @@ impl Daemon {
             unwritten: None,
             effects: Vec::new(),
             last_read: Instant::now(),
+            unfinished: None,
             next_look: Instant::now(),
             let_go: 0,
         })
@@ -199,6 +202,7 @@ impl Daemon {
             if self.wake.take_reload() {
                 self.reload();
             }
+            self.journal.losses().tend();
             let sign = self.manager.sign_of_life();
             let anew = self.let_go_of_pages() || (drained && self.follow_move());
             if drained && !anew {
@@ -212,12 +216,18 @@ impl Daemon {
     fn read_batch(&mut self) -> bool {
         let start = Instant::now();
         let mut read = 0;
+        self.unfinished = None;
         let drained = loop {
             if read >= BATCH || (read > 0 && start.elapsed() >= BATCH_TIME) {
                 break false;
             }
-            if !self.journal.next() {
-                break true;
+            match self.journal.poll() {
+                Next::Entry => {}
+                Next::End => break true,
+                Next::Soon(wait) => {
+                    self.unfinished = Some(Instant::now() + wait);
+                    break true;
+                }
             }
             read += 1;
             let mut watch = Watch {
@@ -288,8 +298,10 @@ impl Daemon {
         let silence = self.last_read.elapsed();
         let look = (!failing && silence < LOOKING).then(|| (silence / 32).max(LOOK));
         let retry = failing.then_some(COMMIT_RETRY);
+        let unfinished = self.unfinished.filter(|_| !failing);
+        let unfinished = unfinished.map(|again| again.saturating_duration_since(Instant::now()));
         let moves = self.journal.may_move().then(|| self.next_look.saturating_duration_since(Instant::now()));
-        let timeout = [deadline, sign_of_life, look, moves, retry].into_iter().flatten().min();
+        let timeout = [deadline, sign_of_life, look, unfinished, moves, retry].into_iter().flatten().min();
         let timeout = timeout.map(TimeSpec::from_duration);
         let mut fds = [
             PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
@@ -357,7 +369,9 @@ impl Daemon {
     fn open_anew(&mut self, settings: &JournalSettings) -> anyhow::Result<()> {
         let mut journal = Source::open(settings)?;
         place(&mut journal, &mut self.storage.state, None)?;
+        journal.succeed(&mut self.journal);
         self.journal = journal;
+        self.unfinished = None;
         Ok(())
     }
 
@@ -404,9 +418,7 @@ impl Daemon {
         }
         let settings = engine.settings.get::<JournalSettings>();
         if *settings != *self.engine.settings.get::<JournalSettings>() {
-            let mut journal = Source::open(&settings)?;
-            place(&mut journal, &mut self.storage.state, None)?;
-            self.journal = journal;
+            self.open_anew(&settings)?;
         }
         engine.services.employ(&mut self.couriers).context("starting couriers")?;
         engine.services.boot(&mut self.storage.state, Timestamp::now());
@@ -420,6 +432,7 @@ impl Daemon {
         ServiceManager::stopping();
         self.control = None;
         self.errors.flush();
+        self.journal.losses().flush();
         self.couriers.stop(&mut self.storage.state, FAREWELL);
         let written = self.storage.state.commit();
         tracing::info!("stopped after {} entries, {} errors", self.entries, self.errors.total());

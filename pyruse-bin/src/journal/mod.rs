@@ -6,24 +6,33 @@
 
 mod directories;
 mod export;
+mod fresh;
 mod json;
+mod lookup3;
+mod losses;
 mod raw;
+mod record;
 mod recording;
 mod settings;
+mod whole;
 
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use pyruse_core::entry::{FIELD_LIMIT, Record, Sink};
+use pyruse_core::entry::FIELD_LIMIT;
 use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
 use systemd::Journal;
 use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenOptions};
 
 use self::directories::Directories;
+use self::fresh::{Fresh, Verdict};
 pub(crate) use self::json::read_one;
+use self::losses::{Kind, Losses};
+use self::record::JournalRecord;
 pub(crate) use self::recording::Recording;
 pub(crate) use self::settings::{JournalSettings, Scope};
 
@@ -42,6 +51,17 @@ pub(crate) enum Resumed {
     Gap(Option<Timestamp>),
 }
 
+/// What came of going on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// There is an entry.
+    Entry,
+    /// There are no more for now.
+    End,
+    /// There is one that journald has not finished: it must be asked again, after so long.
+    Soon(Duration),
+}
+
 /// An open journal.
 pub(crate) struct Source {
     journal: Journal,
@@ -50,6 +70,10 @@ pub(crate) struct Source {
     /// The time of the current entry.
     at: Timestamp,
     since_process: u32,
+    fresh: Fresh,
+    /// The position of the entry that was given out last, where it is known without asking.
+    known: Option<Position>,
+    losses: Losses,
     /// Those that must be looked after, as they were when it was opened.
     directories: Option<Directories>,
 }
@@ -109,7 +133,18 @@ impl Source {
         journal.set_data_threshold(FIELD_LIMIT + 256)?;
         // Asked for right away: only from then on are deleted files let go.
         journal.fd().context("watching the journal")?;
-        Ok(Source { journal, held: false, at: Timestamp::default(), since_process: 0, directories: None })
+        let mut source = Source {
+            journal,
+            held: false,
+            at: Timestamp::default(),
+            since_process: 0,
+            fresh: Fresh::new(),
+            known: None,
+            losses: Losses::default(),
+            directories: None,
+        };
+        source.tell_time();
+        Ok(source)
     }
 
     /// Readable when something has happened; then call [`Source::process`].
@@ -123,35 +158,57 @@ impl Source {
         if let Err(e) = self.journal.process() {
             tracing::debug!("processing journal events: {e}");
         }
+        self.tell_time();
+    }
+
+    fn tell_time(&mut self) {
+        let ends = self.journal.cutoff_realtime_usec().ok().flatten();
+        let newest = ends.and_then(|(_, newest)| i64::try_from(newest).ok()).map(Timestamp);
+        self.fresh.tell_time(newest);
+    }
+
+    /// Reading goes on elsewhere.
+    fn leave(&mut self) {
+        self.held = false;
+        self.known = None;
+        self.fresh.forget();
     }
 
     pub(crate) fn seek_head(&mut self) -> anyhow::Result<()> {
-        self.held = false;
+        self.leave();
         self.journal.seek_head().context("seeking the journal's head")
     }
 
     pub(crate) fn seek_time(&mut self, time: Timestamp) -> anyhow::Result<()> {
-        self.held = false;
+        self.leave();
         let micros = u64::try_from(time.0).unwrap_or(0);
         self.journal.seek_realtime_usec(micros).context("seeking a time in the journal")
     }
 
     /// Behind the last entry; its position.
     pub(crate) fn seek_tail(&mut self) -> anyhow::Result<Position> {
-        self.held = false;
+        self.leave();
         self.journal.seek_tail().context("seeking the journal's tail")?;
         if self.journal.previous().context("seeking the journal's tail")? == 0 {
             // Empty: whatever comes will be behind its head.
             self.journal.seek_head().context("seeking the journal's head")?;
-            return Ok(Position { cursor: None, realtime: Timestamp::now() });
+            let position = Position { cursor: None, realtime: Timestamp::now() };
+            return Ok(self.known.insert(position).clone());
         }
         self.at = self.time()?;
-        Ok(self.position())
+        let position = self.position();
+        Ok(self.known.insert(position).clone())
     }
 
     /// Behind the entry of that position, or where it was.
     pub(crate) fn resume(&mut self, position: &Position) -> anyhow::Result<Resumed> {
-        self.held = false;
+        let resumed = self.resume_at(position)?;
+        self.known = Some(position.clone());
+        Ok(resumed)
+    }
+
+    fn resume_at(&mut self, position: &Position) -> anyhow::Result<Resumed> {
+        self.leave();
         let Some(cursor) = &position.cursor else {
             self.seek_time(position.realtime)?;
             return Ok(Resumed::Exactly);
@@ -173,15 +230,65 @@ impl Source {
 
     /// Goes to the entry of that cursor; is it there?
     pub(crate) fn find(&mut self, cursor: &str) -> anyhow::Result<bool> {
-        self.held = false;
+        self.leave();
         if self.journal.seek_cursor(cursor).is_err() {
             bail!("`{}` is no cursor of the journal", cursor.escape_debug());
         }
-        Ok(self.step() && self.journal.test_cursor(cursor).unwrap_or(false))
+        self.held = self.step() && self.journal.test_cursor(cursor).unwrap_or(false);
+        Ok(self.held && self.next())
     }
 
-    /// Goes to the next entry; is there one?
+    /// Goes to the next entry; is there one? Waits for one that journald has not finished.
     pub(crate) fn next(&mut self) -> bool {
+        loop {
+            match self.poll() {
+                Next::Entry => return true,
+                Next::End => return false,
+                Next::Soon(wait) => self.wait(wait),
+            }
+        }
+    }
+
+    /// Goes to the next entry, without waiting for one that journald has not finished.
+    pub(crate) fn poll(&mut self) -> Next {
+        loop {
+            if !self.fresh.is_waiting() {
+                if !self.advance() {
+                    self.tell_time();
+                    self.fresh.reach_end();
+                    return Next::End;
+                }
+                if !self.fresh.must_check(self.at) {
+                    self.known = None;
+                    return Next::Entry;
+                }
+            }
+            let cursor = match self.fresh.check(&mut self.journal) {
+                Verdict::Whole(cursor) => cursor,
+                Verdict::Partial(cursor) => {
+                    self.losses.note(Kind::Partial, 1, self.at, self.at);
+                    cursor
+                }
+                // Who knows no other place than this entry's would store that, and skip the entry after a crash.
+                Verdict::Wait(wait) if self.known.is_some() => return Next::Soon(wait),
+                Verdict::Wait(wait) => {
+                    self.wait(wait);
+                    continue;
+                }
+                Verdict::Gone => continue,
+            };
+            self.known = Some(Position { cursor: Some(cursor), realtime: self.at });
+            return Next::Entry;
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        std::thread::sleep(time);
+        self.process();
+    }
+
+    /// Goes to the next entry, for who does not look into it; is there one?
+    pub(crate) fn advance(&mut self) -> bool {
         if std::mem::take(&mut self.held) {
             return true;
         }
@@ -212,7 +319,7 @@ impl Source {
 
     /// The current entry.
     pub(crate) fn record(&mut self) -> JournalRecord<'_> {
-        JournalRecord { journal: &mut self.journal, at: self.at, given: 0, started: false, tries: 0 }
+        JournalRecord::new(&mut self.journal, &mut self.losses, self.at)
     }
 
     /// The current entry's time.
@@ -220,16 +327,30 @@ impl Source {
         Ok(time_of(&self.journal)?)
     }
 
-    /// The current entry's position. Where its file is gone since it was read, time is all that is left of it, and the
-    /// position is right behind it.
-    pub(crate) fn position(&self) -> Position {
+    /// The position of the entry that was given out last. Where its file is gone since it was read, time is all that is
+    /// left of it, and the position is right behind it.
+    pub(crate) fn position(&mut self) -> Position {
+        if let Some(known) = &self.known {
+            return known.clone();
+        }
         match self.journal.cursor() {
             Ok(cursor) => Position { cursor: Some(cursor), realtime: self.at },
             Err(e) => {
                 tracing::debug!("asking for the cursor of an entry: {e}");
+                self.losses.note(Kind::Guessed, 1, self.at, self.at);
                 Position { cursor: None, realtime: Timestamp(self.at.0 + 1) }
             }
         }
+    }
+
+    /// What could not be given out as it was written.
+    pub(crate) fn losses(&mut self) -> &mut Losses {
+        &mut self.losses
+    }
+
+    /// Goes on counting where the journal that this one replaces has stopped.
+    pub(crate) fn succeed(&mut self, former: &mut Source) {
+        self.losses = std::mem::take(&mut former.losses);
     }
 }
 
@@ -267,61 +388,4 @@ fn open_files(files: &[PathBuf]) -> anyhow::Result<Journal> {
 
 fn time_of(journal: &JournalRef) -> systemd::Result<Timestamp> {
     journal.timestamp_usec().map(|micros| Timestamp(i64::try_from(micros).unwrap_or(i64::MAX)))
-}
-
-/// The current entry of a journal, field by field.
-pub(crate) struct JournalRecord<'j> {
-    journal: &'j mut Journal,
-    at: Timestamp,
-    given: u32,
-    started: bool,
-    tries: u32,
-}
-
-impl JournalRecord<'_> {
-    /// Reading failed in the middle, because files rotate: begins again, behind what was given out.
-    fn restart(&mut self) -> bool {
-        self.tries += 1;
-        if self.tries > TRIES || self.journal.process().is_err() {
-            return false;
-        }
-        self.journal.restart_data();
-        (0..self.given).all(|_| matches!(raw::next_field(self.journal), Ok(Some(_)))) || self.restart()
-    }
-}
-
-impl Record for JournalRecord<'_> {
-    fn realtime(&mut self) -> Timestamp {
-        self.at
-    }
-
-    fn monotonic(&mut self) -> Option<i64> {
-        self.journal.monotonic_timestamp().ok().and_then(|(micros, _)| i64::try_from(micros).ok())
-    }
-
-    fn cursor(&mut self) -> Option<String> {
-        self.journal.cursor().ok()
-    }
-
-    fn next_field(&mut self, sink: &mut Sink<'_>) -> bool {
-        if !std::mem::replace(&mut self.started, true) {
-            self.journal.restart_data();
-        }
-        loop {
-            match raw::next_field(self.journal) {
-                Ok(Some(field)) => {
-                    self.given += 1;
-                    if sink.assignment(field) {
-                        return true;
-                    }
-                    continue;
-                }
-                Ok(None) => return false,
-                Err(e) => tracing::debug!("reading a field: {e}"),
-            }
-            if !self.restart() {
-                return false;
-            }
-        }
-    }
 }

@@ -7,8 +7,21 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::{ptr, slice};
 
 use foreign_types::ForeignTypeRef;
-use libsystemd_sys::journal::sd_journal_enumerate_data;
+use libsystemd_sys::journal::{sd_journal, sd_journal_enumerate_data};
+use nix::libc::{E2BIG, ENOBUFS, EPROTONOSUPPORT};
 use systemd::Journal;
+
+/// What libsystemd says of a field that it can never read.
+const UNAVAILABLE: [i32; 3] = [ENOBUFS, E2BIG, EPROTONOSUPPORT];
+
+unsafe extern "C" {
+    /// Since systemd 246; the bindings lack it.
+    fn sd_journal_enumerate_available_data(
+        journal: *mut sd_journal,
+        data: *mut *const u8,
+        length: *mut usize,
+    ) -> i32;
+}
 
 /// The descriptor, for as long as the journal is borrowed.
 pub(super) fn descriptor(journal: &Journal) -> BorrowedFd<'_> {
@@ -19,11 +32,23 @@ pub(super) fn descriptor(journal: &Journal) -> BorrowedFd<'_> {
 }
 
 /// The next field of the current entry, `NAME=value`, as it stands in the journal; `None` at the entry's end.
-pub(super) fn next_field(journal: &mut Journal) -> io::Result<Option<&[u8]>> {
+///
+/// A field that this libsystemd cannot read (too large, or compressed in a way that it does not know) is passed over and
+/// counted in `unavailable`. Fields that libsystemd takes for damaged are passed over without a word.
+pub(super) fn next_field<'j>(
+    journal: &'j mut Journal,
+    unavailable: &mut u64,
+) -> io::Result<Option<&'j [u8]>> {
     let mut field = ptr::null();
     let mut length = 0;
     // SAFETY: the journal is open, and both places live until the call returns.
-    let found = unsafe { sd_journal_enumerate_data(journal.as_ptr(), &raw mut field, &raw mut length) };
+    let mut found = unsafe { sd_journal_enumerate_data(journal.as_ptr(), &raw mut field, &raw mut length) };
+    if UNAVAILABLE.contains(&-found) {
+        *unavailable += 1;
+        // SAFETY: as above.
+        found =
+            unsafe { sd_journal_enumerate_available_data(journal.as_ptr(), &raw mut field, &raw mut length) };
+    }
     match found {
         0 => Ok(None),
         // SAFETY: libsystemd has set both. What they tell of is there until it is asked for another field, or goes to

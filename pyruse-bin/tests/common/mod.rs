@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
 pub mod desk;
+pub mod journal_file;
 pub mod mail_server;
 
 use std::fmt::Write as _;
@@ -486,8 +487,14 @@ impl Drop for Running {
 
 /// Makes a journal file from the export format.
 pub fn make_journal(export: &[u8], file: &Path) {
+    make_journal_with(&[], export, file);
+}
+
+/// The same, with variables of the environment that say which of the file formats to write.
+pub fn make_journal_with(environment: &[(&str, &str)], export: &[u8], file: &Path) {
     use std::io::Write;
     let mut child = Command::new("/lib/systemd/systemd-journal-remote")
+        .envs(environment.iter().copied())
         .arg(format!("--output={}", file.display()))
         .arg("-")
         .stdin(Stdio::piped())
