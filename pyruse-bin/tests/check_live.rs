@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{Firewall, Journald, Site};
+use common::{Firewall, Journald, Site, mail_server};
 use serde_json::{Value, json};
 
 /// Bans in these sets: action, set for IPv4, set for IPv6, seconds.
@@ -188,14 +188,38 @@ fn a_way_for_mails_that_leads_nowhere_is_told() {
         messages(&site, None)
     };
     fs::write(site.path("plain"), "no program").unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let smtp = |port: u16| json!({"smtp": {"host": "127.0.0.1", "port": port, "tls": "none"}});
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let smtp = |port: u16| {
+        json!({
+            "from": "pyruse@example.org",
+            "to": ["hostmaster@example.org", "second@example.org"],
+            "smtp": {"host": "127.0.0.1", "port": port, "tls": "none"},
+        })
+    };
+    let directory = site.path("smtp");
+    fs::create_dir_all(directory.join("mails")).unwrap();
+    let mut server = mail_server::start(&directory, &[&port.to_string(), "none"]);
     assert_eq!(with(json!({"sendmail": [site.path("sendmail"), "-t"]})), [""; 0]);
     assert_eq!(with(json!({"sendmail": ["sh", "-c", "true"]})), [""; 0]);
     assert_eq!(with(smtp(port)), [""; 0]);
-    drop(listener);
     let mut told: Vec<String> = Vec::new();
+    let refusals = [
+        ("sender", "553 5.7.1 not your address"),
+        ("relay", "554 5.7.1 Relay access denied"),
+        ("unknown", "second@example.org"),
+        ("greylist", "99"),
+    ];
+    for (file, text) in refusals {
+        fs::write(directory.join(file), text).unwrap();
+        told.extend(with(smtp(port)).into_iter().map(|text| text.replace(&port.to_string(), "PORT")));
+        fs::remove_file(directory.join(file)).unwrap();
+    }
+    let mut secured = smtp(port);
+    secured["smtp"]["tls"] = json!("starttls");
+    told.extend(with(secured).into_iter().map(|text| text.replace(&port.to_string(), "PORT")));
+    assert!(fs::read_dir(directory.join("mails")).unwrap().next().is_none(), "no mail is sent");
+    server.kill().unwrap();
+    server.wait().unwrap();
     told.extend(with(json!({"sendmail": ["/no/such/sendmail", "-t"]})));
     told.extend(with(json!({"sendmail": [site.path("plain"), "-t"]})));
     told.extend(with(json!({"sendmail": ["no-such-sendmail", "-t"]})));

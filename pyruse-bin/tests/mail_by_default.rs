@@ -120,6 +120,23 @@ fn when_both_refuse_both_are_told_and_the_mail_waits() {
 }
 
 #[test]
+fn where_the_server_refuses_sendmail_is_not_run() {
+    let (journald, site) = parts();
+    let server = Server::start(&site);
+    fs::write(server.directory.join("unknown"), "hostmaster@example.org").unwrap();
+    prctl::set_no_new_privs().unwrap();
+    let pyruse = site.start(None);
+    journald.line("alert", 6, "refused");
+    wait_for("its answer", || {
+        site.log()
+            .contains("is given up: SMTP server localhost port 25: hostmaster@example.org: ")
+            .then_some(())
+    });
+    assert!(pyruse.terminate().success());
+    assert_eq!((site.mails(), server.mails()), (vec![], vec![]), "{}", site.log());
+}
+
+#[test]
 fn elsewhere_it_is_sendmail_as_ever() {
     let (journald, site) = parts();
     let server = Server::start(&site);

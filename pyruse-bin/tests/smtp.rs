@@ -212,7 +212,7 @@ fn a_mail_goes_by_starttls_to_a_server_that_we_log_in_to() {
     let [mail] = mails.as_slice() else { panic!("{mails:?}") };
     assert!(mail.session.starts_with("tls pyruse "), "{mail:?}");
     assert_eq!(mail.recipients, ["hostmaster@example.org", "second@example.org"]);
-    assert_eq!((mail.subject.as_str(), mail.body.as_str()), ("alert", "Gr=C3=BC=C3=9Fe\n.\n..dots"));
+    assert_eq!((mail.subject.as_str(), mail.body.as_str()), ("alert", "Gr=C3=BC=C3=9Fe\n=2E\n=2E.dots"));
     assert_eq!(server.answers("235"), 1);
     assert!(!site.log().contains("right"), "{}", site.log());
 }
@@ -466,6 +466,71 @@ fn what_is_refused_for_good_is_given_up_and_seen_and_holds_back_no_other() {
     assert!(left.iter().all(|message| message["status"] == "givenup"), "{left:?}");
     assert!(left[0]["error"].as_str().unwrap().contains("this is spam"), "{left:?}");
     assert_eq!(server.answers("554"), 1);
+}
+
+#[test]
+fn a_refused_sender_or_relay_is_a_setting_and_mails_wait_until_it_is_changed() {
+    for (file, answer, cure) in [
+        ("sender", "553 5.7.1 not your address", "from"),
+        ("sender", "550 sender verify failed", "from"),
+        ("relay", "554 5.7.1 Relay access denied", "smtp.user"),
+        ("relay", "550 relay not permitted", "smtp.user"),
+        ("relay", "553 sorry, not in my list of allowed hosts", "smtp.user"),
+    ] {
+        let (journald, site, server) = parts("starttls");
+        let password = password_file(&site, "right");
+        server.set(file, answer);
+        site.configure_with(&journald, &mail_rules(&["alert"]), &server.settings(&password));
+        let pyruse = site.start(None);
+        journald.line("alert", 6, "one");
+        wait_log(
+            &site,
+            "ERROR action_email: a delivery failed because of a setting; change it and reload: SMTP server",
+        );
+        assert!(site.log().contains(&format!("`email.{cure}`")), "{answer}: {}", site.log());
+        wait_for("a second try", || (tries(&site) >= 2).then_some(()));
+        // The operator changes it. A reload does not wait for the next try.
+        server.set(file, "");
+        pyruse.signal("-HUP");
+        assert_eq!(bodies(&server.wait_mails(1, &site)), ["one"], "{answer}");
+        stop(pyruse, &site);
+        assert!(!site.log().contains("given up"), "{answer}: {}", site.log());
+    }
+}
+
+#[test]
+fn a_self_signed_certificate_is_accepted_if_it_is_the_one_in_the_file_and_no_other() {
+    for tls in ["starttls", "implicit"] {
+        let (journald, site, mut server) = parts(tls);
+        let password = password_file(&site, "right");
+        let mut settings = server.settings(&password);
+        // As everybody makes one: an authority (CA:TRUE), without the name of the host in its subjectAltName.
+        let make = |name: &str| {
+            let args = format!(
+                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {name}.key -out {name}.pem \
+                 -days 2 -subj /CN=mail.example.org"
+            );
+            run(Command::new("openssl").args(args.split_whitespace()).current_dir(&server.directory));
+        };
+        make("server");
+        make("other");
+        let pinned = server.directory.join("pinned.pem");
+        fs::copy(server.directory.join("other.pem"), &pinned).unwrap();
+        settings["email"]["smtp"]["caFile"] = json!(pinned);
+        server.restart("right");
+        site.configure_with(&journald, &mail_rules(&["alert"]), &settings);
+        let pyruse = site.start(None);
+        journald.line("alert", 6, "one");
+        // The file holds another certificate with the same name.
+        wait_log(&site, "invalid peer certificate: ");
+        wait_for("a second try", || (tries(&site) >= 2).then_some(()));
+        assert_eq!(server.dialogue(), [""; 0]);
+        fs::copy(server.directory.join("server.pem"), &pinned).unwrap();
+        pyruse.signal("-HUP");
+        let mails = server.wait_mails(1, &site);
+        stop(pyruse, &site);
+        assert!(mails[0].session.starts_with("tls pyruse "), "{mails:?}");
+    }
 }
 
 #[test]

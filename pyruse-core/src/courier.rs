@@ -12,11 +12,14 @@ use std::time::{Duration, Instant};
 use crate::state::{Handle, Letter, Queue, State};
 use crate::time::Timestamp;
 
-/// So many failures of one courier are told within [`WINDOW`]; the rest is counted. A set that is missing from the
-/// firewall fails every ban of every attacker: that must not fill the log.
-const TOLD: u32 = 5;
+/// At most this many different failures of one courier are logged per [`WINDOW`]; the rest are only counted. A set
+/// that is missing from the firewall fails every ban of every attacker: that must not fill the log.
+const LOGGED: usize = 5;
 
 const WINDOW: Duration = Duration::from_secs(60);
+
+/// The longest wait between two tries of a message that is [`Outcome::Blocked`].
+const BLOCKED_WAIT: Duration = Duration::from_secs(3600);
 
 /// How the delivery of one message went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +29,9 @@ pub enum Outcome {
     Done,
     /// It failed for now, and why.
     Retry(String),
+    /// It fails until somebody changes a setting, and why. It is logged as an error, and the wait between two tries
+    /// grows to an hour.
+    Blocked(String),
     /// It will never succeed, and why.
     GiveUp(String),
 }
@@ -210,6 +216,7 @@ impl Couriers {
     fn dispatch_those(&mut self, ahead: bool, state: &mut State, now: Timestamp) -> bool {
         let mut changed = false;
         for post in self.posts.iter_mut().filter(|post| post.ahead == ahead) {
+            post.failures.flush_when_over();
             let queue = state.get_mut(post.queue);
             match &mut post.runner {
                 Runner::Thread { busy: true, .. } | Runner::Thread { jobs: None, .. } => {}
@@ -251,10 +258,11 @@ impl Couriers {
         any
     }
 
-    /// When the next message is due that a free courier could take.
+    /// When the next message is due that a free courier could take, or the next line for the log.
     pub fn deadline(&self, state: &State) -> Option<Timestamp> {
         let free = self.posts.iter().filter(|post| !matches!(post.runner, Runner::Thread { busy: true, .. }));
-        free.filter_map(|post| state.get(post.queue).next_due()).min()
+        let due = free.filter_map(|post| state.get(post.queue).next_due());
+        due.chain(self.posts.iter().filter_map(|post| post.failures.due())).min()
     }
 
     /// Is a courier on its way?
@@ -309,61 +317,108 @@ fn record(
     now: Timestamp,
     longest_wait: Duration,
 ) {
-    let mut failed: Vec<(String, usize)> = Vec::new();
+    let mut failed: Vec<(Failure, String, usize)> = Vec::new();
     for (id, outcome) in outcomes {
-        match &outcome {
-            Outcome::Done => {}
-            Outcome::Retry(error) => match failed.iter_mut().find(|(known, _)| known == error) {
-                Some((_, count)) => *count += 1,
-                None => failed.push((error.clone(), 1)),
-            },
-            Outcome::GiveUp(error) => tracing::error!("{}: message {id} is given up: {error}", failures.name),
+        let (kind, error, wait) = match &outcome {
+            Outcome::Done => (None, "", longest_wait),
+            Outcome::Retry(error) => (Some(Failure::Retry), error.as_str(), longest_wait),
+            Outcome::Blocked(error) => (Some(Failure::Blocked), error.as_str(), BLOCKED_WAIT),
+            Outcome::GiveUp(error) => (Some(Failure::GiveUp), error.as_str(), longest_wait),
+        };
+        if let Some(kind) = kind {
+            match failed.iter_mut().find(|(known, text, _)| *known == kind && text == error) {
+                Some((_, _, count)) => *count += 1,
+                None => failed.push((kind, error.to_owned(), 1)),
+            }
         }
-        queue.settle(id, outcome, now, longest_wait);
+        queue.settle(id, outcome, now, wait);
     }
-    for (error, count) in failed {
-        failures.tell(&error, count);
+    for (kind, error, count) in failed {
+        failures.log(kind, error, count);
     }
 }
 
-/// The failures of one courier, for the log.
+/// How a delivery failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    Retry,
+    Blocked,
+    GiveUp,
+}
+
+/// The log of one courier's failures: each text once per [`WINDOW`], at most [`LOGGED`] texts, and at the window's end
+/// the number of those that were not logged.
 struct Failures {
     name: &'static str,
     window: Instant,
-    told: u32,
-    untold: usize,
+    logged: Vec<(Failure, String)>,
+    /// Failures that were only counted: those that are tried again, and those that are given up.
+    unlogged: (usize, usize),
 }
 
 impl Failures {
     fn new(name: &'static str) -> Failures {
-        Failures { name, window: Instant::now(), told: 0, untold: 0 }
+        Failures { name, window: Instant::now(), logged: Vec::new(), unlogged: (0, 0) }
     }
 
-    fn tell(&mut self, error: &str, count: usize) {
+    fn log(&mut self, kind: Failure, error: String, count: usize) {
+        self.flush_when_over();
+        if self.logged.len() >= LOGGED
+            || self.logged.iter().any(|(known, text)| *known == kind && *text == error)
+        {
+            match kind {
+                Failure::GiveUp => self.unlogged.1 += count,
+                Failure::Retry | Failure::Blocked => self.unlogged.0 += count,
+            }
+            return;
+        }
+        let name = self.name;
+        let what = if count == 1 { "a delivery".to_owned() } else { format!("{count} deliveries") };
+        match kind {
+            Failure::Retry => tracing::warn!("{name}: {what} failed and will be tried again: {error}"),
+            Failure::Blocked => {
+                tracing::error!("{name}: {what} failed because of a setting; change it and reload: {error}");
+            }
+            Failure::GiveUp => {
+                let is = if count == 1 { "is" } else { "are" };
+                tracing::error!("{name}: {what} {is} given up: {error}");
+            }
+        }
+        self.logged.push((kind, error));
+    }
+
+    /// When the number of those that were not logged is due.
+    fn due(&self) -> Option<Timestamp> {
+        let left = WINDOW.saturating_sub(self.window.elapsed());
+        (self.unlogged != (0, 0)).then(|| Timestamp::now().plus(left))
+    }
+
+    fn flush_when_over(&mut self) {
         if self.window.elapsed() >= WINDOW {
             self.flush();
         }
-        if self.told >= TOLD {
-            self.untold += count;
-            return;
-        }
-        self.told += 1;
-        let who = if count == 1 { "a delivery".to_owned() } else { format!("{count} deliveries") };
-        tracing::warn!("{}: {who} failed and will be tried again: {error}", self.name);
     }
 
-    /// Tells how many were not told, and begins anew.
+    /// Logs how many were not logged, and begins a new window.
     fn flush(&mut self) {
-        if self.untold > 0 {
-            tracing::warn!("{}: {} more deliveries failed and will be tried again", self.name, self.untold);
+        let (again, given_up) = self.unlogged;
+        if again > 0 {
+            tracing::warn!("{}: {again} more deliveries failed and will be tried again", self.name);
         }
-        (self.told, self.untold) = (0, 0);
-        self.window = Instant::now();
+        if given_up > 0 {
+            tracing::error!(
+                "{}: {given_up} more deliveries are given up: see `pyruse outbox list`",
+                self.name
+            );
+        }
+        *self = Failures::new(self.name);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     struct Notes(&'static str, Sender<&'static str>);
@@ -373,6 +428,84 @@ mod tests {
             self.1.send(self.0).unwrap();
             vec![Outcome::Done; letters.len()]
         }
+    }
+
+    /// Gives up every letter.
+    struct Refuses;
+
+    impl Deliver for Refuses {
+        fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+            letters.iter().map(|_| Outcome::GiveUp("no".to_owned())).collect()
+        }
+    }
+
+    #[test]
+    fn the_same_failure_is_logged_once_and_counted() {
+        let mut state = State::in_memory();
+        let queue = state.open::<Queue>("mail").unwrap();
+        for _ in 0..30_000 {
+            state.get_mut(queue).push(None, String::new());
+        }
+        let mut couriers = Couriers::new(Arc::new(|| ()));
+        couriers.employ(queue, Courier::new("mail", Refuses).batch(1).inline()).unwrap();
+        let now = Timestamp::now();
+        let lines = Arc::new(AtomicUsize::new(0));
+        tracing::subscriber::with_default(CountsLines(lines.clone()), || {
+            while couriers.dispatch(&mut state, now) {}
+            assert_eq!(
+                (lines.load(Ordering::Relaxed), couriers.posts[0].failures.unlogged),
+                (1, (0, 29_999))
+            );
+            // The number is logged without another failure.
+            assert!(couriers.deadline(&state).is_some_and(|due| due <= Timestamp::now().plus(WINDOW)));
+            couriers.stop(&mut state, Duration::ZERO);
+        });
+        assert_eq!(lines.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_blocked_message_waits_longer_and_longer_up_to_an_hour() {
+        struct Blocks;
+        impl Deliver for Blocks {
+            fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+                letters.iter().map(|_| Outcome::Blocked("no".to_owned())).collect()
+            }
+        }
+        let mut state = State::in_memory();
+        let queue = state.open::<Queue>("mail").unwrap();
+        state.get_mut(queue).push(None, String::new());
+        let mut couriers = Couriers::new(Arc::new(|| ()));
+        let courier = Courier::new("mail", Blocks).longest_wait(Duration::from_secs(1)).inline();
+        couriers.employ(queue, courier).unwrap();
+        let mut now = Timestamp::now();
+        let mut waits = Vec::new();
+        for _ in 0..20 {
+            assert!(couriers.dispatch(&mut state, now));
+            let due = state.get(queue).next_due().unwrap();
+            waits.push(now.until(due));
+            now = due;
+        }
+        let longest = *waits.last().unwrap();
+        assert!(longest >= BLOCKED_WAIT / 3 && longest <= BLOCKED_WAIT, "{waits:?}");
+    }
+
+    /// Counts what is logged.
+    struct CountsLines(Arc<AtomicUsize>);
+
+    impl tracing::Subscriber for CountsLines {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, _: &tracing::Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Who carries mails: a program that takes them on its standard input, or an SMTP server.
+//! The courier of mails: gives them to a program on its standard input, or to an SMTP server.
 //!
 //! Where the configuration names neither, it is sendmail. But most sendmails hand a mail over by becoming another user,
 //! which nothing can in a service with `NoNewPrivileges=`. There, the mail server of this machine is asked first; nearly
-//! all of them listen on localhost.
+//! all of them listen on localhost. If it answers, its answer is the answer: sendmail is run only where no server is.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::smtp::{Refusal, Relay};
 use super::smtp_settings::SmtpSettings;
 use crate::program;
 
-/// For so long a mail is tried; then it is given up, and stays to be looked at.
+/// How long a mail is tried. Then it is given up, and kept for the operator.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 pub(super) struct MailCourier {
@@ -29,7 +29,7 @@ pub(super) struct MailCourier {
 enum Way {
     Program(Vec<String>),
     Server(Relay),
-    /// The server on localhost, else the program.
+    /// The server on localhost; where there is none, the program.
     Local(Relay, Vec<String>),
 }
 
@@ -56,11 +56,11 @@ impl MailCourier {
         match &mut self.way {
             Way::Program(argv) => pipe(argv).map_err(Refusal::ForNow),
             Way::Server(relay) => relay.send(letter.id, &message),
-            Way::Local(relay, argv) => relay.send(letter.id, &message).or_else(|refusal| {
-                pipe(argv).map_err(|failure| {
-                    let (Refusal::ForNow(why) | Refusal::ForGood(why)) = refusal;
-                    Refusal::ForNow(format!("{why}; {failure}"))
-                })
+            Way::Local(relay, argv) => relay.send(letter.id, &message).or_else(|refusal| match refusal {
+                Refusal::Unreachable(why) => {
+                    pipe(argv).map_err(|failure| Refusal::ForNow(format!("{why}; {failure}")))
+                }
+                answer => Err(answer),
             }),
         }
     }
@@ -76,10 +76,13 @@ impl Deliver for MailCourier {
         let deliver = |letter: &Letter| match self.send(letter) {
             Ok(()) => Outcome::Done,
             Err(Refusal::ForGood(error)) => Outcome::GiveUp(error),
-            Err(Refusal::ForNow(error)) if letter.created.until(Timestamp::now()) > PATIENCE => {
+            Err(Refusal::Unreachable(error) | Refusal::ForNow(error) | Refusal::Setting(error))
+                if letter.created.until(Timestamp::now()) > PATIENCE =>
+            {
                 Outcome::GiveUp(error)
             }
-            Err(Refusal::ForNow(error)) => Outcome::Retry(error),
+            Err(Refusal::Unreachable(error) | Refusal::ForNow(error)) => Outcome::Retry(error),
+            Err(Refusal::Setting(error)) => Outcome::Blocked(error),
         };
         letters.iter().map(deliver).collect()
     }

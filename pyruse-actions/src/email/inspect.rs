@@ -1,7 +1,7 @@
-//! What `check --live` asks of the way that mails take. No mail is sent.
+//! What `check --live` asks of the way that mails take: a server is asked up to the recipients, a program is looked
+//! for. No mail is sent.
 
 use std::fs;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,21 +10,19 @@ use nix::unistd::{AccessFlags, access};
 use pyruse_core::plugin::Inspection;
 use pyruse_core::plugin::inspect::Grade;
 
-use super::settings::{DEFAULT_SENDMAIL, EmailSettings};
+use super::settings::{DEFAULT_SENDMAIL, EmailSettings, mailbox};
+use super::smtp::{Asked, Refusal, rehearse};
+use super::smtp_settings::SmtpSettings;
 use crate::program;
 
-/// A server that takes longer to be reached is none that is there.
-const REACHED: Duration = Duration::from_secs(10);
+/// A server that takes longer is given up.
+const LIMIT: Duration = Duration::from_secs(10);
 
-/// Is there somebody who would take a mail?
+/// Is there somebody who would take a mail, from our sender, to our recipients?
 pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
     if let Some(smtp) = &settings.smtp {
-        if let Err(why) = reach(&smtp.host, smtp.port()) {
-            let message =
-                format!("the mail server {} cannot be reached on port {}: {why}", smtp.host, smtp.port());
-            let help =
-                "is it running, and does a firewall let us through? Mails wait until it can be reached";
-            inspection.setting("email.smtp.host", Grade::Broken, message, help);
+        for (asked, refusal) in rehearse_with(settings, smtp, inspection) {
+            report(&asked, &refusal, smtp, Grade::Broken, inspection);
         }
         return;
     }
@@ -36,18 +34,67 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
                     or a server in `email.smtp`";
         inspection.setting("email.sendmail.0", Grade::Broken, message, help);
     }
-}
-
-fn reach(host: &str, port: u16) -> Result<(), String> {
-    let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(|e| e.to_string())?.collect();
-    let mut why = "its name has no address".to_owned();
-    for address in addresses.iter().take(4) {
-        match TcpStream::connect_timeout(address, REACHED) {
-            Ok(_) => return Ok(()),
-            Err(e) => why = e.to_string(),
+    if settings.sendmail.is_none() {
+        // The packaged service asks this server first, and runs sendmail only where it is not there.
+        let smtp = SmtpSettings::local();
+        for (asked, refusal) in rehearse_with(settings, &smtp, inspection) {
+            if !matches!(refusal, Refusal::Unreachable(_)) {
+                report(&asked, &refusal, &smtp, Grade::Doubtful, inspection);
+            }
         }
     }
-    Err(why)
+}
+
+/// Asked once, however many steps send mails.
+fn rehearse_with(
+    settings: &EmailSettings,
+    smtp: &SmtpSettings,
+    inspection: &mut Inspection,
+) -> Vec<(Asked, Refusal)> {
+    let address = |text: &String| mailbox(text).ok().map(|mailbox| mailbox.email);
+    // A configuration with a broken address is not inspected.
+    let Some(from) = address(&settings.from) else { return Vec::new() };
+    let Some(to) = settings.to.iter().map(address).collect::<Option<Vec<_>>>() else { return Vec::new() };
+    let question = format!("mail by {} port {}", smtp.host, smtp.port());
+    let limit = LIMIT.min(Duration::from_secs(settings.timeout_seconds));
+    inspection.once(&question, || rehearse(smtp, limit, &from, &to))
+}
+
+fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, inspection: &mut Inspection) {
+    let server = format!("the mail server {} port {}", smtp.host, smtp.port());
+    let why = refusal.why();
+    // A server may put a recipient off, to see whether we come again.
+    let grade = if matches!(refusal, Refusal::ForNow(_)) { Grade::Doubtful } else { worst };
+    match asked {
+        Asked::Connection => {
+            let message = match refusal {
+                Refusal::Unreachable(_) => format!("{server} cannot be reached: {why}"),
+                _ => format!("{server} does not let us in: {why}"),
+            };
+            let help = match refusal {
+                Refusal::Unreachable(_) => {
+                    "is it running, and does a firewall let us through? Mails wait until then"
+                }
+                _ => "mails wait until it does",
+            };
+            inspection.setting("email.smtp.host", worst, message, help);
+        }
+        Asked::Sender => {
+            inspection.setting(
+                "email.from",
+                grade,
+                format!("{server} refuses {why}"),
+                "mails wait until it takes it",
+            );
+        }
+        Asked::Recipient(n) => {
+            let help = match refusal {
+                Refusal::ForGood(_) => "no mail will reach this recipient",
+                _ => "mails wait until it takes it",
+            };
+            inspection.setting(&format!("email.to.{n}"), grade, format!("{server} refuses {why}"), help);
+        }
+    }
 }
 
 /// Can that program be run, as the system would look for it?

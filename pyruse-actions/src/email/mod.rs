@@ -153,6 +153,11 @@ impl Service for MailService {
         }
     }
 
+    fn boot(&mut self, state: &mut State, _now: Timestamp) {
+        // A reload may have changed the setting that mails wait for.
+        state.get_mut(self.queue).hurry();
+    }
+
     fn deadline(&self, state: &State) -> Option<Timestamp> {
         state.get(self.flood).deadline(Timestamp::now())
     }

@@ -2,8 +2,8 @@
 
 use std::time::UNIX_EPOCH;
 
-use lettre::message::header::{ContentTransferEncoding, ContentType};
-use lettre::message::{Message, MultiPart, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Body, Message, MultiPart, SinglePart};
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Handle, Queue, State};
 use pyruse_core::time::Timestamp;
@@ -50,12 +50,11 @@ impl Outgoing {
         for address in &settings.to {
             builder = builder.to(mailbox(address)?);
         }
-        let part = |kind: ContentType, body: String| {
-            SinglePart::builder().header(kind).header(ContentTransferEncoding::QuotedPrintable).body(body)
-        };
+        let part = |kind: ContentType, body: String| SinglePart::builder().header(kind).body(quoted(body));
         let builder = builder
             .subject(self.subject)
             .message_id(Some(self.message_id))
+            .header(AutoSubmitted)
             .date(UNIX_EPOCH + Timestamp(0).until(self.date));
         let text = part(ContentType::TEXT_PLAIN, self.body);
         let message = match self.html {
@@ -65,6 +64,59 @@ impl Outgoing {
             ),
         };
         message.map_err(|e| e.to_string())
+    }
+}
+
+/// Says that no person wrote the mail, so that no person's absence is answered to it (RFC 3834).
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(AutoSubmitted)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// The longest line of quoted-printable text, without its end (RFC 2045).
+const LINE: usize = 76;
+
+/// A text as quoted-printable, in which no line begins with what a program on the way may take for its own: a dot,
+/// which ends a mail for `sendmail` without `-i`, or `From `, which begins the next mail in a mailbox.
+fn quoted(text: String) -> Body {
+    let encoding = ContentTransferEncoding::QuotedPrintable;
+    // Any text can be quoted-printable.
+    let encoded = Body::new_with_encoding(text, encoding).map_or_else(|text| text, Body::into_vec);
+    let mut safe = Vec::with_capacity(encoded.len());
+    for mut line in encoded.split_inclusive(|byte| *byte == b'\n') {
+        while let Some(first) = code_of_first(line) {
+            safe.extend_from_slice(first);
+            let is_long = line.trim_ascii_end().len() + first.len() - 1 > LINE;
+            line = &line[1..];
+            if !is_long {
+                break;
+            }
+            // A soft line break, which is not part of the text. The rest may begin with a dot, too.
+            safe.extend_from_slice(b"=\r\n");
+        }
+        safe.extend_from_slice(line);
+    }
+    Body::dangerous_pre_encoded(safe, encoding)
+}
+
+/// The code of the first character, if the line must not begin with it.
+fn code_of_first(line: &[u8]) -> Option<&'static [u8]> {
+    match line {
+        [b'.', ..] => Some(b"=2E"),
+        [b'F', b'r', b'o', b'm', b' ', ..] => Some(b"=46"),
+        _ => None,
     }
 }
 
@@ -105,6 +157,7 @@ mod tests {
         assert_eq!(
             head,
             [
+                "Auto-Submitted: auto-generated",
                 "Content-Transfer-Encoding: quoted-printable",
                 "Content-Type: text/plain; charset=utf-8",
                 "Date: Wed, 18 Nov 2026 11:06:40 +0000",
@@ -115,7 +168,36 @@ mod tests {
                 &to,
             ]
         );
-        assert_eq!(body.trim_end(), "na=C3=AFve =3D ja\n.\nFrom here");
+        assert_eq!(body.trim_end(), "na=C3=AFve =3D ja\n=2E\n=46rom here");
+    }
+
+    #[test]
+    fn no_line_of_a_body_begins_with_a_dot_or_from_and_the_text_stays_the_same() {
+        let long = |text: &str| text.repeat(40);
+        for text in [".", "a\n.\nb", "..", ".a.\n.\n.", "From a", "\r\n.\r\n", &long("."), &long(".From ")]
+            .into_iter()
+            .chain([long("From ").as_str(), &long("..ä"), &format!("{}\n.\n", long("x"))])
+        {
+            let encoded = String::from_utf8(quoted(text.to_owned()).into_vec()).unwrap();
+            for line in encoded.split("\r\n") {
+                assert!(!line.starts_with(['.', '\n']) && !line.starts_with("From "), "{text:?}: {encoded}");
+                assert!(line.len() <= LINE, "{text:?}: {line}");
+            }
+            let decoded = decode(&encoded);
+            assert_eq!(decoded, text.replace("\r\n", "\n").replace('\n', "\r\n"), "{encoded}");
+        }
+    }
+
+    /// Quoted-printable by its definition: soft breaks go, `=XX` is a byte.
+    fn decode(encoded: &str) -> String {
+        let text = encoded.replace("=\r\n", "");
+        let mut parts = text.split('=');
+        let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+        for part in parts {
+            bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+            bytes.extend_from_slice(&part.as_bytes()[2..]);
+        }
+        String::from_utf8(bytes).unwrap()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The top-level key `email`: who gets mails, and how they are sent.
 
+use lettre::Address;
 use lettre::message::Mailbox;
 use pyruse_core::plugin::{ModuleSettings, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
@@ -96,15 +97,47 @@ impl ModuleSettings for EmailSettings {
     }
 }
 
-/// A mail address; a bare local name is one on this host.
+/// A mail address. A bare local name gets the full name of this host, and a domain beyond ASCII is written in its ASCII
+/// form, which every mail server takes.
 pub(super) fn mailbox(text: &str) -> Result<Mailbox, String> {
-    let full = if text.contains('@') { text.to_owned() } else { format!("{}@{}", text.trim(), host()) };
-    full.parse().map_err(|e| format!("`{text}` is not a mail address: {e}"))
+    let full = if text.contains('@') { text.to_owned() } else { format!("{}@{}", text.trim(), full_host()) };
+    let bad = |e: &dyn std::fmt::Display| format!("`{text}` is not a mail address: {e}");
+    let Mailbox { name, email } = full.parse::<Mailbox>().map_err(|e| bad(&e))?;
+    if email.domain().is_ascii() {
+        return Ok(Mailbox { name, email });
+    }
+    let domain = idna::domain_to_ascii(email.domain()).map_err(|e| bad(&e))?;
+    Ok(Mailbox { name, email: Address::new(email.user(), domain).map_err(|e| bad(&e))? })
 }
 
+/// The name of this host, as the kernel has it.
 pub(crate) fn host() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
+}
+
+/// The name of this host with its domain, if the kernel or `/etc/hosts` knows it. No name server is asked.
+pub(crate) fn full_host() -> String {
+    let name = host();
+    if name.contains('.') {
+        return name;
+    }
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    full_name(&hosts, &name).unwrap_or(name)
+}
+
+/// The first name with a domain on a line that has this name: `127.0.1.1 server.example.org server`.
+fn full_name(hosts: &str, name: &str) -> Option<String> {
+    hosts.lines().find_map(|line| {
+        let line = line.split('#').next().unwrap_or_default();
+        let names: Vec<&str> = line.split_ascii_whitespace().skip(1).collect();
+        let is_full = |full: &&&str| {
+            full.split_once('.')
+                .is_some_and(|(first, domain)| first.eq_ignore_ascii_case(name) && !domain.is_empty())
+        };
+        let is_ours = names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        names.iter().filter(|_| is_ours).find(is_full).map(|full| full.trim_end_matches('.').to_owned())
+    })
 }
 
 pyruse_core::inventory::submit!(SettingsPlugin::of::<EmailSettings>());
@@ -120,5 +153,33 @@ mod tests {
         for bad in ["", "a b", "a@", "a@b\nBcc: c@d"] {
             assert!(mailbox(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_domain_beyond_ascii_is_written_in_its_ascii_form() {
+        for (text, sent) in [
+            ("a@müller.example", "a@xn--mller-kva.example"),
+            ("Ärger <a@BÜCHER.example>", "a@xn--bcher-kva.example"),
+            ("a@example.org", "a@example.org"),
+        ] {
+            assert_eq!(mailbox(text).unwrap().email.to_string(), sent);
+        }
+    }
+
+    #[test]
+    fn the_full_name_of_a_host_is_the_one_in_its_hosts_file() {
+        let hosts = "127.0.0.1 localhost.localdomain localhost\n# 10.0.0.1 server.wrong server\n\
+                     127.0.1.1\tserver.example.org server # ours\n10.0.0.2 server.other server\n";
+        assert_eq!(full_name(hosts, "server").as_deref(), Some("server.example.org"));
+        assert_eq!(full_name(hosts, "SERVER").as_deref(), Some("server.example.org"));
+        for unknown in ["other", "serve", ""] {
+            assert_eq!(full_name(hosts, unknown), None, "{unknown}");
+        }
+        // An alias of this name leads nowhere else.
+        assert_eq!(full_name("127.0.0.1 localhost.localdomain localhost server", "server"), None);
+        assert_eq!(
+            full_name("10.0.0.1 server server.example.org", "server").as_deref(),
+            Some("server.example.org")
+        );
     }
 }

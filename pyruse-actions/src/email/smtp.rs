@@ -1,12 +1,13 @@
 //! Gives a mail to an SMTP server.
 //!
-//! Which step of the conversation fails decides what becomes of the mail. Until the server has let us in, a failure is
-//! not the mail's: the server is down, its name or certificate or our password is wrong, and the mail waits until that
-//! is mended. Once it has, a 5xx answer is about this mail or one of its recipients, and asking again would not change
+//! The step of the conversation that fails decides what becomes of the mail. Until the server has let us in, a failure
+//! is not the mail's: the server is down, its name or certificate or our password is wrong, and the mail waits until
+//! that is mended. Once it has, a 5xx answer to our sender, or one that refuses to relay, is about a setting: the mail
+//! waits as well. Any other 5xx answer is about this mail or one of its recipients, and asking again would not change
 //! it.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::time::{Duration, Instant};
 
 use lettre::address::Address;
@@ -17,11 +18,14 @@ use lettre::transport::smtp::client::SmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 
-use super::settings::host;
-use super::smtp_settings::{SmtpSettings, Tls, read_password};
+use super::settings::full_host;
+use super::smtp_settings::{Proof, SmtpSettings, Tls, read_password};
 
 /// How much of an answer is told.
 const ANSWER: usize = 400;
+
+/// What the TLS library says of a certificate that it does not trust.
+const UNTRUSTED: &str = "invalid peer certificate";
 
 /// How long its answer to our farewell is waited for.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -29,13 +33,82 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Answers that are about who we are: the operator will mend that.
 const NOT_LET_IN: [u16; 4] = [530, 534, 535, 538];
 
+/// The mail, and not its sender, is too large, or there is no room for it.
+const TOO_LARGE: u16 = 552;
+
+/// Answers to a recipient that say that this server does not take mails for it from us (RFC 5321).
+const NOT_RELAYED: [u16; 3] = [551, 553, 554];
+
 /// Why a mail was not taken.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
+    /// There is no server.
+    Unreachable(String),
     /// It may be taken later.
     ForNow(String),
+    /// It will be taken when a setting is changed, ours or the server's.
+    Setting(String),
     /// It will not be.
     ForGood(String),
+}
+
+impl Refusal {
+    fn map(self, change: impl FnOnce(String) -> String) -> Refusal {
+        match self {
+            Refusal::Unreachable(why) => Refusal::Unreachable(change(why)),
+            Refusal::ForNow(why) => Refusal::ForNow(change(why)),
+            Refusal::Setting(why) => Refusal::Setting(change(why)),
+            Refusal::ForGood(why) => Refusal::ForGood(change(why)),
+        }
+    }
+
+    pub(super) fn why(&self) -> &str {
+        let (Refusal::Unreachable(why)
+        | Refusal::ForNow(why)
+        | Refusal::Setting(why)
+        | Refusal::ForGood(why)) = self;
+        why
+    }
+}
+
+/// What the server is asked about.
+#[derive(Clone, Copy)]
+enum Question<'a> {
+    Sender,
+    Recipient(&'a Address),
+    Mail,
+}
+
+impl Display for Question<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Question::Sender => f.write_str("the sender"),
+            Question::Recipient(address) => write!(f, "{address}"),
+            Question::Mail => f.write_str("the mail"),
+        }
+    }
+}
+
+impl Question<'_> {
+    /// Is this permanent refusal about a setting, and which?
+    fn setting(self, code: u16, answer: &str) -> Option<&'static str> {
+        let relays = "use a server that relays for this machine, or log in (`email.smtp.user`)";
+        match self {
+            _ if NOT_LET_IN.contains(&code) => Some("set `email.smtp.user` and `passwordFile`"),
+            Question::Sender if code != TOO_LARGE => {
+                Some("set `email.from` to an address that this server accepts as a sender")
+            }
+            // `5.7.x` is the code for what a policy forbids (RFC 3463); not every server gives such codes.
+            Question::Recipient(_)
+                if NOT_RELAYED.contains(&code)
+                    || answer.contains("5.7.")
+                    || answer.to_ascii_lowercase().contains("relay") =>
+            {
+                Some(relays)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A server, and who has got which mail from it.
@@ -55,25 +128,19 @@ impl Relay {
     /// Sends a mail to all of its recipients that have not got it yet.
     pub(super) fn send(&mut self, letter: u64, message: &Message) -> Result<(), Refusal> {
         let sent = self.converse(letter, message);
-        if !matches!(sent, Err(Refusal::ForNow(_))) {
+        if matches!(sent, Ok(()) | Err(Refusal::ForGood(_))) {
             self.served.remove(&letter);
         }
-        sent.map_err(|refusal| match refusal {
-            Refusal::ForNow(why) => Refusal::ForNow(self.named(&why)),
-            Refusal::ForGood(why) => Refusal::ForGood(self.named(&why)),
+        let SmtpSettings { host, .. } = &self.settings;
+        sent.map_err(|refusal| {
+            refusal.map(|why| format!("SMTP server {host} port {}: {why}", self.settings.port()))
         })
     }
 
-    fn named(&self, why: &str) -> String {
-        format!("SMTP server {} port {}: {why}", self.settings.host, self.settings.port())
-    }
-
     fn converse(&mut self, letter: u64, message: &Message) -> Result<(), Refusal> {
-        let mut line = Line::open(&self.settings, self.limit).map_err(Refusal::ForNow)?;
+        let mut line = Line::open(&self.settings, self.limit)?;
         let done = self.hand_over(&mut line, letter, message);
-        // What it says to our farewell changes nothing.
-        let _ = line.connection.set_timeout(Some(FAREWELL));
-        line.connection.abort();
+        line.close();
         done
     }
 
@@ -83,43 +150,91 @@ impl Relay {
         let waiting: Vec<&Address> = envelope.to().iter().filter(|to| !served.contains(*to)).collect();
         let parameters =
             line.parameters(envelope.from().into_iter().chain(waiting.iter().copied()), &text)?;
-        line.ask("the sender", |line| {
+        line.ask(Question::Sender, |line| {
             line.connection.command(Mail::new(envelope.from().cloned(), parameters))
         })?;
-        let (mut taken, mut for_now, mut for_good) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut taken, mut refusals) = (Vec::new(), Vec::new());
         for to in waiting {
-            match line.ask(to, |line| line.connection.command(Rcpt::new(to.clone(), vec![]))) {
+            let asked = line
+                .ask(Question::Recipient(to), |line| line.connection.command(Rcpt::new(to.clone(), vec![])));
+            match asked {
                 Ok(()) => taken.push(to),
-                Err(Refusal::ForGood(why)) => for_good.push(why),
-                Err(Refusal::ForNow(why)) => for_now.push(why),
+                Err(refusal) => refusals.push(refusal),
             }
         }
         if !taken.is_empty() {
             let data = line
-                .ask("the mail", |line| line.connection.command(Data))
-                .and_then(|()| line.ask("the mail", |line| line.connection.message(&text)));
+                .ask(Question::Mail, |line| line.connection.command(Data))
+                .and_then(|()| line.ask(Question::Mail, |line| line.connection.message(&text)));
             match data {
                 Ok(()) => served.extend(taken.into_iter().cloned()),
-                Err(Refusal::ForGood(why)) => for_good.push(why),
-                Err(Refusal::ForNow(why)) => for_now.push(why),
+                Err(refusal) => refusals.push(refusal),
             }
         }
-        // While somebody may still get it, it is not given up for the others; they refuse it again then.
-        match (for_now.is_empty(), for_good.is_empty()) {
-            (true, true) => Ok(()),
-            (false, _) => {
-                for_now.extend(for_good);
-                Err(Refusal::ForNow(for_now.join("; ")))
-            }
-            (true, false) => {
-                let others = match served.len() {
-                    0 => String::new(),
-                    n => format!(" (it has reached {n} other{})", if n == 1 { "" } else { "s" }),
-                };
-                Err(Refusal::ForGood(for_good.join("; ") + &others))
-            }
-        }
+        summary(&refusals, served.len()).map_or(Ok(()), Err)
     }
+}
+
+/// What becomes of a mail with these refusals: while somebody may still get it, it is not given up for the others, who
+/// refuse it again then.
+fn summary(refusals: &[Refusal], served: usize) -> Option<Refusal> {
+    let why = refusals.iter().map(Refusal::why).collect::<Vec<_>>().join("; ");
+    if refusals.is_empty() {
+        None
+    } else if refusals.iter().any(|refusal| matches!(refusal, Refusal::ForNow(_) | Refusal::Unreachable(_))) {
+        Some(Refusal::ForNow(why))
+    } else if refusals.iter().any(|refusal| matches!(refusal, Refusal::Setting(_))) {
+        Some(Refusal::Setting(why))
+    } else {
+        let others = match served {
+            0 => String::new(),
+            n => format!(" (it has reached {n} other{})", if n == 1 { "" } else { "s" }),
+        };
+        Some(Refusal::ForGood(why + &others))
+    }
+}
+
+/// Asks the server whether it would take mails from this sender to these recipients. No mail is sent. Gives what it
+/// refuses: a recipient by its number, or neither the one nor the other.
+pub(super) fn rehearse(
+    settings: &SmtpSettings,
+    limit: Duration,
+    from: &Address,
+    to: &[Address],
+) -> Vec<(Asked, Refusal)> {
+    let mut line = match Line::open(settings, limit) {
+        Ok(line) => line,
+        Err(refusal) => return vec![(Asked::Connection, refusal)],
+    };
+    let mut refused = Vec::new();
+    let asked = line.parameters(std::iter::once(from).chain(to), b"").and_then(|parameters| {
+        line.ask(Question::Sender, |line| line.connection.command(Mail::new(Some(from.clone()), parameters)))
+    });
+    if let Err(refusal) = asked {
+        refused.push((Asked::Sender, refusal));
+    } else {
+        for (n, to) in to.iter().enumerate() {
+            let asked = line
+                .ask(Question::Recipient(to), |line| line.connection.command(Rcpt::new(to.clone(), vec![])));
+            if let Err(refusal) = asked {
+                refused.push((Asked::Recipient(n), refusal));
+            }
+        }
+        // Whatever it answers, the connection is closed next.
+        let _ = line.connection.command("RSET\r\n");
+    }
+    line.close();
+    refused
+}
+
+/// What a server was asked in a rehearsal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// To let us in.
+    Connection,
+    Sender,
+    /// The number of the recipient.
+    Recipient(usize),
 }
 
 /// A connection over which we are let in, and when our patience with it ends.
@@ -129,29 +244,65 @@ struct Line {
 }
 
 impl Line {
-    fn open(settings: &SmtpSettings, limit: Duration) -> Result<Line, String> {
+    fn open(settings: &SmtpSettings, limit: Duration) -> Result<Line, Refusal> {
+        let opened = Line::open_with(settings, limit, Proof::Authority);
+        match opened {
+            // No authority vouches for it. It may be the very certificate that we know.
+            Err(refusal) if settings.ca_file.is_some() && refusal.why().contains(UNTRUSTED) => {
+                Line::open_with(settings, limit, Proof::Pinned).map_err(|_| refusal)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_with(settings: &SmtpSettings, limit: Duration, proof: Proof) -> Result<Line, Refusal> {
         let end = Instant::now() + limit;
-        let tls = if settings.tls == Tls::None { None } else { Some(settings.tls_parameters()?) };
+        let tls = match settings.tls {
+            Tls::None => None,
+            Tls::Starttls | Tls::Implicit => Some(settings.tls_parameters(proof).map_err(Refusal::ForNow)?),
+        };
         let credentials = match (&settings.user, &settings.password_file) {
-            (Some(user), Some(file)) => Some(Credentials::new(user.clone(), read_password(file)?)),
+            (Some(user), Some(file)) => {
+                Some(Credentials::new(user.clone(), read_password(file).map_err(Refusal::ForNow)?))
+            }
             _ => None,
         };
         let server = (settings.host.as_str(), settings.port());
         let from_the_start = tls.as_ref().filter(|_| settings.tls == Tls::Implicit);
         let hello = hello();
         let connection = SmtpConnection::connect(server, Some(limit), &hello, from_the_start, None);
-        let mut line = Line { connection: connection.map_err(|e| told(&"connecting", &e))?, end };
-        let mut step = |what: &str, step: &dyn Fn(&mut SmtpConnection) -> Result<(), Error>| {
-            line.set_limit()?;
-            step(&mut line.connection).map_err(|e| told(&what, &e))
-        };
+        let mut line = Line { connection: connection.map_err(|e| not_connected(&e))?, end };
         if let Some(tls) = tls.as_ref().filter(|_| settings.tls == Tls::Starttls) {
-            step("STARTTLS", &|connection| connection.starttls(tls, &hello))?;
+            line.step("STARTTLS", |connection| connection.starttls(tls, &hello))?;
+        }
+        if proof == Proof::Pinned {
+            let shown = line.connection.peer_certificate().unwrap_or_default();
+            if !settings.is_pinned(&shown) {
+                return Err(Refusal::ForNow("its certificate is not the one in `caFile`".into()));
+            }
         }
         if let Some(credentials) = credentials {
-            step("logging in", &|connection| connection.auth(DEFAULT_MECHANISMS, &credentials).map(drop))?;
+            line.step("logging in", |connection| {
+                connection.auth(DEFAULT_MECHANISMS, &credentials).map(drop)
+            })?;
         }
         Ok(line)
+    }
+
+    /// A step on the way in.
+    fn step(
+        &mut self,
+        what: &str,
+        step: impl FnOnce(&mut SmtpConnection) -> Result<(), Error>,
+    ) -> Result<(), Refusal> {
+        self.set_limit().map_err(Refusal::ForNow)?;
+        step(&mut self.connection).map_err(|e| Refusal::ForNow(told(&what, &e)))
+    }
+
+    /// Says goodbye. What the server says to that changes nothing.
+    fn close(mut self) {
+        let _ = self.connection.set_timeout(Some(FAREWELL));
+        self.connection.abort();
     }
 
     /// What is left of our patience is for the next answer.
@@ -165,19 +316,20 @@ impl Line {
 
     fn ask<T>(
         &mut self,
-        what: impl Display,
-        question: impl FnOnce(&mut Line) -> Result<T, Error>,
+        question: Question<'_>,
+        ask: impl FnOnce(&mut Line) -> Result<T, Error>,
     ) -> Result<(), Refusal> {
         self.set_limit().map_err(Refusal::ForNow)?;
-        match question(self) {
-            Ok(_) => Ok(()),
-            Err(e) => {
-                let why = told(&what, &e);
-                let code = e.status().map_or(0, u16::from);
-                let for_good = e.is_permanent() && !NOT_LET_IN.contains(&code);
-                Err(if for_good { Refusal::ForGood(why) } else { Refusal::ForNow(why) })
-            }
+        let Err(e) = ask(self) else { return Ok(()) };
+        let why = told(&question, &e);
+        if !e.is_permanent() {
+            return Err(Refusal::ForNow(why));
         }
+        let code = e.status().map_or(0, u16::from);
+        Err(match question.setting(code, &why) {
+            Some(cure) => Refusal::Setting(format!("{why}; {cure}")),
+            None => Refusal::ForGood(why),
+        })
     }
 
     /// What the server must know beforehand of a mail that is not all ASCII.
@@ -205,9 +357,16 @@ impl Line {
     }
 }
 
+/// Is nobody there, or somebody who does not want us?
+fn not_connected(error: &Error) -> Refusal {
+    let why = told(&"connecting", error);
+    let has_answered = error.status().is_some() || error.is_timeout() || why.contains(UNTRUSTED);
+    if has_answered { Refusal::ForNow(why) } else { Refusal::Unreachable(why) }
+}
+
 /// As whom we greet: by our name if it is a full one, since many servers refuse any other.
 fn hello() -> ClientId {
-    let name = host();
+    let name = full_host();
     if name.contains('.') { ClientId::Domain(name) } else { ClientId::default() }
 }
 

@@ -12,6 +12,8 @@ use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParamete
 use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 /// How a connection is secured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -45,9 +47,11 @@ pub(crate) struct SmtpSettings {
     /// The file whose first line is the password. It is read anew for each mail, and nobody else should be able to.
     #[serde(rename = "passwordFile")]
     pub(super) password_file: Option<PathBuf>,
-    /// A file of certificates (PEM) that are trusted beside those of the system, for an authority of one's own.
+    /// A file of certificates (PEM) that are trusted beside those of the system: an authority of your own, or the very
+    /// certificate that the server shows, such as one made by `openssl req -x509`. The latter is accepted as it is,
+    /// whatever name and end are written in it.
     #[serde(rename = "caFile")]
-    ca_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
 }
 
 impl SmtpSettings {
@@ -132,14 +136,34 @@ impl SmtpSettings {
         }
     }
 
-    /// Whom to trust. Read anew each time, so that a certificate that was renewed is taken up.
-    pub(super) fn tls_parameters(&self) -> Result<TlsParameters, String> {
+    /// How the server proves itself. The file is read each time, so that a renewed certificate is taken up.
+    pub(super) fn tls_parameters(&self, proof: Proof) -> Result<TlsParameters, String> {
         let mut builder = TlsParameters::builder(self.host.clone());
-        if let Some(file) = &self.ca_file {
-            builder = builder.add_root_certificate(read_authorities(file)?);
-        }
+        builder = match (proof, &self.ca_file) {
+            // Its key is still verified in the handshake; whose certificate it is, `is_pinned` asks.
+            (Proof::Pinned, _) => {
+                builder.dangerous_accept_invalid_certs(true).dangerous_accept_invalid_hostnames(true)
+            }
+            (Proof::Authority, Some(file)) => builder.add_root_certificate(read_authorities(file)?),
+            (Proof::Authority, None) => builder,
+        };
         builder.build().map_err(|e| e.to_string())
     }
+
+    /// Is this certificate, in DER form, one of those in `caFile`?
+    pub(super) fn is_pinned(&self, certificate: &[u8]) -> bool {
+        let text = self.ca_file.as_ref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
+        CertificateDer::pem_slice_iter(&text).flatten().any(|pinned| pinned.as_ref() == certificate)
+    }
+}
+
+/// How a server proves that it is the one we mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// An authority that we trust has signed its certificate, for its name, and for this time.
+    Authority,
+    /// Its certificate is in `caFile`.
+    Pinned,
 }
 
 /// The first line of the file.

@@ -6,6 +6,8 @@ It says "ready" when it listens. Every mail that it takes is a file `*.mail` in 
 answers a line in DIRECTORY/dialogue: the answer's code and what it was about. Files in DIRECTORY, looked at anew for
 each question, make it refuse:
 
+    sender     the answer to every MAIL
+    relay      the answer to every RCPT
     greylist   a number: so many recipients are asked to come back (450)
     unknown    addresses, one a line, that get a 550
     spam       a word: mails with it in their subject get a 554
@@ -46,7 +48,17 @@ class Behaviour:
             file.write(f"{reply[:3]} {about}\n")
         return reply
 
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        refusal = self.told("sender")
+        if refusal:
+            return self.answer(refusal, f"from {address}")
+        envelope.mail_from = address
+        return "250 sender ok"
+
     async def handle_RCPT(self, server, session, envelope, address, options):
+        refusal = self.told("relay")
+        if refusal:
+            return self.answer(refusal, address)
         self.asked += 1
         if self.asked <= int(self.told("greylist") or 0):
             return self.answer("450 4.2.0 greylisted, come back", address)

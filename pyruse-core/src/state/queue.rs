@@ -138,8 +138,8 @@ impl Queue {
         let superseded = message.key.as_ref().is_some_and(|key| self.newest_of_key.get(key) != Some(&id));
         match outcome {
             Outcome::Done => self.remove(id),
-            Outcome::Retry(_) if superseded => self.remove(id),
-            Outcome::Retry(error) => {
+            Outcome::Retry(_) | Outcome::Blocked(_) if superseded => self.remove(id),
+            Outcome::Retry(error) | Outcome::Blocked(error) => {
                 // A try that failed as the one before it changes nothing but time, and is not written: after a crash
                 // it is tried a little earlier. Thousands may wait for a set that is missing.
                 if message.error.as_ref() != Some(&error) {
