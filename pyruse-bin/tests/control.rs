@@ -83,6 +83,51 @@ fn bans_are_listed_made_and_lifted_with_a_daemon_and_without(way: Way) {
 }
 
 #[test]
+fn addresses_that_no_remote_host_has_are_refused_unless_they_are_allowed_and_zones_are_cut_off() {
+    let (journald, site) = (Journald::start(), Site::new().by(Way::Netlink));
+    let firewall = Firewall::with_sets(&["ssh_ban"]);
+    let special = ["127.0.0.1", "::1", "0.0.0.0", "::", "224.0.0.1", "ff02::1%eth0", "255.255.255.255"];
+    for allowed in [false, true] {
+        let mut rules = ssh_rules(3600);
+        rules["ssh"][3] = json!({"filter": "filter_greaterOrEquals", "args": {"field": "tries", "value": 3}});
+        rules["ssh"][4]["args"]["allowSpecial"] = json!(allowed);
+        site.configure(&journald, &rules);
+        let daemon = site.start(Some(&firewall));
+        let others = if allowed { ["192.0.2.3", "fe80::3%2"] } else { ["192.0.2.1", "fe80::1%eth0.100"] };
+        for address in special.iter().chain(&others) {
+            for _ in 0..3 {
+                failed_login(&journald, address);
+            }
+        }
+        let banned = |address: &str| bans(&site, &firewall).iter().any(|(_, ip)| ip == address);
+        wait_for("the last ban", || banned(others[1].split('%').next().unwrap()).then_some(()));
+        assert!(banned(others[0]));
+        let found = bans(&site, &firewall).len();
+        if allowed {
+            assert_eq!(found, special.len() + 4, "{:?}", bans(&site, &firewall));
+        } else {
+            assert_eq!(found, 2, "{:?}", bans(&site, &firewall));
+            let log = site.log();
+            assert!(
+                log.contains("127.0.0.1 is a loopback address: nothing is banned; `allowSpecial`"),
+                "{log}"
+            );
+            let refused = said(&site.pyruse(Some(&firewall), &["bans", "add", "ff02::1%eth0"]));
+            assert!(
+                refused.starts_with("exit code 1") && refused.contains("ff02::1 is a multicast address"),
+                "{refused}"
+            );
+            let by_hand = said(&site.pyruse(Some(&firewall), &["bans", "add", "ff02::1", "--allow-special"]));
+            assert!(by_hand.starts_with("exit code 0"), "{by_hand}");
+            let lifted = said(&site.pyruse(Some(&firewall), &["bans", "remove", "ff02::1%eth0"]));
+            assert!(lifted.starts_with("exit code 0"), "{lifted}");
+        }
+        stop(daemon, &site);
+    }
+    wait_for("the firewall", || (firewall.addresses("ip Inet4 ssh_ban").len() == 6).then_some(()));
+}
+
+#[test]
 fn ipset_is_told_in_the_same_way() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&[]);

@@ -95,6 +95,29 @@ fn a_ban_is_one_process_with_just_its_arguments() {
 }
 
 #[test]
+fn what_ipset_can_never_hold_is_given_up_at_once_and_holds_back_no_other() {
+    let (journald, firewall, site) = parts(&["ssh"]);
+    let program = recording_ipset(&site, AS_TOLD, &DEFAULT);
+    let mut rules = rules(&[("ssh", Some(600))]);
+    rules["ssh"][1]["args"]["allowSpecial"] = json!(true);
+    site.configure_with(&journald, &rules, &program);
+    let pyruse = site.start(Some(&firewall));
+    for address in ["0.0.0.0", "::", "127.0.0.1", "fe80::1%eth0"] {
+        ban(&journald, "ssh", address);
+    }
+    wait_banned(&firewall, "ssh4", "127.0.0.1");
+    wait_banned(&firewall, "ssh6", "fe80::1");
+    wait_for("the reasons", || (site.log().matches(" is given up: ").count() == 2).then_some(()));
+    assert!(
+        site.log().contains("0.0.0.0 is not banned: no set of ipset can hold the unspecified address"),
+        "{}",
+        site.log()
+    );
+    stop(pyruse, &site);
+    assert_eq!(calls(&site).len(), 2, "ipset was never asked");
+}
+
+#[test]
 fn a_ban_again_renews_in_place_whether_or_not_the_command_has_exist() {
     for options in [&DEFAULT[..], &[]] {
         let (journald, firewall, site) = parts(&["ssh"]);

@@ -273,6 +273,9 @@ fn entry() -> impl Strategy<Value = Fieldset> {
             "::1",
             "no address",
             "10.0.0.1 ",
+            "fe80::1%eth0",
+            "127.0.0.1",
+            "255.255.255.255",
         ])
         .prop_map(|text| text.as_bytes().to_vec())
     };

@@ -1,13 +1,55 @@
 //! IP addresses as text, read in one way everywhere.
 //!
-//! An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) *is* that IPv4 address: else an allow-list and a ban would
-//! disagree about it.
+//! Text goes in, an address comes out, in the form that bans, allow-lists and mappings compare: if two of them read one
+//! text differently, they would disagree about who it is.
+//!
+//! - An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) *is* that IPv4 address.
+//! - A zone index (`fe80::1%eth0`) is cut off: programs log it with link-local addresses, and no set of a firewall
+//!   knows it.
 
 use std::net::IpAddr;
 
-/// The address that this text is; nothing but an address is taken (no port, no zone, no prefix, no spaces).
+/// The kernel's limit for the name of an interface, in bytes.
+const LONGEST_ZONE: usize = 15;
+
+/// The address that this text is; nothing but an address is taken (no port, no prefix, no spaces).
 pub fn parse(text: &str) -> Option<IpAddr> {
-    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    parse_as_written(text).map(|address| address.to_canonical())
+}
+
+/// The same, but an IPv4-mapped IPv6 address stays one: for what was stored or written in that form.
+pub fn parse_as_written(text: &str) -> Option<IpAddr> {
+    match text.split_once('%') {
+        None => text.parse().ok(),
+        Some((address, zone)) if is_zone(zone) => {
+            let address: IpAddr = address.parse().ok()?;
+            // IPv4 has no zones (RFC 4007).
+            address.is_ipv6().then_some(address)
+        }
+        Some(_) => None,
+    }
+}
+
+/// Can this be the name or the number of an interface?
+fn is_zone(zone: &str) -> bool {
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"%/:".contains(c);
+    (1..=LONGEST_ZONE).contains(&zone.len()) && zone.chars().all(plain)
+}
+
+/// What kind of address this is, if a ban of it can only do harm: it is not one remote host.
+pub fn special(address: IpAddr) -> Option<&'static str> {
+    let address = address.to_canonical();
+    if address.is_unspecified() {
+        Some("the unspecified address")
+    } else if address.is_loopback() {
+        Some("a loopback address")
+    } else if address.is_multicast() {
+        Some("a multicast address")
+    } else if matches!(address, IpAddr::V4(v4) if v4.is_broadcast()) {
+        Some("the broadcast address")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -19,6 +61,31 @@ mod tests {
         assert_eq!(parse("::ffff:10.0.0.1"), parse("10.0.0.1"));
         assert_eq!(parse("::FFFF:a00:1"), parse("10.0.0.1"));
         assert_ne!(parse("::10.0.0.1"), parse("10.0.0.1"));
+        assert_ne!(parse_as_written("::ffff:10.0.0.1"), parse("10.0.0.1"));
+    }
+
+    #[test]
+    fn a_zone_index_is_cut_off() {
+        for zone in ["eth0", "2", "eth0.100", "br-lan", "wlp0s20f3", "veth1a2b_c", "enx001122334455"] {
+            assert_eq!(parse(&format!("fe80::1%{zone}")), parse("fe80::1"), "{zone}");
+        }
+        assert_eq!(parse("ff02::1%eth0"), parse("ff02::1"));
+        assert_eq!(parse("::ffff:10.0.0.1%eth0"), parse("10.0.0.1"));
+        for text in [
+            "fe80::1%",
+            "fe80::1%eth0%eth1",
+            "fe80::1%eth0 ",
+            "fe80::1%eth/0",
+            "fe80::1%eth0/64",
+            "fe80::1%eth0:22",
+            "fe80::1%\n",
+            "fe80::1%enx0011223344556",
+            "10.0.0.1%eth0",
+            "%eth0",
+            "fe80%eth0",
+        ] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
     }
 
     #[test]
@@ -29,16 +96,38 @@ mod tests {
             "1.2.3.4 ",
             "1.2.3.4/0",
             "1.2.3.4:22",
-            "fe80::1%eth0",
             "[::1]",
             "1.2.3",
             "01.2.3.4",
             "1.2.3.4}; flush ruleset; add element x {",
+            "fe80::1%}; flush ruleset",
             "$(reboot)",
             "1.2.3.4\n",
             "１.2.3.4",
         ] {
             assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn special_addresses_are_those_that_no_single_remote_host_has() {
+        let kind = |text: &str| special(text.parse().unwrap());
+        for text in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
+            assert_eq!(kind(text), Some("the unspecified address"), "{text}");
+        }
+        for text in ["127.0.0.1", "127.255.255.255", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(kind(text), Some("a loopback address"), "{text}");
+        }
+        for text in ["224.0.0.1", "239.255.255.255", "ff02::1", "::ffff:224.0.0.1"] {
+            assert_eq!(kind(text), Some("a multicast address"), "{text}");
+        }
+        for text in ["255.255.255.255", "::ffff:255.255.255.255"] {
+            assert_eq!(kind(text), Some("the broadcast address"), "{text}");
+        }
+        for text in
+            ["0.0.0.1", "126.255.255.255", "128.0.0.1", "223.255.255.255", "240.0.0.1", "fe80::1", "::2"]
+        {
+            assert_eq!(kind(text), None, "{text}");
         }
     }
 }

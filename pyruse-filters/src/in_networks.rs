@@ -48,12 +48,12 @@ impl<T: Ord + Copy> Ranges<T> {
     }
 }
 
-/// A network; an IPv4-mapped one (`::ffff:10.0.0.0/104`) is that IPv4 network.
+/// A network; an IPv4-mapped one (`::ffff:10.0.0.0/104`) is that IPv4 network, and a zone index is cut off.
 fn network(text: &str) -> Option<IpNet> {
     let Some((ip, bits)) = text.split_once('/') else {
         return address::parse(text).map(IpNet::from);
     };
-    let raw: IpAddr = ip.parse().ok()?;
+    let raw = address::parse_as_written(ip)?;
     let bits: u8 = bits.bytes().all(|b| b.is_ascii_digit()).then(|| bits.parse().ok())??;
     let canonical = raw.to_canonical();
     if raw.is_ipv6() && canonical.is_ipv4() && bits >= 96 {
@@ -110,6 +110,12 @@ impl FilterModule for InNetworks {
                 Outcome::Passes,
             ),
             example(
+                "a zone index is cut off",
+                r#"{"field": "thatIP", "nets": ["fe80::/10"]}"#,
+                &[("thatIP", "fe80::1%eth0")],
+                Outcome::Passes,
+            ),
+            example(
                 "outside",
                 r#"{"field": "thatIP", "nets": ["192.0.2.1"]}"#,
                 &[("thatIP", "192.0.2.2")],
@@ -146,7 +152,16 @@ mod tests {
 
     #[test]
     fn networks_are_read_strictly() {
-        for good in ["10.0.0.7/8", "0.0.0.0/0", "::/0", "::1", "2001:db8::5/32", "::ffff:10.0.0.0/104"] {
+        for good in [
+            "10.0.0.7/8",
+            "0.0.0.0/0",
+            "::/0",
+            "::1",
+            "2001:db8::5/32",
+            "::ffff:10.0.0.0/104",
+            "fe80::1%eth0",
+            "fe80::%eth0/10",
+        ] {
             assert!(network(good).is_some(), "{good}");
         }
         for bad in [
@@ -159,6 +174,8 @@ mod tests {
             "/8",
             "10.0.0.0/8/8",
             " ::1",
+            "fe80::/10%eth0",
+            "10.0.0.0%eth0/8",
         ] {
             assert!(network(bad).is_none(), "{bad}");
         }

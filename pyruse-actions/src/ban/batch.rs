@@ -6,6 +6,7 @@
 //! little. Bans and their ends may stand in one batch, but never two of one element: letters have keys.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use pyruse_core::courier::{Deliver, Outcome};
 use pyruse_core::operation::Family;
@@ -42,6 +43,11 @@ pub(super) trait Tongue: Send {
 
     /// The command for an order; `None` when it is over.
     fn command(order: &Order, now: Timestamp) -> Option<String>;
+
+    /// Why no set of this firewall can ever hold the address, if that is so.
+    fn never_holds(_ip: IpAddr) -> Option<&'static str> {
+        None
+    }
 
     /// Can this be the name of a set, and nothing else? What waits may have been written by whoever owns the state.
     fn names_a_set(set: &str) -> bool;
@@ -181,7 +187,12 @@ pub(super) fn orders<T: Tongue>(letters: &[Letter], outcomes: &mut [Outcome]) ->
     let mut orders = Vec::with_capacity(letters.len());
     for (at, letter) in letters.iter().enumerate() {
         match serde_json::from_str::<Order>(&letter.payload) {
-            Ok(order) if T::names_a_set(&order.set) => orders.push((at, order)),
+            Ok(order) if T::names_a_set(&order.set) => match T::never_holds(order.ip) {
+                None => orders.push((at, order)),
+                // It is not there, as was wanted.
+                Some(_) if order.lift => {}
+                Some(why) => outcomes[at] = Outcome::GiveUp(format!("{} is not banned: {why}", order.ip)),
+            },
             Ok(order) => {
                 let set = excerpt(&order.set);
                 outcomes[at] = Outcome::GiveUp(format!("`{set}` cannot be the name of a set"));
@@ -316,6 +327,36 @@ mod tests {
         assert_eq!(failed, 1);
         courier.deliver(&letters[204..]);
         assert!(!courier.hopeless.contains("b"));
+    }
+
+    #[test]
+    fn an_address_that_no_set_can_hold_is_given_up_at_once_and_its_end_is_done() {
+        struct Never;
+        impl Tongue for Never {
+            const TOGETHER: usize = 2;
+            const LONGEST: usize = usize::MAX;
+
+            fn command(_: &Order, _: Timestamp) -> Option<String> {
+                panic!("nothing is to be run")
+            }
+
+            fn never_holds(_: IpAddr) -> Option<&'static str> {
+                Some("no set can hold it")
+            }
+
+            fn names_a_set(_: &str) -> bool {
+                true
+            }
+
+            fn run(&self, _: &[&Command]) -> Result<(), Failure> {
+                panic!("nothing is to be run")
+            }
+        }
+        let mut letters = letters(&[("a", 2)]);
+        letters[1].payload = letters[1].payload.replace("\"lift\":false", "\"lift\":true");
+        let outcomes = BanCourier::new(Never).deliver(&letters);
+        let given_up = Outcome::GiveUp("10.0.0.0 is not banned: no set can hold it".into());
+        assert_eq!(outcomes, [given_up, Outcome::Done]);
     }
 
     #[test]

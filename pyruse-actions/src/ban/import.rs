@@ -2,8 +2,7 @@
 //!
 //! The timestamp is the end of the ban in Unix seconds, 0: for ever. A file is taken over as a whole or not at all.
 
-use std::net::IpAddr;
-
+use pyruse_core::address;
 use pyruse_core::plugin::excerpt;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
@@ -33,8 +32,8 @@ pub(super) fn read(
     let read = |(n, item): (usize, Item)| {
         let fail = |why: String| format!("ban {} of the list: {why}", n + 1);
         // As it stands: the first Pyruse had a mapped address in the set for IPv6.
-        let ip: IpAddr =
-            item.ip.parse().map_err(|_| fail(format!("`{}` is not an IP address", excerpt(&item.ip))))?;
+        let ip = address::parse_as_written(&item.ip)
+            .ok_or_else(|| fail(format!("`{}` is not an IP address", excerpt(&item.ip))))?;
         let set = check_set(&item.set)
             .ok_or_else(|| fail(format!("`{}` does not name a set", excerpt(&item.set))))?;
         Ok((Ban { set, ip, seconds: 0, at: None }, end(item.timestamp)))
@@ -66,6 +65,7 @@ mod tests {
         let content = r#" [{"IP": "192.0.2.1", "nfSet": "ip a b", "timestamp": 1795000000},
             {"IP": "2001:DB8::1", "nftSet": "ip6 a b", "timestamp": 1795000000.25, "more": [1]},
             {"timestamp": 0, "IP": "::ffff:1.2.3.4", "nfSet": "ip6 a b"},
+            {"timestamp": 0, "IP": "fe80::1%eth0", "nfSet": "ip6 a b"},
             {"timestamp": 1e300, "IP": "192.0.2.2", "nfSet": "s"},
             {"timestamp": -5, "IP": "192.0.2.3", "nfSet": "s"}] "#;
         assert_eq!(
@@ -74,6 +74,7 @@ mod tests {
                 ("ip a b 192.0.2.1".to_owned(), Timestamp(1_795_000_000_000_000)),
                 ("ip6 a b 2001:db8::1".to_owned(), Timestamp(1_795_000_000_250_000)),
                 ("ip6 a b ::ffff:1.2.3.4".to_owned(), Timestamp::NEVER),
+                ("ip6 a b fe80::1".to_owned(), Timestamp::NEVER),
                 ("s 192.0.2.2".to_owned(), Timestamp::NEVER),
                 ("s 192.0.2.3".to_owned(), Timestamp(-5_000_000)),
             ]

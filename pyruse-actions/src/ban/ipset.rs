@@ -4,6 +4,7 @@
 //! do as a whole is done one by one.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use pyruse_core::operation::Family;
@@ -87,6 +88,10 @@ struct Args {
     /// The set for IPv6 addresses, e.g. `mail_ban6`, as made by `ipset create mail_ban6 hash:ip family inet6 timeout 0`.
     #[serde(rename = "ipSetIPv6")]
     set_v6: String,
+    /// Ban also loopback, multicast and broadcast addresses. Without this, they are refused: no remote host has one, and
+    /// a ban of it hits your own services. The unspecified address is never banned: ipset cannot hold it.
+    #[serde(rename = "allowSpecial", default)]
+    allow_special: bool,
 }
 
 struct IpsetBan {
@@ -103,7 +108,7 @@ impl ActionModule for IpsetBan {
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let v4 = check_set("ipSetIPv4", &args.set_v4, cx);
         let v6 = check_set("ipSetIPv6", &args.set_v6, cx);
-        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), args.ban_seconds, cx)?;
+        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), (args.ban_seconds, args.allow_special), cx)?;
         Ok(IpsetBan { ban, ipset: Ipset::of(&cx.settings()) })
     }
 
@@ -242,6 +247,10 @@ impl Tongue for Ipset {
             Left::Seconds(seconds) => format!("add {set} {ip} timeout {}", seconds.min(LONGEST_TIMEOUT)),
             Left::Forever => format!("add {set} {ip}"),
         })
+    }
+
+    fn never_holds(ip: IpAddr) -> Option<&'static str> {
+        ip.is_unspecified().then_some("no set of ipset can hold the unspecified address")
     }
 
     fn names_a_set(set: &str) -> bool {

@@ -235,6 +235,7 @@ struct BanAction {
     set_v4: String,
     set_v6: String,
     seconds: u64,
+    allow_special: bool,
     bans: Bans,
 }
 
@@ -242,7 +243,7 @@ impl BanAction {
     fn new(
         action: &'static str,
         (ip, set_v4, set_v6): (&str, String, String),
-        seconds: Option<u64>,
+        (seconds, allow_special): (Option<u64>, bool),
         cx: &mut Compile<'_>,
     ) -> Result<BanAction, Invalid> {
         let ip = cx.reads_at("IP", ip);
@@ -257,7 +258,7 @@ impl BanAction {
         for (name, family) in [(&set_v4, Family::V4), (&set_v6, Family::V6)] {
             known.sets.insert(BanSet { name: name.clone(), family });
         }
-        Ok(BanAction { action, ip, set_v4, set_v6, seconds, bans })
+        Ok(BanAction { action, ip, set_v4, set_v6, seconds, allow_special, bans })
     }
 
     fn act(&self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
@@ -268,6 +269,11 @@ impl BanAction {
                 excerpt(text)
             )));
         };
+        if let Some(kind) = address::special(ip).filter(|_| !self.allow_special) {
+            return Err(StepError::new(format!(
+                "{ip} is {kind}: nothing is banned; `allowSpecial` would ban it"
+            )));
+        }
         let set = if ip.is_ipv4() { &self.set_v4 } else { &self.set_v6 };
         let now = run.entry.time();
         let until = if self.seconds == 0 { Timestamp::NEVER } else { now.plus_seconds(self.seconds) };

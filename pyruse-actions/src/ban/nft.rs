@@ -84,6 +84,10 @@ struct Args {
     /// The set for IPv6 addresses: family, table and set, e.g. `ip6 Inet6 mail_ban`.
     #[serde(rename = "nftSetIPv6")]
     set_v6: String,
+    /// Ban also the unspecified address, loopback, multicast and broadcast addresses. Without this, they are refused: no
+    /// remote host has one, and a ban of it hits your own services.
+    #[serde(rename = "allowSpecial", default)]
+    allow_special: bool,
 }
 
 struct NftBan {
@@ -100,7 +104,7 @@ impl ActionModule for NftBan {
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let v4 = check_set("nftSetIPv4", &args.set_v4, cx);
         let v6 = check_set("nftSetIPv6", &args.set_v6, cx);
-        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), args.ban_seconds, cx)?;
+        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), (args.ban_seconds, args.allow_special), cx)?;
         Ok(NftBan { ban, nft: Nft::of(&cx.settings()) })
     }
 
@@ -120,6 +124,20 @@ impl ActionModule for NftBan {
                 &[("thatIP", "2001:DB8:0::1")],
                 Shown::Effect(
                     r#"{"effect": "ban", "action": "action_nftBan", "set": "ip6 Inet6 ssh_ban", "ip": "2001:db8::1", "seconds": 600, "renewed": false}"#,
+                ),
+            ),
+            example(
+                "a zone index is cut off",
+                &[("thatIP", "fe80::1%eth0")],
+                Shown::Effect(
+                    r#"{"effect": "ban", "action": "action_nftBan", "set": "ip6 Inet6 ssh_ban", "ip": "fe80::1", "seconds": 600, "renewed": false}"#,
+                ),
+            ),
+            example(
+                "an address that no remote host has",
+                &[("thatIP", "127.0.0.1")],
+                Shown::Error(
+                    "127.0.0.1 is a loopback address: nothing is banned; `allowSpecial` would ban it",
                 ),
             ),
             example(

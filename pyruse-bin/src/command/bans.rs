@@ -62,6 +62,9 @@ pub(crate) struct AddArgs {
     /// For so long: `90m`, `1d`, `2w`
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length, conflicts_with = "seconds")]
     length: Option<u64>,
+    /// Ban it also if it is the unspecified address, or a loopback, multicast or broadcast address
+    #[arg(long)]
+    allow_special: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -103,9 +106,10 @@ fn parse_length(text: &str) -> Result<u64, String> {
 pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<Ending> {
     match command {
         Command::List { json } => list(config, *json),
-        Command::Add(AddArgs { ip, set, seconds, length, json }) => {
+        Command::Add(AddArgs { ip, set, seconds, length, allow_special, json }) => {
             let seconds = seconds.or(*length).unwrap_or(0);
-            let operation = Operation::AddBan { ip: *ip, set: set.clone(), seconds };
+            let (set, allow_special) = (set.clone(), *allow_special);
+            let operation = Operation::AddBan { ip: *ip, set, seconds, allow_special };
             change(config, &operation, *json, |ban| match ban.until {
                 Some(until) => format!("{} is banned in {} until {}", ban.ip, ban.set, local(until)),
                 None => format!("{} is banned in {} for ever", ban.ip, ban.set),

@@ -91,8 +91,8 @@ fn described(operation: &Operation) -> String {
     let within =
         |set: &Option<String>| set.as_ref().map(|set| format!(" in {}", excerpt(set))).unwrap_or_default();
     match operation {
-        Operation::AddBan { ip, set, seconds: 0 } => format!("ban {ip}{} for ever", within(set)),
-        Operation::AddBan { ip, set, seconds } => format!("ban {ip}{} for {seconds} s", within(set)),
+        Operation::AddBan { ip, set, seconds: 0, .. } => format!("ban {ip}{} for ever", within(set)),
+        Operation::AddBan { ip, set, seconds, .. } => format!("ban {ip}{} for {seconds} s", within(set)),
         Operation::RemoveBan { ip, set } => format!("lift the ban of {ip}{}", within(set)),
         Operation::ResetCounter { category, key } => {
             format!("reset the counter of {} in {}", excerpt(key), excerpt(category))

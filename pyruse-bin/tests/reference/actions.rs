@@ -172,6 +172,13 @@ impl World {
     fn ban(&mut self, action: &str, sets: [&str; 2], act: &mut Act<'_>) -> Result<(), Failed> {
         let now = act.entry.time();
         let ip = address(&act.field("IP").ok_or(Failed)?).ok_or(Failed)?;
+        let is_special = ip.is_unspecified()
+            || ip.is_loopback()
+            || ip.is_multicast()
+            || ip.to_string() == "255.255.255.255";
+        if is_special && act.args["allowSpecial"] != json!(true) {
+            return Err(Failed);
+        }
         let set = act.arg(sets[usize::from(ip.is_ipv6())]).unwrap();
         let ip = ip.to_string();
         let length = act.length("banSeconds");

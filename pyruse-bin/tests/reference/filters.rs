@@ -74,9 +74,14 @@ fn order(value: &Value, wanted: &Json) -> Result<Ordering, Failed> {
     }
 }
 
-/// A mapped address is the IPv4 address.
+/// A mapped address is the IPv4 address; the name of an interface behind an IPv6 address is cut off.
 pub fn address(text: &str) -> Option<IpAddr> {
-    let ip: IpAddr = text.parse().ok()?;
+    let is_name = |zone: &str| !zone.is_empty() && zone.bytes().all(|b| b.is_ascii_alphanumeric());
+    let plain = match text.split_once('%') {
+        Some((ip, zone)) if ip.contains(':') && is_name(zone) => ip,
+        _ => text,
+    };
+    let ip: IpAddr = plain.parse().ok()?;
     Some(match ip {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
         IpAddr::V4(_) => ip,

@@ -35,6 +35,9 @@ pub enum Operation {
         set: Option<String>,
         /// For how many seconds from now; 0: for ever.
         seconds: u64,
+        /// Also if it is an address that no single remote host has, see [`special`](crate::address::special).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        allow_special: bool,
     },
     /// Lifts bans of an address.
     RemoveBan {

@@ -24,8 +24,15 @@ impl Services {
     ) -> Result<Answer, Refusal> {
         match operation {
             Operation::ListBans => Ok(Answer::Bans(self.list_bans(state, now))),
-            Operation::AddBan { ip, set, seconds } => {
-                self.add_ban(state, ip.to_canonical(), set.as_deref(), *seconds, now).map(Answer::Bans)
+            Operation::AddBan { ip, set, seconds, allow_special } => {
+                let ip = ip.to_canonical();
+                if let Some(kind) = address::special(ip).filter(|_| !allow_special) {
+                    return Err(Refusal::new(format!(
+                        "{ip} is {kind}: no remote host has it, and a ban of it hits your own services; with \
+                         --allow-special it is banned all the same"
+                    )));
+                }
+                self.add_ban(state, ip, set.as_deref(), *seconds, now).map(Answer::Bans)
             }
             Operation::RemoveBan { ip, set } => {
                 self.remove_ban(state, *ip, set.as_deref(), now).map(Answer::Bans)

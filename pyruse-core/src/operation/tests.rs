@@ -97,7 +97,12 @@ fn doors(state: &mut State, name: &'static str, sets: &[&str]) -> (&'static str,
 }
 
 fn add(ip: &str, set: Option<&str>) -> Operation {
-    Operation::AddBan { ip: ip.parse().unwrap(), set: set.map(str::to_owned), seconds: 60 }
+    Operation::AddBan {
+        ip: ip.parse().unwrap(),
+        set: set.map(str::to_owned),
+        seconds: 60,
+        allow_special: false,
+    }
 }
 
 fn bans(answer: Result<Answer, Refusal>) -> Vec<String> {
@@ -133,6 +138,11 @@ fn a_module_from_outside_answers_as_the_built_in_ones_do() {
     );
     assert_eq!(bans(operate(&add("::ffff:10.0.0.1", Some("FRONT")))), ["action_front front 10.0.0.1"]);
     assert_eq!(bans(operate(&add("10.0.0.2", Some("back")))), ["action_back back 10.0.0.2"]);
+    assert_eq!(
+        refusal(operate(&add("::ffff:127.0.0.1", Some("front")))),
+        "127.0.0.1 is a loopback address: no remote host has it, and a ban of it hits your own services; with \
+         --allow-special it is banned all the same"
+    );
     assert_eq!(bans(operate(&add("10.0.0.1", Some("both")))), ["action_back both 10.0.0.1"]);
     assert_eq!(
         bans(operate(&Operation::ListBans)),
