@@ -9,35 +9,44 @@
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
-PYRUSE ?= target/release/pyruse
+PYRUSE ?= target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/pyruse
 
 BINDIR = $(PREFIX)/bin
+DATADIR = $(PREFIX)/share
 UNITDIR = $(PREFIX)/lib/systemd/system
 SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
-MANDIR = $(PREFIX)/share/man
-DOCDIR = $(PREFIX)/share/doc/pyruse
-BASHDIR = $(PREFIX)/share/bash-completion/completions
-ZSHDIR = $(PREFIX)/share/zsh/site-functions
-FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+MANDIR = $(DATADIR)/man
+DOCDIR = $(DATADIR)/doc/pyruse
+BASHDIR = $(DATADIR)/bash-completion/completions
+ZSHDIR = $(DATADIR)/zsh/site-functions
+FISHDIR = $(DATADIR)/fish/vendor_completions.d
+
+UNITS = pyruse.service pyruse-boot@.service pyruse-nft-sets.service
+# Services that may empty the sets when they load their firewall.
+FIREWALLS = nftables netfilter-persistent ipset firewalld
 
 .PHONY: install uninstall
 
 install:
 	@test -x $(PYRUSE) || { echo "$(PYRUSE) is not there: make build" >&2; exit 1; }
 	install -d $(DESTDIR)$(BINDIR)
-	install -m 755 -s $(PYRUSE) $(DESTDIR)$(BINDIR)/pyruse
-	install -d $(DESTDIR)$(UNITDIR)/nftables.service.d $(DESTDIR)$(SYSUSERSDIR)
-	for unit in pyruse.service pyruse-boot@.service; do \
-	    sed 's#@BINDIR@#$(BINDIR)#' packaging/systemd/$$unit.in >$(DESTDIR)$(UNITDIR)/$$unit && \
+	install -m 755 $(if $(shell command -v strip),-s) $(PYRUSE) $(DESTDIR)$(BINDIR)/pyruse
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR)
+	for unit in $(UNITS); do \
+	    sed -e 's#@BINDIR@#$(BINDIR)#' -e 's#@DATADIR@#$(DATADIR)#' -e 's#@DOCDIR@#$(DOCDIR)#' \
+	        -e 's#@SYSCONFDIR@#$(SYSCONFDIR)#' packaging/systemd/$$unit.in >$(DESTDIR)$(UNITDIR)/$$unit && \
 	    chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
 	done
-	install -m 644 packaging/systemd/nftables-reload.conf $(DESTDIR)$(UNITDIR)/nftables.service.d/pyruse.conf
+	for firewall in $(FIREWALLS); do \
+	    install -D -m 644 packaging/systemd/firewall-reload.conf \
+	        $(DESTDIR)$(UNITDIR)/$$firewall.service.d/pyruse.conf || exit 1; \
+	done
+	install -D -m 644 packaging/bans.nft $(DESTDIR)$(DATADIR)/pyruse/bans.nft
 	install -m 644 packaging/systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/pyruse.conf
 	packaging/install-generated $(PYRUSE) $(DESTDIR)$(MANDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
 	packaging/install-tree docs $(DESTDIR)$(DOCDIR)/docs
 	install -m 644 README.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(DOCDIR)
 	packaging/install-tree examples $(DESTDIR)$(DOCDIR)/examples
-	packaging/install-tree packaging/examples $(DESTDIR)$(DOCDIR)/examples
 	packaging/install-tree packaging/systemd/examples $(DESTDIR)$(DOCDIR)/examples/systemd
 	install -d $(DESTDIR)$(SYSCONFDIR)/pyruse
 	test -e $(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json || \
@@ -47,12 +56,16 @@ install:
 # The configuration, the state and the user stay.
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/pyruse
-	rm -f $(DESTDIR)$(UNITDIR)/pyruse.service $(DESTDIR)$(UNITDIR)/pyruse-boot@.service
-	rm -f $(DESTDIR)$(UNITDIR)/nftables.service.d/pyruse.conf $(DESTDIR)$(SYSUSERSDIR)/pyruse.conf
-	-rmdir $(DESTDIR)$(UNITDIR)/nftables.service.d 2>/dev/null
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(SYSUSERSDIR)/pyruse.conf
+	for firewall in $(FIREWALLS); do \
+	    rm -f $(DESTDIR)$(UNITDIR)/$$firewall.service.d/pyruse.conf; \
+	    rmdir $(DESTDIR)$(UNITDIR)/$$firewall.service.d 2>/dev/null || true; \
+	done
+	rm -rf $(DESTDIR)$(DATADIR)/pyruse
 	rm -f $(DESTDIR)$(MANDIR)/man1/pyruse.1 $(DESTDIR)$(MANDIR)/man1/pyruse-*.1 $(DESTDIR)$(MANDIR)/man5/pyruse.json.5
 	rm -f $(DESTDIR)$(BASHDIR)/pyruse $(DESTDIR)$(ZSHDIR)/_pyruse $(DESTDIR)$(FISHDIR)/pyruse.fish
 	rm -rf $(DESTDIR)$(DOCDIR)
+	@test -n "$(DESTDIR)" || echo "If it still runs: systemctl disable --now pyruse; systemctl stop pyruse-nft-sets"
 	@echo "What stays, until you delete it: $(SYSCONFDIR)/pyruse, /var/lib/pyruse, the user pyruse"
 
 # A Debian package, in target/debian.
@@ -61,6 +74,18 @@ deb: build
 	rm -rf target/stage
 	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=target/stage >/dev/null
 	packaging/make-deb target/stage target/debian
+
+# What is handed to others, in target/dist: the Debian package, the tarball with the program, and the one with the sources.
+.PHONY: dist dist-files
+dist: build dist-files
+DIST ?= target/dist
+dist-files:
+	rm -rf $(DIST)
+	packaging/make-tarballs $(DIST) $(PYRUSE)
+	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=$(DIST)/stage >/dev/null
+	packaging/make-deb $(DIST)/stage $(DIST)
+	rm -rf $(DIST)/stage
+	cd $(DIST) && sha256sum * >SHA256SUMS
 
 # The same by cargo-deb (`cargo install cargo-deb`), in target/debian.
 .PHONY: cargo-deb
