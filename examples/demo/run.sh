@@ -11,6 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 # In the place of nft and sendmail.
 printf '#!/bin/sh\necho "$@" >>%s/bans\n' "$work" >"$work/nft"
+# shellcheck disable=SC2016  # expanded when it runs
 printf '#!/bin/sh\nt=$(mktemp %s/mails/mail.XXXXXX) && cat >$t\n' "$work" >"$work/sendmail"
 chmod +x "$work/nft" "$work/sendmail"
 
@@ -22,10 +23,8 @@ if [ -z "$sample" ] && [ -z "$(journalctl --quiet --system -n 1 -o cat 2>/dev/nu
 fi
 if [ -n "$sample" ]; then
     if [ ! -x /lib/systemd/systemd-journal-remote ]; then
-        echo "This machine has no journal that we may read; the sample needs systemd-journal-remote: installing it."
-        if [ "$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi
-        $sudo apt-get update -qq
-        $sudo apt-get install -y -qq --no-install-recommends systemd-journal-remote >/dev/null
+        echo "This machine has no journal that we may read; the sample needs systemd-journal-remote."
+        "$here/../../.ci/install" sample
     fi
     mkdir "$work/journal"
     # As if it had happened within the last minutes: a ban that is over would not be shown.
@@ -44,7 +43,13 @@ sed -e "s|@WORK@|$work|g" -e "s|\"@JOURNAL@\"|$journal|" "$here/pyruse.json" >"$
 pid=$!
 trap 'kill $pid 2>/dev/null || true; wait $pid 2>/dev/null || true; rm -rf "$work"' EXIT
 if [ -n "$sample" ]; then
-    sleep 3
+    # Until all of it is read, and what it caused is done.
+    done='"behind":{[^}]*"entries":0[,}].*"waiting":0[,}]'
+    tries=0
+    until "$pyruse" --config "$work/pyruse.json" status --json 2>/dev/null | grep -q "$done" || [ $tries = 300 ]; do
+        tries=$((tries + 1))
+        sleep 0.2
+    done
 else
     echo "Following this machine's journal. Ctrl-C ends it."
     trap 'kill $pid 2>/dev/null || true' INT
