@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 # In the place of nft and sendmail.
 printf '#!/bin/sh\necho "$@" >>%s/bans\n' "$work" >"$work/nft"
 # shellcheck disable=SC2016  # expanded when it runs
-printf '#!/bin/sh\nt=$(mktemp %s/mails/mail.XXXXXX) && cat >$t\n' "$work" >"$work/sendmail"
+printf '#!/bin/sh\ncat >%s/mails/mail.$(date +%%s.%%N)\n' "$work" >"$work/sendmail"
 chmod +x "$work/nft" "$work/sendmail"
 
 journal='{}'
