@@ -1,23 +1,20 @@
 //! What the README shows is what the program, the rules and the package do: its numbers come from here.
 
 mod common;
-#[path = "docs/page.rs"]
-mod page;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::run;
-use page::Page;
 use serde_json::{Value, json};
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-fn readme() -> Page {
-    Page::read(&top().join("README.md"))
+fn readme() -> String {
+    fs::read_to_string(top().join("README.md")).unwrap()
 }
 
 /// Without what differs from run to run: the directory, the machine's name, times, and how long a ban still has.
@@ -73,23 +70,22 @@ fn has_lines(wanted: &str, found: &str) -> Result<(), String> {
 /// The two streams of a terminal in one: what a person sees.
 #[test]
 fn the_demonstration_shows_what_the_readme_shows() {
-    let page = readme();
-    let block = page.blocks.iter().find(|block| block.info == "demo").expect("the demonstration's output");
+    let readme = readme();
+    let shown = readme.split_once("```text demo\n").expect("the demonstration's output").1;
+    let shown = shown.split_once("\n```\n").unwrap().0;
     let mut demo = Command::new("sh");
     demo.arg("-c").arg("exec \"$0\" \"$1\" 2>&1").arg(top().join("examples/demo/run.sh"));
     demo.arg(env!("CARGO_BIN_EXE_pyruse")).env("SAMPLE", "1").env("TZ", "UTC").env_remove("JOURNAL_STREAM");
     let found = run(&mut demo);
-    if let Err(difference) = has_lines(&without_the_run(&block.text), &without_the_run(&found)) {
-        panic!("{}: {difference}\n{found}", page.place(block));
+    if let Err(difference) = has_lines(&without_the_run(shown), &without_the_run(&found)) {
+        panic!("{difference}\n{found}");
     }
 }
 
 /// Entries of the command that the README has one type, at these seconds, as the journal has them.
 fn tries(seconds: &[u64]) -> String {
-    let page = readme();
-    let typed =
-        page.blocks.iter().flat_map(|block| block.text.lines()).find(|line| line.contains("logger -t sshd"));
-    let typed = typed.expect("a command to try it");
+    let readme = readme();
+    let typed = readme.lines().find(|line| line.contains("logger -t sshd")).expect("a command to try it");
     let message = typed.split('"').nth(1).unwrap();
     assert!(typed.contains(" in 1 2 3 4 5;") && message.contains("$n"), "{typed}");
     let entry = |(n, second): (usize, &u64)| {
@@ -123,16 +119,10 @@ fn bans(entries: &str) -> Vec<(String, u64)> {
 
 #[test]
 fn the_rules_for_ssh_ban_as_the_readme_says() {
-    let text = fs::read_to_string(top().join("README.md")).unwrap();
-    assert!(text.contains("whoever fails to log in five times within ten minutes is banned for a day"));
+    assert!(readme().contains("whoever fails to log in five times within ten minutes is banned for a day"));
     assert_eq!(bans(&tries(&[0, 1, 2, 3])), []);
     assert_eq!(bans(&tries(&[0, 1, 2, 3, 599])), [("203.0.113.7".to_owned(), 86400)]);
     assert_eq!(bans(&tries(&[0, 1, 2, 3, 601])), []);
-}
-
-/// A file that the README names, wherever it stands in it.
-fn is_named(name: &str) -> bool {
-    fs::read_to_string(top().join("README.md")).unwrap().contains(name)
 }
 
 #[test]
@@ -147,15 +137,15 @@ fn what_make_dist_makes_is_called_as_the_readme_says_and_installs() {
     run(make.arg(format!("PYRUSE={}", env!("CARGO_BIN_EXE_pyruse"))));
     run(Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(output.path()));
 
-    let mut made: Vec<PathBuf> =
+    let mut paths: Vec<PathBuf> =
         fs::read_dir(output.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    made.sort();
-    let names: Vec<&str> = made.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    paths.sort();
+    let names: Vec<&str> = paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     let [_, program, sources, deb] = names[..] else { panic!("{names:?}") };
     // On other processors than that of the README's example, the names differ.
     if cfg!(target_arch = "x86_64") {
-        assert!(is_named(&format!("./target/dist/{deb}")), "{deb}");
-        assert!(is_named(&format!("tar -xf {program}")), "{program}");
+        assert!(readme().contains(&format!("./target/dist/{deb}")), "{deb}");
+        assert!(readme().contains(&format!("tar -xf {program}")), "{program}");
     }
     assert!(sources.ends_with(".tar.gz"), "{sources}");
 
