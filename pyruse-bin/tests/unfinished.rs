@@ -10,7 +10,7 @@ use serde_json::json;
 const WAITS: &str = "an entry is not whole yet";
 
 /// What it says when it has waited in vain.
-const TAKEN: &str = "was taken without all of its fields";
+const TAKEN: &str = "was taken without all fields";
 
 /// Mails every line of `prog` or of priority 3.
 fn rules() -> serde_json::Value {

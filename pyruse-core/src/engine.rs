@@ -175,6 +175,13 @@ impl Services {
         }
     }
 
+    /// Something that whoever reads the report must know, although no entry says it.
+    pub fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
+        for (_, service) in &mut self.services {
+            service.remark(text, state, now);
+        }
+    }
+
     /// The report as it stands now; `None` where no module makes one.
     pub fn report(
         &mut self,

@@ -12,7 +12,7 @@ use pyruse_core::time::Timestamp;
 use super::content::Content;
 use super::day::BanNote;
 use super::settings::ReportSettings;
-use super::{NAME, Recorded, import, object, render, schedule};
+use super::{Details, Level, Line, NAME, Recorded, import, object, render, schedule};
 use crate::email::{self, EmailSettings, Outgoing};
 
 /// A clock that was wrong in the future must not silence the report until then.
@@ -101,6 +101,15 @@ impl Service for ReportService {
         }
     }
 
+    fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
+        // Who has no step for the report does not want one.
+        if state.get(self.recorded.day).in_use {
+            let message = format!("Pyruse: {text}");
+            let line = Line { level: Level::Warn, time: now, message, details: Details::All };
+            self.recorded.record(state, line, self.settings.max_lines.into());
+        }
+    }
+
     fn deadline(&self, state: &State) -> Option<Timestamp> {
         let day = state.get(self.recorded.day);
         let wanted = day.in_use || day.totals.lines != [0; 3];
@@ -167,7 +176,6 @@ pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Details, Level, Line};
     use super::*;
 
     fn service(state: &mut State) -> ReportService {

@@ -3,6 +3,7 @@
 //! How far behind is counted here, by reading the journal from where the daemon has come to. So it is right also when the
 //! daemon is stopped, hangs, or has ended.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,7 +21,8 @@ use super::text::{counted, grouped, printable};
 use crate::cli::Ending;
 use crate::daemon::request::{DaemonStatus, Reply, Request};
 use crate::daemon::storage::{self, Holder};
-use crate::journal::{JournalSettings, Resumed, Source};
+use crate::journal::losses::{Total, range};
+use crate::journal::{JournalSettings, LeftOut, Resumed, Source, left_out, units_not_read, words_for_units};
 
 /// A daemon that is well answers at once.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -70,6 +72,10 @@ struct Status {
     position: Option<Position>,
     overview: Overview,
     lag: Result<Option<Lag>, String>,
+    /// Files of the journal that are not read.
+    left_out: Vec<LeftOut>,
+    /// Units of the system whose entries are in files that the scope leaves out.
+    not_read: BTreeSet<String>,
 }
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
@@ -103,7 +109,23 @@ fn find(desk: Desk) -> anyhow::Result<Status> {
         }
         Err(_) => Err("the configuration, which names the journal, cannot be used".into()),
     });
-    Ok(Status { daemon, size: size(&directory), directory, position, overview, lag: lag.transpose() })
+    let settings = loaded.as_ref().ok().map(|loaded| loaded.engine.settings.get::<JournalSettings>());
+    // Who asks may read other files than the daemon may.
+    let left_out = match &daemon {
+        Daemon::Answers(daemon) => daemon.left_out.clone(),
+        _ => settings.as_ref().map(|settings| left_out(settings)).unwrap_or_default(),
+    };
+    let not_read = settings.map(|settings| units_not_read(&settings)).unwrap_or_default();
+    Ok(Status {
+        daemon,
+        size: size(&directory),
+        directory,
+        position,
+        overview,
+        lag: lag.transpose(),
+        left_out,
+        not_read,
+    })
 }
 
 fn find_daemon(directory: &Path) -> anyhow::Result<Daemon> {
@@ -197,6 +219,15 @@ impl Status {
             Daemon::Stopped => line("pyruse", "not running")?,
         }
         line("journal", &self.journal())?;
+        for Total { kind, count, from, until } in self.losses() {
+            line("LOST", &kind.words(*count, &range(&local(*from), &local(*until))))?;
+        }
+        for left_out in &self.left_out {
+            line("TROUBLE", &left_out.words())?;
+        }
+        if let Some(words) = words_for_units(&self.not_read) {
+            line("not read", &words)?;
+        }
         line("bans", &format!("{} in force", grouped(self.overview.bans)))?;
         line("counters", &counted(self.overview.counters, "key", "keys"))?;
         let (waiting, given_up) = (grouped(self.overview.waiting), grouped(self.overview.given_up));
@@ -212,6 +243,11 @@ impl Status {
                 None => format!("none yet in {}", self.directory.display()),
             },
         )
+    }
+
+    /// What was lost since the daemon's start.
+    fn losses(&self) -> &[Total] {
+        if let Daemon::Answers(daemon) = &self.daemon { &daemon.losses } else { &[] }
     }
 
     fn journal(&self) -> String {
@@ -253,6 +289,17 @@ impl Status {
                 "seconds": lag.seconds,
                 "gap": lag.gap,
             })),
+            "losses": daemon.map(|daemon| {
+                let object = |total: &Total| json!({
+                    "kind": total.kind,
+                    "count": total.count,
+                    "from": time(total.from),
+                    "until": time(total.until),
+                });
+                daemon.losses.iter().map(object).collect::<Vec<_>>()
+            }),
+            "leftOut": self.left_out,
+            "unitsNotRead": self.not_read,
             "behindUnknown": self.lag.as_ref().err(),
             "readUpTo": self.position.as_ref().map(|position| time(position.realtime)),
             "cursor": self.position.as_ref().and_then(|position| position.cursor.as_ref()),

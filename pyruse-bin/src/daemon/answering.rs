@@ -41,7 +41,7 @@ impl Daemon {
         asked
     }
 
-    pub(super) fn reply(&self, asked: Vec<Asked>) {
+    pub(super) fn reply(&mut self, asked: Vec<Asked>) {
         for (question, answer) in asked {
             let reply = match (&question.request, answer) {
                 (_, Err(why)) => Reply::Refused(why),
@@ -58,7 +58,7 @@ impl Daemon {
         }
     }
 
-    fn status(&self, overview: Overview) -> DaemonStatus {
+    fn status(&mut self, overview: Overview) -> DaemonStatus {
         DaemonStatus {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -70,6 +70,8 @@ impl Daemon {
             unwritten: self.unwritten.clone(),
             journal_missing: self.journal.is_nowhere(),
             position: self.storage.state.position().cloned(),
+            losses: self.journal.losses().totals(),
+            left_out: self.journal.left_out(),
             overview,
         }
     }

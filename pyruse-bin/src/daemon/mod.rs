@@ -189,6 +189,7 @@ impl Daemon {
         loop {
             let drained = committed.is_err() || self.read_batch();
             let now = Timestamp::now();
+            let again = self.tend_journal(drained && committed.is_ok());
             self.couriers.collect(&mut self.storage.state, now);
             if committed.is_ok() {
                 self.call_services(now, drained);
@@ -202,10 +203,9 @@ impl Daemon {
             if self.wake.take_reload() {
                 self.reload();
             }
-            self.journal.losses().tend();
             let sign = self.manager.sign_of_life();
             let anew = self.let_go_of_pages() || (drained && self.follow_move());
-            if drained && !anew {
+            if drained && !anew && !again {
                 self.wait(sign, committed.is_err())?;
             }
         }
@@ -247,6 +247,15 @@ impl Daemon {
             self.storage.state.set_position(self.journal.position());
         }
         drained
+    }
+
+    /// Looks whether the journal gave everything, and has what was lost reported. Must it be drained once more, at once?
+    fn tend_journal(&mut self, drained: bool) -> bool {
+        let again = self.journal.tend(drained && self.unfinished.is_none());
+        for words in self.journal.losses().take_logged() {
+            self.engine.services.remark(&words, &mut self.storage.state, Timestamp::now());
+        }
+        again
     }
 
     /// Calls services whose deadline has come. While there is a backlog, they wait a while for it: a report that is due
@@ -300,8 +309,10 @@ impl Daemon {
         let retry = failing.then_some(COMMIT_RETRY);
         let unfinished = self.unfinished.filter(|_| !failing);
         let unfinished = unfinished.map(|again| again.saturating_duration_since(Instant::now()));
+        let tend = self.journal.next_tend().filter(|_| !failing && self.unfinished.is_none());
         let moves = self.journal.may_move().then(|| self.next_look.saturating_duration_since(Instant::now()));
-        let timeout = [deadline, sign_of_life, look, unfinished, moves, retry].into_iter().flatten().min();
+        let timeout =
+            [deadline, sign_of_life, look, unfinished, tend, moves, retry].into_iter().flatten().min();
         let timeout = timeout.map(TimeSpec::from_duration);
         let mut fds = [
             PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
@@ -433,6 +444,7 @@ impl Daemon {
         self.control = None;
         self.errors.flush();
         self.journal.losses().flush();
+        self.tend_journal(false);
         self.couriers.stop(&mut self.storage.state, FAREWELL);
         let written = self.storage.state.commit();
         tracing::info!("stopped after {} entries, {} errors", self.entries, self.errors.total());
@@ -442,15 +454,26 @@ impl Daemon {
 
 /// Puts the journal where reading goes on.
 pub(crate) fn place(journal: &mut Source, state: &mut State, since: Option<Timestamp>) -> anyhow::Result<()> {
+    let at = |first: Option<Timestamp>| {
+        first.map_or_else(|| "with the next entry".to_owned(), |time| format!("at {time}"))
+    };
     match (state.position().cloned(), since) {
         (Some(position), None) => match journal.resume(&position)? {
             Resumed::Exactly => {}
             Resumed::Gap(first) => {
-                let first = first.map_or("with the next entry".to_owned(), |time| format!("at {time}"));
                 tracing::warn!(
-                    "the journal no longer holds the entry that was read last, of {}: reading goes on {first}, \
+                    "the journal no longer holds the entry that was read last, of {}: reading goes on {}, \
                      and entries between may be lost",
-                    position.realtime
+                    position.realtime,
+                    at(first)
+                );
+            }
+            Resumed::Ahead(first) => {
+                tracing::warn!(
+                    "the journal no longer holds the entry that was read last, and its time, {}, is ahead of the \
+                     journal or of the clock: reading goes on with what was written since this machine was started, {}",
+                    position.realtime,
+                    at(first)
                 );
             }
         },

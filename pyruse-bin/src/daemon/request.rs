@@ -7,6 +7,9 @@ use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::journal::LeftOut;
+use crate::journal::losses::Total;
+
 /// A request is at most so long.
 pub(crate) const LONGEST: usize = 64 * 1024;
 
@@ -56,5 +59,9 @@ pub(crate) struct DaemonStatus {
     /// There is no journal where the configuration says.
     pub(crate) journal_missing: bool,
     pub(crate) position: Option<Position>,
+    /// What was lost since the start.
+    pub(crate) losses: Vec<Total>,
+    /// Files of the journal that are not read.
+    pub(crate) left_out: Vec<LeftOut>,
     pub(crate) overview: Overview,
 }

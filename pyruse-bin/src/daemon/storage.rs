@@ -130,6 +130,9 @@ pub(crate) fn read(directory: &Path) -> anyhow::Result<Option<State>> {
     Ok(Some(State::read_file(&file)?))
 }
 
+/// The table of locks is read in pieces, and a lock that others take or give up meanwhile can hide a line of it.
+const LOOKS: u32 = 5;
+
 /// Who holds the state now, without taking part in its locking: else a daemon that starts just now would find it held.
 pub(crate) fn holder(directory: &Path) -> anyhow::Result<Option<Holder>> {
     let path = directory.join(LOCK);
@@ -147,10 +150,9 @@ pub(crate) fn holder(directory: &Path) -> anyhow::Result<Option<Holder>> {
         }
     };
     let holder = read_lock(&mut lock).with_context(|| path.display().to_string())?;
-    let is_locked = match std::fs::read_to_string("/proc/locks") {
-        Ok(table) => is_in(&table, lock.metadata()?.ino()),
-        Err(_) => true,
-    };
+    let inode = lock.metadata()?.ino();
+    let is_locked =
+        (0..LOOKS).any(|_| std::fs::read_to_string("/proc/locks").map_or(true, |table| is_in(&table, inode)));
     let is_dead = holder.pid > 0 && is_gone(holder.pid);
     Ok((is_locked && !is_dead).then_some(holder))
 }

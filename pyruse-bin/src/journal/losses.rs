@@ -3,9 +3,13 @@
 //! An episode is a series of losses of one kind without a quiet minute in between. Its first loss is logged at once, what
 //! followed when it is over, or every ten minutes: whoever can cause losses must not flood the log with them.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use pyruse_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::left_out::LeftOut;
 
 /// An episode is over after so long without a further loss.
 const QUIET: Duration = Duration::from_secs(60);
@@ -13,9 +17,19 @@ const QUIET: Duration = Duration::from_secs(60);
 /// What an episode that goes on has added is logged so often.
 const AGAIN: Duration = Duration::from_secs(600);
 
+/// So many lines are kept for whoever asks what was logged.
+const REMEMBERED: usize = 100;
+
 /// What can be lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Kind {
+    /// Entries that were deleted, or whose file was damaged, before they were read.
+    Missing,
+    /// The same, where some of the numbers that are missing may have been entries that are not wanted.
+    MissingAtMost,
+    /// Entries that the files hold, and that libsystemd did not give.
+    PassedOver,
     /// Entries that were given out with fields missing.
     Partial,
     /// Fields that libsystemd cannot read: too large, or compressed in a way that it does not know.
@@ -25,35 +39,56 @@ pub(crate) enum Kind {
 }
 
 /// All kinds, in the order of their declaration.
-const KINDS: [Kind; 3] = [Kind::Partial, Kind::Unreadable, Kind::Guessed];
+const KINDS: [Kind; 6] =
+    [Kind::Missing, Kind::MissingAtMost, Kind::PassedOver, Kind::Partial, Kind::Unreadable, Kind::Guessed];
 
 impl Kind {
-    /// So many losses of this kind, between these times, as a sentence.
-    fn words(self, count: u64, from: Timestamp, until: Timestamp) -> String {
-        let range = if from == until { format!("of {from}") } else { format!("between {from} and {until}") };
-        match (self, count) {
-            (Kind::Partial, 1) => {
-                format!("an entry {range} was taken without all of its fields: the journal did not give them")
-            }
-            (Kind::Partial, _) => format!(
-                "{count} entries {range} were taken without all of their fields: the journal did not give them"
+    /// So many losses of this kind, between these times, in words; `range` says when.
+    pub(crate) fn words(self, count: u64, range: &str) -> String {
+        let plural = |one: &str, many: &str| if count == 1 { one.to_owned() } else { many.to_owned() };
+        match self {
+            Kind::Missing | Kind::MissingAtMost => format!(
+                "{}{count} {} written {range} {} lost: deleted, or in a damaged file, before {} read",
+                if self == Kind::Missing { "" } else { "up to " },
+                plural("entry", "entries"),
+                plural("is", "are"),
+                plural("it was", "they were"),
             ),
-            (Kind::Unreadable, 1) => {
-                format!(
-                    "a field of an entry {range} was left out: libsystemd cannot read it, it is too large or compressed in an unknown way"
-                )
-            }
-            (Kind::Unreadable, _) => format!(
-                "{count} fields of entries {range} were left out: libsystemd cannot read them, they are too large or compressed in an unknown way"
+            Kind::PassedOver => format!(
+                "{count} {} of the journal, noticed {range}, {} passed over by libsystemd: damaged, or added behind the \
+                 place where reading is",
+                plural("entry", "entries"),
+                plural("is", "are"),
             ),
-            (Kind::Guessed, 1) => format!(
-                "an entry {range} was deleted while it was read: reading goes on by its time, and entries of the same microsecond may be lost"
+            Kind::Partial => format!(
+                "{count} {} written {range} {} taken without all fields: the journal did not give them",
+                plural("entry", "entries"),
+                plural("was", "were"),
             ),
-            (Kind::Guessed, _) => format!(
-                "{count} entries {range} were deleted while they were read: reading went on by their times, and entries of the same microseconds may be lost"
+            Kind::Unreadable => format!(
+                "{count} {} of entries written {range} {} left out: too large, or compressed in a way that libsystemd does \
+                 not know",
+                plural("field", "fields"),
+                plural("is", "are"),
+            ),
+            Kind::Guessed => format!(
+                "{count} {} written {range} {} deleted while being read: reading goes on by time, and others of the same \
+                 microsecond may be lost",
+                plural("entry", "entries"),
+                plural("was", "were"),
             ),
         }
     }
+}
+
+/// How much was lost of one kind since the start, and when that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Total {
+    pub(crate) kind: Kind,
+    pub(crate) count: u64,
+    pub(crate) from: Timestamp,
+    pub(crate) until: Timestamp,
 }
 
 /// Losses of one kind that belong together.
@@ -70,10 +105,9 @@ struct Episode {
     logged_at: Instant,
 }
 
-/// How much was lost of one kind since the start.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
-    count: u64,
+    total: Option<Total>,
     episode: Option<Episode>,
 }
 
@@ -81,6 +115,8 @@ struct Tally {
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
     tallies: [Tally; KINDS.len()],
+    /// What was logged, for the report.
+    logged: Vec<String>,
 }
 
 impl Losses {
@@ -88,7 +124,9 @@ impl Losses {
     pub(super) fn note(&mut self, kind: Kind, count: u64, from: Timestamp, until: Timestamp) {
         let now = Instant::now();
         let tally = &mut self.tallies[kind as usize];
-        tally.count += count;
+        let total = tally.total.get_or_insert(Total { kind, count: 0, from, until });
+        total.count += count;
+        (total.from, total.until) = (total.from.min(from), total.until.max(until));
         if let Some(episode) = tally.episode.as_mut().filter(|episode| now - episode.latest < QUIET) {
             episode.count += count;
             (episode.from, episode.until) = (episode.from.min(from), episode.until.max(until));
@@ -96,22 +134,38 @@ impl Losses {
             return;
         }
         self.finish(kind);
-        log(&kind.words(count, from, until));
         self.tallies[kind as usize].episode =
-            Some(Episode { count, from, until, latest: now, logged: count, logged_at: now });
+            Some(Episode { count, from, until, latest: now, logged: 0, logged_at: now });
+        self.log_episode(kind);
+    }
+
+    /// Notes that libsystemd leaves out a file.
+    pub(super) fn leave_out(&mut self, left_out: &LeftOut) {
+        self.log(left_out.words());
     }
 
     /// Logs what is due.
     pub(crate) fn tend(&mut self) {
         let now = Instant::now();
         for kind in KINDS {
-            let Some(episode) = &mut self.tallies[kind as usize].episode else { continue };
+            let Some(episode) = self.tallies[kind as usize].episode else { continue };
             if now - episode.latest >= QUIET {
                 self.finish(kind);
             } else if now - episode.logged_at >= AGAIN {
-                episode.log(kind, now);
+                self.log_episode(kind);
             }
         }
+    }
+
+    /// When [`Losses::tend`] has something to do, if nothing happens.
+    pub(super) fn next_tend(&self) -> Option<Duration> {
+        let episodes = self.tallies.iter().filter_map(|tally| tally.episode);
+        let waits = episodes.map(|episode| {
+            QUIET
+                .saturating_sub(episode.latest.elapsed())
+                .min(AGAIN.saturating_sub(episode.logged_at.elapsed()))
+        });
+        waits.min()
     }
 
     /// Logs what is not logged yet.
@@ -121,22 +175,43 @@ impl Losses {
         }
     }
 
+    /// What was logged since it was asked last.
+    pub(crate) fn take_logged(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.logged)
+    }
+
+    /// How much was lost of each kind since the start.
+    pub(crate) fn totals(&self) -> Vec<Total> {
+        self.tallies.iter().filter_map(|tally| tally.total).collect()
+    }
+
     fn finish(&mut self, kind: Kind) {
-        if let Some(mut episode) = self.tallies[kind as usize].episode.take() {
-            episode.log(kind, Instant::now());
+        self.log_episode(kind);
+        self.tallies[kind as usize].episode = None;
+    }
+
+    fn log_episode(&mut self, kind: Kind) {
+        let Some(episode) = &mut self.tallies[kind as usize].episode else { return };
+        let is_first = episode.logged == 0;
+        let has_more = episode.count > episode.logged;
+        (episode.logged, episode.logged_at) = (episode.count, Instant::now());
+        let Episode { count, from, until, .. } = *episode;
+        if has_more {
+            let words = kind.words(count, &range(&from, &until));
+            self.log(if is_first { words } else { format!("in all, {words}") });
+        }
+    }
+
+    fn log(&mut self, words: String) {
+        tracing::warn!("{words}");
+        if self.logged.len() < REMEMBERED {
+            self.logged.push(words);
         }
     }
 }
 
-impl Episode {
-    fn log(&mut self, kind: Kind, now: Instant) {
-        if self.count > self.logged {
-            log(&format!("in all, {}", kind.words(self.count, self.from, self.until)));
-        }
-        (self.logged, self.logged_at) = (self.count, now);
-    }
-}
-
-fn log(words: &str) {
-    tracing::warn!("{words}");
+/// From when until when, in words.
+pub(crate) fn range(from: &impl Display, until: &impl Display) -> String {
+    let (from, until) = (from.to_string(), until.to_string());
+    if from == until { format!("at {from}") } else { format!("between {from} and {until}") }
 }

@@ -4,15 +4,20 @@
 //! rotation and during long reads, must not give up over a file that rotates under its hands, and must know whether
 //! the entry of a stored cursor is still there.
 
-mod directories;
+mod account;
 mod export;
+mod file;
 mod fresh;
+mod hidden;
 mod json;
+mod left_out;
 mod lookup3;
-mod losses;
+pub(crate) mod losses;
+mod places;
 mod raw;
 mod record;
 mod recording;
+mod resume;
 mod settings;
 mod whole;
 
@@ -28,12 +33,16 @@ use pyruse_core::time::Timestamp;
 use systemd::Journal;
 use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenOptions};
 
-use self::directories::Directories;
+use self::account::Account;
 use self::fresh::{Fresh, Verdict};
+pub(crate) use self::hidden::{units_not_read, words as words_for_units};
 pub(crate) use self::json::read_one;
+pub(crate) use self::left_out::{LeftOut, left_out};
 use self::losses::{Kind, Losses};
+use self::places::Directories;
 use self::record::JournalRecord;
 pub(crate) use self::recording::Recording;
+pub(crate) use self::resume::Resumed;
 pub(crate) use self::settings::{JournalSettings, Scope};
 
 /// So many entries are read at most without looking for rotation.
@@ -41,15 +50,6 @@ const PROCESS_EVERY: u32 = 1000;
 
 /// How often an entry is tried that cannot be read, before it is taken as it is.
 const TRIES: u32 = 3;
-
-/// Where reading begins.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Resumed {
-    /// Right behind the stored entry.
-    Exactly,
-    /// The stored entry is not there any more: at the first one that follows, of that time.
-    Gap(Option<Timestamp>),
-}
 
 /// What came of going on.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,12 +74,19 @@ pub(crate) struct Source {
     /// The position of the entry that was given out last, where it is known without asking.
     known: Option<Position>,
     losses: Losses,
+    account: Account,
     /// Those that must be looked after, as they were when it was opened.
     directories: Option<Directories>,
 }
 
 impl Source {
     pub(crate) fn open(settings: &JournalSettings) -> anyhow::Result<Source> {
+        let files = settings.files.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
+        Source::open_with(settings, files)
+    }
+
+    /// Of a journal by `files`, these are opened.
+    fn open_with(settings: &JournalSettings, files: Vec<PathBuf>) -> anyhow::Result<Source> {
         let directories = Directories::of(settings);
         let system = settings.scope.unwrap_or(Scope::System) == Scope::System;
         let journal = if let Some(namespace) = &settings.namespace {
@@ -89,12 +96,13 @@ impl Source {
                 .with_context(|| format!("opening the journal namespace `{namespace}`"))?
         } else if let Some(directory) = &settings.directory {
             open_directory(directory, settings.scope == Some(Scope::System))?
-        } else if !settings.files.is_empty() {
-            open_files(&settings.files)?
+        } else if !files.is_empty() {
+            open_files(&files)?
         } else {
             OpenOptions::default().system(system).open().context("opening the journal")?
         };
-        let mut source = Source { directories, ..Source::new(journal)? };
+        let account = Account::new(settings.clone(), files);
+        let mut source = Source { account, directories, ..Source::new(journal)? };
         for text in &settings.matches {
             if text == "+" {
                 source.journal.match_or()?;
@@ -112,7 +120,9 @@ impl Source {
 
     /// Are its directories others than those that were opened, so that it must be opened anew?
     pub(crate) fn has_moved(&self, settings: &JournalSettings) -> bool {
-        self.may_move() && Directories::of(settings) != self.directories
+        self.may_move()
+            && settings.files.iter().all(|file| file.exists())
+            && Directories::of(settings) != self.directories
     }
 
     /// Is there no directory at all yet?
@@ -141,6 +151,7 @@ impl Source {
             fresh: Fresh::new(),
             known: None,
             losses: Losses::default(),
+            account: Account::new(JournalSettings::default(), Vec::new()),
             directories: None,
         };
         source.tell_time();
@@ -155,6 +166,7 @@ impl Source {
     /// Looks at what has happened: new entries, new files, files that are gone.
     pub(crate) fn process(&mut self) {
         self.since_process = 0;
+        self.account.stir();
         if let Err(e) = self.journal.process() {
             tracing::debug!("processing journal events: {e}");
         }
@@ -162,9 +174,14 @@ impl Source {
     }
 
     fn tell_time(&mut self) {
-        let ends = self.journal.cutoff_realtime_usec().ok().flatten();
-        let newest = ends.and_then(|(_, newest)| i64::try_from(newest).ok()).map(Timestamp);
+        let newest = self.newest();
         self.fresh.tell_time(newest);
+    }
+
+    /// The time of the last entry, as far as the files say.
+    fn newest(&self) -> Option<Timestamp> {
+        let (_, newest) = self.journal.cutoff_realtime_usec().ok().flatten()?;
+        i64::try_from(newest).ok().map(Timestamp)
     }
 
     /// Reading goes on elsewhere.
@@ -200,34 +217,6 @@ impl Source {
         Ok(self.known.insert(position).clone())
     }
 
-    /// Behind the entry of that position, or where it was.
-    pub(crate) fn resume(&mut self, position: &Position) -> anyhow::Result<Resumed> {
-        let resumed = self.resume_at(position)?;
-        self.known = Some(position.clone());
-        Ok(resumed)
-    }
-
-    fn resume_at(&mut self, position: &Position) -> anyhow::Result<Resumed> {
-        self.leave();
-        let Some(cursor) = &position.cursor else {
-            self.seek_time(position.realtime)?;
-            return Ok(Resumed::Exactly);
-        };
-        let found = self.journal.seek_cursor(cursor.as_str()).is_ok() && self.step();
-        if found && self.journal.test_cursor(cursor.as_str()).unwrap_or(false) {
-            return Ok(Resumed::Exactly);
-        }
-        // libsystemd stands on the next closest entry; where that lies before the stored one, the time decides.
-        let time = if found { self.time().ok() } else { None };
-        if time.is_some_and(|time| time >= position.realtime) {
-            self.held = true;
-            return Ok(Resumed::Gap(time));
-        }
-        self.seek_time(position.realtime)?;
-        self.held = self.step();
-        Ok(Resumed::Gap(if self.held { self.time().ok() } else { None }))
-    }
-
     /// Goes to the entry of that cursor; is it there?
     pub(crate) fn find(&mut self, cursor: &str) -> anyhow::Result<bool> {
         self.leave();
@@ -260,6 +249,7 @@ impl Source {
                 }
                 if !self.fresh.must_check(self.at) {
                     self.known = None;
+                    self.account.count();
                     return Next::Entry;
                 }
             }
@@ -278,6 +268,7 @@ impl Source {
                 Verdict::Gone => continue,
             };
             self.known = Some(Position { cursor: Some(cursor), realtime: self.at });
+            self.account.count();
             return Next::Entry;
         }
     }
@@ -330,17 +321,34 @@ impl Source {
     /// The position of the entry that was given out last. Where its file is gone since it was read, time is all that is
     /// left of it, and the position is right behind it.
     pub(crate) fn position(&mut self) -> Position {
-        if let Some(known) = &self.known {
-            return known.clone();
+        let position = match &self.known {
+            Some(known) => known.clone(),
+            None => match self.journal.cursor() {
+                Ok(cursor) => Position { cursor: Some(cursor), realtime: self.at },
+                Err(e) => {
+                    tracing::debug!("asking for the cursor of an entry: {e}");
+                    self.losses.note(Kind::Guessed, 1, self.at, self.at);
+                    Position { cursor: None, realtime: Timestamp(self.at.0 + 1) }
+                }
+            },
+        };
+        if let Some(cursor) = &position.cursor {
+            self.account.reach(cursor, position.realtime);
         }
-        match self.journal.cursor() {
-            Ok(cursor) => Position { cursor: Some(cursor), realtime: self.at },
-            Err(e) => {
-                tracing::debug!("asking for the cursor of an entry: {e}");
-                self.losses.note(Kind::Guessed, 1, self.at, self.at);
-                Position { cursor: None, realtime: Timestamp(self.at.0 + 1) }
-            }
-        }
+        position
+    }
+
+    /// Looks from time to time whether everything was read. `is_at_end`: [`Source::poll`] has just said that there is no
+    /// more. Gives whether it must be asked again, at once.
+    pub(crate) fn tend(&mut self, is_at_end: bool) -> bool {
+        let again = self.account.look(is_at_end, &mut self.losses);
+        self.losses.tend();
+        again
+    }
+
+    /// When [`Source::tend`] wants to be called, if nothing happens.
+    pub(crate) fn next_tend(&self) -> Option<Duration> {
+        [self.account.next_look(), self.losses.next_tend()].into_iter().flatten().min()
     }
 
     /// What could not be given out as it was written.
@@ -348,9 +356,27 @@ impl Source {
         &mut self.losses
     }
 
+    /// The files that libsystemd leaves out, as far as [`Source::tend`] has come.
+    pub(crate) fn left_out(&self) -> Vec<LeftOut> {
+        self.account.left_out()
+    }
+
     /// Goes on counting where the journal that this one replaces has stopped.
     pub(crate) fn succeed(&mut self, former: &mut Source) {
         self.losses = std::mem::take(&mut former.losses);
+        former.account.hand_over(&mut self.account);
+    }
+
+    /// Of a journal by `files`, the parts that were archived since that position are read too.
+    fn follow_files(&mut self, position: &Position) -> anyhow::Result<()> {
+        let wanted = self.account.files_since(position);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut source = Source::open_with(self.account.settings(), wanted)?;
+        std::mem::swap(&mut source.losses, &mut self.losses);
+        *self = source;
+        Ok(())
     }
 }
 

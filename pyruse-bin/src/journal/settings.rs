@@ -22,11 +22,12 @@ pub(crate) enum Scope {
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
 pub(crate) struct JournalSettings {
-    /// `system` (default) or `all`; with `directory`, `all` is the default.
+    /// `system` (default) or `all`; with `directory`, `all` is the default. A system service that runs as an account of
+    /// a user (UID 1000 and above) writes into that user's journal, which only `all` reads.
     pub(crate) scope: Option<Scope>,
     /// The journal files of this directory.
     pub(crate) directory: Option<PathBuf>,
-    /// These journal files.
+    /// These journal files. Where journald rotates one of them, what was written before is read from the archived file.
     pub(crate) files: Vec<PathBuf>,
     /// The journal of this namespace (`LogNamespace=` of systemd.exec(5)).
     pub(crate) namespace: Option<String>,

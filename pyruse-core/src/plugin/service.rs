@@ -112,6 +112,9 @@ pub trait Service: Send {
     /// An entry has gone its way, with these effects.
     fn saw(&mut self, _entry: &mut Entry<'_>, _effects: &[SeenEffect], _state: &mut State) {}
 
+    /// Something that whoever reads the report must know, although no entry says it: that entries were lost.
+    fn remark(&mut self, _text: &str, _state: &mut State, _now: Timestamp) {}
+
     /// The report as it stands now, empty if there is nothing to tell; `None` from a service that makes none.
     fn report(
         &mut self,

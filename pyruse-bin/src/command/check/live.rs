@@ -11,19 +11,23 @@ use pyruse_core::review::tell_setting;
 
 use crate::daemon::owner::Owner;
 use crate::daemon::storage;
-use crate::journal::{JournalSettings, Source};
+use crate::journal::{JournalSettings, Source, left_out, units_not_read, words_for_units};
 
 pub(super) fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
-    for (setting, found) in [("storage", storage(&engine.config.storage)), ("journal", journal(engine))] {
-        if let Err((grade, message, help)) = found {
-            let at = Subject::Setting(setting.to_owned());
-            tell_setting(engine, Trouble { grade, at, message, help: help.to_owned() }, diagnostics);
-        }
+    let mut found: Vec<_> =
+        storage(&engine.config.storage).err().map(|found| ("storage", found)).into_iter().collect();
+    found.extend(journal(engine).err().map(|found| ("journal", found)));
+    found.extend(not_read(engine).into_iter().map(|found| ("journal", found)));
+    for (setting, (grade, message, help)) in found {
+        let at = Subject::Setting(setting.to_owned());
+        tell_setting(engine, Trouble { grade, at, message, help: help.to_owned() }, diagnostics);
     }
 }
 
 /// What is wrong, and what to do about it.
-type Found = Result<(), (Grade, String, &'static str)>;
+type Wrong = (Grade, String, &'static str);
+
+type Found = Result<(), Wrong>;
 
 const OWNER: &str = "let its owner be the user that runs Pyruse; whoever checks may be somebody else";
 
@@ -93,4 +97,16 @@ fn journal(engine: &Engine) -> Found {
         }
         Ok(_) => Ok(()),
     }
+}
+
+/// What of the journal is not read?
+fn not_read(engine: &Engine) -> Vec<Wrong> {
+    const FILE: &str = "make it readable for the user that runs Pyruse, or, if it is damaged, move it away: journalctl \
+                        --verify says what is wrong with it";
+    const SCOPE: &str = "if rules should see them, set \"scope\": \"all\" in `journal`";
+    let settings = engine.settings.get::<JournalSettings>();
+    let mut wrong: Vec<Wrong> =
+        left_out(&settings).iter().map(|file| (Grade::Doubtful, file.words(), FILE)).collect();
+    wrong.extend(words_for_units(&units_not_read(&settings)).map(|words| (Grade::Doubtful, words, SCOPE)));
+    wrong
 }

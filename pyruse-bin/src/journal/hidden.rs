@@ -1,0 +1,73 @@
+//! System services whose entries are in the journals of users.
+//!
+//! journald puts what a process of a user account wrote (UID 1000 and above) into `user-UID.journal`, also where it is a
+//! system service that runs as that account. The scope `system` does not read these files.
+
+use std::collections::BTreeSet;
+
+use systemd::journal::OpenFilesOptions;
+
+use super::places::list;
+use super::settings::JournalSettings;
+
+/// So many values of a field are looked at.
+const VALUES: usize = 10_000;
+
+/// So many units are named to a person.
+const NAMED: usize = 5;
+
+/// The units of the system that have entries in the journals of users, where these are not read.
+pub(crate) fn units_not_read(settings: &JournalSettings) -> BTreeSet<String> {
+    let mut units = BTreeSet::new();
+    if !settings.files.is_empty() {
+        return units;
+    }
+    let out_of_scope = list(settings, &[]).into_iter().filter(|listed| !listed.in_scope && listed.is_split);
+    for listed in out_of_scope {
+        // What cannot be opened is told elsewhere.
+        let file = listed.path.to_string_lossy().into_owned();
+        let Ok(mut journal) = OpenFilesOptions::default().open_files([file]) else { continue };
+        if journal.query_unique("_SYSTEMD_UNIT").is_err() {
+            continue;
+        }
+        for _ in 0..VALUES {
+            let Ok(Some(field)) = journal.enumerate_unique() else { break };
+            if let Some(value) = field.value().and_then(|value| std::str::from_utf8(value).ok())
+                && is_of_the_system(value)
+            {
+                units.insert(value.to_owned());
+            }
+        }
+    }
+    units
+}
+
+/// That there are such units, in words.
+pub(crate) fn words(units: &BTreeSet<String>) -> Option<String> {
+    let first = units.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = match units.len() {
+        0 => return None,
+        n if n > NAMED => format!(" and {} more", n - NAMED),
+        _ => String::new(),
+    };
+    Some(format!(
+        "{first}{more} wrote entries as a user account: they are in user-*.journal, which is not read"
+    ))
+}
+
+/// The session of a user and the user's own manager are units of the system by name only.
+fn is_of_the_system(unit: &str) -> bool {
+    let is_session = unit.strip_prefix("session-").is_some_and(|rest| rest.strip_suffix(".scope").is_some());
+    !is_session && !unit.starts_with("user@")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_of_users_are_no_services_of_the_system() {
+        assert!(is_of_the_system("myapp.service") && is_of_the_system("session-cleanup.service"));
+        assert!(!is_of_the_system("user@1000.service") && !is_of_the_system("session-12.scope"));
+    }
+}

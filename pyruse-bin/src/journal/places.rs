@@ -1,0 +1,109 @@
+//! Where the files of a journal are, and whether that is still so.
+//!
+//! libsystemd notices new files in directories that it watches, and new directories of the machine's own journal. It
+//! does not notice the directory of a *namespace* that comes later, nor a directory that is removed and made again: a
+//! reader would be deaf from then on. Nor does it look for others where files are given: after their rotation it would be
+//! deaf. So for these three, the reader looks from time to time whether they are the ones that it has opened.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::{JournalSettings, Scope};
+
+/// The directories that journald keeps journals in.
+const ROOTS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
+
+/// The directories of a journal, or the files that are given, by device and inode.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Directories(Vec<(u64, u64)>);
+
+impl Directories {
+    /// As they are now; `None` where libsystemd itself notices every change.
+    pub(super) fn of(settings: &JournalSettings) -> Option<Directories> {
+        let named = if !settings.files.is_empty() {
+            settings.files.clone()
+        } else if let Some(directory) = &settings.directory {
+            vec![directory.clone()]
+        } else if settings.namespace.is_some() {
+            subdirectories(settings)
+        } else {
+            return None;
+        };
+        let identity = |path: &PathBuf| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let mut found: Vec<_> = named.iter().filter_map(identity).collect();
+        found.sort_unstable();
+        Some(Directories(found))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A file that belongs to the journal, or lies beside its files.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) path: PathBuf,
+    /// Is it read?
+    pub(super) in_scope: bool,
+    /// Is it one of those that one journald writes in turn, with one sequence of numbers for all?
+    pub(super) is_split: bool,
+}
+
+/// All files in the directories of a journal. Of a journal by `files`, those are read that are given.
+pub(super) fn list(settings: &JournalSettings, files: &[PathBuf]) -> Vec<Listed> {
+    let directories = if !files.is_empty() {
+        let mut parents: Vec<_> = files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
+        parents.sort_unstable();
+        parents.dedup();
+        parents
+    } else if let Some(directory) = &settings.directory {
+        let mut all = vec![directory.clone()];
+        all.extend(machines(directory, None));
+        all
+    } else {
+        subdirectories(settings)
+    };
+    let only_system = match settings.scope {
+        Some(scope) => scope == Scope::System && settings.namespace.is_none(),
+        None => settings.directory.is_none() && settings.namespace.is_none(),
+    };
+    let mut listed = Vec::new();
+    for entry in directories.iter().flat_map(std::fs::read_dir).flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        if !(name.ends_with(".journal") || name.ends_with(".journal~")) {
+            continue;
+        }
+        let is_system = is_of("system", &name);
+        let is_split = is_system || name.starts_with("user-");
+        let in_scope = if files.is_empty() { is_system || !only_system } else { files.contains(&path) };
+        listed.push(Listed { path, in_scope, is_split });
+    }
+    listed
+}
+
+/// Is it that journal's active file, or one that was archived or found damaged?
+pub(super) fn is_of(journal: &str, name: &str) -> bool {
+    name.strip_prefix(journal).is_some_and(|rest| rest.starts_with('@') || rest.starts_with(".journal"))
+}
+
+/// Where the machine's journal is, or that of a namespace.
+fn subdirectories(settings: &JournalSettings) -> Vec<PathBuf> {
+    let namespace = settings.namespace.as_deref();
+    let mut all: Vec<_> = ROOTS.iter().flat_map(|root| machines(Path::new(root), namespace)).collect();
+    if namespace.is_none() {
+        all.extend(ROOTS.iter().map(PathBuf::from));
+    }
+    all
+}
+
+/// The directories of machines in that one: 32 hexadecimal digits, a dot and the namespace, if there is one.
+fn machines(root: &Path, namespace: Option<&str>) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let is_meant = |name: &str| {
+        let (id, found) = name.split_once('.').map_or((name, None), |(id, found)| (id, Some(found)));
+        found == namespace && id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    entries.filter(|entry| is_meant(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect()
+}

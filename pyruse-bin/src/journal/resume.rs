@@ -1,0 +1,109 @@
+//! Going on where reading stopped: behind an entry that may be gone by now, at a time that may have been wrong.
+//!
+//! The entry's number decides, where the journal goes on with the same sequence. Else its time decides, where that can be
+//! right. A time ahead of the clock, or of all entries, is not believed: who waits for it is deaf until then. Reading then
+//! goes on with what was written in this boot and not read yet, or, if the journal is of another machine, with all of it.
+
+use pyruse_core::state::Position;
+use pyruse_core::time::Timestamp;
+use systemd::id128::Id128;
+
+use super::account::numbered;
+use super::{Source, file::Id};
+
+/// Where reading goes on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Resumed {
+    /// Right behind the stored entry.
+    Exactly,
+    /// The stored entry is not there any more: at the first one that follows, of that time.
+    Gap(Option<Timestamp>),
+    /// Nor is its time to be believed: at the first entry that can be unread, of that time.
+    Ahead(Option<Timestamp>),
+}
+
+impl Source {
+    /// Behind the entry of that position, or where it was.
+    pub(crate) fn resume(&mut self, position: &Position) -> anyhow::Result<Resumed> {
+        self.leave();
+        self.follow_files(position)?;
+        let resumed = self.resume_at(position)?;
+        self.known = Some(position.clone());
+        self.account.begin(position);
+        Ok(resumed)
+    }
+
+    fn resume_at(&mut self, position: &Position) -> anyhow::Result<Resumed> {
+        let Some(cursor) = &position.cursor else {
+            // Whatever is written from now on is later than a time that has been.
+            if position.realtime > Timestamp::now() {
+                return self.resume_in_this_boot(None);
+            }
+            self.seek_time(position.realtime)?;
+            return Ok(Resumed::Exactly);
+        };
+        let found = self.journal.seek_cursor(cursor.as_str()).is_ok() && self.step();
+        if found && self.journal.test_cursor(cursor.as_str()).unwrap_or(false) {
+            return Ok(Resumed::Exactly);
+        }
+        // libsystemd stands on the next closest entry; where that lies before the stored one, the time decides.
+        let time = if found { self.time().ok() } else { None };
+        if time.is_some_and(|time| time >= position.realtime) || (found && self.follows(cursor)) {
+            self.held = true;
+            return Ok(Resumed::Gap(time));
+        }
+        if self.is_ahead(position.realtime) {
+            return self.resume_in_this_boot(Some(cursor));
+        }
+        self.seek_time(position.realtime)?;
+        self.held = self.step();
+        Ok(Resumed::Gap(if self.held { self.time().ok() } else { None }))
+    }
+
+    /// Has the current entry a higher number than that one had, in the same sequence?
+    fn follows(&self, cursor: &str) -> bool {
+        let here = self.journal.cursor().ok();
+        let numbers: Option<[(Id, u64); 2]> =
+            here.and_then(|here| Some([numbered(&here)?, numbered(cursor)?]));
+        numbers.is_some_and(|[(here, number), (there, before)]| here == there && number > before)
+    }
+
+    /// Is that time later than all entries, or than now?
+    fn is_ahead(&self, time: Timestamp) -> bool {
+        time > Timestamp::now() || self.newest().is_some_and(|newest| time > newest)
+    }
+
+    /// To the entries of this boot that follow that one, if it is of this boot, or all of them; where the journal has
+    /// none, to its head.
+    fn resume_in_this_boot(&mut self, cursor: Option<&str>) -> anyhow::Result<Resumed> {
+        let boot = Id128::from_boot().ok();
+        let part = |name: &str| cursor?.split(';').find_map(|part| part.strip_prefix(name));
+        let is_of_this_boot = boot.is_some_and(|boot| part("b=").is_some_and(|id| id == boot.to_string()));
+        let since = if is_of_this_boot { part("m=") } else { None };
+        let since = since.and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        let since = since.filter(|micros| *micros <= uptime()).map_or(0, |micros| micros + 1);
+        self.leave();
+        let is_there = boot.is_some_and(|boot| {
+            self.journal.seek_monotonic_usec(boot, since).is_ok()
+                && self.step()
+                && self.journal.monotonic_timestamp().is_ok_and(|(micros, id)| id == boot && micros >= since)
+        });
+        if !is_there && since > 0 {
+            // Nothing was written since.
+            self.seek_tail()?;
+            return Ok(Resumed::Ahead(None));
+        }
+        if !is_there {
+            self.seek_head()?;
+        }
+        self.held = is_there || self.step();
+        Ok(Resumed::Ahead(if self.held { self.time().ok() } else { None }))
+    }
+}
+
+/// For how long this boot lasts, in microseconds.
+fn uptime() -> u64 {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let seconds = text.split(['.', ' ']).next().and_then(|seconds| seconds.parse::<u64>().ok());
+    seconds.map_or(u64::MAX, |seconds| (seconds + 1) * 1_000_000)
+}
