@@ -189,10 +189,13 @@ impl Compile<'_> {
         let template = Template::parse(text)
             .map_err(|e| self.error_within(path, e.offset, format!("bad template: {}", e.message)))?;
         let slots = template.names().iter().map(|name| self.fields.slot(name)).collect::<Vec<_>>();
-        for (name, slot) in template.names().iter().zip(&slots) {
+        for (n, (name, slot)) in template.names().iter().zip(&slots).enumerate() {
             let uses = ["}", ":", "!"].iter().filter_map(|end| text.find(&format!("{{{name}{end}")));
             let at = uses.min().map_or(0, |at| at + 1);
             let span = self.span_in(path, at..at + name.len());
+            if template.needs(n) {
+                self.facts.push(Stated { fact: Fact::Formats(*slot), span: span.clone() });
+            }
             self.facts.push(Stated { fact: Fact::Reads(*slot), span });
         }
         Ok(Message { template, slots })

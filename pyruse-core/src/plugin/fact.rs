@@ -24,6 +24,8 @@ pub struct Stated {
 pub enum Fact {
     /// It reads the field.
     Reads(Slot),
+    /// It shows the field in a format that a missing field does not have: the step then fails.
+    Formats(Slot),
     /// It saves into the field: a filter when it passes, an action when it is done.
     Saves(Save),
     /// The filter passes, or does not, by what is in the field.

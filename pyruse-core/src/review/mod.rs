@@ -27,6 +27,7 @@ mod counter_not_compared;
 mod field_unknown;
 mod forgeable_ban;
 mod forgeable_mail;
+mod format_of_missing;
 mod journal_overwritten;
 mod key_unknown;
 mod live;
@@ -118,6 +119,7 @@ pub const LINTS: &[&Lint] = &[
     &asked_twice::LINT,
     &costly_first::LINT,
     &backtracking::LINT,
+    &format_of_missing::LINT,
     &live::BROKEN,
     &live::DOUBTFUL,
     &live::UNKNOWN,

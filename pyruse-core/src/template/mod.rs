@@ -69,6 +69,13 @@ impl Template {
         &self.names
     }
 
+    /// Cannot be rendered when the field of that index is missing: it has a spec, and no conversion makes it text before.
+    #[must_use]
+    pub fn needs(&self, name: usize) -> bool {
+        let needs = |field: &Field| field.name == name && field.spec.is_some() && field.conversion.is_none();
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Field(field) if needs(field)))
+    }
+
     /// The text it was compiled from.
     #[must_use]
     pub fn source(&self) -> &str {
