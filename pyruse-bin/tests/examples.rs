@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -73,14 +74,14 @@ fn they_do_what_is_written_beside_them() {
     }
 }
 
-/// In the sample entries, whoever must not be banned has an address of 192.0.2.0/24 or 2001:db8:1::/48: those who are
-/// "ours", and those whom somebody else wants to get banned.
+/// In the sample entries, whoever must not be banned has such an address: those who are "ours" (192.168.0.0/16 or
+/// 2001:db8:1::/48), and those whom somebody else wants to get banned (192.0.2.0/24).
 #[test]
 fn they_ban_nobody_who_has_done_nothing() {
     let innocent = |ip: &str| {
         let address = address::parse(ip).unwrap_or_else(|| panic!("{ip}"));
         let text = address.to_string();
-        text.starts_with("192.0.2.") || text.starts_with("2001:db8:1::")
+        ["192.0.2.", "192.168.", "2001:db8:1::"].iter().any(|ours| text.starts_with(ours))
     };
     for example in examples() {
         for line in replayed(&example).lines() {
@@ -98,6 +99,107 @@ fn they_ban_nobody_who_has_done_nothing() {
             "{}: no victim",
             example.display()
         );
+    }
+}
+
+/// All configurations that are shipped.
+fn shipped() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut found = vec![root.join("packaging/pyruse.json"), root.join("examples/conf/full.json")];
+    for directory in ["examples", "examples/conf"] {
+        let entries = fs::read_dir(root.join(directory)).unwrap();
+        found.extend(
+            entries.map(|entry| entry.unwrap().path().join("pyruse.json")).filter(|path| path.exists()),
+        );
+    }
+    assert!(found.len() >= 14, "{found:?}");
+    found
+}
+
+/// What stands between the brackets behind each `"NAME": [`.
+fn lists<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
+    let opening = format!("\"{name}\": [");
+    text.split(&opening).skip(1).map(|rest| rest.split(']').next().unwrap()).collect()
+}
+
+#[test]
+fn their_first_lines_say_what_to_edit_and_mails_go_to_somebody() {
+    for path in shipped() {
+        let (text, place) = (fs::read_to_string(&path).unwrap(), path.display());
+        let head: Vec<&str> = text.lines().take_while(|line| line.starts_with("//")).collect();
+        let head = head.join("\n");
+        let is_default = path.ends_with("packaging/pyruse.json");
+        assert!(is_default || head.contains("// Before you use it: "), "{place}: what must be edited?");
+        let mails = text.contains("\"action_email\"") || text.contains("\"action_dailyReport\"");
+        if mails {
+            assert!(lists(&text, "to").iter().any(|list| !list.trim().is_empty()), "{place}: no `email.to`");
+            assert!(head.contains("`email.to`"), "{place}: the first lines do not speak of `email.to`");
+        }
+        assert!(!text.contains("filter_inNetworks") || head.contains("`nets`"), "{place}: whose networks?");
+        // Their sets are not named as in the ruleset that is shipped.
+        let has_own_sets = path.ends_with("conf/full.json") || path.ends_with("demo/pyruse.json");
+        for set in text.split("\"nftSetIPv4\": \"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            let name = set.rsplit(' ').next().unwrap();
+            assert!(
+                has_own_sets || head.contains(&format!("`{name}`")),
+                "{place}: who makes the set `{set}`?"
+            );
+        }
+    }
+}
+
+/// Whoever tries an example as it is bans the addresses that the pages tell to try it with.
+#[test]
+fn whom_they_exempt_is_nobody_whom_the_pages_attack_with() {
+    let attackers = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8:bad::/48"];
+    let attackers = attackers.map(|net| Network::parse(net).unwrap());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut texts = shipped();
+    for page in ["README.md", "docs/getting-started.md", "docs/from-fail2ban.md"] {
+        texts.push(root.join(page));
+    }
+    for entry in fs::read_dir(root.join("docs/guide")).unwrap() {
+        texts.push(entry.unwrap().path());
+    }
+    let mut seen = 0;
+    for path in texts {
+        for list in lists(&fs::read_to_string(&path).unwrap(), "nets") {
+            for net in list.split('"').skip(1).step_by(2).filter(|net| !net.contains("://")) {
+                let parsed = Network::parse(net).unwrap_or_else(|| panic!("{}: {net}", path.display()));
+                // All of IPv4 is no allow-list.
+                let is_attacker =
+                    parsed.length > 0 && attackers.iter().any(|attacker| attacker.overlaps(&parsed));
+                assert!(!is_attacker, "{}: `{net}` is exempt", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}
+
+/// A network, as far as this test needs one.
+struct Network {
+    bits: u128,
+    length: u32,
+    is_v4: bool,
+}
+
+impl Network {
+    fn parse(text: &str) -> Option<Network> {
+        let (address, length) = text.split_once('/').map_or((text, None), |(a, length)| (a, Some(length)));
+        let (bits, is_v4) = match address.parse().ok()? {
+            IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, true),
+            IpAddr::V6(address) => (address.to_bits(), false),
+        };
+        let whole = if is_v4 { 32 } else { 128 };
+        let length = length.map_or(Some(whole), |length| length.parse().ok())?;
+        Some(Network { bits, length, is_v4 })
+    }
+
+    fn overlaps(&self, other: &Network) -> bool {
+        let common = self.length.min(other.length);
+        let differ = (self.bits ^ other.bits).leading_zeros();
+        self.is_v4 == other.is_v4 && differ >= common
     }
 }
 
