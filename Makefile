@@ -1,7 +1,7 @@
 # Two commands: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both install what they need first
 # (apt, as root or by sudo) and say so. The others are for those who work on it.
 
-.PHONY: run test build lint crash-campaign conformance-campaign bench bench-units bench-latency reference
+.PHONY: run test build lint crash-campaign conformance-campaign bench bench-units bench-latency reference record
 
 # Shows the main job: see examples/demo/run.sh.
 run: build
@@ -62,6 +62,11 @@ conformance-campaign:
 	@.ci/install test
 	PYRUSE_ENTRIES=200000 PYRUSE_CASES=20000 cargo test --profile campaign -p pyruse-bin \
 	    --test conformance --test random_chains -- --nocapture
+
+# Attacks the real programs of several releases of Debian, and records what they write, for the rules in examples/conf: as
+# root, with the network; minutes.
+record:
+	for script in examples/conf/*/record; do $$script || exit 1; done
 
 # make install, uninstall, deb, rpm.
 include packaging/install.mk

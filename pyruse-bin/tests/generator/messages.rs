@@ -351,7 +351,15 @@ fn sshd(dice: &mut Dice, p: u64, user: &str) -> String {
             attacker(dice),
             port(dice)
         ),
-        500..700 => format!("Invalid user {user} from {} port {}", attacker(dice), port(dice)),
+        500..550 => format!("Invalid user {user} from {} port {}", attacker(dice), port(dice)),
+        550..700 => {
+            let (address, port) = (attacker(dice), port(dice));
+            let how = dice.pick(&["Connection closed by", "Connection reset by", "Disconnected from"]);
+            format!(
+                "{how} {}user {user} {address} port {port} [preauth]",
+                dice.pick(&["authenticating ", "invalid "])
+            )
+        }
         700..750 => format!(
             "Accepted publickey for alice from {} port {} ssh2: ED25519 SHA256:{:x}",
             visitor(dice),

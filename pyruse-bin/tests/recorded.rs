@@ -1,0 +1,162 @@
+//! The shipped rules against what real programs have written.
+//!
+//! Beside the rules of a program, `recorded/SUITE.jsonl` is what the program of that release of Debian wrote while it was
+//! attacked, and `SUITE.cases.json` says who did what, each from an address of its own, and what the rules owe them
+//! (`examples/conf/recording.py`; `make record` records them again). A case that must be banned makes as many tries as
+//! the rules allow, and must be banned by the last of them: neither later nor before. So a try is one tick, however many
+//! lines it has.
+
+#[path = "docs/page.rs"]
+mod page;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use page::Page;
+use pyruse_core::address;
+use pyruse_core::time::Timestamp;
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The recordings of a program, without their ending.
+fn recordings(program: &Path) -> Vec<PathBuf> {
+    let Ok(files) = fs::read_dir(program.join("recorded")) else { return Vec::new() };
+    let files = files.map(|file| file.unwrap().path());
+    let mut found: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
+        .map(|path| path.with_extension(""))
+        .collect();
+    found.sort();
+    found
+}
+
+/// The first ban of each address, and when it was.
+fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
+    let output = Command::new(env!("CARGO_BIN_EXE_pyruse"))
+        .arg("--config")
+        .arg(config)
+        .args(["replay", "--json", "--input"])
+        .arg(recording.with_extension("jsonl"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut bans = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let effect: Value = serde_json::from_str(line).unwrap();
+        if effect["effect"] == "ban" {
+            let at: jiff::Timestamp = effect["at"].as_str().unwrap().parse().unwrap();
+            let ip = effect["ip"].as_str().unwrap().to_owned();
+            bans.entry(ip).or_insert(at.as_microsecond());
+        }
+    }
+    bans
+}
+
+/// What these rules do not do as the cases say, but for the cases with these names.
+fn complaints(config: &Path, recording: &Path, but: &[&str]) -> Vec<String> {
+    let cases = fs::read_to_string(recording.with_extension("cases.json")).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(&cases).unwrap();
+    assert!(cases.len() >= 10, "{}", recording.display());
+    let mut bans = bans(config, recording);
+    let mut complaints = Vec::new();
+    for case in cases {
+        let (name, address) = (case["case"].as_str().unwrap(), case["address"].as_str().unwrap());
+        let banned = bans.remove(address);
+        if but.contains(&name) {
+            continue;
+        }
+        let complaint = match (case["expect"].as_str().unwrap(), banned) {
+            ("ban", None) => "is not banned",
+            ("ban", Some(at)) if at < case["last"].as_i64().unwrap() => "is banned too early",
+            ("ban", Some(_)) | ("no ban", None) => continue,
+            ("no ban", Some(_)) => "is banned",
+            (other, _) => panic!("{name}: expect `{other}`?"),
+        };
+        complaints.push(format!("{name}: {address} {complaint}"));
+    }
+    complaints.extend(bans.keys().map(|address| format!("{address}, which has done nothing, is banned")));
+    complaints
+}
+
+#[test]
+fn each_program_s_rules_ban_by_the_last_try_and_nobody_else() {
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("examples/conf")).unwrap() {
+        let program = entry.unwrap().path();
+        for recording in recordings(&program) {
+            let complaints = complaints(&program.join("pyruse.json"), &recording, &[]);
+            assert!(complaints.is_empty(), "{}:\n{}", recording.display(), complaints.join("\n"));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen} recordings");
+}
+
+#[test]
+fn the_rules_for_a_whole_server_do_the_same() {
+    for recording in recordings(&root().join("examples/conf/sshd")) {
+        let complaints = complaints(&root().join("examples/conf/server/pyruse.json"), &recording, &[]);
+        assert!(complaints.is_empty(), "{}:\n{}", recording.display(), complaints.join("\n"));
+    }
+}
+
+#[test]
+fn so_do_the_rules_for_ssh_in_the_pages() {
+    // They forgive nobody, to be short.
+    let but = ["login by password after a mistake"];
+    for page in ["docs/getting-started.md", "docs/from-fail2ban.md"] {
+        let page = Page::read(&root().join(page));
+        let is_about_ssh = |text: &str| text.contains("sshd-session") && text.contains("nftSetIPv4");
+        let block = page.blocks.iter().find(|block| {
+            (block.language.as_str(), block.info.as_str()) == ("json", "") && is_about_ssh(&block.text)
+        });
+        let block = block.unwrap_or_else(|| panic!("{}: no rules for ssh", page.path.display()));
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("pyruse.json");
+        fs::write(&config, &block.text).unwrap();
+        for recording in recordings(&root().join("examples/conf/sshd")) {
+            let complaints = complaints(&config, &recording, &but);
+            let place = format!("{}:{}, {}", page.path.display(), block.line, recording.display());
+            assert!(complaints.is_empty(), "{place}:\n{}", complaints.join("\n"));
+        }
+    }
+}
+
+/// Its thresholds are its own; but whoever guesses is banned, and nobody whose address others have written.
+#[test]
+fn the_large_example_bans_no_stranger() {
+    for recording in recordings(&root().join("examples/conf/sshd")) {
+        let bans = bans(&root().join("examples/conf/full.json"), &recording);
+        assert!(bans.len() > 20, "{bans:?}");
+        let recorded = fs::read_to_string(recording.with_extension("cases.json")).unwrap();
+        let strangers: Vec<_> = bans.keys().filter(|ip| !recorded.contains(&format!("\"{ip}\""))).collect();
+        assert!(strangers.is_empty(), "{}: {strangers:?}", recording.display());
+    }
+}
+
+/// What is recorded says when it was, and from where.
+#[test]
+fn recordings_are_in_order_and_their_addresses_are_no_neighbours() {
+    for recording in recordings(&root().join("examples/conf/sshd")) {
+        let lines = fs::read_to_string(recording.with_extension("jsonl")).unwrap();
+        let mut last = Timestamp(0);
+        for line in lines.lines() {
+            let entry: Value = serde_json::from_str(line).unwrap();
+            let at = Timestamp(entry["__REALTIME_TIMESTAMP"].as_str().unwrap().parse().unwrap());
+            assert!(at >= last, "{}: {line}", recording.display());
+            last = at;
+        }
+        let cases = fs::read_to_string(recording.with_extension("cases.json")).unwrap();
+        let cases: Vec<Value> = serde_json::from_str(&cases).unwrap();
+        let mut addresses: Vec<_> =
+            cases.iter().map(|case| address::parse(case["address"].as_str().unwrap()).unwrap()).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        assert_eq!(addresses.len(), cases.len(), "{}: two cases share an address", recording.display());
+    }
+}
