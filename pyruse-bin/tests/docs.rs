@@ -169,7 +169,9 @@ fn every_example_passes_the_check() {
     let desk = Desk::new();
     let mut wrong = Vec::new();
     // The other examples have modules of their own: their own programs check them.
-    let examples = files(&["examples/conf", "examples/demo", "packaging"], "json");
+    let mut examples = files(&["examples/conf", "examples/demo", "packaging"], "json");
+    // What programs have written is no configuration.
+    examples.retain(|path| !path.parent().is_some_and(|directory| directory.ends_with("recorded")));
     assert!(examples.len() >= 3, "{examples:?}");
     for path in examples {
         let text = fs::read_to_string(&path).unwrap();

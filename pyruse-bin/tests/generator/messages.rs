@@ -353,12 +353,9 @@ fn sshd(dice: &mut Dice, p: u64, user: &str) -> String {
         ),
         500..550 => format!("Invalid user {user} from {} port {}", attacker(dice), port(dice)),
         550..700 => {
-            let (address, port) = (attacker(dice), port(dice));
-            let how = dice.pick(&["Connection closed by", "Connection reset by", "Disconnected from"]);
-            format!(
-                "{how} {}user {user} {address} port {port} [preauth]",
-                dice.pick(&["authenticating ", "invalid "])
-            )
+            let how = ["Connection closed by", "Connection reset by", "Disconnected from"][(p % 3) as usize];
+            let kind = if p.is_multiple_of(2) { "authenticating" } else { "invalid" };
+            format!("{how} {kind} user {user} {} port {} [preauth]", attacker(dice), port(dice))
         }
         700..750 => format!(
             "Accepted publickey for alice from {} port {} ssh2: ED25519 SHA256:{:x}",
