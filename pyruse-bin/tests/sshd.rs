@@ -97,7 +97,7 @@ fn shipped_rules(site: &Site, journald: &Journald, firewall: &Firewall) -> Runni
     let storage = site.path("state").display().to_string();
     let more = format!(r#", "storage": "{storage}", "journal": {{"namespace": "{}"}}}}"#, journald.namespace);
     fs::write(site.path("pyruse.json"), format!("{}{more}", rules.trim_end())).unwrap();
-    firewall.nft(&["-f", root.join("packaging/examples/bans.nft").to_str().unwrap()]);
+    firewall.nft(&["-f", root.join("packaging/bans.nft").to_str().unwrap()]);
     site.start(Some(firewall))
 }
 
