@@ -121,7 +121,7 @@ fn so_do_the_rules_for_ssh_in_the_pages() {
         fs::write(&config, &block.text).unwrap();
         for recording in recordings(&root().join("examples/conf/sshd")) {
             let complaints = complaints(&config, &recording, &but);
-            let place = format!("{}:{}, {}", page.path.display(), block.line, recording.display());
+            let place = format!("{}, {}", page.place(block), recording.display());
             assert!(complaints.is_empty(), "{place}:\n{}", complaints.join("\n"));
         }
     }
