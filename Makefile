@@ -7,6 +7,9 @@
 run: build
 	@examples/demo/run.sh $(PYRUSE)
 
+# Where rustup puts what it installs; a shell that was open before does not know.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
 # PROFILE=campaign builds in half the time a program that runs a little slower: for trying the package.
 PROFILE ?= release
 

@@ -291,6 +291,8 @@ fn the_scripts_are_sound() {
         "packaging/test/machine",
         "packaging/test/run",
         "packaging/test/lib",
+        "packaging/test/lint",
+        "packaging/test/newcomer",
         "packaging/test/lifecycle",
         "packaging/test/firewalls",
         "packaging/test/mail-servers",
