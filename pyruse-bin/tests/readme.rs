@@ -82,6 +82,14 @@ fn the_demonstration_shows_what_the_readme_shows() {
     }
 }
 
+#[test]
+fn the_oldest_rust_is_the_one_that_the_readme_names() {
+    let manifest = fs::read_to_string(top().join("Cargo.toml")).unwrap();
+    let oldest =
+        manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+    assert!(readme().contains(&format!("and Rust {oldest},")), "{oldest}");
+}
+
 /// Entries of the command that the README has one type, at these seconds, as the journal has them.
 fn tries(seconds: &[u64]) -> String {
     let readme = readme();
