@@ -22,7 +22,7 @@ use pyruse_core::plugin::{
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Handle, Letter, Map, Queue, State};
-use pyruse_core::time::Timestamp;
+use pyruse_core::time::{Ends, Timestamp};
 
 use crate::{text, unique};
 
@@ -250,7 +250,7 @@ impl Service for LogService {
         let doubtful = state.get_mut(self.doubtful);
         for id in ids {
             if doubtful.get(&id, now).is_none() {
-                doubtful.insert(&id, false, now.plus_seconds(DOUBT_SECONDS), now);
+                doubtful.insert(&id, false, Ends::after_seconds(now, DOUBT_SECONDS), now);
             }
         }
     }
@@ -269,8 +269,8 @@ impl Service for LogService {
         match doubtful.get(id, now) {
             Some(true) => false,
             Some(false) => {
-                let end = doubtful.expires(id).unwrap_or(now);
-                doubtful.insert(id, true, end, now);
+                let ends = doubtful.ends(id).unwrap_or(Ends::NEVER);
+                doubtful.insert(id, true, ends, now);
                 true
             }
             None => {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use common::{Firewall, Journald, LONG, Site, Way, both_ways, failed_login, run, ssh_rules, wait_for};
 use operator::{Session, bans, json, plain, said, stop, without_pid};
-use pyruse_core::time::Timestamp;
+use pyruse_core::time::{Ends, Timestamp};
 use serde_json::{Value, json};
 
 /// One set for each family, and a mail; and counters of which one is never compared.
@@ -401,8 +401,9 @@ fn deliveries_that_wait_or_were_given_up_are_listed_tried_and_dropped() {
         format!("INSERT INTO rows (part, key, value) VALUES ({part}, x'0000000000000063', CAST(?1 AS BLOB))");
     state.execute(&sql, [order.to_string()]).unwrap();
     // The mails as if their next tries were far: only who asks for one gets it, however slow all this is.
-    let far = Timestamp::now().plus_seconds(3600).0;
-    let sql = "UPDATE rows SET value = CAST(json_set(CAST(value AS TEXT), '$.due', ?1, '$.tries', 1) AS BLOB)
+    let far = serde_json::to_string(&Ends::after_seconds(Timestamp::now(), 3600)).unwrap();
+    let sql =
+        "UPDATE rows SET value = CAST(json_set(CAST(value AS TEXT), '$.due', json(?1), '$.tries', 1) AS BLOB)
                WHERE part = (SELECT id FROM parts WHERE name = 'action_email')";
     assert_eq!(state.execute(sql, [far]).unwrap(), 2);
     drop(state);

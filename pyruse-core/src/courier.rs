@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::state::{Handle, Letter, Queue, State};
-use crate::time::Timestamp;
+use crate::time::{Now, Steady};
 
 /// At most this many different failures of one courier are logged per [`WINDOW`]; the rest are only counted. A set
 /// that is missing from the firewall fails every ban of every attacker: that must not fill the log.
@@ -201,7 +201,7 @@ impl Couriers {
     /// Hands out what is due. Call it after a commit: what is handed out must be on the disk.
     ///
     /// Says whether inline couriers have changed the state, so that another commit is worth its while.
-    pub fn dispatch(&mut self, state: &mut State, now: Timestamp) -> bool {
+    pub fn dispatch(&mut self, state: &mut State, now: Now) -> bool {
         let ahead = self.dispatch_ahead(state, now);
         let others = self.dispatch_those(false, state, now);
         ahead || others
@@ -209,11 +209,11 @@ impl Couriers {
 
     /// The same, for those only who go [ahead](Courier::ahead). They need not wait for the disk: call it between
     /// [`State::write`] and [`State::sync`].
-    pub fn dispatch_ahead(&mut self, state: &mut State, now: Timestamp) -> bool {
+    pub fn dispatch_ahead(&mut self, state: &mut State, now: Now) -> bool {
         self.dispatch_those(true, state, now)
     }
 
-    fn dispatch_those(&mut self, ahead: bool, state: &mut State, now: Timestamp) -> bool {
+    fn dispatch_those(&mut self, ahead: bool, state: &mut State, now: Now) -> bool {
         let mut changed = false;
         for post in self.posts.iter_mut().filter(|post| post.ahead == ahead) {
             post.failures.flush_when_over();
@@ -245,7 +245,7 @@ impl Couriers {
     }
 
     /// Records the replies that have come; were there any?
-    pub fn collect(&mut self, state: &mut State, now: Timestamp) -> bool {
+    pub fn collect(&mut self, state: &mut State, now: Now) -> bool {
         let mut any = false;
         while let Ok(reply) = self.replies.try_recv() {
             any = true;
@@ -259,7 +259,7 @@ impl Couriers {
     }
 
     /// When the next message is due that a free courier could take, or the next line for the log.
-    pub fn deadline(&self, state: &State) -> Option<Timestamp> {
+    pub fn deadline(&self, state: &State) -> Option<Steady> {
         let free = self.posts.iter().filter(|post| !matches!(post.runner, Runner::Thread { busy: true, .. }));
         let due = free.filter_map(|post| state.get(post.queue).next_due());
         due.chain(self.posts.iter().filter_map(|post| post.failures.due())).min()
@@ -280,7 +280,7 @@ impl Couriers {
             }
         }
         loop {
-            self.collect(state, Timestamp::now());
+            self.collect(state, Now::read());
             let left = end.saturating_duration_since(Instant::now());
             if !self.is_busy() || left.is_zero() {
                 break;
@@ -314,7 +314,7 @@ fn record(
     failures: &mut Failures,
     queue: &mut Queue,
     outcomes: Vec<(u64, Outcome)>,
-    now: Timestamp,
+    now: Now,
     longest_wait: Duration,
 ) {
     let mut failed: Vec<(Failure, String, usize)> = Vec::new();
@@ -388,9 +388,9 @@ impl Failures {
     }
 
     /// When the number of those that were not logged is due.
-    fn due(&self) -> Option<Timestamp> {
+    fn due(&self) -> Option<Steady> {
         let left = WINDOW.saturating_sub(self.window.elapsed());
-        (self.unlogged != (0, 0)).then(|| Timestamp::now().plus(left))
+        (self.unlogged != (0, 0)).then(|| Now::read().steady.plus(left))
     }
 
     fn flush_when_over(&mut self) {
@@ -448,7 +448,7 @@ mod tests {
         }
         let mut couriers = Couriers::new(Arc::new(|| ()));
         couriers.employ(queue, Courier::new("mail", Refuses).batch(1).inline()).unwrap();
-        let now = Timestamp::now();
+        let now = Now::read();
         let lines = Arc::new(AtomicUsize::new(0));
         tracing::subscriber::with_default(CountsLines(lines.clone()), || {
             while couriers.dispatch(&mut state, now) {}
@@ -457,7 +457,7 @@ mod tests {
                 (1, (0, 29_999))
             );
             // The number is logged without another failure.
-            assert!(couriers.deadline(&state).is_some_and(|due| due <= Timestamp::now().plus(WINDOW)));
+            assert!(couriers.deadline(&state).is_some_and(|due| due <= Now::read().steady.plus(WINDOW)));
             couriers.stop(&mut state, Duration::ZERO);
         });
         assert_eq!(lines.load(Ordering::Relaxed), 2);
@@ -477,13 +477,14 @@ mod tests {
         let mut couriers = Couriers::new(Arc::new(|| ()));
         let courier = Courier::new("mail", Blocks).longest_wait(Duration::from_secs(1)).inline();
         couriers.employ(queue, courier).unwrap();
-        let mut now = Timestamp::now();
+        let mut now = Now::read();
         let mut waits = Vec::new();
         for _ in 0..20 {
             assert!(couriers.dispatch(&mut state, now));
             let due = state.get(queue).next_due().unwrap();
-            waits.push(now.until(due));
-            now = due;
+            let wait = now.steady.until(due);
+            waits.push(wait);
+            now = now.plus(wait);
         }
         let longest = *waits.last().unwrap();
         assert!(longest >= BLOCKED_WAIT / 3 && longest <= BLOCKED_WAIT, "{waits:?}");
@@ -519,8 +520,8 @@ mod tests {
             let courier = Courier::new(name, Notes(name, notes.clone())).inline();
             couriers.employ(queue, if ahead { courier.ahead() } else { courier }).unwrap();
         }
-        assert!(couriers.dispatch(&mut state, Timestamp::now()));
+        assert!(couriers.dispatch(&mut state, Now::read()));
         assert_eq!(order.try_iter().collect::<Vec<_>>(), ["ban", "mail", "log"]);
-        assert!(!couriers.dispatch(&mut state, Timestamp::now()));
+        assert!(!couriers.dispatch(&mut state, Now::read()));
     }
 }

@@ -197,15 +197,15 @@ impl Services {
         self.services.iter_mut().find_map(|(_, service)| service.send_report(state, now))
     }
 
-    /// The nearest of their deadlines.
-    pub fn deadline(&self, state: &State) -> Option<Timestamp> {
-        self.services.iter().filter_map(|(_, service)| service.deadline(state)).min()
+    /// The nearest of their deadlines, by the wall clock; `now` is that of this round.
+    pub fn deadline(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+        self.services.iter().filter_map(|(_, service)| service.deadline(state, now)).min()
     }
 
     /// Calls those whose deadline has come.
     pub fn due(&mut self, state: &mut State, now: Timestamp) {
         for (_, service) in &mut self.services {
-            if service.deadline(state).is_some_and(|deadline| deadline <= now) {
+            if service.deadline(state, now).is_some_and(|deadline| deadline <= now) {
                 service.due(state, now);
             }
         }

@@ -1,13 +1,23 @@
 //! Points in time, as the journal counts them.
 //!
 //! Everything that Pyruse computes (windows, graces, bans, mappings) is computed from the time of an *entry*, never
-//! from the wall clock, so that catching up and replaying give the result of having been there. The wall clock is
-//! read in two places only: by couriers, and by the loop that waits for deadlines.
+//! from the wall clock, so that catching up and replaying give the result of having been there. The [clocks](Clock) are
+//! read once in a round of the loop. What is stored ends at [`Ends`], which no wrong clock can put years ahead.
+
+mod clock;
+mod ends;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+pub use self::clock::{Clock, Now, Steady, Step};
+pub use self::ends::Ends;
+
+/// 2026-01-01: this program did not run before. A machine without a clock of its own starts years earlier, in 1970 or at
+/// the date of its system's release.
+const PLAUSIBLE: Timestamp = Timestamp::from_seconds(1_767_225_600);
 
 /// Microseconds since the Unix epoch, UTC: the journal's `__REALTIME_TIMESTAMP`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +64,17 @@ impl Timestamp {
     /// How long from `self` until `later`; zero when that is over.
     pub fn until(self, later: Timestamp) -> Duration {
         Duration::from_micros(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
+    }
+
+    /// Can it be the time at which this program runs? Not so: that is a clock which nobody has set.
+    pub fn is_plausible(self) -> bool {
+        self >= PLAUSIBLE
+    }
+
+    /// May a clock that shows this time say that `other` is too far ahead? Not if nobody has set the clock, and `other` is
+    /// from a clock that was set.
+    pub fn can_judge(self, other: Timestamp) -> bool {
+        self.is_plausible() || !other.is_plausible()
     }
 
     /// The same point in time for calendar arithmetic; out-of-range values are clamped to jiff's limits.

@@ -20,6 +20,7 @@ use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::serde_json::json;
 use pyruse_core::state::{Handle, Letter, Map, Queue, State, StateError};
+use pyruse_core::time::Ends;
 
 const NAME: &str = "action_announce";
 
@@ -131,7 +132,7 @@ impl Action for AnnounceOnce {
         self.message.render(run.entry, &mut text)?;
         // For whoever watches: `replay` and dry runs show it instead of doing it.
         run.effect(|| Effect::Custom { action: NAME, details: json!({"key": key, "message": text}) });
-        run.state.get_mut(self.parts.told).insert(&key, (), now.plus_seconds(self.seconds), now);
+        run.state.get_mut(self.parts.told).insert(&key, (), Ends::after_seconds(now, self.seconds), now);
         // No key for the queue: every announcement is delivered. (With one, a newer message replaces one that waits.)
         run.state.get_mut(self.parts.waiting).push(None, text);
         Ok(())

@@ -75,11 +75,17 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
     // 4. Entries. After the last one, what can be delivered at once still is.
     let mut out = std::io::stdout().lock();
     let mut leave = None;
+    let mut now = state.tick();
     loop {
-        let deadlines = [couriers.deadline(&state), engine.services.deadline(&state), leave];
-        let deadline = deadlines.into_iter().flatten().min();
+        // Retries wait by the steady clock; services want to be called at a time of day.
+        let retry =
+            [couriers.deadline(&state), leave].into_iter().flatten().map(|due| now.steady.until(due)).min();
+        let due = engine.services.deadline(&state, now.wall).map(|due| now.wall.until(due));
+        let event = next(&incoming, [retry, due].into_iter().flatten().min());
+        // The clocks are read once in a round, so that nothing in it disagrees with anything else.
+        now = state.tick();
         let mut watch = Watch { services: &mut engine.services, told: Vec::new() };
-        match next(&incoming, deadline) {
+        match event {
             Some(Event::Line(line)) => match record(&line) {
                 Ok(mut record) => {
                     let position = Position { cursor: record.cursor.clone(), realtime: record.realtime };
@@ -88,13 +94,12 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
                 }
                 Err(e) => eprintln!("not an entry: {e}"),
             },
-            Some(Event::End) => leave = Some(Timestamp::now().plus(FAREWELL)),
+            Some(Event::End) => leave = Some(now.steady.plus(FAREWELL)),
             Some(Event::Courier) | None => {}
         }
         let told = watch.told;
-        let now = Timestamp::now();
         couriers.collect(&mut state, now);
-        engine.services.due(&mut state, now);
+        engine.services.due(&mut state, now.wall);
         // First what has happened goes to the disk, with the position; then the world is told. An entry that is lost
         // with a crash is read again, and nothing is counted twice. (A program with many entries at once commits for
         // many at once.)
@@ -105,8 +110,8 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
         if couriers.dispatch(&mut state, now) {
             state.commit()?;
         }
-        let is_idle = !couriers.is_busy() && couriers.deadline(&state).is_none_or(|due| now < due);
-        if leave.is_some_and(|leave| is_idle || leave <= now) {
+        let is_idle = !couriers.is_busy() && couriers.deadline(&state).is_none_or(|due| now.steady < due);
+        if leave.is_some_and(|leave| is_idle || leave <= now.steady) {
             break;
         }
     }
@@ -115,10 +120,10 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
     Ok(state.commit()?)
 }
 
-/// The next event; `None` when the deadline has come first.
-fn next(incoming: &Receiver<Event>, deadline: Option<Timestamp>) -> Option<Event> {
-    let event = match deadline {
-        Some(deadline) => incoming.recv_timeout(Timestamp::now().until(deadline)),
+/// The next event; `None` when none comes for so long.
+fn next(incoming: &Receiver<Event>, patience: Option<Duration>) -> Option<Event> {
+    let event = match patience {
+        Some(patience) => incoming.recv_timeout(patience),
         None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
     };
     match event {

@@ -73,7 +73,7 @@ impl<T: Tongue> Deliver for BanCourier<T> {
         let mut outcomes = vec![Outcome::Done; letters.len()];
         let mut commands = Vec::with_capacity(letters.len());
         let now = Timestamp::now();
-        for (at, order) in orders::<T>(letters, &mut outcomes) {
+        for (at, order) in orders::<T>(letters, now, &mut outcomes) {
             if let Some(text) = T::command(&order, now) {
                 let family = Family::of(order.ip);
                 commands.push(Command { at, set: order.set, family, lift: order.lift, text });
@@ -183,10 +183,14 @@ impl<T: Tongue> BanCourier<T> {
 }
 
 /// The orders in a batch of letters, with their places; what is none is given up.
-pub(super) fn orders<T: Tongue>(letters: &[Letter], outcomes: &mut [Outcome]) -> Vec<(usize, Order)> {
+pub(super) fn orders<T: Tongue>(
+    letters: &[Letter],
+    now: Timestamp,
+    outcomes: &mut [Outcome],
+) -> Vec<(usize, Order)> {
     let mut orders = Vec::with_capacity(letters.len());
     for (at, letter) in letters.iter().enumerate() {
-        match serde_json::from_str::<Order>(&letter.payload) {
+        match Order::read(letter, now) {
             Ok(order) if T::names_a_set(&order.set) => match T::never_holds(order.ip) {
                 None => orders.push((at, order)),
                 // It is not there, as was wanted.
@@ -272,12 +276,13 @@ mod tests {
                     set: set.to_owned(),
                     ip: [10, 0, 0, n].into(),
                     until: None,
+                    left: None,
                     seconds: 0,
                     renew: false,
                     lift: false,
                 };
                 let payload = serde_json::to_string(&order).unwrap();
-                Letter { id, payload, tries: 0, created: Timestamp(0) }
+                Letter { id, payload, ..Letter::default() }
             })
             .collect()
     }
@@ -379,7 +384,7 @@ mod tests {
 
     #[test]
     fn what_is_no_order_is_given_up() {
-        let letter = Letter { id: 0, payload: "?".into(), tries: 0, created: Timestamp(0) };
+        let letter = Letter { payload: "?".into(), ..Letter::default() };
         let mut courier =
             BanCourier::new(Fake::<2> { bad: BTreeSet::new(), runs: RefCell::default(), hangs: false });
         assert!(matches!(&courier.deliver(&[letter])[..], [Outcome::GiveUp(_)]));

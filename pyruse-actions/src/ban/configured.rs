@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use pyruse_core::operation::BanSet;
 use pyruse_core::state::{Changes, Resource, Row};
+use pyruse_core::time::{Ends, Step};
 
 /// So many bans are held, if the configuration does not say: some 60 MB.
 pub(super) const MAX_BANS: u32 = 200_000;
@@ -30,18 +31,28 @@ pub(super) struct Configured {
     pub(super) max_bans: usize,
     /// It was told that there are too many.
     pub(super) warned: bool,
+    /// When bans that the firewall forgets too early are put back.
+    pub(super) put_back: Option<Ends>,
 }
 
 impl Configured {
     /// A configuration is about to be compiled; its steps name their sets after this.
     pub(super) fn begin(&mut self, max_bans: u32) {
-        *self = Configured { sets: BTreeSet::new(), max_bans: max_bans as usize, warned: self.warned };
+        let sets = BTreeSet::new();
+        *self = Configured { sets, max_bans: max_bans as usize, ..*self };
     }
 }
 
 impl Resource for Configured {
     fn load(_: Vec<Row>) -> Result<Self, String> {
-        Ok(Configured { sets: BTreeSet::new(), max_bans: MAX_BANS as usize, warned: false })
+        let (sets, max_bans) = (BTreeSet::new(), MAX_BANS as usize);
+        Ok(Configured { sets, max_bans, warned: false, put_back: None })
+    }
+
+    fn adjust(&mut self, step: Step) {
+        if let Some(ends) = &mut self.put_back {
+            ends.adjust(step);
+        }
     }
 
     fn changes(&mut self, _: &mut Changes<'_>) {}

@@ -320,7 +320,6 @@ pyruse_core::inventory::submit!(
             former_file: "action_ipsetBan.py.json",
             check_set: set_name,
             longest_timeout: Some(LONGEST_TIMEOUT),
-            next: None,
             batch: 2000,
             deliver: Some(Box::new(BanCourier::new(Ipset::of(&settings)))),
         }))
@@ -342,6 +341,7 @@ mod tests {
                     set: "a".into(),
                     ip: [1, 2, 3, 4].into(),
                     until,
+                    left: None,
                     seconds: 0,
                     renew: true,
                     lift: false,

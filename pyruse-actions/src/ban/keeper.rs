@@ -7,7 +7,7 @@ use pyruse_core::operation::{BanKeeper, BanSet, HeldBan};
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
-use super::{Ban, BanService, Bans};
+use super::{Ban, BanService, Bans, ends};
 
 fn unless_never(end: Timestamp) -> Option<Timestamp> {
     (end != Timestamp::NEVER).then_some(end)
@@ -25,11 +25,11 @@ impl BanKeeper for BanService {
     fn bans(&self, state: &State, now: Timestamp) -> Vec<HeldBan> {
         let orders = state.get(self.bans.orders);
         let held = state.get(self.bans.held).live(now);
-        held.map(|(key, ban, end)| HeldBan {
+        held.map(|(key, ban, ends)| HeldBan {
             set: ban.set.clone(),
             ip: ban.ip,
-            since: ban.since(end),
-            until: unless_never(end),
+            since: ban.since(ends.at()),
+            until: unless_never(ends.at()),
             order: orders.of_key(key),
         })
         .collect()
@@ -40,10 +40,10 @@ impl BanKeeper for BanService {
     }
 
     fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, seconds: u64, now: Timestamp) -> HeldBan {
-        let until = if seconds == 0 { Timestamp::NEVER } else { now.plus_seconds(seconds) };
-        self.bans.ban(state, Ban { set: set.to_owned(), ip, seconds, at: Some(now) }, until, now);
+        let ends = ends(now, seconds);
+        self.bans.ban(state, Ban { set: set.to_owned(), ip, seconds, at: Some(now) }, ends, now);
         let order = state.get(self.bans.orders).of_key(&Bans::key(set, ip));
-        HeldBan { set: set.to_owned(), ip, since: Some(now), until: unless_never(until), order }
+        HeldBan { set: set.to_owned(), ip, since: Some(now), until: unless_never(ends.at()), order }
     }
 
     fn remove(&mut self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64> {

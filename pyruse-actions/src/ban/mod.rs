@@ -14,6 +14,7 @@ mod netlink;
 mod nft;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use pyruse_core::address;
 use pyruse_core::courier::{Courier, Deliver};
@@ -23,8 +24,8 @@ use pyruse_core::operation::{BanKeeper, BanSet, Family};
 use pyruse_core::plugin::fact::{Ban as BanFact, Fact};
 use pyruse_core::plugin::{Act, Compile, Invalid, Service, StepError, excerpt};
 use pyruse_core::serde::{Deserialize, Serialize};
-use pyruse_core::state::{Handle, Map, Queue, State, StateError};
-use pyruse_core::time::Timestamp;
+use pyruse_core::state::{Handle, Letter, Map, Queue, State, StateError};
+use pyruse_core::time::{Ends, Step, Timestamp};
 
 use self::configured::Configured;
 
@@ -43,11 +44,20 @@ struct Ban {
 }
 
 impl Ban {
-    /// Since when it is in force, if that is known; `end` is that of the state's item.
+    /// Since when it is in force, if that is known; `end` is that of the state's item. No later than its end says: it may
+    /// have been made by a clock that was ahead.
     fn since(&self, end: Timestamp) -> Option<Timestamp> {
-        let length = i64::try_from(self.seconds.saturating_mul(1_000_000)).ok();
-        let from_end = || length.filter(|length| *length > 0 && end != Timestamp::NEVER);
-        self.at.or_else(|| from_end().map(|length| Timestamp(end.0.saturating_sub(length))))
+        let length = self.length().and_then(|length| i64::try_from(length.as_micros()).ok());
+        let from_end = length.filter(|_| end != Timestamp::NEVER).map(|length| end.0.saturating_sub(length));
+        match (self.at, from_end.map(Timestamp)) {
+            (Some(at), Some(from_end)) => Some(at.min(from_end)),
+            (at, from_end) => at.or(from_end),
+        }
+    }
+
+    /// For how long it was, if that is known and not for ever.
+    fn length(&self) -> Option<Duration> {
+        (self.seconds > 0).then(|| Duration::from_secs(self.seconds))
     }
 }
 
@@ -59,8 +69,11 @@ struct Order {
     ip: IpAddr,
     /// The end; none: for ever.
     until: Option<Timestamp>,
-    /// For how long at most: an entry from the future must not ban for longer than it would have when its time had
-    /// come. 0: no bound.
+    /// How much of it was left when the order was queued, in microseconds. Absent: for ever, or it was queued by an earlier
+    /// version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left: Option<u64>,
+    /// For how long at most; 0: no bound.
     #[serde(default)]
     seconds: u64,
     /// The set may hold it already, with another end.
@@ -79,6 +92,23 @@ enum Left {
 }
 
 impl Order {
+    /// That order, until an end; `wall` is the wall clock.
+    fn until(self, end: Timestamp, wall: Timestamp) -> Order {
+        if end == Timestamp::NEVER {
+            return self;
+        }
+        let left = wall.until(end);
+        let left = if self.seconds == 0 { left } else { left.min(Duration::from_secs(self.seconds)) };
+        Order { until: Some(end), left: Some(u64::try_from(left.as_micros()).unwrap_or(u64::MAX)), ..self }
+    }
+
+    /// The order of a letter, with its end by the wall clock, which may have been set since it was queued.
+    fn read(letter: &Letter, wall: Timestamp) -> serde_json::Result<Order> {
+        let order: Order = serde_json::from_str(&letter.payload)?;
+        let end = order.left.map(|left| wall.plus(Duration::from_micros(left).saturating_sub(letter.age)));
+        Ok(Order { until: end.or(order.until), ..order })
+    }
+
     fn left(&self, now: Timestamp) -> Left {
         let Some(until) = self.until else { return Left::Forever };
         let left = now.until(until);
@@ -117,17 +147,25 @@ impl Bans {
     }
 
     /// Bans; was it banned already?
-    fn ban(self, state: &mut State, ban: Ban, until: Timestamp, now: Timestamp) -> bool {
-        let Ban { ref set, ip, seconds, .. } = ban;
-        let key = Bans::key(set, ip);
+    fn ban(self, state: &mut State, mut ban: Ban, mut ends: Ends, now: Timestamp) -> bool {
+        let wall = state.now().wall;
+        let key = Bans::key(&ban.set, ban.ip);
         // What has not been delivered yet may or may not have reached the set, a ban or its end.
         let in_doubt = state.get(self.orders).of_key(&key).is_some();
         let held = state.get_mut(self.held);
         let renewed = held.get(&key, now).is_some();
-        let renew = in_doubt || held.expires(&key).is_some_and(|end| now < end.plus_seconds(KERNEL_LAG));
-        let until_or_ever = (until != Timestamp::NEVER).then_some(until);
-        let order = Order { set: set.clone(), ip, until: until_or_ever, seconds, renew, lift: false };
-        held.insert(&key, ban, until, now);
+        let renew = in_doubt || held.ends(&key).is_some_and(|ends| now < ends.at().plus_seconds(KERNEL_LAG));
+        // An entry that comes late has not the last word: it never makes a ban shorter.
+        if let (Some(known), Some(last)) = (held.ends(&key), held.last(&key))
+            && last.at.is_some_and(|at| now < at)
+            && ends.at() < known.at()
+        {
+            (ban.seconds, ban.at, ends) = (last.seconds, last.at, known);
+        }
+        let Ban { ref set, ip, seconds, .. } = ban;
+        let order = Order { set: set.clone(), ip, until: None, left: None, seconds, renew, lift: false };
+        let order = order.until(ends.at(), wall);
+        held.insert(&key, ban, ends, now);
         // A struct of texts and numbers always becomes JSON.
         let payload = serde_json::to_string(&order).unwrap_or_default();
         state.get_mut(self.orders).push(Some(&key), payload);
@@ -158,10 +196,11 @@ impl Bans {
         let key = Bans::key(set, ip);
         let held = state.get_mut(self.held);
         held.get(&key, now)?;
-        let end = held.expires(&key).filter(|end| *end != Timestamp::NEVER);
+        let end = held.ends(&key).unwrap_or(Ends::NEVER).at();
         held.remove(&key);
-        let until = end.map(|end| end.plus_seconds(KERNEL_LAG));
-        let order = Order { set: set.to_owned(), ip, until, seconds: 0, renew: false, lift: true };
+        let order =
+            Order { set: set.to_owned(), ip, until: None, left: None, seconds: 0, renew: false, lift: true };
+        let order = order.until(end.plus_seconds(KERNEL_LAG), now);
         let payload = serde_json::to_string(&order).unwrap_or_default();
         Some(state.get_mut(self.orders).push(Some(&key), payload))
     }
@@ -177,14 +216,16 @@ impl Bans {
             taken += 1;
             let key = Bans::key(&ban.set, ban.ip);
             let held = state.get_mut(self.held);
-            match held.expires(&key) {
-                Some(known) if end <= known => {}
+            // Nobody knows for how long it was; but it is no longer than from now on.
+            let ends = Ends::without_span(end).with_span(now.until(end));
+            match held.ends(&key) {
+                Some(known) if end <= known.at() => {}
                 // The firewall has been told of another end.
                 Some(_) => {
-                    self.ban(state, ban, end, now);
+                    self.ban(state, ban, ends, now);
                 }
                 None => {
-                    held.insert(&key, ban, end, now);
+                    held.insert(&key, ban, ends, now);
                     self.bound(state, now);
                 }
             }
@@ -202,20 +243,12 @@ impl Bans {
         let orders: Vec<(String, Order)> = state
             .get(self.held)
             .live(now)
-            .filter(|(_, _, end)| now.plus_seconds(longer_than) < *end)
-            .map(|(key, ban, end)| {
-                let until = (end != Timestamp::NEVER).then_some(end);
-                (
-                    key.to_owned(),
-                    Order {
-                        set: ban.set.clone(),
-                        ip: ban.ip,
-                        until,
-                        seconds: ban.seconds,
-                        renew: false,
-                        lift: false,
-                    },
-                )
+            .filter(|(_, _, ends)| now.plus_seconds(longer_than) < ends.at())
+            .map(|(key, ban, ends)| {
+                let Ban { set, ip, seconds, .. } = ban;
+                let (set, ip, seconds) = (set.clone(), *ip, *seconds);
+                let order = Order { set, ip, until: None, left: None, seconds, renew: false, lift: false };
+                (key.to_owned(), order.until(ends.at(), now))
             })
             .collect();
         let queue = state.get_mut(self.orders);
@@ -226,6 +259,11 @@ impl Bans {
             }
         }
     }
+}
+
+/// The end of a ban of so many seconds; 0: for ever.
+fn ends(start: Timestamp, seconds: u64) -> Ends {
+    if seconds == 0 { Ends::NEVER } else { Ends::after_seconds(start, seconds) }
 }
 
 /// The run step of a ban, whatever the firewall.
@@ -276,9 +314,8 @@ impl BanAction {
         }
         let set = if ip.is_ipv4() { &self.set_v4 } else { &self.set_v6 };
         let now = run.entry.time();
-        let until = if self.seconds == 0 { Timestamp::NEVER } else { now.plus_seconds(self.seconds) };
         let ban = Ban { set: set.clone(), ip, seconds: self.seconds, at: Some(now) };
-        let renewed = self.bans.ban(run.state, ban, until, now);
+        let renewed = self.bans.ban(run.state, ban, ends(now, self.seconds), now);
         run.effect(|| Effect::Ban {
             action: self.action,
             set: set.clone(),
@@ -300,8 +337,6 @@ struct BanService {
     check_set: fn(&str) -> Option<String>,
     /// The longest time-out that the firewall knows, in seconds.
     longest_timeout: Option<u64>,
-    /// When bans that the firewall forgets too early are put back.
-    next: Option<Timestamp>,
     batch: usize,
     deliver: Option<Box<dyn Deliver>>,
 }
@@ -310,9 +345,10 @@ impl BanService {
     /// A ban that is longer than the firewall's longest time-out begins with that one, and is put back in time: at
     /// every half of it, all bans that last for more than the other half. So each is put back before its element
     /// ends, at the latest in the middle of its time-out, and nothing has to be remembered for it.
-    fn put_back_from(&mut self, state: &mut State, longer_than: u64, now: Timestamp) {
+    fn put_back_from(&self, state: &mut State, longer_than: u64, now: Timestamp) {
         self.bans.put_back(state, longer_than, now);
-        self.next = self.longest_timeout.map(|longest| now.plus_seconds(longest / 2));
+        state.get_mut(self.bans.configured).put_back =
+            self.longest_timeout.map(|longest| Ends::after_seconds(now, longest / 2));
     }
 }
 
@@ -349,13 +385,16 @@ impl Service for BanService {
     }
 
     fn boot(&mut self, state: &mut State, now: Timestamp) {
+        // Earlier versions stored no span with an end.
+        let step = Step::loaded(state.now());
+        state.get_mut(self.bans.held).complete(Ban::length, step);
         // Whoever has us reload may have made the set that orders wait for.
         state.get_mut(self.bans.orders).hurry();
         self.put_back_from(state, 0, now);
     }
 
-    fn deadline(&self, _state: &State) -> Option<Timestamp> {
-        self.next
+    fn deadline(&self, state: &State, _: Timestamp) -> Option<Timestamp> {
+        state.get(self.bans.configured).put_back.map(Ends::at)
     }
 
     fn due(&mut self, state: &mut State, now: Timestamp) {
@@ -365,9 +404,8 @@ impl Service for BanService {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use pyruse_core::courier::Outcome;
+    use pyruse_core::time::{Clock, Now};
 
     use super::*;
 
@@ -384,7 +422,6 @@ mod tests {
             former_file: "test.json",
             check_set: |set| Some(set.to_owned()),
             longest_timeout,
-            next: None,
             batch: 10,
             deliver: None,
         }
@@ -393,14 +430,9 @@ mod tests {
     /// The addresses of the orders that wait, which are then done.
     fn take_orders(service: &BanService, state: &mut State, now: Timestamp) -> Vec<String> {
         let queue = state.get_mut(service.bans.orders);
-        let letters = queue.take_due(now, usize::MAX);
+        let letters = queue.take_due(Now::at(now), usize::MAX);
         for letter in &letters {
-            queue.settle(
-                letter.id,
-                pyruse_core::courier::Outcome::Done,
-                now,
-                std::time::Duration::from_secs(1),
-            );
+            queue.settle(letter.id, Outcome::Done, Now::at(now), Duration::from_secs(1));
         }
         let order = |text: &str| serde_json::from_str::<Order>(text).unwrap().ip.to_string();
         let mut addresses: Vec<String> = letters.iter().map(|letter| order(&letter.payload)).collect();
@@ -420,18 +452,17 @@ mod tests {
         let days = [1, 9, 10, 11, 19, 20, 21, 29, 30, 31, 45, 100, 0];
         for hour in 0..120 * 24 {
             let now = start.plus_seconds(hour * 3600);
-            if service.deadline(&state).unwrap() <= now {
+            if service.deadline(&state, now).unwrap() <= now {
                 service.due(&mut state, now);
             }
             if hour == 5 * 24 {
                 for (n, days) in (0u8..).zip(days) {
-                    let until = if days == 0 { Timestamp::NEVER } else { now.plus_seconds(days * DAY) };
-                    service.bans.ban(&mut state, ban([10, 0, 0, n]), until, now);
+                    service.bans.ban(&mut state, ban([10, 0, 0, n]), ends(now, days * DAY), now);
                 }
             }
             let bans = service.bans;
             for ip in take_orders(&service, &mut state, now) {
-                let until = state.get(bans.held).expires(&format!("s {ip}")).unwrap();
+                let until = state.get(bans.held).ends(&format!("s {ip}")).unwrap().at();
                 let kernel =
                     if until == Timestamp::NEVER { until } else { until.min(now.plus_seconds(longest)) };
                 elements.insert(ip, kernel);
@@ -451,10 +482,10 @@ mod tests {
         let now = Timestamp::from_seconds(1_795_000_000);
         let mut state = State::in_memory();
         let mut service = service(&mut state, None);
-        service.bans.ban(&mut state, ban([10, 0, 0, 1]), Timestamp::NEVER, now);
+        service.bans.ban(&mut state, ban([10, 0, 0, 1]), Ends::NEVER, now);
         let queue = state.get_mut(service.bans.orders);
-        let letters = queue.take_due(now, 9);
-        queue.settle(letters[0].id, Outcome::Retry("no set".into()), now, Duration::from_secs(60));
+        let letters = queue.take_due(Now::at(now), 9);
+        queue.settle(letters[0].id, Outcome::Retry("no set".into()), Now::at(now), Duration::from_secs(60));
         assert!(take_orders(&service, &mut state, now).is_empty(), "it waits");
         service.boot(&mut state, now);
         assert_eq!(take_orders(&service, &mut state, now), ["10.0.0.1"]);
@@ -467,8 +498,7 @@ mod tests {
         let service = service(&mut state, None);
         let bans = service.bans;
         state.get_mut(bans.configured).begin(100);
-        let until =
-            |n: u16| if n.is_multiple_of(2) { Timestamp::NEVER } else { now.plus_seconds(60 + u64::from(n)) };
+        let until = |n: u16| ends(now, if n.is_multiple_of(2) { 0 } else { 60 + u64::from(n) });
         for n in 0..200_u16 {
             let [high, low] = n.to_be_bytes();
             bans.ban(&mut state, ban([10, 0, high, low]), until(n), now);
@@ -476,7 +506,7 @@ mod tests {
             assert!(held.get(&format!("s 10.0.{high}.{low}"), now).is_some(), "{n}");
             assert!(held.len() <= 100);
         }
-        let ever = state.get(bans.held).live(now).filter(|(_, _, end)| *end == Timestamp::NEVER).count();
+        let ever = state.get(bans.held).live(now).filter(|(_, _, ends)| *ends == Ends::NEVER).count();
         assert!(ever > 90, "{ever}");
         assert_eq!(take_orders(&service, &mut state, now).len(), 200, "the firewall hears of all");
     }
@@ -486,7 +516,7 @@ mod tests {
         let mut state = State::in_memory();
         let mut service = service(&mut state, None);
         service.boot(&mut state, Timestamp(0));
-        assert_eq!(service.deadline(&state), None);
+        assert_eq!(service.deadline(&state, Timestamp(0)), None);
     }
 
     #[test]
@@ -494,8 +524,8 @@ mod tests {
         let now = Timestamp::from_seconds(1_795_000_000);
         let mut state = State::in_memory();
         let mut service = service(&mut state, None);
-        service.bans.ban(&mut state, ban([10, 0, 0, 1]), Timestamp::NEVER, now);
-        service.bans.ban(&mut state, ban([10, 0, 0, 2]), now.plus_seconds(5), now);
+        service.bans.ban(&mut state, ban([10, 0, 0, 1]), Ends::NEVER, now);
+        service.bans.ban(&mut state, ban([10, 0, 0, 2]), ends(now, 5), now);
         take_orders(&service, &mut state, now);
         let content = br#"[{"IP": "10.0.0.1", "nfSet": "s", "timestamp": 1795000100},
             {"IP": "10.0.0.2", "nfSet": "s", "timestamp": 1795000100},
@@ -506,8 +536,11 @@ mod tests {
         for _ in 0..2 {
             let what = service.import(content, &mut state, now).unwrap();
             assert_eq!(what, "5 bans (1 more had ended)");
-            let mut live: Vec<_> =
-                state.get(service.bans.held).live(now).map(|(key, _, end)| (key.to_owned(), end)).collect();
+            let mut live: Vec<_> = state
+                .get(service.bans.held)
+                .live(now)
+                .map(|(key, _, ends)| (key.to_owned(), ends.at()))
+                .collect();
             live.sort();
             assert_eq!(
                 live,
@@ -521,5 +554,99 @@ mod tests {
         }
         service.boot(&mut state, now);
         assert_eq!(take_orders(&service, &mut state, now), ["10.0.0.1", "10.0.0.2", "10.0.0.4", "10.0.0.5"]);
+    }
+
+    const NOON: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+    fn hour(ip: [u8; 4], at: Timestamp) -> Ban {
+        Ban { seconds: 3600, at: Some(at), ..ban(ip) }
+    }
+
+    /// How many seconds the firewall would be told of each order, if it were told at once.
+    fn ordered(service: &BanService, state: &State, now: Now) -> Vec<u64> {
+        let orders = state.get(service.bans.orders).messages();
+        let left = orders.map(|(_, message)| {
+            let letter = Letter { payload: message.payload.clone(), ..Letter::default() };
+            match Order::read(&letter, now.wall).unwrap().left(now.wall) {
+                Left::Over => 0,
+                Left::Seconds(seconds) => seconds,
+                Left::Forever => u64::MAX,
+            }
+        });
+        left.collect()
+    }
+
+    #[test]
+    fn a_ban_by_a_clock_that_was_ahead_ends_in_time_and_is_not_put_back_for_ever() {
+        let shown = std::sync::Arc::new(std::sync::Mutex::new(Now::at(NOON)));
+        let set = |by: i64, seconds: u64| {
+            let mut now = shown.lock().unwrap();
+            *now = now.plus(Duration::from_secs(seconds));
+            now.wall.0 += by;
+            *now
+        };
+        let read = shown.clone();
+        let mut state = State::in_memory().with_clock(Clock::of(move || *read.lock().unwrap()));
+        let service = service(&mut state, Some(20 * DAY));
+        let years = 72 * 365 * 86_400 * 1_000_000;
+        let now = set(years, 0);
+        state.tick();
+        service.put_back_from(&mut state, 0, now.wall);
+        service.bans.ban(&mut state, hour([10, 0, 0, 1], now.wall), ends(now.wall, 3600), now.wall);
+        let now = set(-years, 2);
+        state.tick();
+        let key = Bans::key("s", [10, 0, 0, 1].into());
+        assert_eq!(state.get(service.bans.held).ends(&key).unwrap().at(), now.wall.plus_seconds(3600));
+        assert!(service.deadline(&state, now.wall).unwrap() <= now.wall.plus_seconds(10 * DAY));
+        state.get_mut(service.bans.orders).remove(0);
+        let now = set(0, 1800);
+        state.tick();
+        service.bans.put_back(&mut state, 0, now.wall);
+        assert_eq!(ordered(&service, &state, now), [1800]);
+        let now = set(0, 1800);
+        assert_eq!(state.get(service.bans.held).live(now.wall).count(), 0);
+    }
+
+    #[test]
+    fn what_is_left_of_an_order_that_waits_has_nothing_to_do_with_the_wall_clock() {
+        for by in [0, -3_600_000_000, 7_200_000_000, -1_794_000_000_000_000] {
+            let mut state = State::in_memory().with_clock(Clock::of(|| Now::at(NOON)));
+            let service = service(&mut state, None);
+            // The entry was read ten minutes late.
+            let at = Timestamp::from_seconds(NOON.seconds() - 600);
+            service.bans.ban(&mut state, hour([10, 0, 0, 1], at), ends(at, 3600), at);
+            let letter = |seconds| Letter {
+                payload: state.get(service.bans.orders).get(0).unwrap().payload.clone(),
+                age: Duration::from_secs(seconds),
+                ..Letter::default()
+            };
+            let left = |seconds| {
+                let wall = Timestamp(NOON.0 + by).plus_seconds(seconds);
+                match Order::read(&letter(seconds), wall).unwrap().left(wall) {
+                    Left::Seconds(seconds) => seconds,
+                    Left::Over => 0,
+                    Left::Forever => u64::MAX,
+                }
+            };
+            assert_eq!([left(0), left(90), left(2999), left(3000)], [3000, 2910, 1, 0], "{by}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_comes_late_never_makes_a_ban_shorter() {
+        let mut state = State::in_memory();
+        let service = service(&mut state, None);
+        let earlier = Timestamp::from_seconds(NOON.seconds() - 7200);
+        let key = Bans::key("s", [10, 0, 0, 1].into());
+        let end = |state: &State| state.get(service.bans.held).ends(&key).unwrap().at();
+        service.bans.ban(&mut state, hour([10, 0, 0, 1], NOON), ends(NOON, 3600), NOON);
+        assert!(service.bans.ban(&mut state, hour([10, 0, 0, 1], earlier), ends(earlier, 3600), earlier));
+        assert_eq!(end(&state), NOON.plus_seconds(3600));
+        service.bans.ban(&mut state, hour([10, 0, 0, 1], earlier), ends(earlier, 3 * 3600 + 1), earlier);
+        assert_eq!(end(&state), NOON.plus_seconds(3601), "nor does it lose a longer one");
+        // In order, the newest word counts.
+        let later = NOON.plus_seconds(10);
+        service.bans.ban(&mut state, hour([10, 0, 0, 1], later), ends(later, 60), later);
+        assert_eq!(end(&state), later.plus_seconds(60));
     }
 }

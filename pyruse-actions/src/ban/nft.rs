@@ -362,7 +362,6 @@ pyruse_core::inventory::submit!(
             former_file: "action_nftBan.py.json",
             check_set: set_name,
             longest_timeout: None,
-            next: None,
             batch: 2000,
             deliver: Some(deliver),
         }))
@@ -379,6 +378,7 @@ mod tests {
             set: "ip a b".into(),
             ip: [1, 2, 3, 4].into(),
             until: until.map(Timestamp),
+            left: None,
             seconds: 100,
             renew,
             lift: false,

@@ -3,10 +3,11 @@
 //! Everything is bounded: whoever can write a log line can invent identifiers and provoke bans.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Changes, Resource, Row};
-use pyruse_core::time::Timestamp;
+use pyruse_core::time::{Step, Timestamp};
 
 /// So many bans are listed; all are counted.
 const BANS: usize = 500;
@@ -19,6 +20,10 @@ const KEPT_BYTES: usize = 16 << 20;
 
 /// Where entries go whose identifier is one too many, or missing.
 const OTHERS: &str = "(others)";
+
+/// The last due time may be this far ahead: a clock that is set back over midnight must not have two reports sent. One that
+/// was wrong for longer must not silence the report.
+const AHEAD: Duration = Duration::from_secs(26 * 3600);
 
 /// Lines that were not kept, since there were too many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -210,6 +215,17 @@ impl Resource for Day {
         }
         day.stored_bans = day.bans.len();
         Ok(day)
+    }
+
+    fn adjust(&mut self, step: Step) {
+        let now = step.now.wall;
+        let Some(last) = self.last_due else { return };
+        let is_ahead = now.can_judge(last) && last > now.plus(AHEAD);
+        // The first day of a machine whose clock was not set yet: it begins now.
+        let was_unset = now.is_plausible() && !last.is_plausible();
+        if is_ahead || was_unset {
+            self.set_last_due(now);
+        }
     }
 
     fn changes(&mut self, changes: &mut Changes<'_>) {

@@ -15,9 +15,6 @@ use super::settings::ReportSettings;
 use super::{Details, Level, Line, NAME, Recorded, import, object, render, schedule};
 use crate::email::{self, EmailSettings, Outgoing};
 
-/// A clock that was wrong in the future must not silence the report until then.
-const AHEAD: i64 = 26 * 3_600_000_000;
-
 struct ReportService {
     settings: ReportSettings,
     at: Time,
@@ -29,9 +26,9 @@ struct ReportService {
 }
 
 impl ReportService {
-    /// When the last report was due; a moment ahead of the clock is not believed.
-    fn last_due(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
-        state.get(self.recorded.day).last_due().filter(|last| last.0 <= now.0.saturating_add(AHEAD))
+    /// When the last report was due.
+    fn last_due(&self, state: &State) -> Option<Timestamp> {
+        state.get(self.recorded.day).last_due()
     }
 
     fn collect(&self, state: &mut State, now: Timestamp) -> Result<Option<Content>, StateError> {
@@ -68,7 +65,7 @@ impl Service for ReportService {
     }
 
     fn boot(&mut self, state: &mut State, now: Timestamp) {
-        if self.last_due(state, now).is_none() {
+        if self.last_due(state).is_none() {
             state.get_mut(self.recorded.day).set_last_due(now);
         }
     }
@@ -110,21 +107,15 @@ impl Service for ReportService {
         }
     }
 
-    fn deadline(&self, state: &State) -> Option<Timestamp> {
+    fn deadline(&self, state: &State, _: Timestamp) -> Option<Timestamp> {
         let day = state.get(self.recorded.day);
         let wanted = day.in_use || day.totals.lines != [0; 3];
         let last = day.last_due().filter(|_| wanted)?;
-        let now = Timestamp::now();
-        // A last time that is not believed is put right at once.
-        let next = schedule::next_after(last, self.at, &self.zone);
-        Some(if self.last_due(state, now).is_some() { next } else { now })
+        Some(schedule::next_after(last, self.at, &self.zone))
     }
 
     fn due(&mut self, state: &mut State, now: Timestamp) {
-        let Some(last) = self.last_due(state, now) else {
-            state.get_mut(self.recorded.day).set_last_due(now);
-            return;
-        };
+        let Some(last) = self.last_due(state) else { return };
         let Some(due) = schedule::latest_due(last, now, self.at, &self.zone) else { return };
         match self.send(state, now) {
             Ok(_) => state.get_mut(self.recorded.day).set_last_due(due),
@@ -152,7 +143,7 @@ impl Service for ReportService {
     }
 
     fn report_times(&self, state: &State, now: Timestamp) -> Option<ReportTimes> {
-        Some(ReportTimes { last: self.last_due(state, now), next: self.deadline(state) })
+        Some(ReportTimes { last: self.last_due(state), next: self.deadline(state, now) })
     }
 
     fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {
@@ -176,6 +167,9 @@ pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
 
 #[cfg(test)]
 mod tests {
+    use pyruse_core::state::Resource as _;
+    use pyruse_core::time::{Now, Step};
+
     use super::*;
 
     fn service(state: &mut State) -> ReportService {
@@ -225,7 +219,12 @@ mod tests {
         let now = hour(10);
         let line = Line { level: Level::Warn, time: now, message: "m".into(), details: Details::All };
         service.recorded.record(&mut state, line, 10);
+        let day = state.get_mut(service.recorded.day);
+        day.adjust(Step { now: Now::at(now), by: now.0 - hour(9000).0 });
+        // Nothing is due that `due` would not do: the loop would be busy with it.
+        assert_eq!(service.deadline(&state, now), Some(hour(24)));
         service.due(&mut state, now);
+        assert_eq!(state.get(service.mails).pending(), 0);
         service.due(&mut state, hour(24));
         assert_eq!(state.get(service.mails).pending(), 1);
     }

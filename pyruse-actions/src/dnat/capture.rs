@@ -131,7 +131,7 @@ struct Capture {
     sport: Option<Slot>,
     /// In the order of [`Property::ALL`].
     origins: [Origin; 4],
-    keep_seconds: u64,
+    bits: u32,
     mappings: Handle<Mappings>,
     draft: Draft,
 }
@@ -160,7 +160,7 @@ impl ActionModule for Capture {
                 Origin::of(Property::Daddr, args.daddr.as_deref(), args.daddr_value, cx),
                 Origin::of(Property::Dport, args.dport.as_deref(), args.dport_value, cx),
             ],
-            keep_seconds: args.keep_seconds.unwrap_or(DEFAULT_KEEP_SECONDS),
+            bits: retention::bits(args.keep_seconds.unwrap_or(DEFAULT_KEEP_SECONDS)),
             mappings: open(cx)?,
             draft: Draft::default(),
         })
@@ -199,8 +199,8 @@ impl Action for Capture {
         write_captured(run.entry, Some(self.saddr), &mut self.draft);
         write_captured(run.entry, self.sport, &mut self.draft);
         let now = run.entry.time();
-        let end = retention::end(now, self.keep_seconds);
-        run.state.get_mut(self.mappings).capture(self.draft.record(), end, now.seconds());
+        let ends = (retention::end(now, self.bits), self.bits);
+        run.state.get_mut(self.mappings).capture(self.draft.record(), ends, now.seconds());
         Ok(())
     }
 }

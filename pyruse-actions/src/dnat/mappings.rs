@@ -9,11 +9,13 @@
 use std::hash::RandomState;
 
 use pyruse_core::state::{Changes, Resource, Row};
+use pyruse_core::time::Step;
 
 use super::index::Index;
-use super::places::{MOST, Place, Places};
+use super::places::{Held, MOST, Place, Places};
 use super::property::{Combination, Property};
 use super::record::{Client, Draft, Record};
+use super::retention;
 
 /// Entries of several sources come a little out of order: dead mappings are kept for so many seconds, since an entry
 /// from just before their end may still follow.
@@ -89,10 +91,10 @@ impl Mappings {
         IndexNumber(self.indexes.len() - 1)
     }
 
-    /// Records a mapping that is dead from second `end` on, at second `now`.
-    pub(super) fn capture(&mut self, record: Record<'_>, end: i64, now: i64) {
+    /// Records a mapping at second `now`: it is dead from the second `ends.0` on, by a retention of `ends.1` bits.
+    pub(super) fn capture(&mut self, record: Record<'_>, ends: (i64, u32), now: i64) {
         self.expire(now);
-        self.enter(self.next, record, end);
+        self.enter(self.next, record, ends);
         self.next += 1;
         self.keep_bounds();
     }
@@ -110,8 +112,8 @@ impl Mappings {
         self.held.len()
     }
 
-    fn enter(&mut self, number: u64, record: Record<'_>, end: i64) {
-        let place = self.held.put(number, end, record);
+    fn enter(&mut self, number: u64, record: Record<'_>, ends: (i64, u32)) {
+        let place = self.held.put(number, ends, record);
         self.bytes += record.bytes().len();
         let key = record.key();
         for (at, index) in self.indexes.iter_mut().enumerate() {
@@ -181,12 +183,34 @@ impl Resource for Mappings {
         let mut draft = Draft::default();
         for (key, value) in rows {
             let number = u64::from_be_bytes((*key).try_into().map_err(|_| "a mapping has no number")?);
-            let end = draft.read_row(&value)?;
+            let ends = draft.read_row(&value)?;
             mappings.next = number.checked_add(1).ok_or("a mapping has the last number that there is")?;
             mappings.fresh = mappings.next;
-            mappings.enter(number, draft.record(), end);
+            mappings.enter(number, draft.record(), ends);
         }
         Ok(mappings)
+    }
+
+    /// Where an end cannot be right, all are entered again, since the indexes hang on their ends.
+    fn adjust(&mut self, step: Step) {
+        let adjusted = |held: &Held| retention::adjusted(held.end, held.bits, step);
+        if self.held.by_age().all(|place| adjusted(&self.held[place]) == self.held[place].end) {
+            return;
+        }
+        let places: Vec<Place> = self.held.by_age().collect();
+        let old = std::mem::take(&mut self.held);
+        self.bytes = 0;
+        for index in &mut self.indexes {
+            *index = Index::new(index.combination);
+        }
+        for place in places {
+            let held = &old[place];
+            if held.number < self.fresh {
+                self.gone.push(held.number);
+            }
+            self.enter(self.next, held.record(), (adjusted(held), held.bits));
+            self.next += 1;
+        }
     }
 
     fn changes(&mut self, changes: &mut Changes<'_>) {
@@ -195,7 +219,7 @@ impl Resource for Mappings {
         }
         for place in self.held.since(self.fresh) {
             let held = &self.held[place];
-            match held.record().to_row(held.end) {
+            match held.record().to_row(held.end, held.bits) {
                 Ok(row) => changes.put(held.number.to_be_bytes(), row),
                 // Texts and numbers always become JSON.
                 Err(e) => tracing::error!("a mapping cannot be stored: {e}"),
@@ -208,6 +232,7 @@ impl Resource for Mappings {
 #[cfg(test)]
 mod tests {
     use pyruse_core::state::State;
+    use pyruse_core::time::{Now, Timestamp};
 
     use super::super::record::Captured;
     use super::*;
@@ -224,7 +249,7 @@ mod tests {
     }
 
     fn capture(mappings: &mut Mappings, saddr: &str, properties: [&str; 4], end: i64, now: i64) {
-        mappings.capture(draft(properties, saddr).record(), end, now);
+        mappings.capture(draft(properties, saddr).record(), (end, 6), now);
     }
 
     fn find(mappings: &Mappings, index: IndexNumber, properties: [&str; 4], now: i64) -> Option<String> {
@@ -314,5 +339,36 @@ mod tests {
             capture(&mut mappings, "c", ["p", &n.to_string(), "", ""], 1000 + i64::from(n), 0);
         }
         assert_eq!((mappings.indexes[index.0].len(), mappings.indexes[index.0].candidates()), (1, 1));
+    }
+
+    #[test]
+    fn a_mapping_of_a_clock_that_was_ahead_ends_as_if_it_were_captured_now() {
+        let (now, ahead) = (1_795_000_000, 2_795_000_000);
+        let mut state = State::in_memory();
+        let handle = state.open::<Mappings>("m").unwrap();
+        let mappings = state.get_mut(handle);
+        let index = mappings.index(by_addr_and_port());
+        let end = |second| retention::end(Timestamp::from_seconds(second), 6);
+        for n in ["1", "2", "3"] {
+            capture(mappings, n, ["p", n, "", ""], if n == "2" { end(now) } else { end(ahead) }, now);
+        }
+        capture(mappings, "ever", ["p", "4", "", ""], i64::MAX, now);
+        state.commit().unwrap();
+        let mappings = state.get_mut(handle);
+        capture(mappings, "new", ["p", "1", "", ""], end(now), now);
+        mappings.adjust(Step::loaded(Now::at(Timestamp::from_seconds(now))));
+        for (n, client) in [("1", "new"), ("2", "2"), ("3", "3")] {
+            let found = |second| find(mappings, index, ["p", n, "", ""], second);
+            assert_eq!(found(end(now) - 1).as_deref(), Some(client));
+            assert_eq!(found(end(now)), None);
+        }
+        assert!(find(mappings, index, ["p", "4", "", ""], ahead).is_some());
+        let mut rows = Vec::new();
+        state.scan(handle, |key, value| rows.push((key.into(), value.into()))).unwrap();
+        assert_eq!(rows.len(), state.get(handle).len());
+        let mut loaded = Mappings::load(rows).unwrap();
+        let index = loaded.index(by_addr_and_port());
+        assert_eq!(find(&loaded, index, ["p", "1", "", ""], now).as_deref(), Some("new"));
+        assert_eq!(find(&loaded, index, ["p", "1", "", ""], end(now)), None);
     }
 }

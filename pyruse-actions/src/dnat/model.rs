@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use pyruse_core::state::{Handle, State};
-use pyruse_core::time::Timestamp;
+use pyruse_core::time::{Clock, Now, Timestamp};
 use tempfile::TempDir;
 
 use super::mappings::{IndexNumber, Mappings};
@@ -100,7 +100,10 @@ struct Running {
 
 impl Running {
     fn start(directory: &TempDir, limit: usize, combinations: &[u8]) -> Running {
-        let mut state = State::open_file(&directory.path().join("state")).unwrap();
+        // Later than all that this test does.
+        let later = Now::at(Timestamp::from_seconds(1_796_000_000));
+        let mut state =
+            State::open_file(&directory.path().join("state")).unwrap().with_clock(Clock::of(move || later));
         let mappings = state.open::<Mappings>("mappings").unwrap();
         state.get_mut(mappings).set_limit(limit);
         let of = |bits: u8| {
@@ -111,7 +114,7 @@ impl Running {
         Running { state, mappings, indexes }
     }
 
-    fn capture(&mut self, properties: Properties, client: i64, end: i64, now: i64) {
+    fn capture(&mut self, properties: Properties, client: i64, ends: (i64, u32), now: i64) {
         let mut draft = Draft::default();
         for property in properties {
             match property {
@@ -125,7 +128,7 @@ impl Running {
         } else {
             draft.push_nothing();
         }
-        self.state.get_mut(self.mappings).capture(draft.record(), end, now);
+        self.state.get_mut(self.mappings).capture(draft.record(), ends, now);
     }
 
     fn find(&self, index: usize, texts: [usize; 4], now: i64) -> Option<Client<'_>> {
@@ -166,8 +169,9 @@ proptest! {
         for (client, operation) in (0..).zip(operations) {
             match operation {
                 Operation::Capture(properties, keep) => {
-                    let end = retention::end(Timestamp::from_seconds(now), keep);
-                    running.capture(properties, client, end, now);
+                    let bits = retention::bits(keep);
+                    let end = retention::end(Timestamp::from_seconds(now), bits);
+                    running.capture(properties, client, (end, bits), now);
                     model.capture(properties, client, end, now);
                 }
                 Operation::Find(index, texts) => {

@@ -35,6 +35,8 @@ pub(super) struct Held {
     pub(super) number: u64,
     /// The second from which on it is dead.
     pub(super) end: i64,
+    /// The bits of its retention.
+    pub(super) bits: u32,
     record: Box<[u8]>,
     neighbours: [Neighbours; 2],
 }
@@ -80,13 +82,13 @@ impl Places {
     }
 
     /// Puts in a mapping that is newer than all others.
-    pub(super) fn put(&mut self, number: u64, end: i64, record: Record<'_>) -> Place {
+    pub(super) fn put(&mut self, number: u64, (end, bits): (i64, u32), record: Record<'_>) -> Place {
         let place = self.free.pop().unwrap_or_else(|| {
             self.all.push(None);
             Place::new(self.all.len() - 1)
         });
         let held =
-            Held { number, end, record: record.bytes().into(), neighbours: [Neighbours::default(); 2] };
+            Held { number, end, bits, record: record.bytes().into(), neighbours: [Neighbours::default(); 2] };
         self.all[place.index()] = Some(held);
         append(&mut self.all, &mut self.by_age, Order::Age, place);
         append(&mut self.all, self.by_end.entry(end).or_default(), Order::End, place);

@@ -15,6 +15,7 @@ use std::ops::Range;
 use pyruse_core::serde::{Deserialize, Serialize};
 
 use super::property::{Combination, Property};
+use super::retention::UNKNOWN_BITS;
 
 const NOTHING: usize = 0;
 const TEXT: usize = 1;
@@ -53,6 +54,13 @@ struct Stored<'a> {
     /// The second from which on it is dead.
     #[serde(rename = "e")]
     end: i64,
+    /// The bits of its retention.
+    #[serde(rename = "b", default = "unknown_bits")]
+    bits: u32,
+}
+
+fn unknown_bits() -> u32 {
+    UNKNOWN_BITS
 }
 
 /// A record that is being written, value by value; its memory serves for one after the other.
@@ -108,8 +116,8 @@ impl Draft {
         Record(&self.0)
     }
 
-    /// Writes the mapping of a stored row; gives its end.
-    pub(super) fn read_row(&mut self, row: &[u8]) -> Result<i64, String> {
+    /// Writes the mapping of a stored row; gives its end, and the bits of its retention.
+    pub(super) fn read_row(&mut self, row: &[u8]) -> Result<(i64, u32), String> {
         let stored: Stored<'_> = serde_json::from_slice(row).map_err(|e| e.to_string())?;
         self.clear();
         for property in &stored.properties {
@@ -120,7 +128,10 @@ impl Draft {
         }
         self.push_captured(Some(&stored.saddr));
         self.push_captured(stored.sport.as_ref());
-        Ok(stored.end)
+        if stored.bits > u64::BITS {
+            return Err("a mapping's retention makes no sense".into());
+        }
+        Ok((stored.end, stored.bits))
     }
 }
 
@@ -146,13 +157,13 @@ impl<'a> Record<'a> {
     }
 
     /// What is stored of it.
-    pub(super) fn to_row(self, end: i64) -> Result<Vec<u8>, serde_json::Error> {
+    pub(super) fn to_row(self, end: i64, bits: u32) -> Result<Vec<u8>, serde_json::Error> {
         let Client { saddr, sport } = self.client();
         let mut properties = [const { None }; 4];
         for (property, (kind, bytes)) in properties.iter_mut().zip(Values(self.0)) {
             *property = (kind == TEXT).then(|| text(bytes));
         }
-        serde_json::to_vec(&Stored { saddr, sport, properties, end })
+        serde_json::to_vec(&Stored { saddr, sport, properties, end, bits })
     }
 
     /// The record with the places of its properties.
@@ -260,12 +271,12 @@ mod tests {
             let long = "é".repeat(length);
             let written = draft([Some(&long), None, Some(""), Some(&long), Some(&long)]);
             let record = written.record();
-            let row = record.to_row(i64::MAX).unwrap();
+            let row = record.to_row(i64::MAX, 6).unwrap();
             let expected =
-                format!(r#"{{"a":"{long}","p":-5,"k":["{long}",null,"","{long}"],"e":{}}}"#, i64::MAX);
+                format!(r#"{{"a":"{long}","p":-5,"k":["{long}",null,"","{long}"],"e":{},"b":6}}"#, i64::MAX);
             assert_eq!(String::from_utf8(row.clone()).unwrap(), expected);
             let mut read = Draft::default();
-            assert_eq!(read.read_row(&row), Ok(i64::MAX));
+            assert_eq!(read.read_row(&row), Ok((i64::MAX, 6)));
             assert_eq!(read.record().bytes(), record.bytes());
             let client =
                 Client { saddr: Captured::Text(long.as_str().into()), sport: Some(Captured::Integer(-5)) };

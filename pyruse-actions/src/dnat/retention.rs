@@ -2,14 +2,34 @@
 //!
 //! Read the other way round, with `t` and `b` known at capture, that is one point in time: from `((t >> b) + 2) << b`
 //! on, it is dead. So mappings of different retentions can be compared by their ends.
+//!
+//! An end goes with its `b`: so it is seen when an end is too far ahead, see [`pyruse_core::time::Ends`].
 
-use pyruse_core::time::Timestamp;
+use pyruse_core::time::{Step, Timestamp};
+
+/// The `b` of mappings that an earlier version stored, which did not say it: up to three weeks.
+pub(super) const UNKNOWN_BITS: u32 = 20;
+
+/// `b`: the number of significant bits.
+pub(super) fn bits(keep_seconds: u64) -> u32 {
+    u64::BITS - keep_seconds.leading_zeros()
+}
 
 /// The second from which on a mapping captured at `at` is dead.
-pub(super) fn end(at: Timestamp, keep_seconds: u64) -> i64 {
-    let bits = u64::BITS - keep_seconds.leading_zeros();
+pub(super) fn end(at: Timestamp, bits: u32) -> i64 {
     let end = ((i128::from(at.seconds()) >> bits) + 2) << bits;
     i64::try_from(end).unwrap_or(i64::MAX)
+}
+
+/// The end of a mapping after a step of the clock: it is not later than if it were captured now.
+pub(super) fn adjusted(end: i64, bits: u32, step: Step) -> i64 {
+    let as_of_now = self::end(step.now.wall, bits);
+    let is_for_ever = end == i64::MAX;
+    if is_for_ever || !step.now.wall.can_judge(Timestamp::from_seconds(end)) {
+        end
+    } else {
+        end.min(as_of_now)
+    }
 }
 
 #[cfg(test)]
@@ -19,9 +39,9 @@ mod tests {
     #[test]
     fn the_end_is_where_the_rule_says_so() {
         for keep in [0_u64, 1, 2, 3, 4, 7, 8, 63, 64, 100, 1023] {
-            let bits = u64::BITS - keep.leading_zeros();
+            let bits = bits(keep);
             for t in (0..3000).chain(1_795_000_000..1_795_000_100) {
-                let end = end(Timestamp(t * 1_000_000 + 999_999), keep);
+                let end = end(Timestamp(t * 1_000_000 + 999_999), bits);
                 for now in [t - 1, t, end - 1, end, end + 1] {
                     assert_eq!(now < end, now >> bits <= 1 + (t >> bits), "keep {keep}, t {t}, now {now}");
                 }
@@ -33,14 +53,14 @@ mod tests {
 
     #[test]
     fn the_default_keeps_between_64_and_128_seconds() {
-        assert_eq!(end(Timestamp::from_seconds(128), 63), 256);
-        assert_eq!(end(Timestamp::from_seconds(191), 63), 256);
+        assert_eq!(end(Timestamp::from_seconds(128), bits(63)), 256);
+        assert_eq!(end(Timestamp::from_seconds(191), bits(63)), 256);
     }
 
     #[test]
     fn very_long_is_for_ever() {
-        assert_eq!(end(Timestamp::from_seconds(1_795_000_000), u64::MAX), i64::MAX);
-        assert_eq!(end(Timestamp::NEVER, u64::MAX), i64::MAX);
-        assert!(end(Timestamp(i64::MIN), 63) < 0);
+        assert_eq!(end(Timestamp::from_seconds(1_795_000_000), bits(u64::MAX)), i64::MAX);
+        assert_eq!(end(Timestamp::NEVER, bits(u64::MAX)), i64::MAX);
+        assert!(end(Timestamp(i64::MIN), bits(63)) < 0);
     }
 }

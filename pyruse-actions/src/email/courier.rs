@@ -9,7 +9,6 @@ use std::time::Duration;
 use nix::sys::prctl;
 use pyruse_core::courier::{Deliver, Outcome};
 use pyruse_core::state::Letter;
-use pyruse_core::time::Timestamp;
 
 use super::outgoing::{Outgoing, for_a_pipe};
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings};
@@ -77,7 +76,7 @@ impl Deliver for MailCourier {
             Ok(()) => Outcome::Done,
             Err(Refusal::ForGood(error)) => Outcome::GiveUp(error),
             Err(Refusal::Unreachable(error) | Refusal::ForNow(error) | Refusal::Setting(error))
-                if letter.created.until(Timestamp::now()) > PATIENCE =>
+                if letter.tried > PATIENCE =>
             {
                 Outcome::GiveUp(error)
             }

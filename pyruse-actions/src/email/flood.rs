@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Changes, Resource, Row};
-use pyruse_core::time::Timestamp;
+use pyruse_core::time::{Ends, Step, Timestamp};
 
 use super::outgoing::Outgoing;
 
@@ -28,9 +28,6 @@ const BYTES: usize = 1 << 20;
 
 /// So many bytes of a text are in the digest.
 const SHOWN: usize = 2000;
-
-/// A clock that shows an earlier time than an hour that has already begun was set back, by more than this.
-const SET_BACK: Duration = Duration::from_secs(60);
 
 /// The hours that are running, by subject.
 #[derive(Default)]
@@ -136,16 +133,15 @@ impl Flood {
         leaving
     }
 
-    /// When the first of the hours ends; `wall` is the wall clock.
-    pub(super) fn deadline(&self, wall: Timestamp) -> Option<Timestamp> {
-        let end = |hour: &Hour| if hour.is_ahead_of(wall) { Timestamp(0) } else { hour.end() };
-        self.hours.values().map(end).min()
+    /// When the first of the hours ends, by the wall clock.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.hours.values().map(Hour::end).min()
     }
 
     /// Ends the hours that are over; gives their digests.
     pub(super) fn end_hours(&mut self, wall: Timestamp) -> Vec<Outgoing> {
-        let is_over = |hour: &Hour| hour.end() <= wall || hour.is_ahead_of(wall);
-        let over = self.hours.iter().filter(|(_, hour)| is_over(hour)).map(|(subject, _)| subject.clone());
+        let over =
+            self.hours.iter().filter(|(_, hour)| hour.end() <= wall).map(|(subject, _)| subject.clone());
         let over: Vec<String> = over.collect();
         over.iter().filter_map(|subject| self.end_hour(subject)).collect()
     }
@@ -192,9 +188,19 @@ impl Hour {
         self.begun.at.min(self.begun.seen).plus(HOUR).max(self.grew)
     }
 
-    /// Has the clock been set back since it began or grew?
-    fn is_ahead_of(&self, wall: Timestamp) -> bool {
-        wall.plus(SET_BACK) < self.begun.seen.max(self.grew)
+    /// The clock has stepped: an hour of the future is one of now. Has what is stored of it changed?
+    fn adjust(&mut self, step: Step) -> bool {
+        if step.is_load() {
+            // Its entries may not all have been read when we ended.
+            self.grew = step.now.wall;
+        }
+        let mut is_changed = false;
+        for time in [&mut self.begun.at, &mut self.begun.seen, &mut self.grew] {
+            let mut ends = Ends::after(*time, Duration::ZERO);
+            is_changed |= ends.adjust(step);
+            *time = ends.at();
+        }
+        is_changed
     }
 
     /// Counts a text; gives its place.
@@ -282,8 +288,6 @@ impl Resource for Flood {
     fn load(rows: Vec<Row>) -> Result<Self, String> {
         let mut flood = Flood::default();
         let mut subjects = HashMap::new();
-        // Its entries may not all have been read when we ended.
-        let now = Timestamp::now();
         // The hours come before the texts.
         for (key, value) in rows {
             match key.split_first() {
@@ -292,7 +296,7 @@ impl Resource for Flood {
                     let begun: Begun = serde_json::from_slice(&value).map_err(|e| e.to_string())?;
                     flood.next_digest = flood.next_digest.max(begun.digest + 1);
                     subjects.insert(begun.digest, subject.clone());
-                    flood.hours.insert(subject, Hour::new(begun, now));
+                    flood.hours.insert(subject, Hour::new(begun, Timestamp(0)));
                 }
                 Some((b't', number)) => {
                     let digest = number.first_chunk().map(|digest| u64::from_be_bytes(*digest));
@@ -305,6 +309,14 @@ impl Resource for Flood {
             }
         }
         Ok(flood)
+    }
+
+    fn adjust(&mut self, step: Step) {
+        for (subject, hour) in &mut self.hours {
+            if hour.adjust(step) {
+                self.dirty.insert(Stored::Hour { subject: subject.clone() });
+            }
+        }
     }
 
     fn changes(&mut self, changes: &mut Changes<'_>) {
@@ -336,6 +348,7 @@ impl Resource for Flood {
 #[cfg(test)]
 mod tests {
     use pyruse_core::state::{Handle, State};
+    use pyruse_core::time::Now;
 
     use super::*;
 
@@ -362,12 +375,12 @@ mod tests {
         for (body, seconds) in [("c\nd", 10), ("x", 20), ("c\nd", 30), ("c\nd", 3599)] {
             assert_eq!(subjects(&live(&mut flood, body, after(seconds))), [""; 0]);
         }
-        assert_eq!(flood.deadline(after(3599)), Some(after(3600)));
+        assert_eq!(flood.deadline(), Some(after(3600)));
         assert_eq!(subjects(&flood.end_hours(after(3599))), [""; 0]);
         let digest = flood.end_hours(after(3600));
         assert_eq!(subjects(&digest), ["ban (4 more)"]);
         assert_eq!(digest[0].date, after(3599));
-        assert_eq!(flood.deadline(after(3600)), None);
+        assert_eq!(flood.deadline(), None);
         assert_eq!(flood.end_hours(after(3600)).len(), 0);
         assert_eq!(subjects(&live(&mut flood, "a", after(3601))), ["ban"], "a new hour");
     }
@@ -432,7 +445,7 @@ mod tests {
                 let seen = if is_live { at } else { after(9_999_990 + n) };
                 mails.extend(flood.admit("ban", seconds.to_string(), at, 2, seen));
                 if !is_live {
-                    assert_eq!(flood.deadline(seen), Some(seen), "it moves on");
+                    assert_eq!(flood.deadline(), Some(seen), "it moves on");
                 }
             }
             mails.extend(flood.end_hours(after(99_999_999)));
@@ -456,14 +469,28 @@ mod tests {
         for _ in 0..3 {
             flood.admit("ban", String::new(), after(1_000_000), 2, after(1_000_000));
         }
-        assert_eq!(flood.deadline(after(999_990)), Some(after(1_003_600)), "a little is no matter");
-        assert_eq!(flood.deadline(START), Some(Timestamp(0)));
-        assert_eq!(subjects(&flood.end_hours(START)), ["ban (1 more)"]);
-        // The same, told by the next mail.
+        assert_eq!(flood.deadline(), Some(after(1_003_600)));
+        flood.adjust(Step { now: Now::at(START), by: -1_000_000_000_000 });
+        assert_eq!(flood.deadline(), Some(after(3600)), "an hour from now at most");
+        assert_eq!(
+            subjects(&flood.admit("ban", String::new(), after(1), 2, after(1))),
+            [""; 0],
+            "it is the same hour"
+        );
+        assert_eq!(subjects(&flood.end_hours(after(3600))), ["ban (2 more)"]);
+        // The same, of an hour that was stored.
         for _ in 0..3 {
             flood.admit("ban", String::new(), after(1_000_000), 2, after(1_000_000));
         }
-        assert_eq!(subjects(&flood.admit("ban", String::new(), START, 2, START)), ["ban (1 more)", "ban"]);
+        flood.adjust(Step::loaded(Now::at(START)));
+        assert_eq!(subjects(&flood.end_hours(after(3600))), ["ban (1 more)"]);
+        // The clock was not set, and is.
+        for n in 0..3 {
+            flood.admit("ban", String::new(), Timestamp(n), 2, Timestamp(n));
+        }
+        flood.adjust(Step { now: Now::at(START), by: START.0 - 2 });
+        assert_eq!(subjects(&flood.end_hours(after(3598))), [""; 0]);
+        assert_eq!(subjects(&flood.end_hours(after(3600))), ["ban (1 more)"]);
     }
 
     #[test]
@@ -513,14 +540,10 @@ mod tests {
         let digest = state.get_mut(flood).end_hours(after(3600));
         assert_eq!(subjects(&digest), ["ban (98 more)"]);
         let again = open();
-        assert_eq!(
-            again.0.get(again.1).deadline(after(3600)),
-            Some(after(3600)),
-            "not before it is committed"
-        );
+        assert_eq!(again.0.get(again.1).deadline(), Some(after(3600)), "not before it is committed");
         state.commit().unwrap();
         let (mut state, flood) = open();
-        assert_eq!(state.get(flood).deadline(after(3600)), None);
+        assert_eq!(state.get(flood).deadline(), None);
         let mut rows = 0;
         state.scan(flood, |_, _| rows += 1).unwrap();
         assert_eq!(rows, 0);

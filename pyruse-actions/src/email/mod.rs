@@ -118,9 +118,9 @@ impl Action for Email {
             to: self.to.clone(),
             body: body.clone(),
         });
-        let at = run.entry.time();
+        let (at, seen) = (run.entry.time(), run.state.now().wall);
         let flood = run.state.get_mut(self.flood);
-        for mail in flood.admit(&self.subject, body, at, self.max_per_hour, Timestamp::now()) {
+        for mail in flood.admit(&self.subject, body, at, self.max_per_hour, seen) {
             mail.queue(run.state, self.queue);
         }
         Ok(())
@@ -158,8 +158,8 @@ impl Service for MailService {
         state.get_mut(self.queue).hurry();
     }
 
-    fn deadline(&self, state: &State) -> Option<Timestamp> {
-        state.get(self.flood).deadline(Timestamp::now())
+    fn deadline(&self, state: &State, _: Timestamp) -> Option<Timestamp> {
+        state.get(self.flood).deadline()
     }
 
     fn due(&mut self, state: &mut State, now: Timestamp) {

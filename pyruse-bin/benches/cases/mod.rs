@@ -22,7 +22,7 @@ use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Fields, MemoryRecord};
 use pyruse_core::plugin::Registry;
 use pyruse_core::state::{Letter, Position, State};
-use pyruse_core::time::Timestamp;
+use pyruse_core::time::{Now, Timestamp};
 use pyruse_core::workflow::Unobserved;
 use serde_json::Value;
 
@@ -80,7 +80,7 @@ impl Rules {
     pub fn commit(&mut self, realtime: Timestamp) {
         self.state.set_position(Position { cursor: None, realtime });
         self.state.commit().unwrap();
-        if self.couriers.dispatch(&mut self.state, Timestamp::NEVER) {
+        if self.couriers.dispatch(&mut self.state, Now::read()) {
             self.state.commit().unwrap();
         }
     }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use pyruse_core::courier::Couriers;
 use pyruse_core::engine::Services;
 use pyruse_core::state::State;
-use pyruse_core::time::Timestamp;
 
 /// Delivers what is queued for these services; returns how many deliveries have not gone when `patience` is over. They
 /// stay queued if they are durable.
@@ -23,7 +22,7 @@ pub(super) fn deliver(
     let queues = services.employ(&mut couriers)?;
     let end = Instant::now() + patience;
     loop {
-        let now = Timestamp::now();
+        let now = state.tick();
         couriers.collect(state, now);
         state.commit()?;
         couriers.dispatch(state, now);
@@ -35,7 +34,7 @@ pub(super) fn deliver(
             state.commit()?;
             return Ok(queues.iter().map(|queue| state.get(*queue).pending()).sum());
         }
-        let until_due = deadline.filter(|_| !couriers.is_busy()).map_or(left, |deadline| now.until(deadline));
+        let until_due = deadline.filter(|_| !couriers.is_busy()).map_or(left, |due| now.steady.until(due));
         let _ = woken.recv_timeout(until_due.min(left).max(Duration::from_millis(1)));
     }
 }

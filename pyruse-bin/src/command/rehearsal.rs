@@ -12,7 +12,7 @@ use pyruse_core::engine::{Engine, Services};
 use pyruse_core::entry::{Entry, Record, Slot};
 use pyruse_core::plugin::StepError;
 use pyruse_core::state::{Letter, State};
-use pyruse_core::time::Timestamp;
+use pyruse_core::time::{Now, Timestamp};
 use pyruse_core::workflow::{Observer, Site, SiteId};
 
 use super::feedback::Feedback;
@@ -110,7 +110,7 @@ impl Rehearsal {
     /// Throws away what is queued.
     pub(crate) fn settle(&mut self) -> io::Result<()> {
         self.state.commit().map_err(io::Error::other)?;
-        self.couriers.dispatch(&mut self.state, Timestamp::NEVER);
+        self.couriers.dispatch(&mut self.state, Now::read());
         Ok(())
     }
 }

@@ -59,12 +59,14 @@ impl Daemon {
     }
 
     fn status(&mut self, overview: Overview) -> DaemonStatus {
+        // The clock may have been set since.
+        let now = self.storage.state.now();
         DaemonStatus {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
-            since: self.since,
+            since: now.wall_at(self.since),
             config: self.config_path.clone(),
-            loaded: self.loaded,
+            loaded: now.wall_at(self.loaded),
             entries: self.entries,
             errors: self.errors.total(),
             unwritten: self.unwritten.clone(),

@@ -4,6 +4,7 @@
 //! for the nearest deadline. A batch ends when the journal is drained or a bound is reached; live, it is one entry.
 
 mod answering;
+mod clock_set;
 pub(crate) mod control;
 mod import;
 mod manager;
@@ -25,8 +26,9 @@ use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Fields, Slot};
 use pyruse_core::plugin::{Registry, SeenEffect};
 use pyruse_core::state::{Position, State};
-use pyruse_core::time::Timestamp;
+use pyruse_core::time::{Now, Steady, Timestamp};
 
+use self::clock_set::ClockSet;
 use self::control::Control;
 use self::import::Imports;
 use self::manager::ServiceManager;
@@ -103,8 +105,9 @@ pub(crate) struct Daemon {
     errors: ErrorLog,
     couriers: Couriers,
     manager: ServiceManager,
-    since: Timestamp,
-    loaded: Timestamp,
+    clock_set: ClockSet,
+    since: Steady,
+    loaded: Steady,
     entries: u64,
     /// Why the state cannot be written, if it cannot.
     unwritten: Option<String>,
@@ -150,12 +153,12 @@ impl Daemon {
             let Storage { state, owner, .. } = &mut storage;
             Imports::take_over(&mut engine.services, &engine.config.storage, *owner, state)?
         };
-        engine.services.boot(&mut storage.state, Timestamp::now());
+        let now = storage.state.tick();
+        engine.services.boot(&mut storage.state, now.wall);
         // Where we begin is on the disk before the first entry is read: a crash from here on loses nothing.
         storage.state.commit()?;
         imports.put_away(&mut storage.state);
         let control = answering::listen(&mut storage, &engine.config.storage, &wake);
-        let now = Timestamp::now();
         Ok(Daemon {
             config_path,
             registry,
@@ -169,8 +172,9 @@ impl Daemon {
             couriers,
             control,
             manager: ServiceManager::new(),
-            since: now,
-            loaded: now,
+            clock_set: ClockSet::new().context("listening to changes of the clock")?,
+            since: now.steady,
+            loaded: now.steady,
             entries: 0,
             unwritten: None,
             effects: Vec::new(),
@@ -187,14 +191,16 @@ impl Daemon {
         ServiceManager::ready("following the journal");
         let mut committed = Ok(());
         loop {
+            // All that happens in this round happens now: of two readings, one may say "not yet" and the other "at once".
+            let now = self.storage.state.tick();
+            let began = Instant::now();
             let drained = committed.is_err() || self.read_batch();
-            let now = Timestamp::now();
             let again = self.tend_journal(drained && committed.is_ok());
             self.couriers.collect(&mut self.storage.state, now);
             if committed.is_ok() {
-                self.call_services(now, drained);
+                self.call_services(now.wall, drained);
             }
-            let asked = self.take_questions(now);
+            let asked = self.take_questions(now.wall);
             committed = self.commit_and_dispatch(now, committed.is_err());
             self.reply(asked);
             if self.wake.stop() {
@@ -206,7 +212,7 @@ impl Daemon {
             let sign = self.manager.sign_of_life();
             let anew = self.let_go_of_pages() || (drained && self.follow_move());
             if drained && !anew && !again {
-                self.wait(sign, committed.is_err())?;
+                self.wait(now, began, sign, committed.is_err())?;
             }
         }
         self.stop()
@@ -253,7 +259,8 @@ impl Daemon {
     fn tend_journal(&mut self, drained: bool) -> bool {
         let again = self.journal.tend(drained && self.unfinished.is_none());
         for words in self.journal.losses().take_logged() {
-            self.engine.services.remark(&words, &mut self.storage.state, Timestamp::now());
+            let now = self.storage.state.now().wall;
+            self.engine.services.remark(&words, &mut self.storage.state, now);
         }
         again
     }
@@ -262,14 +269,15 @@ impl Daemon {
     /// should hold what was written before.
     fn call_services(&mut self, now: Timestamp, drained: bool) {
         let services = &mut self.engine.services;
-        let late = services.deadline(&self.storage.state).is_some_and(|due| due.plus(BACKLOG_PATIENCE) < now);
+        let late =
+            services.deadline(&self.storage.state, now).is_some_and(|due| due.plus(BACKLOG_PATIENCE) < now);
         if drained || late {
             services.due(&mut self.storage.state, now);
         }
     }
 
     /// A full disk stops reading, not us: what is in memory is kept, and written when there is room.
-    fn commit_and_dispatch(&mut self, now: Timestamp, failing: bool) -> anyhow::Result<()> {
+    fn commit_and_dispatch(&mut self, now: Now, failing: bool) -> anyhow::Result<()> {
         let state = &mut self.storage.state;
         let committed = state.write().and_then(|()| {
             // A ban does not wait for the disk: after a power cut the firewall is empty, and entries are read again.
@@ -293,17 +301,26 @@ impl Daemon {
         Ok(committed?)
     }
 
-    /// Waits for the journal, a signal, a courier, or the nearest deadline.
-    fn wait(&mut self, sign_of_life: Option<Duration>, failing: bool) -> anyhow::Result<()> {
+    /// Waits for the journal, a signal, a courier, somebody who sets the clock, or the nearest deadline. The round that ends
+    /// here read the clocks when it began.
+    fn wait(
+        &mut self,
+        now: Now,
+        began: Instant,
+        sign_of_life: Option<Duration>,
+        failing: bool,
+    ) -> anyhow::Result<()> {
         let state = &self.storage.state;
-        let now = Timestamp::now();
         // While nothing can be committed, what is overdue stays so: it would only keep us busy.
         let deadlines = if failing {
             [None, None]
         } else {
-            [self.couriers.deadline(state), self.engine.services.deadline(state)]
+            [
+                self.couriers.deadline(state).map(|due| now.steady.until(due)),
+                self.engine.services.deadline(state, now.wall).map(|due| now.wall.until(due)),
+            ]
         };
-        let deadline = deadlines.into_iter().flatten().min().map(|deadline| now.until(deadline));
+        let deadline = deadlines.into_iter().flatten().min().map(|left| left.saturating_sub(began.elapsed()));
         let silence = self.last_read.elapsed();
         let look = (!failing && silence < LOOKING).then(|| (silence / 32).max(LOOK));
         let retry = failing.then_some(COMMIT_RETRY);
@@ -316,17 +333,21 @@ impl Daemon {
         let timeout = timeout.map(TimeSpec::from_duration);
         let mut fds = [
             PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.clock_set.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.journal.as_fd(), PollFlags::POLLIN),
         ];
         // While nothing can be committed, nothing is read, and news from the journal would only keep us busy.
-        let watched = if failing { 1 } else { 2 };
+        let watched = if failing { 2 } else { 3 };
         match ppoll(&mut fds[..watched], timeout, None) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(e) => return Err(e).context("waiting"),
         }
-        let [wake, journal] = fds.map(|fd| fd.any().unwrap_or(false));
+        let [wake, clock_set, journal] = fds.map(|fd| fd.any().unwrap_or(false));
         if wake {
             self.wake.clear();
+        }
+        if clock_set {
+            self.clock_set.clear();
         }
         if journal {
             self.journal.process();
@@ -399,7 +420,8 @@ impl Daemon {
         }
         if !matches!(reloaded, Ok(true)) {
             // A firewall that was loaded anew has us reload, and its sets are empty, whatever our file looks like.
-            self.engine.services.boot(&mut self.storage.state, Timestamp::now());
+            let now = self.storage.state.tick();
+            self.engine.services.boot(&mut self.storage.state, now.wall);
         }
         ServiceManager::ready("following the journal");
     }
@@ -432,10 +454,11 @@ impl Daemon {
             self.open_anew(&settings)?;
         }
         engine.services.employ(&mut self.couriers).context("starting couriers")?;
-        engine.services.boot(&mut self.storage.state, Timestamp::now());
+        let now = self.storage.state.tick();
+        engine.services.boot(&mut self.storage.state, now.wall);
         self.errors.flush();
         (self.engine, self.mark) = (engine, mark);
-        self.loaded = Timestamp::now();
+        self.loaded = now.steady;
         Ok(true)
     }
 

@@ -86,6 +86,12 @@ impl Buffers {
 
     /// The next entry.
     pub fn entry<'r>(&'r mut self, record: &'r mut dyn Record) -> Entry<'r> {
+        let time = record.realtime();
+        self.entry_at(record, time)
+    }
+
+    /// The next entry, with the time that it counts as.
+    pub(crate) fn entry_at<'r>(&'r mut self, record: &'r mut dyn Record, time: Timestamp) -> Entry<'r> {
         self.elements.clear();
         self.arena.clear();
         if self.arena.capacity() > 8 * FIELD_LIMIT {
@@ -98,7 +104,7 @@ impl Buffers {
             self.cells.fill(EMPTY);
             1
         };
-        Entry::new(record, self)
+        Entry::new(record, self, time)
     }
 
     pub(super) fn cell(&self, slot: Slot) -> Cell {

@@ -39,14 +39,14 @@ pub struct Entry<'r> {
 }
 
 impl<'r> Entry<'r> {
-    fn new(record: &'r mut dyn Record, buffers: &'r mut Buffers) -> Entry<'r> {
-        let time = record.realtime();
+    fn new(record: &'r mut dyn Record, buffers: &'r mut Buffers, time: Timestamp) -> Entry<'r> {
         Entry { record, buffers, exhausted: false, time }
     }
 }
 
 impl Entry<'_> {
-    /// The entry's time: the only "now" that filters and actions know.
+    /// The entry's time: the only "now" that filters and actions know. Where there is a clock, an entry from the future
+    /// is one of now; its field `__REALTIME_TIMESTAMP` is as it was written.
     pub fn time(&self) -> Timestamp {
         self.time
     }
@@ -216,7 +216,10 @@ impl Entry<'_> {
 
     fn load_address(&mut self, slot: Slot, address: Address) {
         let text = match address {
-            Address::Realtime => return self.assign(slot, Some(Stored::Time(self.time))),
+            Address::Realtime => {
+                let written = self.record.realtime();
+                return self.assign(slot, Some(Stored::Time(written)));
+            }
             Address::Monotonic => self.record.monotonic().map(|micros| micros.to_string()),
             Address::Cursor => self.record.cursor(),
         };

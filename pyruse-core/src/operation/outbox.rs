@@ -4,8 +4,7 @@ use super::{Delivery, Refusal};
 use crate::config::nearest;
 use crate::engine::Services;
 use crate::plugin::excerpt;
-use crate::state::{Handle, Message, MessageStatus, Queue, State};
-use crate::time::Timestamp;
+use crate::state::{Handle, Message, Queue, State};
 
 /// What most names of modules begin with, and an identity does without.
 const PREFIX: &str = "action_";
@@ -24,14 +23,13 @@ impl Services {
 
     pub(super) fn described(&self, at: usize, number: u64, message: &Message) -> Delivery {
         let (module, service) = &self.services[at];
-        let waits = message.status == MessageStatus::Waiting && message.due > Timestamp(0);
         Delivery {
             id: format!("{}:{number}", self.label(module)),
             module: (*module).to_owned(),
             status: message.status.into(),
             queued: message.created,
             tries: message.tries,
-            next: waits.then_some(message.due),
+            next: message.next_try(),
             error: message.error.clone(),
             what: service.describe(&message.payload),
         }

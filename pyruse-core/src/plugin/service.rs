@@ -91,8 +91,9 @@ pub trait Service: Send {
     /// Puts back in force, by queueing deliveries, what the state says is in force: called at every start.
     fn boot(&mut self, _state: &mut State, _now: Timestamp) {}
 
-    /// When it wants [`Service::due`] to be called, by the wall clock.
-    fn deadline(&self, _state: &State) -> Option<Timestamp> {
+    /// When it wants [`Service::due`] to be called, by the wall clock. `now` is what the wall clock shows in this round;
+    /// a service that reads the clock itself may get another answer, and wait for ever.
+    fn deadline(&self, _state: &State, _now: Timestamp) -> Option<Timestamp> {
         None
     }
 

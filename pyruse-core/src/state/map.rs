@@ -1,17 +1,18 @@
 //! Key → value with an end: bans, mappings, whatever a module must remember for a while.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Changes, Resource, Row};
-use crate::time::Timestamp;
+use crate::time::{Ends, Step, Timestamp};
 
 #[derive(Serialize, Deserialize)]
 struct Item<V> {
     #[serde(rename = "e")]
-    expires: Timestamp,
+    ends: Ends,
     #[serde(rename = "v")]
     value: V,
 }
@@ -38,12 +39,17 @@ impl<V> Default for Map<V> {
 impl<V> Map<V> {
     /// The value of a key, if it is alive at `now`.
     pub fn get(&self, key: &str, now: Timestamp) -> Option<&V> {
-        self.item(key).filter(|item| now < item.expires).map(|item| &item.value)
+        self.item(key).filter(|item| !item.ends.is_over(now)).map(|item| &item.value)
     }
 
     /// When the value of a key ends; known for ten seconds after that end at least.
-    pub fn expires(&self, key: &str) -> Option<Timestamp> {
-        self.item(key).map(|item| item.expires)
+    pub fn ends(&self, key: &str) -> Option<Ends> {
+        self.item(key).map(|item| item.ends)
+    }
+
+    /// The value of a key, as long as [`Map::ends`] knows its end.
+    pub fn last(&self, key: &str) -> Option<&V> {
+        self.item(key).map(|item| &item.value)
     }
 
     fn item(&self, key: &str) -> Option<&Item<V>> {
@@ -51,10 +57,10 @@ impl<V> Map<V> {
         self.items[at].as_ref().map(|(_, item)| item)
     }
 
-    /// Sets a value that is alive until `expires`; [`Timestamp::NEVER`] for ever.
-    pub fn insert(&mut self, key: &str, value: V, expires: Timestamp, now: Timestamp) {
+    /// Sets a value that is alive until `ends`; [`Ends::NEVER`] for ever.
+    pub fn insert(&mut self, key: &str, value: V, ends: Ends, now: Timestamp) {
         self.sweep(now);
-        let item = Item { expires, value };
+        let item = Item { ends, value };
         if let Some(at) = self.index.get(key) {
             if let Some((_, old)) = &mut self.items[*at] {
                 *old = item;
@@ -80,9 +86,23 @@ impl<V> Map<V> {
     }
 
     /// All that is alive at `now`, in no order: key, value, end.
-    pub fn live(&self, now: Timestamp) -> impl Iterator<Item = (&str, &V, Timestamp)> {
-        let items = self.items.iter().flatten().filter(move |(_, item)| now < item.expires);
-        items.map(|(key, item)| (&**key, &item.value, item.expires))
+    pub fn live(&self, now: Timestamp) -> impl Iterator<Item = (&str, &V, Ends)> {
+        let items = self.items.iter().flatten().filter(move |(_, item)| !item.ends.is_over(now));
+        items.map(|(key, item)| (&**key, &item.value, item.ends))
+    }
+
+    /// Gives the ends that were stored without a span the one that `span` says; `None`: it is not known.
+    pub fn complete(&mut self, span: impl Fn(&V) -> Option<Duration>, step: Step) {
+        for (key, item) in self.items.iter_mut().flatten() {
+            if item.ends.span().is_none()
+                && let Some(span) = span(&item.value)
+            {
+                item.ends = item.ends.with_span(span);
+                if item.ends.adjust(step) {
+                    self.dirty.push(key.clone());
+                }
+            }
+        }
     }
 
     /// How many keys it holds, dead ones included.
@@ -108,11 +128,11 @@ impl<V> Map<V> {
             if Some(key) == newest.as_ref() {
                 continue;
             }
-            if soonest.as_ref().is_none_or(|(end, _)| item.expires < *end) {
-                soonest = Some((item.expires, key.clone()));
+            if soonest.as_ref().is_none_or(|(end, _)| item.ends.at() < *end) {
+                soonest = Some((item.ends.at(), key.clone()));
             }
             seen += 1;
-            if seen == LOOKED_AT || item.expires <= now {
+            if seen == LOOKED_AT || item.ends.is_over(now) {
                 break;
             }
         }
@@ -135,7 +155,7 @@ impl<V> Map<V> {
             self.hand = (self.hand + 1) % self.items.len();
             if let Some((key, _)) = self.items[self.hand]
                 .as_ref()
-                .filter(|(_, item)| item.expires.plus_seconds(LINGER_SECONDS) <= now)
+                .filter(|(_, item)| item.ends.at().plus_seconds(LINGER_SECONDS) <= now)
             {
                 let key = key.clone();
                 self.remove(&key);
@@ -156,6 +176,14 @@ impl<V: Serialize + DeserializeOwned + Send + 'static> Resource for Map<V> {
         Ok(map)
     }
 
+    fn adjust(&mut self, step: Step) {
+        for (key, item) in self.items.iter_mut().flatten() {
+            if item.ends.adjust(step) {
+                self.dirty.push(key.clone());
+            }
+        }
+    }
+
     fn changes(&mut self, changes: &mut Changes<'_>) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for key in dirty.drain(..) {
@@ -171,11 +199,12 @@ impl<V: Serialize + DeserializeOwned + Send + 'static> Resource for Map<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Now;
 
     #[test]
     fn an_item_is_dead_at_its_very_end() {
         let mut map = Map::default();
-        map.insert("a", 1, Timestamp(10), Timestamp(0));
+        map.insert("a", 1, Ends::without_span(Timestamp(10)), Timestamp(0));
         assert_eq!(map.get("a", Timestamp(9)), Some(&1));
         assert_eq!(map.get("a", Timestamp(10)), None);
     }
@@ -184,8 +213,36 @@ mod tests {
     fn what_is_over_is_removed_as_others_come() {
         let mut map = Map::default();
         for n in 0..10_000 {
-            map.insert(&n.to_string(), n, Timestamp::from_seconds(n + 100), Timestamp::from_seconds(n));
+            let now = Timestamp::from_seconds(n);
+            map.insert(&n.to_string(), n, Ends::after_seconds(now, 100), now);
         }
         assert!(map.len() < 500, "{}", map.len());
+    }
+
+    #[test]
+    fn an_end_from_a_clock_that_was_ahead_is_cut_to_its_span_once() {
+        let now = Timestamp::from_seconds(1_795_000_000);
+        let [ahead, wall] = [now.plus_seconds(1_000_000_000), now];
+        let mut map = Map::default();
+        map.insert("hour", 1, Ends::after_seconds(ahead, 3600), ahead);
+        map.insert("ever", 2, Ends::NEVER, ahead);
+        let row = |text: &str| {
+            let key: Box<[u8]> = b"old".as_slice().into();
+            (key, text.as_bytes().to_vec().into_boxed_slice())
+        };
+        let old = format!(r#"{{"e":{},"v":60}}"#, ahead.0);
+        let mut loaded = Map::load(vec![row(&old)]).unwrap();
+        for map in [&mut map, &mut loaded] {
+            map.adjust(Step::loaded(Now::at(wall)));
+            map.complete(
+                |seconds| u64::try_from(*seconds).ok().map(Duration::from_secs),
+                Step::loaded(Now::at(wall)),
+            );
+        }
+        assert_eq!(map.ends("hour").unwrap().at(), wall.plus_seconds(3600));
+        assert_eq!(map.ends("ever"), Some(Ends::NEVER));
+        assert_eq!(loaded.ends("old").unwrap().at(), wall.plus_seconds(60));
+        map.adjust(Step::loaded(Now::at(wall.plus_seconds(1800))));
+        assert_eq!(map.ends("hour").unwrap().at(), wall.plus_seconds(3600), "not from then on");
     }
 }

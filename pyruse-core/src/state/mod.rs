@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,7 @@ pub use self::map::Map;
 pub use self::queue::{Letter, Message, MessageStatus, Queue};
 
 use self::sqlite::Sqlite;
-use crate::time::Timestamp;
+use crate::time::{Clock, Now, Steady, Step, Timestamp};
 
 /// A row as it is stored: key and value.
 pub type Row = (Box<[u8]>, Box<[u8]>);
@@ -47,6 +48,10 @@ pub trait Resource: Any + Send {
 
     /// Hands over what changed since the last call.
     fn changes(&mut self, changes: &mut Changes<'_>);
+
+    /// Called right after [`Resource::load`], and whenever the wall clock was seen to step: puts right what cannot be, see
+    /// [`Ends::adjust`](crate::time::Ends::adjust). A part that holds no ends has nothing to do.
+    fn adjust(&mut self, _step: Step) {}
 
     /// Are there changes that somebody waits for, so that they must be on the disk and not only on their way?
     fn is_urgent(&self) -> bool {
@@ -158,9 +163,16 @@ struct Part {
     resource: Box<dyn Resource>,
 }
 
+/// At most this often, a step of the clock is logged.
+const STEP_TOLD: Duration = Duration::from_secs(60);
+
 /// All durable state of one Pyruse. One writer; see the module.
 pub struct State {
     store: Store,
+    /// None where the times of entries are the only ones: nothing is from the future there.
+    clock: Option<Clock>,
+    /// When a step of the clock was logged last.
+    step_told: Steady,
     parts: Vec<Part>,
     pending: Vec<Change>,
     /// Somebody waits for what is pending, or written and not synced, so that it must be on the disk.
@@ -184,19 +196,59 @@ impl State {
     pub fn open_file(path: &Path) -> Result<State, StateError> {
         let sqlite = Sqlite::open(path)?;
         let position = sqlite.position()?;
-        Ok(State::with(Store::Sqlite(sqlite), position))
+        Ok(State::with(Store::Sqlite(sqlite), position).with_clock(Clock::system()))
     }
 
     /// The state in that file as it is now, for looking at; changes stay in memory.
     pub fn read_file(path: &Path) -> Result<State, StateError> {
         let sqlite = Sqlite::open_read_only(path)?;
         let position = sqlite.position()?;
-        Ok(State::with(Store::Sqlite(sqlite), position))
+        Ok(State::with(Store::Sqlite(sqlite), position).with_clock(Clock::system()))
+    }
+
+    /// The same state with another clock. State in a file has that of the machine; any other has none, unless it is given
+    /// one before its parts are opened.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> State {
+        State { clock: Some(clock), ..self }
+    }
+
+    /// Begins a round: reads the clocks, once for all that happens in it. Where the wall clock has stepped since the last
+    /// round, all parts are [adjusted](Resource::adjust).
+    pub fn tick(&mut self) -> Now {
+        let Some(clock) = &mut self.clock else { return Now::read() };
+        let (step, now) = (clock.tick(), clock.now());
+        if let Some(step) = step {
+            // A clock that flaps must not fill the log.
+            if self.step_told.until(now.steady) >= STEP_TOLD {
+                self.step_told = now.steady;
+                tracing::warn!(
+                    "{step}: no ban, grace or count lasts longer for it, and retries wait as before"
+                );
+            }
+            self.parts.iter_mut().for_each(|part| part.resource.adjust(step));
+        }
+        now
+    }
+
+    /// The clocks as this round has read them.
+    pub fn now(&self) -> Now {
+        self.clock.as_ref().map_or_else(Now::read, Clock::now)
+    }
+
+    /// The time of an entry, as far as it is believed: one from the future is one of now.
+    pub(crate) fn believed(&mut self, time: Timestamp) -> Timestamp {
+        match &mut self.clock {
+            Some(clock) => clock.believed(time),
+            None => time,
+        }
     }
 
     fn with(store: Store, position: Option<Position>) -> State {
         State {
             store,
+            clock: None,
+            step_told: Steady::START,
             parts: Vec::new(),
             pending: Vec::new(),
             urgent: false,
@@ -220,7 +272,10 @@ impl State {
             Store::Nowhere | Store::Memory(_) => R::load(Vec::new()).map_err(failed)?,
             Store::Sqlite(sqlite) => {
                 let (stored, rows) = sqlite.find_part(name)?;
-                let resource = R::load(rows).map_err(|reason| sqlite.damaged_part(name, &reason))?;
+                let mut resource = R::load(rows).map_err(|reason| sqlite.damaged_part(name, &reason))?;
+                if let Some(clock) = &self.clock {
+                    resource.adjust(Step::loaded(clock.now()));
+                }
                 // Only now: a part that could not be loaded must not take the number of the next.
                 sqlite.number(stored);
                 resource

@@ -3,6 +3,9 @@
 //! A message stays in the queue until its courier says that it is done; it survives a crash with its identity and
 //! its number of tries. A message with a *key* replaces an older one of that key that still waits: for a ban, only the
 //! newest word counts.
+//!
+//! What waits here waits by the steady clock, so whoever sets the wall clock neither holds it back nor makes it old. The
+//! times of the wall clock that a message has are for people, and for the next start.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Changes, Resource, Row};
 use crate::courier::Outcome;
-use crate::time::Timestamp;
+use crate::time::{Ends, Now, Steady, Step, Timestamp};
 
 /// Where a message is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +43,11 @@ pub struct Message {
     /// How many tries have failed.
     #[serde(default)]
     pub tries: u32,
-    /// When the next try is due, by the wall clock.
-    pub due: Timestamp,
+    /// When the next try is due, by the wall clock; long ago: at once. See [`Message::next_try`].
+    due: Ends,
+    /// For how many seconds it has been tried, when it was written last.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    tried: u64,
     /// Why the last try failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -50,10 +56,76 @@ pub struct Message {
     /// It is made anew at every start, and not stored.
     #[serde(skip)]
     volatile: bool,
+    /// When the next try is due.
+    #[serde(skip, default = "at_once")]
+    ready: Steady,
+    /// When it was queued; before the start of this program, as well as the wall clock can tell.
+    #[serde(skip)]
+    queued: Steady,
+    /// Since when it has been tried, if all tries were in one run.
+    #[serde(skip)]
+    tried_since: Option<Steady>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(seconds: &u64) -> bool {
+    *seconds == 0
+}
+
+fn at_once() -> Steady {
+    Steady::START
+}
+
+/// A message is written at least this often while it is tried, so that its age survives the end of the program.
+const TRIED_WRITTEN: Duration = Duration::from_secs(3600);
+
+/// The longest wait that an earlier version may have stored: it did not say how long it waited.
+const LONGEST_UNKNOWN_WAIT: u64 = 3600;
+
+impl Message {
+    /// When the next try is due, by the wall clock; none: at once, or it does not wait.
+    pub fn next_try(&self) -> Option<Timestamp> {
+        let waits = self.status == MessageStatus::Waiting && self.due.at() > Timestamp(0);
+        waits.then_some(self.due.at())
+    }
+
+    /// It was loaded: nobody was there to count how long it waits.
+    fn resume(&mut self, now: Now) {
+        // An earlier version did not say how long it waits; but the waits double.
+        let wait = LONGEST_UNKNOWN_WAIT.min(1 << self.tries.saturating_sub(1).min(20));
+        self.due = self.due.with_span(Duration::from_secs(wait));
+        self.due.adjust(Step::loaded(now));
+        self.ready = match self.next_try().map(|due| now.wall.until(due)) {
+            Some(left) if !left.is_zero() => {
+                now.steady.plus(self.due.span().map_or(left, |span| left.min(span)))
+            }
+            _ => Steady::START,
+        };
+        let (one, other) = (now.wall.is_plausible(), self.created.is_plausible());
+        // Of a message and a clock of which only one was set in time, the age is not known.
+        let age = if one == other { self.created.until(now.wall) } else { Duration::ZERO };
+        self.queued = now.steady.minus(age);
+        if now.wall.can_judge(self.created) {
+            self.created = self.created.min(now.wall);
+        }
+    }
+
+    /// The wall clock has stepped: this is what it would have shown.
+    fn follow(&mut self, now: Now) {
+        self.created = now.wall_at(self.queued);
+        if let (Some(_), Some(span)) = (self.next_try(), self.due.span()) {
+            self.due = Ends::after(now.wall_at(self.ready.minus(span)), span);
+        }
+    }
+
+    /// For how long it has been tried, in all runs.
+    fn tried(&self, now: Steady) -> Duration {
+        self.tried_since.map_or(Duration::from_secs(self.tried), |since| since.until(now))
+    }
 }
 
 /// A message on its way to a courier.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Letter {
     /// Its number in the queue.
     pub id: u64,
@@ -61,15 +133,19 @@ pub struct Letter {
     pub payload: String,
     /// How many tries have failed.
     pub tries: u32,
-    /// When it was queued.
+    /// When it was queued, by the wall clock.
     pub created: Timestamp,
+    /// How long ago that was, whatever happened to the wall clock since.
+    pub age: Duration,
+    /// For how long it has been tried; the time in which nobody ran does not count.
+    pub tried: Duration,
 }
 
 /// A durable queue of messages.
 #[derive(Default)]
 pub struct Queue {
     messages: BTreeMap<u64, Message>,
-    due: BTreeSet<(Timestamp, u64)>,
+    due: BTreeSet<(Steady, u64)>,
     newest_of_key: HashMap<String, u64>,
     next: u64,
     dirty: Vec<u64>,
@@ -97,43 +173,56 @@ impl Queue {
         {
             self.remove(older);
         }
-        let now = Timestamp::now();
+        let now = Now::read();
         self.messages.insert(
             id,
             Message {
                 payload,
                 key: key.map(str::to_owned),
-                created: now,
+                created: now.wall,
                 tries: 0,
-                // Due at once, and in order: a retried message waits behind its own time only.
-                due: Timestamp(0),
+                due: AT_ONCE,
+                tried: 0,
                 error: None,
                 status: MessageStatus::Waiting,
                 volatile,
+                // Due at once, and in order: a retried message waits behind its own time only.
+                ready: Steady::START,
+                queued: now.steady,
+                tried_since: None,
             },
         );
-        self.due.insert((Timestamp(0), id));
+        self.due.insert((Steady::START, id));
         self.dirty.push(id);
         id
     }
 
     /// The messages that are due, oldest first, at most `limit`; they are away until [`Queue::settle`].
-    pub fn take_due(&mut self, now: Timestamp, limit: usize) -> Vec<Letter> {
-        let ids: Vec<(Timestamp, u64)> = self.due.range(..=(now, u64::MAX)).take(limit).copied().collect();
+    pub fn take_due(&mut self, now: Now, limit: usize) -> Vec<Letter> {
+        let now = now.steady;
+        let ids: Vec<(Steady, u64)> = self.due.range(..=(now, u64::MAX)).take(limit).copied().collect();
         let mut letters = Vec::with_capacity(ids.len());
         for place in ids {
             self.due.remove(&place);
             if let Some(message) = self.messages.get_mut(&place.1) {
                 message.status = MessageStatus::Away;
-                let payload = message.payload.clone();
-                letters.push(Letter { id: place.1, payload, tries: message.tries, created: message.created });
+                let tried = message.tried(now);
+                message.tried_since.get_or_insert(now.minus(tried));
+                letters.push(Letter {
+                    id: place.1,
+                    payload: message.payload.clone(),
+                    tries: message.tries,
+                    created: message.created,
+                    age: message.queued.until(now),
+                    tried,
+                });
             }
         }
         letters
     }
 
     /// Records how a delivery went. `longest_wait` bounds the doubling wait between tries.
-    pub fn settle(&mut self, id: u64, outcome: Outcome, now: Timestamp, longest_wait: Duration) {
+    pub fn settle(&mut self, id: u64, outcome: Outcome, now: Now, longest_wait: Duration) {
         let Some(message) = self.messages.get_mut(&id) else { return };
         let superseded = message.key.as_ref().is_some_and(|key| self.newest_of_key.get(key) != Some(&id));
         match outcome {
@@ -142,15 +231,19 @@ impl Queue {
             Outcome::Retry(error) | Outcome::Blocked(error) => {
                 // A try that failed as the one before it changes nothing but time, and is not written: after a crash
                 // it is tried a little earlier. Thousands may wait for a set that is missing.
-                if message.error.as_ref() != Some(&error) {
+                let tried = message.tried(now.steady);
+                let unwritten = tried.saturating_sub(Duration::from_secs(message.tried));
+                if message.error.as_ref() != Some(&error) || unwritten >= TRIED_WRITTEN {
+                    message.tried = tried.as_secs();
                     self.dirty.push(id);
                 }
                 let wait = Duration::from_secs(1 << message.tries.min(20)).min(longest_wait);
                 message.tries += 1;
                 message.error = Some(error);
                 message.status = MessageStatus::Waiting;
-                message.due = in_step(now.plus(wait), wait);
-                self.due.insert((message.due, id));
+                message.ready = in_step(now.steady.plus(wait), wait);
+                message.due = Ends::after(now.wall, now.steady.until(message.ready));
+                self.due.insert((message.ready, id));
             }
             Outcome::GiveUp(error) => {
                 message.tries += 1;
@@ -173,7 +266,7 @@ impl Queue {
                 continue;
             }
             message.status = MessageStatus::Waiting;
-            self.due.insert((message.due, *id));
+            self.due.insert((message.ready, *id));
         }
         for id in superseded {
             self.remove(id);
@@ -186,10 +279,10 @@ impl Queue {
         if message.status == MessageStatus::Away {
             return false;
         }
-        self.due.remove(&(message.due, id));
+        self.due.remove(&(message.ready, id));
         message.status = MessageStatus::Waiting;
-        message.due = Timestamp(0);
-        self.due.insert((message.due, id));
+        (message.due, message.ready) = (AT_ONCE, Steady::START);
+        self.due.insert((message.ready, id));
         self.dirty.push(id);
         true
     }
@@ -198,9 +291,9 @@ impl Queue {
     pub fn hurry(&mut self) {
         for (id, message) in &mut self.messages {
             if message.status == MessageStatus::Waiting {
-                self.due.remove(&(message.due, *id));
-                message.due = Timestamp(0);
-                self.due.insert((message.due, *id));
+                self.due.remove(&(message.ready, *id));
+                (message.due, message.ready) = (AT_ONCE, Steady::START);
+                self.due.insert((message.ready, *id));
             }
         }
     }
@@ -208,7 +301,7 @@ impl Queue {
     /// Removes a message, wherever it is.
     pub fn remove(&mut self, id: u64) {
         if let Some(message) = self.messages.remove(&id) {
-            self.due.remove(&(message.due, id));
+            self.due.remove(&(message.ready, id));
             if let Some(key) = &message.key
                 && self.newest_of_key.get(key) == Some(&id)
             {
@@ -221,7 +314,7 @@ impl Queue {
     }
 
     /// When the next message is due.
-    pub fn next_due(&self) -> Option<Timestamp> {
+    pub fn next_due(&self) -> Option<Steady> {
         self.due.first().map(|(due, _)| *due)
     }
 
@@ -258,10 +351,12 @@ impl Queue {
 
 /// The moment before `due` in which all come due that wait equally long, at least half of that wait from now. So what
 /// failed one by one, e.g. for a set that is missing, is tried again together: a process a batch, not one a message.
-fn in_step(due: Timestamp, wait: Duration) -> Timestamp {
-    let step = i64::try_from(wait.as_micros() / 2).unwrap_or(i64::MAX).max(1);
-    Timestamp(due.0 - due.0.rem_euclid(step))
+fn in_step(due: Steady, wait: Duration) -> Steady {
+    due.rounded_down(wait / 2)
 }
+
+/// As an end: long ago.
+const AT_ONCE: Ends = Ends::without_span(Timestamp(0));
 
 impl Resource for Queue {
     fn load(rows: Vec<Row>) -> Result<Self, String> {
@@ -271,7 +366,7 @@ impl Resource for Queue {
             let message: Message = serde_json::from_slice(&value).map_err(|e| e.to_string())?;
             queue.next = queue.next.max(id + 1);
             if message.status == MessageStatus::Waiting {
-                queue.due.insert((message.due, id));
+                queue.due.insert((message.ready, id));
             }
             if let Some(key) = &message.key
                 && let Some(older) = queue.newest_of_key.insert(key.clone(), id)
@@ -282,6 +377,21 @@ impl Resource for Queue {
             queue.messages.insert(id, message);
         }
         Ok(queue)
+    }
+
+    fn adjust(&mut self, step: Step) {
+        for (id, message) in &mut self.messages {
+            if step.is_load() {
+                let before = message.ready;
+                message.resume(step.now);
+                if self.due.remove(&(before, *id)) {
+                    self.due.insert((message.ready, *id));
+                }
+            } else {
+                message.follow(step.now);
+                self.dirty.push(*id);
+            }
+        }
     }
 
     fn changes(&mut self, changes: &mut Changes<'_>) {
@@ -324,12 +434,12 @@ mod tests {
 
     #[test]
     fn of_a_key_only_the_newest_is_delivered_after_a_crash_or_a_recall() {
-        let now = Timestamp::from_seconds(1_795_000_000);
+        let now = Now::at(Timestamp::from_seconds(1_795_000_000));
         let mut queue = Queue::default();
         let old = queue.push(Some("key"), "old".into());
         queue.take_due(now, 9);
         queue.settle(old, Outcome::Retry("no".into()), now, Duration::from_secs(60));
-        let later = now.plus_seconds(60);
+        let later = now.plus(Duration::from_secs(60));
         assert_eq!(queue.take_due(later, 9).len(), 1);
         queue.push(Some("key"), "new".into());
 
@@ -345,12 +455,12 @@ mod tests {
 
     #[test]
     fn a_try_that_fails_as_the_one_before_is_not_written_again() {
-        let (wait, start) = (Duration::from_secs(1), Timestamp::from_seconds(1_795_000_000));
+        let (wait, start) = (Duration::from_secs(1), Now::at(Timestamp::from_seconds(1_795_000_000)));
         let mut queue = Queue::default();
         let id = queue.push(None, "letter".into());
         let mut written = Vec::new();
         for (n, error) in ["no", "no", "no", "never", "never"].into_iter().enumerate() {
-            let now = start.plus_seconds(10 * n as u64);
+            let now = start.plus(Duration::from_secs(10 * n as u64));
             assert_eq!(queue.take_due(now, 9).len(), 1);
             queue.settle(id, Outcome::Retry(error.into()), now, wait);
             written.push(stored(&mut queue).len());
@@ -361,7 +471,7 @@ mod tests {
 
     #[test]
     fn what_waits_or_was_given_up_is_due_at_once_when_it_is_to_be_tried_again() {
-        let (wait, now) = (Duration::from_secs(1000), Timestamp::from_seconds(1_795_000_000));
+        let (wait, now) = (Duration::from_secs(1000), Now::at(Timestamp::from_seconds(1_795_000_000)));
         let mut queue = Queue::default();
         let ids = [queue.push(None, "waits".into()), queue.push(None, "given up".into())];
         assert!(ids.iter().all(|id| queue.retry(*id)), "before the first try");
@@ -384,7 +494,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_its_next_try_is_due_when_it_is_hurried() {
-        let now = Timestamp::from_seconds(1_795_000_000);
+        let now = Now::at(Timestamp::from_seconds(1_795_000_000));
         let mut queue = Queue::default();
         let [waits, given_up] = ["a", "b"].map(|payload| queue.push(None, payload.into()));
         queue.take_due(now, 9);
@@ -401,7 +511,7 @@ mod tests {
         let longest = Duration::from_secs(60);
         let mut queue = Queue::default();
         let ids: Vec<u64> = (0..600).map(|n| queue.push(None, n.to_string())).collect();
-        let mut now = Timestamp::from_seconds(1_795_000_000);
+        let mut now = Now::at(Timestamp::from_seconds(1_795_000_000));
         for _ in 0..7 {
             assert_eq!(queue.take_due(now, usize::MAX).len(), ids.len());
             for (n, id) in (0..).zip(&ids) {
@@ -413,9 +523,120 @@ mod tests {
                 );
             }
             now = now.plus(Duration::from_secs(60 + 60));
-            assert!(queue.due.last().is_some_and(|(due, _)| *due <= now));
+            assert!(queue.due.last().is_some_and(|(due, _)| *due <= now.steady));
         }
-        let moments: BTreeSet<Timestamp> = queue.due.iter().map(|(due, _)| *due).collect();
+        let moments: BTreeSet<Steady> = queue.due.iter().map(|(due, _)| *due).collect();
         assert!(moments.len() <= 3, "{moments:?}");
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    const START: Now = Now::at(Timestamp::from_seconds(1_795_000_000));
+
+    /// The same moment, with the wall clock set to that time.
+    fn set(now: Now, wall: Timestamp) -> Step {
+        Step { now: Now { wall, ..now }, by: wall.0 - now.wall.0 }
+    }
+
+    /// A letter that failed at [`START`] and waits for its longest wait.
+    fn waiting(longest: Duration) -> (Queue, u64) {
+        let mut queue = Queue::default();
+        let id = queue.push(None, "letter".into());
+        for _ in 0..10 {
+            queue.retry(id);
+            assert_eq!(queue.take_due(START, 9).len(), 1);
+            queue.settle(id, Outcome::Retry("no".into()), START, longest);
+        }
+        // Its age is that of this test, not of its clock.
+        queue.messages.get_mut(&id).unwrap().queued = START.steady;
+        (queue, id)
+    }
+
+    #[test]
+    fn a_retry_waits_as_long_however_the_wall_clock_is_set_and_people_see_the_new_time() {
+        let years = Duration::from_secs(56 * 365 * 86_400);
+        for wall in [
+            Timestamp(START.wall.0 - 3_600_000_000),
+            Timestamp(START.wall.0 + 3_600_000_000),
+            START.wall.plus(years),
+            Timestamp::from_seconds(100),
+        ] {
+            let (mut queue, id) = waiting(Duration::from_secs(300));
+            let step = set(START, wall);
+            queue.adjust(step);
+            let next = queue.get(id).unwrap().next_try().unwrap();
+            assert!(next > wall && next <= wall.plus_seconds(300), "{next} at {wall}");
+            assert_eq!(queue.get(id).unwrap().created, wall);
+            assert!(queue.take_due(step.now, 9).is_empty());
+            assert_eq!(queue.take_due(step.now.plus(Duration::from_secs(300)), 9).len(), 1, "{wall}");
+        }
+    }
+
+    #[test]
+    fn after_a_restart_no_try_is_further_away_than_its_wait() {
+        let longest = Duration::from_secs(300);
+        let ahead = START.plus(Duration::from_secs(1_000_000_000));
+        let mut queue = Queue::default();
+        let id = queue.push(None, "letter".into());
+        for _ in 0..10 {
+            queue.retry(id);
+            queue.take_due(ahead, 9);
+            queue.settle(id, Outcome::Retry("no".into()), ahead, longest);
+        }
+        queue.messages.get_mut(&id).unwrap().created = ahead.wall;
+        queue.dirty.push(id);
+        let mut rows = stored(&mut queue);
+        // As an earlier version wrote it.
+        let old = format!(
+            r#"{{"payload":"p","created":{at},"tries":10,"due":{at},"error":"no","status":"waiting"}}"#,
+            at = ahead.wall.0
+        );
+        rows.push((99_u64.to_be_bytes().into(), old.into_bytes().into()));
+        let mut loaded = Queue::load(rows).unwrap();
+        loaded.adjust(Step::loaded(START));
+        for message in loaded.messages.values() {
+            assert!(message.next_try().unwrap() <= START.wall.plus_seconds(600));
+            assert_eq!(message.created, START.wall);
+        }
+        assert!(loaded.take_due(START, 9).is_empty());
+        assert_eq!(loaded.take_due(START.plus(longest), 9).len(), 1);
+        assert_eq!(loaded.take_due(START.plus(Duration::from_secs(600)), 9).len(), 1);
+        // While nobody ran, time went by as well.
+        let mut later = Queue::load(stored(&mut queue)).unwrap();
+        assert_eq!(later.len(), 0, "nothing new is written");
+        later = Queue::load(vec![(
+            0_u64.to_be_bytes().into(),
+            serde_json::to_vec(queue.get(id).unwrap()).unwrap().into(),
+        )])
+        .unwrap();
+        later.adjust(Step::loaded(ahead.plus(HOUR)));
+        assert_eq!(later.take_due(ahead.plus(HOUR), 9).len(), 1);
+    }
+
+    #[test]
+    fn a_message_is_as_old_as_the_time_in_which_it_was_tried() {
+        let mut now = Now::at(Timestamp::from_seconds(100));
+        let mut queue = Queue::default();
+        let id = queue.push(None, "letter".into());
+        let tried = |queue: &mut Queue, now: Now| {
+            queue.retry(id);
+            let tried = queue.take_due(now, 1)[0].tried;
+            queue.settle(id, Outcome::Retry("no".into()), now, HOUR);
+            tried.as_secs()
+        };
+        assert_eq!(tried(&mut queue, now), 0);
+        now = now.plus(2 * HOUR);
+        assert_eq!(tried(&mut queue, now), 7200);
+        // The clock is set, by 56 years.
+        let step = set(now, START.wall);
+        queue.adjust(step);
+        now = step.now.plus(HOUR);
+        assert_eq!(tried(&mut queue, now), 10_800);
+        // It is off for a year.
+        let mut queue = Queue::load(stored(&mut queue)).unwrap();
+        now = Now::at(START.wall.plus_seconds(365 * 86_400));
+        queue.adjust(Step::loaded(now));
+        assert_eq!(tried(&mut queue, now), 10_800);
+        assert_eq!(tried(&mut queue, now.plus(HOUR)), 14_400);
     }
 }

@@ -98,7 +98,8 @@ impl Workflow {
     /// Pushes one record through. What it changes is in `state` and in the observer afterwards.
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, state: &mut State, observer: &mut O) {
         let Workflow { nodes, filters, actions, sites, ladders, buffers, effects } = self;
-        let mut entry = buffers.entry(record);
+        let time = state.believed(record.realtime());
+        let mut entry = buffers.entry_at(record, time);
         Ride { nodes, filters, actions, sites, ladders, effects }.run(&mut entry, state, observer);
         observer.finished(&mut entry, state);
     }

@@ -49,8 +49,8 @@ struct Numbers {
 }
 
 impl Delivery {
-    pub(super) fn of(orders: Vec<(usize, Order)>) -> Delivery {
-        let now = Timestamp::now();
+    /// Of orders that were read at `now`.
+    pub(super) fn of(orders: Vec<(usize, Order)>, now: Timestamp) -> Delivery {
         Delivery { orders, sets: HashMap::new(), now, for_nft: Vec::new(), unfit: HashMap::new() }
     }
 
@@ -252,6 +252,7 @@ mod tests {
             set: "ip a b".into(),
             ip: [192, 0, 2, n].into(),
             until: None,
+            left: None,
             seconds: 0,
             renew: false,
             lift: false,
@@ -261,7 +262,7 @@ mod tests {
     fn sent(count: u8) -> (Delivery, Numbers, Vec<Outcome>) {
         let orders = (0..count).map(|n| (usize::from(n), order(n))).collect();
         let numbers = Numbers { begin: 100, orders: count.into() };
-        (Delivery::of(orders), numbers, vec![Outcome::Done; count.into()])
+        (Delivery::of(orders, Timestamp::now()), numbers, vec![Outcome::Done; count.into()])
     }
 
     fn said(answers: &[(u32, Said)]) -> Answers {

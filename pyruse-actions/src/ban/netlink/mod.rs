@@ -17,6 +17,7 @@ use nix::errno::Errno;
 use pyruse_core::courier::{Deliver, Outcome};
 use pyruse_core::plugin::excerpt;
 use pyruse_core::state::Letter;
+use pyruse_core::time::Timestamp;
 
 use self::delivery::Delivery;
 use self::socket::{Said, Socket};
@@ -65,8 +66,9 @@ impl Deliver for NetlinkCourier {
         }
         let Kernel::Speaks(socket) = &mut self.kernel else { return self.nft.deliver(letters) };
         let mut outcomes = vec![Outcome::Done; letters.len()];
-        let orders = batch::orders::<Nft>(letters, &mut outcomes);
-        let mut delivery = Delivery::of(orders);
+        let now = Timestamp::now();
+        let orders = batch::orders::<Nft>(letters, now, &mut outcomes);
+        let mut delivery = Delivery::of(orders, now);
         if let Err(trouble) = delivery.make(socket, &mut outcomes) {
             self.kernel = self.silent(&trouble);
         }

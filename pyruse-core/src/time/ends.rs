@@ -1,0 +1,191 @@
+//! When something ends: the one type for every end that is stored.
+
+use std::time::Duration;
+
+use serde::de::Deserializer;
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+
+use super::{Step, Timestamp};
+
+/// An end, with the span that was given when it began.
+///
+/// A clock that is wrong for a moment leaves ends behind that are wrong for years. But nothing that is to last an hour
+/// ends more than an hour from now: so whoever holds ends [adjusts](Ends::adjust) them when they were loaded, and when
+/// the clock was seen to step.
+///
+/// It is stored as `[end, span]`, in microseconds. A lone number is an end whose span nobody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    at: Timestamp,
+    /// In microseconds; the greatest number: not known, or for ever.
+    span: i64,
+}
+
+impl Ends {
+    /// Never.
+    pub const NEVER: Ends = Ends { at: Timestamp::NEVER, span: i64::MAX };
+
+    /// So long after `start`.
+    pub fn after(start: Timestamp, span: Duration) -> Ends {
+        Ends { at: start.plus(span), span: i64::try_from(span.as_micros()).unwrap_or(i64::MAX) }
+    }
+
+    /// So many seconds after `start`.
+    pub fn after_seconds(start: Timestamp, seconds: u64) -> Ends {
+        Ends::after(start, Duration::from_secs(seconds))
+    }
+
+    /// An end that is believed, whatever it is: it has no span.
+    pub const fn without_span(at: Timestamp) -> Ends {
+        Ends { at, span: i64::MAX }
+    }
+
+    /// The end.
+    pub const fn at(self) -> Timestamp {
+        self.at
+    }
+
+    /// For how long it was to last, where that is known and not for ever.
+    pub fn span(self) -> Option<Duration> {
+        let span = u64::try_from(self.span).ok().filter(|_| self.span != i64::MAX);
+        span.map(Duration::from_micros)
+    }
+
+    /// The same end with a span, if it has none.
+    #[must_use]
+    pub fn with_span(self, span: Duration) -> Ends {
+        if self.span != i64::MAX || self.at == Timestamp::NEVER {
+            return self;
+        }
+        Ends { span: i64::try_from(span.as_micros()).unwrap_or(i64::MAX), ..self }
+    }
+
+    /// The later of the two.
+    #[must_use]
+    pub fn max(self, other: Ends) -> Ends {
+        if other.at > self.at { other } else { self }
+    }
+
+    /// Is it over at `now`? At its very end it is.
+    pub fn is_over(self, now: Timestamp) -> bool {
+        self.at <= now
+    }
+
+    /// Moves an end that cannot be right; was it moved?
+    ///
+    /// - An end is at most its span from now. (While the clock is not set, ends that were made when it was are left
+    ///   alone: it is the clock that is wrong.)
+    /// - What began while the clock was not set moves along when it is set: it keeps what is left of it.
+    pub fn adjust(&mut self, step: Step) -> bool {
+        let before = self.at;
+        if self.at == Timestamp::NEVER {
+            return false;
+        }
+        if step.sets_the_clock() && !self.at.is_plausible() {
+            self.at = Timestamp(self.at.0.saturating_add(step.by));
+        }
+        let now = step.now.wall;
+        if now.can_judge(self.at) {
+            self.at = self.at.min(Timestamp(now.0.saturating_add(self.span)));
+        }
+        self.at != before
+    }
+}
+
+impl Serialize for Ends {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.span == i64::MAX {
+            self.at.serialize(serializer)
+        } else {
+            (self.at, self.span).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Ends {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Ends, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Stored {
+            Alone(Timestamp),
+            WithSpan(Timestamp, i64),
+        }
+        Ok(match Stored::deserialize(deserializer)? {
+            Stored::Alone(at) => Ends::without_span(at),
+            // A span below zero is none.
+            Stored::WithSpan(at, span) => Ends { at, span: span.max(0) },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Now;
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+    const YEARS: u64 = 72 * 365 * 86_400;
+
+    fn adjusted(mut ends: Ends, step: Step) -> Timestamp {
+        let before = ends;
+        assert_eq!(ends.adjust(step), ends != before);
+        assert!(!ends.adjust(Step::loaded(step.now)), "once is enough");
+        ends.at()
+    }
+
+    #[test]
+    fn an_end_is_never_further_ahead_than_its_span() {
+        let loaded = Step::loaded(Now::at(NOW));
+        for (start, end) in [
+            // A clock that was ahead.
+            (NOW.plus_seconds(YEARS), NOW.plus_seconds(3600)),
+            (NOW.plus_seconds(1), NOW.plus_seconds(3600)),
+            // What is right stays.
+            (NOW, NOW.plus_seconds(3600)),
+            (Timestamp::from_seconds(NOW.seconds() - 3000), NOW.plus_seconds(600)),
+            // What is over stays over.
+            (Timestamp::from_seconds(NOW.seconds() - 9000), Timestamp::from_seconds(NOW.seconds() - 5400)),
+        ] {
+            assert_eq!(adjusted(Ends::after_seconds(start, 3600), loaded), end);
+        }
+        assert_eq!(adjusted(Ends::NEVER, loaded), Timestamp::NEVER);
+        let unknown = NOW.plus_seconds(YEARS);
+        assert_eq!(adjusted(Ends::without_span(unknown), loaded), unknown);
+        let known = Ends::without_span(unknown).with_span(Duration::from_secs(60));
+        assert_eq!(adjusted(known, loaded), NOW.plus_seconds(60));
+        assert_eq!(adjusted(Ends::after_seconds(NOW, u64::MAX), loaded), Timestamp::NEVER);
+    }
+
+    #[test]
+    fn a_clock_that_is_not_set_shortens_nothing_and_what_it_began_goes_on_when_it_is() {
+        let ends = Ends::after_seconds(NOW, 3600);
+        let unset = Now::at(Timestamp::from_seconds(100));
+        assert_eq!(adjusted(ends, Step::loaded(unset)), ends.at());
+        // Began 40 s after the start without a clock.
+        let early = Ends::after_seconds(Timestamp::from_seconds(40), 3600);
+        assert_eq!(adjusted(early, Step::loaded(unset)), Timestamp::from_seconds(3640));
+        assert_eq!(
+            adjusted(Ends::after_seconds(Timestamp::from_seconds(9000), 3600), Step::loaded(unset)),
+            Timestamp::from_seconds(3700),
+            "of two times of a clock that is not set, the later cannot be the end of an hour"
+        );
+        let set = Step { now: Now::at(NOW), by: NOW.0 - unset.wall.0 };
+        assert_eq!(adjusted(early, set), NOW.plus_seconds(3540));
+        assert_eq!(adjusted(ends, set), ends.at());
+    }
+
+    #[test]
+    fn it_is_stored_with_its_span_and_read_without_one() {
+        for (ends, text) in [
+            (Ends::after_seconds(Timestamp(5), 2), "[2000005,2000000]"),
+            (Ends::without_span(Timestamp(7)), "7"),
+            (Ends::NEVER, "9223372036854775807"),
+        ] {
+            assert_eq!(serde_json::to_string(&ends).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Ends>(text).unwrap(), ends);
+        }
+        assert!(serde_json::from_str::<Ends>("[1]").is_err());
+    }
+}
