@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use hashbrown::HashTable;
 use pyruse_core::time::Timestamp;
 
+use super::marks::Marks;
 use super::ticks::Ticks;
 
 /// Where a key is, until it is forgotten.
@@ -23,7 +24,8 @@ pub(super) const MOST: usize = NONE as usize;
 pub(super) struct Key {
     pub(super) text: Box<str>,
     pub(super) ticks: Ticks,
-    pub(super) grace: Timestamp,
+    /// Most keys have none.
+    pub(super) marks: Option<Box<Marks>>,
     /// Neighbours in the order of raising.
     pub(super) older: Place,
     pub(super) newer: Place,
@@ -32,7 +34,17 @@ pub(super) struct Key {
 impl Key {
     /// Is anything of it alive?
     pub(super) fn is_alive(&self, now: Timestamp) -> bool {
-        now < self.grace || self.ticks.alive(now).0 > 0
+        self.grace(now).is_some() || self.ticks.count(now) > 0
+    }
+
+    /// The end of the grace in which `now` is.
+    pub(super) fn grace(&self, now: Timestamp) -> Option<Timestamp> {
+        self.marks.as_ref()?.grace(now)
+    }
+
+    /// Is there nothing that any entry could ask for?
+    pub(super) fn is_empty(&self) -> bool {
+        self.ticks.len() == 0 && self.marks.is_none()
     }
 }
 
@@ -56,6 +68,11 @@ impl Keys {
         self.held.iter().flatten()
     }
 
+    /// As many places as there are, some without a key.
+    pub(super) fn places(&self) -> Place {
+        Place::try_from(self.held.len()).unwrap_or(NONE)
+    }
+
     pub(super) fn get(&self, at: Place) -> Option<&Key> {
         self.held.get(at as usize)?.as_ref()
     }
@@ -76,8 +93,7 @@ impl Keys {
             self.held.push(None);
             Place::try_from(self.held.len() - 1).unwrap_or(NONE)
         });
-        let (ticks, grace) = (Ticks::default(), Timestamp(i64::MIN));
-        let key = Key { text: text.into(), ticks, grace, older: NONE, newer: NONE };
+        let key = Key { text: text.into(), ticks: Ticks::default(), marks: None, older: NONE, newer: NONE };
         let Keys { held, index, random, .. } = self;
         held[at as usize] = Some(key);
         let hash = |at: &Place| random.hash_one(held[*at as usize].as_ref().map_or("", |key| &key.text));

@@ -1,10 +1,13 @@
 //! `action_counterRaise`, `action_counterReset`, `action_counterLower`: who did it how often, within how long.
 //!
 //! A category is a part of the state that all actions of that name share, so that one rule may count and another
-//! forgive.
+//! forgive. Entries may come out of order: each is counted at its own time.
 
 mod category;
 mod keys;
+mod marks;
+#[cfg(test)]
+mod model;
 mod service;
 mod ticks;
 
@@ -119,6 +122,7 @@ impl ActionModule for Raise {
     fn compile(args: RaiseArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
         let keep = args.keep_seconds.filter(|seconds| *seconds > 0);
+        cx.state_mut().get_mut(counter.category).expect(keep.unwrap_or(0), 0);
         let count = Count::Raises { expires: keep.is_some(), save: counter.save };
         cx.states("counter", Fact::Counts { category: args.counter, count });
         Ok(Raise { counter, keep })
@@ -173,11 +177,13 @@ impl ActionModule for Reset {
 
     fn compile(args: ResetArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
+        let grace = args.grace_seconds.filter(|seconds| *seconds > 0);
+        cx.state_mut().get_mut(counter.category).expect(0, grace.unwrap_or(0));
         cx.states(
             "counter",
             Fact::Counts { category: args.counter, count: Count::Lowers { save: counter.save } },
         );
-        Ok(Reset { counter, grace: args.grace_seconds.filter(|seconds| *seconds > 0) })
+        Ok(Reset { counter, grace })
     }
 
     fn examples() -> Vec<Example> {

@@ -39,6 +39,13 @@ impl CounterService {
 }
 
 impl Service for CounterService {
+    fn boot(&mut self, state: &mut State, now: Timestamp) {
+        let categories: Vec<Handle<Category>> = state.get(self.categories).0.values().copied().collect();
+        for category in categories {
+            state.get_mut(category).complete(now);
+        }
+    }
+
     fn counters(&mut self) -> Option<&mut dyn CounterKeeper> {
         Some(self)
     }
@@ -61,10 +68,7 @@ impl CounterKeeper for CounterService {
 
     fn reset(&mut self, state: &mut State, category: &str, key: &str, now: Timestamp) -> Option<Count> {
         let handle = self.category(state, category)?;
-        let category = state.get_mut(handle);
-        let count = category.count_of(key, now)?;
-        category.reset(key, now, None);
-        Some(count)
+        state.get_mut(handle).forget_ticks(key, now)
     }
 }
 

@@ -56,27 +56,32 @@ impl Act<'_> {
 #[derive(Default)]
 pub struct World {
     ticks: Vec<Tick>,
-    graces: Vec<Grace>,
+    resets: Vec<Reset>,
     bans: Vec<Ban>,
     mappings: Vec<Mapping>,
 }
 
+/// Counts at the times from its start on, until its end.
 struct Tick {
     counter: String,
     key: String,
+    start: i64,
     end: Option<i64>,
 }
 
-struct Grace {
+/// A reset: what is earlier counts no more from then on. With an end, it began a grace.
+struct Reset {
     counter: String,
     key: String,
-    end: i64,
+    at: i64,
+    grace_end: Option<i64>,
 }
 
 struct Ban {
     action: String,
     set: String,
     ip: String,
+    at: i64,
     end: Option<i64>,
 }
 
@@ -136,37 +141,70 @@ impl World {
         let now = act.entry.time();
         let counter = act.arg("counter").unwrap();
         let key = act.field("for").ok_or(Failed)?;
-        // Dead at exactly its end.
-        self.ticks.retain(|tick| tick.end.is_none_or(|end| now < end));
-        self.graces.retain(|grace| now < grace.end);
+        // Dead at exactly its end; and a late entry does not see what is later.
         let is_ours = |tick: &Tick| tick.counter == counter && tick.key == key;
+        let is_alive =
+            |tick: &Tick| is_ours(tick) && tick.start <= now && tick.end.is_none_or(|end| now < end);
         match name {
             "action_counterRaise" => {
-                if self.graces.iter().all(|grace| grace.counter != counter || grace.key != key) {
-                    let keep = act.length("keepSeconds");
-                    let end = (keep > 0).then_some(now + keep);
-                    self.ticks.push(Tick { counter: counter.clone(), key: key.clone(), end });
+                if self.is_in_grace(&counter, &key, now) {
+                    act.save("save", Some(Value::Integer(0)));
+                    return Ok(());
                 }
+                let keep = act.length("keepSeconds");
+                let end = (keep > 0).then_some(now + keep);
+                // A later reset, which came first, holds for this one too.
+                let resets = self.resets.iter().filter(|reset| reset.counter == counter && reset.key == key);
+                let reset = resets.map(|reset| reset.at).filter(|at| *at > now).min();
+                let end = end.into_iter().chain(reset).min();
+                self.ticks.push(Tick { counter: counter.clone(), key: key.clone(), start: now, end });
             }
             "action_counterReset" => {
-                self.ticks.retain(|tick| !is_ours(tick));
                 let grace = act.length("graceSeconds");
-                if grace > 0 {
-                    self.graces.retain(|grace| grace.counter != counter || grace.key != key);
-                    self.graces.push(Grace { counter: counter.clone(), key: key.clone(), end: now + grace });
+                let is_known = self.ticks.iter().any(is_ours)
+                    || self.resets.iter().any(|reset| reset.counter == counter && reset.key == key);
+                // Of a key that nothing is known of, nothing is noted.
+                if is_known || grace > 0 {
+                    let grace_end = (grace > 0).then_some(now + grace);
+                    self.resets.push(Reset {
+                        counter: counter.clone(),
+                        key: key.clone(),
+                        at: now,
+                        grace_end,
+                    });
                 }
+                let mut ticks = std::mem::take(&mut self.ticks);
+                for tick in ticks.iter_mut().filter(|tick| is_ours(tick) && tick.start <= now) {
+                    tick.end = Some(tick.end.map_or(now, |end| end.min(now)));
+                }
+                // What was counted since, in what turns out to be a grace.
+                let is_void = |tick: &Tick| {
+                    is_ours(tick) && tick.start > now && self.is_in_grace(&counter, &key, tick.start)
+                };
+                ticks.retain(|tick| !is_void(tick));
+                self.ticks = ticks;
+                act.save("save", Some(Value::Integer(0)));
+                return Ok(());
             }
             _ => {
-                let ours = self.ticks.iter().enumerate().filter(|(_, tick)| is_ours(tick));
-                let longest = ours.max_by_key(|(_, tick)| tick.end.unwrap_or(i64::MAX));
-                if let Some((at, _)) = longest {
-                    self.ticks.remove(at);
+                let alive = self.ticks.iter_mut().filter(|tick| is_alive(tick));
+                // Of those that end together, the one that began last.
+                if let Some(longest) = alive.max_by_key(|tick| (tick.end.unwrap_or(i64::MAX), tick.start)) {
+                    longest.end = Some(now);
                 }
             }
         }
-        let count = self.ticks.iter().filter(|tick| is_ours(tick)).count();
+        let count = self.ticks.iter().filter(|tick| is_alive(tick)).count();
         act.save("save", Some(Value::Integer(i64::try_from(count).unwrap())));
         Ok(())
+    }
+
+    /// Of the graces that have begun, the last one counts.
+    fn is_in_grace(&self, counter: &str, key: &str, now: i64) -> bool {
+        let graces = self.resets.iter().filter(|reset| reset.counter == counter && reset.key == key);
+        let begun =
+            graces.filter_map(|reset| Some((reset.at, reset.grace_end?))).filter(|(at, _)| *at <= now);
+        begun.max_by_key(|(at, _)| *at).is_some_and(|(_, end)| now < end)
     }
 
     fn ban(&mut self, action: &str, sets: [&str; 2], act: &mut Act<'_>) -> Result<(), Failed> {
@@ -184,9 +222,14 @@ impl World {
         let length = act.length("banSeconds");
         let is_it = |ban: &Ban| ban.action == action && ban.set == set && ban.ip == ip;
         let renewed = self.bans.iter().any(|ban| is_it(ban) && ban.end.is_none_or(|end| now < end));
-        self.bans.retain(|ban| !is_it(ban));
         let end = (length > 0).then_some(now + length);
-        self.bans.push(Ban { action: action.to_owned(), set: set.clone(), ip: ip.clone(), end });
+        // An entry that comes late does not shorten what a later one has done.
+        let stands =
+            |ban: &Ban| now < ban.at && end.is_some_and(|end| ban.end.is_none_or(|known| end < known));
+        if !self.bans.iter().any(|ban| is_it(ban) && stands(ban)) {
+            self.bans.retain(|ban| !is_it(ban));
+            self.bans.push(Ban { action: action.to_owned(), set: set.clone(), ip: ip.clone(), at: now, end });
+        }
         act.effects.push(json!({
             "effect": "ban", "action": action, "set": set, "ip": ip,
             "seconds": length / 1_000_000, "renewed": renewed,
