@@ -122,6 +122,28 @@ fn entries_that_were_deleted_before_they_were_read_are_counted_and_told() {
     assert!(daemon.terminate().success());
 }
 
+#[test]
+fn a_flood_over_many_small_files_that_is_read_whole_is_no_loss() {
+    let journald = Journald::start_with(common::unique("pyr"), "SystemMaxFileSize=512K\n");
+    let site = Site::new();
+    let daemon = start(&site, &json!({"namespace": journald.namespace}), &["run"]);
+    journald.line("prog", 3, "before");
+    settled(&site, 1);
+    let before = accounted(&site);
+    for n in 0..6000_u64 {
+        let text: String =
+            (0..40).map(|at| format!("{:x} ", (n * 40 + at) * 2_654_435_761 % 99_991)).collect();
+        journald.line("prog", 6, &text);
+    }
+    settled(&site, 6001);
+    let after = accounted(&site);
+    assert_eq!(after.0 - before.0, after.1 - before.1);
+    assert_eq!(losses(&site), [], "{}", site.log());
+    let files = fs::read_dir(journald.directory()).unwrap().count();
+    assert!(files > 5, "{files} files: this tests nothing");
+    assert!(daemon.terminate().success());
+}
+
 /// A line by a process of a user account: journald puts it into that user's journal.
 fn line_of_user(journald: &Journald, message: &str) {
     let socket = format!("/run/systemd/journal.{}/dev-log", journald.namespace);
@@ -262,6 +284,8 @@ fn files_that_libsystemd_leaves_out_are_named_with_the_reason() {
     patch(&site.path("later.journal"), 0, b"garbage!");
     fs::rename(site.path("later.journal"), path("later")).unwrap();
     wait_for("the file", || (status(&site)["leftOut"].as_array().unwrap().len() == 4).then_some(()));
+    // Its entries are told by its name, once.
+    assert_eq!(losses(&site), []);
     assert!(daemon.terminate().success());
     assert_eq!(status(&site)["leftOut"].as_array().unwrap().len(), 4);
 }

@@ -78,6 +78,8 @@ struct Held {
     header: Header,
     /// In memory: it goes when journald moves to the disk, and its entries are copied.
     is_runtime: bool,
+    /// libsystemd does not read it, which is told by its name.
+    is_left_out: bool,
     absences: u8,
 }
 
@@ -269,7 +271,7 @@ impl Account {
         self.pending = None;
         if is_at_end && self.is_stirred && self.tries < TRIES {
             self.tries += 1;
-            self.pending = Some(Stock::of(&known, self.read));
+            self.pending = Some(self.stock_of(&known));
             again = true;
         } else {
             self.tries = 0;
@@ -327,6 +329,16 @@ impl Account {
         }
     }
 
+    fn stock_of(&self, known: &[Known]) -> Stock {
+        let in_scope = known.iter().filter(|known| known.listed.in_scope);
+        let files = in_scope.map(|Known { listed, file }| {
+            let is_runtime = listed.path.starts_with("/run");
+            let is_left_out = self.judge.has_refused(&listed.path);
+            (file.header.file_id, Held { header: file.header, is_runtime, is_left_out, absences: 0 })
+        });
+        Stock { read: self.read, files: files.collect() }
+    }
+
     /// All that the files held then has been read, or was passed over.
     fn settle(&mut self, mut held: Stock, losses: &mut Losses) {
         tracing::debug!("accounts settled after {} entries", held.read);
@@ -340,11 +352,10 @@ impl Account {
             }
         }
         if let Some(former) = self.stock.take() {
-            let growth: u64 = held
-                .files
-                .iter()
-                .map(|(id, held)| held.header.entries - former.entries(*id).min(held.header.entries))
-                .sum();
+            let read_by_us = held.files.iter().filter(|(_, held)| !held.is_left_out);
+            let growth = read_by_us
+                .map(|(id, held)| held.header.entries.saturating_sub(former.entries(*id)))
+                .fold(0, u64::saturating_add);
             let read = held.read - former.read;
             let mut was_moved = false;
             for (id, file) in former.files {
@@ -375,15 +386,6 @@ fn open(listed: Vec<Listed>) -> (Vec<Known>, bool) {
 }
 
 impl Stock {
-    fn of(known: &[Known], read: u64) -> Stock {
-        let in_scope = known.iter().filter(|known| known.listed.in_scope);
-        let files = in_scope.map(|Known { listed, file }| {
-            let is_runtime = listed.path.starts_with("/run");
-            (file.header.file_id, Held { header: file.header, is_runtime, absences: 0 })
-        });
-        Stock { read, files: files.collect() }
-    }
-
     fn entries(&self, file: Id) -> u64 {
         self.files.get(&file).map_or(0, |held| held.header.entries)
     }

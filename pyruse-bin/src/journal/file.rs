@@ -101,7 +101,7 @@ impl JournalFile {
         while at != 0 && left > 0 && pieces.len() < LONGEST_CHAIN {
             let Ok([size, next]) = self.words(at.saturating_add(8)) else { break };
             let items = (size.saturating_sub(ITEMS) / self.item()).min(left);
-            pieces.push((at + ITEMS, items));
+            pieces.push((at.saturating_add(ITEMS), items));
             left -= items;
             if next <= at {
                 break;
@@ -133,7 +133,7 @@ impl Entries<'_> {
             }
             is_here
         });
-        let at = piece?.0 + index * self.file.item();
+        let at = piece?.0.checked_add(index.checked_mul(self.file.item())?)?;
         let mut bytes = [0; 8];
         let length = if self.file.item() == 4 { 4 } else { 8 };
         self.file.file.read_exact_at(&mut bytes[..length], at).ok()?;
@@ -170,4 +170,99 @@ impl Entries<'_> {
 
 fn time(micros: u64) -> Timestamp {
     Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// Where the objects of the file below begin.
+    const FIRST_ARRAY: usize = 256;
+    const SECOND_ARRAY: usize = 320;
+    const ENTRIES: usize = 400;
+
+    /// A file with five entries, numbered 10, 11, 13, 14 and 15, in two arrays, that has given out the number 16 too.
+    fn sample() -> Vec<u8> {
+        let mut bytes = vec![0; 1000];
+        let mut put = |at: usize, words: &[u64]| {
+            for (n, word) in words.iter().enumerate() {
+                bytes[at + 8 * n..][..8].copy_from_slice(&word.to_le_bytes());
+            }
+        };
+        put(0, &[u64::from_le_bytes(*SIGNATURE), 0]);
+        put(152, &[5, 16, 10, FIRST_ARRAY as u64, 1000, 5000]);
+        let entry = |n: usize| (ENTRIES + 64 * n) as u64;
+        put(FIRST_ARRAY, &[6, 24 + 16, SECOND_ARRAY as u64, entry(0), entry(1)]);
+        put(SECOND_ARRAY, &[6, 24 + 40, 0, entry(2), entry(3), entry(4)]);
+        for (n, number) in [10, 11, 13, 14, 15].into_iter().enumerate() {
+            put(ENTRIES + 64 * n, &[3, 64, number, 1000 * (n as u64 + 1)]);
+        }
+        bytes
+    }
+
+    fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.journal");
+        std::fs::write(&path, bytes).unwrap();
+        (directory, path)
+    }
+
+    #[test]
+    fn entries_are_found_by_their_numbers() {
+        let (_directory, path) = file(&sample());
+        let file = JournalFile::open(&path).unwrap();
+        assert_eq!((file.header.first_number, file.header.last_number), (10, 16));
+        let entries = file.entries();
+        assert_eq!(entries.count, 5);
+        assert_eq!(entries.head(2), Some(Head { number: 13, time: Timestamp(3000) }));
+        assert_eq!(entries.head(5), None);
+        for (after, upto, expected) in [
+            (0, 9, 0..0),
+            (0, 10, 0..1),
+            (10, 13, 1..3),
+            (11, 12, 2..2),
+            (13, 99, 3..5),
+            (99, 100, 5..5),
+            (14, 3, 4..4),
+        ] {
+            assert_eq!(entries.between(after, upto), expected, "{after}..={upto}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_entry_does_not_hide_others() {
+        let mut bytes = sample();
+        bytes[ENTRIES + 64 * 2 + 16] = 0;
+        let (_directory, path) = file(&bytes);
+        let file = JournalFile::open(&path).unwrap();
+        assert_eq!(file.entries().between(11, 15), 2..5);
+        assert_eq!(file.entries().between(10, 14), 1..4);
+    }
+
+    #[test]
+    fn whatever_a_file_says_it_is_looked_through_in_bounded_time() {
+        let places =
+            [12, 152, 160, 168, 176, FIRST_ARRAY + 8, FIRST_ARRAY + 16, FIRST_ARRAY + 24, ENTRIES + 16];
+        for place in places {
+            for value in [0, 1, 7, FIRST_ARRAY as u64, 990, 1 << 40, u64::MAX - 7, u64::MAX] {
+                let mut bytes = sample();
+                bytes[place..place + 8].copy_from_slice(&value.to_le_bytes());
+                let (_directory, path) = file(&bytes);
+                let file = JournalFile::open(&path).unwrap();
+                let entries = file.entries();
+                for (after, upto) in [(0, u64::MAX), (11, 14), (u64::MAX, 0)] {
+                    let range = entries.between(after, upto);
+                    assert!(range.start <= range.end && range.end <= entries.count);
+                }
+            }
+        }
+        for length in [0, 7, 8, 207] {
+            let (_directory, path) = file(&sample()[..length]);
+            assert!(JournalFile::open(&path).is_err(), "{length}");
+        }
+        let (_directory, path) = file(&sample()[..250]);
+        assert_eq!(JournalFile::open(&path).unwrap().entries().between(0, 99), 0..0);
+    }
 }

@@ -83,6 +83,11 @@ impl Judge {
         self.refused.values().any(|(_, twice)| !twice)
     }
 
+    /// Has libsystemd refused that file?
+    pub(super) fn has_refused(&self, path: &Path) -> bool {
+        self.refused.contains_key(path)
+    }
+
     /// All that are left out.
     pub(super) fn left_out(&self) -> Vec<LeftOut> {
         let refused = self.refused.iter().filter(|(_, (_, twice))| *twice);

@@ -342,6 +342,10 @@ impl Source {
     /// more. Gives whether it must be asked again, at once.
     pub(crate) fn tend(&mut self, is_at_end: bool) -> bool {
         let again = self.account.look(is_at_end, &mut self.losses);
+        if again {
+            // Files that were counted just now may be too new to be known to libsystemd.
+            self.process();
+        }
         self.losses.tend();
         again
     }

@@ -58,10 +58,15 @@ impl Journald {
 
     /// Of a namespace that the test has named.
     pub fn start_in(namespace: String) -> Journald {
+        Journald::start_with(namespace, "")
+    }
+
+    /// The same, with further lines of configuration.
+    pub fn start_with(namespace: String, more: &str) -> Journald {
         fs::create_dir_all("/var/log/journal").unwrap();
         let conf = "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSystemMaxUse=2G\n\
                     ForwardToSyslog=no\nForwardToWall=no\nForwardToConsole=no\nForwardToKMsg=no\n";
-        fs::write(format!("/etc/systemd/journald@{namespace}.conf"), conf).unwrap();
+        fs::write(format!("/etc/systemd/journald@{namespace}.conf"), format!("{conf}{more}")).unwrap();
         // Its socket's queue is as long as systemd makes it: the kernel's own default is 10 datagrams.
         let child = Command::new("unshare")
             .args(["--net", "sh", "-c", "echo 512 > /proc/sys/net/unix/max_dgram_qlen; exec \"$@\"", "sh"])
