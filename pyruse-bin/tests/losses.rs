@@ -5,6 +5,7 @@ mod operator;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -106,7 +107,7 @@ fn entries_that_were_deleted_before_they_were_read_are_counted_and_told() {
         String::from_utf8(report.stdout).unwrap().replace('\n', " ").contains(&words).then_some(())
     });
     let shown = String::from_utf8(site.pyruse(None, &["status"]).stdout).unwrap();
-    assert!(shown.contains(&format!("LOST          {number} entries written between")), "{shown}");
+    assert!(shown.contains(&format!("LOST          {number} entries written ")), "{shown}");
     assert!(daemon.terminate().success());
 
     // The same while it is down.
@@ -131,9 +132,9 @@ fn a_flood_over_many_small_files_that_is_read_whole_is_no_loss() {
     settled(&site, 1);
     let before = accounted(&site);
     for n in 0..6000_u64 {
-        let text: String =
-            (0..40).map(|at| format!("{:x} ", (n * 40 + at) * 2_654_435_761 % 99_991)).collect();
-        journald.line("prog", 6, &text);
+        let words: Vec<String> =
+            (0..40).map(|at| ((n * 40 + at) * 2_654_435_761 % 99_991).to_string()).collect();
+        journald.line("prog", 6, &words.join(" "));
     }
     settled(&site, 6001);
     let after = accounted(&site);
@@ -242,6 +243,60 @@ fn a_damaged_entry_that_libsystemd_passes_over_is_told() {
     let report = String::from_utf8(site.pyruse(None, &["report", "show"]).stdout).unwrap();
     assert!(report.contains("<two>") && !report.contains("<three>") && report.contains("<four>"), "{report}");
     assert!(daemon.terminate().success());
+}
+
+#[test]
+fn an_entry_with_a_field_that_cannot_be_read_is_taken_and_told() {
+    let site = Site::new();
+    let path = site.path("one.journal");
+    let export: String =
+        (0..3_u64).map(|n| entry(1_795_000_000_000_000 + n, "PRIORITY=3\nMESSAGE=x")).collect();
+    make_journal(export.as_bytes(), &path);
+    let more = entry(1_795_000_100_000_000, "PRIORITY=3\nMESSAGE=whole");
+    make_journal(more.as_bytes(), &site.path("two.journal"));
+    // It says that it is compressed, and is not.
+    let message = JournalFile::open(&path).data_of_last("MESSAGE=");
+    patch(&path, message + 1, &[1]);
+    site.configure_for("none", &rules(), &json!({}));
+    let files = [path.to_str().unwrap(), site.path("two.journal").to_str().unwrap()].map(str::to_owned);
+    let output = site.pyruse(None, &["replay", "--json", "--file", &files[0], &files[1]]);
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert_eq!((out.matches("<None>").count(), out.matches("<whole>").count()), (3, 1), "{out}");
+    assert_eq!(err.matches(" taken without all fields").count(), 2, "{err}");
+    assert!(err.contains("1 entry written at"), "{err}");
+    assert!(err.contains("in all, 3 entries written between"), "{err}");
+}
+
+#[test]
+fn a_file_that_may_not_be_read_and_one_too_many_are_named() {
+    let site = Site::new();
+    fs::create_dir(site.path("journal")).unwrap();
+    for n in 0..4 {
+        let path = site.path(&format!("journal/file{n}.journal"));
+        make_journal(entry(1_795_000_000_000_000 + n, "PRIORITY=3\nMESSAGE=x").as_bytes(), &path);
+        fs::set_permissions(&path, fs::Permissions::from_mode(if n == 2 { 0o600 } else { 0o644 })).unwrap();
+    }
+    site.configure_for("none", &rules(), &json!({"journal": {"directory": site.path("journal")}}));
+    for path in [site.path(""), site.path("journal"), site.path("pyruse.json")] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    // The program under test may stand where nobody else may look.
+    let program = std::env::temp_dir().join(common::unique("pyruse-copy"));
+    fs::copy(env!("CARGO_BIN_EXE_pyruse"), &program).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let check = |by: &[&str]| {
+        let mut command = Command::new(by[0]);
+        command.args(&by[1..]).arg(&program).arg("--config").arg(site.path("pyruse.json"));
+        String::from_utf8(command.args(["check", "--live", "--json"]).output().unwrap().stdout).unwrap()
+    };
+    let as_nobody = check(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let with_few_descriptors = check(&["prlimit", "--nofile=67:67"]);
+    fs::remove_file(&program).unwrap();
+    let named = "journal/file2.journal is left out: it may not be read";
+    assert!(as_nobody.contains(named), "{as_nobody}");
+    assert_eq!(as_nobody.matches("is left out").count(), 1, "{as_nobody}");
+    let named = "is left out: as to 1 of its files: the limit of open files allows no more than 3";
+    assert!(with_few_descriptors.contains(named), "{with_few_descriptors}");
 }
 
 /// Writes at that place of a file.

@@ -135,6 +135,7 @@ fn read_journal(
         let first = *first.get_or_insert(time);
         progress.entry(time, || Way::of_time(first, time, last));
     }
+    journal.losses().flush();
     if first.is_none() {
         tracing::warn!(
             "no journal entries of that time were found there, or none that we may read: \

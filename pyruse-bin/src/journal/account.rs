@@ -24,10 +24,13 @@ use super::places::{Listed, list};
 use super::settings::JournalSettings;
 
 /// Looks are at least so far apart …
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(2);
 
-/// … and so many times as far as they take long.
-const SHARE: u32 = 50;
+/// … and so many times as far as they take long, …
+const SHARE: u32 = 200;
+
+/// … but no farther than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// So many sequences are known: journald has one or a few, a collector of other hosts' journals has one a host.
 const SEQUENCES: usize = 64;
@@ -238,7 +241,7 @@ impl Account {
     }
 
     fn pause(&self) -> Duration {
-        PAUSE.max(self.cost * SHARE)
+        (self.cost * SHARE).clamp(PAUSE, LONGEST_PAUSE)
     }
 
     /// Looks into the files, if it is time. `is_at_end`: all that is there has been read. Gives whether the end must be

@@ -31,7 +31,8 @@ pub(crate) struct LeftOut {
 impl LeftOut {
     /// In words.
     pub(crate) fn words(&self) -> String {
-        format!("the journal file {} is left out: {}", self.file.display(), self.why)
+        let what = if self.file.is_dir() { "journal in" } else { "journal file" };
+        format!("the {what} {} is left out: {}", self.file.display(), self.why)
     }
 }
 
@@ -120,6 +121,7 @@ fn refusal(path: &Path) -> Option<String> {
         // It was rotated or deleted since the directory was read.
         Errno::ENOENT => return None,
         Errno::EACCES | Errno::EPERM => "it may not be read".to_owned(),
+        Errno::EBADFD | Errno::EISDIR => "it is no regular file".to_owned(),
         Errno::ENODATA => "it is truncated".to_owned(),
         Errno::EBADMSG => "it is damaged".to_owned(),
         Errno::EPROTONOSUPPORT => {
@@ -137,5 +139,8 @@ fn too_many(paths: &HashSet<&Path>) -> Option<LeftOut> {
     let more = paths.len().checked_sub(most).filter(|more| *more > 0)?;
     let directory = paths.iter().next()?.parent()?.to_owned();
     let limit = if allowed < FILES { "the limit of open files" } else { "libsystemd" };
-    Some(LeftOut { file: directory, why: format!("{more} of its files: {limit} allows no more than {most}") })
+    Some(LeftOut {
+        file: directory,
+        why: format!("as to {more} of its files: {limit} allows no more than {most}"),
+    })
 }
