@@ -255,6 +255,62 @@ fn a_field_is_known_where_it_was_saved_and_not_before() {
     );
 }
 
+/// A format errs on a missing field; and nothing is missing where every way has made sure of it.
+#[test]
+fn a_format_needs_the_field_unless_a_conversion_makes_it_text() {
+    let shown = |steps: &str, message: &str| {
+        codes(&format!(
+            r#"{{"actions": {{"a": [{steps}
+            {{"action": "action_dailyReport", "args": {{"message": "{message}", "level": "OTHER"}}}}]}}}}"#
+        ))
+    };
+    for safe in [
+        "{MESSAGE}",
+        "{MESSAGE!s:.500}",
+        "{MESSAGE!r:>9}",
+        "{MESSAGE!s}",
+        "{MESSAGE:}",
+        "{__REALTIME_TIMESTAMP:%H:%M}",
+    ] {
+        assert_eq!(shown("", safe), [""; 0], "{safe}");
+    }
+    for unsafe_format in
+        ["{MESSAGE:.500}", "{_PID:d}", "{MESSAGE} {MESSAGE:>9}", "{_SOURCE_REALTIME_TIMESTAMP:%H}"]
+    {
+        assert_eq!(shown("", unsafe_format), ["P021"], "{unsafe_format}");
+    }
+    let asked = |filter: &str, more: &str| {
+        shown(
+            &format!(r#"{{"filter": "{filter}", "args": {{"field": "MESSAGE", {more}}}}},"#),
+            "{MESSAGE:.9}",
+        )
+    };
+    assert_eq!(asked("filter_pcre", r#""re": "x""#), [""; 0]);
+    assert_eq!(asked("filter_equals", r#""value": "x""#), [""; 0]);
+    assert_eq!(asked("filter_in", r#""values": ["x"]"#), [""; 0]);
+    // This one passes where there is none, and so does not where there is one.
+    assert_eq!(asked("filter_in", r#""values": ["x", null]"#), ["P021"]);
+    let otherwise = r#"{"actions": {
+        "a": [{"filter": "filter_in", "args": {"field": "MESSAGE", "values": [null]}, "then": "done", "else": "b"}],
+        "b": [{"action": "action_dailyReport", "args": {"message": "{MESSAGE:.9}", "level": "OTHER"}}],
+        "done": [{"action": "action_noop"}]}}"#;
+    assert_eq!(codes(otherwise), [""; 0]);
+    // Another field does not help, nor does the same where it was not found.
+    let another = r#"{"filter": "filter_pcre", "args": {"field": "SYSLOG_IDENTIFIER", "re": "x"}},"#;
+    assert_eq!(shown(another, "{MESSAGE:.9}"), ["P021"]);
+    let not_found = r#"{"actions": {
+        "a": [{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "x"}, "then": "done", "else": "b"}],
+        "b": [{"action": "action_dailyReport", "args": {"message": "{MESSAGE:.9}", "level": "OTHER"}}],
+        "done": [{"action": "action_noop"}]}}"#;
+    assert_eq!(codes(not_found), ["P021"]);
+    // What a step has saved is there; a counter's key is, too, or the step would have failed.
+    let saved = r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<who>.)"}},"#;
+    assert_eq!(shown(saved, "{who:>9}"), [""; 0]);
+    let counted = r#"{"action": "action_counterRaise", "args": {"counter": "c", "for": "UNIT", "keepSeconds": 9, "save": "n"}},
+        {"filter": "filter_greaterOrEquals", "args": {"field": "n", "value": 3}},"#;
+    assert_eq!(shown(counted, "{UNIT:>9} {n:d}"), [""; 0]);
+}
+
 #[test]
 fn a_count_is_a_number_and_what_an_expression_took_is_text() {
     let steps = |value: &str, saved: &str| {
