@@ -76,9 +76,11 @@ deb: build
 	packaging/make-deb target/stage target/debian
 
 # What is handed to others, in target/dist: the Debian package, the tarball with the program, and the one with the sources.
-.PHONY: dist dist-files
-dist: build dist-files
 DIST ?= target/dist
+.PHONY: dist dist-files
+dist: build
+	$(MAKE) --no-print-directory dist-files
+# Of the program that is there.
 dist-files:
 	rm -rf $(DIST)
 	packaging/make-tarballs $(DIST) $(PYRUSE)
