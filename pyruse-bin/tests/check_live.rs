@@ -106,6 +106,20 @@ fn sets_that_cannot_take_bans_are_told() {
 }
 
 #[test]
+fn a_missing_set_in_the_packages_table_is_told_with_the_unit_that_makes_it() {
+    let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["good"]), Site::new());
+    site.configure(
+        &journald,
+        &banning(&[("action_nftBan", "inet pyruse ssh_ban4", "ip6 Inet6 good", Some(60))]),
+    );
+    let (found, code) = inspect(&site, Some(&firewall));
+    assert_eq!(code, Some(1));
+    let told = found.concat().join(" ");
+    let help = "if it is one of the package's: systemctl start pyruse-nft-sets; else make it with: nft 'add table inet pyruse; ";
+    assert!(told.contains(help), "{told}");
+}
+
+#[test]
 fn who_may_not_ask_is_told_so_and_nothing_is_said_to_be_wrong() {
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["good"]), Site::new());
     let bans = [

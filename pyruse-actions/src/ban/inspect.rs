@@ -55,6 +55,15 @@ pub(super) trait Firewall {
     fn making(set: &str, family: usize) -> String;
 }
 
+/// What comes first where the set may be one that the package makes.
+fn of_the_package(set: &str) -> &'static str {
+    if set.starts_with("inet pyruse ") {
+        "if it is one of the package's: systemctl start pyruse-nft-sets; else "
+    } else {
+        ""
+    }
+}
+
 /// Looks at both sets of a ban.
 pub(super) fn inspect<F: Firewall>(ban: &BanAction, firewall: &F, inspection: &mut Inspection) {
     for (family, set) in [&ban.set_v4, &ban.set_v6].into_iter().enumerate() {
@@ -68,7 +77,7 @@ pub(super) fn inspect<F: Firewall>(ban: &BanAction, firewall: &F, inspection: &m
             Asked::Missing => tell(
                 Grade::Broken,
                 format!("there is no set `{set}`: every ban for it fails"),
-                format!("make it with: {}", making()),
+                format!("{}make it with: {}", of_the_package(set), making()),
             ),
             Asked::NoProgram(message) => {
                 inspection.setting(F::PROGRAM, Grade::Broken, message, "install it, or say where it is");
