@@ -11,6 +11,8 @@ mod model;
 mod service;
 mod ticks;
 
+use std::num::IntErrorKind;
+
 use pyruse_core::entry::Slot;
 use pyruse_core::plugin::fact::{Count, Fact, SavedAs};
 use pyruse_core::plugin::{
@@ -76,6 +78,7 @@ impl Counter {
         Ok(Counter { key, save, category: handle })
     }
 
+    /// Runs `change` on the entry's key, and saves the count that comes out.
     fn act(
         &self,
         run: &mut Act<'_, '_>,
@@ -106,43 +109,95 @@ struct RaiseArgs {
     /// For how many seconds this tick counts; absent or 0: for ever.
     #[serde(rename = "keepSeconds", default)]
     keep_seconds: Option<u64>,
+    /// The field that holds how many ticks this entry is, from 1 on: for programs that write one line for several
+    /// tries. An entry without the field is one tick. More than 1,000 count as 1,000.
+    #[serde(default)]
+    by: Option<String>,
 }
 
 struct Raise {
     counter: Counter,
     keep: Option<u64>,
+    by: Option<Slot>,
+}
+
+/// Each tick is a row of the state: a line must not be able to cause any number of them.
+const MOST_AT_ONCE: u64 = 1000;
+
+impl Raise {
+    /// How many ticks the entry is.
+    fn ticks(&self, run: &mut Act<'_, '_>) -> Result<u64, StepError> {
+        let Some(text) = self.by.and_then(|slot| run.entry.text(slot)) else { return Ok(1) };
+        match text.parse::<u64>() {
+            Ok(ticks) if ticks > 0 => Ok(ticks.min(MOST_AT_ONCE)),
+            Err(e) if *e.kind() == IntErrorKind::PosOverflow => Ok(MOST_AT_ONCE),
+            _ => {
+                let shown: String = text.chars().take(40).collect();
+                Err(StepError::new(format!("`by`: `{shown}` is not a number of ticks: nothing is counted")))
+            }
+        }
+    }
 }
 
 impl ActionModule for Raise {
     const NAME: &'static str = "action_counterRaise";
-    const DOC: &'static str = "Counts one more for a key, unless the key is in its grace.";
+    const DOC: &'static str = "Counts one more, or `by` more, for a key, unless the key is in its grace.";
     const SETTINGS: &'static [&'static str] = &["counter"];
     type Args = RaiseArgs;
 
     fn compile(args: RaiseArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
+        let by = args.by.map(|name| cx.reads_at("by", &name));
         let keep = args.keep_seconds.filter(|seconds| *seconds > 0);
         cx.state_mut().get_mut(counter.category).expect(keep.unwrap_or(0), 0);
         let count = Count::Raises { expires: keep.is_some(), save: counter.save };
         cx.states("counter", Fact::Counts { category: args.counter, count });
-        Ok(Raise { counter, keep })
+        Ok(Raise { counter, keep, by })
     }
 
     fn examples() -> Vec<Example> {
-        vec![Example {
-            title: "the first of an address",
-            args: r#"{"counter": "ssh", "for": "thatIP", "keepSeconds": 300, "save": "tries"}"#,
-            entry: &[("thatIP", "192.0.2.1")],
-            outcome: Outcome::Saves(&[("tries", "1")]),
-        }]
+        vec![
+            Example {
+                title: "the first of an address",
+                args: r#"{"counter": "ssh", "for": "thatIP", "keepSeconds": 300, "save": "tries"}"#,
+                entry: &[("thatIP", "192.0.2.1")],
+                outcome: Outcome::Saves(&[("tries", "1")]),
+            },
+            Example {
+                title: "a line that stands for three tries",
+                args: r#"{"counter": "imap", "for": "thatIP", "by": "attempts", "keepSeconds": 600, "save": "tries"}"#,
+                entry: &[("thatIP", "192.0.2.1"), ("attempts", "3")],
+                outcome: Outcome::Saves(&[("tries", "3")]),
+            },
+            Example {
+                title: "a line that does not say how many is one",
+                args: r#"{"counter": "imap", "for": "thatIP", "by": "attempts", "keepSeconds": 600, "save": "tries"}"#,
+                entry: &[("thatIP", "192.0.2.1")],
+                outcome: Outcome::Saves(&[("tries", "1")]),
+            },
+            Example {
+                title: "no more than 1,000 at once",
+                args: r#"{"counter": "imap", "for": "thatIP", "by": "attempts", "keepSeconds": 600, "save": "tries"}"#,
+                entry: &[("thatIP", "192.0.2.1"), ("attempts", "99999999999999999999")],
+                outcome: Outcome::Saves(&[("tries", "1000")]),
+            },
+            Example {
+                title: "not a number",
+                args: r#"{"counter": "imap", "for": "thatIP", "by": "attempts", "keepSeconds": 600, "save": "tries"}"#,
+                entry: &[("thatIP", "192.0.2.1"), ("attempts", "many")],
+                outcome: Outcome::Error("`by`: `many` is not a number of ticks: nothing is counted"),
+            },
+        ]
     }
 }
 
 impl Action for Raise {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         let keep = self.keep;
+        let ticks = self.ticks(run)?;
         self.counter.act(run, |category, key, now| {
-            category.raise(key, now, keep.map_or(Timestamp::NEVER, |seconds| now.plus_seconds(seconds)))
+            let end = keep.map_or(Timestamp::NEVER, |seconds| now.plus_seconds(seconds));
+            (0..ticks).fold(0, |_, _| category.raise(key, now, end))
         })
     }
 }
