@@ -69,6 +69,7 @@ conformance-campaign:
 # Attacks the real programs of several releases of Debian, and records what they write, for the rules in examples/conf: as
 # root, with the network; minutes.
 record:
+	@.ci/install record
 	for script in examples/conf/*/record; do $$script || exit 1; done
 
 # make install, uninstall, deb, rpm.
