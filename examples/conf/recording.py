@@ -6,7 +6,8 @@ release of Debian:
 
 - `recorded/SUITE.jsonl`: the entries, as `journalctl -o json` prints them, with the fields that a rule may use;
 - `recorded/SUITE.cases.json`: who did what. Each case has an address of its own; `expect` says what the rules owe it:
-  `ban`, and not before the try that began at `last` (microseconds); or `no ban`.
+  `ban`, and not before the try that began at `last` (microseconds); `no ban`; or `either`, where the program says nothing
+  about it, or the same as about something else.
 
 Nothing outside the namespaces changes but the cache of packages (`PYRUSE_RECORDING_CACHE`, else `target/recording`). There is
 no systemd in there, so journald cannot know the unit: the script says which one it is on Debian, and it is added.
@@ -25,11 +26,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SERVER4, SERVER6 = "192.0.2.10", "2001:db8:1::10"
+# Neighbours on the same link have such addresses, which programs write with a zone: `fe80::21%lo`.
+LINK, SERVER_LINK, ATTACKERS_LINK = "lo", "fe80::10", ("fe80::21", "fe80::22", "fe80::23")
 # Attackers come from here. Honest people do too: an address must not be exempt for a test to mean something.
 ATTACKERS4, ATTACKERS6 = "203.0.113.{}", "2001:db8:bad::{:x}"
-FIELDS = (
-    "__REALTIME_TIMESTAMP PRIORITY SYSLOG_FACILITY SYSLOG_IDENTIFIER SYSLOG_PID _UID _PID _COMM _TRANSPORT MESSAGE"
-).split()
+FIELDS = "__REALTIME_TIMESTAMP PRIORITY SYSLOG_IDENTIFIER _UID _PID _COMM MESSAGE".split()
 # As many tries as the rules need to ban: all of them say five, but those of web servers.
 TRIES = 5
 
@@ -78,6 +79,14 @@ class Recording:
         stream.connect("/run/systemd/journal/stdout")
         stream.sendall(f"{identifier}\n\n{priority}\n1\n0\n0\n0\n".encode())
         return stream
+
+    def wait_for_file(self, path):
+        """Waits until a program has made a file or a socket."""
+        end = time.monotonic() + 30
+        while not (self.root / path.lstrip("/")).exists():
+            if time.monotonic() > end:
+                sys.exit(f"{path} is not made\n{self.raw()}")
+            time.sleep(0.05)
 
     def wait_for_port(self, port, address=SERVER4):
         end = time.monotonic() + 30
@@ -144,8 +153,12 @@ class From:
         six = ":" in address
         self.socket = socket.socket(socket.AF_INET6 if six else socket.AF_INET)
         self.socket.settimeout(timeout)
-        self.socket.bind((address, 0))
-        self.socket.connect((SERVER6 if six else SERVER4, port))
+        server = SERVER6 if six else SERVER4
+        zone = ()
+        if address in ATTACKERS_LINK:
+            server, zone = SERVER_LINK, (0, socket.if_nametoindex(LINK))
+        self.socket.bind((address, 0, *zone))
+        self.socket.connect((server, port, *zone))
         self.file = self.socket.makefile("rb")
 
     def __enter__(self):
@@ -245,6 +258,8 @@ def inside(base, upper):
     run("ip", "address", "add", f"{SERVER6}/128", "dev", "lo", "nodad")
     for network in (ATTACKERS4.format(0) + "/24", ATTACKERS6.format(0) + "/64"):
         run("ip", "route", "add", "local", network, "dev", "lo")
+    for address in (SERVER_LINK, *ATTACKERS_LINK):
+        run("ip", "address", "add", f"{address}/64", "dev", LINK, "nodad")
     Path("/proc/sys/net/ipv6/ip_nonlocal_bind").write_text("1")
     Path("/proc/sys/net/unix/max_dgram_qlen").write_text("512")
     Path("/run/systemd/journald.conf.d/recording.conf").write_text(

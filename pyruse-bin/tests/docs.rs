@@ -47,7 +47,7 @@ fn files(places: &[&str], ending: &str) -> Vec<PathBuf> {
     while let Some(path) = open.pop() {
         if path.is_dir() {
             let entries = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
-            open.extend(entries.filter(|path| !path.ends_with("target")));
+            open.extend(entries.filter(|path| !path.ends_with("target") && !path.ends_with("recorded")));
         } else if path.extension().is_some_and(|extension| extension == ending) {
             found.push(path);
         }

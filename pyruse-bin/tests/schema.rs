@@ -45,7 +45,9 @@ fn configurations(directory: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.ends_with("recorded") {
+            // What programs have written, and who did what.
+        } else if path.is_dir() {
             found.extend(configurations(path.to_str().unwrap()));
         } else if path.extension().is_some_and(|extension| extension == "json") {
             found.push(path);

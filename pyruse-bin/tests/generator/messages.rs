@@ -204,12 +204,12 @@ fn postgres(dice: &mut Dice, p: u64, user: &str) -> (u64, String) {
 fn nginx(dice: &mut Dice, p: u64) -> (u64, String) {
     match p {
         0..150 => (
-            3,
+            6,
             format!(
-                "2026/11/21 10:00:00 [error] 71#71: *{} open() \"/srv/http/wp-login{}.php\" failed (2: No such file or directory), client: {}, server: , request: \"GET /wp-login.php HTTP/1.1\", host: \"example.org\"",
-                dice.below(99_999),
+                "{} - - \"GET /wp-login{}.php HTTP/1.1\" 404 {} \"-\" \"Mozilla/5.0 (X11; Linux x86_64)\"",
+                attacker(dice),
                 dice.below(20),
-                attacker(dice)
+                dice.below(999)
             ),
         ),
         150..170 => (
