@@ -257,6 +257,7 @@ impl Account {
         if let Some(pending) = self.pending.take_if(|pending| is_at_end && pending.read == self.read) {
             self.settle(pending, losses);
             self.is_stirred = false;
+            self.tries = 0;
             self.looked = Some(start);
             return false;
         }
@@ -294,7 +295,7 @@ impl Account {
         let Doubt { sequence, after, upto, from, until, read } = doubt;
         let of_sequence = known.iter().find(|known| known.file.header.seqnum_id == sequence);
         let is_split = of_sequence.is_none_or(|known| known.listed.is_split);
-        let (mut present, mut elsewhere) = (0, 0);
+        let (mut present, mut elsewhere) = (0_u64, 0_u64);
         for Known { listed, file } in known {
             let header = &file.header;
             let is_same = header.seqnum_id == sequence;
@@ -308,20 +309,21 @@ impl Account {
             let first = entries.head(range.start).map(|head| head.time);
             let is_of_then = is_same || first.is_some_and(|first| first.0 <= until.0.saturating_add(SLACK));
             let is_of_then = is_of_then && (is_same || header.last_time.0.saturating_add(SLACK) >= from.0);
-            let mut count = if is_of_then { range.end - range.start } else { 0 };
+            let mut count: u64 = if is_of_then { range.end - range.start } else { 0 };
             // A number that was given to an entry that did not fit into the file: the entry went to the next file.
             let last = entries.count.checked_sub(1).and_then(|last| entries.head(last));
             let is_unlinked = last.is_none_or(|last| last.number < header.last_number);
             if is_same && is_unlinked && (after + 1..=upto).contains(&header.last_number) {
-                count += 1;
+                count = count.saturating_add(1);
             }
-            *(if listed.in_scope { &mut present } else { &mut elsewhere }) += count;
+            let sum = if listed.in_scope { &mut present } else { &mut elsewhere };
+            *sum = count.saturating_add(*sum);
         }
         // What was read may have been deleted since. Where there are several hosts, other hosts' entries are among it.
         if is_split || self.marks.len() == 1 {
             present = present.max(read);
         }
-        let lost = (upto - after).saturating_sub(present + elsewhere);
+        let lost = (upto - after).saturating_sub(present.saturating_add(elsewhere));
         if lost > 0 {
             let shares = |known: &Known| {
                 known.file.header.seqnum_id == sequence || (is_split && known.listed.is_split)
