@@ -17,6 +17,11 @@ pub(super) fn next_after(last: Timestamp, at: Time, zone: &TimeZone) -> Timestam
     moments.filter(|due| *due > last).min().unwrap_or(Timestamp::NEVER)
 }
 
+/// Is a report due at this very moment?
+pub(super) fn is_due(moment: Timestamp, at: Time, zone: &TimeZone) -> bool {
+    next_after(Timestamp(moment.0.saturating_sub(1)), at, zone) == moment
+}
+
 /// The last due time that is not after `now`, if one is after `last`.
 pub(super) fn latest_due(last: Timestamp, now: Timestamp, at: Time, zone: &TimeZone) -> Option<Timestamp> {
     let first = next_after(last, at, zone);
@@ -58,6 +63,18 @@ mod tests {
         assert_eq!(next("2026-11-21T12:00"), "2026-11-22 00:00:00 +01:00");
         assert_eq!(next("2026-11-21T00:00"), "2026-11-22 00:00:00 +01:00");
         assert_eq!(next("2026-11-20T23:59:59.999999"), "2026-11-21 00:00:00 +01:00");
+    }
+
+    #[test]
+    fn only_the_very_moment_is_due() {
+        let paris = zone("Europe/Paris");
+        let due = |text| is_due(moment(text, &paris), Time::midnight(), &paris);
+        assert!(due("2026-11-21T00:00") && due("2026-03-29T00:00"));
+        assert!(
+            !due("2026-11-21T00:00:00.000001")
+                && !due("2026-11-20T23:59:59.999999")
+                && !due("2026-11-21T12:00")
+        );
     }
 
     #[test]

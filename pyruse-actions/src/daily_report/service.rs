@@ -143,7 +143,9 @@ impl Service for ReportService {
     }
 
     fn report_times(&self, state: &State, now: Timestamp) -> Option<ReportTimes> {
-        Some(ReportTimes { last: self.last_due(state), next: self.deadline(state, now) })
+        // At the first start, the clock's time is noted, at which no report was due.
+        let was_due = |last: &Timestamp| schedule::is_due(*last, self.at, &self.zone);
+        Some(ReportTimes { last: self.last_due(state).filter(was_due), next: self.deadline(state, now) })
     }
 
     fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {
