@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use pyruse_core::config::{Diagnostics, Source};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::Slot;
@@ -56,9 +56,7 @@ impl Loaded {
 
     /// The same configuration with a copy of the state in that file; what is done to it is never written.
     pub(super) fn with_state_of(self, file: &Path) -> anyhow::Result<Loaded> {
-        let is_there =
-            file.try_exists().with_context(|| format!("the state in {} cannot be read", file.display()))?;
-        if !is_there {
+        if !State::is_in_file(file)? {
             bail!("there is no state in {} yet", file.display());
         }
         let mut state = State::read_file(file)?;
@@ -70,6 +68,9 @@ impl Loaded {
     pub(super) fn compile_with(&self, state: &mut State) -> anyhow::Result<(Engine, Slot)> {
         let mut diagnostics = Diagnostics::default();
         let Some(loaded) = load(&self.source, &self.registry, state, &mut diagnostics)? else {
+            if let Some(loss) = state.loss() {
+                return Err(loss.clone().into());
+            }
             // The configuration was good a moment ago: it is the state that a step cannot use.
             configuration::show(&self.source, &diagnostics);
             bail!("the state cannot be used");

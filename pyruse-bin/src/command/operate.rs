@@ -98,8 +98,15 @@ pub(super) fn look(desk: Desk, operation: &Operation) -> anyhow::Result<Answer> 
 pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> anyhow::Result<Changed> {
     let directory = &desk.directory;
     // Made by a command, a state would perhaps not be the daemon's own.
-    if storage::read(directory)?.is_none() {
-        bail!("there is no state in {} yet: Pyruse has not run with this configuration", directory.display());
+    match storage::read(directory) {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            let shown = directory.display();
+            bail!("there is no state in {shown} yet: Pyruse has not run with this configuration")
+        }
+        // A daemon that works without it may be asked.
+        Err(e) if storage::is_loss(&e) => {}
+        Err(e) => return Err(e),
     }
     let end = Instant::now() + PATIENCE;
     loop {

@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use anyhow::Context;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pyruse_core::time::Timestamp;
 
@@ -47,6 +48,8 @@ Examples:
   pyruse --config new.json run --dry-run --json | jq -c 'select(.effect == \"ban\")'";
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
+    // First of all: a SIGHUP before this ends the process.
+    let wake = Wake::new().context("listening to signals")?;
     let mut loaded = if args.dry_run { Loaded::open(config)? } else { Loaded::open_trusted(config)? };
     configuration::show(&loaded.source, &loaded.diagnostics);
     let optimize = !args.no_optimize;
@@ -55,19 +58,25 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
             loaded.engine.workflow.optimize();
         }
         let rehearsal = Rehearsal::new(loaded.engine, loaded.mark, loaded.state)?;
-        return rehearse(rehearsal, args);
+        return rehearse(rehearsal, wake, args);
     }
     let mut storage = storage::open(&loaded.engine.config.storage)?;
-    let (engine, mark) = loaded.compile_with(&mut storage.state)?;
+    let (engine, mark) = match loaded.compile_with(&mut storage.state) {
+        // What is stored makes no sense to a module.
+        Err(e) if storage::is_loss(&e) => {
+            storage.go_without(&e);
+            loaded.compile_with(&mut storage.state)?
+        }
+        compiled => compiled?,
+    };
     let parts =
-        Parts { config_path: loaded.path, registry: loaded.registry, engine, mark, storage, optimize };
+        Parts { config_path: loaded.path, registry: loaded.registry, engine, mark, storage, wake, optimize };
     Daemon::start(parts, args.since)?.run()?;
     Ok(Ending::Good)
 }
 
 /// Real reading and rules; effects are printed instead of having any.
-fn rehearse(mut rehearsal: Rehearsal, args: &Args) -> anyhow::Result<Ending> {
-    let mut wake = Wake::new()?;
+fn rehearse(mut rehearsal: Rehearsal, mut wake: Wake, args: &Args) -> anyhow::Result<Ending> {
     let mut journal = Source::open(&rehearsal.engine.settings.get::<JournalSettings>())?;
     place(&mut journal, &mut rehearsal.state, args.since)?;
     tracing::info!("following the journal, dry: effects are printed, nothing is done; Ctrl-C ends");

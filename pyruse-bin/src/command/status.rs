@@ -86,7 +86,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     } else {
         status.write(&mut out)?;
     }
-    let is_well = matches!(&status.daemon, Daemon::Answers(daemon) if daemon.unwritten.is_none());
+    let is_well = matches!(&status.daemon, Daemon::Answers(daemon) if daemon.unwritten.is_none() && daemon.without_state.is_none());
     Ok(if is_well { Ending::Good } else { Ending::Failed })
 }
 
@@ -209,6 +209,12 @@ impl Status {
                 if let Some(why) = &daemon.unwritten {
                     line("TROUBLE", &format!("the state cannot be written, reading waits: {why}"))?;
                 }
+                if let Some(why) = &daemon.without_state {
+                    line(
+                        "TROUBLE",
+                        &format!("it works without its state, and forgets all when it ends: {why}"),
+                    )?;
+                }
                 if daemon.journal_missing {
                     line("TROUBLE", "there is no journal where the configuration says; waiting for it")?;
                 }
@@ -282,6 +288,7 @@ impl Status {
             "entries": daemon.map(|daemon| daemon.entries),
             "errors": daemon.map(|daemon| daemon.errors),
             "unwritten": daemon.and_then(|daemon| daemon.unwritten.as_ref()),
+            "withoutState": daemon.and_then(|daemon| daemon.without_state.as_ref()),
             "journalMissing": daemon.map(|daemon| daemon.journal_missing),
             "behind": lag.map(|lag| json!({
                 "entries": lag.entries,

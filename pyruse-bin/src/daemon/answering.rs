@@ -48,7 +48,7 @@ impl Daemon {
                 (Request::Status, Ok(Answer::Overview(overview))) => {
                     Reply::Status(Box::new(self.status(overview)))
                 }
-                (Request::Operate(operation), Ok(answer)) if operation.changes() => match &self.unwritten {
+                (Request::Operate(operation), Ok(answer)) if operation.changes() => match self.unstored() {
                     Some(why) => Reply::Unwritten(answer, why.clone()),
                     None => Reply::Done(answer),
                 },
@@ -56,6 +56,11 @@ impl Daemon {
             };
             question.answer(reply);
         }
+    }
+
+    /// Why what was changed is not on the disk, if it is not.
+    fn unstored(&self) -> Option<&String> {
+        self.unwritten.as_ref().or(self.storage.lost.as_ref())
     }
 
     fn status(&mut self, overview: Overview) -> DaemonStatus {
@@ -70,6 +75,7 @@ impl Daemon {
             entries: self.entries,
             errors: self.errors.total(),
             unwritten: self.unwritten.clone(),
+            without_state: self.storage.lost.clone(),
             journal_missing: self.journal.is_nowhere(),
             position: self.storage.state.position().cloned(),
             losses: self.journal.losses().totals(),

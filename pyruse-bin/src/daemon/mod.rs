@@ -68,6 +68,13 @@ const LET_GO_IN_BACKLOG: u64 = 100_000;
 /// While the state cannot be written, it is tried so often.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
 
+/// A daemon whose state is lost or damaged says so again after that time.
+const REMINDER: Duration = Duration::from_secs(24 * 3600);
+
+/// What it means to go without.
+const WITHOUT: &str = "Until then Pyruse works without it: it reads what is written from now on, bans, mails and reports, \
+    but knows nothing of earlier bans, counts and mails, and forgets the new ones when it ends";
+
 /// So long a deadline waits for a backlog to be read.
 const BACKLOG_PATIENCE: Duration = Duration::from_secs(300);
 
@@ -129,6 +136,8 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) mark: Slot,
     pub(crate) storage: Storage,
+    /// Listens to signals already.
+    pub(crate) wake: Wake,
     /// Is the workflow to be optimised?
     pub(crate) optimize: bool,
 }
@@ -136,28 +145,46 @@ pub(crate) struct Parts {
 impl Daemon {
     /// Opens the journal where the state says, or at `since`, or at its end; puts back what was in force.
     pub(crate) fn start(parts: Parts, since: Option<Timestamp>) -> anyhow::Result<Daemon> {
-        let Parts { config_path, registry, mut engine, mark, mut storage, optimize } = parts;
+        let Parts { config_path, registry, mut engine, mark, mut storage, wake, optimize } = parts;
         if optimize {
             engine.workflow.optimize();
         }
-        let wake = Wake::new().context("listening to signals")?;
         let journal_settings = engine.settings.get::<JournalSettings>();
         let mut journal = Source::open(&journal_settings)?;
         if journal.is_nowhere() {
             tracing::warn!("there is no journal yet where the configuration says; waiting for it");
         }
+        let begins = storage.state.position().is_none();
         place(&mut journal, &mut storage.state, since)?;
+        if let Some(why) = &storage.lost {
+            tracing::error!("{why}. {WITHOUT}");
+        } else if begins {
+            let from = if since.is_some() {
+                "at the time that --since says"
+            } else {
+                "with what is written from now on"
+            };
+            let directory = engine.config.storage.display();
+            tracing::info!(
+                "there was no state in {directory}: this is the first start, and reading begins {from}"
+            );
+        }
         let mut couriers = Couriers::new(wake.caller());
         engine.services.employ(&mut couriers).context("starting couriers")?;
-        let imports = {
+        // What is taken over must be stored before its files are renamed.
+        let imports = if storage.lost.is_none() {
             let Storage { state, owner, .. } = &mut storage;
-            Imports::take_over(&mut engine.services, &engine.config.storage, *owner, state)?
+            Some(Imports::take_over(&mut engine.services, &engine.config.storage, *owner, state)?)
+        } else {
+            None
         };
         let now = storage.state.tick();
         engine.services.boot(&mut storage.state, now.wall);
         // Where we begin is on the disk before the first entry is read: a crash from here on loses nothing.
         storage.state.commit()?;
-        imports.put_away(&mut storage.state);
+        if let Some(imports) = imports {
+            imports.put_away(&mut storage.state);
+        }
         let control = answering::listen(&mut storage, &engine.config.storage, &wake);
         Ok(Daemon {
             config_path,
@@ -188,7 +215,8 @@ impl Daemon {
     /// Follows the journal until a signal ends it.
     pub(crate) fn run(mut self) -> anyhow::Result<()> {
         tracing::info!("following the journal with {}", self.config_path.display());
-        ServiceManager::ready("following the journal");
+        ServiceManager::ready(self.following());
+        let mut remind = Instant::now() + REMINDER;
         let mut committed = Ok(());
         loop {
             // All that happens in this round happens now: of two readings, one may say "not yet" and the other "at once".
@@ -203,6 +231,14 @@ impl Daemon {
             let asked = self.take_questions(now.wall);
             committed = self.commit_and_dispatch(now, committed.is_err());
             self.reply(asked);
+            if committed.as_ref().is_err_and(storage::is_loss) {
+                // The next start goes without it; to wait here would protect nobody.
+                return committed.context("the state was damaged while it was in use");
+            }
+            if let Some(why) = self.storage.lost.as_ref().filter(|_| Instant::now() >= remind) {
+                remind = Instant::now() + REMINDER;
+                tracing::error!("still without the state: {why}");
+            }
             if self.wake.stop() {
                 break;
             }
@@ -293,7 +329,7 @@ impl Daemon {
             }
             Ok(()) if failing => {
                 tracing::info!("the state can be written again");
-                ServiceManager::status("following the journal");
+                ServiceManager::status(self.following());
             }
             _ => {}
         }
@@ -423,7 +459,16 @@ impl Daemon {
             let now = self.storage.state.tick();
             self.engine.services.boot(&mut self.storage.state, now.wall);
         }
-        ServiceManager::ready("following the journal");
+        ServiceManager::ready(self.following());
+    }
+
+    /// What we do, for systemd.
+    fn following(&self) -> &'static str {
+        if self.storage.lost.is_some() {
+            "following the journal WITHOUT ITS STATE, which is lost or damaged: see the log"
+        } else {
+            "following the journal"
+        }
     }
 
     fn try_reload(&mut self) -> anyhow::Result<bool> {

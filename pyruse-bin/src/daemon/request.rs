@@ -56,6 +56,9 @@ pub(crate) struct DaemonStatus {
     pub(crate) errors: u64,
     /// Why the state cannot be written, if it cannot.
     pub(crate) unwritten: Option<String>,
+    /// Why it works without its state, if it does.
+    #[serde(default)]
+    pub(crate) without_state: Option<String>,
     /// There is no journal where the configuration says.
     pub(crate) journal_missing: bool,
     pub(crate) position: Option<Position>,

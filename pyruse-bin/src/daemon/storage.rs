@@ -14,7 +14,8 @@ use anyhow::{Context, bail};
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-use pyruse_core::state::State;
+use pyruse_core::state::{State, StateError, irregular};
+use pyruse_core::time::Clock;
 
 use super::owner::Owner;
 
@@ -31,6 +32,8 @@ const LONGEST_PATH: u64 = 4096;
 pub(crate) struct Storage {
     pub(crate) state: State,
     pub(crate) owner: Owner,
+    /// Why the daemon works without the state that should be here: then `state` is in memory only.
+    pub(crate) lost: Option<String>,
     lock: File,
 }
 
@@ -39,6 +42,18 @@ impl Storage {
     pub(crate) fn tell_socket(&mut self, socket: &Path) -> std::io::Result<()> {
         write_lock(&mut self.lock, Some(socket))
     }
+
+    /// Works without the state from here on, which is left as it is. A machine whose state is lost must still be
+    /// protected: an attack does not wait until somebody reads the log.
+    pub(crate) fn go_without(&mut self, why: &anyhow::Error) {
+        self.state = State::in_memory().with_clock(Clock::system());
+        self.lost = Some(format!("{why:#}"));
+    }
+}
+
+/// Is it the state itself that is gone or damaged?
+pub(crate) fn is_loss(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<StateError>().is_some_and(StateError::is_loss)
 }
 
 impl Drop for Storage {
@@ -70,9 +85,9 @@ pub(crate) enum Opened {
     Held(Holder),
 }
 
-/// Opens the state to change it; another's is refused.
+/// Opens the state of a daemon; another's is refused. Where it is lost or damaged, the daemon goes without.
 pub(crate) fn open(directory: &Path) -> anyhow::Result<Storage> {
-    match try_open(directory)? {
+    match open_or(directory, StateError::is_loss)? {
         Opened::Free(storage) => Ok(*storage),
         Opened::Held(Holder { pid, .. }) => {
             bail!("another Pyruse is running with the state in {} (process {pid})", directory.display())
@@ -82,7 +97,18 @@ pub(crate) fn open(directory: &Path) -> anyhow::Result<Storage> {
 
 /// Opens the state to change it, if nobody holds it.
 pub(crate) fn try_open(directory: &Path) -> anyhow::Result<Opened> {
+    open_or(directory, |_| false)
+}
+
+fn open_or(directory: &Path, goes_without: fn(&StateError) -> bool) -> anyhow::Result<Opened> {
     if !directory.exists() {
+        if let Ok(target) = std::fs::read_link(directory) {
+            bail!(
+                "the storage directory {} is a link to {}, which is not there: is that mounted?",
+                directory.display(),
+                target.display()
+            );
+        }
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(directory);
         made.with_context(|| format!("the storage directory {} cannot be made", directory.display()))?;
@@ -90,7 +116,12 @@ pub(crate) fn try_open(directory: &Path) -> anyhow::Result<Opened> {
     let owner = Owner::of(directory).map_err(anyhow::Error::msg)?;
     let _as_owner = owner.enter();
     let path = directory.join(LOCK);
-    for path in [&path, &file(directory)] {
+    check_regular(&path)?;
+    let file = file(directory);
+    if file.exists() {
+        check_regular(&file)?;
+    }
+    for path in [&path, &file] {
         owner.check_file(path).map_err(anyhow::Error::msg)?;
     }
     let mut options = OpenOptions::new();
@@ -104,8 +135,18 @@ pub(crate) fn try_open(directory: &Path) -> anyhow::Result<Opened> {
     }
     // A full disk is told by the state, with what to do.
     let _ = write_lock(&mut lock, None);
-    let state = State::open_file(&file(directory))?;
-    Ok(Opened::Free(Box::new(Storage { state, owner, lock })))
+    let mut storage = Storage { state: State::in_memory(), owner, lost: None, lock };
+    match State::open_file(&file) {
+        Ok(state) => storage.state = state,
+        Err(e) if goes_without(&e) => storage.go_without(&e.into()),
+        Err(e) => return Err(e.into()),
+    }
+    Ok(Opened::Free(Box::new(storage)))
+}
+
+/// Opening a FIFO to read it would wait for ever.
+fn check_regular(path: &Path) -> anyhow::Result<()> {
+    irregular(path).map_or(Ok(()), |why| Err(anyhow::Error::msg(why)))
 }
 
 /// The state as it is now, for looking at; `None`: there is none yet.
@@ -119,9 +160,14 @@ pub(crate) fn read(directory: &Path) -> anyhow::Result<Option<State>> {
     let _as_owner = owner.enter();
     let file = file(directory);
     match file.metadata() {
-        Ok(_) => {}
-        Err(e) if missing(&e) => return Ok(None),
-        Err(e) => return Err(forbidden(owner, &e).unwrap_or_else(|| e.into()).context(shown())),
+        // It may also be one that is lost.
+        Err(e) if !missing(&e) => {
+            return Err(forbidden(owner, &e).unwrap_or_else(|| e.into()).context(shown()));
+        }
+        _ => {}
+    }
+    if !State::is_in_file(&file)? {
+        return Ok(None);
     }
     owner.check_file(&file).map_err(anyhow::Error::msg)?;
     if let Err(e) = File::open(&file) {
@@ -141,6 +187,7 @@ pub(crate) fn holder(directory: &Path) -> anyhow::Result<Option<Holder>> {
     }
     let owner = Owner::of(directory).map_err(anyhow::Error::msg)?;
     let _as_owner = owner.enter();
+    check_regular(&path)?;
     let mut lock = match File::open(&path) {
         Ok(lock) => lock,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),

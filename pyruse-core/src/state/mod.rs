@@ -14,7 +14,9 @@ mod sqlite;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::marker::PhantomData;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -112,7 +114,7 @@ impl<R> fmt::Debug for Handle<R> {
 }
 
 /// Why the state cannot be used. The file is never changed or replaced on the way to such an error.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
     /// The file cannot be opened, read or written.
@@ -122,6 +124,30 @@ pub enum StateError {
         path: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// What is in the file cannot be used.
+    #[error(
+        "{path}: the file is damaged ({detail}); it is left as it is. Put a backup in its place, or begin with empty \
+         state on purpose: {}, and start again",
+        put_aside(path)
+    )]
+    Damaged {
+        /// The file of the state.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// There was a state, and it is not there any more, or not all of it.
+    #[error(
+        "{path}: the state is lost: {detail}; nothing was changed. Bring it back, or begin with empty state on purpose: \
+         {}, and start again",
+        put_aside(path)
+    )]
+    Lost {
+        /// The file of the state.
+        path: PathBuf,
+        /// What is missing.
+        detail: String,
     },
     /// A newer version of this program wrote it.
     #[error(
@@ -149,13 +175,61 @@ pub enum StateError {
     Kind(String),
 }
 
+impl StateError {
+    /// Is the state itself gone or damaged, so that trying again does not help?
+    pub fn is_loss(&self) -> bool {
+        matches!(self, StateError::Damaged { .. } | StateError::Lost { .. })
+    }
+}
+
+/// The command that puts a state out of the way: all its files, over none that was put there before.
+fn put_aside(path: &Path) -> String {
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let lost = quoted(&directory.join("lost"));
+    format!("mkdir -p {lost} && mv --backup=numbered {}* {lost}", quoted(path))
+}
+
+/// The file beside another one whose name has this at its end.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Why a path that will be opened is no place for a file: reading a FIFO waits for ever, and a link to nowhere would be
+/// followed there. `None`: it is a regular file, or nothing yet.
+pub fn irregular(path: &Path) -> Option<String> {
+    let entry = path.symlink_metadata().ok()?;
+    match path.metadata() {
+        Ok(found) if found.is_file() => None,
+        Ok(found) => {
+            let kind = found.file_type();
+            let what = match () {
+                () if kind.is_dir() => "a directory",
+                () if kind.is_fifo() => "a FIFO",
+                () if kind.is_socket() => "a socket",
+                () => "a device",
+            };
+            Some(format!("{} is {what}, not a regular file; move it away", path.display()))
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound && entry.is_symlink() => Some(format!(
+            "{} is a link to {}, which is not there; remove it, or mount what it leads to",
+            path.display(),
+            std::fs::read_link(path).unwrap_or_default().display()
+        )),
+        // Opening it says why.
+        Err(_) => None,
+    }
+}
+
 /// Rows by the number of their part and their key.
 type MemoryRows = BTreeMap<(u32, Box<[u8]>), Box<[u8]>>;
 
 enum Store {
     Nowhere,
     Memory(MemoryRows),
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
 }
 
 struct Part {
@@ -179,6 +253,8 @@ pub struct State {
     urgent: bool,
     position: Option<Position>,
     position_changed: bool,
+    /// A part makes no sense to its module.
+    loss: Option<StateError>,
 }
 
 impl State {
@@ -192,18 +268,25 @@ impl State {
         State::with(Store::Nowhere, None)
     }
 
-    /// The state in that file, which is made if it is not there. `Ok` means that it could be read *and* written.
+    /// Is there a state in that file? `false`: there never was one, as far as anything tells. Where there was one that is
+    /// gone, that is an error.
+    pub fn is_in_file(path: &Path) -> Result<bool, StateError> {
+        sqlite::is_there(path)
+    }
+
+    /// The state in that file, which is made if it is not there and never was. `Ok` means that it could be read *and*
+    /// written.
     pub fn open_file(path: &Path) -> Result<State, StateError> {
         let sqlite = Sqlite::open(path)?;
         let position = sqlite.position()?;
-        Ok(State::with(Store::Sqlite(sqlite), position).with_clock(Clock::system()))
+        Ok(State::with(Store::Sqlite(Box::new(sqlite)), position).with_clock(Clock::system()))
     }
 
     /// The state in that file as it is now, for looking at; changes stay in memory.
     pub fn read_file(path: &Path) -> Result<State, StateError> {
         let sqlite = Sqlite::open_read_only(path)?;
         let position = sqlite.position()?;
-        Ok(State::with(Store::Sqlite(sqlite), position).with_clock(Clock::system()))
+        Ok(State::with(Store::Sqlite(Box::new(sqlite)), position).with_clock(Clock::system()))
     }
 
     /// The same state with another clock. State in a file has that of the machine; any other has none, unless it is given
@@ -254,6 +337,7 @@ impl State {
             urgent: false,
             position,
             position_changed: false,
+            loss: None,
         }
     }
 
@@ -272,7 +356,8 @@ impl State {
             Store::Nowhere | Store::Memory(_) => R::load(Vec::new()).map_err(failed)?,
             Store::Sqlite(sqlite) => {
                 let (stored, rows) = sqlite.find_part(name)?;
-                let mut resource = R::load(rows).map_err(|reason| sqlite.damaged_part(name, &reason))?;
+                let loaded = R::load(rows).map_err(|reason| sqlite.damaged_part(name, &reason));
+                let mut resource = loaded.inspect_err(|e| self.loss = Some(e.clone()))?;
                 if let Some(clock) = &self.clock {
                     resource.adjust(Step::loaded(clock.now()));
                 }
@@ -283,6 +368,11 @@ impl State {
         };
         self.parts.push(Part { name: name.to_owned(), resource: Box::new(resource) });
         Ok(handle(self.parts.len() - 1))
+    }
+
+    /// Why this state cannot be used, if one of its parts makes no sense.
+    pub fn loss(&self) -> Option<&StateError> {
+        self.loss.as_ref()
     }
 
     /// An opened part.
@@ -338,9 +428,8 @@ impl State {
                 }
             }
             Store::Sqlite(sqlite) => {
-                let position = self.position.as_ref().filter(|_| self.position_changed);
-                if !self.pending.is_empty() || position.is_some() {
-                    sqlite.write(&self.pending, position)?;
+                if !self.pending.is_empty() || self.position_changed {
+                    sqlite.write(&self.pending, self.position.as_ref())?;
                 }
                 self.pending.clear();
             }

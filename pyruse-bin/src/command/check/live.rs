@@ -62,7 +62,11 @@ fn storage(directory: &Path) -> Found {
     let file = storage::file(directory);
     match storage::read(directory) {
         Err(e) => {
-            let help = "Pyruse does not start with it; it may be moved away, and is then lost";
+            let help = if storage::is_loss(&e) {
+                "Pyruse works without it, and forgets everything when it ends"
+            } else {
+                "Pyruse does not start with it"
+            };
             Err((Grade::Broken, format!("{e:#}"), help))
         }
         Ok(None) => Ok(()),

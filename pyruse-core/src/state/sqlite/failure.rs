@@ -1,0 +1,43 @@
+//! What went wrong, and what a person can do.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use crate::state::StateError;
+
+/// The file, or its directory, cannot be used.
+pub(super) fn no_file(path: &Path, error: &std::io::Error) -> StateError {
+    let reason = match error.kind() {
+        ErrorKind::StorageFull => FULL.to_owned(),
+        _ => error.to_string(),
+    };
+    StateError::File { path: path.to_owned(), reason }
+}
+
+const FULL: &str = "the disk is full; make room, and reading goes on where it stopped";
+
+/// SQLite cannot do what it is asked to.
+pub(super) fn failure(path: &Path, error: &rusqlite::Error) -> StateError {
+    let damaged = |detail: String| StateError::Damaged { path: path.to_owned(), detail };
+    // No room for the index of its journal is no failure of the device either.
+    let no_room =
+        error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
+    let reason = match error.sqlite_error_code() {
+        code if code == Some(ErrorCode::DiskFull) || no_room => FULL.into(),
+        Some(ErrorCode::NotADatabase) => return damaged("it is no SQLite file".into()),
+        Some(ErrorCode::DatabaseCorrupt) => return damaged(error.to_string()),
+        Some(ErrorCode::ReadOnly) => "it cannot be written: it is read-only, or its directory is".into(),
+        Some(ErrorCode::CannotOpen) => {
+            "it cannot be opened: look at the directory and its permissions".into()
+        }
+        Some(ErrorCode::PermissionDenied) => "permission denied".into(),
+        Some(ErrorCode::DatabaseBusy) => "another program holds it".into(),
+        Some(ErrorCode::SystemIoFailure) => {
+            format!("reading or writing failed ({error}); is the disk full or damaged?")
+        }
+        _ => error.to_string(),
+    };
+    StateError::File { path: path.to_owned(), reason }
+}

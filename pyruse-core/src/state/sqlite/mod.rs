@@ -1,0 +1,425 @@
+//! The state in one SQLite file.
+//!
+//! All parts share one table of rows. WAL, one writer. A commit that carries a delivery waits for the disk; any other
+//! may lose its tail in a power cut, since its entries are then simply read again. SQLite itself waits for the disk when
+//! it moves pages from its journal to the file (`synchronous=NORMAL`); in between, we do, when it is wanted.
+
+mod failure;
+mod mark;
+mod presence;
+mod wal;
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use self::failure::{failure, no_file};
+use self::mark::{Facts, Mark};
+use self::presence::check_companions;
+pub(super) use self::presence::is_there;
+use self::wal::Looks;
+use super::{Change, Position, Row, StateError, beside};
+use crate::time::Timestamp;
+
+/// The format that this program writes; a change of the schema counts it up.
+const FORMAT: i64 = 1;
+
+/// `PRAGMA application_id`: "pyru".
+const APPLICATION: i64 = 0x7079_7275;
+
+/// KiB of its pages that are kept in memory; what is written stands close together, and the system has the file's pages
+/// too.
+const CACHE: i64 = 512;
+
+/// Above this size the whole file is not checked at start: the rows that are read are checked as they are read.
+const CHECKED_AT_START: u64 = 16 << 20;
+
+const WRITABLE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+
+pub(super) struct Sqlite {
+    connection: Connection,
+    path: PathBuf,
+    /// The stored number of each opened part.
+    parts: Vec<i64>,
+    /// SQLite's journal. Where the file system knows no WAL, there is none, and each commit waits for the disk.
+    wal: Option<File>,
+    /// The disk has refused some of the journal, which it must be given again.
+    refused: bool,
+    read_only: bool,
+    /// How many commits it holds.
+    commits: u64,
+    mark: Option<Mark>,
+}
+
+impl Sqlite {
+    /// A new file is made under another name first. So a file of this name is never half made, and one that is empty
+    /// is damaged: to take it for a new one would be to start from nothing, silently.
+    pub(super) fn open(path: &Path) -> Result<Sqlite, StateError> {
+        let failed = |e: &std::io::Error| no_file(path, e);
+        if !is_there(path)? {
+            let new = beside(path, ".new");
+            for end in ["", "-wal", "-shm", "-journal"] {
+                let _ = std::fs::remove_file(beside(&new, end));
+            }
+            let mut store = Sqlite::connect(&new, WRITABLE | OpenFlags::SQLITE_OPEN_CREATE)?;
+            store.prepare()?;
+            drop(store);
+            std::fs::rename(&new, path).map_err(|e| failed(&e))?;
+            mark::sync_directory_of(path).map_err(|e| failed(&e))?;
+        }
+        // A link to the file is followed; SQLite's further files are where that is.
+        let real = path.canonicalize().map_err(|e| failed(&e))?;
+        check_companions(path, &real)?;
+        let wal = beside(&real, "-wal");
+        leaving_no_journal(&wal, || Sqlite::open_there(path, &real, &wal))
+    }
+
+    /// Opens the state at `path`, which really is at `real`.
+    fn open_there(path: &Path, real: &Path, wal: &Path) -> Result<Sqlite, StateError> {
+        let failed = |e: &std::io::Error| no_file(path, e);
+        let marked = mark::read(path).map_err(|e| failed(&e))?;
+        let looks = wal::look(wal).map_err(|e| failed(&e))?;
+        if let Looks::Broken { frame } = looks
+            && marked.as_ref().is_some_and(Facts::is_of_this_boot)
+        {
+            let detail = format!("its journal {}, in frame {frame}", wal.display());
+            return Err(StateError::Damaged { path: path.to_owned(), detail });
+        }
+        let mut store = Sqlite::connect(path, WRITABLE)?;
+        let identity = mark::identity(&path.metadata().map_err(|e| failed(&e))?);
+        store.commits = store.compare_with(marked.as_ref(), identity, looks != Looks::Absent)?;
+        // It has proved sound: from here on it may be changed.
+        store.may_checkpoint(true)?;
+        store.prepare()?;
+        store.wal = match File::options().read(true).write(true).open(wal) {
+            Ok(wal) => Some(wal),
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) => return Err(StateError::File { path: wal.into(), reason: e.to_string() }),
+        };
+        let synchronous = if store.wal.is_some() { "NORMAL" } else { "FULL" };
+        let set = store.connection.pragma_update(None, "synchronous", synchronous);
+        set.map_err(|e| store.fail(&e))?;
+        // What entries said is for nobody else's eyes; SQLite gives its further files the mode of this one.
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::set_permissions(beside(real, end), std::fs::Permissions::from_mode(0o600));
+        }
+        store.sync()?;
+        let mut boot = mark::this_boot();
+        if matches!(looks, Looks::Broken { .. }) && !store.empty_journal() {
+            // A power cut left frames behind the journal's end that would look like damage next time.
+            boot = String::new();
+        }
+        let facts = Facts { written: store.commits, synced: store.commits, boot, file: identity };
+        store.mark = Some(Mark::make(path, facts).map_err(|e| failed(&e))?);
+        Ok(store)
+    }
+
+    /// Is all there that the mark says was written? The number of commits, for the next one to go on with.
+    fn compare_with(
+        &self,
+        marked: Option<&Facts>,
+        identity: (u64, u64),
+        has_journal: bool,
+    ) -> Result<u64, StateError> {
+        let stored = self.stored_commits().map_err(|e| self.fail(&e))?;
+        let Some(marked) = marked else { return Ok(stored.unwrap_or(0)) };
+        // A version that does not count wrote last.
+        let Some(stored) = stored else { return Ok(marked.written) };
+        let least = if has_journal { marked.synced } else { marked.written };
+        if stored >= least {
+            return Ok(stored);
+        }
+        let lost = least - stored;
+        if identity != marked.file {
+            if !self.read_only {
+                tracing::warn!(
+                    "{}: another file was put in the place of the state, with {lost} commits less: reading goes on where \
+                     that one stopped",
+                    self.path.display()
+                );
+            }
+            return Ok(stored);
+        }
+        let why = if has_journal { "is damaged" } else { "is missing or damaged" };
+        let detail = format!(
+            "it holds {stored} commits, and {least} were written: its journal ({}) {why}, or an older copy was written \
+             over it (if you want to go on with that copy, remove {})",
+            beside(&self.path, "-wal").display(),
+            beside(&self.path, "-mark").display()
+        );
+        Err(StateError::Lost { path: self.path.clone(), detail })
+    }
+
+    /// How many commits it counts; none: a version that does not count wrote it last.
+    fn stored_commits(&self) -> rusqlite::Result<Option<u64>> {
+        if !self.counts_commits()? {
+            return Ok(None);
+        }
+        let stored = self.connection.query_row("SELECT commits FROM position", [], |row| row.get(0));
+        let stored: Option<Option<i64>> = stored.optional()?;
+        Ok(stored.map_or(Some(0), |commits| commits.map(i64::cast_unsigned)))
+    }
+
+    fn counts_commits(&self) -> rusqlite::Result<bool> {
+        let column = "SELECT count(*) FROM pragma_table_info('position') WHERE name = 'commits'";
+        self.connection.query_row(column, [], |row| row.get::<_, i64>(0)).map(|count| count > 0)
+    }
+
+    /// Moves all of the journal into the file, and begins it anew; is that done?
+    fn empty_journal(&self) -> bool {
+        let done =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        done == Ok(0)
+    }
+
+    fn prepare(&mut self) -> Result<(), StateError> {
+        let prepare = || {
+            let connection = &self.connection;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.execute_batch(
+                "BEGIN IMMEDIATE;
+                 CREATE TABLE IF NOT EXISTS parts (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+                 CREATE TABLE IF NOT EXISTS rows (part INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
+                                                  PRIMARY KEY (part, key)) WITHOUT ROWID;
+                 CREATE TABLE IF NOT EXISTS position (id INTEGER PRIMARY KEY CHECK (id = 0), cursor TEXT,
+                                                      realtime INTEGER NOT NULL);",
+            )?;
+            if !self.counts_commits()? {
+                // In this table, since the page that holds it is written by nearly every commit anyway.
+                connection.execute_batch("ALTER TABLE position ADD COLUMN commits INTEGER")?;
+            }
+            connection.pragma_update(None, "application_id", APPLICATION)?;
+            // Writing the same version again makes a read-only file or a full disk show itself now, not at the first
+            // ban.
+            connection.pragma_update(None, "user_version", FORMAT)?;
+            connection.execute_batch("COMMIT")
+        };
+        prepare().map_err(|e| self.fail(&e))
+    }
+
+    pub(super) fn open_read_only(path: &Path) -> Result<Sqlite, StateError> {
+        let real = path.canonicalize().map_err(|e| no_file(path, &e))?;
+        check_companions(path, &real)?;
+        let wal = beside(&real, "-wal");
+        // Before the state: a bound that was raised meanwhile would be too high for it.
+        let marked = mark::read(path).ok().flatten();
+        let has_journal = wal::begins(&wal).unwrap_or(true);
+        leaving_no_journal(&wal, || {
+            let mut store = Sqlite::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            store.read_only = true;
+            let identity = mark::identity(&path.metadata().map_err(|e| no_file(path, &e))?);
+            store.compare_with(marked.as_ref(), identity, has_journal)?;
+            Ok(store)
+        })
+    }
+
+    /// Opens the file, and looks whether it is one of ours and sound; nothing is changed.
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Sqlite, StateError> {
+        let fail = |e: &rusqlite::Error| failure(path, e);
+        let damaged = |detail: &str| StateError::Damaged { path: path.to_owned(), detail: detail.to_owned() };
+        let is_new = flags.contains(OpenFlags::SQLITE_OPEN_CREATE);
+        if !is_new && std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+            return Err(damaged("it is empty"));
+        }
+        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|e| fail(&e))?;
+        connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(|e| fail(&e))?;
+        // SQLite means KiB by a negative number, pages by a positive one.
+        connection.pragma_update(None, "cache_size", -CACHE).map_err(|e| fail(&e))?;
+        let store = Sqlite {
+            connection,
+            path: path.to_owned(),
+            parts: Vec::new(),
+            wal: None,
+            refused: false,
+            read_only: false,
+            commits: 0,
+            mark: None,
+        };
+        // Until the file has proved sound, its journal is not written into it: a damaged one is left as it is.
+        store.may_checkpoint(is_new)?;
+        let pragma = |name: &str| store.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let found = pragma("user_version").map_err(|e| fail(&e))?;
+        if found > FORMAT {
+            return Err(StateError::Newer { path: path.to_owned(), found, known: FORMAT });
+        }
+        let application = pragma("application_id").map_err(|e| fail(&e))?;
+        if application != APPLICATION && (application != 0 || found != 0) {
+            let reason = "this is an SQLite file, but not one of Pyruse's".to_owned();
+            return Err(StateError::File { path: path.to_owned(), reason });
+        }
+        if std::fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_START) {
+            let verdict: String = store
+                .connection
+                .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+                .map_err(|e| fail(&e))?;
+            if verdict != "ok" {
+                // Its first line only names the database, and there is but one.
+                return Err(damaged(verdict.lines().last().unwrap_or_default()));
+            }
+        }
+        Ok(store)
+    }
+
+    fn may_checkpoint(&self, may: bool) -> Result<(), StateError> {
+        let set = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !may);
+        set.map(drop).map_err(|e| self.fail(&e))
+    }
+
+    /// What is stored of a part makes no sense to it.
+    pub(super) fn damaged_part(&self, part: &str, reason: &str) -> StateError {
+        StateError::Damaged { path: self.path.clone(), detail: format!("part `{part}`: {reason}") }
+    }
+
+    fn fail(&self, error: &rusqlite::Error) -> StateError {
+        failure(&self.path, error)
+    }
+
+    pub(super) fn position(&self) -> Result<Option<Position>, StateError> {
+        self.connection
+            .query_row("SELECT cursor, realtime FROM position", [], |row| {
+                Ok(Position { cursor: row.get(0)?, realtime: Timestamp(row.get(1)?) })
+            })
+            .optional()
+            .map_err(|e| self.fail(&e))
+    }
+
+    /// The stored number of a part, and its rows; [`Sqlite::number`] it when it could be loaded from them.
+    pub(super) fn find_part(&self, name: &str) -> Result<(i64, Vec<Row>), StateError> {
+        let known = self
+            .connection
+            .query_row("SELECT id FROM parts WHERE name = ?1", [name], |row| row.get(0))
+            .optional()
+            .map_err(|e| self.fail(&e))?;
+        let id: i64 = match known {
+            Some(id) => id,
+            None if self.read_only => -1,
+            None => self
+                .connection
+                .query_row("INSERT INTO parts (name) VALUES (?1) RETURNING id", [name], |row| row.get(0))
+                .map_err(|e| self.fail(&e))?,
+        };
+        let mut rows = Vec::new();
+        self.scan_stored(id, |key, value| rows.push((key.into(), value.into())))?;
+        Ok((id, rows))
+    }
+
+    /// The next part of this run is the one that is stored under that number.
+    pub(super) fn number(&mut self, stored: i64) {
+        self.parts.push(stored);
+    }
+
+    /// `index` is a part's number in this run; the file has its own.
+    pub(super) fn scan(&self, index: u32, visit: impl FnMut(&[u8], &[u8])) -> Result<(), StateError> {
+        self.scan_stored(self.parts[index as usize], visit)
+    }
+
+    fn scan_stored(&self, id: i64, mut visit: impl FnMut(&[u8], &[u8])) -> Result<(), StateError> {
+        let mut scan = || -> rusqlite::Result<()> {
+            let mut statement =
+                self.connection.prepare_cached("SELECT key, value FROM rows WHERE part = ?1 ORDER BY key")?;
+            let mut rows = statement.query([id])?;
+            while let Some(row) = rows.next()? {
+                visit(row.get_ref(0)?.as_blob()?, row.get_ref(1)?.as_blob()?);
+            }
+            Ok(())
+        };
+        scan().map_err(|e| self.fail(&e))
+    }
+
+    /// The position goes with every commit, since its row counts them.
+    pub(super) fn write(
+        &mut self,
+        changes: &[Change],
+        position: Option<&Position>,
+    ) -> Result<(), StateError> {
+        if self.read_only {
+            return Ok(());
+        }
+        let commits = self.commits + u64::from(position.is_some());
+        let mut write = || -> rusqlite::Result<()> {
+            let transaction = self.connection.transaction()?;
+            {
+                let mut put = transaction.prepare_cached(
+                    "INSERT INTO rows (part, key, value) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (part, key) DO UPDATE SET value = excluded.value",
+                )?;
+                let mut delete =
+                    transaction.prepare_cached("DELETE FROM rows WHERE part = ?1 AND key = ?2")?;
+                for change in changes {
+                    let part = self.parts[change.resource as usize];
+                    match &change.value {
+                        Some(value) => put.execute(params![part, change.key, value])?,
+                        None => delete.execute(params![part, change.key])?,
+                    };
+                }
+                if let Some(position) = position {
+                    transaction
+                        .prepare_cached(
+                            "INSERT OR REPLACE INTO position (id, cursor, realtime, commits) VALUES (0, ?1, ?2, ?3)",
+                        )?
+                        .execute(params![position.cursor, position.realtime.0, commits.cast_signed()])?;
+                }
+            }
+            transaction.commit()
+        };
+        write().map_err(|e| self.fail(&e))?;
+        self.commits = commits;
+        if let Some(mark) = &mut self.mark {
+            mark.written(commits);
+        }
+        Ok(())
+    }
+
+    /// Waits until all that has been written is on the disk.
+    pub(super) fn sync(&mut self) -> Result<(), StateError> {
+        if let Some(wal) = &self.wal {
+            let again = if self.refused { write_again(wal) } else { Ok(()) };
+            let synced = again.and_then(|()| wal.sync_data());
+            self.refused = synced.is_err();
+            synced.map_err(|e| StateError::File {
+                path: self.path.clone(),
+                reason: format!("writing to the disk failed: {e}"),
+            })?;
+        }
+        if let Some(mark) = &mut self.mark {
+            mark.synced(self.commits);
+        }
+        Ok(())
+    }
+}
+
+/// Opens a state. SQLite begins a journal where there is none; after an error it would be taken for the missing one.
+fn leaving_no_journal(
+    wal: &Path,
+    open: impl FnOnce() -> Result<Sqlite, StateError>,
+) -> Result<Sqlite, StateError> {
+    let was_there = wal.exists();
+    open().inspect_err(|_| {
+        if !was_there && wal.metadata().is_ok_and(|wal| wal.len() == 0) {
+            let _ = std::fs::remove_file(wal);
+        }
+    })
+}
+
+/// Linux tells only once that it could not bring something to the disk; from then on it holds it for written, and a
+/// second sync would say that all is well. So a file is written over with what it holds. Nobody else writes to it.
+fn write_again(file: &File) -> std::io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut at = 0;
+    loop {
+        let read = file.read_at(&mut buffer, at)?;
+        if read == 0 {
+            return Ok(());
+        }
+        file.write_all_at(&buffer[..read], at)?;
+        at += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests;
