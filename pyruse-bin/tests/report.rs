@@ -196,7 +196,7 @@ fn a_flood_of_lines_makes_a_bounded_report() {
     assert!(pyruse.terminate().success());
     assert!(report.len() < 3 << 20, "{} bytes", report.len());
     assert!(
-        report.contains("and 95,000 more lines, from 2026-11-18 11:06:45 to 2026-11-18 11:08:19"),
+        report.contains("and 95,000 more lines, from 2026-11-18 11:06:45+00:00 to 2026-11-18 11:08:19+00:00"),
         "{report}"
     );
     assert!(report.contains("and 48000 more messages"));

@@ -124,6 +124,7 @@ pub mod plugin;
 pub mod review;
 pub mod state;
 pub mod template;
+pub mod text;
 pub mod time;
 pub mod workflow;
 

@@ -10,6 +10,7 @@ mod ends;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 pub use self::clock::{Clock, Now, Steady, Step};
@@ -85,6 +86,16 @@ impl Timestamp {
             jiff::Timestamp::MAX
         })
     }
+
+    /// As a person reads it: to the second, local to that zone, with the zone's offset from UTC.
+    pub fn shown_in(self, zone: &TimeZone) -> String {
+        self.to_jiff().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
+    }
+
+    /// The same in this machine's zone. What programs read is in UTC: see `Display`.
+    pub fn local(self) -> String {
+        self.shown_in(&TimeZone::system())
+    }
 }
 
 /// RFC 3339 in UTC with six digits of fraction, as the effects of `replay --json` show it.
@@ -102,6 +113,20 @@ mod tests {
     fn is_shown_with_six_digits_in_utc() {
         assert_eq!(Timestamp(1_795_000_000_000_000).to_string(), "2026-11-18T11:06:40.000000Z");
         assert_eq!(Timestamp(1_795_000_000_450_001).to_string(), "2026-11-18T11:06:40.450001Z");
+    }
+
+    #[test]
+    fn a_person_reads_it_with_its_zone() {
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        for (seconds, shown) in
+            [(1_795_000_000, "2026-11-18 12:06:40+01:00"), (1_780_000_000, "2026-05-28 22:26:40+02:00")]
+        {
+            assert_eq!(Timestamp::from_seconds(seconds).shown_in(&zone), shown);
+        }
+        // Out of the calendar's range, but no panic.
+        assert!(
+            !Timestamp::NEVER.shown_in(&zone).is_empty() && !Timestamp(i64::MIN).shown_in(&zone).is_empty()
+        );
     }
 
     #[test]

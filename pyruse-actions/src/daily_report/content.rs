@@ -3,11 +3,13 @@
 //! Texts come from entries. Control characters are made visible here, once for all forms; that HTML's own characters
 //! are escaped is the HTML template's business.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use pyruse_core::serde::Serialize;
 use pyruse_core::state::{State, StateError};
+use pyruse_core::text::grouped;
 use pyruse_core::time::Timestamp;
 
 use super::day::{Day, Overflow};
@@ -130,7 +132,7 @@ impl Content {
     ) -> Result<Option<Content>, StateError> {
         let mut tables = [Messages::new(), Messages::new()];
         let mut other = Vec::new();
-        let shown = |time| show(time, zone);
+        let shown = |time: Timestamp| time.shown_in(zone);
         state.scan(recorded.lines, |_, value| {
             let Ok(line) = serde_json::from_slice::<Line>(value) else { return };
             let message = printable(&line.message);
@@ -256,21 +258,21 @@ fn clipped(mut message: String) -> String {
 }
 
 fn paragraph(details: Details, times: &Times, zone: &TimeZone) -> Vec<String> {
-    let from = || format!("From : {}", show(times.first, zone));
-    let until = || format!("Until: {}", show(times.last, zone));
+    let from = || format!("From : {}", times.first.shown_in(zone));
+    let until = || format!("Until: {}", times.last.shown_in(zone));
     match details {
         Details::None => Vec::new(),
         Details::First => vec![from()],
         Details::Last => vec![until()],
-        Details::FirstLast if times.count < 2 => vec![show(times.first, zone)],
+        Details::FirstLast if times.count < 2 => vec![times.first.shown_in(zone)],
         Details::FirstLast => vec![from(), until()],
         Details::All => {
             let mut listed = times.listed.clone();
             listed.sort();
-            let mut lines: Vec<String> = listed.into_iter().map(|time| show(time, zone)).collect();
+            let mut lines: Vec<String> = listed.into_iter().map(|time| time.shown_in(zone)).collect();
             let left = times.count - lines.len() as u64;
             if left > 0 {
-                lines.push(format!("… and {} more, until {}", grouped(left), show(times.last, zone)));
+                lines.push(format!("… and {} more, until {}", grouped(left), times.last.shown_in(zone)));
             }
             lines
         }
@@ -280,44 +282,15 @@ fn paragraph(details: Details, times: &Times, zone: &TimeZone) -> Vec<String> {
 fn more(overflow: Overflow, zone: &TimeZone) -> Option<More> {
     (overflow.count > 0).then(|| More {
         count: grouped(overflow.count),
-        first: show(overflow.first, zone),
-        last: show(overflow.last, zone),
+        first: overflow.first.shown_in(zone),
+        last: overflow.last.shown_in(zone),
     })
 }
 
-fn show(time: Timestamp, zone: &TimeZone) -> String {
-    time.to_jiff().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// 1234567 → `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// One line, without anything that moves a cursor or turns a direction.
+/// A text on one line, with its blanks as such: a tab is no command, but it has no width of its own.
 fn printable(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push('⏎'),
-            '\t' => out.push(' '),
-            c if is_hidden(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    out
+    let text = if text.contains('\t') { Cow::Owned(text.replace('\t', " ")) } else { Cow::Borrowed(text) };
+    pyruse_core::text::printable(&text)
 }
 
 #[cfg(test)]
@@ -347,9 +320,9 @@ mod tests {
                 count: 5,
                 message: "m".into(),
                 times: vec![
-                    vec!["From : 1970-01-01 00:00:01".into()],
-                    vec!["1970-01-01 00:00:07".into()],
-                    vec!["1970-01-01 00:00:05".into()],
+                    vec!["From : 1970-01-01 00:00:01+00:00".into()],
+                    vec!["1970-01-01 00:00:07+00:00".into()],
+                    vec!["1970-01-01 00:00:05+00:00".into()],
                 ]
             }]
         );
@@ -364,10 +337,5 @@ mod tests {
         let section = section(table, 2, Overflow::default(), &TimeZone::UTC);
         let messages: Vec<&str> = section.rows.iter().map(|row| row.message.as_str()).collect();
         assert_eq!((messages.as_slice(), section.more_messages), (["a", "b"].as_slice(), 1));
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 }

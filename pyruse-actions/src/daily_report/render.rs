@@ -105,9 +105,9 @@ mod tests {
             "… and 2 more messages",
             "… and 10 more lines",
             "for ever",
-            "2026-11-18 11:16:40",
+            "2026-11-18 11:16:40+00:00",
             "(others)",
-            "Until: 2026-11-18 11:07:04",
+            "Until: 2026-11-18 11:07:04+00:00",
             "&lt;script&gt;",
         ] {
             assert!(html.contains(part), "{part}");
@@ -119,7 +119,7 @@ mod tests {
         let text = text(&full(), &ReportSettings::default());
         assert!(!text.contains("\nSubject: y"), "{text}");
         assert!(text.contains("\nWARN\n====\n     5  <script>"), "{text}");
-        assert!(text.contains("\n2026-11-18 11:06:40: <script>"), "{text}");
+        assert!(text.contains("\n2026-11-18 11:06:40+00:00: <script>"), "{text}");
     }
 
     #[test]

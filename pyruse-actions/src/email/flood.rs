@@ -229,7 +229,7 @@ impl Hour {
         let count: u64 = self.texts.iter().map(|held| held.count).sum();
         let first = self.texts.iter().map(|held| held.first).min().unwrap_or_default();
         let last = self.texts.iter().map(|held| held.last).max().unwrap_or_default();
-        let shown = |time: Timestamp| time.to_jiff().to_zoned(zone.clone()).strftime("%F %T%:z").to_string();
+        let shown = |time: Timestamp| time.shown_in(zone);
         let mut body = format!(
             "{count} more with the subject “{subject}”, the first at {}, the last at {}.\n\
              {} of this hour came singly before; these would have been too many.\n",

@@ -41,7 +41,7 @@ impl<W: Write> Telling for EffectPrinter<W> {
         writeln!(
             self.out,
             "{}  {}  [{} #{}]",
-            effect.at,
+            effect.at.local(),
             printable(&line),
             printable(effect.chain),
             effect.step

@@ -61,8 +61,7 @@ impl Progress {
         let bar = self.bar.get_or_insert_with(|| new_bar(way.whole));
         // What is read may grow meanwhile.
         bar.set_position(way.whole.map_or(way.done, |whole| way.done.min(whole)));
-        let zoned = time.to_jiff().to_zoned(jiff::tz::TimeZone::system());
-        bar.set_message(format!("{} entries, {}", grouped(self.entries), zoned.strftime("%Y-%m-%d %H:%M")));
+        bar.set_message(format!("{} entries, {}", grouped(self.entries), time.local()));
     }
 }
 

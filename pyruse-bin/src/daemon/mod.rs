@@ -523,7 +523,7 @@ impl Daemon {
 /// Puts the journal where reading goes on.
 pub(crate) fn place(journal: &mut Source, state: &mut State, since: Option<Timestamp>) -> anyhow::Result<()> {
     let at = |first: Option<Timestamp>| {
-        first.map_or_else(|| "with the next entry".to_owned(), |time| format!("at {time}"))
+        first.map_or_else(|| "with the next entry".to_owned(), |time| format!("at {}", time.local()))
     };
     match (state.position().cloned(), since) {
         (Some(position), None) => match journal.resume(&position)? {
@@ -532,7 +532,7 @@ pub(crate) fn place(journal: &mut Source, state: &mut State, since: Option<Times
                 tracing::warn!(
                     "the journal no longer holds the entry that was read last, of {}: reading goes on {}, \
                      and entries between may be lost",
-                    position.realtime,
+                    position.realtime.local(),
                     at(first)
                 );
             }
@@ -540,14 +540,14 @@ pub(crate) fn place(journal: &mut Source, state: &mut State, since: Option<Times
                 tracing::warn!(
                     "the journal no longer holds the entry that was read last, and its time, {}, is ahead of the \
                      journal or of the clock: reading goes on with what was written since this machine was started, {}",
-                    position.realtime,
+                    position.realtime.local(),
                     at(first)
                 );
             }
         },
         (Some(position), Some(_)) => anyhow::bail!(
             "reading stopped at {} and goes on there; --since is for the first start, or with --dry-run",
-            position.realtime
+            position.realtime.local()
         ),
         (None, Some(since)) => {
             journal.seek_time(since)?;

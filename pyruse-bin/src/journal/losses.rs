@@ -197,7 +197,7 @@ impl Losses {
         (episode.logged, episode.logged_at) = (episode.count, Instant::now());
         let Episode { count, from, until, .. } = *episode;
         if has_more {
-            let words = kind.words(count, &range(&from, &until));
+            let words = kind.words(count, &range(&from.local(), &until.local()));
             self.log(if is_first { words } else { format!("in all, {words}") });
         }
     }

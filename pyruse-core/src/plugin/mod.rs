@@ -251,7 +251,7 @@ pub fn excerpt(text: &str) -> String {
     const LIMIT: usize = 100;
     let mut excerpt = String::new();
     for c in text.chars().take(LIMIT) {
-        if c.is_control() {
+        if crate::text::is_hidden(c) {
             excerpt.extend(c.escape_default());
         } else {
             excerpt.push(c);
