@@ -11,10 +11,14 @@
 //!   characters of the words right before the group. Then it cannot take the true address with its words, and only the
 //!   last such place in the text fits.
 //!
+//! Without a certain side, a search that takes the *first* place that fits can only be misled by text before the address.
+//! A few programs are known to write the address before anything that strangers send ([`OWN_WORDS`]): where their words
+//! stand around the group, its place is certain, too.
+//!
 //! A repetition that can take nothing that addresses are made of does no harm. Anything else is in doubt. This says
 //! nothing of fields whose text no stranger has a part in.
 
-use super::ast::{Anchor, Node};
+use super::ast::{Anchor, Greed, Node};
 use super::charset::{CharSet, Class, contains};
 use super::{analysis, parse};
 
@@ -31,6 +35,15 @@ pub enum Doubt {
     RunsBack(usize),
 }
 
+/// Words that a program writes before an address, and the character that follows the address, where nothing that
+/// strangers send comes before them in a line.
+const OWN_WORDS: &[(&str, char)] = &[
+    // Apache httpd: `[time] [module:level] [pid 7] [client 192.0.2.1:50000] AH01617: user …`.
+    ("[client ", ']'),
+    // BIND: `client @0x7f0 192.0.2.1#50000 (name): query …`.
+    ("client ", '#'),
+];
+
 /// Is the place of that group in doubt? An expression that cannot be parsed is in none.
 pub fn doubt(expression: &str, group: usize) -> Option<Doubt> {
     let root = parse::parse(expression).ok()?.root;
@@ -45,8 +58,13 @@ pub fn doubt(expression: &str, group: usize) -> Option<Doubt> {
     let ended = around.right.iter().rev().find(|node| !takes_nothing(node));
     let ended = matches!(ended, Some(Node::Anchor(Anchor::TextEnd | Anchor::LastLineEnd)));
     let (left, right) = (flat(&around.left), flat(&around.right));
-    let from_left = around.repeated.or_else(|| runs(&left, &[]));
+    let from_left = around.repeated.or_else(|| runs(&left, &[], Which::All));
     if anchored && from_left.is_none() {
+        return None;
+    }
+    // No greedy part runs on to a later place: the first one that fits is taken.
+    let takes_the_first = around.repeated.is_none() && runs(&left, &[], Which::Greedy).is_none();
+    if takes_the_first && are_own_words(&left, &right) {
         return None;
     }
     if !ended {
@@ -55,7 +73,27 @@ pub fn doubt(expression: &str, group: usize) -> Option<Doubt> {
     let varies = |node: &&&Node| matches!(node, Node::Repeat { min, max, .. } if *max != Some(*min) && *max != Some(1));
     let words: Vec<&Node> = left.iter().rev().take_while(|node| !varies(node)).copied().collect();
     let right: Vec<&Node> = right.into_iter().rev().collect();
-    runs(&right, &words).or(around.repeated).map(Doubt::RunsBack)
+    runs(&right, &words, Which::All).or(around.repeated).map(Doubt::RunsBack)
+}
+
+/// Do words of [`OWN_WORDS`] stand before the group, with nothing in between that can run on, and their character behind?
+fn are_own_words(left: &[&Node], right: &[&Node]) -> bool {
+    let is = |node: &Node, c: char| matches!(node, Node::Char(set) if is_mainly(set, c));
+    OWN_WORDS.iter().any(|(words, then)| {
+        let words: Vec<char> = words.chars().collect();
+        let places = left.windows(words.len()).enumerate();
+        let mut behind = places
+            .filter(|(_, parts)| parts.iter().zip(&words).all(|(part, c)| is(part, *c)))
+            .map(|(at, _)| &left[at + words.len()..]);
+        behind.any(|between| runs(between, &[], Which::All).is_none())
+            && right.iter().any(|part| is(part, *then))
+    })
+}
+
+/// Does it take that character, and hardly any other than the same in capitals?
+fn is_mainly(set: &CharSet, c: char) -> bool {
+    let few = set.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum::<u64>() <= 4;
+    !set.negated && set.classes.is_empty() && few && contains(&set.ranges, u32::from(c))
 }
 
 /// Does it begin at the start of the text, with something of its own choice, whichever alternative is taken?
@@ -208,30 +246,39 @@ fn flat<'n>(parts: &[&'n Node]) -> Vec<&'n Node> {
 /// Parts are looked at for a word no farther than this.
 const FARTHEST: usize = 256;
 
+/// Which repetitions matter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    /// Those that try to take as much as they can.
+    Greedy,
+}
+
 /// The quantifier of a part among these that can take all the characters of the words that follow it here; `words`
 /// follow them all.
-fn runs(parts: &[&Node], words: &[&Node]) -> Option<usize> {
+fn runs(parts: &[&Node], words: &[&Node], which: Which) -> Option<usize> {
     (0..parts.len()).rev().find_map(|at| {
         let then: Vec<&Node> = parts[at + 1..].iter().chain(words).take(FARTHEST).copied().collect();
-        runs_in(parts[at], &then)
+        runs_in(parts[at], &then, which)
     })
 }
 
-fn runs_in(node: &Node, then: &[&Node]) -> Option<usize> {
+fn runs_in(node: &Node, then: &[&Node], which: Which) -> Option<usize> {
     match node {
-        Node::Repeat { min, max, offset, body, .. } => {
+        Node::Repeat { min, max, greed, offset, body } => {
             let may_vary = max.is_none_or(|max| max != *min && max > 1);
+            let matters = which == Which::All || *greed != Greed::Lazy;
             let taken = all(body);
             let is_missing = |part: &&Node| matches!(part, Node::Char(set) if !Chars::of(set).meets(taken));
-            if may_vary && taken.ascii & ADDRESS != 0 && !then.iter().any(is_missing) {
+            if may_vary && matters && taken.ascii & ADDRESS != 0 && !then.iter().any(is_missing) {
                 return Some(*offset);
             }
             // What is one character, however often, has no parts that could run.
-            if matches!(**body, Node::Char(_)) { None } else { runs(&flat(&[body]), then) }
+            if matches!(**body, Node::Char(_)) { None } else { runs(&flat(&[body]), then, which) }
         }
-        Node::Alternatives(choices) => choices.iter().find_map(|choice| runs(&flat(&[choice]), then)),
+        Node::Alternatives(choices) => choices.iter().find_map(|choice| runs(&flat(&[choice]), then, which)),
         Node::Condition { yes, no, .. } => {
-            [yes, no].into_iter().find_map(|choice| runs(&flat(&[&**choice]), then))
+            [yes, no].into_iter().find_map(|choice| runs(&flat(&[&**choice]), then, which))
         }
         _ => None,
     }
@@ -271,6 +318,17 @@ mod tests {
             r#"^[^"]*user "[^:]*" was not found in "[^"]*", client: (?P<ip>[^,]+), server: "#,
             r"user=<.*>, rip=(?P<ip>[0-9a-f.:]+), lip=[0-9a-f.:]+(?:, [^<>=]*)?(?:, session=<[^<>]*>)?$",
             r"^\S+@x (?P<ip>\S+)",
+            r"\[client (?P<ip>[0-9A-Fa-f.:]+):\d+\]",
+            r"\[client (?P<ip>\S+?)(?::\d+)?\] AH\d+: user .* not found",
+            r"\[client (?P<ip>\S+):\d+\] user .* not found$",
+            r"^\[.*?\] \[.*?\] \[client (?P<ip>[^]]+):\d+\]",
+            r"^(?:\[[^]]*\] )+?\[client (?P<ip>[^]]+):\d+\]",
+            r"(?i)\[CLIENT (?P<ip>[^]]+):\d+\]",
+            r"client (?:@0x[0-9a-f]+ )?(?P<ip>[0-9A-Fa-f.:]+)#\d+",
+            r"client @\S+ (?P<ip>[^#]+)#\d+ \(.*\): query",
+            r"^\S+ \S+ \[error\] \d+#\d+: \*\d+ [^,]+, client: (?P<ip>[^,]+), server: ",
+            r"^pam_unix\(\w+:auth\): .{0}authentication failure; logname=\S* ruser=\S* rhost=(?P<ip>\S+) ",
+            r" rhost=(?P<ip>\S+)(?:\s+user=\S*)?\s*$",
         ] {
             assert_eq!(ip(good), None, "{good}");
         }
@@ -292,6 +350,16 @@ mod tests {
             (r"^\S+@(?P<ip>\S+)", RunsOn(3)),
             (r"^x(?: from (?P<ip>\S+))+", RunsOn(23)),
             (r"client: (?P<ip>[^,]+), server: .*$", RunsBack(32)),
+            (r"client: (?P<ip>[^,]+), server: ", Unanchored),
+            (r"rhost=(?P<ip>\S+) ", Unanchored),
+            // The last place that fits: what strangers send comes behind the program's own words.
+            (r"^.*\[client (?P<ip>\S+):\d+\]", RunsOn(2)),
+            (r"^(?:\[[^]]*\] )*\[client (?P<ip>\S+):\d+\]", RunsOn(15)),
+            (r".*\[client (?P<ip>\S+):\d+\]", Unanchored),
+            (r"\[client .*(?P<ip>\d+\.\S+):\d+\]", Unanchored),
+            (r"(?:\[client (?P<ip>\S+):\d+\] )+", Unanchored),
+            (r"client (?P<ip>\S+) ", Unanchored),
+            (r".client (?P<ip>\S+):\d+\]", Unanchored),
             (r"from (?P<ip>\S+)(?: .*)?$", RunsBack(21)),
             (r"^Failed for [^0-9]*(?P<ip>\d+\.\S+)", RunsOn(18)),
             (r"^Failed (?=.* from (?P<ip>\S+))", Unanchored),

@@ -21,7 +21,9 @@ pub(super) static LINT: Lint = Lint {
               address (`[^>]*` before `>, rip=` cannot, `.*` can). That is your word that the program writes no such character \
               there: where a user's name may hold a space, `\\S+` is no help. Or from the right: end with `$`, and let no part behind \
               the address be able to hold all the characters of the words right before it. Messages of the kernel \
-              (`_TRANSPORT` is `kernel`) hold no text of strangers, and are not told.",
+              (`_TRANSPORT` is `kernel`) hold no text of strangers, and are not told; nor are the words of Apache httpd \
+              (`[client ADDRESS:PORT]`) and BIND (`client … ADDRESS#PORT`), which stand before all that strangers send, where the \
+              first such place is taken.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "ssh": [
@@ -105,7 +107,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         let sites = bans.get(&found.slot).into_iter().flatten();
         let banned =
             sites.copied().find(|site| review.flow.nodes_of(*site).iter().any(|node| here.holds(*node)));
-        if let Some(ban) = banned.filter(|_| !findings.is_full()) {
+        if let Some(ban) = banned {
             tell(review, findings, found, ban);
         }
     });
