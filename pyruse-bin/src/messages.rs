@@ -4,7 +4,6 @@
 //! lets them have consequences: else one error about an entry could be an entry with an error. That holds for the
 //! words of a start that failed, too: the next start reads them.
 
-use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
@@ -15,7 +14,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
-use crate::command::printable;
+use crate::command::{has_colours, printable};
 
 /// The field that marks our own diagnostics in the journal.
 pub(crate) const MARK: &str = "PYRUSE_DIAGNOSTIC";
@@ -31,7 +30,7 @@ pub(crate) fn start(verbose: bool) {
     }
     let plain = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(has_colours(&std::io::stderr()))
         .with_target(false)
         .without_time();
     let _ = registry().with(level).with(plain).try_init();

@@ -141,6 +141,38 @@ fn what_only_the_machine_can_tell_may_be_allowed_beforehand() {
 }
 
 #[test]
+fn all_findings_are_counted_though_only_some_are_shown() {
+    // Of one kind that looks at each step alone, and of one that looks at the ways between them.
+    for (code, severity, step) in [
+        (
+            "P020",
+            Severity::Note,
+            r#"{"filter": "filter_pcreAny", "args": {"field": "MESSAGE", "re": ["(?=aN)b", "(a)\\1xN"]}}"#,
+        ),
+        (
+            "P005",
+            Severity::Warning,
+            r#"{"filter": "filter_equals", "args": {"field": "nothingN", "value": "x"}}"#,
+        ),
+    ] {
+        let each = step.matches("\\1").count() + 1;
+        let steps: Vec<String> = (0..150).map(|n| step.replace('N', &n.to_string())).collect();
+        let rules = |allow: &str| {
+            let last = r#"{"action": "action_dailyReport", "args": {"level": "WARN", "message": "x"}}"#;
+            format!("{{\"actions\": {{\"a\": [\n{allow}{},\n{last}]}}}}", steps.join(",\n"))
+        };
+        let (source, diagnostics) = review(&rules(""));
+        let shown = diagnostics.in_order().iter().filter(|found| found.lint.unwrap().code == code).count();
+        assert_eq!((shown, diagnostics.count(severity)), (100, 150 * each), "{code}");
+        let told = source.draw(&diagnostics, false);
+        assert!(told.contains(&format!("and {} more of {code}, not shown", 150 * each - 100)), "{code}");
+        // What a comment allows is not counted.
+        let (_, diagnostics) = review(&rules(&format!("// allow {code}: as we like it\n")));
+        assert_eq!(diagnostics.count(severity), 149 * each, "{code}");
+    }
+}
+
+#[test]
 fn a_text_that_looks_like_a_comment_allows_nothing() {
     let text = r#"{"actions": {"a": [
         {"filter": "filter_equals", "args": {"field": "PRIORITY", "value": "// allow P006: no"}},

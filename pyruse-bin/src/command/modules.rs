@@ -10,7 +10,9 @@ use serde_json::json;
 
 use super::catalogue::{self, Member};
 use super::json;
+use super::page::TextPage;
 use super::text::{columns, fitted, printable, terminal_columns, wrapped};
+use super::values;
 use crate::cli::Ending;
 
 /// Lists the filters and actions of this program; with a name, everything about that one
@@ -22,6 +24,7 @@ use crate::cli::Ending;
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The filter or action to tell everything about
+    #[arg(add = values::modules())]
     name: Option<String>,
     /// Print JSON: one object a module
     #[arg(long)]
@@ -103,7 +106,7 @@ fn list(registry: &Registry, width: usize) -> String {
 
 /// All about one.
 fn page(plugin: &Plugin, registry: &Registry, width: usize) -> String {
-    let mut page = TextPage { out: format!("{}\n", plugin.name), width };
+    let mut page = TextPage::new(plugin.name, width);
     page.prose(plugin.doc, 2);
     let arguments = catalogue::arguments(plugin);
     if arguments.is_empty() {
@@ -129,23 +132,12 @@ fn page(plugin: &Plugin, registry: &Registry, width: usize) -> String {
     page.out
 }
 
-/// A page for a terminal of that width.
-struct TextPage {
-    out: String,
-    width: usize,
+/// Members of an object, those that they hold below them.
+trait Members {
+    fn members(&mut self, members: &[Member], indent: usize);
 }
 
-impl TextPage {
-    fn title(&mut self, title: &str) {
-        let _ = writeln!(self.out, "\n{title}");
-    }
-
-    fn prose(&mut self, text: &str, indent: usize) {
-        for line in wrapped(text, self.width.saturating_sub(indent)) {
-            let _ = writeln!(self.out, "{:indent$}{line}", "");
-        }
-    }
-
+impl Members for TextPage {
     fn members(&mut self, members: &[Member], indent: usize) {
         for member in members {
             let required = if member.required { ", required" } else { "" };

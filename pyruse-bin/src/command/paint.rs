@@ -1,7 +1,8 @@
-//! Colours, where a person looks: on a terminal, unless `NO_COLOR` asks for none (no-color.org).
+//! Colours, where a person looks ([`has_colours`]).
 
 use std::fmt;
-use std::io::IsTerminal;
+
+use super::text::has_colours;
 
 /// Paints, or does not.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +20,7 @@ pub(crate) enum Ink {
 
 impl Paint {
     pub(crate) fn for_stdout() -> Paint {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Paint(wanted && std::io::stdout().is_terminal())
+        Paint(has_colours(&std::io::stdout()))
     }
 
     /// The text in that ink. It must hold nothing that a terminal obeys.

@@ -4,6 +4,7 @@
 //! drawn (source line and caret) is decided here and nowhere else.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use super::node::SourceSpan;
 use crate::review::Lint;
+use crate::text::{self, is_hidden, printable};
 
 /// Does it keep the configuration from being used?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,6 +62,8 @@ pub struct Diagnostic {
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
+    /// How many more there are of each lint, which are not shown.
+    beyond: BTreeMap<&'static str, (Severity, usize)>,
 }
 
 impl Diagnostics {
@@ -134,7 +138,32 @@ impl Diagnostics {
 
     /// How many there are of a severity.
     pub fn count(&self, severity: Severity) -> usize {
-        self.found.iter().filter(|d| d.severity == severity).count()
+        let beyond = self.beyond.values().filter(|(of, _)| *of == severity).map(|(_, more)| more);
+        self.found.iter().filter(|d| d.severity == severity).count() + beyond.sum::<usize>()
+    }
+
+    /// Keeps the first `most` findings of each lint, in order of their place. The others are counted, and the last one
+    /// kept says how many they are.
+    pub(crate) fn bound(&mut self, most: usize) {
+        self.found.sort_by_key(|d| (d.span.start, d.span.end));
+        let mut seen: BTreeMap<&'static str, usize> = BTreeMap::new();
+        let beyond = &mut self.beyond;
+        self.found.retain(|found| {
+            let Some(lint) = found.lint else { return true };
+            let seen = seen.entry(lint.code).or_default();
+            *seen += 1;
+            if *seen > most {
+                beyond.entry(lint.code).or_insert((found.severity, 0)).1 += 1;
+            }
+            *seen <= most
+        });
+        for (code, (_, more)) in &self.beyond {
+            if let Some(last) =
+                self.found.iter_mut().rfind(|found| found.lint.is_some_and(|lint| lint.code == *code))
+            {
+                last.note(format!("and {} more of {code}, not shown", text::grouped(*more as u64)));
+            }
+        }
     }
 
     /// Keeps those that are to be told.
@@ -171,6 +200,12 @@ impl Diagnostic {
     /// Says what else a person should know.
     pub fn note(&mut self, text: impl Into<String>) -> &mut Self {
         self.notes.push(text.into());
+        self
+    }
+
+    /// The same of what may be nothing.
+    pub fn notes(&mut self, texts: impl IntoIterator<Item = String>) -> &mut Self {
+        self.notes.extend(texts);
         self
     }
 
@@ -288,7 +323,7 @@ impl Lines<'_> {
         }
     }
 
-    fn draw(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+    fn draw(&self, diagnostic: &Diagnostic, renderer: &Renderer, columns: usize) -> String {
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
@@ -303,54 +338,102 @@ impl Lines<'_> {
         // Only that line is given away to be drawn: to look through the whole text for each finding takes long.
         let number = self.number(span.start);
         let line = self.span(number);
-        let mut annotation =
-            AnnotationKind::Primary.span(span.start - line.start..span.end.max(span.start) - line.start);
-        if let Some(label) = &diagnostic.label {
-            annotation = annotation.label(label);
+        let (shown, place) = shown_line(text.get(line.clone()).unwrap_or_default(), line.start, &span);
+        // `123 | ` stands before the source, and `123 = note: ` before what is said of it.
+        let margin = (number + 1).to_string().len() + 3;
+        let label = diagnostic.label.as_deref().map(visible).unwrap_or_default();
+        // Beside the source, a label takes at most two thirds of the line; a longer one follows as a note.
+        let (beside, below) =
+            if text::columns(&label) * 3 > columns * 2 { ("", &*label) } else { (&*label, "") };
+        let place = shortened(&shown, place, beside, columns.saturating_sub(margin));
+        let mut annotation = AnnotationKind::Primary.span(place);
+        if !beside.is_empty() {
+            annotation = annotation.label(beside);
         }
-        let snippet = Snippet::source(text.get(line).unwrap_or(text))
-            .line_start(number + 1)
-            .path(&self.source.name)
-            .annotation(annotation);
-        let mut title = level.primary_title(visible(&diagnostic.message));
-        if let Some(lint) = diagnostic.lint {
-            title = title.id(lint.code);
+        let name = printable(&self.source.name);
+        let snippet = Snippet::source(shown).line_start(number + 1).path(name).annotation(annotation);
+        let code = diagnostic.lint.map(|lint| lint.code);
+        let head = "warning: ".len() + code.map_or(0, |code| code.len() + 2);
+        let mut title = level.primary_title(said(&diagnostic.message, columns.saturating_sub(head)));
+        if let Some(code) = code {
+            title = title.id(code);
         }
         let mut group = title.element(snippet);
+        let room = |word: &str| columns.saturating_sub(margin + word.len() + 2);
         if let Some(place) = &diagnostic.place {
             let text = match place.step {
                 Some(step) => format!("in chain `{}`, step {step}", place.chain),
                 None => format!("in chain `{}`", place.chain),
             };
-            group = group.element(Level::NOTE.message(visible(&text).into_owned()));
+            group = group.element(Level::NOTE.message(said(&text, room("note"))));
         }
-        for note in &diagnostic.notes {
-            group = group.element(Level::NOTE.message(visible(note)));
+        let below = Some(below).filter(|below| !below.is_empty());
+        for note in below.into_iter().chain(diagnostic.notes.iter().map(String::as_str)) {
+            group = group.element(Level::NOTE.message(said(note, room("note"))));
         }
         if let Some(lint) = diagnostic.lint {
-            group = group.element(Level::NOTE.with_name("why").message(lint.why));
+            group = group.element(Level::NOTE.with_name("why").message(said(lint.why, room("why"))));
         }
         if let Some(help) = &diagnostic.help {
-            group = group.element(Level::HELP.message(visible(help)));
+            group = group.element(Level::HELP.message(said(help, room("help"))));
         }
         if let Some(lint) = diagnostic.lint {
-            group = group.element(Level::NOTE.with_name("read on").message(lint.page()));
+            group = group.element(
+                Level::NOTE.with_name("read on").message(said(&lint.explained_by(), room("read on"))),
+            );
         }
         renderer.render(&[group])
     }
 }
 
-/// Without what a terminal obeys.
+/// A text as it is said: without what a terminal obeys, in lines of so many columns.
+fn said(text: &str, room: usize) -> String {
+    text::folded(&visible(text), room)
+}
+
+/// Without what a terminal obeys; lines stay lines.
 fn visible(text: &str) -> Cow<'_, str> {
-    let obeyed = |c: char| c.is_control() && c != '\n';
-    if !text.contains(obeyed) {
+    let is_obeyed = |c: char| is_hidden(c) && c != '\n';
+    if !text.contains(is_obeyed) {
         return text.into();
     }
-    let mut shown = String::new();
-    for c in text.chars() {
-        if obeyed(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n").into()
+}
+
+/// A line of the source, which begins at byte `start`, as it is drawn, and where in it the span is then.
+fn shown_line(line: &str, start: usize, span: &SourceSpan) -> (String, SourceSpan) {
+    let mut shown = String::with_capacity(line.len());
+    let (mut first, mut last) = (None, None);
+    for (at, c) in line.char_indices() {
+        if first.is_none() && start + at >= span.start {
+            first = Some(shown.len());
+        }
+        if last.is_none() && start + at >= span.end {
+            last = Some(shown.len());
+        }
+        match c {
+            // The renderer gives it a width.
+            '\t' => shown.push(c),
+            c if is_hidden(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
     }
-    shown.into()
+    let first = first.unwrap_or(shown.len());
+    let last = last.unwrap_or(shown.len()).max(first);
+    (shown, first..last)
+}
+
+/// The place, cut where it and its label would not fit into the room: a long value is marked at its beginning.
+fn shortened(line: &str, place: SourceSpan, label: &str, room: usize) -> SourceSpan {
+    /// The renderer keeps so many columns on each side for `...`.
+    const ELLIPSES: usize = 12;
+    let room = room.saturating_sub(ELLIPSES + text::columns(label) + 1).max(1);
+    let mut taken = 0;
+    let fits = line[place.clone()].char_indices().find(|(_, c)| {
+        taken += text::columns(c.encode_utf8(&mut [0; 4]));
+        taken > room
+    });
+    fits.map_or(place.clone(), |(at, _)| place.start..place.start + at)
 }
 
 impl Source {
@@ -373,13 +456,19 @@ impl Source {
         found.into_iter().map(|d| serde_json::to_value(lines.finding(d)).unwrap_or_default()).collect()
     }
 
-    /// All findings, drawn with file, line, column, the source line and a caret.
+    /// All findings, drawn with file, line, column, the source line and a caret, as wide as a page is.
     pub fn draw(&self, diagnostics: &Diagnostics, colour: bool) -> String {
+        self.draw_within(80, diagnostics, colour)
+    }
+
+    /// The same for a terminal of so many columns. Only a word that is longer makes a longer line.
+    pub fn draw_within(&self, columns: usize, diagnostics: &Diagnostics, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.term_width(columns);
         let lines = self.lines();
         let mut out = String::new();
         for diagnostic in diagnostics.in_order() {
-            let _ = writeln!(out, "{}\n", lines.draw(diagnostic, &renderer));
+            let _ = writeln!(out, "{}\n", lines.draw(diagnostic, &renderer, columns));
         }
         out
     }

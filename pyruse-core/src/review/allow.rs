@@ -72,7 +72,7 @@ fn complain(allow: &Allow, diagnostics: &mut Diagnostics) {
         if !known.clone().any(|known| known == code) {
             let help = match nearest(code, known) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "the codes are in docs/lints.md".to_owned(),
+                None => "`pyruse check --explain` lists the codes".to_owned(),
             };
             tell(format!("there is no finding with the code `{code}`"), help);
         } else if !used && !asks_the_machine(code) {

@@ -34,7 +34,7 @@ pub(super) static LINT: Lint = Lint {
 fn check(review: &Review<'_>, findings: &mut Findings) {
     for (site, fact, span) in review.facts() {
         let Fact::Searches(search) = fact else { continue };
-        if !search.backtracks || findings.is_full() {
+        if !search.backtracks {
             continue;
         }
         let (what, help, at) = pattern::backtracks_for(&search.expression);

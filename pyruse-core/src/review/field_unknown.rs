@@ -63,9 +63,10 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         let (slot, reads) = &fields[n];
         let name = review.name(*slot);
         for (site, span) in reads {
-            if findings.is_full() || review.flow.nodes_of(*site).iter().any(|node| saved_here.holds(*node)) {
+            if review.flow.nodes_of(*site).iter().any(|node| saved_here.holds(*node)) {
                 continue;
             }
+            let is_full = findings.is_full();
             let told = if saved.contains_key(slot) {
                 let message = format!("`{name}` is not there yet: no step saves it on any way to this one");
                 findings.add(span, review.place(*site), message).label("read here, saved elsewhere")
@@ -79,8 +80,9 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             } else {
                 told.help("save it with a step before this one, or write the name of a field that there is");
                 // The same in other capitals is nearest.
-                let twin = names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied();
-                if let Some(near) = twin.or_else(|| nearest(name, names.iter().copied())) {
+                let twin = || names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied();
+                let near = || twin().or_else(|| nearest(name, names.iter().copied()));
+                if let Some(near) = (!is_full).then(near).flatten() {
                     told.help(format!("did you mean `{near}`?"));
                 }
             }

@@ -105,12 +105,13 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     review.flow.spread(&[unproven], |_, unproven| {
         for (site, _, span) in &bans {
             let open = review.flow.nodes_of(*site).iter().find(|node| unproven.holds(**node));
-            let Some(node) = open.filter(|_| !findings.is_full()) else { continue };
+            let Some(node) = open else { continue };
+            let way = findings.way(review, || unproven.way(*node));
             let message = "this ban can be forged: on a way to it, nothing asks who wrote the entry";
             findings
                 .add(span, review.place(*site), message)
                 .label("whoever writes the entry chooses the address")
-                .note(review.tell_way(&unproven.way(*node)))
+                .notes(way)
                 .help(
                     "put a filter on a field that only journald sets in front of this way, \
                      e.g. `_SYSTEMD_UNIT`, `_UID` or `_EXE`",

@@ -62,12 +62,13 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     review.flow.spread(&[believed], |_, believed| {
         for (site, _, _) in &mails {
             let open = review.flow.nodes_of(*site).iter().find(|node| believed.holds(**node));
-            let Some(node) = open.filter(|_| !findings.is_full()) else { continue };
+            let Some(node) = open else { continue };
+            let way = findings.way(review, || believed.way(*node));
             let module = review.steps[*site].module.as_ref();
             let span = module.map_or(&review.steps[*site].node.span, |(_, name)| &name.span);
             findings
                 .add(span, review.place(*site), "this mail believes the name that an entry gives itself")
-                .note(review.tell_way(&believed.way(*node)))
+                .notes(way)
                 .help("ask for a field that only journald sets, too: `_SYSTEMD_UNIT`, `_UID` or `_EXE`");
         }
     });

@@ -53,7 +53,7 @@ use crate::entry::{Fields, Slot};
 use crate::plugin::Fact;
 use crate::workflow::{Site, Workflow};
 
-/// So many findings of one kind are told; of the rest, the number.
+/// At most this many findings of one kind are shown; the rest are counted.
 const MOST: usize = 100;
 
 /// A kind of finding.
@@ -95,6 +95,11 @@ impl Lint {
     pub fn page(&self) -> String {
         format!("docs/lints.md#{}", self.code.to_lowercase())
     }
+
+    /// The command that shows the same on a terminal.
+    pub fn explained_by(&self) -> String {
+        format!("pyruse check --explain {}", self.code)
+    }
 }
 
 /// All kinds of findings, in order of their codes.
@@ -125,6 +130,11 @@ pub const LINTS: &[&Lint] = &[
     &live::UNKNOWN,
 ];
 
+/// The fields that the journal is known to have.
+pub fn known_fields() -> impl Iterator<Item = &'static str> {
+    journal::names()
+}
+
 /// Reviews a loaded configuration: what is found is added to `diagnostics`, and what a comment allows is taken away,
 /// also of what was found while it was loaded.
 pub fn review(source: &Source, engine: &Engine, diagnostics: &mut Diagnostics) {
@@ -136,6 +146,8 @@ pub fn review(source: &Source, engine: &Engine, diagnostics: &mut Diagnostics) {
         findings.tell(diagnostics);
     }
     allow::heed(source, &engine.config, diagnostics, true);
+    // Only now: what a comment allows is not counted.
+    diagnostics.bound(MOST);
 }
 
 /// Takes away what a comment allows, of what was found while a configuration was loaded.
@@ -266,20 +278,20 @@ impl Findings {
         &mut self.found[at]
     }
 
-    /// Are there so many that ways to further ones need not be looked for?
+    /// Are further ones only counted? Then what is costly to find out about them is not worth it.
     fn is_full(&self) -> bool {
         self.found.len() > MOST
+    }
+
+    /// A way to the next one, if that is shown.
+    fn way(&self, review: &Review<'_>, way: impl FnOnce() -> Vec<(u32, Exit)>) -> Option<String> {
+        (!self.is_full()).then(|| review.tell_way(&way()))
     }
 
     fn tell(mut self, diagnostics: &mut Diagnostics) {
         self.found.sort_by_key(|found| (found.span.start, found.span.end));
         // One step may be a node several times; what is told of it is told once.
         self.found.dedup_by(|b, a| a.span == b.span && a.message == b.message);
-        let more = self.found.len().saturating_sub(MOST);
-        self.found.truncate(MOST);
-        if let Some(last) = self.found.last_mut().filter(|_| more > 0) {
-            last.note(format!("and there is more of {}: mend these, then check again", self.lint.code));
-        }
         for found in self.found {
             diagnostics.push(found);
         }

@@ -90,12 +90,13 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     review.flow.spread(&tracks, |n, unlisted| {
         for (site, span) in &bans[n].1 {
             let open = review.flow.nodes_of(*site).iter().find(|node| unlisted.holds(**node));
-            let Some(node) = open.filter(|_| !findings.is_full()) else { continue };
+            let Some(node) = open else { continue };
+            let way = findings.way(review, || unlisted.way(*node));
             let name = review.name(bans[n].0);
             let message = format!("this may ban anybody: on a way to it, `{name}` is held against no allow-list");
             findings
                 .add(span, review.place(*site), message)
-                .note(review.tell_way(&unlisted.way(*node)))
+                .notes(way)
                 .help(format!(
                     "put a `filter_inNetworks` on `{name}` with your own networks before it, and ban by its `else`"
                 ));

@@ -92,9 +92,6 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         for (site, value, span) in asked {
             let (number, text) = (may_be_number.get(site).copied().unwrap_or(false), holds(*site));
             let name = review.name(*slot);
-            if findings.is_full() {
-                return;
-            }
             tell(review, findings, (*site, value, span), name, (number, text));
         }
     });

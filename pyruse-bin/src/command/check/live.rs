@@ -1,21 +1,26 @@
 //! What `check --live` asks beside what steps and services ask themselves: the storage and the journal.
 
 use std::fs::OpenOptions;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::unistd::{AccessFlags, access};
+use nix::unistd::{AccessFlags, Uid, access};
 use pyruse_core::config::Diagnostics;
 use pyruse_core::engine::Engine;
 use pyruse_core::plugin::inspect::{Grade, Subject, Trouble};
 use pyruse_core::review::tell_setting;
 
+use crate::access::Reader;
 use crate::daemon::owner::Owner;
 use crate::daemon::storage;
 use crate::journal::{JournalSettings, Source, left_out, units_not_read, words_for_units};
 
-pub(super) fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
-    let mut found: Vec<_> =
-        storage(&engine.config.storage).err().map(|found| ("storage", found)).into_iter().collect();
+/// `file` is the configuration's own.
+pub(super) fn inspect(engine: &Engine, file: &Path, diagnostics: &mut Diagnostics) {
+    // Of no setting: the file as a whole is meant.
+    let unreadable = readable(file, &engine.config.storage).err().map(|found| ("", found));
+    let mut found: Vec<_> = unreadable.into_iter().collect();
+    found.extend(storage(&engine.config.storage).err().map(|found| ("storage", found)));
     found.extend(journal(engine).err().map(|found| ("journal", found)));
     found.extend(not_read(engine).into_iter().map(|found| ("journal", found)));
     for (setting, (grade, message, help)) in found {
@@ -30,6 +35,19 @@ type Wrong = (Grade, String, &'static str);
 type Found = Result<(), Wrong>;
 
 const OWNER: &str = "let its owner be the user that runs Pyruse; whoever checks may be somebody else";
+
+/// Can the user that runs Pyruse, who owns the storage, read the configuration? Root can read everything.
+fn readable(file: &Path, storage: &Path) -> Found {
+    let owner = storage.metadata().ok().map(|found| Uid::from_raw(found.uid()));
+    let Some(reader) = owner.filter(|uid| !uid.is_root()).and_then(Reader::of) else { return Ok(()) };
+    let Some(obstacle) = reader.obstacle(file) else { return Ok(()) };
+    let grade = if obstacle.may_be_passed() { Grade::Doubtful } else { Grade::Broken };
+    Err((
+        grade,
+        reader.complain(file, &obstacle),
+        "that user owns the storage, so Pyruse runs as it, and must read this",
+    ))
+}
 
 /// Can the state be written there?
 fn storage(directory: &Path) -> Found {

@@ -3,6 +3,7 @@
 //! A configuration that can be used is reviewed as well ([`review`]); with `--live` the world is asked, without changing
 //! it, whether what the configuration depends on is there.
 
+mod explain;
 mod live;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use pyruse_core::review;
 use pyruse_core::state::State;
 use serde_json::json;
 
+use super::text::{folded, terminal_columns};
+use super::values;
 use crate::cli::Ending;
 use crate::configuration;
 use crate::daemon::load;
@@ -21,7 +24,7 @@ use crate::daemon::load;
 ///
 /// All mistakes are told in one run, each with its line, a caret, the chain and the step. A configuration without
 /// mistakes is reviewed as a whole: what can never run, what a stranger could forge, what grows without end. Such a
-/// warning has a code, which docs/lints.md explains, and a comment beside the step can allow it.
+/// warning has a code, which `--explain` explains, and a comment beside the step can allow it.
 ///
 /// Nothing is started and nothing is changed. The exit code is 1 if there are errors; with --strict, also if there are
 /// warnings.
@@ -39,24 +42,47 @@ pub(crate) struct Args {
     /// Ask this machine, without changing it, whether sets, mail, storage and journal are there
     #[arg(long)]
     live: bool,
+    /// Print only what the review finds, without what `run` and a reload report by themselves
+    #[arg(long)]
+    review: bool,
+    /// Print the page of one kind of finding; without CODE, list them all
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "", add = values::codes(),
+        conflicts_with_all = ["file", "strict", "live", "review"])]
+    explain: Option<String>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   pyruse check
-  pyruse check --strict --live new.json";
+  pyruse check --strict --live new.json
+  pyruse check --explain P007";
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
+    if let Some(code) = &args.explain {
+        explain::run(code, args.json)?;
+        return Ok(Ending::Good);
+    }
     let registry = Registry::linked().map_err(anyhow::Error::msg)?;
-    let path = configuration::find(args.file.as_deref().or(config))?;
-    let source = configuration::read(&path)?;
+    let read = || {
+        let path = configuration::find(args.file.as_deref().or(config))?;
+        configuration::read(&path)
+    };
+    let source = match read() {
+        Ok(source) => source,
+        // `run` and a reload report that, too.
+        Err(error) if args.review && error.is::<configuration::Unusable>() => {
+            return Ok(Ending::BadConfiguration);
+        }
+        Err(error) => return Err(error),
+    };
     let mut diagnostics = Diagnostics::default();
     let loaded = load(&source, &registry, &mut State::in_memory(), &mut diagnostics)?;
+    let at_load = diagnostics.clone();
     if let Some((engine, _)) = &loaded {
         review::review(&source, engine, &mut diagnostics);
         if args.live {
             review::inspect(engine, &mut diagnostics);
-            live::inspect(engine, &mut diagnostics);
+            live::inspect(engine, Path::new(&source.name), &mut diagnostics);
             review::heed_allows(&source, &engine.config, &mut diagnostics);
         }
     }
@@ -67,6 +93,11 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         let report = json!({"file": source.name, "errors": errors, "warnings": warnings, "notes": notes, "findings": findings});
         super::json::print(&report)?;
     } else {
+        if args.review {
+            let known = at_load.in_order();
+            diagnostics
+                .retain(|found| !known.iter().any(|k| k.span == found.span && k.message == found.message));
+        }
         configuration::show(&source, &diagnostics);
         let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         let size = loaded.as_ref().map_or(String::new(), |(engine, _)| {
@@ -78,7 +109,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         if notes > 0 {
             verdict = format!("{verdict}, {}", plural(notes, "note"));
         }
-        super::text::print_line(&verdict)?;
+        super::text::print_line(&folded(&verdict, terminal_columns()))?;
     }
     let is_good = errors == 0 && (warnings == 0 || !args.strict);
     Ok(if is_good { Ending::Good } else { Ending::Failed })

@@ -1,0 +1,110 @@
+//! `pyruse check --explain CODE`: the page of one kind of finding, on the terminal.
+//!
+//! The texts and examples are those of `docs/lints.md`: both are made from the lints themselves.
+
+use std::io::{self, Write};
+
+use anyhow::bail;
+use pyruse_core::config::{Severity, nearest};
+use pyruse_core::review::{Examples, LINTS, Lint};
+use serde_json::{Value, json};
+
+use crate::command::json;
+use crate::command::page::TextPage;
+use crate::command::table::{Column, Table};
+use crate::command::text::{printable, terminal_columns};
+
+/// Prints the page of that code; of an empty one, the list of all.
+pub(super) fn run(code: &str, json: bool) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    if code.is_empty() {
+        return Ok(list(&mut out, json)?);
+    }
+    let lint = find(code)?;
+    if json {
+        json::write_line(&mut out, &as_json(lint))?;
+    } else {
+        out.write_all(page(lint, terminal_columns()).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// By its code or its name, in capitals or not.
+fn find(code: &str) -> anyhow::Result<&'static Lint> {
+    let is_meant =
+        |lint: &&&Lint| lint.code.eq_ignore_ascii_case(code) || lint.name.eq_ignore_ascii_case(code);
+    if let Some(lint) = LINTS.iter().find(is_meant) {
+        return Ok(lint);
+    }
+    let near = nearest(code, LINTS.iter().flat_map(|lint| [lint.code, lint.name]));
+    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    bail!("there is no finding `{}`{hint} (`pyruse check --explain` lists them all)", printable(code));
+}
+
+fn list(out: &mut impl Write, json: bool) -> io::Result<()> {
+    if json {
+        return LINTS.iter().try_for_each(|lint| json::write_line(out, &as_json(lint)));
+    }
+    let mut table =
+        Table::new([Column::name("CODE"), Column::name("NAME"), Column::name("IS"), Column::text("FINDS")]);
+    for lint in LINTS {
+        table.row([lint.code.into(), lint.name.into(), word(lint.severity).into(), lint.what.into()]);
+    }
+    table.write(out, terminal_columns())
+}
+
+fn page(lint: &Lint, width: usize) -> String {
+    let Lint { code, name, severity, what, why, instead, .. } = lint;
+    let mut page = TextPage::new(&format!("{code}: {name} ({})", word(*severity)), width);
+    page.prose(what, 2);
+    page.title("Why it matters");
+    page.prose(&sentence(why), 2);
+    page.title("Instead");
+    page.prose(instead, 2);
+    match lint.examples {
+        Examples::Rules { bad, good } => {
+            page.title("Found in");
+            page.verbatim(bad, 2);
+            page.title("Not found in");
+            page.verbatim(good, 2);
+        }
+        Examples::World => {
+            page.title("Only `pyruse check --live` finds this: it asks this machine, without changing it.");
+        }
+    }
+    page.title("Where it is not right");
+    page.prose("Allow it, with the reason, on a line of the step or right above it:", 2);
+    page.verbatim(&format!("// allow {code}: the reason"), 4);
+    page.out
+}
+
+/// Small letters at the beginning and no full stop are for where it follows other words.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
+}
+
+fn as_json(lint: &Lint) -> Value {
+    let mut object = json!({
+        "code": lint.code,
+        "name": lint.name,
+        "severity": lint.severity,
+        "what": lint.what,
+        "why": lint.why,
+        "instead": lint.instead,
+        "page": lint.page(),
+    });
+    if let Examples::Rules { bad, good } = lint.examples {
+        object["examples"] = json!({"found": bad, "notFound": good});
+    }
+    object
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        _ => "note",
+    }
+}
