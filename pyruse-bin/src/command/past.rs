@@ -3,14 +3,16 @@
 use std::io;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use pyruse_core::entry::{MemoryRecord, Record};
 use pyruse_core::time::Timestamp;
 
 use super::progress::{Progress, Way};
+use super::values;
 use crate::cli::Cli;
-use crate::journal::{JournalSettings, Recording, Source};
+use crate::journal::{Form, JournalSettings, Recording, Source, is_journal_file};
 use crate::when;
 
 /// Which entries; by default, all of the journal that the configuration names
@@ -25,12 +27,26 @@ pub(crate) struct PastArgs {
     /// Read what `journalctl -o export` or `journalctl -o json --all` wrote, from this file or standard input (`-`)
     #[arg(long, value_name = "F", group = "source")]
     input: Option<PathBuf>,
+    /// How the input is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, requires = "input")]
+    format: Form,
+    /// With --format text: a field that every line gets, such as _SYSTEMD_UNIT=nginx.service; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_field, requires = "input")]
+    field: Vec<(String, String)>,
     /// Skip entries before that time: `2026-11-18 11:00`, `yesterday`, `2h ago`, `@1795000000`
-    #[arg(long, value_name = "T", value_parser = when::parse)]
+    #[arg(long, value_name = "T", value_parser = when::parse, add = values::times())]
     since: Option<Timestamp>,
     /// Stop at entries after that time
-    #[arg(long, value_name = "T", value_parser = when::parse)]
+    #[arg(long, value_name = "T", value_parser = when::parse, add = values::times())]
     until: Option<Timestamp>,
+}
+
+/// Parses a field with its value.
+pub(super) fn parse_field(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a field is written NAME=VALUE, such as PRIORITY=3".to_owned()),
+    }
 }
 
 impl PastArgs {
@@ -41,15 +57,20 @@ impl PastArgs {
 
     /// What the parser cannot see; ends the program with the usage of that command.
     pub(crate) fn check(&self, command: &str) {
-        if let (Some(since), Some(until)) = (self.since, self.until)
-            && since > until
-        {
-            let mut cli = Cli::command();
-            cli.build();
-            let message = "--since is later than --until: there is nothing between them";
-            let command = cli.find_subcommand(command).cloned();
-            command.unwrap_or(cli).error(ErrorKind::ValueValidation, message).exit();
-        }
+        let is_text = self.format == Form::Text;
+        let wrong = if self.since.zip(self.until).is_some_and(|(since, until)| since > until) {
+            "--since is later than --until: there is nothing between them"
+        } else if is_text && self.since.or(self.until).is_some() {
+            "--since and --until need times, and plain lines have none that are read"
+        } else if !is_text && !self.field.is_empty() {
+            "--field is for plain lines: add `--format text`, or leave it out"
+        } else {
+            return;
+        };
+        let mut cli = Cli::command();
+        cli.build();
+        let command = cli.find_subcommand(command).cloned();
+        command.unwrap_or(cli).error(ErrorKind::ValueValidation, wrong).exit();
     }
 }
 
@@ -68,12 +89,25 @@ pub(super) struct Past {
 impl Past {
     pub(super) fn open(args: &PastArgs, settings: &JournalSettings) -> anyhow::Result<Past> {
         let from = if let Some(input) = &args.input {
-            From::Recording(Recording::open(input)?)
+            if args.format == Form::Text {
+                tracing::warn!(
+                    "plain lines have no times that are read: all of them count as written now, at once"
+                );
+            }
+            From::Recording(Recording::open(input, args.format, &args.field)?)
         } else if let Some(directory) = &args.directory {
             From::Journal(Box::new(Source::open_directory(directory)?))
         } else if args.file.is_empty() {
             From::Journal(Box::new(Source::open(settings)?))
         } else {
+            for file in &args.file {
+                if !is_journal_file(file)? {
+                    bail!(
+                        "{}: this is not a journal file; exports and text are read with --input",
+                        file.display()
+                    );
+                }
+            }
             From::Journal(Box::new(Source::open_files(&args.file)?))
         };
         Ok(Past { from, since: args.since, until: args.until.unwrap_or(Timestamp::NEVER) })

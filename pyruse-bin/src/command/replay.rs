@@ -1,6 +1,6 @@
 //! `pyruse replay`: what would this configuration have done?
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{IsTerminal, LineWriter, Write};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
@@ -44,6 +44,7 @@ const EXAMPLES: &str = "\
 Examples:
   pyruse replay --since '1 week ago'
   ssh server journalctl -o export --since yesterday | pyruse --config new.json replay --input -
+  pyruse replay --input access.log --format text --field _SYSTEMD_UNIT=nginx.service
   pyruse replay --json | jq -r 'select(.effect == \"ban\") | .ip' | sort | uniq -c";
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
@@ -61,7 +62,8 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let stdout = std::io::stdout().lock();
     // Lines that run by and a bar would tear each other.
     let progress = Progress::new(!(args.json && stdout.is_terminal()));
-    let mut out = BufWriter::new(stdout);
+    // Whoever reads effects from a pipe gets each as it happens.
+    let mut out = LineWriter::new(stdout);
     // What came before a failure was processed, and is shown.
     let read = if args.json {
         let mut printer = EffectPrinter::new(&mut out, true);

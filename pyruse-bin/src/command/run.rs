@@ -1,6 +1,6 @@
 //! `pyruse run`
 
-use std::io::{BufWriter, Write};
+use std::io::{LineWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -10,6 +10,7 @@ use pyruse_core::time::Timestamp;
 use super::loaded::Loaded;
 use super::printer::EffectPrinter;
 use super::rehearsal::Rehearsal;
+use super::values;
 use crate::cli::Ending;
 use crate::daemon::{Daemon, Parts, Wake, place, storage};
 use crate::journal::{JournalSettings, Source};
@@ -35,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "dry_run")]
     json: bool,
     /// Where to begin at the first start, or with --dry-run: `2026-11-18 11:00`, `yesterday`, `2h ago`, `@1795000000`
-    #[arg(long, value_name = "T", value_parser = when::parse)]
+    #[arg(long, value_name = "T", value_parser = when::parse, add = values::times())]
     since: Option<Timestamp>,
     /// Run the workflow as it was compiled
     #[arg(long, hide = true)]
@@ -80,7 +81,7 @@ fn rehearse(mut rehearsal: Rehearsal, mut wake: Wake, args: &Args) -> anyhow::Re
     let mut journal = Source::open(&rehearsal.engine.settings.get::<JournalSettings>())?;
     place(&mut journal, &mut rehearsal.state, args.since)?;
     tracing::info!("following the journal, dry: effects are printed, nothing is done; Ctrl-C ends");
-    let mut printer = EffectPrinter::new(BufWriter::new(std::io::stdout().lock()), args.json);
+    let mut printer = EffectPrinter::new(LineWriter::new(std::io::stdout().lock()), args.json);
     while !wake.stop() {
         while journal.next() {
             rehearsal.run(&mut journal.record(), &mut printer)?;

@@ -155,7 +155,7 @@ mod tests {
             ),
             (b"B\n\x01\0\0\0\0\0\0\0xyz\n", "test: byte 0: this field is longer than it says"),
             (b"B\n\x01\0\0", "test: byte 0: the input ends within this field"),
-            (b"nothing of the kind", "test: byte 0: this is not the journal export format"),
+            (b"A=1\nnothing of the kind", "test: byte 4: this is not the journal export format"),
         ] {
             let error = read(input).1.unwrap();
             assert!(error.starts_with(message), "{error}");

@@ -96,7 +96,12 @@ pub(crate) fn read_one(text: &[u8], name: &str) -> anyhow::Result<MemoryRecord> 
         format!("{name}: line {}, column {}: {what}", error.line(), error.column())
     };
     if let Err(error) = Object(&mut Intake::new(&mut record)).deserialize(&mut json) {
-        bail!("{}: an entry is one object of `journalctl -o json`", told(&error));
+        let hint = if text.trim_ascii_start().starts_with(b"{") {
+            ""
+        } else {
+            "; a line of text is given with --field 'MESSAGE=…'"
+        };
+        bail!("{}: an entry is one object of `journalctl -o json`{hint}", told(&error));
     }
     if let Err(error) = json.end() {
         bail!("{}: only one entry is taken (`journalctl -n 1 -o json`)", told(&error));

@@ -11,6 +11,7 @@ mod fresh;
 mod hidden;
 mod json;
 mod left_out;
+mod lines;
 mod lookup3;
 pub(crate) mod losses;
 mod places;
@@ -41,7 +42,7 @@ pub(crate) use self::left_out::{LeftOut, left_out};
 use self::losses::{Kind, Losses};
 use self::places::Directories;
 use self::record::JournalRecord;
-pub(crate) use self::recording::Recording;
+pub(crate) use self::recording::{Form, Recording, is_journal_file};
 pub(crate) use self::resume::Resumed;
 pub(crate) use self::settings::{JournalSettings, Scope};
 

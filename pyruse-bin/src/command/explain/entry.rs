@@ -12,13 +12,6 @@ use crate::journal::{JournalSettings, Source, read_one};
 /// An entry of the journal has less.
 const INPUT_LIMIT: u64 = 64 << 20;
 
-pub(super) fn parse_field(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("a field is written NAME=VALUE, such as PRIORITY=3".to_owned()),
-    }
-}
-
 pub(super) fn open_journal(
     directory: Option<&Path>,
     files: &[PathBuf],

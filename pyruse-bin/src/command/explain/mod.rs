@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use super::json;
 use super::loaded::Loaded;
 use super::paint::Paint;
+use super::past::parse_field;
 use super::text::terminal_columns;
 use crate::cli::Ending;
 use crate::configuration;
@@ -43,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "F", num_args = 1.., requires = "cursor")]
     file: Vec<PathBuf>,
     /// A field of a made-up entry; may be repeated, also with the same name
-    #[arg(long, value_name = "NAME=VALUE", value_parser = entry::parse_field)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_field)]
     field: Vec<(String, String)>,
     /// Begin with a copy of the daemon's state instead of an empty one
     #[arg(long)]
