@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use pyruse_core::config::{Diagnostics, Source};
 use tracing::Level;
 
-use crate::messages;
+use crate::command::{columns_of, has_colours};
+use crate::{access, messages};
 
 const DEFAULT: &str = "/etc/pyruse/pyruse.json";
 
@@ -50,7 +51,7 @@ pub(crate) fn read_trusted(path: &Path) -> anyhow::Result<Source> {
 /// Reads the file if what was opened is to be trusted.
 fn read_if(path: &Path, trust: impl FnOnce(&Metadata) -> Result<(), String>) -> anyhow::Result<Source> {
     let shown = path.display();
-    let failed = |e: std::io::Error| unusable(format!("{shown}: {e}"));
+    let failed = |e: std::io::Error| unusable(access::failure(path, &e));
     let mut file = File::open(path).map_err(failed)?;
     trust(&file.metadata().map_err(failed)?).map_err(unusable)?;
     let mut bytes = Vec::new();
@@ -80,10 +81,10 @@ fn unusable(why: String) -> anyhow::Error {
 
 /// Shows findings.
 pub(crate) fn show(source: &Source, diagnostics: &Diagnostics) {
-    use std::io::IsTerminal;
     if !diagnostics.is_empty() {
         let level = if diagnostics.counts().0 > 0 { Level::ERROR } else { Level::WARN };
-        let drawn = source.draw(diagnostics, std::io::stderr().is_terminal());
+        let stderr = std::io::stderr();
+        let drawn = source.draw_within(columns_of(&stderr), diagnostics, has_colours(&stderr));
         messages::say(level, drawn.strip_suffix('\n').unwrap_or(&drawn));
     }
 }
