@@ -18,8 +18,12 @@ SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 MANDIR = $(DATADIR)/man
 DOCDIR = $(DATADIR)/doc/pyruse
 BASHDIR = $(DATADIR)/bash-completion/completions
+# Where zsh looks on most systems, and in /usr/local on all; Debian's packages have a place of their own.
 ZSHDIR = $(DATADIR)/zsh/site-functions
 FISHDIR = $(DATADIR)/fish/vendor_completions.d
+
+# What a package for Debian is installed with.
+DEBIAN = PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions
 
 UNITS = pyruse.service pyruse-boot@.service pyruse-nft-sets.service
 # Services that may empty the sets when they load their firewall.
@@ -43,7 +47,8 @@ install:
 	done
 	install -D -m 644 packaging/bans.nft $(DESTDIR)$(DATADIR)/pyruse/bans.nft
 	install -m 644 packaging/systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/pyruse.conf
-	packaging/install-generated $(PYRUSE) $(DESTDIR)$(MANDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+	packaging/install-generated $(PYRUSE) $(DOCDIR)/docs $(DESTDIR)$(MANDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) \
+	    $(DESTDIR)$(FISHDIR)
 	packaging/install-tree docs $(DESTDIR)$(DOCDIR)/docs
 	install -m 644 README.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(DOCDIR)
 	packaging/install-tree examples $(DESTDIR)$(DOCDIR)/examples
@@ -72,7 +77,7 @@ uninstall:
 .PHONY: deb
 deb: build
 	rm -rf target/stage
-	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=target/stage >/dev/null
+	$(MAKE) --no-print-directory install $(DEBIAN) DESTDIR=target/stage >/dev/null
 	packaging/make-deb target/stage target/debian
 
 # What is handed to others, in target/dist: the Debian package, the tarball with the program, and the one with the sources.
@@ -84,7 +89,7 @@ dist: build
 dist-files:
 	rm -rf $(DIST)
 	packaging/make-tarballs $(DIST) $(PYRUSE)
-	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=$(DIST)/stage >/dev/null
+	$(MAKE) --no-print-directory install $(DEBIAN) DESTDIR=$(DIST)/stage >/dev/null
 	packaging/make-deb $(DIST)/stage $(DIST)
 	rm -rf $(DIST)/stage
 	cd $(DIST) && sha256sum * >SHA256SUMS
@@ -93,7 +98,7 @@ dist-files:
 .PHONY: cargo-deb
 cargo-deb: build
 	rm -rf target/stage
-	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=target/stage >/dev/null
+	$(MAKE) --no-print-directory install $(DEBIAN) DESTDIR=target/stage >/dev/null
 	cargo deb --package pyruse-bin --no-build --no-strip
 
 # An RPM, in target/rpm, of the binary that `build` has made; packaging/rpm/pyruse.spec builds it itself elsewhere.
@@ -107,7 +112,7 @@ rpm: build
 package-test: deb
 	@.ci/install package-test
 	rm -rf target/stage target/stage-local
-	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=target/stage >/dev/null
+	$(MAKE) --no-print-directory install $(DEBIAN) DESTDIR=target/stage >/dev/null
 	PYRUSE_VERSION=0.1.0-2 packaging/make-deb target/stage target/debian
 	$(MAKE) --no-print-directory install DESTDIR=target/stage-local >/dev/null
 	packaging/test/run target/debian/pyruse_*-1_*.deb target/debian/pyruse_*-2_*.deb target/stage-local \

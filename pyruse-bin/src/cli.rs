@@ -72,6 +72,8 @@ enum Command {
     Schema(command::schema::Args),
     #[command(hide = true)]
     Generate(command::generate::Args),
+    #[command(hide = true)]
+    Complete(command::complete::Args),
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -94,6 +96,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Modules(args) => command::modules::run(&args),
         Command::Schema(args) => command::schema::run(&args),
         Command::Generate(args) => command::generate::run(&args),
+        Command::Complete(args) => command::complete::run(&args),
     };
     match result {
         Ok(ending) => ending.into(),

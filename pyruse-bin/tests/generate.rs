@@ -109,53 +109,133 @@ fn the_reference_pages_are_fresh() {
     }
 }
 
-#[test]
-fn bash_completes_commands_and_options() {
+/// A directory with the completion scripts, a configuration, and the program under the name that the scripts call.
+fn completions() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     generate("completions", directory.path());
     assert_eq!(names(directory.path()), ["_pyruse", "pyruse.bash", "pyruse.fish"]);
-    let script = "source ./pyruse.bash || exit 1
-        complete -p pyruse >/dev/null || exit 1
-        COMP_WORDS=(pyruse rep) COMP_CWORD=1; _pyruse pyruse rep pyruse; echo ${COMPREPLY[@]}
-        COMP_WORDS=(pyruse replay --f) COMP_CWORD=2; _pyruse pyruse --f replay; echo ${COMPREPLY[@]}
-        COMP_WORDS=(pyruse report s) COMP_CWORD=2; _pyruse pyruse s report; echo ${COMPREPLY[@]}
-        COMP_WORDS=(pyruse gene) COMP_CWORD=1; _pyruse pyruse gene pyruse; echo ${COMPREPLY[@]}";
-    let completed = run(Command::new("bash").args(["--norc", "-c", script]).current_dir(directory.path()));
-    assert_eq!(completed, "replay report\n--file --feedback\nshow send\n\n");
+    fs::create_dir(directory.path().join("bin")).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pyruse"), directory.path().join("bin/pyruse")).unwrap();
+    fs::create_dir(directory.path().join("rules")).unwrap();
+    fs::write(
+        directory.path().join("rules/a.json"),
+        r#"{"actions": {"a": [
+            {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^from (?P<ip>\\S+)$"}},
+            {"action": "action_counterRaise", "args": {"counter": "$(touch owned)", "for": "ip", "keepSeconds": 9}},
+            {"action": "action_nftBan", "args": {"IP": "ip", "nftSetIPv4": "ip filter ban", "nftSetIPv6": "ip6 filter ban"}}
+        ]}, "storage": "state"}"#,
+    )
+    .unwrap();
+    directory
+}
+
+/// What is to be completed, and what every shell has to offer for it.
+const COMPLETED: &[(&str, &[&str])] = &[
+    ("pyruse rep", &["replay", "report"]),
+    ("pyruse replay --f", &["--feedback", "--field", "--file", "--format"]),
+    ("pyruse report s", &["send", "show"]),
+    ("pyruse gene", &[]),
+    ("pyruse modules filter_p", &["filter_pcre", "filter_pcreAny"]),
+    ("pyruse boot action_n", &["action_nftBan"]),
+    (
+        "pyruse check --explain P01",
+        &["P010", "P011", "P012", "P013", "P014", "P015", "P016", "P017", "P018", "P019"],
+    ),
+    ("pyruse graph --format s", &["svg"]),
+    ("pyruse replay --input rul", &["rules/"]),
+    ("pyruse --config rules/a.json bans add 192.0.2.1 --set i", &["ip filter ban", "ip6 filter ban"]),
+];
+
+fn shell(directory: &Path, program: &str, args: &[&str]) -> String {
+    let path = format!("{}:{}", directory.join("bin").display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new(program);
+    run(command.args(args).current_dir(directory).env("PATH", path).env("HOME", directory))
 }
 
 #[test]
-fn fish_completes_commands_and_options() {
-    let directory = tempfile::tempdir().unwrap();
-    generate("completions", directory.path());
-    let script = "source pyruse.fish; complete -C 'pyruse rep'; complete -C 'pyruse replay --f'; complete -C 'pyruse gene'";
-    let completed = run(Command::new("fish")
-        .args(["--no-config", "-c", script])
-        .current_dir(directory.path())
-        .env("HOME", directory.path()));
-    let words: Vec<&str> = completed.lines().map(|line| line.split('\t').next().unwrap()).collect();
-    assert_eq!(words, ["replay", "report", "--feedback", "--file"]);
+fn bash_completes_commands_options_and_values() {
+    let directory = completions();
+    let complete = |line: &str| {
+        let script = format!(
+            "source ./pyruse.bash && complete -p pyruse >/dev/null || exit 1
+             COMP_LINE={line:?} COMP_POINT={}; _pyruse pyruse; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            line.len()
+        );
+        let mut words: Vec<String> =
+            shell(directory.path(), "bash", &["--norc", "-c", &script]).lines().map(str::to_owned).collect();
+        words.sort();
+        words.retain(|word| !word.is_empty());
+        words
+    };
+    for (line, expected) in COMPLETED {
+        let mut expected: Vec<String> = expected.iter().map(|word| word.replace(' ', "\\ ")).collect();
+        expected.sort();
+        assert_eq!(complete(line), expected, "{line}");
+    }
+    // Within quotes, blanks are as they are.
+    assert_eq!(complete("pyruse --config rules/a.json bans add ::1 --set 'ip6"), ["ip6 filter ban"]);
+    // What bash would run is quoted.
+    let counter = complete("pyruse --config rules/a.json counters list ");
+    assert!(counter.contains(&r"\$\(touch\ owned\)".to_owned()), "{counter:?}");
 }
 
 #[test]
-fn zsh_loads_its_completion_and_offers_the_commands() {
+fn fish_completes_commands_options_and_values() {
+    let directory = completions();
+    for (line, expected) in COMPLETED {
+        let script = format!("source pyruse.fish; complete -C '{line}'");
+        let completed = shell(directory.path(), "fish", &["--no-config", "-c", &script]);
+        let mut words: Vec<&str> = completed.lines().map(|line| line.split('\t').next().unwrap()).collect();
+        words.sort_unstable();
+        assert_eq!(words, *expected, "{line}");
+    }
+}
+
+#[test]
+fn zsh_completes_commands_options_and_values() {
+    let directory = completions();
+    for (line, expected) in COMPLETED {
+        let (before, last) = line.rsplit_once(' ').unwrap();
+        // The function is loaded as zsh does it; what it hands over is caught.
+        let script = format!(
+            "autoload -U compinit; fpath=($PWD $fpath); compinit -u -d $PWD/dump
+             [[ $_comps[pyruse] == _pyruse ]] || exit 1
+             compadd() {{ print -rl -- ${{(P)@[-1]}} }}
+             words=({before} {last}) CURRENT=$#words PREFIX={last}; _pyruse"
+        );
+        let completed = shell(directory.path(), "zsh", &["-f", "-c", &script]);
+        let mut words: Vec<&str> = completed.lines().filter(|word| !word.is_empty()).collect();
+        words.sort_unstable();
+        assert_eq!(words, *expected, "{line}");
+    }
+}
+
+#[test]
+fn manual_pages_lead_to_pages_that_are_there() {
     let directory = tempfile::tempdir().unwrap();
-    generate("completions", directory.path());
-    // What the completion would show is caught where it hands it over.
-    let script = "autoload -U compinit; fpath=($PWD $fpath); compinit -u -d $PWD/dump
-        [[ $_comps[pyruse] == _pyruse ]] || exit 1
-        _describe() { print -rl -- ${(P)4} }
-        autoload +X _pyruse || exit 1
-        _pyruse_commands 2>/dev/null || { source ./_pyruse 2>/dev/null; _pyruse_commands }";
-    let completed = run(Command::new("zsh")
-        .args(["-f", "-c", script])
-        .current_dir(directory.path())
-        .env("HOME", directory.path()));
-    let words: Vec<&str> =
-        completed.lines().filter_map(|line| line.split(':').next()).filter(|word| *word != "help").collect();
-    let mut expected = commands();
-    expected.sort();
-    let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-    words.sort();
-    assert_eq!(words, expected);
+    let docs = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs")).canonicalize().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pyruse"));
+    run(command.args(["generate", "man"]).arg(directory.path()).arg("--docs").arg(&docs));
+    for name in names(directory.path()) {
+        let source = directory.path().join(&name);
+        let page = run(Command::new("mandoc").args(["-Tascii", "-Owidth=500"]).arg(source));
+        // Bold and underlined: a step back, and the letter once more.
+        let shown = page.chars().fold(String::new(), |mut shown, c| {
+            if c == '\u{8}' {
+                let _ = shown.pop();
+            } else {
+                shown.push(c)
+            }
+            shown
+        });
+        let prefix = docs.display().to_string();
+        let led_to: Vec<&str> = shown
+            .match_indices(&prefix)
+            .map(|(at, _)| shown[at..].split(char::is_whitespace).next().unwrap())
+            .collect();
+        assert!(!led_to.is_empty(), "{name} leads nowhere");
+        for page in led_to {
+            assert!(Path::new(page).is_file(), "{name} leads to {page}");
+        }
+    }
 }

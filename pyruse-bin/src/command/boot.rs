@@ -13,6 +13,7 @@ use pyruse_core::time::Timestamp;
 use super::deliver::deliver;
 use super::loaded::Loaded;
 use super::text::{counted, print_line};
+use super::values;
 use crate::cli::Ending;
 use crate::daemon::storage;
 
@@ -27,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The module, such as `action_nftBan` or `action_ipsetBan`
+    #[arg(add = values::modules_that_boot())]
     module: String,
 }
 

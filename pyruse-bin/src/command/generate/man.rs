@@ -1,6 +1,7 @@
 //! Manual pages of the program and of its commands: one page for each, a group with all that belongs to it.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use clap::{Arg, Command};
 use pyruse_core::plugin::Registry;
@@ -10,17 +11,58 @@ use super::roff::Manual;
 use super::{Page, manual_configuration};
 
 /// All pages.
-pub(super) fn pages(program: &Command, registry: &Registry) -> Vec<Page> {
-    let mut pages = vec![program_page(program), manual_configuration::page(registry)];
-    pages.extend(shown(program).map(|command| command_page(program, command)));
+pub(super) fn pages(program: &Command, registry: &Registry, docs: &Path) -> Vec<Page> {
+    let mut pages = vec![program_page(program, docs), manual_configuration::page(registry, docs)];
+    pages.extend(shown(program).map(|command| command_page(program, command, docs)));
     pages
+}
+
+/// The pages of `docs` that say more, with what they are about.
+const DOCS: &[(&str, &str)] = &[
+    ("getting-started.md", "From nothing to the first ban, step by step."),
+    ("guide/README.md", "How to write rules: workflow, counting, bans, expressions, messages, testing."),
+    ("lints.md", "All that `check` finds. `pyruse check --explain CODE` shows one of them."),
+    ("operating.md", "State, backup, upgrade, troubleshooting by symptom, monitoring."),
+    ("reference/configuration.md", "Every key of the configuration."),
+    ("reference/modules.md", "Every filter and action, with examples."),
+    ("reference/effects.md", "What `replay --json` and `run --dry-run --json` print."),
+    ("from-fail2ban.md", "For those who come from fail2ban."),
+    ("from-the-first-pyruse.md", "For those who come from the first Pyruse."),
+];
+
+/// The pages that belong to a command.
+fn docs_of(command: &str) -> &'static [&'static str] {
+    match command {
+        "check" => &["lints.md", "guide/testing.md"],
+        "replay" | "run" => &["guide/testing.md", "reference/effects.md", "operating.md"],
+        "explain" | "stats" => &["guide/testing.md"],
+        "graph" => &["guide/workflow.md"],
+        "bans" | "boot" => &["guide/bans.md", "operating.md"],
+        "counters" => &["guide/counting.md"],
+        "report" => &["guide/messages.md"],
+        "modules" => &["reference/modules.md"],
+        "schema" => &["reference/configuration.md"],
+        _ => &["operating.md"],
+    }
+}
+
+/// Where a page will be.
+fn doc(docs: &Path, page: &str) -> String {
+    docs.join(page).display().to_string()
+}
+
+/// What stands at the end of SEE ALSO: the pages, one a line.
+pub(super) fn lead_to(page: &mut Manual, docs: &Path, names: &[&str]) {
+    for name in names {
+        page.verbatim(&doc(docs, name));
+    }
 }
 
 fn shown(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
 }
 
-fn program_page(program: &Command) -> Page {
+fn program_page(program: &Command, docs: &Path) -> Page {
     let mut page = Manual::new("pyruse", "1");
     page.name("pyruse", &sentence_part(&about(program)));
     page.section("SYNOPSIS");
@@ -44,18 +86,27 @@ fn program_page(program: &Command) -> Page {
         "A directory whose `pyruse.json` is the configuration, unless `--config` names one.",
     );
     page.item(vec![bold("TZ")], "The time zone in which times are shown and the report is due.");
+    page.item(vec![bold("NO_COLOR")], "If it holds anything, nothing is printed in colours.");
+    page.item(
+        vec![bold("COLUMNS")],
+        "The width to print for, in the place of the terminal's; what is no terminal has 80.",
+    );
     page.section("FILES");
     page.item(vec![italic("/etc/pyruse/pyruse.json")], "The configuration; see `pyruse.json`(5).");
     page.item(
         vec![italic("/var/lib/pyruse")],
         "The state: counters, bans, mails that wait, and where reading stopped (`storage` in the configuration).",
     );
+    page.section("DOCUMENTATION");
+    for (name, about) in DOCS {
+        page.item(vec![italic(doc(docs, name))], about);
+    }
     page.section("SEE ALSO");
     page.prose("`pyruse.json`(5), `journalctl`(1), `systemd.journal-fields`(7), `nft`(8), `ipset`(8)");
     page.finish()
 }
 
-fn command_page(program: &Command, command: &Command) -> Page {
+fn command_page(program: &Command, command: &Command, docs: &Path) -> Page {
     let title = format!("pyruse-{}", command.get_name());
     let mut page = Manual::new(&title, "1");
     page.name(&title, &sentence_part(&about(command)));
@@ -96,6 +147,7 @@ fn command_page(program: &Command, command: &Command) -> Page {
     let others = shown(program).filter(|other| other.get_name() != command.get_name());
     let others: Vec<String> = others.map(|other| format!("`pyruse-{}`(1)", other.get_name())).collect();
     page.prose(&format!("`pyruse`(1), `pyruse.json`(5), {}", others.join(", ")));
+    lead_to(&mut page, docs, docs_of(command.get_name()));
     page.finish()
 }
 

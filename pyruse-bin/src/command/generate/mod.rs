@@ -25,6 +25,9 @@ pub(crate) struct Args {
     what: What,
     /// Where to; made if it is not there
     directory: PathBuf,
+    /// Where the pages of docs will be installed; manual pages lead there
+    #[arg(long, default_value = "/usr/share/doc/pyruse/docs")]
+    docs: PathBuf,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -43,8 +46,8 @@ type Page = (String, Vec<u8>);
 pub(crate) fn run(args: &Args) -> anyhow::Result<Ending> {
     let registry = Registry::linked().map_err(anyhow::Error::msg)?;
     let pages = match args.what {
-        What::Man => man::pages(&visible(), &registry),
-        What::Completions => completions::scripts(visible()),
+        What::Man => man::pages(&visible(), &registry, &args.docs),
+        What::Completions => completions::scripts(),
         What::Reference => reference::pages(&visible(), &registry),
     };
     write(&args.directory, &pages)?;
@@ -61,7 +64,7 @@ fn write(directory: &Path, pages: &[Page]) -> anyhow::Result<()> {
 }
 
 /// The command line as users see it: clap lists hidden commands wherever it generates something.
-fn visible() -> clap::Command {
+pub(super) fn visible() -> clap::Command {
     let cli = Cli::command();
     let shown = |command: &&clap::Command| !command.is_hide_set();
     let mut visible = clap::Command::new("pyruse")

@@ -1,0 +1,184 @@
+//! `pyruse complete`: what may stand at the end of a command line, for the completion scripts of shells.
+//!
+//! The scripts (`generate/completions`) only hand over what was typed and take what is printed, one candidate a line.
+//! So bash, zsh and fish offer the same, and values that only this program knows: modules, sets, bans, keys.
+//!
+//! Candidates come from the configuration and the state, and so from whoever writes log lines. One that a terminal would
+//! obey is not offered, and for bash, which takes text as it is, all that a shell would obey is quoted.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use clap_complete::engine::{CompletionCandidate, complete};
+
+use super::generate::visible;
+use super::text::is_hidden;
+use crate::cli::Ending;
+
+/// Nobody waits longer for a list; a daemon that hangs must not hold up a shell.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Prints what may stand at the end of a command line, for the completion scripts
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The line up to the cursor, as bash has it; what is printed is quoted for bash
+    #[arg(long, allow_hyphen_values = true, conflicts_with = "words")]
+    line: Option<String>,
+    /// The characters at which bash breaks words
+    #[arg(long, allow_hyphen_values = true, default_value = "", requires = "line")]
+    breaks: String,
+    /// The words up to the cursor, without their quotes; the last one is completed
+    #[arg(last = true)]
+    words: Vec<OsString>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Ending> {
+    let typed = args.line.as_deref().map(Typed::of);
+    let words = match &typed {
+        Some(typed) => typed.words.iter().map(OsString::from).collect(),
+        None => args.words.clone(),
+    };
+    let mut out = io::stdout().lock();
+    for candidate in candidates(words) {
+        let Some(value) = candidate.get_value().to_str().filter(|value| !value.contains(is_hidden)) else {
+            continue;
+        };
+        match &typed {
+            Some(typed) => {
+                if let Some(value) = typed.quoted(value, &args.breaks) {
+                    writeln!(out, "{value}")?;
+                }
+            }
+            None => {
+                let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
+                writeln!(out, "{value}\t{}", help.lines().next().unwrap_or_default())?;
+            }
+        }
+    }
+    Ok(Ending::Good)
+}
+
+/// Candidates for the last word.
+fn candidates(words: Vec<OsString>) -> Vec<CompletionCandidate> {
+    let (sender, found) = channel();
+    std::thread::spawn(move || {
+        let last = words.len().saturating_sub(1);
+        let directory = std::env::current_dir().ok();
+        let found = complete(&mut visible(), words, last, directory.as_deref());
+        // Nobody may wait for it any more.
+        let _ = sender.send(found.unwrap_or_default());
+    });
+    found.recv_timeout(PATIENCE).unwrap_or_default()
+}
+
+/// The words of the command line that is being completed, without their quotes.
+pub(super) fn words_of_the_line() -> Vec<String> {
+    let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let behind = |name: &str| args.iter().position(|arg| arg == name).map(|at| &args[at + 1..]);
+    match (behind("--line"), behind("--")) {
+        (Some([line, ..]), _) => Typed::of(line).words,
+        (_, Some(words)) => words.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// A line as it was typed, up to the cursor.
+struct Typed {
+    /// Without their quotes; the last one may be empty.
+    words: Vec<String>,
+    /// The last one as it stands there.
+    last: String,
+}
+
+impl Typed {
+    /// Breaks it into words, as a shell does; a quote may still be open.
+    fn of(line: &str) -> Typed {
+        let (mut words, mut word, mut last) = (Vec::new(), String::new(), String::new());
+        let mut quote = None;
+        let mut letters = line.chars();
+        while let Some(c) = letters.next() {
+            match (quote, c) {
+                (None, ' ' | '\t' | '\n') => {
+                    if !last.is_empty() {
+                        words.push(std::mem::take(&mut word));
+                    }
+                    last.clear();
+                    continue;
+                }
+                (None, '\'' | '"') => quote = Some(c),
+                (Some(open), c) if open == c => quote = None,
+                (None | Some('"'), '\\') => {
+                    last.push('\\');
+                    let Some(next) = letters.next() else { break };
+                    word.push(next);
+                    last.push(next);
+                    continue;
+                }
+                (_, c) => word.push(c),
+            }
+            last.push(c);
+        }
+        words.push(word);
+        Typed { words, last }
+    }
+
+    /// A candidate as bash takes it in the place of what it thinks the last word is; none, if it cannot be written so.
+    fn quoted(&self, value: &str, breaks: &str) -> Option<String> {
+        if self.last.starts_with(['\'', '"']) {
+            // The quote stays, and bash closes it.
+            return (!value.contains(['\'', '"', '\\', '$', '`', '!'])).then(|| value.to_owned());
+        }
+        // bash only replaces what stands behind the last of these.
+        let before = self
+            .last
+            .rfind(|c| matches!(c, ':' | '=') && breaks.contains(c))
+            .map_or("", |at| &self.last[..=at]);
+        let rest =
+            if before.is_empty() { value } else { value.strip_prefix(&Typed::of(before).words.concat())? };
+        let mut quoted = String::with_capacity(rest.len());
+        for c in rest.chars() {
+            if !(c.is_alphanumeric() || "_./:=@%+,-".contains(c)) {
+                quoted.push('\\');
+            }
+            quoted.push(c);
+        }
+        Some(quoted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_broken_into_words_as_a_shell_does() {
+        for (line, words) in [
+            ("pyruse ", &["pyruse", ""][..]),
+            ("pyruse  bans\tadd 1", &["pyruse", "bans", "add", "1"]),
+            ("p --set 'ip filter ss", &["p", "--set", "ip filter ss"]),
+            (r#"p "a\"b c" d\ e"#, &["p", "a\"b c", "d e"]),
+            (r"p 'a\'", &["p", r"a\"]),
+            (r"p '' \", &["p", "", ""]),
+        ] {
+            assert_eq!(Typed::of(line).words, words, "{line}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_offered_to_bash_that_it_would_obey() {
+        for (line, value, quoted) in [
+            ("p ", "ip filter ssh", Some(r"ip\ filter\ ssh")),
+            ("p ", "$(reboot);`x`&|>'\"", Some(r#"\$\(reboot\)\;\`x\`\&\|\>\'\""#)),
+            ("p 'ip ", "ip filter ssh", Some("ip filter ssh")),
+            ("p 'ip ", "ip'$(reboot)", None),
+            ("p nftBan:1", "nftBan:12", Some("12")),
+            ("p 2001:db8:", "2001:db8::1", Some(":1")),
+            ("p --set=a", "--set=ab", Some("ab")),
+        ] {
+            assert_eq!(Typed::of(line).quoted(value, " \t\n\"'><=;|&(:").as_deref(), quoted, "{line}{value}");
+        }
+        assert_eq!(Typed::of("p a:1").quoted("a:12", " ").as_deref(), Some("a:12"));
+    }
+}

@@ -1,0 +1,145 @@
+//! The values that arguments may have, for completion: modules, sets, bans, keys, deliveries, codes, fields.
+//!
+//! What the configuration or the state would say, but cannot be read, is left out: a shell shows no errors.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use pyruse_core::operation::{Answer, Operation};
+use pyruse_core::plugin::{Fact, Registry};
+use pyruse_core::review::{self, LINTS};
+
+use super::complete::words_of_the_line;
+use super::desk::Desk;
+use super::loaded::Loaded;
+use super::operate;
+
+/// Values, each with what it is.
+fn of(values: impl IntoIterator<Item = (String, String)>) -> Vec<CompletionCandidate> {
+    let candidate = |(value, help): (String, String)| {
+        let help = help.split_once(". ").map_or(help.as_str(), |(first, _)| first).to_owned();
+        CompletionCandidate::new(value).help((!help.is_empty()).then(|| help.into()))
+    };
+    values.into_iter().map(candidate).collect()
+}
+
+fn words(words: &'static [&'static str]) -> ArgValueCandidates {
+    ArgValueCandidates::new(move || of(words.iter().map(|word| ((*word).to_owned(), String::new()))))
+}
+
+/// Points in time.
+pub(super) fn times() -> ArgValueCandidates {
+    words(&["today", "yesterday", "1h ago", "1 day ago", "1 week ago"])
+}
+
+/// Lengths of time.
+pub(super) fn lengths() -> ArgValueCandidates {
+    words(&["1h", "1d", "1w", "4w"])
+}
+
+/// Filters and actions.
+pub(super) fn modules() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Ok(registry) = Registry::linked() else { return Vec::new() };
+        of(registry.plugins().map(|plugin| (plugin.name.to_owned(), plugin.doc.replace('\n', " "))))
+    })
+}
+
+/// Modules that put back what they had in force.
+pub(super) fn modules_that_boot() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Ok(registry) = Registry::linked() else { return Vec::new() };
+        let boots = registry.services().filter(|service| service.boots);
+        of(boots.map(|service| (service.name.to_owned(), String::new())))
+    })
+}
+
+/// Kinds of findings.
+pub(super) fn codes() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| of(LINTS.iter().map(|lint| (lint.code.to_owned(), lint.name.to_owned()))))
+}
+
+/// Fields of the journal.
+pub(super) fn fields() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let fields: BTreeSet<&str> = review::known_fields().collect();
+        of(fields.into_iter().map(|field| (field.to_owned(), String::new())))
+    })
+}
+
+/// Sets that the configuration names.
+pub(super) fn sets() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Ok(loaded) = Loaded::open(config().as_deref()) else { return Vec::new() };
+        let sites = loaded.engine.workflow.sites().iter();
+        let facts = sites.flat_map(|site| &site.facts);
+        let sets: BTreeSet<String> = facts
+            .filter_map(|stated| match &stated.fact {
+                Fact::Bans(ban) => Some(ban.sets.clone()),
+                _ => None,
+            })
+            .flatten()
+            .filter(|set| !set.is_empty())
+            .collect();
+        of(sets.into_iter().map(|set| (set, String::new())))
+    })
+}
+
+/// Addresses that are banned.
+pub(super) fn banned() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Some(Answer::Bans(bans)) = look(&Operation::ListBans) else { return Vec::new() };
+        of(bans.into_iter().map(|ban| (ban.ip.to_string(), ban.set)))
+    })
+}
+
+/// Categories of counters.
+pub(super) fn categories() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Ok(loaded) = Loaded::open(config().as_deref()) else { return Vec::new() };
+        let steps = loaded.engine.config.chains.iter().flat_map(|chain| &chain.steps);
+        let counters = steps.filter_map(|step| step.args.as_ref()?.get("counter")?.as_text());
+        let counters: BTreeSet<String> = counters.map(str::to_owned).collect();
+        of(counters.into_iter().map(|counter| (counter, String::new())))
+    })
+}
+
+/// Keys of the category that stands before.
+pub(super) fn keys() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let line = words_of_the_line();
+        let category = line.iter().skip_while(|word| *word != "reset").nth(1).cloned();
+        let Some(Answer::Counters(counts)) = look(&Operation::ListCounters { category }) else {
+            return Vec::new();
+        };
+        of(counts.into_iter().map(|count| (count.key, format!("{} in {}", count.count, count.category))))
+    })
+}
+
+/// Deliveries that wait or were given up.
+pub(super) fn deliveries() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Some(Answer::Deliveries(deliveries)) = look(&Operation::ListOutbox) else { return Vec::new() };
+        of(deliveries.into_iter().map(|delivery| (delivery.id, delivery.what)))
+    })
+}
+
+fn look(operation: &Operation) -> Option<Answer> {
+    operate::look(Desk::open(config().as_deref()).ok()?, operation).ok()
+}
+
+/// The configuration that the line names.
+fn config() -> Option<PathBuf> {
+    let line = words_of_the_line();
+    let mut words = line.iter();
+    while let Some(word) = words.next() {
+        if word == "--config" {
+            return words.next().map(PathBuf::from);
+        }
+        if let Some(path) = word.strip_prefix("--config=") {
+            return Some(path.into());
+        }
+    }
+    None
+}
