@@ -224,7 +224,7 @@ fn manual_pages_lead_to_pages_that_are_there() {
             if c == '\u{8}' {
                 let _ = shown.pop();
             } else {
-                shown.push(c)
+                shown.push(c);
             }
             shown
         });

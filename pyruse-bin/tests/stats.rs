@@ -64,7 +64,9 @@ fn a_time_bounds_what_is_counted() {
         .tell(&["stats", "--input", "input", "--since", "@1795000100", "--until", "@1795000199"])
         .good();
     assert!(
-        told.starts_with("100 entries by SYSLOG_IDENTIFIER, 2026-11-18 12:08:20 to 2026-11-18 12:09:59\n"),
+        told.starts_with(
+            "100 entries by SYSLOG_IDENTIFIER\n2026-11-18 12:08:20+01:00 to 2026-11-18 12:09:59+01:00\n"
+        ),
         "{told}"
     );
 }
@@ -90,7 +92,7 @@ fn journal_files_and_directories_are_read() {
     let export = "__REALTIME_TIMESTAMP=1795000000000000\n__MONOTONIC_TIMESTAMP=1\n\
                   _BOOT_ID=6f8d0d5a3f6f4f0f8a3a6c1f0d9b8e77\nSYSLOG_IDENTIFIER=sshd\nPRIORITY=4\n\n";
     make_journal(export.as_bytes(), &desk.path("journal/test.journal"));
-    let expected = "1 entry by SYSLOG_IDENTIFIER, 2026-11-18 12:06:40 to 2026-11-18 12:06:40\n\n\
+    let expected = "1 entry by SYSLOG_IDENTIFIER\n2026-11-18 12:06:40+01:00 to 2026-11-18 12:06:40+01:00\n\n\
                     VALUE  ENTRIES    SHARE   SO FAR  ERRORS  WARNINGS  LESS\n\
                     sshd         1  100.0 %  100.0 %       -         1     -\n";
     assert_eq!(desk.tell(&["stats", "--directory", "journal"]).good(), expected);

@@ -14,8 +14,9 @@ use super::desk::Desk;
 use super::json;
 use super::listing::Listing;
 use super::operate;
-use super::table::{Align, length, local};
+use super::table::{Column, length, local};
 use super::text::{counted, print_line, printable};
+use super::values;
 use crate::cli::Ending;
 
 /// Without a daemon, the firewall's program is tried for so long; what it should do stays queued.
@@ -54,13 +55,13 @@ pub(crate) struct AddArgs {
     #[arg(value_parser = parse_ip)]
     ip: IpAddr,
     /// The set, as the configuration names it; may be left out where it names just one for such addresses
-    #[arg(long)]
+    #[arg(long, add = values::sets())]
     set: Option<String>,
     /// For so many seconds; without this and --for, for ever
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
     seconds: Option<u64>,
     /// For so long: `90m`, `1d`, `2w`
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_length, conflicts_with = "seconds")]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_length, add = values::lengths(), conflicts_with = "seconds")]
     length: Option<u64>,
     /// Ban it also if it is the unspecified address, or a loopback, multicast or broadcast address
     #[arg(long)]
@@ -73,10 +74,10 @@ pub(crate) struct AddArgs {
 #[derive(clap::Args)]
 pub(crate) struct RemoveArgs {
     /// The address
-    #[arg(value_parser = parse_ip)]
+    #[arg(value_parser = parse_ip, add = values::banned())]
     ip: IpAddr,
     /// Only in this set
-    #[arg(long)]
+    #[arg(long, add = values::sets())]
     set: Option<String>,
     /// Print one JSON object
     #[arg(long)]
@@ -132,14 +133,21 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
         key: "bans",
         none: "no bans in force",
         names: ("ban", "bans"),
-        heads: ["SET", "ADDRESS", "SINCE", "UNTIL", "LEFT", "WAITS"].map(|head| (head, Align::Left)),
+        columns: [
+            Column::name("ADDRESS"),
+            Column::name("SET"),
+            Column::name("UNTIL"),
+            Column::name("LEFT"),
+            Column::name("AGE"),
+            Column::text("WAITS"),
+        ],
         row: &|ban: &Ban| {
             [
-                ban.set.clone(),
                 ban.ip.to_string(),
-                ban.since.map(local).unwrap_or_default(),
+                ban.set.clone(),
                 ban.until.map_or_else(|| "for ever".into(), local),
                 ban.until.map(|until| length(left(now, until))).unwrap_or_default(),
+                ban.since.map(|since| length(since.until(now).as_secs())).unwrap_or_default(),
                 ban.delivery.as_ref().map(waits).unwrap_or_default(),
             ]
         },

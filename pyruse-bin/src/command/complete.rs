@@ -45,16 +45,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Ending> {
         let Some(value) = candidate.get_value().to_str().filter(|value| !value.contains(is_hidden)) else {
             continue;
         };
-        match &typed {
-            Some(typed) => {
-                if let Some(value) = typed.quoted(value, &args.breaks) {
-                    writeln!(out, "{value}")?;
-                }
+        if let Some(typed) = &typed {
+            if let Some(value) = typed.quoted(value, &args.breaks) {
+                writeln!(out, "{value}")?;
             }
-            None => {
-                let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
-                writeln!(out, "{value}\t{}", help.lines().next().unwrap_or_default())?;
-            }
+        } else {
+            let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
+            writeln!(out, "{value}\t{}", help.lines().next().unwrap_or_default())?;
         }
     }
     Ok(Ending::Good)

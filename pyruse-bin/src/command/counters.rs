@@ -10,8 +10,9 @@ use super::desk::Desk;
 use super::json;
 use super::listing::Listing;
 use super::operate;
-use super::table::{Align, local};
+use super::table::{Column, local};
 use super::text::{grouped, print_line, printable};
+use super::values;
 use crate::cli::Ending;
 
 /// Lists what is counted, and for whom; resets it
@@ -23,6 +24,7 @@ pub(crate) enum Command {
     /// Shows what is counted, the most first
     List {
         /// Only in this category
+        #[arg(add = values::categories())]
         category: Option<String>,
         /// Print one JSON object
         #[arg(long)]
@@ -31,8 +33,10 @@ pub(crate) enum Command {
     /// Forgets what is counted for a key; a grace that was given goes on
     Reset {
         /// The category, as the configuration calls it (`counter`)
+        #[arg(add = values::categories())]
         category: String,
         /// The key: whom or what it is counted for, such as an address
+        #[arg(add = values::keys())]
         key: String,
         /// Print one JSON object: what was counted before
         #[arg(long)]
@@ -79,20 +83,25 @@ fn list(config: Option<&Path>, category: Option<&str>, json: bool) -> anyhow::Re
     let Answer::Counters(counts) = operate::look(desk, &operation)? else {
         return Err(operate::other_answer());
     };
-    let (left, right) = (Align::Left, Align::Right);
     let listing = Listing {
         key: "counters",
         none: "nothing is counted",
         names: ("key", "keys"),
-        heads: [("CATEGORY", left), ("KEY", left), ("COUNT", right), ("GRACE UNTIL", left), ("ENDS", left)],
+        columns: [
+            Column::text("KEY"),
+            Column::number("COUNT"),
+            Column::text("CATEGORY"),
+            Column::name("ENDS"),
+            Column::name("GRACE UNTIL"),
+        ],
         row: &|count: &Count| {
             let never = || if count.count == 0 { String::new() } else { "never".into() };
             [
-                count.category.clone(),
                 count.key.clone(),
                 grouped(count.count),
-                count.grace.map(local).unwrap_or_default(),
+                count.category.clone(),
                 count.ends.map_or_else(never, local),
+                count.grace.map(local).unwrap_or_default(),
             ]
         },
         object: as_json,

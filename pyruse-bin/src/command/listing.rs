@@ -7,8 +7,8 @@ use std::io::{self, BufWriter, Write};
 use serde_json::{Value, json};
 
 use super::json;
-use super::table::{Align, Table};
-use super::text::counted;
+use super::table::{Column, Table};
+use super::text::{counted, terminal_columns};
 
 /// How things of one kind are listed.
 pub(super) struct Listing<'l, T, const N: usize> {
@@ -18,7 +18,7 @@ pub(super) struct Listing<'l, T, const N: usize> {
     pub(super) none: &'static str,
     /// What one is called, and several.
     pub(super) names: (&'static str, &'static str),
-    pub(super) heads: [(&'static str, Align); N],
+    pub(super) columns: [Column; N],
     pub(super) row: &'l dyn Fn(&T) -> [String; N],
     pub(super) object: fn(&T) -> Value,
 }
@@ -32,11 +32,11 @@ impl<T, const N: usize> Listing<'_, T, N> {
         } else if things.is_empty() {
             writeln!(out, "{}", self.none)?;
         } else {
-            let mut table = Table::new(self.heads);
+            let mut table = Table::new(self.columns);
             for thing in things {
                 table.row((self.row)(thing));
             }
-            table.write(&mut out)?;
+            table.write(&mut out, terminal_columns())?;
             writeln!(out, "{}", counted(things.len() as u64, self.names.0, self.names.1))?;
         }
         out.flush()

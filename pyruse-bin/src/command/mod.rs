@@ -3,6 +3,7 @@
 pub(crate) mod bans;
 pub(crate) mod boot;
 pub(crate) mod check;
+pub(crate) mod complete;
 pub(crate) mod counters;
 mod deliver;
 pub(crate) mod explain;
@@ -24,6 +25,7 @@ mod json;
 mod listing;
 mod loaded;
 mod operate;
+mod page;
 mod paint;
 mod past;
 mod printer;
@@ -32,5 +34,6 @@ mod rehearsal;
 mod summary;
 mod table;
 mod text;
+mod values;
 
-pub(crate) use self::text::printable;
+pub(crate) use self::text::{columns_of, has_colours, printable};

@@ -12,8 +12,9 @@ use super::desk::Desk;
 use super::json;
 use super::listing::Listing;
 use super::operate::{self, Changed};
-use super::table::{Align, length, local};
+use super::table::{Column, length, local};
 use super::text::{print_line, printable};
+use super::values;
 use crate::cli::Ending;
 
 /// Without a daemon, a delivery is tried for so long.
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     /// Tries a delivery at once, also one that was given up
     Retry {
         /// Its identity, as `outbox list` shows it: `email:12`
+        #[arg(add = values::deliveries())]
         id: String,
         /// Print one JSON object
         #[arg(long)]
@@ -42,6 +44,7 @@ pub(crate) enum Command {
     /// Forgets a delivery; a ban whose order is dropped stays in the state, and is put back at the next start
     Drop {
         /// Its identity, as `outbox list` shows it: `email:12`
+        #[arg(add = values::deliveries())]
         id: String,
         /// Print one JSON object
         #[arg(long)]
@@ -119,19 +122,18 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
         return Err(operate::other_answer());
     };
     let now = Timestamp::now();
-    let (left, right) = (Align::Left, Align::Right);
     let listing = Listing {
         key: "deliveries",
         none: "nothing waits, and nothing was given up",
         names: ("delivery", "deliveries"),
-        heads: [
-            ("ID", left),
-            ("STATE", left),
-            ("AGE", left),
-            ("TRIES", right),
-            ("NEXT", left),
-            ("WHAT", left),
-            ("ERROR", left),
+        columns: [
+            Column::name("ID"),
+            Column::name("STATE"),
+            Column::name("AGE"),
+            Column::number("TRIES"),
+            Column::name("NEXT"),
+            Column::text("WHAT"),
+            Column::text("ERROR"),
         ],
         row: &|delivery: &Delivery| {
             let next = delivery.next.map(|next| if next <= now { "now".into() } else { local(next) });

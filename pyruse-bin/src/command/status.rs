@@ -17,7 +17,7 @@ use super::desk::Desk;
 use super::json;
 use super::operate::{Unanswered, ask};
 use super::table::{length, local};
-use super::text::{counted, grouped, printable};
+use super::text::{counted, grouped, printable, terminal_columns, wrapped};
 use crate::cli::Ending;
 use crate::daemon::request::{DaemonStatus, Reply, Request};
 use crate::daemon::storage::{self, Holder};
@@ -191,11 +191,24 @@ impl Lag {
     }
 }
 
+/// The columns of the names of what is said.
+const NAMES: usize = 14;
+
+/// A name, and what is said of it, in lines of so many columns.
+fn write_field(out: &mut dyn Write, name: &str, text: &str, width: usize) -> io::Result<()> {
+    for (n, line) in wrapped(&printable(text), width.saturating_sub(NAMES)).iter().enumerate() {
+        let name = if n == 0 { name } else { "" };
+        writeln!(out, "{name:<NAMES$}{line}")?;
+    }
+    Ok(())
+}
+
 impl Status {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let now = Timestamp::now();
         let ago = |time: Timestamp| length(time.until(now).as_secs());
-        let mut line = |name: &str, text: &str| writeln!(out, "{name:<14}{}", printable(text));
+        let width = terminal_columns();
+        let mut line = |name: &str, text: &str| write_field(out, name, text, width);
         match &self.daemon {
             Daemon::Answers(daemon) => {
                 let DaemonStatus { pid, since, version, config, loaded, entries, errors, .. } = &**daemon;

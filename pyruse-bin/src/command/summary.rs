@@ -13,7 +13,7 @@ use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::{Site, SiteId};
 
 use super::rehearsal::{Origin, Telling};
-use super::text::{columns, counted, cut, fitted, grouped, printable};
+use super::text::{columns, counted, cut, fitted, folded, grouped, printable};
 
 /// The most frequent addresses of a set that are shown.
 const ADDRESSES: usize = 5;
@@ -110,7 +110,7 @@ impl Summary {
         width: usize,
     ) -> io::Result<()> {
         let width = width.clamp(NARROWEST, WIDEST);
-        self.write_head(out, zone)?;
+        self.write_head(out, zone, width)?;
         let (chains, idle) = self.chains(sites);
         let sections = [
             chains,
@@ -122,14 +122,14 @@ impl Summary {
             self.errors(sites),
         ];
         let rows = sections.iter().flat_map(|section| &section.rows);
-        let label = rows.map(Row::columns).max().unwrap_or(0).clamp(LABEL, LONGEST.min(width - 2 * NUMBER));
+        let label = rows.map(Row::columns).max().unwrap_or(0).clamp(LABEL, LONGEST).min(width - 2 * NUMBER);
         for section in sections.iter().filter(|section| !section.rows.is_empty()) {
             section.write(out, label, width)?;
         }
         write_idle(out, &idle, width)
     }
 
-    fn write_head(&self, out: &mut impl Write, zone: &TimeZone) -> io::Result<()> {
+    fn write_head(&self, out: &mut impl Write, zone: &TimeZone, width: usize) -> io::Result<()> {
         let elapsed = self.start.elapsed().as_secs_f64();
         #[allow(
             clippy::cast_precision_loss,
@@ -141,10 +141,9 @@ impl Summary {
         write!(out, "{} in {elapsed:.2} s", counted(self.entries, "entry", "entries"))?;
         writeln!(out, " ({}/s)", grouped(rate))?;
         if let Some((first, last)) = self.range {
-            let shown = |time: Timestamp| {
-                time.to_jiff().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
-            };
-            writeln!(out, "{} to {}, {}", shown(first), shown(last), length(first.until(last)))?;
+            let shown = |time: Timestamp| time.shown_in(zone);
+            let range = format!("{} to {}, {}", shown(first), shown(last), length(first.until(last)));
+            writeln!(out, "{}", folded(&range, width))?;
         }
         if self.came_back > 0 {
             writeln!(out, "{} of action_log came back", counted(self.came_back, "line", "lines"))?;
@@ -196,8 +195,8 @@ impl Summary {
     }
 }
 
-/// A terminal that is narrower shows broken lines.
-const NARROWEST: usize = 48;
+/// A terminal that is narrower breaks lines itself.
+const NARROWEST: usize = 40;
 
 /// On a line that is longer, the eye loses its way.
 const WIDEST: usize = 120;

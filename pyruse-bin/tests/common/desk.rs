@@ -30,6 +30,7 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pyruse"));
         command.args(["--config", "pyruse.json"]).args(args).current_dir(self.directory.path());
         command.env_remove("JOURNAL_STREAM").env_remove("PYRUSE_EXTRA").env("TZ", "Europe/Paris");
+        command.env_remove("COLUMNS").env_remove("NO_COLOR");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

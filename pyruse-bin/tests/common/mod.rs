@@ -385,6 +385,8 @@ impl Site {
         };
         command.arg("--config").arg(self.path("pyruse.json")).args(args);
         command.env_remove("JOURNAL_STREAM").env_remove("PYRUSE_EXTRA").env("TZ", "UTC").stdin(Stdio::null());
+        // Messages stay on one line, however long they are.
+        command.env("COLUMNS", "500");
         command
     }
 

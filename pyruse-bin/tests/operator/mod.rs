@@ -27,6 +27,11 @@ pub fn plain(site: &Site, text: &str) -> String {
         if shape == "0000-00-00 00:00:00" {
             out.push_str("YYYY-MM-DD hh:mm:ss");
             rest = &rest[at + 19..];
+            // A person is told the zone, too: it is this machine's.
+            if rest.starts_with(['+', '-']) && rest.as_bytes().get(3) == Some(&b':') {
+                out.push_str("+zz:zz");
+                rest = &rest[6..];
+            }
         } else if shape == "0000-00-00T00:00:00" {
             // As programs are told it, with as many digits behind the point as there are.
             out.push_str("YYYY-MM-DDThh:mm:ss");
@@ -36,7 +41,25 @@ pub fn plain(site: &Site, text: &str) -> String {
             rest = &rest[at + 2..];
         }
     }
-    out + rest
+    out.push_str(rest);
+    // The age of a ban is some seconds, or some more on a busy machine.
+    if out.contains("  AGE  ") { out.lines().map(|line| without_seconds(line) + "\n").collect() } else { out }
+}
+
+/// The line, with lengths of time below a minute replaced, and what follows them in its place.
+fn without_seconds(line: &str) -> String {
+    let is_seconds =
+        |word: &str| word.strip_suffix('s').is_some_and(|n| n.len() <= 2 && n.parse::<u8>().is_ok());
+    let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    for at in (0..words.len()).rev().filter(|at| *at > 0) {
+        if is_seconds(&words[at]) {
+            if words[at].len() == 2 && words.get(at + 1).is_some_and(String::is_empty) {
+                words.remove(at + 1);
+            }
+            "NNs".clone_into(&mut words[at]);
+        }
+    }
+    words.join(" ")
 }
 
 /// The number of a process, replaced.

@@ -30,6 +30,7 @@ use crate::daemon::load;
 /// warnings.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "options of a command line, each on or off by itself")]
 pub(crate) struct Args {
     /// The configuration to check
     file: Option<PathBuf>,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::way::{End, Exit, FieldSeen, Seen, StepTold, Way};
 use crate::command::paint::{Ink, Paint};
-use crate::command::text::{columns, counted, cut, printable, wrapped_anywhere};
+use crate::command::text::{columns, counted, cut, folded, printable, wrapped_anywhere};
 
 /// The columns before what belongs to a step.
 const INDENT: usize = 6;
@@ -19,7 +19,7 @@ const WORD: usize = 8;
 const LINES: usize = 5;
 
 pub(super) fn write(out: &mut impl Write, way: &Way, width: usize, paint: Paint) -> io::Result<()> {
-    let width = width.clamp(48, 120);
+    let width = width.clamp(40, 120);
     writeln!(out, "entry of {}", way.shown_at)?;
     if let Some(cursor) = &way.cursor {
         writeln!(out, "{}", paint.ink(Ink::Quiet, printable(cursor)))?;
@@ -32,7 +32,7 @@ pub(super) fn write(out: &mut impl Write, way: &Way, width: usize, paint: Paint)
         }
         write_step(out, step, width, paint)?;
     }
-    writeln!(out, "\n{}", end(way))?;
+    writeln!(out, "\n{}", folded(&end(way), width))?;
     let saved = way.steps.iter().any(|step| step.kind == "action" && !step.saves.is_empty());
     if saved && way.state == "empty" {
         writeln!(
@@ -40,7 +40,10 @@ pub(super) fn write(out: &mut impl Write, way: &Way, width: usize, paint: Paint)
             "{}",
             paint.ink(
                 Ink::Quiet,
-                "What actions saved comes from a state that began empty (--state: the daemon's)."
+                folded(
+                    "What actions saved comes from a state that began empty (--state: the daemon's).",
+                    width
+                )
             )
         )?;
     }

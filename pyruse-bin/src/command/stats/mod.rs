@@ -17,8 +17,9 @@ use super::json;
 use super::loaded::Loaded;
 use super::past::{Past, PastArgs};
 use super::progress::Progress;
-use super::table::{Align, Table, local};
-use super::text::{counted, cut, grouped, printable, terminal_columns};
+use super::table::{Column, Table, local};
+use super::text::{counted, folded, grouped, printable, terminal_columns};
+use super::values;
 use crate::cli::Ending;
 use crate::configuration;
 use crate::journal::JournalSettings;
@@ -38,7 +39,7 @@ use crate::journal::JournalSettings;
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The field to count by
-    #[arg(long, value_name = "FIELD", default_value = "SYSLOG_IDENTIFIER", value_parser = field_name)]
+    #[arg(long, value_name = "FIELD", default_value = "SYSLOG_IDENTIFIER", value_parser = field_name, add = values::fields())]
     by: String,
     /// So many values are shown; the others are counted together
     #[arg(long, value_name = "N", default_value = "25", value_parser = value_parser!(u32).range(1..))]
@@ -153,32 +154,29 @@ impl Stats {
 
     fn write(&self, out: &mut impl io::Write, args: &Args, width: usize) -> io::Result<()> {
         let whole = self.tally.entries();
-        write!(out, "{} by {}", counted(whole, "entry", "entries"), printable(&args.by))?;
+        writeln!(out, "{} by {}", counted(whole, "entry", "entries"), printable(&args.by))?;
         if let Some((first, last)) = self.range {
-            write!(out, ", {} to {}", local(first), local(last))?;
+            writeln!(out, "{} to {}", local(first), local(last))?;
         }
-        writeln!(out)?;
         if whole == 0 {
             return Ok(());
         }
         writeln!(out)?;
         let mut table = Table::new([
-            ("VALUE", Align::Left),
-            ("ENTRIES", Align::Right),
-            ("SHARE", Align::Right),
-            ("SO FAR", Align::Right),
-            ("ERRORS", Align::Right),
-            ("WARNINGS", Align::Right),
-            ("LESS", Align::Right),
+            Column::text("VALUE"),
+            Column::number("ENTRIES"),
+            Column::number("SHARE"),
+            Column::number("SO FAR"),
+            Column::number("ERRORS"),
+            Column::number("WARNINGS"),
+            Column::number("LESS"),
         ]);
-        // What numbers need, and the gaps between them.
-        let room = width.clamp(72, 140) - 58;
         let mut so_far = 0;
         let mut row = |label: &str, counts: &Counts| {
             so_far += counts.total();
             let (errors, warnings) = (counts.levels[..4].iter().sum(), counts.levels[4]);
             table.row([
-                cut(label, room),
+                label.to_owned(),
                 grouped(counts.total()),
                 percent(counts.total(), whole),
                 percent(so_far, whole),
@@ -201,13 +199,13 @@ impl Stats {
                 if self.tally.doubt() > 0 { String::new() } else { grouped(ranking.other_values) + " " };
             row(&format!("({number}others)"), &ranking.others);
         }
-        table.write(out)?;
+        table.write(out, width)?;
         if self.tally.doubt() > 0 {
-            writeln!(
-                out,
-                "\nThere are too many different values to count each: a count may be too low by up to {}.",
+            let doubt = format!(
+                "There are too many different values to count each: a count may be too low by up to {}.",
                 grouped(self.tally.doubt())
-            )?;
+            );
+            writeln!(out, "\n{}", folded(&doubt, width))?;
         }
         Ok(())
     }
