@@ -250,7 +250,7 @@ fn an_entry_with_a_field_that_cannot_be_read_is_taken_and_told() {
     let site = Site::new();
     let path = site.path("one.journal");
     let export: String =
-        (0..3_u64).map(|n| entry(1_795_000_000_000_000 + n, "PRIORITY=3\nMESSAGE=x")).collect();
+        (0..3_u64).map(|n| entry(1_795_000_000_000_000 + n * 1_000_000, "PRIORITY=3\nMESSAGE=x")).collect();
     make_journal(export.as_bytes(), &path);
     let more = entry(1_795_000_100_000_000, "PRIORITY=3\nMESSAGE=whole");
     make_journal(more.as_bytes(), &site.path("two.journal"));
