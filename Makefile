@@ -1,7 +1,7 @@
 # Two commands: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both install what they need first
 # (apt, as root or by sudo) and say so. The others are for those who work on it.
 
-.PHONY: run test build lint crash-campaign conformance-campaign bench bench-units bench-latency reference record
+.PHONY: run test build lint crash-campaign conformance-campaign expression-campaign bench bench-units bench-latency reference record
 
 # Shows the main job: see examples/demo/run.sh.
 run: build
@@ -71,6 +71,17 @@ conformance-campaign:
 record:
 	@.ci/install record
 	for script in examples/conf/*/record; do $$script || exit 1; done
+
+# Random expressions and texts against Python 3.11, which must be installed; then hostile ones, none of which may take more
+# than 10 ms of the processor's time on a quiet machine; minutes.
+expression-campaign:
+	cargo build --profile campaign -p pyruse-core --example search_lines
+	for mode in grammar hard plain noise; do \
+	    python3.11 pyruse-core/tests/expressions/fuzz_against_python.py --cases 100000 --mode $$mode --seed $${SEED:-1} \
+	        --binary target/campaign/examples/search_lines || exit 1; \
+	done
+	PYRUSE_CASES=3000 PYRUSE_MILLISECONDS=10 cargo test --profile campaign -p pyruse-core --lib --test pattern_hostile \
+	    -- no_search --nocapture
 
 # make install, uninstall, deb, rpm.
 include packaging/install.mk

@@ -136,7 +136,7 @@ fn with_strict_a_warning_is_a_failure_and_a_note_is_not() {
     assert_eq!(pyruse(warning, &["check", "pyruse.json"]).code, Some(0));
     assert_eq!(pyruse(warning, &["check", "--strict", "pyruse.json"]).code, Some(1));
     let note = r#"{"actions": {"a": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "(?=a)"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "(a)\\1"}},
         {"action": "action_dailyReport", "args": {"message": "{MESSAGE}", "level": "WARN"}}]}}"#;
     let told = pyruse(note, &["check", "--strict", "pyruse.json"]);
     assert!(told.text.contains("note[P020]"), "{}", told.text);

@@ -147,7 +147,7 @@ fn all_findings_are_counted_though_only_some_are_shown() {
         (
             "P020",
             Severity::Note,
-            r#"{"filter": "filter_pcreAny", "args": {"field": "MESSAGE", "re": ["(?=aN)b", "(a)\\1xN"]}}"#,
+            r#"{"filter": "filter_pcreAny", "args": {"field": "MESSAGE", "re": ["(aN)\\1b", "(a)\\1xN"]}}"#,
         ),
         (
             "P005",
@@ -155,7 +155,7 @@ fn all_findings_are_counted_though_only_some_are_shown() {
             r#"{"filter": "filter_equals", "args": {"field": "nothingN", "value": "x"}}"#,
         ),
     ] {
-        let each = step.matches("\\1").count() + 1;
+        let each = step.matches("\\1").count().max(1);
         let steps: Vec<String> = (0..150).map(|n| step.replace('N', &n.to_string())).collect();
         let rules = |allow: &str| {
             let last = r#"{"action": "action_dailyReport", "args": {"level": "WARN", "message": "x"}}"#;

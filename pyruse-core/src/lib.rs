@@ -122,6 +122,7 @@ pub mod operation;
 pub mod pattern;
 pub mod plugin;
 pub mod review;
+pub mod seconds;
 pub mod state;
 pub mod template;
 pub mod text;

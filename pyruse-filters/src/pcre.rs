@@ -22,8 +22,8 @@ struct Args {
     save: Vec<String>,
 }
 
-/// Bytes of all elements of a field that an expression which backtracks may search.
-const BACKTRACKING_LIMIT: usize = 16 * 1024;
+/// Bytes of all elements of a field that an expression which is not regular may search: as many as one element may have.
+const MOST_SEARCHED: usize = 64 * 1024;
 
 /// An expression, and where its groups go.
 pub(crate) struct Search {
@@ -45,17 +45,14 @@ impl Search {
     ) -> Result<Option<Span>, StepError> {
         let mut searched = 0;
         entry.find_text(field, |text| {
-            if self.pattern.is_backtracking() && self.pattern.is_out_of_question(text) {
-                return Ok(false);
-            }
-            // A text over the limit by itself costs nothing: the pattern refuses it unread.
-            if self.pattern.is_backtracking() && text.len() <= BACKTRACKING_LIMIT {
-                searched += text.len();
-                if searched > BACKTRACKING_LIMIT {
+            if self.pattern.is_backtracking() && !self.pattern.is_out_of_question(text) {
+                // The first is always searched: its length must be no way past the expression.
+                if searched > MOST_SEARCHED {
                     return Err(StepError::exhausted(
-                        "the field is too long for an expression that backtracks",
+                        "the elements of the field are too long together for an expression that is not regular",
                     ));
                 }
+                searched += text.len();
             }
             self.find_in(text, groups)
         })
@@ -67,10 +64,8 @@ impl Search {
         } else {
             self.pattern.search(text, groups)
         };
-        found.map_err(|e| match e.to_string() {
-            message if e.is_exhausted() => StepError::exhausted(message),
-            message => StepError::new(message),
-        })
+        // What took so long on one element may take as long on the next.
+        found.map_err(|e| StepError::exhausted(e.to_string()))
     }
 
     pub(crate) fn save(&self, entry: &mut Entry<'_>, of: Span, groups: &Groups) {

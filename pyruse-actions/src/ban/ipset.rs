@@ -13,6 +13,7 @@ use pyruse_core::plugin::{
     Plugin, ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
+use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 
@@ -78,10 +79,10 @@ struct Args {
     /// The field that holds the address to ban.
     #[serde(rename = "IP")]
     ip: String,
-    /// For how many seconds from the entry's time; absent or 0: for ever. The set must have been created with
+    /// For how long from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever. The set must have been created with
     /// `timeout`; with `timeout 0`, if bans for ever go there too: any other is how long ipset keeps those.
     #[serde(rename = "banSeconds", default)]
-    ban_seconds: Option<u64>,
+    ban_seconds: Option<Seconds>,
     /// The set for IPv4 addresses, e.g. `mail_ban4`, as made by `ipset create mail_ban4 hash:ip family inet timeout 0`.
     #[serde(rename = "ipSetIPv4")]
     set_v4: String,
@@ -108,7 +109,8 @@ impl ActionModule for IpsetBan {
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let v4 = check_set("ipSetIPv4", &args.set_v4, cx);
         let v6 = check_set("ipSetIPv6", &args.set_v6, cx);
-        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), (args.ban_seconds, args.allow_special), cx)?;
+        let seconds = args.ban_seconds.map(|seconds| seconds.0);
+        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), (seconds, args.allow_special), cx)?;
         Ok(IpsetBan { ban, ipset: Ipset::of(&cx.settings()) })
     }
 

@@ -12,6 +12,7 @@ use pyruse_core::plugin::{
     Plugin, ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
+use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 use serde_json::Value;
@@ -75,9 +76,9 @@ struct Args {
     /// The field that holds the address to ban.
     #[serde(rename = "IP")]
     ip: String,
-    /// For how many seconds from the entry's time; absent or 0: for ever.
+    /// For how long from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever.
     #[serde(rename = "banSeconds", default)]
-    ban_seconds: Option<u64>,
+    ban_seconds: Option<Seconds>,
     /// The set for IPv4 addresses: family, table and set, e.g. `ip Inet4 mail_ban`.
     #[serde(rename = "nftSetIPv4")]
     set_v4: String,
@@ -104,7 +105,8 @@ impl ActionModule for NftBan {
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let v4 = check_set("nftSetIPv4", &args.set_v4, cx);
         let v6 = check_set("nftSetIPv6", &args.set_v6, cx);
-        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), (args.ban_seconds, args.allow_special), cx)?;
+        let seconds = args.ban_seconds.map(|seconds| seconds.0);
+        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), (seconds, args.allow_special), cx)?;
         Ok(NftBan { ban, nft: Nft::of(&cx.settings()) })
     }
 

@@ -20,6 +20,7 @@ use pyruse_core::plugin::{
     StepError,
 };
 use pyruse_core::schemars::JsonSchema;
+use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::state::Handle;
 use pyruse_core::time::Timestamp;
@@ -106,9 +107,9 @@ struct RaiseArgs {
     /// The field to store the resulting count in.
     #[serde(default)]
     save: Option<String>,
-    /// For how many seconds this tick counts; absent or 0: for ever.
+    /// For how long this tick counts, in seconds or as `10m` or `1h`; absent or 0: for ever.
     #[serde(rename = "keepSeconds", default)]
-    keep_seconds: Option<u64>,
+    keep_seconds: Option<Seconds>,
     /// The field that holds how many ticks this entry is, from 1 on: for programs that write one line for several
     /// tries. An entry without the field is one tick. More than 1,000 count as 1,000.
     #[serde(default)]
@@ -148,7 +149,7 @@ impl ActionModule for Raise {
     fn compile(args: RaiseArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
         let by = args.by.map(|name| cx.reads_at("by", &name));
-        let keep = args.keep_seconds.filter(|seconds| *seconds > 0);
+        let keep = args.keep_seconds.map(|seconds| seconds.0).filter(|seconds| *seconds > 0);
         cx.state_mut().get_mut(counter.category).expect(keep.unwrap_or(0), 0);
         let count = Count::Raises { expires: keep.is_some(), save: counter.save };
         cx.states("counter", Fact::Counts { category: args.counter, count });
@@ -214,9 +215,9 @@ struct ResetArgs {
     /// The field to store the resulting count in, which is 0.
     #[serde(default)]
     save: Option<String>,
-    /// For how many seconds nothing is counted for this key.
+    /// For how long nothing is counted for this key, in seconds or as `1h` or `7d`.
     #[serde(rename = "graceSeconds", default)]
-    grace_seconds: Option<u64>,
+    grace_seconds: Option<Seconds>,
 }
 
 struct Reset {
@@ -232,7 +233,7 @@ impl ActionModule for Reset {
 
     fn compile(args: ResetArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
-        let grace = args.grace_seconds.filter(|seconds| *seconds > 0);
+        let grace = args.grace_seconds.map(|seconds| seconds.0).filter(|seconds| *seconds > 0);
         cx.state_mut().get_mut(counter.category).expect(0, grace.unwrap_or(0));
         cx.states(
             "counter",

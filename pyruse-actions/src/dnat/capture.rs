@@ -6,6 +6,7 @@ use std::fmt;
 use pyruse_core::entry::{Entry, Slot, Value};
 use pyruse_core::plugin::{Act, Action, ActionModule, Compile, Example, Invalid, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
+use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::serde::de::{Deserializer, Error, Visitor};
 use pyruse_core::state::Handle;
@@ -92,11 +93,11 @@ struct CaptureArgs {
     /// The service's port, where the entry has no field `dport`; a text or a number.
     #[serde(rename = "dportValue", default)]
     dport_value: Option<Literal>,
-    /// For how many seconds the mapping is kept at least, 63 if absent; it is gone after four times that, at the
+    /// For how long the mapping is kept at least, in seconds or as `5m`; 63 seconds if absent; it is gone after four times that, at the
     /// latest. Exactly: with *b* the number of binary digits of `keepSeconds`, a mapping of second *t* is known in
     /// second *now* while `now >> b <= 1 + (t >> b)`.
     #[serde(rename = "keepSeconds", default)]
-    keep_seconds: Option<u64>,
+    keep_seconds: Option<Seconds>,
 }
 
 /// Where the value of a property comes from.
@@ -160,7 +161,7 @@ impl ActionModule for Capture {
                 Origin::of(Property::Daddr, args.daddr.as_deref(), args.daddr_value, cx),
                 Origin::of(Property::Dport, args.dport.as_deref(), args.dport_value, cx),
             ],
-            bits: retention::bits(args.keep_seconds.unwrap_or(DEFAULT_KEEP_SECONDS)),
+            bits: retention::bits(args.keep_seconds.map_or(DEFAULT_KEEP_SECONDS, |seconds| seconds.0)),
             mappings: open(cx)?,
             draft: Draft::default(),
         })

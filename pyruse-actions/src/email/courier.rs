@@ -34,7 +34,7 @@ enum Way {
 
 impl MailCourier {
     pub(super) fn new(settings: EmailSettings) -> MailCourier {
-        let limit = Duration::from_secs(settings.timeout_seconds);
+        let limit = Duration::from_secs(settings.timeout_seconds.0);
         let argv = program::with_default_found(&settings.command(), DEFAULT_SENDMAIL);
         let way = match (&settings.smtp, &settings.sendmail) {
             (Some(server), _) => Way::Server(Relay::new(server.clone(), limit)),

@@ -56,7 +56,7 @@ fn rehearse_with(
     let Some(from) = address(&settings.from) else { return Vec::new() };
     let Some(to) = settings.to.iter().map(address).collect::<Option<Vec<_>>>() else { return Vec::new() };
     let question = format!("mail by {} port {}", smtp.host, smtp.port());
-    let limit = LIMIT.min(Duration::from_secs(settings.timeout_seconds));
+    let limit = LIMIT.min(Duration::from_secs(settings.timeout_seconds.0));
     inspection.once(&question, || rehearse(smtp, limit, &from, &to))
 }
 

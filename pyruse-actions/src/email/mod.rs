@@ -21,6 +21,7 @@ use pyruse_core::plugin::{
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::state::{Handle, Queue, State};
+use pyruse_core::template::placeholder;
 use pyruse_core::time::Timestamp;
 
 use self::courier::MailCourier;
@@ -76,6 +77,15 @@ impl ActionModule for Email {
         let message = cx.message("message", &args.message)?;
         if args.subject.chars().any(char::is_control) {
             return Err(cx.error("subject", "a subject is one line, without control characters"));
+        }
+        if let Some(placeholder) = placeholder(&args.subject) {
+            let message = format!(
+                "a subject is no template: `{}` stands in it as it is",
+                &args.subject[placeholder.clone()]
+            );
+            let help =
+                "put it into the `message`; mails with one subject are counted together (`email.maxPerHour`)";
+            cx.warning_within("subject", placeholder, message, help);
         }
         cx.states("", Fact::Mails);
         let settings = cx.settings::<EmailSettings>();

@@ -4,7 +4,9 @@ use lettre::Address;
 use lettre::message::Mailbox;
 use pyruse_core::plugin::{ModuleSettings, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
+use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
+use pyruse_core::template::placeholder;
 
 use super::smtp_settings::SmtpSettings;
 
@@ -29,9 +31,9 @@ pub(crate) struct EmailSettings {
     pub(super) sendmail: Option<Vec<String>>,
     /// The server that takes the mails, instead of a command.
     pub(super) smtp: Option<SmtpSettings>,
-    /// After so many seconds the command is ended, or the server left, and the mail tried again later.
+    /// After so long, in seconds or as `1m`, the command is ended, or the server left, and the mail tried again later.
     #[serde(rename = "timeoutSeconds")]
-    pub(super) timeout_seconds: u64,
+    pub(super) timeout_seconds: Seconds,
     /// So many mails of `action_email` with the same subject are sent singly within an hour, which begins with the first
     /// of them; those that follow come as one mail at its end, in which each text stands once, with how often and when
     /// it came. 0: all are sent singly.
@@ -47,7 +49,7 @@ impl Default for EmailSettings {
             subject: "Pyruse Report".into(),
             sendmail: None,
             smtp: None,
-            timeout_seconds: 60,
+            timeout_seconds: Seconds(60),
             max_per_hour: 60,
         }
     }
@@ -85,12 +87,16 @@ impl ModuleSettings for EmailSettings {
             }
             smtp.check(complain);
         }
-        if self.timeout_seconds == 0 {
+        if self.timeout_seconds == Seconds(0) {
             complain("timeoutSeconds", "no mail can be sent in 0 seconds".into());
         }
     }
 
     fn doubt(&self, complain: &mut dyn FnMut(&str, String)) {
+        if let Some(placeholder) = placeholder(&self.subject) {
+            let shown = &self.subject[placeholder];
+            complain("subject", format!("a subject is no template: `{shown}` stands in it as it is"));
+        }
         if let Some(smtp) = &self.smtp {
             smtp.doubt(complain);
         }

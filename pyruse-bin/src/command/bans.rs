@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::{Span, SpanRelativeTo, Unit};
 use pyruse_core::address;
 use pyruse_core::operation::{Answer, Ban, Delivery, Operation};
+use pyruse_core::seconds::{LONGEST, Seconds};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -84,24 +84,12 @@ pub(crate) struct RemoveArgs {
     json: bool,
 }
 
-/// A thousand years: what is longer is a mistake, or meant for ever.
-const LONGEST: u64 = 1000 * 366 * 86_400;
-
 fn parse_ip(text: &str) -> Result<IpAddr, String> {
     address::parse(text).ok_or_else(|| "this is no IP address".into())
 }
 
 fn parse_length(text: &str) -> Result<u64, String> {
-    let wrong = || "this is no length of time; write `90m`, `12h`, `1d` or `2w`".to_owned();
-    let span: Span = text.parse().map_err(|_| wrong())?;
-    let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours())).map_err(|_| wrong())?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
-    let seconds = seconds.ceil() as u64;
-    match seconds {
-        0 => Err("that is no time at all".into()),
-        LONGEST.. => Err("that is more than a thousand years; without a time, a ban is for ever".into()),
-        _ => Ok(seconds),
-    }
+    text.parse().map(|Seconds(seconds)| seconds)
 }
 
 pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<Ending> {

@@ -5,6 +5,7 @@
 
 use pyruse_core::config::CORE_KEYS;
 use pyruse_core::plugin::{Example, Outcome, Plugin, Registry};
+use pyruse_core::seconds::FORMAT;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -134,6 +135,9 @@ fn kind(schema: &Value, root: &Value) -> String {
     let constants = choices(schema);
     if !constants.is_empty() {
         return one_of(&constants);
+    }
+    if schema["format"] == FORMAT {
+        return "number of seconds, or a length of time such as `1h30m`".into();
     }
     match &schema["type"] {
         Value::String(name) => plain(name, schema, root),
@@ -290,6 +294,10 @@ mod tests {
             (json!({"type": ["string", "null"]}), "text"),
             (json!({"type": ["number", "string"]}), "number or text"),
             (json!({"type": ["integer", "null"], "minimum": 0}), "whole number, 0 or more"),
+            (
+                json!({"type": ["integer", "string", "null"], "minimum": 0, "format": FORMAT}),
+                "number of seconds, or a length of time such as `1h30m`",
+            ),
             (json!({"type": "array", "items": {"type": "string"}}), "list of texts"),
             (
                 json!({"type": "array", "items": {"type": ["number", "string", "null"]}}),

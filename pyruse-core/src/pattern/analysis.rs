@@ -1,6 +1,6 @@
 //! What must be known of a tree before an engine can be chosen for it.
 
-use super::ast::{Anchor, Folding, Greed, Node};
+use super::ast::{Anchor, Greed, Node};
 use super::error::PatternError;
 use super::parse::parse;
 
@@ -21,25 +21,16 @@ pub(super) struct Facts {
     pub(super) inner: bool,
     /// A back-reference or a condition.
     pub(super) references: bool,
-    /// A back-reference that ignores case.
-    pub(super) folded_reference: bool,
-    /// So many loops lie within each other, but for those that the linear engine runs in one go.
-    pub(super) nesting: u32,
 }
 
 /// Collects the facts of a tree.
 pub(super) fn facts(root: &Node) -> Facts {
-    let mut facts = Facts { nesting: nesting(root).0, ..Facts::default() };
+    let mut facts = Facts::default();
     visit(root, &mut |node| match node {
         Node::Barrier | Node::Atomic(_) | Node::Look { .. } => facts.backtracking = true,
-        Node::Condition { .. } => {
+        Node::Condition { .. } | Node::BackReference(..) => {
             facts.backtracking = true;
             facts.references = true;
-        }
-        Node::BackReference(_, folding) => {
-            facts.backtracking = true;
-            facts.references = true;
-            facts.folded_reference |= *folding != Folding::Exact;
         }
         Node::Repeat { greed, .. } => facts.backtracking |= *greed == Greed::Possessive,
         Node::Anchor(Anchor::LastLineEnd) => facts.dollar = true,
@@ -52,71 +43,17 @@ pub(super) fn facts(root: &Node) -> Facts {
     facts
 }
 
-/// For people: what in an expression needs the engine that backtracks, what to do about it, and at which byte it stands,
-/// where that is known.
-pub fn backtracks_for(expression: &str) -> (&'static str, &'static str, Option<usize>) {
-    let mut found = None;
+/// For people: where an expression refers to what its own groups took, so that a search may be given up; with the byte at
+/// which that stands, where it is known.
+pub fn refers_back_by(expression: &str) -> (&'static str, Option<usize>) {
+    let mut found = ("it refers back to a group", None);
     let root = parse(expression).map_or(Node::Empty, |parsed| parsed.root);
     visit(&root, &mut |node| {
-        let told = match node {
-            Node::Repeat { greed: Greed::Possessive, offset, .. } => (
-                "possessive: what it has taken is not given back",
-                "leave out its last `+`: without it, the other engine runs the expression, and never takes long",
-                Some(*offset),
-            ),
-            Node::Atomic(_) => (
-                "it has an atomic group `(?>…)`",
-                "write `(?:…)`: then the other engine runs the expression, and never takes long",
-                None,
-            ),
-            Node::Look { offset, .. } => {
-                ("a look around", "ask in two filters instead, or allow this", Some(*offset))
-            }
-            Node::BackReference(..) => {
-                ("it refers back to a group", "list the cases instead, or allow this", None)
-            }
-            Node::Condition { offset, .. } => {
-                ("a condition on a group", "list the cases instead, or allow this", Some(*offset))
-            }
-            Node::Barrier => (
-                "it repeats what may be empty",
-                "let each round of the repetition take at least one character, or allow this",
-                None,
-            ),
-            _ => return,
-        };
-        // What cannot be mended by leaving it out is what matters.
-        let is_mendable = |told: &(&str, &str, _)| told.1.contains("the other engine");
-        if found.as_ref().is_none_or(|known| is_mendable(known) && !is_mendable(&told)) {
-            found = Some(told);
+        if let Node::Condition { offset, .. } = node {
+            found = ("a condition on a group", Some(*offset));
         }
     });
-    found.unwrap_or((
-        "it is not regular",
-        "write it without look-around and back-references, or allow this",
-        None,
-    ))
-}
-
-/// The loops within each other, and whether there is anything that only the backtracking engine knows.
-fn nesting(node: &Node) -> (u32, bool) {
-    let all = |nodes: &mut dyn Iterator<Item = &Node>| {
-        nodes.map(nesting).fold((0, false), |(most, hard), (n, h)| (most.max(n), hard || h))
-    };
-    match node {
-        Node::Sequence(parts) | Node::Alternatives(parts) => all(&mut parts.iter()),
-        Node::Condition { yes, no, .. } => (all(&mut [&**yes, &**no].into_iter()).0, true),
-        Node::Group(_, body) => nesting(body),
-        Node::Atomic(body) | Node::Look { body, .. } => (nesting(body).0, true),
-        Node::BackReference(..) => (1, true),
-        Node::Barrier => (0, true),
-        Node::Repeat { max, greed, body, .. } => {
-            let (within, hard) = nesting(body);
-            let loops = u32::from(max.is_none_or(|max| max > 9));
-            (if hard { within + loops } else { loops }, hard || *greed == Greed::Possessive)
-        }
-        _ => (0, false),
-    }
+    found
 }
 
 /// Calls `see` with every part.

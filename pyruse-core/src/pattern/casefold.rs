@@ -102,12 +102,3 @@ pub(super) fn ascii(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
     }
     found
 }
-
-/// May a back-reference be decided wrongly if the text has this character? Python compares by the
-/// simple lower case alone, so that σ is no ς; the engine compares by all cases, but only texts of
-/// the same number of bytes. Where the character has one partner of its own length, both agree.
-pub(super) fn is_uncertain(char: char) -> bool {
-    let lower = lower(char);
-    let unusual = |same: &&[char]| same.iter().skip(1).any(|&other| other == lower);
-    !char.is_ascii() && (lower.len_utf8() != char.len_utf8() || SAME_UPPER.iter().any(unusual))
-}

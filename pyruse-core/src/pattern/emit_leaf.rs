@@ -2,53 +2,25 @@
 
 use std::fmt::Write as _;
 
-use super::ast::{Anchor, Node};
+use super::ast::Anchor;
 use super::charset::{CharSet, Class};
-use super::emit::{Dollar, Emitter, Letters, NEVER};
+use super::emit::{Emitter, NEVER};
 
 impl Emitter {
     pub(super) fn anchor(&mut self, anchor: Anchor) {
         let written = match anchor {
             Anchor::TextStart => r"\A",
             Anchor::LineStart => "(?m:^)",
-            Anchor::TextEnd => r"\z",
             Anchor::LineEnd => "(?m:$)",
-            Anchor::LastLineEnd => match self.form.dollar {
-                Dollar::End => r"\z",
-                Dollar::Line => "(?m:$)",
-                Dollar::Exact => r"(?=\x{A}?\z)",
+            Anchor::LastLineEnd if self.form.newline_at_end => "(?m:$)",
+            Anchor::LastLineEnd | Anchor::TextEnd => r"\z",
+            Anchor::Boundary { .. } if self.form.loose => "",
+            Anchor::Boundary { negated, ascii } => match (ascii || self.form.ascii, negated) {
+                (true, false) => r"(?-u:\b)",
+                (true, true) => r"(?-u:\B)",
+                (false, false) => r"\b",
+                (false, true) => r"\B",
             },
-            Anchor::Boundary { negated: true, .. } if self.form.void => {
-                self.node(&Node::Never);
-                return;
-            }
-            Anchor::Boundary { negated, ascii } => {
-                // The backtracking engine knows Unicode's boundaries only.
-                let boundary = match self.form.letters {
-                    Letters::Ascii if self.is_backtracking() => Letters::Unicode,
-                    Letters::Unicode if self.is_backtracking() && ascii => Letters::Exact,
-                    other => other,
-                };
-                let ascii = ascii && self.form.letters != Letters::Ascii;
-                match (boundary, ascii, negated) {
-                    (Letters::Exact, true, false) => {
-                        "(?:(?<=[0-9A-Z_a-z])(?![0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?=[0-9A-Z_a-z]))"
-                    }
-                    (Letters::Exact, true, true) => {
-                        "(?:(?<=[0-9A-Z_a-z])(?=[0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?![0-9A-Z_a-z]))"
-                    }
-                    (Letters::Exact, false, false) => {
-                        r"(?:(?<=[\p{L}\p{N}_])(?![\p{L}\p{N}_])|(?<![\p{L}\p{N}_])(?=[\p{L}\p{N}_]))"
-                    }
-                    (Letters::Exact, false, true) => {
-                        r"(?:(?<=[\p{L}\p{N}_])(?=[\p{L}\p{N}_])|(?<![\p{L}\p{N}_])(?![\p{L}\p{N}_]))"
-                    }
-                    (Letters::Unicode, false, false) => r"\b",
-                    (Letters::Unicode, false, true) => r"\B",
-                    (Letters::Ascii, _, false) | (Letters::Unicode, true, false) => r"(?-u:\b)",
-                    (Letters::Ascii, _, true) | (Letters::Unicode, true, true) => r"(?-u:\B)",
-                }
-            }
         };
         self.out.push_str(written);
     }
@@ -60,7 +32,7 @@ impl Emitter {
             self.code(*first);
             return;
         }
-        if self.form.letters == Letters::Ascii {
+        if self.form.ascii {
             let members = set.within_ascii();
             if members.is_empty() {
                 self.out.push_str(NEVER);

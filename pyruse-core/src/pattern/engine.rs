@@ -1,108 +1,109 @@
-//! The engines behind one expression: one for each form of text that its anchors tell apart.
+//! The engines behind one expression.
 //!
-//! What enters is a text; what leaves is where the expression is found in it. The form that log
-//! lines nearly always have (ASCII, without a newline at the end) is built at once: without Unicode
-//! it is small and soon made. The others are built when a text first needs them; but where they
-//! might be too large, once at the start too, so that such an expression is refused when it is loaded.
+//! What enters is a text; what leaves is where the expression is found in it. A regular expression has a linear engine
+//! for each form of text that its anchors tell apart. The form that log lines nearly always have (ASCII, without a
+//! newline at the end) is built at once: without Unicode it is small and soon made. The others are built when a text
+//! first needs them. All else, and the few texts for which no linear program is exact, are run by the machine (see
+//! [`super::machine`]); on long texts, after a look whether they can hold the expression at all ([`super::screen`]).
+//!
+//! No search takes long, whatever the expression and the text. The linear engine's time grows with the text times the
+//! expression; where that product is large, the machine searches too, since it counts.
 
 use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
-use regex_automata::util::primitives::NonMaxUsize;
 
 use super::analysis::{Facts, size, unicode_states};
 use super::ast::Node;
-use super::casefold;
-use super::emit::{Dollar, Form, Letters, Target, emit};
-use super::error::{GivenUp, MatchError};
-use super::linear::{Linear, Slots, capacity};
+use super::emit::{Form, emit};
+use super::error::MatchError;
+use super::linear::{Linear, Slots};
+use super::machine::{Machine, SOON, STEPS};
 use super::requirement::{Requirement, automaton};
-use super::width::width;
+use super::screen::{Look, Screen};
+use super::width::{Width, width};
 
-/// So often may the backtracking engine turn back in one search of a text of at most so many bytes. What lies
-/// between two turns may read the whole text (`(?=.*x)`), so the time grows with the product. Longer texts are not
-/// searched at all: there, what turns back nowhere (`(?:(?=.*x)a)*`) would take too long by itself.
-const LIMITS: [(usize, usize); 3] = [(1 << 10, 100_000), (4 << 10, 25_000), (LONGEST, 5_000)];
-/// Bytes of the longest text that the backtracking engine searches.
-const LONGEST: usize = 8 << 10;
 /// Bytes that one compiled program may take.
 pub(super) const SIZE_LIMIT: usize = 10 << 20;
-/// Bytes of the transitions that the parts of a backtracking program keep, each. [`LIMITS`] count on their being kept:
-/// without them, each step may take a hundred times as long.
-const TRANSITIONS_OF_STEPS: usize = 2 << 20;
-/// Instructions that one backtracking program may have.
-const PROGRAM_LIMIT: usize = 200_000;
 
-/// A program of so many states, by [`unicode_states`], surely fits into [`SIZE_LIMIT`].
-const FEW_STATES: u64 = 80_000;
-/// A program of more states takes a megabyte or more, and as much again for what searches keep.
-pub(super) const MANY_STATES: u64 = 40_000;
+/// A program of so many states, by [`unicode_states`], is not built for texts beyond ASCII: it would take a megabyte or
+/// more, as much again for what searches keep, and the first search that needs it would take as long as a hundred others.
+pub(super) const MANY_STATES: u64 = 10_000;
+
+/// Bytes of the text times parts of the expression that the linear engine takes: for each of them it may need some 15 ns.
+const MOST_WORK: u64 = 500_000;
+/// Bytes of a text that is worth a look at once.
+const LONG: usize = 1 << 10;
 
 /// The form that nearly all texts have.
-const USUAL: Form = Form { dollar: Dollar::End, letters: Letters::Ascii, void: false };
-
-/// That form for texts beyond ASCII.
-const UNICODE: Form = Form { letters: Letters::Unicode, ..USUAL };
+const USUAL: Form = Form { newline_at_end: false, ascii: true, loose: false };
 
 /// All engines of one expression.
 #[derive(Debug)]
 pub(super) struct Engines {
     root: Node,
+    /// The widths of its groups.
+    widths: Vec<Option<Width>>,
     facts: Facts,
     /// A shorter text, in bytes, cannot hold it.
     shortest: usize,
     requirement: Requirement,
     /// Finds what must occur, once it is asked for: before the engines that are slow.
     required: OnceLock<Option<AhoCorasick>>,
-    /// For the usual form.
-    usual: Engine,
-    /// For the other forms, by [`slot`].
-    others: [OnceLock<Result<Engine, GivenUp>>; 10],
+    /// For the usual form, unless it is not regular.
+    usual: Option<Linear>,
+    /// For the other forms, by [`slot`]; none where it is too large.
+    others: [OnceLock<Option<Linear>>; 4],
+    /// For everything.
+    machine: OnceLock<Machine>,
+    /// For looks at texts beyond ASCII, and at ASCII.
+    screens: [OnceLock<Option<Screen>>; 2],
+    /// Parts of the expression, once all repetitions are written out.
+    size: u64,
 }
 
-/// One compiled form.
-#[derive(Debug)]
-enum Engine {
-    Linear(Linear),
-    Backtracking(Box<Backtracking>),
-}
-
-/// One form for the backtracking engine, which is told its limit when it is compiled.
-#[derive(Debug)]
-struct Backtracking {
-    expression: String,
-    /// At most so many states its programs have.
-    states: u64,
-    /// Bytes of the longest text to search.
-    longest: usize,
-    /// For each of [`LIMITS`].
-    engines: [OnceLock<Result<fancy_regex::Regex, String>>; LIMITS.len()],
+/// Who searches a text.
+enum Searcher<'e> {
+    /// Nobody: it cannot be found in it.
+    Nobody,
+    Linear(&'e Linear),
+    Machine(&'e Machine),
 }
 
 impl Engines {
     /// Builds the engine for the usual form. An error is the engine's own message.
-    pub(super) fn new(root: Node, facts: Facts) -> Result<Self, String> {
-        let usual = Engine::build(&root, facts, USUAL)?;
-        if unicode_states(&root) > FEW_STATES {
-            Engine::build(&root, facts, UNICODE)?;
-        }
-        Ok(Self {
+    pub(super) fn new(root: Node, widths: Vec<Option<Width>>, facts: Facts) -> Result<Self, String> {
+        let size = size(&root);
+        let usual = if facts.backtracking { None } else { Some(Linear::new(&emit(&root, USUAL), size)?) };
+        let engines = Self {
             facts,
-            shortest: usize::try_from(width(&root, &[]).least).unwrap_or(usize::MAX),
+            size,
+            shortest: usize::try_from(width(&root, &widths).least).unwrap_or(usize::MAX),
             requirement: Requirement::of(&root),
             root,
+            widths,
             required: OnceLock::new(),
             usual,
-            others: [const { OnceLock::new() }; 10],
-        })
+            others: [const { OnceLock::new() }; 4],
+            machine: OnceLock::new(),
+            screens: [const { OnceLock::new() }; 2],
+        };
+        if engines.usual.is_none() {
+            engines.machine();
+        }
+        Ok(engines)
+    }
+
+    fn machine(&self) -> &Machine {
+        self.machine.get_or_init(|| Machine::new(&self.root, &self.widths))
     }
 
     pub(super) fn is_match(&self, text: &str) -> Result<bool, MatchError> {
-        match self.engine(text)? {
-            None => Ok(false),
-            Some(Engine::Linear(regex)) => Ok(regex.is_match(text)),
-            Some(Engine::Backtracking(regex)) => {
-                regex.for_text(text)?.is_match(text).map_err(|_| step_limit())
+        match self.searcher(text) {
+            Searcher::Nobody => Ok(false),
+            Searcher::Linear(regex) => Ok(regex.is_match(text)),
+            Searcher::Machine(machine) => {
+                self.in_two_goes(text, |from, steps| machine.is_match(text, from, steps))
             }
         }
     }
@@ -110,17 +111,11 @@ impl Engines {
     /// On success, `slots` holds where each group began and ended; otherwise it is empty.
     pub(super) fn search(&self, text: &str, slots: &mut Slots) -> Result<bool, MatchError> {
         slots.clear();
-        match self.engine(text)? {
-            None => {}
-            Some(Engine::Linear(regex)) => regex.search(text, slots),
-            Some(Engine::Backtracking(regex)) => {
-                let regex = regex.for_text(text)?;
-                if let Some(found) = regex.captures(text).map_err(|_| step_limit())? {
-                    let spans = (0..regex.captures_len()).map(|group| found.get(group));
-                    let places =
-                        spans.flat_map(|span| [span.map(|span| span.start()), span.map(|span| span.end())]);
-                    slots.extend(places.map(|place| place.and_then(NonMaxUsize::new)));
-                }
+        match self.searcher(text) {
+            Searcher::Nobody => {}
+            Searcher::Linear(regex) => regex.search(text, slots),
+            Searcher::Machine(machine) => {
+                self.in_two_goes(text, |from, steps| machine.search(text, from, steps, slots))?;
             }
         }
         Ok(!slots.is_empty())
@@ -145,126 +140,95 @@ impl Engines {
         &self.requirement
     }
 
-    /// The engine for a text; `None` where it is too short, or lacks what must occur.
-    fn engine(&self, text: &str) -> Result<Option<&Engine>, MatchError> {
+    fn searcher(&self, text: &str) -> Searcher<'_> {
         if text.len() < self.shortest {
-            return Ok(None);
+            return Searcher::Nobody;
         }
         let form = self.form_of(text);
-        if (form != USUAL || self.facts.backtracking) && self.lacks_required(text) {
-            return Ok(None);
+        if (form != Some(USUAL) || self.facts.backtracking) && self.lacks_required(text) {
+            return Searcher::Nobody;
         }
-        if self.facts.folded_reference && has_uncertain_case(text) {
-            return Err(GivenUp::UncertainCase.into());
+        let is_quick = self.size.saturating_mul(text.len() as u64) <= MOST_WORK;
+        if let Some(linear) = form.filter(|_| is_quick).and_then(|form| self.linear(form)) {
+            return Searcher::Linear(linear);
         }
-        if form == USUAL {
-            return Ok(Some(&self.usual));
-        }
-        let Some(cell) = self.others.get(slot(form)) else {
-            return Err(GivenUp::TooLarge.into());
-        };
-        let built =
-            cell.get_or_init(|| Engine::build(&self.root, self.facts, form).map_err(|_| GivenUp::TooLarge));
-        built.as_ref().map(Some).map_err(|reason| (*reason).into())
+        Searcher::Machine(self.machine())
     }
 
-    /// What is known of a text, as far as this expression cares.
-    fn form_of(&self, text: &str) -> Form {
+    /// What the machine says, from a byte on and within so many steps. What is not soon done is worth a look first.
+    fn in_two_goes(
+        &self,
+        text: &str,
+        mut run: impl FnMut(usize, u32) -> Result<bool, MatchError>,
+    ) -> Result<bool, MatchError> {
+        if text.len() <= LONG
+            && let Ok(answer) = run(0, SOON)
+        {
+            return Ok(answer);
+        }
+        match self.look(text) {
+            Look::Nowhere => Ok(false),
+            Look::From(start) => run(start, STEPS),
+        }
+    }
+
+    /// Can it be found, and where at the earliest?
+    fn look(&self, text: &str) -> Look {
+        let ascii = text.is_ascii();
+        let screen = self.screens[usize::from(ascii)].get_or_init(|| {
+            let form = Form { newline_at_end: true, ascii, loose: true };
+            let is_small = ascii || unicode_states(&self.root) <= MANY_STATES;
+            is_small.then(|| Screen::new(&emit(&self.root, form))).flatten()
+        });
+        screen.as_ref().map_or(Look::From(0), |screen| screen.look(text))
+    }
+
+    /// The linear engine for a form of texts, if there is one.
+    fn linear(&self, form: Form) -> Option<&Linear> {
+        let usual = self.usual.as_ref()?;
+        if form == USUAL {
+            return Some(usual);
+        }
+        let states = if form.ascii { self.size } else { unicode_states(&self.root) };
+        let cell = self.others.get(slot(form))?;
+        cell.get_or_init(|| {
+            let build = || Linear::new(&emit(&self.root, form), states).ok();
+            (form.ascii || states <= MANY_STATES).then(build).flatten()
+        })
+        .as_ref()
+    }
+
+    /// What is known of a text, as far as this expression cares; none: there is no linear program for it.
+    fn form_of(&self, text: &str) -> Option<Form> {
         let mut form = USUAL;
-        if self.facts.inner && text.is_empty() {
-            form.void = true;
-            return form;
+        if self.facts.backtracking || (self.facts.inner && text.is_empty()) {
+            // Python finds no `\B` where there is no text at all.
+            return None;
         }
         if self.facts.dollar
             && let Some(before) = text.strip_suffix('\n')
         {
-            form.dollar = if before.contains('\n') { Dollar::Exact } else { Dollar::Line };
-        }
-        if !text.is_ascii() {
-            let uncertain = self.facts.boundary && has_uncertain_letter(text);
-            form.letters = if uncertain { Letters::Exact } else { Letters::Unicode };
-        }
-        form
-    }
-}
-
-impl Engine {
-    fn build(root: &Node, facts: Facts, form: Form) -> Result<Self, String> {
-        let exact = form.dollar == Dollar::Exact || form.letters == Letters::Exact;
-        let backtracking = facts.backtracking || exact;
-        let target = match (backtracking, facts.references) {
-            (false, _) => Target::Linear,
-            (true, false) => Target::Backtracking,
-            (true, true) => Target::Referring,
-        };
-        let expression = emit(root, form, target);
-        let in_ascii = form.letters == Letters::Ascii;
-        let states = if in_ascii { size(root) } else { unicode_states(root) };
-        if backtracking {
-            let built = Backtracking::new(expression, states, facts);
-            return built.map(|built| Self::Backtracking(Box::new(built)));
-        }
-        let large = !in_ascii && states > MANY_STATES;
-        let built =
-            if large { Linear::of_large_program(&expression) } else { Linear::new(&expression, states) };
-        built.map(Self::Linear)
-    }
-}
-
-impl Backtracking {
-    /// Builds the engine for short texts, so that an error shows at once.
-    fn new(expression: String, states: u64, facts: Facts) -> Result<Self, String> {
-        // Each loop within a loop without a turn back between them multiplies the time by the length of the text.
-        let longest = LONGEST >> (3 * facts.nesting.saturating_sub(1)).min(LONGEST.ilog2());
-        let built = Self { expression, states, longest, engines: [const { OnceLock::new() }; LIMITS.len()] };
-        let [(_, steps), ..] = LIMITS;
-        let [short, ..] = &built.engines;
-        short.get_or_init(|| built.build(steps)).as_ref().map_err(Clone::clone)?;
-        Ok(built)
-    }
-
-    fn for_text(&self, text: &str) -> Result<&fancy_regex::Regex, MatchError> {
-        let fitting = LIMITS.iter().zip(&self.engines).find(|((longest, _), _)| text.len() <= *longest);
-        match fitting {
-            Some(((_, steps), engine)) if text.len() <= self.longest => {
-                engine.get_or_init(|| self.build(*steps)).as_ref().map_err(|_| GivenUp::TooLarge.into())
+            // `$` is the end of a line, if there are no others.
+            form.newline_at_end = true;
+            if before.contains('\n') {
+                return None;
             }
-            _ => Err(GivenUp::TooLong.into()),
         }
+        form.ascii = text.is_ascii();
+        (form.ascii || !self.facts.boundary || !has_uncertain_letter(text)).then_some(form)
     }
-
-    fn build(&self, steps: usize) -> Result<fancy_regex::Regex, String> {
-        let mut builder = fancy_regex::RegexBuilder::new(&self.expression);
-        builder.backtrack_limit(steps).max_prog_size(PROGRAM_LIMIT);
-        builder
-            .delegate_size_limit(SIZE_LIMIT)
-            .delegate_dfa_size_limit(capacity(TRANSITIONS_OF_STEPS, self.states));
-        builder.build().map_err(|error| error.to_string())
-    }
-}
-
-fn step_limit() -> MatchError {
-    GivenUp::StepLimit.into()
 }
 
 /// The place of a form among the unusual ones.
 fn slot(form: Form) -> usize {
-    if form.void {
-        return 9;
-    }
-    form.dollar as usize * 3 + form.letters as usize
+    usize::from(form.newline_at_end) * 2 + usize::from(form.ascii)
 }
 
-/// Is there a character that only one of Python and the engine takes for a letter?
+/// Is there a character that only one of Python and the linear engine takes for a letter?
 fn has_uncertain_letter(text: &str) -> bool {
     static UNCERTAIN: OnceLock<Option<Linear>> = OnceLock::new();
     UNCERTAIN
         .get_or_init(|| Linear::new(r"[\w~~[\p{L}\p{N}_]]", 0).ok())
         .as_ref()
         .is_none_or(|uncertain| uncertain.is_match(text))
-}
-
-/// Is there a character that a case-insensitive back-reference may see otherwise than Python?
-fn has_uncertain_case(text: &str) -> bool {
-    !text.is_ascii() && text.chars().any(casefold::is_uncertain)
 }

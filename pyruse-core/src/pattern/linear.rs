@@ -35,12 +35,6 @@ impl Linear {
         Linear::build(expression, Config::new().hybrid_cache_capacity(capacity(TRANSITIONS, states)))
     }
 
-    /// Of a program that is large, there is not a second one that reads backwards, which tables of transitions would
-    /// need: it alone would take more than all else together.
-    pub(super) fn of_large_program(expression: &str) -> Result<Linear, String> {
-        Linear::build(expression, Config::new().hybrid(false))
-    }
-
     fn build(expression: &str, config: Config) -> Result<Linear, String> {
         let built = Regex::builder()
             .configure(config.nfa_size_limit(Some(SIZE_LIMIT)).onepass_size_limit(Some(ONE_PASS)))
@@ -80,7 +74,7 @@ mod tests {
     use regex_automata::nfa::thompson;
 
     use super::super::analysis::{size, unicode_states};
-    use super::super::emit::{Dollar, Form, Letters, Target, emit};
+    use super::super::emit::{Form, emit};
     use super::super::engine::MANY_STATES;
     use super::super::parse::parse;
     use super::*;
@@ -88,22 +82,17 @@ mod tests {
     #[test]
     fn an_expression_takes_little_memory_and_finds_the_same() {
         let text = format!("{} é{} :22 naïve", "ü".repeat(60), "ß".repeat(5000));
-        for (expression, large) in
-            [(r"\A([^:]+):([\p{Nd}]+) ([\p{L}\p{N}_]+)\z", false), (r"\A(.{60})(?s:.{5000})", true)]
-        {
-            let little =
-                if large { Linear::of_large_program(expression) } else { Linear::new(expression, 0) }
-                    .unwrap();
-            let usual = Linear(Regex::new(expression).unwrap());
-            let [few, many] = [&little, &usual].map(|linear| linear.0.memory_usage());
-            assert!(2 * few < many, "{expression}: {few} of {many} bytes");
-            let [found, expected] = [&little, &usual].map(|linear| {
-                let mut slots = Slots::new();
-                linear.search(&text, &mut slots);
-                slots
-            });
-            assert!(!found.is_empty() && found == expected, "{expression}");
-        }
+        let expression = r"\A([^:]+):([\p{Nd}]+) ([\p{L}\p{N}_]+)\z";
+        let little = Linear::new(expression, 0).unwrap();
+        let usual = Linear(Regex::new(expression).unwrap());
+        let [few, many] = [&little, &usual].map(|linear| linear.0.memory_usage());
+        assert!(2 * few < many, "{few} of {many} bytes");
+        let [found, expected] = [&little, &usual].map(|linear| {
+            let mut slots = Slots::new();
+            linear.search(&text, &mut slots);
+            slots
+        });
+        assert!(!found.is_empty() && found == expected);
     }
 
     #[test]
@@ -126,10 +115,9 @@ mod tests {
                 if states > MANY_STATES {
                     break;
                 }
-                for (letters, states) in [(Letters::Unicode, states), (Letters::Ascii, size(&root))] {
-                    let form = Form { dollar: Dollar::End, letters, void: false };
-                    let expression = emit(&root, form, Target::Linear);
-                    assert!(fits(&expression, states), "{part} {times} times, {letters:?}");
+                for (ascii, states) in [(false, states), (true, size(&root))] {
+                    let form = Form { newline_at_end: false, ascii, loose: false };
+                    assert!(fits(&emit(&root, form), states), "{part} {times} times, ascii: {ascii}");
                 }
                 times = times * 3 / 2 + 1;
             }

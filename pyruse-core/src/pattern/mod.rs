@@ -5,8 +5,10 @@
 //! with another meaning: the text is read by a parser that follows Python's grammar, and what is
 //! written for the engines is a small language of explicit sets that mean the same to them.
 //!
-//! Regular expressions proper run in linear time. Those with back-references, look-around,
-//! conditions, atomic groups or possessive quantifiers backtrack, up to a limit of steps.
+//! Regular expressions proper run in linear time. Those with back-references, look-around, conditions, atomic groups or
+//! possessive quantifiers, and the few texts on which no linear program is exact, are run by a machine that backtracks, but
+//! remembers: its time grows with the length of the text, too, unless the expression refers to what groups took. No search
+//! takes longer than some milliseconds; one that would is given up.
 //!
 //! Known to differ: characters that were assigned after Unicode 14 (the one of Python 3.11) may be
 //! letters or digits or have case here.
@@ -16,9 +18,9 @@
 //! possessive repetitions; repeated look-around with groups; bounded repetitions of what prefers to be
 //! empty (`(|a){0,3}`), and a few more loops over groups that may be empty; possessive repetitions of a choice between groups, capitals beyond U+FFFF with
 //! `i`, and classes in `(?a:…)` where Python itself goes wrong; group numbers written as only Python's
-//! `int` reads them; groups nested deeper than 200 (64 for the backtracking engine); and what is too
-//! large.
+//! `int` reads them; groups nested deeper than 200; and what is too large.
 
+mod advice;
 mod analysis;
 mod ast;
 mod candidates;
@@ -36,10 +38,12 @@ mod group;
 mod inline;
 mod linear;
 mod loops;
+mod machine;
 mod name;
 mod parse;
 mod refusals;
 mod requirement;
+mod screen;
 mod set;
 mod width;
 
@@ -49,7 +53,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use requirement::Requirement;
 
-pub use analysis::backtracks_for;
+pub use advice::{Tag, advice, fail2ban_tags};
+pub use analysis::refers_back_by;
 pub use candidates::Candidates;
 pub(crate) use chosen::begins_with_text;
 pub use chosen::{Doubt, doubt};
@@ -67,7 +72,7 @@ struct Compiled {
     source: String,
     groups: usize,
     names: Vec<(usize, String)>,
-    backtracking: bool,
+    facts: analysis::Facts,
     engines: engine::Engines,
 }
 
@@ -76,15 +81,10 @@ impl Compiled {
         let parsed = parse::parse(expression)?;
         analysis::check_size(&parsed.root)?;
         let facts = analysis::facts(&parsed.root);
-        let engines =
-            engine::Engines::new(parsed.root, facts).map_err(|message| PatternError::new(0, message))?;
-        Ok(Self {
-            source: expression.to_owned(),
-            groups: parsed.groups,
-            names: parsed.names,
-            backtracking: facts.backtracking,
-            engines,
-        })
+        let groups = parsed.widths.len() - 1;
+        let engines = engine::Engines::new(parsed.root, parsed.widths, facts)
+            .map_err(|message| PatternError::new(0, message))?;
+        Ok(Self { source: expression.to_owned(), groups, names: parsed.names, facts, engines })
     }
 }
 
@@ -140,10 +140,16 @@ impl Pattern {
         self.0.names.iter().map(|(group, name)| (*group, name.as_str()))
     }
 
-    /// Does it need the backtracking engine for every text?
+    /// Does it need the machine that backtracks for every text?
     #[must_use]
     pub fn is_backtracking(&self) -> bool {
-        self.0.backtracking
+        self.0.facts.backtracking
+    }
+
+    /// Does it refer to what its own groups took? Only then may a search be given up that people would write.
+    #[must_use]
+    pub fn refers_back(&self) -> bool {
+        self.0.facts.references
     }
 
     /// What must occur wherever it is found.
@@ -160,7 +166,7 @@ impl Pattern {
     /// Is it found anywhere? Python's `re.search`, without the groups, and so faster.
     ///
     /// # Errors
-    /// When the backtracking engine gives up.
+    /// When the search is given up.
     pub fn is_match(&self, text: &str) -> Result<bool, MatchError> {
         self.0.engines.is_match(text)
     }
@@ -169,7 +175,7 @@ impl Pattern {
     /// spans; otherwise it is empty.
     ///
     /// # Errors
-    /// When the backtracking engine gives up.
+    /// When the search is given up.
     pub fn search(&self, text: &str, groups: &mut Groups) -> Result<bool, MatchError> {
         self.0.engines.search(text, &mut groups.slots)
     }

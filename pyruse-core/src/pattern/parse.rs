@@ -23,8 +23,8 @@ const MAX_REPEAT: u64 = u32::MAX as u64;
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) root: Node,
-    /// Number of groups, group 0 not counted.
-    pub(super) groups: usize,
+    /// The widths of its groups, from group 1 on; what stands for group 0 is of no use.
+    pub(super) widths: Vec<Option<Width>>,
     /// By number.
     pub(super) names: Vec<(usize, String)>,
 }
@@ -63,7 +63,7 @@ pub(super) fn parse(expression: &str) -> Result<Parsed, PatternError> {
     }
     refusals::check(&root)?;
     let root = loops::settle_loops(root, &parser.widths)?;
-    Ok(Parsed { root, groups, names: parser.names })
+    Ok(Parsed { root, widths: parser.widths, names: parser.names })
 }
 
 /// What was read so far.

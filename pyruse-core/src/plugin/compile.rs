@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::fact::{Fact, Save, SavedAs, Search, Stated};
 use crate::config::{Diagnostics, Node, Source, SourceSpan, StepPlace};
 use crate::entry::{Entry, Fields, Slot};
-use crate::pattern::Pattern;
+use crate::pattern::{self, Pattern};
 use crate::plugin::{ModuleSettings, StepError};
 use crate::state::{Handle, Resource, State};
 use crate::template::Template;
@@ -145,7 +145,7 @@ impl Compile<'_> {
         let search = Search {
             field,
             expression: pattern.source().into(),
-            backtracks: pattern.is_backtracking(),
+            refers_back: pattern.refers_back(),
             groups: groups.clone(),
         };
         self.states(path, Fact::Searches(search));
@@ -178,10 +178,36 @@ impl Compile<'_> {
         Invalid(())
     }
 
+    /// Warns of a part of a text argument, by its bytes there: the configuration can be used, but this may not be what
+    /// was meant.
+    pub fn warning_within(
+        &mut self,
+        path: &str,
+        part: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let span = self.span_in(path, part);
+        self.diagnostics.warning(span, Some(self.place.clone()), message).help(help);
+    }
+
     /// Compiles an expression in the syntax of Python's `re`.
     pub fn pattern(&mut self, path: &str, expression: &str) -> Result<Pattern, Invalid> {
-        Pattern::new(expression)
-            .map_err(|e| self.error_within(path, e.offset, format!("bad expression: {}", e.message)))
+        let pattern = Pattern::new(expression).map_err(|e| {
+            let span = self.node.at(path).span_within(&self.source.text, e.offset);
+            let message = format!("bad expression: {}", e.message);
+            let told = self.diagnostics.error(span, Some(self.place.clone()), message);
+            if let Some(advice) = pattern::advice(expression, &e) {
+                told.help(advice);
+            }
+            Invalid(())
+        })?;
+        for tag in pattern::fail2ban_tags(expression) {
+            let message =
+                format!("`{}` belongs to fail2ban: here it is only this text", &expression[tag.at.clone()]);
+            self.warning_within(path, tag.at, message, tag.instead);
+        }
+        Ok(pattern)
     }
 
     /// Compiles a template and resolves its names.

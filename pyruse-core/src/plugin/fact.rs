@@ -107,8 +107,8 @@ pub struct Search {
     pub field: Slot,
     /// The expression, as [`crate::pattern::Pattern`] takes it.
     pub expression: Arc<str>,
-    /// Does it need the engine that backtracks?
-    pub backtracks: bool,
+    /// Does it refer to what its own groups took, so that a search may be given up?
+    pub refers_back: bool,
     /// The numbers of the groups that are saved, and where to.
     pub groups: Vec<(usize, Slot)>,
 }

@@ -9,21 +9,22 @@ pub(super) static LINT: Lint = Lint {
     code: "P020",
     name: "backtracking-expression",
     severity: Severity::Note,
-    what: "An expression needs the engine that backtracks.",
-    why: "it does not search texts over 8 KiB and gives up after a number of steps, so a long enough line gets past it",
-    instead: "Possessive quantifiers and atomic groups can simply be left out: the other engine never takes longer than the text is \
-              long. Instead of a look-ahead, ask in two filters, one of them with an `else`; instead of a back-reference, \
-              list the cases (`'[^']*'|\"[^\"]*\"`). Where that is no way, allow it.",
+    what: "An expression refers to what its own groups took.",
+    why: "nothing can be remembered of such a search, so one with many ways to match is given up after some milliseconds, and \
+          a line that was made for it gets past it",
+    instead: "Instead of a back-reference or a condition, list the cases (`'[^']*'|\"[^\"]*\"`). Where that is no way, begin the \
+              expression with `^`, and let what stands before the reference take as little as it can; then allow it. All \
+              other expressions, with look-around too, are searched in time that grows with the text alone.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "web": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^\\S++ - - \"GET [^\"]*+\" 500 "}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^user (['\"]).*?\\1 failed"}},
         {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}}
     ]
 }}"#,
         good: r#"{"actions": {
     "web": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^\\S+ - - \"GET [^\"]*\" 500 "}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^user (?:'[^']*'|\"[^\"]*\") failed"}},
         {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}}
     ]
 }}"#,
@@ -34,14 +35,14 @@ pub(super) static LINT: Lint = Lint {
 fn check(review: &Review<'_>, findings: &mut Findings) {
     for (site, fact, span) in review.facts() {
         let Fact::Searches(search) = fact else { continue };
-        if !search.backtracks {
+        if !search.refers_back {
             continue;
         }
-        let (what, help, at) = pattern::backtracks_for(&search.expression);
+        let (what, at) = pattern::refers_back_by(&search.expression);
         let span = at.map_or(span.clone(), |at| review.within(span, &search.expression, at));
         findings
-            .add(&span, review.place(site), "this expression needs the engine that backtracks")
+            .add(&span, review.place(site), "a search for this expression may be given up")
             .label(what)
-            .help(help);
+            .help("list the cases instead, or allow this");
     }
 }

@@ -48,7 +48,9 @@ fn cost(review: &Review<'_>, site: usize) -> Option<Cost> {
         .filter_map(|stated| match &stated.fact {
             Fact::Tests(_, Test::Machine) => Some(Cost::Machine),
             Fact::Tests(..) => Some(Cost::Comparison),
-            Fact::Searches(search) => Some(if search.backtracks { Cost::Backtracking } else { Cost::Search }),
+            Fact::Searches(search) => {
+                Some(if search.refers_back { Cost::Backtracking } else { Cost::Search })
+            }
             _ => None,
         })
         .max()

@@ -25,6 +25,7 @@ mod float;
 mod integer;
 mod moment;
 mod parse;
+mod placeholder;
 mod repr;
 mod spec;
 mod strftime;
@@ -41,6 +42,7 @@ use self::error::Found;
 pub use self::error::{RenderError, TemplateError};
 use self::moment::Moment;
 use self::parse::{Conversion, Field, Piece};
+pub use self::placeholder::placeholder;
 use self::spec::{Refusal, Spec};
 pub use self::value::{Timestamp, Value};
 

@@ -129,7 +129,13 @@ impl Parser<'_> {
     fn name(&mut self, open: usize) -> Result<usize, TemplateError> {
         let start = self.at;
         let rest = &self.text[start..];
-        let Some(length) = rest.find(['!', ':', '}', '.', '[', '{']) else {
+        // The text behind a brace that is not closed is not to blame.
+        let next = rest.find('{').unwrap_or(rest.len());
+        let is_closed = |close: usize| close < next || rest[..next].contains([':', '[']);
+        if !rest.find('}').is_some_and(is_closed) {
+            return unclosed(open);
+        }
+        let Some(length) = rest.find(['!', ':', '}', '.', '[']) else {
             return unclosed(open);
         };
         let name = &rest[..length];
@@ -137,9 +143,6 @@ impl Parser<'_> {
         match rest.as_bytes()[length] {
             b'.' => return wrong(end, "attributes of fields (`.`) are not supported"),
             b'[' => return wrong(end, "parts of fields (`[`) are not supported"),
-            b'{' => {
-                return wrong(end, "a `{` inside a field (for the character itself write `{{`)");
-            }
             _ if name.is_empty() => {
                 return wrong(open, "the name of a field is missing (for the character itself write `{{`)");
             }
@@ -172,11 +175,11 @@ impl Parser<'_> {
         let length = spec_length(&self.text[start..]);
         let end = length.map_or(self.text.len(), |length| start + length);
         let spec = unescaped(&self.text[start..end]);
-        if let Err((at, '{')) = spec {
-            return wrong(start + at, "a spec cannot have fields of its own");
-        }
         if length.is_none() {
             return unclosed(open);
+        }
+        if let Err((at, '{')) = spec {
+            return wrong(start + at, "a spec cannot have fields of its own");
         }
         let spec = match spec {
             Ok(spec) => spec,

@@ -269,6 +269,9 @@ def main():
         else:
             generator = Hard if options.mode == "hard" else Generator
             expression = generator(rng, options.mode == "plain").expression()
+            if rng.random() < 0.3 and not expression.startswith("(?"):
+                # Found just the same, but not by the linear engine.
+                expression = "(?=)" + expression
         for _ in range(1 if options.mode == "noise" else 4):
             subject = text(rng, expression)
             if options.mode == "hard" and rng.random() < 0.8:

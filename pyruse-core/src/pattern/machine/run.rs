@@ -1,0 +1,662 @@
+//! The machine at work.
+
+use super::super::ast::{Anchor, Folding, Greed};
+use super::super::casefold;
+use super::super::error::MatchError;
+use super::compile::{Instruction, Kind, Loop, Program, Row};
+use super::first::First;
+use super::memo::{self, Memo};
+use super::sets::is_word;
+
+/// Steps of one search, on whatever text.
+pub(in super::super) const STEPS: u32 = 900_000;
+/// Steps that the usual text takes; before, nothing is remembered.
+pub(in super::super) const SOON: u32 = 2_000;
+
+/// Steps for what costs more than an instruction: a way back, or the memory of one.
+const DEAR: u32 = 3;
+/// Runs of at most so many characters are simply looked through.
+const SHORT_RUN: u32 = 32;
+
+/// A place that a group has not got.
+pub(super) const UNSET: u32 = u32::MAX;
+/// No run of characters: none begins there.
+const NO_RUN: (u32, u32) = (u32::MAX, 0);
+/// No row of the memo.
+const NO_ROW: u32 = u32::MAX;
+/// Bytes of the frames that are kept for the next search.
+const KEPT: usize = 64 << 10;
+
+/// A text whose characters are numbered.
+pub(super) trait Text: Copy {
+    /// Are all its characters ASCII?
+    const IS_ASCII: bool;
+    /// So many of them passed over in a row are a step.
+    const CHARS: u32;
+
+    fn len(self) -> u32;
+    fn at(self, place: u32) -> u32;
+}
+
+impl Text for &[u8] {
+    const IS_ASCII: bool = true;
+    const CHARS: u32 = 8;
+
+    fn len(self) -> u32 {
+        // An entry's fields are far shorter; what lies beyond is not searched.
+        u32::try_from(<[u8]>::len(self)).unwrap_or(u32::MAX - 2)
+    }
+
+    #[inline]
+    fn at(self, place: u32) -> u32 {
+        self[place as usize].into()
+    }
+}
+
+impl Text for &[char] {
+    const IS_ASCII: bool = false;
+    const CHARS: u32 = 2;
+
+    fn len(self) -> u32 {
+        u32::try_from(<[char]>::len(self)).unwrap_or(u32::MAX - 2)
+    }
+
+    #[inline]
+    fn at(self, place: u32) -> u32 {
+        self[place as usize].into()
+    }
+}
+
+/// What to come back to.
+#[derive(Debug, Clone, Copy)]
+enum Frame {
+    /// Another way.
+    Way { pc: u32, place: u32 },
+    /// A slot gets back what it was.
+    Slot { slot: u32, was: u32 },
+    /// So does the place where a round began.
+    Round { round: u32, was: u32 },
+    /// Look-around or an atomic group has been entered by the instruction there, at this place.
+    Level { pc: u32, place: u32 },
+    /// When the way comes back here, all that began there has failed.
+    Begun { row: u32, place: u32 },
+    /// A loop that may go on `from` one place `to` another, and has last done so `at` this one.
+    Loop { pc: u32, row: u32, from: u32, to: u32, at: u32, then: memo::Known },
+}
+
+/// What is needed while searching.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    frames: Vec<Frame>,
+    /// Where in `frames` the levels are that have not ended.
+    levels: Vec<usize>,
+    /// Where the groups begin and end.
+    pub(super) slots: Vec<u32>,
+    /// Where the last round of each loop began that may be empty.
+    rounds: Vec<u32>,
+    /// For each loop over characters, the last run of them that was looked at: from, to.
+    runs: Vec<(u32, u32)>,
+    memo: Memo,
+    chars: Vec<char>,
+    /// Where each character begins, and the end.
+    bytes: Vec<u32>,
+}
+
+impl Scratch {
+    /// The characters of a text; to be given back by [`Scratch::keep`].
+    pub(super) fn decode(&mut self, text: &str) -> Vec<char> {
+        let mut chars = std::mem::take(&mut self.chars);
+        chars.clear();
+        self.bytes.clear();
+        for (byte, char) in text.char_indices() {
+            chars.push(char);
+            self.bytes.push(u32::try_from(byte).unwrap_or(u32::MAX));
+        }
+        self.bytes.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
+        chars
+    }
+
+    pub(super) fn keep(&mut self, chars: Vec<char>) {
+        self.chars = chars;
+    }
+
+    /// The byte at which a character begins.
+    pub(super) fn byte(&self, place: usize, is_ascii: bool) -> usize {
+        if is_ascii { place } else { self.bytes.get(place).map_or(0, |byte| *byte as usize) }
+    }
+
+    /// The character that begins at a byte.
+    pub(super) fn char_at(&self, byte: usize) -> usize {
+        self.bytes.partition_point(|begin| (*begin as usize) < byte)
+    }
+
+    /// Gives back what the usual text does not need.
+    pub(super) fn shrink(&mut self) {
+        self.memo.shrink();
+        self.frames.clear();
+        self.frames.shrink_to(KEPT / size_of::<Frame>());
+        self.chars.shrink_to(KEPT / size_of::<char>());
+        self.bytes.shrink_to(KEPT / size_of::<u32>());
+    }
+}
+
+/// What is counted of so much.
+fn steps(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX / 2)
+}
+
+/// Where to go on.
+enum Flow {
+    /// At an instruction and a place.
+    Go(u32, u32),
+    /// Back.
+    Fail,
+    /// At the end of the innermost level, which is at this place.
+    Close(u32),
+}
+
+/// One search.
+pub(super) struct Run<'r, T> {
+    program: &'r Program,
+    text: T,
+    /// Places of the text, but for the last, at its end.
+    len: u32,
+    scratch: &'r mut Scratch,
+    pub(super) steps: u32,
+    /// So many it may make.
+    limit: u32,
+    /// Steps before anything is remembered.
+    pub(super) forgetful: u32,
+    /// Does it matter what groups take?
+    records: bool,
+}
+
+impl<'r, T: Text> Run<'r, T> {
+    pub(super) fn new(program: &'r Program, text: T, scratch: &'r mut Scratch, limit: u32) -> Self {
+        let len = text.len();
+        scratch.memo.begin(program.memo_rows as usize, len as usize + 1);
+        scratch.rounds.clear();
+        scratch.rounds.resize(program.rounds as usize, UNSET);
+        scratch.runs.clear();
+        scratch.runs.resize(program.loops.len(), NO_RUN);
+        scratch.slots.clear();
+        scratch.slots.resize(program.slots, UNSET);
+        Run { program, text, len, scratch, steps: 0, limit, forgetful: SOON, records: false }
+    }
+
+    /// Looks for it from a place on. On success the slots are set, if the groups are wanted.
+    pub(super) fn search(&mut self, from: usize, groups: bool) -> Result<bool, MatchError> {
+        let program = self.program;
+        self.records = program.refers || groups && !program.in_two_runs;
+        let Some(last) = (self.len as usize).checked_sub(program.least) else {
+            return Ok(false);
+        };
+        let Ok(mut start) = u32::try_from(from) else { return Ok(false) };
+        loop {
+            if let Some(first) = &program.first
+                && !program.begins_with_text
+            {
+                let before = start;
+                while start < self.len && !first.has(self.text.at(start)) {
+                    start += 1;
+                }
+                self.count((start - before) / T::CHARS)?;
+            }
+            if start as usize > last || (start > 0 && program.begins_with_text) {
+                return Ok(false);
+            }
+            let mut end = self.search_at(start)?;
+            if end.is_some() && groups && !self.records {
+                // Nothing that failed is tried again.
+                self.records = true;
+                end = self.search_at(start)?;
+                debug_assert!(end.is_some(), "found without groups only");
+            }
+            if let Some(end) = end {
+                self.scratch.slots[0] = start;
+                self.scratch.slots[1] = end;
+                return Ok(true);
+            }
+            start += 1;
+        }
+    }
+
+    fn count(&mut self, steps: u32) -> Result<(), MatchError> {
+        self.steps += steps;
+        if self.steps > self.limit { Err(MatchError) } else { Ok(()) }
+    }
+
+    /// Where does it end, if it is found right there?
+    fn search_at(&mut self, start: u32) -> Result<Option<u32>, MatchError> {
+        if self.records {
+            self.scratch.slots.fill(UNSET);
+        }
+        self.scratch.frames.clear();
+        self.scratch.levels.clear();
+        let mut flow = Flow::Go(0, start);
+        loop {
+            flow = match flow {
+                Flow::Go(pc, place) => {
+                    if matches!(self.program.code[pc as usize], Instruction::Match) {
+                        return Ok(Some(place));
+                    }
+                    self.go(pc, place)?
+                }
+                Flow::Close(place) => self.close(place),
+                Flow::Fail => match self.back()? {
+                    Some(flow) => flow,
+                    None => return Ok(None),
+                },
+            };
+        }
+    }
+
+    /// Goes on until there is a match, no way, or the end of a level.
+    fn go(&mut self, mut pc: u32, mut place: u32) -> Result<Flow, MatchError> {
+        loop {
+            self.count(1)?;
+            match &self.program.code[pc as usize] {
+                Instruction::Text(text) => {
+                    for char in text {
+                        if place >= self.len || self.text.at(place) != u32::from(*char) {
+                            return Ok(Flow::Fail);
+                        }
+                        place += 1;
+                    }
+                    self.steps += steps(text.len() / 8);
+                    pc += 1;
+                }
+                Instruction::Set(set) => {
+                    if place >= self.len || !self.program.sets[*set as usize].has(self.text.at(place)) {
+                        return Ok(Flow::Fail);
+                    }
+                    place += 1;
+                    pc += 1;
+                }
+                Instruction::Loop(number) => match self.enter(*number, pc, place) {
+                    Flow::Go(next, at) => (pc, place) = (next, at),
+                    other => return Ok(other),
+                },
+                Instruction::Assert(anchor) => {
+                    if !self.holds(*anchor, place) {
+                        return Ok(Flow::Fail);
+                    }
+                    pc += 1;
+                }
+                Instruction::Split { prefer, other, peek } => {
+                    let (preferred, others) = &self.program.peeks[*peek as usize];
+                    let leads_on = |first: &First| place < self.len && first.has(self.text.at(place));
+                    if preferred.as_ref().is_some_and(|first| !leads_on(first)) {
+                        pc = *other;
+                        continue;
+                    }
+                    if others.as_ref().is_none_or(leads_on) {
+                        self.scratch.frames.push(Frame::Way { pc: *other, place });
+                    }
+                    pc = *prefer;
+                }
+                Instruction::Jump(to) => pc = *to,
+                Instruction::Save(slot) => {
+                    if self.records {
+                        let slot = *slot;
+                        let was = std::mem::replace(&mut self.scratch.slots[slot as usize], place);
+                        if !self.scratch.frames.is_empty() {
+                            self.scratch.frames.push(Frame::Slot { slot, was });
+                        }
+                    }
+                    pc += 1;
+                }
+                Instruction::Meet(number) => {
+                    match self.meet(self.program.rows[*number as usize].as_ref(), pc, place) {
+                        Flow::Go(next, at) => (pc, place) = (next, at),
+                        other => return Ok(other),
+                    }
+                }
+                Instruction::Round(round) => {
+                    let round = *round;
+                    let was = std::mem::replace(&mut self.scratch.rounds[round as usize], place);
+                    self.scratch.frames.push(Frame::Round { round, was });
+                    pc += 1;
+                }
+                Instruction::RoundEnd { round, more, leave } => {
+                    let is_empty = self.scratch.rounds[*round as usize] == place;
+                    pc = if is_empty { *leave } else { *more };
+                }
+                Instruction::Open { kind, end } => match self.open(*kind, *end, pc, place) {
+                    Flow::Go(next, at) => (pc, place) = (next, at),
+                    other => return Ok(other),
+                },
+                Instruction::Close => return Ok(Flow::Close(place)),
+                Instruction::BackReference(group, folding) => {
+                    let slot = 2 * *group as usize;
+                    let (begin, end) = (self.scratch.slots[slot], self.scratch.slots[slot + 1]);
+                    if begin == UNSET || end == UNSET || !self.repeats(begin, end, place, *folding) {
+                        return Ok(Flow::Fail);
+                    }
+                    self.steps += end.saturating_sub(begin) / T::CHARS;
+                    place += end.saturating_sub(begin);
+                    pc += 1;
+                }
+                Instruction::IfGroup { group, no } => {
+                    let is_set = self.scratch.slots[2 * *group as usize + 1] != UNSET;
+                    pc = if is_set { pc + 1 } else { *no };
+                }
+                Instruction::Fail => return Ok(Flow::Fail),
+                Instruction::Match => return Ok(Flow::Go(pc, place)),
+            }
+        }
+    }
+
+    /// Enters look-around or an atomic group.
+    fn open(&mut self, kind: Kind, end: u32, pc: u32, place: u32) -> Flow {
+        let (back, negated) = match kind {
+            Kind::Look { back, negated } => (back, negated),
+            Kind::Atomic | Kind::Round => (0, false),
+        };
+        let Some(from) = place.checked_sub(back) else {
+            return if negated { Flow::Go(end + 1, place) } else { Flow::Fail };
+        };
+        self.steps += DEAR;
+        self.scratch.levels.push(self.scratch.frames.len());
+        self.scratch.frames.push(Frame::Level { pc, place });
+        Flow::Go(pc + 1, from)
+    }
+
+    /// The next way that is left; none: there is none.
+    fn back(&mut self) -> Result<Option<Flow>, MatchError> {
+        while let Some(frame) = self.scratch.frames.pop() {
+            self.count(DEAR)?;
+            match frame {
+                Frame::Way { pc, place } => return Ok(Some(Flow::Go(pc, place))),
+                Frame::Slot { slot, was } => self.scratch.slots[slot as usize] = was,
+                Frame::Round { round, was } => self.scratch.rounds[round as usize] = was,
+                Frame::Begun { row, place } => self.scratch.memo.set(row, place, memo::FAILED),
+                Frame::Level { pc, place } => {
+                    self.scratch.levels.pop();
+                    match self.program.code[pc as usize] {
+                        Instruction::Open { kind: Kind::Look { negated: true, .. }, end } => {
+                            return Ok(Some(Flow::Go(end + 1, place)));
+                        }
+                        Instruction::Open { kind: Kind::Round, end } => {
+                            return Ok(Some(Flow::Go(end + 2, place)));
+                        }
+                        _ => {}
+                    }
+                }
+                Frame::Loop { pc, row, from, to, at, then } => {
+                    let Instruction::Loop(number) = self.program.code[pc as usize] else { continue };
+                    let repeated = &self.program.loops[number as usize];
+                    let (low, high) = match repeated.greed {
+                        Greed::Lazy => (at + 1, to),
+                        _ => (from, at.wrapping_sub(1)),
+                    };
+                    let flow = if at == from && repeated.greed != Greed::Lazy {
+                        Flow::Fail
+                    } else {
+                        self.choose(repeated, pc, row, (from, to), (low, high), then)
+                    };
+                    match self.settle(repeated, flow, row, from, to, then) {
+                        Flow::Fail => {}
+                        other => return Ok(Some(other)),
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Goes on behind an instruction at which several ways meet, unless it is known where that leads.
+    fn meet(&mut self, row: Option<&Row>, pc: u32, place: u32) -> Flow {
+        if self.steps > self.forgetful
+            && let Some(row) = row
+        {
+            let known = self.known(row, place);
+            if known == memo::FAILED {
+                return Flow::Fail;
+            }
+            if let Some(end) = memo::end_of(known) {
+                return Flow::Close(end);
+            }
+            let row = self.memo_row(row, place);
+            self.scratch.frames.push(Frame::Begun { row, place });
+            self.steps += DEAR;
+        }
+        Flow::Go(pc + 1, place)
+    }
+
+    /// Enters a loop over characters.
+    fn enter(&mut self, number: u32, pc: u32, place: u32) -> Flow {
+        let program = self.program;
+        let repeated = &program.loops[number as usize];
+        let end = self.run_end(number, repeated, place);
+        if end - place < repeated.min {
+            return Flow::Fail;
+        }
+        if repeated.greed == Greed::Possessive {
+            return Flow::Go(pc + 1, end);
+        }
+        let from = place + repeated.min;
+        if repeated.ends_with_run || T::IS_ASCII && repeated.ends_with_run_in_ascii {
+            // Nowhere else does it go on.
+            let set = &program.sets[repeated.set as usize];
+            let is_cut = repeated.max.is_some() && end < self.len && set.has(self.text.at(end));
+            return if is_cut { Flow::Fail } else { self.meet(repeated.row.as_ref(), pc, end) };
+        }
+        let (mut to, mut then, mut memo_row) = (end, memo::UNKNOWN, NO_ROW);
+        if self.steps > self.forgetful
+            && let Some(row) = &repeated.row
+        {
+            let known = self.known(row, place);
+            if known == memo::FAILED {
+                return Flow::Fail;
+            }
+            if let Some(end) = memo::end_of(known) {
+                return Flow::Close(end);
+            }
+            memo_row = self.memo_row(row, place);
+            // What became of it where it began at a later character of the same run is part of what becomes of it now.
+            if repeated.is_open() && to > from {
+                let usable = self.are_ends_usable(row);
+                let counts = |known| known == memo::FAILED || usable;
+                let later = self.scratch.memo.first_known(memo_row, place + 1, to - repeated.min, counts);
+                if let Some((later, known)) = later {
+                    self.steps += (later - place) / T::CHARS;
+                    to = later - 1 + repeated.min;
+                    if let Some(end) = memo::end_of(known) {
+                        if repeated.greed == Greed::Greedy {
+                            self.scratch.memo.set_all(memo_row, place, later - 1, known);
+                            return Flow::Close(end);
+                        }
+                        then = known;
+                    }
+                } else {
+                    self.steps += (to - from) / T::CHARS;
+                }
+            }
+        }
+        let flow = self.choose(repeated, pc, memo_row, (from, to), (from, to), then);
+        self.settle(repeated, flow, memo_row, from, to, then)
+    }
+
+    /// The next place at which a loop may go on, of those from `low` to `high`.
+    fn choose(
+        &mut self,
+        repeated: &Loop,
+        pc: u32,
+        row: u32,
+        (from, to): (u32, u32),
+        (low, high): (u32, u32),
+        then: memo::Known,
+    ) -> Flow {
+        let text = self.text;
+        let leads_on = |place: &u32| {
+            repeated.next.as_ref().is_none_or(|next| *place < self.len && next.has(text.at(*place)))
+        };
+        let found = match repeated.greed {
+            Greed::Lazy => (low..=high).find(leads_on),
+            _ => (low..=high).rev().find(leads_on),
+        };
+        let Some(at) = found else {
+            self.steps += (high + 1).saturating_sub(low) / T::CHARS;
+            return Flow::Fail;
+        };
+        let (passed, is_last) = match repeated.greed {
+            Greed::Lazy => (at - low, at == to && then == memo::UNKNOWN),
+            _ => (high - at, at == from),
+        };
+        self.steps += passed / T::CHARS;
+        if !is_last || row != NO_ROW {
+            self.steps += DEAR;
+            self.scratch.frames.push(Frame::Loop { pc, row, from, to, at, then });
+        }
+        Flow::Go(pc + 1, at)
+    }
+
+    /// Remembers what became of a loop, if `flow` says so.
+    fn settle(
+        &mut self,
+        repeated: &Loop,
+        flow: Flow,
+        row: u32,
+        from: u32,
+        to: u32,
+        then: memo::Known,
+    ) -> Flow {
+        if !matches!(flow, Flow::Fail) || row == NO_ROW {
+            return flow;
+        }
+        // The lazy ends as it was known to end from a later character on.
+        let known = if then == memo::UNKNOWN { memo::FAILED } else { then };
+        self.remember(repeated, row, from, to, known);
+        memo::end_of(then).map_or(Flow::Fail, Flow::Close)
+    }
+
+    /// The same became of all loops that begin where this one may go on from `from` to `to`.
+    fn remember(&mut self, repeated: &Loop, row: u32, from: u32, to: u32, known: memo::Known) {
+        let begin = from - repeated.min;
+        let last = if repeated.is_open() { to - repeated.min } else { begin };
+        self.steps += (last - begin) / T::CHARS;
+        self.scratch.memo.set_all(row, begin, last, known);
+    }
+
+    /// Where the characters of a loop end that begin at a place.
+    fn run_end(&mut self, number: u32, repeated: &Loop, place: u32) -> u32 {
+        let set = &self.program.sets[repeated.set as usize];
+        let most = repeated.max.map_or(self.len, |max| place.saturating_add(max).min(self.len));
+        let mut end = place;
+        if most - place <= SHORT_RUN {
+            while end < most && set.has(self.text.at(end)) {
+                end += 1;
+            }
+            return end;
+        }
+        let (begin, known_end) = self.scratch.runs[number as usize];
+        if begin <= place && place <= known_end {
+            return known_end.min(most);
+        }
+        while end < self.len && end != begin && set.has(self.text.at(end)) {
+            end += 1;
+        }
+        self.steps += (end - place) / T::CHARS;
+        if end == begin {
+            end = known_end;
+        }
+        self.scratch.runs[number as usize] = (place, end);
+        end.min(most)
+    }
+
+    /// The innermost level ends at a place.
+    fn close(&mut self, place: u32) -> Flow {
+        let Some(base) = self.scratch.levels.pop() else { return Flow::Fail };
+        let Frame::Level { pc, place: began } = self.scratch.frames[base] else { return Flow::Fail };
+        let Instruction::Open { kind, end } = self.program.code[pc as usize] else { return Flow::Fail };
+        self.steps += steps((self.scratch.frames.len() - base) / 4);
+        let ends = memo::ends_at(place);
+        let negated = matches!(kind, Kind::Look { negated: true, .. });
+        let mut kept = base;
+        for at in base + 1..self.scratch.frames.len() {
+            match self.scratch.frames[at] {
+                Frame::Begun { row, place } => self.scratch.memo.set(row, place, ends),
+                Frame::Loop { pc, row, from, at, .. } if row != NO_ROW => {
+                    if let Instruction::Loop(number) = self.program.code[pc as usize] {
+                        let repeated = &self.program.loops[number as usize];
+                        self.remember(repeated, row, from, at, ends);
+                    }
+                }
+                frame @ Frame::Slot { .. } => {
+                    self.scratch.frames[kept] = frame;
+                    kept += 1;
+                }
+                _ => {}
+            }
+        }
+        self.scratch.frames.truncate(kept);
+        if negated {
+            while self.scratch.frames.len() > base
+                && let Some(Frame::Slot { slot, was }) = self.scratch.frames.pop()
+            {
+                self.scratch.slots[slot as usize] = was;
+            }
+            return Flow::Fail;
+        }
+        let place = if matches!(kind, Kind::Look { .. }) { began } else { place };
+        Flow::Go(end + 1, place)
+    }
+
+    /// What became of a place, as far as it may be used.
+    fn known(&self, row: &Row, place: u32) -> memo::Known {
+        let known = self.scratch.memo.get(self.memo_row(row, place), place);
+        if known > memo::FAILED && !self.are_ends_usable(row) { memo::UNKNOWN } else { known }
+    }
+
+    fn are_ends_usable(&self, row: &Row) -> bool {
+        !(self.records && row.has_groups)
+    }
+
+    fn memo_row(&self, row: &Row, place: u32) -> u32 {
+        let empty = |round: &u32| self.scratch.rounds[*round as usize] == place;
+        let rounds = row.rounds.iter().enumerate();
+        rounds.fold(row.first, |at, (bit, round)| at + (u32::from(empty(round)) << bit))
+    }
+
+    /// Is the text of a group repeated at a place?
+    fn repeats(&self, begin: u32, end: u32, place: u32, folding: Folding) -> bool {
+        if u64::from(place) + u64::from(end.saturating_sub(begin)) > u64::from(self.len) {
+            return false;
+        }
+        let fold = |code: u32| match folding {
+            Folding::Exact => code,
+            Folding::Ascii => u8::try_from(code).map_or(code, |byte| byte.to_ascii_lowercase().into()),
+            Folding::Unicode => char::from_u32(code).map_or(code, |char| casefold::lower(char).into()),
+        };
+        (begin..end).zip(place..).all(|(a, b)| {
+            let (a, b) = (self.text.at(a), self.text.at(b));
+            a == b || fold(a) == fold(b)
+        })
+    }
+
+    fn holds(&self, anchor: Anchor, place: u32) -> bool {
+        let newline = u32::from(b'\n');
+        let is_newline = |place: u32| self.text.at(place) == newline;
+        match anchor {
+            Anchor::TextStart => place == 0,
+            Anchor::LineStart => place == 0 || is_newline(place - 1),
+            Anchor::TextEnd => place == self.len,
+            Anchor::LastLineEnd => place == self.len || (place + 1 == self.len && is_newline(place)),
+            Anchor::LineEnd => place == self.len || is_newline(place),
+            Anchor::Boundary { negated, ascii } => {
+                let is_word = |place: u32| {
+                    let code = self.text.at(place);
+                    match u8::try_from(code) {
+                        Ok(byte) if byte.is_ascii() => byte.is_ascii_alphanumeric() || byte == b'_',
+                        _ => !ascii && is_word(code),
+                    }
+                };
+                let before = place > 0 && is_word(place - 1);
+                let behind = place < self.len && is_word(place);
+                // In no text at all there is no place, not even one without a boundary.
+                self.len > 0 && (before != behind) != negated
+            }
+        }
+    }
+}

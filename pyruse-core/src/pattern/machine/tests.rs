@@ -1,0 +1,208 @@
+//! What must be true of the machine, whatever the expression and the text. That it means what Python means is in the
+//! tables of the integration tests, and in the campaign against Python.
+
+use super::super::analysis::facts;
+use super::super::emit::{Form, emit};
+use super::super::linear::Linear;
+use super::super::parse::{Parsed, parse};
+use super::compile::Program;
+use super::run::{Run, Scratch};
+use super::*;
+
+/// A small generator of our own, so that a failure is the same on every machine.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % sides as u64).unwrap()
+    }
+
+    fn pick<'t>(&mut self, of: &[&'t str]) -> &'t str {
+        of[self.roll(of.len())]
+    }
+
+    /// An expression with few letters, and much that repeats and looks.
+    fn expression(&mut self, depth: usize, regular: bool) -> String {
+        let choices = 1 + usize::from(self.roll(3) == 0);
+        let mut written = Vec::new();
+        for _ in 0..choices {
+            let mut sequence = String::new();
+            for _ in 0..=self.roll(3) {
+                let atom = match self.roll(if depth == 0 { 4 } else { 9 }) {
+                    0..=2 => self.pick(&["a", "b", ".", r"\w", "[^a]", "ab", "é"]).to_owned(),
+                    3 => self.pick(&["^", "$", r"\b", ""]).to_owned(),
+                    4 => format!("({})", self.expression(depth - 1, regular)),
+                    5 | 6 => format!("(?:{})", self.expression(depth - 1, regular)),
+                    _ if regular => self.pick(&["a", "b"]).to_owned(),
+                    7 => format!("(?>{})", self.expression(depth - 1, regular)),
+                    _ => {
+                        let open = self.pick(&["(?=", "(?!", "(?=", "(?!"]);
+                        format!("{open}{})", self.expression(depth - 1, regular))
+                    }
+                };
+                let repeats = !matches!(atom.as_str(), "^" | "$" | r"\b" | "" | "ab") && self.roll(2) == 0;
+                sequence += &atom;
+                if repeats {
+                    sequence += self.pick(&["*", "+", "?", "{2}", "{0,3}", "{1,}"]);
+                    sequence += match self.roll(5) {
+                        0 => "?",
+                        1 if !regular => "+",
+                        _ => "",
+                    };
+                }
+            }
+            written.push(sequence);
+        }
+        written.join("|")
+    }
+
+    fn text(&mut self, longest: usize) -> String {
+        let of: &[&str] =
+            if self.roll(3) == 0 { &["a", "b", "é", " ", "\n"] } else { &["a", "a", "b", " "] };
+        (0..self.roll(longest)).map(|_| self.pick(of)).collect()
+    }
+}
+
+/// Whether it is found, where the groups are, and after how many steps.
+fn search(
+    program: &Program,
+    text: &str,
+    forgetful: Option<u32>,
+) -> (Result<bool, MatchError>, Vec<u32>, u32) {
+    fn with<T: run::Text>(mut run: Run<'_, T>, forgetful: Option<u32>) -> (Result<bool, MatchError>, u32) {
+        run.forgetful = forgetful.unwrap_or(run.forgetful);
+        (run.search(0, true), run.steps)
+    }
+    let mut scratch = Scratch::default();
+    let (found, steps) = if text.is_ascii() {
+        with(Run::new(program, text.as_bytes(), &mut scratch, STEPS), forgetful)
+    } else {
+        let chars: Vec<char> = text.chars().collect();
+        with(Run::new(program, chars.as_slice(), &mut scratch, STEPS), forgetful)
+    };
+    (found, if found == Ok(true) { scratch.slots } else { Vec::new() }, steps)
+}
+
+fn program(expression: &str) -> Program {
+    let Parsed { root, widths, .. } = parse(expression).unwrap();
+    Program::new(&root, &widths)
+}
+
+#[test]
+fn memory_changes_nothing_but_the_time() {
+    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    let mut searched = 0;
+    for _ in 0..3000 {
+        let expression = dice.expression(3, false);
+        let Ok(Parsed { root, widths, .. }) = parse(&expression) else { continue };
+        let program = Program::new(&root, &widths);
+        for _ in 0..4 {
+            let text = dice.text(14);
+            let (found, slots, _) = search(&program, &text, Some(u32::MAX));
+            if found.is_ok() {
+                let (again, same, _) = search(&program, &text, Some(0));
+                assert_eq!((found, slots), (again, same), "{expression:?} on {text:?}");
+                searched += 1;
+            }
+        }
+    }
+    assert!(searched > 8000, "{searched}");
+}
+
+#[test]
+fn what_is_regular_is_found_where_the_linear_engine_finds_it() {
+    let mut dice = Dice(88_172_645_463_325_252);
+    let mut found = 0;
+    for _ in 0..400 {
+        let expression = dice.expression(3, true);
+        let Ok(Parsed { root, widths, .. }) = parse(&expression) else { continue };
+        if facts(&root).backtracking {
+            continue;
+        }
+        let form = Form { newline_at_end: false, ascii: false, loose: false };
+        let linear = Linear::new(&emit(&root, form), 0).unwrap();
+        let machine = Machine::new(&root, &widths);
+        for _ in 0..4 {
+            let text = dice.text(20);
+            if text.is_empty() || text.ends_with('\n') {
+                continue;
+            }
+            let (mut ours, mut theirs) = (Slots::new(), Slots::new());
+            linear.search(&text, &mut theirs);
+            assert_eq!(
+                machine.search(&text, 0, STEPS, &mut ours),
+                Ok(!theirs.is_empty()),
+                "{expression:?} on {text:?}"
+            );
+            assert_eq!(ours, theirs, "{expression:?} on {text:?}");
+            found += usize::from(!ours.is_empty());
+        }
+    }
+    assert!(found > 500, "{found}");
+}
+
+#[test]
+fn no_search_makes_more_steps_than_it_may() {
+    let mut dice = Dice(0xD1B5_4A32_D192_ED03);
+    let cases: usize = std::env::var("PYRUSE_CASES").map_or(60, |cases| cases.parse().unwrap());
+    for _ in 0..cases {
+        let expression = dice.expression(3, false);
+        let Ok(Parsed { root, widths, .. }) = parse(&expression) else { continue };
+        let program = Program::new(&root, &widths);
+        for longest in [8 << 10, 64 << 10] {
+            let unit = loop {
+                let unit = dice.text(6);
+                if !unit.is_empty() {
+                    break unit;
+                }
+            };
+            let text = unit.repeat(longest / unit.len()) + &dice.text(4);
+            let (found, _, steps) = search(&program, &text, None);
+            // What one instruction passes over counts when it is done.
+            let most = STEPS + u32::try_from(text.len()).unwrap();
+            assert!(steps <= most, "{expression:?} on {unit:?}…: {steps} steps, {found:?}");
+        }
+    }
+}
+
+#[test]
+fn the_steps_grow_with_the_text_and_no_faster() {
+    for (expression, unit, end) in [
+        // Possessive and atomic: one run through the text, not one from each place.
+        (r#"(?:[^"\\]|\\.)*+""#, "a", ""),
+        (r#"(?:[^"\\]|\\.)*+""#, r"\a", ""),
+        (r"(?:\w+[-.]?)++@", "ab.", ""),
+        (r"(?>(?:a|b|ab)*)c", "ab", ""),
+        (r"(?>(?:(?=.*x)a)*)Q", "a", "x"),
+        (r"(?>(a)*)b(?:c)", "a", ""),
+        // Look-ahead that finds much, or nothing, from each place.
+        (r#"(?i)(?!.*(?:bingbot|googlebot)).*"(?:GET|POST) .*(?:\.\./){2,}"#, r#"GET /../ "GET "#, ""),
+        (r"(?!.*a.{20}!)\w+#", "ab", "!!#"),
+        (r"(?=.*x)(?=.*y)z", "a", "xy"),
+        (r"(?:(?=.*?x)|(?=.*?y)|(?=.*?z)|(?=.*?w)|a)+Q", "a", "x"),
+        (r"(?:(?=.*?x)a)+Q", "a", "x"),
+        (r"(?=(?:a|b)*?c)d", "ab", "c"),
+        (r"(?<=(?:a|b)b)(?=.*c)d", "ab", "c"),
+        // Loops within loops, and one behind the other.
+        (r"(?=(a+)+$)x", "a", "b"),
+        (r"^(\w+\s?)*(?<!x)$", "word ", "!"),
+        (r"(?!b)(.*)(.*)(.*)(.*)x", "a", ""),
+        (r"(?!b)(?:\w{3,20}\s){5}!", "aé", ""),
+        // Beyond what a reference to a group reaches, all is as elsewhere.
+        (r"^(a)\1(?=.*x)(?:.*y)*z", "a", "xy"),
+        (r"(\w+)\s+\1Q", "a", ""),
+    ] {
+        let program = program(expression);
+        let steps = |bytes: usize| {
+            let text = unit.repeat(bytes / unit.len()) + end;
+            let (found, _, steps) = search(&program, &text, None);
+            assert_eq!(found, Ok(false), "{expression}, {bytes} bytes");
+            steps
+        };
+        let (short, long) = (steps(1 << 10), steps(4 << 10));
+        assert!(long <= 5 * short.max(1000), "{expression}: {short} steps, then {long}");
+    }
+}

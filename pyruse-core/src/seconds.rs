@@ -1,0 +1,138 @@
+//! Lengths of time, as people write them: a number of seconds, or a text such as `1h30m` or `7d`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::{Span, SpanRelativeTo, Unit};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+
+/// So many seconds. An argument of this type takes a number of seconds, as the first Pyruse did, or a text.
+///
+/// ```
+/// # use pyruse_core::seconds::Seconds;
+/// assert_eq!("1h30m".parse(), Ok(Seconds(5400)));
+/// assert_eq!("7d".parse(), Ok(Seconds(604_800)));
+/// assert!("soon".parse::<Seconds>().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Seconds(pub u64);
+
+/// The schema's `format` of such arguments.
+pub const FORMAT: &str = "length-of-time";
+
+/// A thousand years: what is longer is a mistake, or meant for ever.
+pub const LONGEST: u64 = 1000 * 366 * 86_400;
+
+impl FromStr for Seconds {
+    type Err = String;
+
+    /// Any unit up to weeks, in the friendly form or as ISO 8601 has it. A day has 24 hours; months and years have no
+    /// length of their own. Parts of a second are rounded up.
+    fn from_str(text: &str) -> Result<Seconds, String> {
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(format!(
+                "this has no unit; write `{text}s` for seconds, or `90m`, `12h`, `1d`, `2w`"
+            ));
+        }
+        let wrong = || "this is no length of time; write `90m`, `12h`, `1d` or `2w`".to_owned();
+        let span: Span = text.parse().map_err(|_| wrong())?;
+        let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours())).map_err(|_| wrong())?;
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a cast of a float saturates"
+        )]
+        let seconds = seconds.ceil() as u64;
+        match seconds {
+            0 => Err("that is no time at all".into()),
+            LONGEST.. => Err("that is more than a thousand years; leave it out for \"for ever\"".into()),
+            _ => Ok(Seconds(seconds)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Seconds, D::Error> {
+        struct Either;
+
+        impl Visitor<'_> for Either {
+            type Value = Seconds;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number of seconds, 0 or more, or a length of time such as `1h` or `7d`")
+            }
+
+            fn visit_u64<E: Error>(self, seconds: u64) -> Result<Seconds, E> {
+                Ok(Seconds(seconds))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Seconds, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for Seconds {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Seconds".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["integer", "string"], "minimum": 0, "format": FORMAT})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_a_length_of_time_and_a_number_is_seconds() {
+        for (json, seconds) in [
+            ("3600", 3600),
+            ("0", 0),
+            ("18446744073709551615", u64::MAX),
+            (r#""1h""#, 3600),
+            (r#""7d""#, 604_800),
+            (r#""1h30m""#, 5400),
+            (r#""1h 30m""#, 5400),
+            (r#""2 weeks""#, 1_209_600),
+            (r#""90s""#, 90),
+            (r#""0.5s""#, 1),
+            (r#""PT1H""#, 3600),
+        ] {
+            assert_eq!(serde_json::from_str::<Seconds>(json).unwrap(), Seconds(seconds), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_length_of_time_is_refused() {
+        for (json, message) in [
+            (r#""3600""#, "this has no unit; write `3600s` for seconds"),
+            (r#""soon""#, "this is no length of time"),
+            (r#""""#, "this is no length of time"),
+            (r#""1y""#, "this is no length of time"),
+            (r#""2mo""#, "this is no length of time"),
+            (r#""-1h""#, "that is no time at all"),
+            (r#""0s""#, "that is no time at all"),
+            (r#""400000d""#, "that is more than a thousand years"),
+            (r#""99999999999999999999d""#, "this is no length of time"),
+            ("-1", "invalid type: integer `-1`, expected a whole number of seconds"),
+            ("1.5", "invalid type: floating point `1.5`, expected a whole number of seconds"),
+            ("true", "invalid type: boolean `true`, expected a whole number of seconds"),
+        ] {
+            let error = serde_json::from_str::<Seconds>(json).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{json}: {error}");
+        }
+    }
+}
