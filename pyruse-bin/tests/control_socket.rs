@@ -82,6 +82,40 @@ fn garbage_half_lines_and_silence_harm_nobody() {
 }
 
 #[test]
+fn an_answer_without_end_is_not_listened_to_for_ever() {
+    let site = Site::new();
+    site.configure_for("none", &ssh_rules(3600), &json!({}));
+    std::fs::create_dir(site.path("state")).unwrap();
+    let path = site.path("state/control");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let lock = std::fs::File::create(site.path("state/lock")).unwrap();
+    (&lock).write_all(format!("{}\n{}", std::process::id(), path.display()).as_bytes()).unwrap();
+    lock.lock().unwrap();
+    // As much as the command takes, as fast as it can, or hardly anything for ever.
+    for piece in [&[b' '; 1 << 16][..], b" "] {
+        let listener = listener.try_clone().unwrap();
+        let daemon = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut sent = 0_u64;
+            while client.write_all(piece).is_ok() {
+                sent += piece.len() as u64;
+                if piece.len() == 1 {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+            sent
+        });
+        let output = site.pyruse(None, &["bans", "list"]);
+        let told = said(&output);
+        assert!(
+            told.contains("its answer has more than 256 MiB") || told.contains("does not answer within"),
+            "{told}"
+        );
+        assert!(daemon.join().unwrap() < 300 << 20, "it stops listening");
+    }
+}
+
+#[test]
 fn a_flood_of_connections_does_not_keep_the_loop_from_reading() {
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let (journald, site, daemon) = started(&firewall);

@@ -28,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// So long a command that has been answered waits to see whether the firewall could be told.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
+/// An answer is at most so long: that of some 500,000 bans.
+const LONGEST_ANSWER: usize = 256 << 20;
+
 /// Mails of the report go through this module.
 const MAILS: &str = "action_email";
 
@@ -262,7 +265,15 @@ pub(super) fn ask(
     let mut answer = Vec::new();
     let mut reader = BufReader::new(stream);
     loop {
-        let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        // Who owns the storage may answer for us without end: neither our time nor our memory is his.
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Unanswered::Late);
+        }
+        if answer.len() > LONGEST_ANSWER {
+            let why = format!("its answer has more than {} MiB", LONGEST_ANSWER >> 20);
+            return Err(Unanswered::Failed(std::io::Error::other(why)));
+        }
         reader.get_ref().set_read_timeout(Some(left)).map_err(Unanswered::Failed)?;
         let piece = match reader.fill_buf() {
             Ok([]) => return Err(Unanswered::HungUp),
