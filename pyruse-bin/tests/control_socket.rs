@@ -92,7 +92,7 @@ fn an_answer_without_end_is_not_listened_to_for_ever() {
     (&lock).write_all(format!("{}\n{}", std::process::id(), path.display()).as_bytes()).unwrap();
     lock.lock().unwrap();
     // As much as the command takes, as fast as it can, or hardly anything for ever.
-    for piece in [&[b' '; 1 << 16][..], b" "] {
+    for piece in [&[b' '; 1 << 13][..], b" "] {
         let listener = listener.try_clone().unwrap();
         let daemon = std::thread::spawn(move || {
             let (mut client, _) = listener.accept().unwrap();

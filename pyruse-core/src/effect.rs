@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::operation::Reason;
 use crate::time::Timestamp;
 
 /// Something that an action does.
@@ -26,6 +27,9 @@ pub enum Effect {
         seconds: u64,
         /// It was banned in that set already.
         renewed: bool,
+        /// Why.
+        #[serde(skip)]
+        reason: Reason,
     },
     /// A mail is sent.
     Email {
@@ -110,7 +114,7 @@ impl Serialize for PlacedEffect<'_> {
         line.serialize_entry("chain", self.chain)?;
         line.serialize_entry("step", &self.step)?;
         match self.effect {
-            Effect::Ban { action, set, ip, seconds, renewed } => {
+            Effect::Ban { action, set, ip, seconds, renewed, .. } => {
                 line.serialize_entry("action", action)?;
                 line.serialize_entry("set", set)?;
                 line.serialize_entry("ip", ip)?;
@@ -153,6 +157,7 @@ mod tests {
                 ip: "192.0.2.1".into(),
                 seconds: 60,
                 renewed: false,
+                reason: Reason::Operator,
             },
             Effect::Email { subject: "ban".into(), to: vec!["root".into()], body: "a\nb".into() },
             Effect::Log { level: "INFO", message: "m".into() },

@@ -36,7 +36,7 @@ pub(super) fn read(
             .ok_or_else(|| fail(format!("`{}` is not an IP address", excerpt(&item.ip))))?;
         let set = check_set(&item.set)
             .ok_or_else(|| fail(format!("`{}` does not name a set", excerpt(&item.set))))?;
-        Ok((Ban { set, ip, seconds: 0, at: None }, end(item.timestamp)))
+        Ok((Ban { set, ip, seconds: 0, at: None, why: None }, end(item.timestamp)))
     };
     items.into_iter().enumerate().map(read).collect()
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use pyruse_core::operation::{BanKeeper, BanSet, HeldBan};
+use pyruse_core::operation::{BanKeeper, BanSet, HeldBan, Reason};
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
@@ -30,6 +30,7 @@ impl BanKeeper for BanService {
             ip: ban.ip,
             since: ban.since(ends.at()),
             until: unless_never(ends.at()),
+            reason: ban.why.clone(),
             order: orders.of_key(key),
         })
         .collect()
@@ -41,9 +42,18 @@ impl BanKeeper for BanService {
 
     fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, seconds: u64, now: Timestamp) -> HeldBan {
         let ends = ends(now, seconds);
-        self.bans.ban(state, Ban { set: set.to_owned(), ip, seconds, at: Some(now) }, ends, now);
+        let why = Some(Reason::Operator);
+        let ban = Ban { set: set.to_owned(), ip, seconds, at: Some(now), why: why.clone() };
+        self.bans.ban(state, ban, ends, now);
         let order = state.get(self.bans.orders).of_key(&Bans::key(set, ip));
-        HeldBan { set: set.to_owned(), ip, since: Some(now), until: unless_never(ends.at()), order }
+        HeldBan {
+            set: set.to_owned(),
+            ip,
+            since: Some(now),
+            until: unless_never(ends.at()),
+            reason: why,
+            order,
+        }
     }
 
     fn remove(&mut self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64> {

@@ -19,8 +19,8 @@ use std::time::Duration;
 use pyruse_core::address;
 use pyruse_core::courier::{Courier, Deliver};
 use pyruse_core::effect::Effect;
-use pyruse_core::entry::Slot;
-use pyruse_core::operation::{BanKeeper, BanSet, Family};
+use pyruse_core::entry::{Counted, Slot};
+use pyruse_core::operation::{BanKeeper, BanSet, Family, Reason};
 use pyruse_core::plugin::fact::{Ban as BanFact, Fact};
 use pyruse_core::plugin::{Act, Compile, Invalid, Service, StepError, excerpt};
 use pyruse_core::serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ struct Ban {
     /// When it was made, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<Timestamp>,
+    /// Why it was made, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<Reason>,
 }
 
 impl Ban {
@@ -274,6 +277,7 @@ struct BanAction {
     set_v6: String,
     seconds: u64,
     allow_special: bool,
+    chain: Box<str>,
     bans: Bans,
 }
 
@@ -296,7 +300,8 @@ impl BanAction {
         for (name, family) in [(&set_v4, Family::V4), (&set_v6, Family::V6)] {
             known.sets.insert(BanSet { name: name.clone(), family });
         }
-        Ok(BanAction { action, ip, set_v4, set_v6, seconds, allow_special, bans })
+        let chain = cx.chain().into();
+        Ok(BanAction { action, ip, set_v4, set_v6, seconds, allow_special, chain, bans })
     }
 
     fn act(&self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
@@ -314,7 +319,9 @@ impl BanAction {
         }
         let set = if ip.is_ipv4() { &self.set_v4 } else { &self.set_v6 };
         let now = run.entry.time();
-        let ban = Ban { set: set.clone(), ip, seconds: self.seconds, at: Some(now) };
+        let reason = self.reason(run.entry.counted());
+        let ban =
+            Ban { set: set.clone(), ip, seconds: self.seconds, at: Some(now), why: Some(reason.clone()) };
         let renewed = self.bans.ban(run.state, ban, ends(now, self.seconds), now);
         run.effect(|| Effect::Ban {
             action: self.action,
@@ -322,8 +329,20 @@ impl BanAction {
             ip: ip.to_string(),
             seconds: self.seconds,
             renewed,
+            reason,
         });
         Ok(())
+    }
+
+    /// Of several counters, the last one that counts the address itself is taken for the one that led here.
+    fn reason(&self, counted: &[Counted]) -> Reason {
+        let of_address = counted.iter().rfind(|counted| counted.key == self.ip);
+        let counted = of_address.or(counted.last());
+        Reason::Rule {
+            chain: self.chain.clone(),
+            counter: counted.map(|counted| (*counted.category).into()),
+            count: counted.map(|counted| counted.count),
+        }
     }
 }
 
@@ -410,7 +429,7 @@ mod tests {
     use super::*;
 
     fn ban(ip: [u8; 4]) -> Ban {
-        Ban { set: "s".into(), ip: ip.into(), seconds: 0, at: None }
+        Ban { set: "s".into(), ip: ip.into(), seconds: 0, at: None, why: None }
     }
 
     const DAY: u64 = 86_400;
@@ -509,6 +528,15 @@ mod tests {
         let ever = state.get(bans.held).live(now).filter(|(_, _, ends)| *ends == Ends::NEVER).count();
         assert!(ever > 90, "{ever}");
         assert_eq!(take_orders(&service, &mut state, now).len(), 200, "the firewall hears of all");
+    }
+
+    #[test]
+    fn a_ban_that_was_stored_without_a_reason_is_one() {
+        let old: Ban =
+            serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.1", "seconds": 60, "at": 5}"#).unwrap();
+        assert_eq!((old.ip, old.why), ([10, 0, 0, 1].into(), None));
+        let older: Ban = serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.1"}"#).unwrap();
+        assert_eq!((older.at, older.why), (None, None));
     }
 
     #[test]

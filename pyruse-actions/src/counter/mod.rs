@@ -13,6 +13,8 @@ mod ticks;
 
 use std::num::IntErrorKind;
 
+use std::sync::Arc;
+
 use pyruse_core::entry::Slot;
 use pyruse_core::plugin::fact::{Count, Fact, SavedAs};
 use pyruse_core::plugin::{
@@ -64,6 +66,7 @@ struct Counter {
     key: Slot,
     save: Option<Slot>,
     category: Handle<Category>,
+    name: Arc<str>,
 }
 
 impl Counter {
@@ -76,7 +79,7 @@ impl Counter {
         let settings = cx.settings::<CounterSettings>();
         let caps = Caps { keys: settings.max_keys as usize, ticks: settings.max_ticks as usize };
         cx.state_mut().get_mut(handle).configure(category, caps);
-        Ok(Counter { key, save, category: handle })
+        Ok(Counter { key, save, category: handle, name: category.into() })
     }
 
     /// Runs `change` on the entry's key, and saves the count that comes out.
@@ -84,14 +87,14 @@ impl Counter {
         &self,
         run: &mut Act<'_, '_>,
         change: impl FnOnce(&mut Category, &str, Timestamp) -> usize,
-    ) -> Result<(), StepError> {
+    ) -> Result<usize, StepError> {
         let now = run.entry.time();
         let key = run.entry.required_text(self.key)?;
         let count = change(run.state.get_mut(self.category), key, now);
         if let Some(save) = self.save {
             run.entry.set_integer(save, i64::try_from(count).unwrap_or(i64::MAX));
         }
-        Ok(())
+        Ok(count)
     }
 }
 
@@ -196,10 +199,12 @@ impl Action for Raise {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         let keep = self.keep;
         let ticks = self.ticks(run)?;
-        self.counter.act(run, |category, key, now| {
+        let count = self.counter.act(run, |category, key, now| {
             let end = keep.map_or(Timestamp::NEVER, |seconds| now.plus_seconds(seconds));
             (0..ticks).fold(0, |_, _| category.raise(key, now, end))
-        })
+        })?;
+        run.entry.note_count(&self.counter.name, self.counter.key, count as u64);
+        Ok(())
     }
 }
 
@@ -258,7 +263,8 @@ impl Action for Reset {
         self.counter.act(run, |category, key, now| {
             category.reset(key, now, grace.map(|seconds| now.plus_seconds(seconds)));
             0
-        })
+        })?;
+        Ok(())
     }
 }
 
@@ -305,7 +311,7 @@ impl ActionModule for Lower {
 
 impl Action for Lower {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
-        self.0.act(run, Category::lower)
+        self.0.act(run, Category::lower).map(drop)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pyruse_core::address;
-use pyruse_core::operation::{Answer, Ban, Delivery, Operation};
+use pyruse_core::operation::{Answer, Ban, Delivery, Operation, Reason};
 use pyruse_core::seconds::{LONGEST, Seconds};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -127,6 +127,7 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
             Column::name("UNTIL"),
             Column::name("LEFT"),
             Column::name("AGE"),
+            Column::text("WHY"),
             Column::text("WAITS"),
         ],
         row: &|ban: &Ban| {
@@ -136,6 +137,7 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
                 ban.until.map_or_else(|| "for ever".into(), local),
                 ban.until.map(|until| length(left(now, until))).unwrap_or_default(),
                 ban.since.map(|since| length(since.until(now).as_secs())).unwrap_or_default(),
+                ban.reason.as_ref().map(why).unwrap_or_default(),
                 ban.delivery.as_ref().map(waits).unwrap_or_default(),
             ]
         },
@@ -149,6 +151,17 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
 fn left(now: Timestamp, until: Timestamp) -> u64 {
     let left = now.until(until);
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+/// As short as it can be: a column of the table.
+fn why(reason: &Reason) -> String {
+    match reason {
+        Reason::Rule { chain, counter: Some(counter), count: Some(count) } => {
+            format!("{counter} {count}, {chain}")
+        }
+        Reason::Rule { chain, .. } => chain.to_string(),
+        other => other.to_string(),
+    }
 }
 
 fn waits(delivery: &Delivery) -> String {
@@ -207,6 +220,7 @@ fn as_json(ban: &Ban) -> Value {
         "ip": ban.ip,
         "since": ban.since.map(|time| time.to_string()),
         "until": ban.until.map(|time| time.to_string()),
+        "reason": ban.reason,
         "module": ban.module,
         "delivery": ban.delivery.as_ref().map(super::outbox::as_json),
     })

@@ -4,6 +4,7 @@
 //! for the nearest deadline. A batch ends when the journal is drained or a bound is reached; live, it is one entry.
 
 mod answering;
+mod ban_log;
 mod clock_set;
 pub(crate) mod control;
 mod import;
@@ -28,6 +29,7 @@ use pyruse_core::plugin::{Registry, SeenEffect};
 use pyruse_core::state::{Position, State};
 use pyruse_core::time::{Now, Steady, Timestamp};
 
+use self::ban_log::BanLog;
 use self::clock_set::ClockSet;
 use self::control::Control;
 use self::import::Imports;
@@ -110,6 +112,7 @@ pub(crate) struct Daemon {
     pub(crate) storage: Storage,
     pub(crate) wake: Wake,
     errors: ErrorLog,
+    bans: BanLog,
     couriers: Couriers,
     manager: ServiceManager,
     clock_set: ClockSet,
@@ -196,6 +199,7 @@ impl Daemon {
             storage,
             wake,
             errors: ErrorLog::new(),
+            bans: BanLog::default(),
             couriers,
             control,
             manager: ServiceManager::new(),
@@ -245,6 +249,8 @@ impl Daemon {
             if self.wake.take_reload() {
                 self.reload();
             }
+            self.errors.flush_if_over();
+            self.bans.flush_if_over();
             let sign = self.manager.sign_of_life();
             let anew = self.let_go_of_pages() || (drained && self.follow_move());
             if drained && !anew && !again {
@@ -275,6 +281,7 @@ impl Daemon {
             let mut watch = Watch {
                 services: &mut self.engine.services,
                 errors: &mut self.errors,
+                bans: &mut self.bans,
                 mark: self.mark,
                 effects: &mut self.effects,
             };
@@ -364,8 +371,20 @@ impl Daemon {
         let unfinished = unfinished.map(|again| again.saturating_duration_since(Instant::now()));
         let tend = self.journal.next_tend().filter(|_| !failing && self.unfinished.is_none());
         let moves = self.journal.may_move().then(|| self.next_look.saturating_duration_since(Instant::now()));
-        let timeout =
-            [deadline, sign_of_life, look, unfinished, tend, moves, retry].into_iter().flatten().min();
+        let timeout = [
+            deadline,
+            sign_of_life,
+            look,
+            unfinished,
+            tend,
+            moves,
+            retry,
+            self.errors.left(),
+            self.bans.left(),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         let timeout = timeout.map(TimeSpec::from_duration);
         let mut fds = [
             PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
@@ -511,6 +530,7 @@ impl Daemon {
         ServiceManager::stopping();
         self.control = None;
         self.errors.flush();
+        self.bans.flush();
         self.journal.losses().flush();
         self.tend_journal(false);
         self.couriers.stop(&mut self.storage.state, FAREWELL);

@@ -10,6 +10,8 @@ use pyruse_core::plugin::{SeenEffect, StepError};
 use pyruse_core::state::State;
 use pyruse_core::workflow::{Observer, Site, SiteId, describe};
 
+use super::ban_log::BanLog;
+
 /// So many errors of one step are told within [`WINDOW`]; the rest is counted.
 const TOLD: u32 = 5;
 
@@ -33,9 +35,7 @@ impl ErrorLog {
 
     fn tell(&mut self, id: SiteId, site: &Site, error: &StepError) {
         self.total += 1;
-        if self.window.elapsed() >= WINDOW {
-            self.flush();
-        }
+        self.flush_if_over();
         let (_, count) = self
             .steps
             .entry(id)
@@ -44,6 +44,19 @@ impl ErrorLog {
         if *count <= TOLD && self.told < TOLD_TOGETHER {
             self.told += 1;
             tracing::warn!("{}", describe(site, error));
+        }
+    }
+
+    /// For how long errors are counted yet before their number is logged; none: all are logged.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        let held_back = self.steps.values().any(|(_, count)| *count > TOLD);
+        held_back.then(|| WINDOW.saturating_sub(self.window.elapsed()))
+    }
+
+    /// Logs how many were not logged when their time is over.
+    pub(crate) fn flush_if_over(&mut self) {
+        if self.window.elapsed() >= WINDOW {
+            self.flush();
         }
     }
 
@@ -67,6 +80,7 @@ impl ErrorLog {
 pub(crate) struct Watch<'a> {
     pub(crate) services: &'a mut Services,
     pub(crate) errors: &'a mut ErrorLog,
+    pub(crate) bans: &'a mut BanLog,
     /// The field that marks our own diagnostics.
     pub(crate) mark: Slot,
     /// What the entry has caused.
@@ -81,7 +95,8 @@ impl Observer for Watch<'_> {
         entry.value(self.mark).is_none() && self.services.admit(entry, state)
     }
 
-    fn effect(&mut self, site: &Site, _: &mut Entry<'_>, effect: Effect) {
+    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: Effect) {
+        self.bans.note(&effect, entry.time());
         if self.services.see() {
             self.effects.push(SeenEffect { chain: site.chain.clone(), effect });
         }

@@ -9,7 +9,7 @@ use super::decode::{self, EightBit};
 use super::field::{Fields, Kind, Slot};
 use super::names::Names;
 use super::value::{Stored, Value};
-use super::{Entry, FIELD_LIMIT, Record};
+use super::{Counted, Entry, FIELD_LIMIT, Record};
 use crate::time::Timestamp;
 
 /// No element.
@@ -55,6 +55,8 @@ pub struct Buffers {
     cells: Vec<Cell>,
     elements: Vec<Element>,
     arena: String,
+    /// What was counted for the entry, in order.
+    pub(super) counted: Vec<Counted>,
 }
 
 impl Buffers {
@@ -71,6 +73,7 @@ impl Buffers {
             cells,
             elements: Vec::new(),
             arena: String::new(),
+            counted: Vec::new(),
         }
     }
 
@@ -94,6 +97,7 @@ impl Buffers {
     pub(crate) fn entry_at<'r>(&'r mut self, record: &'r mut dyn Record, time: Timestamp) -> Entry<'r> {
         self.elements.clear();
         self.arena.clear();
+        self.counted.clear();
         if self.arena.capacity() > 8 * FIELD_LIMIT {
             // One huge entry must not hold its memory for ever.
             self.arena.shrink_to(FIELD_LIMIT);

@@ -15,6 +15,8 @@ mod names;
 mod record;
 mod value;
 
+use std::sync::Arc;
+
 pub use self::buffers::{Buffers, Span};
 pub use self::decode::EightBit;
 pub use self::field::{Fields, INTEGER_FIELDS, Kind, Slot, TIME_FIELDS};
@@ -29,6 +31,17 @@ use crate::time::Timestamp;
 
 /// A value is cut at this many bytes: libsystemd's own default data threshold.
 pub const FIELD_LIMIT: usize = 64 * 1024;
+
+/// What a counter has come to by an entry: a later action may be done because of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The counter's category.
+    pub category: Arc<str>,
+    /// The field whose value is counted.
+    pub key: Slot,
+    /// The count, this entry included.
+    pub count: u64,
+}
 
 /// One entry on its way through the workflow.
 pub struct Entry<'r> {
@@ -177,6 +190,16 @@ impl Entry<'_> {
     /// Makes the field missing.
     pub fn unset(&mut self, slot: Slot) {
         self.assign(slot, None);
+    }
+
+    /// Notes what a counter has come to.
+    pub fn note_count(&mut self, category: &Arc<str>, key: Slot, count: u64) {
+        self.buffers.counted.push(Counted { category: category.clone(), key, count });
+    }
+
+    /// What counters have come to on the entry's way so far, the last one last.
+    pub fn counted(&self) -> &[Counted] {
+        &self.buffers.counted
     }
 
     fn assign(&mut self, slot: Slot, stored: Option<Stored>) {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Count;
+use super::{Count, Reason};
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -50,6 +50,8 @@ pub struct HeldBan {
     pub since: Option<Timestamp>,
     /// Until when; none: for ever.
     pub until: Option<Timestamp>,
+    /// Why, if that is known.
+    pub reason: Option<Reason>,
     /// The message in the module's queue that tells the firewall, if it is still there.
     pub order: Option<u64>,
 }

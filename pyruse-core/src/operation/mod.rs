@@ -12,6 +12,7 @@ mod outbox;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -128,8 +129,44 @@ pub struct Ban {
     pub since: Option<Timestamp>,
     /// Until when; none: for ever.
     pub until: Option<Timestamp>,
+    /// Why, if that is known.
+    #[serde(default)]
+    pub reason: Option<Reason>,
     /// What the firewall still has to be told of it.
     pub delivery: Option<Delivery>,
+}
+
+/// Why an address is banned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Reason {
+    /// A rule bans it.
+    Rule {
+        /// The chain whose step does.
+        chain: Box<str>,
+        /// The counter that led to it, if one was raised on the entry's way: of several, the last one that counts the
+        /// banned address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        counter: Option<Box<str>>,
+        /// What that counter had come to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u64>,
+    },
+    /// An operator bans it.
+    Operator,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Rule { chain, counter: Some(counter), count: Some(count) } => {
+                write!(f, "counter `{counter}` at {count}, chain `{chain}`")
+            }
+            Reason::Rule { chain, .. } => write!(f, "chain `{chain}`"),
+            Reason::Operator => f.write_str("by hand"),
+        }
+    }
 }
 
 /// What is counted for a key.

@@ -99,6 +99,7 @@ impl Services {
             ip: held.ip,
             since: held.since,
             until: held.until,
+            reason: held.reason,
             delivery,
         }
     }

@@ -52,6 +52,11 @@ pub struct Compile<'a> {
 }
 
 impl Compile<'_> {
+    /// The label of the chain that the step is in.
+    pub fn chain(&self) -> &str {
+        &self.place.chain
+    }
+
     /// A field that the module will read. Its place is the argument that names it.
     pub fn reads(&mut self, name: &str) -> Slot {
         let span = self.naming(name);
