@@ -175,3 +175,35 @@ fn an_unknown_time_zone_is_refused() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.starts_with("error: the time zone `TZ=Nowhere/Atall` is not known"), "{told}");
 }
+
+#[test]
+fn what_other_programs_write_is_told_with_what_to_write_here() {
+    let told = check(
+        r#"{"actions": {"a": [
+    {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^é from (?<ip>\\S+)$"}},
+    {"filter": "filter_pcreAny", "args": {"field": "MESSAGE", "re": ["^%(__prefix_line)sFailed for <F-USER>.*</F-USER> from <HOST>$"]}},
+    {"action": "action_email", "args": {"subject": "{thatIP} is banned", "message": "é\" {thatIP is banned. See {MESSAGE}"}},
+    {"action": "action_counterRaise", "args": {"counter": "a", "for": "ip", "keepSeconds": "10 bananas"}},
+    {"action": "action_counterReset", "args": {"counter": "a", "for": "ip", "graceSeconds": true}},
+    {"action": "action_counterReset", "args": {"counter": "a", "for": "ip", "graceSeconds": "3600"}}
+]}, "email": {"subject": "Report of {_HOSTNAME}"}}"#,
+    );
+    assert_eq!(told.code, Some(1));
+    insta::assert_snapshot!(told.text);
+}
+
+#[test]
+fn a_length_of_time_is_a_number_of_seconds_or_a_text() {
+    let rules = |ban: &str, keep: &str| {
+        format!(
+            r#"{{"actions": {{"a": [
+    {{"action": "action_counterRaise", "args": {{"counter": "a", "for": "ip", "keepSeconds": {keep}}}}},
+    {{"action": "action_nftBan", "args": {{"IP": "ip", "banSeconds": {ban}, "nftSetIPv4": "ip a b", "nftSetIPv6": "ip6 a b"}}}}
+]}}}}"#
+        )
+    };
+    for (ban, keep) in [("3600", "600"), ("\"1h\"", "\"10m\""), ("\"7d\"", "\"1h30m\"")] {
+        let told = check(&rules(ban, keep));
+        assert_eq!(told.code, Some(0), "{ban}: {}", told.text);
+    }
+}

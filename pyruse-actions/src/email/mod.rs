@@ -74,7 +74,6 @@ impl ActionModule for Email {
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let message = cx.message("message", &args.message)?;
         if args.subject.chars().any(char::is_control) {
             return Err(cx.error("subject", "a subject is one line, without control characters"));
         }
@@ -87,6 +86,7 @@ impl ActionModule for Email {
                 "put it into the `message`; mails with one subject are counted together (`email.maxPerHour`)";
             cx.warning_within("subject", placeholder, message, help);
         }
+        let message = cx.message("message", &args.message)?;
         cx.states("", Fact::Mails);
         let settings = cx.settings::<EmailSettings>();
         Ok(Email {

@@ -18,6 +18,7 @@ mod compile;
 mod first;
 mod memo;
 mod run;
+mod scratch;
 mod sets;
 
 use regex_automata::util::pool::Pool;
@@ -28,8 +29,9 @@ use super::error::MatchError;
 use super::linear::Slots;
 use super::width::Width;
 use compile::Program;
-use run::{Run, Scratch};
+use run::Run;
 pub(super) use run::{SOON, STEPS};
+use scratch::Scratch;
 
 /// One compiled expression.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl Machine {
         slots: &mut Slots,
     ) -> Result<bool, MatchError> {
         self.run(text, from, steps, true, |scratch, is_ascii| {
-            let place = |at: u32| (at != run::UNSET).then(|| scratch.byte(at as usize, is_ascii));
+            let place = |at: u32| (at != scratch::UNSET).then(|| scratch.byte(at as usize, is_ascii));
             slots.extend(scratch.slots.iter().map(|at| place(*at).and_then(NonMaxUsize::new)));
         })
     }

@@ -6,7 +6,7 @@ use super::super::emit::{Form, emit};
 use super::super::linear::Linear;
 use super::super::parse::{Parsed, parse};
 use super::compile::Program;
-use super::run::{Run, Scratch};
+use super::run::Run;
 use super::*;
 
 /// A small generator of our own, so that a failure is the same on every machine.
@@ -72,7 +72,10 @@ fn search(
     text: &str,
     forgetful: Option<u32>,
 ) -> (Result<bool, MatchError>, Vec<u32>, u32) {
-    fn with<T: run::Text>(mut run: Run<'_, T>, forgetful: Option<u32>) -> (Result<bool, MatchError>, u32) {
+    fn with<T: scratch::Text>(
+        mut run: Run<'_, T>,
+        forgetful: Option<u32>,
+    ) -> (Result<bool, MatchError>, u32) {
         run.forgetful = forgetful.unwrap_or(run.forgetful);
         (run.search(0, true), run.steps)
     }
