@@ -197,6 +197,35 @@ fn mails_that_a_failing_program_refused_arrive_once_each_when_it_is_back_also_ov
 }
 
 #[test]
+fn a_command_that_delivers_ends_when_its_patience_is_over_and_leaves_the_rest_queued() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let rules = json!({"alerts": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "alert"}},
+        {"action": "action_email", "args": {"message": "{MESSAGE}"}},
+    ]});
+    site.configure_with(&journald, &rules, &mail_settings(&site, "sendmail", 60));
+    site.script("sendmail", "exit 75");
+    let pyruse = site.start(None);
+    for n in 0..50 {
+        journald.line("alert", 6, &format!("mail {n}"));
+    }
+    let waiting = || {
+        let output = site.pyruse(None, &["outbox", "list", "--json"]);
+        let list: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        list["deliveries"].as_array().map_or(0, |list| {
+            list.iter().filter(|mail| mail["error"].is_string() || mail["tries"] == 0).count()
+        })
+    };
+    wait_for("fifty mails that wait", || (waiting() == 50).then_some(()));
+    pyruse.kill();
+    // A second for each: more than the ten that the command has.
+    site.script("sendmail", "cat > /dev/null; sleep 1");
+    assert!(site.pyruse(None, &["outbox", "retry", "email:0"]).status.success());
+    let left = waiting();
+    assert!((20..50).contains(&left), "{left}");
+}
+
+#[test]
 fn a_mail_program_that_is_missing_holds_back_no_ban_and_its_mail_waits_for_it() {
     let (journald, firewall, site) = parts();
     fs::create_dir(site.path("tries")).unwrap();

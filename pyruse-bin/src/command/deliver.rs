@@ -8,6 +8,9 @@ use pyruse_core::courier::Couriers;
 use pyruse_core::engine::Services;
 use pyruse_core::state::State;
 
+/// How often to look whether a courier is back that has not said so.
+const RETURN: Duration = Duration::from_secs(1);
+
 /// Delivers what is queued for these services; returns how many deliveries have not gone when `patience` is over. They
 /// stay queued if they are durable.
 pub(super) fn deliver(
@@ -25,9 +28,11 @@ pub(super) fn deliver(
         let now = state.tick();
         couriers.collect(state, now);
         state.commit()?;
-        couriers.dispatch(state, now);
-        let deadline = couriers.deadline(state);
         let left = end.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            couriers.dispatch(state, now);
+        }
+        let deadline = couriers.deadline(state);
         let open = couriers.is_busy() || deadline.is_some();
         if !open || (left.is_zero() && !couriers.is_busy()) {
             couriers.stop(state, Duration::ZERO);
@@ -35,6 +40,8 @@ pub(super) fn deliver(
             return Ok(queues.iter().map(|queue| state.get(*queue).pending()).sum());
         }
         let until_due = deadline.filter(|_| !couriers.is_busy()).map_or(left, |due| now.steady.until(due));
-        let _ = woken.recv_timeout(until_due.min(left).max(Duration::from_millis(1)));
+        // When patience is over, a courier on its way is waited for, and wakes us.
+        let wait = if left.is_zero() { RETURN } else { until_due.min(left).max(Duration::from_millis(1)) };
+        let _ = woken.recv_timeout(wait);
     }
 }
