@@ -81,7 +81,13 @@ impl Elsewhere {
     }
 
     fn run(&self, program: &Path, args: &[&str]) -> Output {
-        Command::new(program).args(args).current_dir(self.directory.path()).env("TZ", "UTC").output().unwrap()
+        Command::new(program)
+            .args(args)
+            .current_dir(self.directory.path())
+            .env("TZ", "UTC")
+            .env("COLUMNS", "500")
+            .output()
+            .unwrap()
     }
 }
 

@@ -46,7 +46,7 @@ fn load(config: &Value, state: &mut State) -> Result<Engine, String> {
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let engine = Engine::load(&source, &registry, Fields::default(), state, &mut diagnostics).unwrap();
-    engine.ok_or_else(|| source.draw(&diagnostics, false))
+    engine.ok_or_else(|| source.draw_within(500, &diagnostics, false))
 }
 
 impl Bench {

@@ -191,6 +191,7 @@ fn bans_are_put_back_with_the_time_that_is_left() {
     firewall.ipset(&["add", "short4", "192.0.2.1", "timeout", "100000"]);
     let pyruse = site.start(Some(&firewall));
     wait_for("the others", || timeout(&firewall, "long4", "192.0.2.2"));
+    wait_for("its end", || timeout(&firewall, "short4", "192.0.2.1").filter(|left| *left < 90_000));
     check("start");
     stop(pyruse, &site);
 }

@@ -101,10 +101,12 @@ fn entries_that_were_deleted_before_they_were_read_are_counted_and_told() {
     let range = &status["losses"][0];
     assert!(range["from"].as_str() < range["until"].as_str(), "{status}");
     assert_eq!(site.log().matches(" lost: deleted").count(), 1, "{}", site.log());
-    let words = format!("Pyruse: {number} entries written between");
+    let words = format!("Pyruse: {number} entries written ");
     wait_for("the report", || {
         let report = site.pyruse(None, &["report", "show"]);
-        String::from_utf8(report.stdout).unwrap().replace('\n', " ").contains(&words).then_some(())
+        let text = String::from_utf8(report.stdout).unwrap();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.contains(&words).then_some(())
     });
     let shown = String::from_utf8(site.pyruse(None, &["status"]).stdout).unwrap();
     assert!(shown.contains(&format!("LOST          {number} entries written ")), "{shown}");

@@ -579,6 +579,7 @@ fn told(site: &Site, email: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_pyruse"))
         .args(["check", "pyruse.json"])
         .current_dir(site.directory.path())
+        .env("COLUMNS", "500")
         .output()
         .unwrap();
     format!("{email}\n{}", String::from_utf8([output.stderr, output.stdout].concat()).unwrap())
