@@ -65,6 +65,41 @@ fn a_ban_leaves_a_line_and_the_list_says_why() {
 }
 
 #[test]
+fn the_line_of_a_ban_is_marked_in_the_journal_and_bans_nobody() {
+    let (journald, site) = (Journald::start(), Site::new());
+    // Were that line an entry like any other, it would ban again, and so on.
+    site.configure(
+        &journald,
+        &json!({"all": [
+            {"filter": "filter_pcre", "args": {
+                "field": "MESSAGE", "re": "(?:trapped|banned|banned again) (\\d\\S+)", "save": ["thatIP"]}},
+            {"action": "action_ipsetBan", "args": {"IP": "thatIP", "ipSetIPv4": "a", "ipSetIPv6": "b"}},
+        ]}),
+    );
+    std::fs::create_dir_all("/run/systemd/journal").unwrap();
+    // In the shell's place and namespace, the program finds this journald, and its standard error leads there.
+    let script = "mount --bind /run/systemd/journal.$NAMESPACE /run/systemd/journal && \
+                  export JOURNAL_STREAM=$(stat -L -c %d:%i /dev/stderr) && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_pyruse"), "--config"]);
+    command.arg(site.path("pyruse.json")).arg("run").env("NAMESPACE", &journald.namespace);
+    let daemon = site.launch_command(command);
+    daemon.wait_ready();
+    let lines = || {
+        journald.sync();
+        let told = journald.journalctl(&["-q", "-o", "cat", "PYRUSE_DIAGNOSTIC=1"]);
+        told.lines().filter(|line| line.contains("banned")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for ip in ["192.0.2.1", "192.0.2.2"] {
+        journald.line("test", 6, &format!("trapped {ip}"));
+        wait_for("the line", || lines().last().is_some_and(|line| line.contains(ip)).then_some(()));
+    }
+    assert!(daemon.terminate().success());
+    let expected = ["192.0.2.1", "192.0.2.2"].map(|ip| format!("banned {ip} in `a` for ever: chain `all`"));
+    assert_eq!(lines(), expected);
+}
+
+#[test]
 fn thousands_of_bans_at_once_are_a_few_lines_and_a_number() {
     let (journald, site) = (Journald::start(), Site::new().by(Way::Netlink));
     let firewall = Firewall::with_sets(&["ssh_ban"]);

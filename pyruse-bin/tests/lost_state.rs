@@ -198,6 +198,23 @@ fn a_state_behind_a_link_is_found_again_when_its_place_is_mounted_again() {
     assert!(site.path("state").is_symlink());
 }
 
+#[test]
+fn what_the_first_pyruse_left_is_not_taken_over_into_memory() {
+    let (journald, firewall) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]));
+    let site = killed(&journald, &firewall);
+    let (file, former) = (site.path("state/state.sqlite"), site.path("state/action_nftBan.py.json"));
+    fs::rename(&file, site.path("kept")).unwrap();
+    fs::write(&former, r#"[{"IP": "198.51.100.7", "nfSet": "ip Inet4 ssh_ban", "timestamp": 0}]"#).unwrap();
+    let (daemon, _) = works_without(&journald, &firewall, &site, "192.0.2.2");
+    stop(daemon, &site);
+    assert!(former.exists(), "it would be renamed, and what it held forgotten");
+    fs::rename(site.path("kept"), &file).unwrap();
+    let daemon = site.start(Some(&firewall));
+    wait_for("all bans", || (bans(&site, &firewall).len() == 3).then_some(()));
+    stop(daemon, &site);
+    assert!(!former.exists());
+}
+
 fn make_fifo(path: &Path) {
     run(Command::new("mkfifo").arg(path));
 }
