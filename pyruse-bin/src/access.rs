@@ -164,7 +164,7 @@ mod tests {
         mode(&inner, 0o710);
         mode(&file, 0o640);
         assert!(ours.obstacle(&file).is_none());
-        // An owner whom the mode leaves out gains nothing from what others may.
+        // An owner without the right in the mode gains nothing from the rights of others.
         let owner = Reader { uid: Uid::from_raw(fs::metadata(&file).unwrap().uid()), ..stranger() };
         mode(&file, 0o044);
         assert!(owner.uid.is_root() || owner.obstacle(&file).is_some());

@@ -226,6 +226,33 @@ fn a_command_that_delivers_ends_when_its_patience_is_over_and_leaves_the_rest_qu
 }
 
 #[test]
+fn a_command_that_delivers_ends_with_the_last_delivery_also_after_failures() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let rules = json!({"all": [
+        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "prog"}},
+        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}},
+    ]});
+    site.configure_with(&journald, &rules, &mail_settings(&site, "sendmail", 60));
+    let pyruse = site.start(None);
+    journald.line("prog", 4, "a line");
+    wait_for("the line", || {
+        let shown = site.pyruse(None, &["report", "show"]);
+        String::from_utf8_lossy(&shown.stdout).contains("a line").then_some(())
+    });
+    stop(pyruse, &site);
+    // The same failure twice: the second is only counted, and its number is for the log a minute later.
+    let [tries, mails] = ["tries", "mails"].map(|name| site.path(name).display().to_string());
+    site.script(
+        "sendmail",
+        &format!("echo x >> {tries}; [ $(wc -l < {tries}) -gt 2 ] || exit 75; cat > {mails}/report.mail"),
+    );
+    let start = std::time::Instant::now();
+    assert!(site.pyruse(None, &["report", "send"]).status.success());
+    assert_eq!(site.mails().len(), 1);
+    assert!(start.elapsed().as_secs() < 45, "it has a patience of 60 s, and needs 3");
+}
+
+#[test]
 fn a_mail_program_that_is_missing_holds_back_no_ban_and_its_mail_waits_for_it() {
     let (journald, firewall, site) = parts();
     fs::create_dir(site.path("tries")).unwrap();

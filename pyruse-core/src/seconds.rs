@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// So many seconds. An argument of this type takes a number of seconds, as the first Pyruse did, or a text.
+/// A number of seconds. An argument of this type takes a number of seconds, as the first Pyruse did, or a text.
 ///
 /// ```
 /// # use pyruse_core::seconds::Seconds;

@@ -5,7 +5,7 @@ use pyruse_core::time::Timestamp;
 
 use super::ticks::UNKNOWN;
 
-/// So many resets of a key are known, and so many graces; beyond, the oldest is forgotten.
+/// The most resets, and the most graces, that are kept of a key. Beyond that, the oldest is forgotten.
 pub(super) const MOST: usize = 64;
 
 /// In a grace, nothing is counted.

@@ -15,7 +15,7 @@ enum Operation {
     /// With so many seconds of grace.
     Reset(i64),
     Lower,
-    /// The program ends, and begins anew.
+    /// The program ends and starts again.
     Restart,
 }
 

@@ -33,7 +33,8 @@ pub(super) fn deliver(
             couriers.dispatch(state, now);
         }
         let deadline = couriers.deadline(state);
-        let open = couriers.is_busy() || deadline.is_some();
+        // A deadline may be that of a line for the log: nobody waits for that.
+        let open = couriers.is_busy() || queues.iter().any(|queue| state.get(*queue).next_due().is_some());
         if !open || (left.is_zero() && !couriers.is_busy()) {
             couriers.stop(state, Duration::ZERO);
             state.commit()?;

@@ -6,7 +6,7 @@ pub(crate) use pyruse_core::text::{
     columns, counted, cut, fitted, folded, grouped, is_hidden, printable, wrapped, wrapped_anywhere,
 };
 
-/// The columns of what is no terminal: a pipe, a file, a log. It is what mails and pagers have.
+/// The columns where there is no terminal (a pipe, a file, a log): what mails and pagers have.
 const USUAL: usize = 80;
 
 /// With fewer columns, a terminal breaks lines itself.

@@ -23,28 +23,28 @@ use super::losses::{Kind, Losses};
 use super::places::{Listed, list};
 use super::settings::JournalSettings;
 
-/// Looks are at least so far apart …
+/// The shortest time between two looks …
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// … and so many times as far as they take long, …
+/// … as a multiple of how long a look takes, if that is longer, …
 const SHARE: u32 = 200;
 
-/// … but no farther than this.
+/// … and at most this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// So many sequences are known: journald has one or a few, a collector of other hosts' journals has one a host.
+/// The most sequences that are known: journald has one or a few, a collector of other hosts' journals has one a host.
 const SEQUENCES: usize = 64;
 
-/// So many doubts are kept apart; further ones are joined to the last.
+/// The most doubts that are kept apart. Further ones are joined to the last.
 const DOUBTS: usize = 64;
 
-/// So often the end is waited for with no entry in between, before the next pause.
+/// How often the end is waited for without an entry in between, before the next pause.
 const TRIES: u32 = 3;
 
-/// A file that was not there in so many looks is gone for good.
+/// A file that is missing in this many looks is gone for good.
 const ABSENCES: u8 = 10;
 
-/// Two files of one journald agree about time so far, in microseconds.
+/// How far the times of two files of one journald may differ, in microseconds.
 const SLACK: i64 = 1_000_000;
 
 /// The place in a sequence up to which all was read.
@@ -65,7 +65,7 @@ struct Doubt {
     upto: u64,
     from: Timestamp,
     until: Timestamp,
-    /// So many entries were read of them.
+    /// How many of them were read.
     read: u64,
 }
 
@@ -212,7 +212,7 @@ impl Account {
                 (former.upto, former.until) = (doubt.upto, doubt.until);
                 former.read += doubt.read;
             } else if self.doubts.len() < 2 * DOUBTS {
-                // Whoever has so many sequences, all in doubt, is too busy to be told of each.
+                // With more sequences in doubt than this, each cannot be reported.
                 self.doubts.push(doubt);
             }
         }
@@ -261,11 +261,14 @@ impl Account {
             self.looked = Some(start);
             return false;
         }
-        let listed = list(&self.settings, &self.files);
+        let Some((listed, known, is_complete)) = survey(&self.settings, &self.files) else {
+            // The files change faster than they can be looked at: the doubts wait for the next look.
+            (self.pending, self.looked, self.cost) = (None, Some(start), start.elapsed());
+            return false;
+        };
         for left_out in self.judge.judge(listed.iter()) {
             losses.leave_out(&left_out);
         }
-        let (known, is_complete) = open(listed);
         for doubt in std::mem::take(&mut self.doubts) {
             if is_complete {
                 self.clear_up(doubt, &known, losses);
@@ -376,6 +379,29 @@ impl Account {
         }
         self.stock = Some(held);
     }
+}
+
+/// How often to list and open the files, until no rotation comes in between.
+const SURVEYS: usize = 5;
+
+/// All files, those of them that can be opened, and whether these are all that matter. A rotation renames files: one
+/// that has another name by the time it is opened would seem to hold nothing. `None`: they were renamed at every try.
+fn survey(settings: &JournalSettings, files: &[PathBuf]) -> Option<(Vec<Listed>, Vec<Known>, bool)> {
+    let list = || {
+        let mut listed = list(settings, files);
+        listed.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        listed
+    };
+    let mut listed = list();
+    for _ in 0..SURVEYS {
+        let (known, is_complete) = open(listed.clone());
+        let after = list();
+        if after == listed {
+            return Some((listed, known, is_complete));
+        }
+        listed = after;
+    }
+    None
 }
 
 /// All files that can be opened; are these all that matter?

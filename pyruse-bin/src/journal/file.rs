@@ -25,7 +25,7 @@ const COMPACT: u32 = 1 << 4;
 /// Each entry array is about as large as all before it together.
 const LONGEST_CHAIN: usize = 128;
 
-/// So many damaged entries in a row are passed by.
+/// The most damaged entries in a row that are skipped.
 const DAMAGED: u64 = 64;
 
 /// Where the items of an entry array begin.

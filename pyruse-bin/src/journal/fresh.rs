@@ -15,22 +15,23 @@ use systemd::Journal;
 
 use super::whole::{Wholeness, look};
 
-/// journald completes an entry within microseconds, if its processor is not taken away. So old an entry is checked …
+/// The age up to which an entry is checked. journald completes an entry within microseconds, if its processor is not
+/// taken away …
 const FRESH: i64 = 1_000_000;
 
-/// … and so old a one is waited for. In microseconds.
+/// … and the age up to which an incomplete one is waited for. Both in microseconds.
 const UNFINISHED: i64 = 10_000_000;
 
-/// So many entries are checked behind the end of the journal, whatever their time.
+/// How many entries are checked after the end of the journal was reached, whatever their time.
 const BEHIND_THE_END: u32 = 1000;
 
-/// An entry that is not whole is waited for so long …
+/// How long to wait for an entry that is not whole …
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// … and one that cannot be checked is given so much time.
+/// … and for one that cannot be checked.
 const SETTLING: Duration = Duration::from_millis(20);
 
-/// Once patience is used up, it comes back with one part in so many of the time.
+/// Patience that was used up comes back at this fraction of the time.
 const RECOVERY: u32 = 20;
 
 /// How soon an entry is looked at again: at first, and at the latest.
@@ -54,7 +55,7 @@ pub(super) struct Fresh {
     from: Timestamp,
     /// Earlier ones cannot be expected to become whole.
     unfinished_from: Timestamp,
-    /// So many more entries are checked whatever their time.
+    /// How many more entries are checked whatever their time.
     behind_the_end: u32,
     /// Is there hope that the entry that is checked becomes whole, if it is not?
     can_become_whole: bool,

@@ -10,10 +10,10 @@ use systemd::journal::OpenFilesOptions;
 use super::places::list;
 use super::settings::JournalSettings;
 
-/// So many values of a field are looked at.
+/// The most values of a field that are looked at.
 const VALUES: usize = 10_000;
 
-/// So many units are named to a person.
+/// The most units that are named to a person.
 const NAMED: usize = 5;
 
 /// The units of the system that have entries in the journals of users, where these are not read.
@@ -24,7 +24,7 @@ pub(crate) fn units_not_read(settings: &JournalSettings) -> BTreeSet<String> {
     }
     let out_of_scope = list(settings, &[]).into_iter().filter(|listed| !listed.in_scope && listed.is_split);
     for listed in out_of_scope {
-        // What cannot be opened is told elsewhere.
+        // A file that cannot be opened is reported elsewhere.
         let file = listed.path.to_string_lossy().into_owned();
         let Ok(mut journal) = OpenFilesOptions::default().open_files([file]) else { continue };
         if journal.query_unique("_SYSTEMD_UNIT").is_err() {

@@ -1,7 +1,7 @@
 //! What reading could not give out as it was written: counted by kind, and logged once an episode.
 //!
 //! An episode is a series of losses of one kind without a quiet minute in between. Its first loss is logged at once, what
-//! followed when it is over, or every ten minutes: whoever can cause losses must not flood the log with them.
+//! followed when it is over, or every ten minutes: an attacker who can cause losses must not flood the log.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_secs(60);
 /// What an episode that goes on has added is logged so often.
 const AGAIN: Duration = Duration::from_secs(600);
 
-/// So many lines are kept for whoever asks what was logged.
+/// The most lines that are kept for the report.
 const REMEMBERED: usize = 100;
 
 /// What can be lost.
@@ -43,7 +43,7 @@ const KINDS: [Kind; 6] =
     [Kind::Missing, Kind::MissingAtMost, Kind::PassedOver, Kind::Partial, Kind::Unreadable, Kind::Guessed];
 
 impl Kind {
-    /// So many losses of this kind, between these times, in words; `range` says when.
+    /// This number of losses of this kind in words; `range` says when.
     pub(crate) fn words(self, count: u64, range: &str) -> String {
         let plural = |one: &str, many: &str| if count == 1 { one.to_owned() } else { many.to_owned() };
         match self {
@@ -99,7 +99,7 @@ struct Episode {
     until: Timestamp,
     /// When the last of them was noted.
     latest: Instant,
-    /// So many of them are logged …
+    /// How many of them are logged …
     logged: u64,
     /// … and when that was done last.
     logged_at: Instant,

@@ -41,7 +41,7 @@ impl Directories {
 }
 
 /// A file that belongs to the journal, or lies beside its files.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     pub(super) path: PathBuf,
     /// Is it read?

@@ -26,12 +26,12 @@ impl Ends {
     /// Never.
     pub const NEVER: Ends = Ends { at: Timestamp::NEVER, span: i64::MAX };
 
-    /// So long after `start`.
+    /// This long after `start`.
     pub fn after(start: Timestamp, span: Duration) -> Ends {
         Ends { at: start.plus(span), span: i64::try_from(span.as_micros()).unwrap_or(i64::MAX) }
     }
 
-    /// So many seconds after `start`.
+    /// This many seconds after `start`.
     pub fn after_seconds(start: Timestamp, seconds: u64) -> Ends {
         Ends::after(start, Duration::from_secs(seconds))
     }

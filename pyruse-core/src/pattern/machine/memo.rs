@@ -4,9 +4,9 @@
 //! A *row* stands for a place of the expression from which what follows hangs on the place in the text alone. It is made
 //! when it is first written to: most searches end long before anything is worth remembering.
 
-/// So many numbers at most are kept: 16 MiB. What finds no room is tried again, and counted.
+/// The most numbers that are kept: 16 MiB. What finds no room is tried again, and counted.
 const CELLS: usize = 4 << 20;
-/// So many are kept for the next search.
+/// How many are kept for the next search.
 const KEPT: usize = 16 << 10;
 
 /// What is known of one place.

@@ -47,7 +47,7 @@ pub(super) struct Run<'r, T> {
     len: u32,
     scratch: &'r mut Scratch,
     pub(super) steps: u32,
-    /// So many it may make.
+    /// The most steps it may make.
     limit: u32,
     /// Steps before anything is remembered.
     pub(super) forgetful: u32,

@@ -11,7 +11,7 @@ const KEPT: usize = 64 << 10;
 pub(super) trait Text: Copy {
     /// Are all its characters ASCII?
     const IS_ASCII: bool;
-    /// So many of them passed over in a row are a step.
+    /// How many of them, passed over in a row, count as one step.
     const CHARS: u32;
     /// How many of a hundred steps a search may make: for others than ASCII, each takes longer.
     const SHARE: u32;

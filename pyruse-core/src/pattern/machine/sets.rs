@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::super::charset::{CharSet, Class, contains};
 
-/// So many members are looked at one by one.
+/// Up to this many members are compared one by one.
 const FEW: u32 = 1000;
 
 /// The members of a set.

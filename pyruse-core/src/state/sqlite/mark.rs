@@ -112,7 +112,7 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// Makes it, or makes it anew; afterwards it is on the disk.
+    /// Makes it, or makes it again; afterwards it is on the disk.
     pub(super) fn make(path: &Path, facts: Facts) -> std::io::Result<Mark> {
         let (name, new) = (beside(path, "-mark"), beside(path, "-mark.new"));
         match std::fs::remove_file(&new) {

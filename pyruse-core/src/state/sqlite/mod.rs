@@ -169,7 +169,7 @@ impl Sqlite {
         self.connection.query_row(column, [], |row| row.get::<_, i64>(0)).map(|count| count > 0)
     }
 
-    /// Moves all of the journal into the file, and begins it anew; is that done?
+    /// Moves all of the journal into the file, and begins a new one; is that done?
     fn empty_journal(&self) -> bool {
         let done =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));

@@ -86,7 +86,7 @@ impl Crashed {
             .unwrap()
             .map(|entry| entry.unwrap())
             .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).ok()))
-            // SQLite's index of the journal is made anew by whoever opens it.
+            // SQLite makes its index of the journal again at every opening.
             .filter(|(name, _)| name != "state-shm")
             .collect();
         files.sort();
