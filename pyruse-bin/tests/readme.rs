@@ -127,7 +127,10 @@ fn bans(entries: &str) -> Vec<(String, u64)> {
 
 #[test]
 fn the_rules_for_ssh_ban_as_the_readme_says() {
-    assert!(readme().contains("whoever fails to log in five times within ten minutes is banned for a day"));
+    assert!(
+        readme()
+            .contains("an address that fails to log in five times within ten minutes is banned for a day")
+    );
     assert_eq!(bans(&tries(&[0, 1, 2, 3])), []);
     assert_eq!(bans(&tries(&[0, 1, 2, 3, 599])), [("203.0.113.7".to_owned(), 86400)]);
     assert_eq!(bans(&tries(&[0, 1, 2, 3, 601])), []);

@@ -64,7 +64,8 @@ impl Journald {
     /// The same, with further lines of configuration.
     pub fn start_with(namespace: String, more: &str) -> Journald {
         fs::create_dir_all("/var/log/journal").unwrap();
-        let conf = "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSystemMaxUse=2G\n\
+        // On a disk that is nearly full, journald would delete the archives that a test is about.
+        let conf = "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSystemMaxUse=2G\nSystemKeepFree=64M\n\
                     ForwardToSyslog=no\nForwardToWall=no\nForwardToConsole=no\nForwardToKMsg=no\n";
         fs::write(format!("/etc/systemd/journald@{namespace}.conf"), format!("{conf}{more}")).unwrap();
         // Its socket's queue is as long as systemd makes it: the kernel's own default is 10 datagrams.
