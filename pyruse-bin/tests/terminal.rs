@@ -160,7 +160,7 @@ fn the_page_of_a_finding_is_shown_by_its_code_or_name() {
     );
     let list = desk.tell(&["check", "--explain"]).good();
     fits(&list, 80);
-    for lint in pyruse_core::review::LINTS {
+    for lint in pyruse_core::review::lints() {
         assert!(list.contains(lint.code) && list.contains(lint.name), "{list}");
         let page = desk.tell(&["check", "--explain", lint.code]).good();
         assert!(page.starts_with(&format!("{}: {}", lint.code, lint.name)), "{page}");

@@ -35,7 +35,8 @@ impl Engine {
         state: &mut State,
         diagnostics: &mut Diagnostics,
     ) -> Result<Option<Engine>, StateError> {
-        let Some(config) = Config::read(source, registry, diagnostics) else { return Ok(None) };
+        let keys: Vec<_> = registry.settings_keys().collect();
+        let Some(config) = Config::read(source, &keys, diagnostics) else { return Ok(None) };
         let settings = registry.read_settings(&config, diagnostics);
         let mut services = Services::start(registry, &settings, &config, state)?;
         services.watch(&mut fields);

@@ -60,5 +60,6 @@ impl Desk {
 fn storage_of(config: Option<&Path>) -> Option<PathBuf> {
     let source = configuration::read(&configuration::find(config).ok()?).ok()?;
     let registry = Registry::linked().ok()?;
-    Config::read(&source, &registry, &mut Diagnostics::default()).map(|config| config.storage)
+    let keys: Vec<_> = registry.settings_keys().collect();
+    Config::read(&source, &keys, &mut Diagnostics::default()).map(|config| config.storage)
 }

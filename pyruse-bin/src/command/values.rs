@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use pyruse_core::operation::{Answer, Operation};
 use pyruse_core::plugin::{Fact, Registry};
-use pyruse_core::review::{self, LINTS};
+use pyruse_core::review;
 
 use super::complete::words_of_the_line;
 use super::desk::Desk;
@@ -57,7 +57,7 @@ pub(super) fn modules_that_boot() -> ArgValueCandidates {
 
 /// Kinds of findings.
 pub(super) fn codes() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| of(LINTS.iter().map(|lint| (lint.code.to_owned(), lint.name.to_owned()))))
+    ArgValueCandidates::new(|| of(review::lints().map(|lint| (lint.code.to_owned(), lint.name.to_owned()))))
 }
 
 /// Fields of the journal.

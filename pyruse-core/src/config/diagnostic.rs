@@ -10,22 +10,9 @@ use std::fmt::Write as _;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
+use super::lint::{Lint, Severity};
 use super::node::SourceSpan;
-use crate::review::Lint;
 use crate::text::{self, is_hidden, printable};
-
-/// Does it keep the configuration from being used?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Severity {
-    /// It does.
-    Error,
-    /// It does not, but something in it cannot have been meant, or will do harm.
-    Warning,
-    /// Worth knowing.
-    Note,
-}
 
 /// A step of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,18 +6,18 @@
 mod args;
 mod diagnostic;
 mod keys;
+pub(crate) mod lint;
 mod node;
 
 use std::path::PathBuf;
 
 pub(crate) use self::args::read as read_args;
-pub use self::diagnostic::{Diagnostic, Diagnostics, Finding, Lines, Severity, Source, StepPlace, nearest};
+pub use self::diagnostic::{Diagnostic, Diagnostics, Finding, Lines, Source, StepPlace, nearest};
 pub use self::keys::{CORE_KEYS, CoreKey};
+pub use self::lint::{Examples, Lint, Severity};
 pub use self::node::{Content, Member, Node, SourceSpan, SyntaxError, comments, parse};
 
 use crate::entry::EightBit;
-use crate::plugin::Registry;
-use crate::review;
 
 /// A text of the configuration, and where it stands.
 #[derive(Clone, Debug)]
@@ -90,8 +90,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the text. Whatever is wrong is added to `diagnostics`; `None` only when nothing more can be said.
-    pub fn read(source: &Source, registry: &Registry, diagnostics: &mut Diagnostics) -> Option<Config> {
+    /// Reads the text. `settings_keys` are the top-level keys of the linked modules. Whatever is wrong is added to
+    /// `diagnostics`; `None` only when nothing more can be said.
+    pub fn read(source: &Source, settings_keys: &[&str], diagnostics: &mut Diagnostics) -> Option<Config> {
         let root = match parse(&source.text) {
             Ok(root) => root,
             Err(e) => {
@@ -123,7 +124,7 @@ impl Config {
                 diagnostics.error(member.key_span.clone(), None, format!("`{}` is given twice", member.key));
             }
             seen.push(&member.key);
-            config.read_member(member, registry, diagnostics);
+            config.read_member(member, settings_keys, diagnostics);
         }
         if !seen.contains(&"actions") {
             let message = "there is no `actions`: nothing would be done";
@@ -143,7 +144,7 @@ impl Config {
         &self.root
     }
 
-    fn read_member(&mut self, member: &Member, registry: &Registry, diagnostics: &mut Diagnostics) {
+    fn read_member(&mut self, member: &Member, settings_keys: &[&str], diagnostics: &mut Diagnostics) {
         let value = &member.value;
         let mut wrong = |expected: &str| {
             let message = format!("`{}` must be {expected}, not {}", member.key, value.type_name());
@@ -191,11 +192,11 @@ impl Config {
                     wrong("the address of a schema");
                 }
             }
-            key if registry.settings(key).is_some() => {}
+            key if settings_keys.contains(&key) => {}
             key => {
-                let known = CORE_KEYS.into_iter().map(|core| core.key).chain(registry.settings_keys());
+                let known = CORE_KEYS.into_iter().map(|core| core.key).chain(settings_keys.iter().copied());
                 let message = format!("`{key}` is nothing that this program reads");
-                let told = diagnostics.lint(&review::KEY_UNKNOWN, member.key_span.clone(), None, message);
+                let told = diagnostics.lint(&lint::KEY_UNKNOWN, member.key_span.clone(), None, message);
                 told.help("remove it, or write one of the keys that are read").suggest(key, known);
             }
         }

@@ -2,15 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::check::LintPlugin;
+use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::{Examples, Findings, Lint, Review};
-use crate::config::{Severity, SourceSpan};
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::Slot;
 use crate::pattern::{self, Doubt};
 use crate::plugin::Fact;
 use crate::plugin::fact::{Literal, SavedAs, Search, Test};
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P011",
     name: "address-chosen-by-text",
     severity: Severity::Warning,
@@ -50,8 +52,9 @@ pub(super) static LINT: Lint = Lint {
     "ours": [{"action": "action_noop"}]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 struct Taken<'a> {
     site: usize,

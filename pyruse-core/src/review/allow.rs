@@ -3,8 +3,9 @@
 //! Only real comments count. One that allows nothing is told, since it would hide tomorrow's mistake; so is one without
 //! a reason, since the next person needs it.
 
-use super::{Examples, LINTS, allows};
-use crate::config::{Config, Diagnostic, Diagnostics, Source, SourceSpan, comments, nearest};
+use super::allows;
+use super::check::lints;
+use crate::config::{Config, Diagnostic, Diagnostics, Examples, Source, SourceSpan, comments, nearest};
 
 /// A comment that allows.
 struct Allow {
@@ -68,7 +69,7 @@ fn complain(allow: &Allow, diagnostics: &mut Diagnostics) {
         diagnostics.lint(&allows::LINT, allow.span.clone(), None, message).help(help);
     };
     for (code, used) in allow.codes.iter().zip(&allow.used) {
-        let known = LINTS.iter().map(|lint| lint.code);
+        let known = lints().map(|lint| lint.code);
         if !known.clone().any(|known| known == code) {
             let help = match nearest(code, known) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -88,7 +89,7 @@ fn complain(allow: &Allow, diagnostics: &mut Diagnostics) {
 
 /// Is it found only where the machine is asked? Then a look at the text alone cannot tell that it is not needed.
 fn asks_the_machine(code: &str) -> bool {
-    LINTS.iter().any(|lint| lint.code == code && matches!(lint.examples, Examples::World))
+    lints().any(|lint| lint.code == code && matches!(lint.examples, Examples::World))
 }
 
 fn read(source: &Source) -> Vec<Allow> {

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use super::check::LintPlugin;
+use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::{Examples, Findings, Lint, Review};
-use crate::config::{Severity, SourceSpan};
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::Slot;
 use crate::plugin::Fact;
 use crate::plugin::fact::Test;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P010",
     name: "allow-list-of-all",
     severity: Severity::Warning,
@@ -42,8 +44,9 @@ pub(super) static LINT: Lint = Lint {
     "ours": [{"action": "action_noop"}]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
     let lists: Vec<(usize, Slot, &SourceSpan)> = review
@@ -52,7 +55,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             Fact::Tests(slot, Test::Networks { everything: Some(span) }) => Some((site, *slot, span)),
             _ => None,
         })
-        .take(super::MOST)
+        .take(super::findings::MOST)
         .collect();
     if lists.is_empty() {
         return;

@@ -1,7 +1,7 @@
 //! `P004`
 
-use super::{Examples, Lint};
-use crate::config::Severity;
+use super::check::LintPlugin;
+use crate::config::{Examples, Lint, Severity};
 
 /// Told when the comments are heeded: see [`super::allow`].
 pub(super) static LINT: Lint = Lint {
@@ -25,5 +25,6 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: None,
 };
+
+inventory::submit!(LintPlugin::reported_elsewhere(&LINT));

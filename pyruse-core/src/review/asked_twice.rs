@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use super::check::LintPlugin;
+use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::{Examples, Findings, Lint, Review};
-use crate::config::{Severity, SourceSpan};
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::Slot;
 use crate::plugin::Fact;
 use crate::plugin::fact::{Literal, Test};
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P018",
     name: "asked-twice",
     severity: Severity::Warning,
@@ -42,8 +44,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 /// A question about a field: the values, and whether it may be missing.
 type Question<'a> = (Slot, Vec<String>, bool);

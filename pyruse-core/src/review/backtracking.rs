@@ -1,11 +1,13 @@
 //! `P020`
 
-use super::{Examples, Findings, Lint, Review};
-use crate::config::Severity;
+use super::check::LintPlugin;
+use super::findings::Findings;
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity};
 use crate::pattern;
 use crate::plugin::Fact;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P020",
     name: "backtracking-expression",
     severity: Severity::Note,
@@ -29,8 +31,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
     for (site, fact, span) in review.facts() {

@@ -1,11 +1,13 @@
 //! `P019`
 
-use super::{Examples, Findings, Lint, Review};
-use crate::config::Severity;
+use super::check::LintPlugin;
+use super::findings::Findings;
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity};
 use crate::plugin::Fact;
 use crate::plugin::fact::Test;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P019",
     name: "costly-first",
     severity: Severity::Warning,
@@ -30,8 +32,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 /// What it costs to ask.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Examples, Findings, Lint, Review};
-use crate::config::Severity;
+use super::check::LintPlugin;
+use super::findings::Findings;
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity};
 use crate::plugin::Fact;
 use crate::plugin::fact::Count;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P014",
     name: "endless-counter",
     severity: Severity::Warning,
@@ -35,8 +37,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
     let counts = || {

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Examples, Findings, Lint, Review};
-use crate::config::{Severity, SourceSpan};
+use super::check::LintPlugin;
+use super::findings::Findings;
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::Slot;
 use crate::plugin::Fact;
 use crate::plugin::fact::Count;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P015",
     name: "counter-not-compared",
     severity: Severity::Warning,
@@ -34,8 +36,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
     let read: HashSet<Slot> = review.sites().flat_map(|(_, site)| site.reads()).collect();

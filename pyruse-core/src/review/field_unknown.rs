@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
+use super::check::LintPlugin;
+use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::{Examples, Findings, Lint, Review, journal};
-use crate::config::{Severity, SourceSpan, nearest};
+use super::journal;
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity, SourceSpan, nearest};
 use crate::entry::Slot;
 use crate::plugin::Fact;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P005",
     name: "unknown-field",
     severity: Severity::Warning,
@@ -31,8 +34,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 type Reads<'a> = Vec<(usize, &'a SourceSpan)>;
 

@@ -1,12 +1,15 @@
 //! `P007`
 
+use super::check::LintPlugin;
+use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::{Examples, Findings, Lint, Review, journal};
-use crate::config::Severity;
+use super::journal;
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity};
 use crate::plugin::Fact;
 use crate::plugin::fact::{Literal, Test};
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P007",
     name: "forgeable-ban",
     severity: Severity::Warning,
@@ -44,8 +47,9 @@ pub(super) static LINT: Lint = Lint {
     "ours": [{"action": "action_noop"}]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 /// By which exits of this filter it is known who wrote the entry? None, if it does not ask.
 pub(super) fn proofs(review: &Review<'_>, site: usize) -> &'static [Exit] {

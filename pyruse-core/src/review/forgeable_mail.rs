@@ -1,12 +1,15 @@
 //! `P008`
 
+use super::check::LintPlugin;
+use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::{Examples, Findings, Lint, Review, journal};
-use crate::config::Severity;
+use super::journal;
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity};
 use crate::plugin::Fact;
 use crate::plugin::fact::Test;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P008",
     name: "forgeable-mail",
     severity: Severity::Note,
@@ -31,8 +34,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
     let mails: Vec<_> = review.facts().filter(|(_, fact, _)| matches!(fact, Fact::Mails)).collect();

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use super::check::LintPlugin;
+use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::{Examples, Findings, Lint, Review};
-use crate::config::{Severity, SourceSpan};
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::Slot;
 use crate::plugin::Fact;
 use crate::plugin::fact::Test;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P021",
     name: "format-of-missing",
     severity: Severity::Warning,
@@ -31,8 +33,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 /// The fields that are there once this step was left by that exit.
 fn is_there(fact: &Fact, is_filter: bool) -> Option<(Slot, Exit)> {

@@ -1,10 +1,13 @@
 //! `P017`
 
-use super::{Examples, Findings, Lint, Review, journal};
-use crate::config::Severity;
+use super::check::LintPlugin;
+use super::findings::Findings;
+use super::journal;
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity};
 use crate::plugin::Fact;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P017",
     name: "trusted-field-overwritten",
     severity: Severity::Warning,
@@ -25,8 +28,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
     for (site, fact, span) in review.facts() {

@@ -1,7 +1,7 @@
 //! `P101` to `P103`: what `check --live` finds in the world.
 
-use super::{Examples, Lint};
-use crate::config::{Config, Diagnostics, Severity, SourceSpan, StepPlace};
+use super::check::LintPlugin;
+use crate::config::{Config, Diagnostics, Examples, Lint, Severity, SourceSpan, StepPlace};
 use crate::engine::Engine;
 use crate::plugin::Inspection;
 use crate::plugin::inspect::{Grade, Subject, Trouble};
@@ -15,8 +15,9 @@ pub(super) static BROKEN: Lint = Lint {
     why: "what hangs on it will fail, every time",
     instead: "Make what is missing (the finding says how), or name what there is.",
     examples: Examples::World,
-    check: None,
 };
+
+inventory::submit!(LintPlugin::reported_elsewhere(&BROKEN));
 
 pub(super) static DOUBTFUL: Lint = Lint {
     code: "P102",
@@ -27,8 +28,9 @@ pub(super) static DOUBTFUL: Lint = Lint {
     why: "it will work, but slowly, or not as the configuration says",
     instead: "Make it as the finding says.",
     examples: Examples::World,
-    check: None,
 };
+
+inventory::submit!(LintPlugin::reported_elsewhere(&DOUBTFUL));
 
 pub(super) static UNKNOWN: Lint = Lint {
     code: "P103",
@@ -38,8 +40,9 @@ pub(super) static UNKNOWN: Lint = Lint {
     why: "whether it works is not known",
     instead: "Run `pyruse check --live` as root, or as the user that runs Pyruse.",
     examples: Examples::World,
-    check: None,
 };
+
+inventory::submit!(LintPlugin::reported_elsewhere(&UNKNOWN));
 
 /// Asks all steps and services whether they can do their work here.
 pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use super::check::LintPlugin;
+use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::{Examples, Findings, Lint, Review};
-use crate::config::{Severity, SourceSpan};
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::Slot;
 use crate::plugin::Fact;
 use crate::plugin::fact::Test;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P009",
     name: "no-allow-list",
     severity: Severity::Warning,
@@ -40,8 +42,9 @@ pub(super) static LINT: Lint = Lint {
     "ours": [{"action": "action_noop"}]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 /// The exits of a filter on this field by which an address is one that may be banned, as far as its writer cares.
 fn listed(fact: &Fact, field: Slot) -> &'static [Exit] {

@@ -1,10 +1,12 @@
 //! `P013`
 
-use super::{Examples, Findings, Lint, Review};
-use crate::config::Severity;
+use super::check::LintPlugin;
+use super::findings::Findings;
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity};
 use crate::plugin::Fact;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P013",
     name: "one-set-for-both",
     severity: Severity::Warning,
@@ -37,8 +39,9 @@ pub(super) static LINT: Lint = Lint {
     "ours": [{"action": "action_noop"}]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
     for (site, fact, _) in review.facts() {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Examples, LINTS, Lint};
-use crate::config::Severity;
+use super::check::lints;
+use crate::config::{Examples, Lint, Severity};
 
 const HEAD: &str = "\
 # What `pyruse check` finds
@@ -30,7 +30,7 @@ it asks this machine, without changing it, whether what the configuration depend
 pub fn page() -> String {
     let mut page = HEAD.to_owned();
     page.push_str("| code | name | is | finds |\n|---|---|---|---|\n");
-    for lint in LINTS {
+    for lint in lints() {
         let Lint { code, name, what, .. } = lint;
         let _ = writeln!(
             page,
@@ -39,7 +39,7 @@ pub fn page() -> String {
             word(lint.severity)
         );
     }
-    for lint in LINTS {
+    for lint in lints() {
         let Lint { code, name, what, why, instead, .. } = lint;
         let _ = write!(
             page,

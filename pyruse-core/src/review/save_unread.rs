@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::check::LintPlugin;
+use super::findings::Findings;
 use super::flow::{Exit, Use};
-use super::{Examples, Findings, Lint, Review};
-use crate::config::{Severity, SourceSpan};
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::Slot;
 use crate::plugin::Fact;
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P016",
     name: "save-never-read",
     severity: Severity::Warning,
@@ -31,8 +33,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
     let mut asked: HashMap<Slot, Vec<(usize, &SourceSpan)>> = HashMap::new();

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 
+use super::check::LintPlugin;
+use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::{Examples, Findings, Lint, Review, journal};
-use crate::config::{Severity, SourceSpan};
+use super::journal;
+use super::subject::Review;
+use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::{Kind, Slot};
 use crate::plugin::Fact;
 use crate::plugin::fact::{Literal, SavedAs, Test};
 
-pub(super) static LINT: Lint = Lint {
+static LINT: Lint = Lint {
     code: "P006",
     name: "value-of-another-type",
     severity: Severity::Warning,
@@ -32,8 +35,9 @@ pub(super) static LINT: Lint = Lint {
     ]
 }}"#,
     },
-    check: Some(check),
 };
+
+inventory::submit!(LintPlugin::new(&LINT, check));
 
 /// A comparison: step, value, its place.
 type Asked<'a> = (usize, &'a Literal, &'a SourceSpan);

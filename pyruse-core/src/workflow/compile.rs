@@ -10,10 +10,10 @@ use jiff::tz::TimeZone;
 use super::graph::{self, Graph, STOP, Shape};
 use super::optimize::Ladders;
 use super::{Node, Op, Site, Workflow};
+use crate::config::lint;
 use crate::config::{Config, Diagnostics, ModuleKind, Source, Spanned, Step, StepPlace};
 use crate::entry::{Buffers, Fields, Slot};
 use crate::plugin::{Compile, Compiled, Registry, Settings};
-use crate::review;
 use crate::state::State;
 
 /// Whom the compiler asks.
@@ -214,7 +214,7 @@ fn warn_of_unreachable(config: &Config, shapes: &[Vec<Shape>], graph: &Graph, di
             let message =
                 "this chain can never run: no entry gets past the chains before it, and none jumps here";
             diagnostics
-                .lint(&review::CHAIN_NEVER_RUNS, chain.label.span.clone(), place(None), message)
+                .lint(&lint::CHAIN_NEVER_RUNS, chain.label.span.clone(), place(None), message)
                 .help("remove it, or jump to it with `then` or `else`");
             continue;
         }
@@ -222,7 +222,7 @@ fn warn_of_unreachable(config: &Config, shapes: &[Vec<Shape>], graph: &Graph, di
         if let Some(step) = chain.steps.get(live) {
             let message = "this step can never run: the one before it goes elsewhere with `then`";
             diagnostics
-                .lint(&review::STEP_NEVER_RUNS, step.node.span.clone(), place(Some(live)), message)
+                .lint(&lint::STEP_NEVER_RUNS, step.node.span.clone(), place(Some(live)), message)
                 .help("remove it, or put it before the step with `then`");
         }
     }

@@ -5,8 +5,8 @@
 use std::io::{self, Write};
 
 use anyhow::bail;
-use pyruse_core::config::{Severity, nearest};
-use pyruse_core::review::{Examples, LINTS, Lint};
+use pyruse_core::config::{Examples, Lint, Severity, nearest};
+use pyruse_core::review::lints;
 use serde_json::{Value, json};
 
 use crate::command::json;
@@ -32,22 +32,22 @@ pub(super) fn run(code: &str, json: bool) -> anyhow::Result<()> {
 /// By its code or its name, in capitals or not.
 fn find(code: &str) -> anyhow::Result<&'static Lint> {
     let is_meant =
-        |lint: &&&Lint| lint.code.eq_ignore_ascii_case(code) || lint.name.eq_ignore_ascii_case(code);
-    if let Some(lint) = LINTS.iter().find(is_meant) {
+        |lint: &&Lint| lint.code.eq_ignore_ascii_case(code) || lint.name.eq_ignore_ascii_case(code);
+    if let Some(lint) = lints().find(is_meant) {
         return Ok(lint);
     }
-    let near = nearest(code, LINTS.iter().flat_map(|lint| [lint.code, lint.name]));
+    let near = nearest(code, lints().flat_map(|lint| [lint.code, lint.name]));
     let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     bail!("there is no finding `{}`{hint} (`pyruse check --explain` lists them all)", printable(code));
 }
 
 fn list(out: &mut impl Write, json: bool) -> io::Result<()> {
     if json {
-        return LINTS.iter().try_for_each(|lint| json::write_line(out, &as_json(lint)));
+        return lints().try_for_each(|lint| json::write_line(out, &as_json(lint)));
     }
     let mut table =
         Table::new([Column::name("CODE"), Column::name("NAME"), Column::name("IS"), Column::text("FINDS")]);
-    for lint in LINTS {
+    for lint in lints() {
         table.row([lint.code.into(), lint.name.into(), word(lint.severity).into(), lint.what.into()]);
     }
     table.write(out, terminal_columns())

@@ -1,7 +1,6 @@
 //! `P002`
 
-use super::{Examples, Lint};
-use crate::config::Severity;
+use super::{Examples, Lint, Severity};
 
 /// Told while the graph is linked.
 pub(crate) static LINT: Lint = Lint {
@@ -28,5 +27,4 @@ pub(crate) static LINT: Lint = Lint {
     "nothing": [{"action": "action_noop"}]
 }}"#,
     },
-    check: None,
 };

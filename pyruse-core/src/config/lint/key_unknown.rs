@@ -1,7 +1,6 @@
 //! `P001`
 
-use super::{Examples, Lint};
-use crate::config::Severity;
+use super::{Examples, Lint, Severity};
 
 /// Told while the configuration is read.
 pub(crate) static LINT: Lint = Lint {
@@ -22,5 +21,4 @@ pub(crate) static LINT: Lint = Lint {
     "storage": "/var/lib/pyruse"
 }"#,
     },
-    check: None,
 };

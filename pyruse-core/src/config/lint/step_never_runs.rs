@@ -1,7 +1,6 @@
 //! `P003`
 
-use super::{Examples, Lint};
-use crate::config::Severity;
+use super::{Examples, Lint, Severity};
 
 /// Told while the graph is linked.
 pub(crate) static LINT: Lint = Lint {
@@ -27,5 +26,4 @@ pub(crate) static LINT: Lint = Lint {
     "end": [{"action": "action_noop"}]
 }}"#,
     },
-    check: None,
 };

@@ -1,0 +1,72 @@
+//! What a lint is, and the three lints that loading a configuration reports.
+//!
+//! A lint is a kind of finding: its code, its texts and its examples. The other lints, and the checks that find them, are
+//! in [`crate::review`].
+
+mod chain_never_runs;
+mod key_unknown;
+mod step_never_runs;
+
+use serde::Serialize;
+
+pub(crate) use self::chain_never_runs::LINT as CHAIN_NEVER_RUNS;
+pub(crate) use self::key_unknown::LINT as KEY_UNKNOWN;
+pub(crate) use self::step_never_runs::LINT as STEP_NEVER_RUNS;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// The configuration can be used, but something in it was probably not meant, or does harm.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// A kind of finding.
+#[derive(Debug)]
+pub struct Lint {
+    /// The code, e.g. `P001`.
+    pub code: &'static str,
+    /// A name for people.
+    pub name: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it finds, in one sentence.
+    pub what: &'static str,
+    /// Why that matters.
+    pub why: &'static str,
+    /// What to write instead.
+    pub instead: &'static str,
+    /// What it finds, and what it does not find.
+    pub examples: Examples,
+}
+
+/// Examples of a lint.
+#[derive(Clone, Copy, Debug)]
+pub enum Examples {
+    /// Configurations: the first gives just this finding, the second none.
+    Rules {
+        /// What it finds.
+        bad: &'static str,
+        /// How to correct it.
+        good: &'static str,
+    },
+    /// It is about the machine, not the text alone.
+    World,
+}
+
+impl Lint {
+    /// The page that says more.
+    pub fn page(&self) -> String {
+        format!("docs/lints.md#{}", self.code.to_lowercase())
+    }
+
+    /// The command that shows the same on a terminal.
+    pub fn explained_by(&self) -> String {
+        format!("pyruse check --explain {}", self.code)
+    }
+}

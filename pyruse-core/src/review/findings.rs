@@ -1,0 +1,60 @@
+//! What one check finds.
+
+use super::flow::Exit;
+use super::subject::Review;
+use crate::config::{Diagnostic, Diagnostics, Lint, SourceSpan, StepPlace};
+
+/// At most this many findings of one kind are shown; the rest are counted.
+pub(super) const MOST: usize = 100;
+
+/// What one check finds.
+pub struct Findings {
+    lint: &'static Lint,
+    found: Vec<Diagnostic>,
+}
+
+impl Findings {
+    pub(super) fn new(lint: &'static Lint) -> Findings {
+        Findings { lint, found: Vec::new() }
+    }
+
+    /// Adds one, which belongs to a step.
+    pub fn add(
+        &mut self,
+        span: &SourceSpan,
+        place: StepPlace,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let at = self.found.len();
+        self.found.push(Diagnostic {
+            severity: self.lint.severity,
+            message: message.into(),
+            span: span.clone(),
+            label: None,
+            place: Some(place),
+            notes: Vec::new(),
+            help: None,
+            lint: Some(self.lint),
+        });
+        &mut self.found[at]
+    }
+
+    /// Are further ones only counted? Then what is costly to find out about them is not worth it.
+    pub fn is_full(&self) -> bool {
+        self.found.len() > MOST
+    }
+
+    /// A way to the next one, if that is shown.
+    pub(super) fn way(&self, review: &Review<'_>, way: impl FnOnce() -> Vec<(u32, Exit)>) -> Option<String> {
+        (!self.is_full()).then(|| review.tell_way(&way()))
+    }
+
+    pub(super) fn tell(mut self, diagnostics: &mut Diagnostics) {
+        self.found.sort_by_key(|found| (found.span.start, found.span.end));
+        // One step may be a node several times; what is told of it is told once.
+        self.found.dedup_by(|b, a| a.span == b.span && a.message == b.message);
+        for found in self.found {
+            diagnostics.push(found);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a check looks at: the configuration, its workflow, and what its steps state.
+
+use super::flow::{Exit, Flow};
+use crate::config::{Config, Content, Node, Source, SourceSpan, Step, StepPlace};
+use crate::entry::{Fields, Slot};
+use crate::plugin::Fact;
+use crate::workflow::{Site, Workflow};
+
+/// What a check looks at.
+pub struct Review<'a> {
+    pub(super) source: &'a Source,
+    pub(super) config: &'a Config,
+    pub(super) workflow: &'a Workflow,
+    /// The steps of the configuration, by site.
+    pub(super) steps: Vec<&'a Step>,
+    pub(super) flow: Flow,
+}
+
+impl<'a> Review<'a> {
+    pub(super) fn new(source: &'a Source, config: &'a Config, workflow: &'a Workflow) -> Review<'a> {
+        let steps = config.chains.iter().flat_map(|chain| &chain.steps).collect();
+        Review { source, config, workflow, steps, flow: Flow::new(workflow) }
+    }
+
+    /// All fields that the workflow names.
+    pub fn fields(&self) -> &Fields {
+        self.workflow.fields()
+    }
+
+    /// The name of a field.
+    pub fn name(&self, slot: Slot) -> &str {
+        self.fields().name(slot)
+    }
+
+    /// The steps that an entry can come to, with their numbers.
+    pub fn sites(&self) -> impl Iterator<Item = (usize, &'a Site)> {
+        let sites = self.workflow.sites().iter().enumerate();
+        sites.filter(|(site, _)| !self.flow.nodes_of(*site).is_empty())
+    }
+
+    /// Is the step a filter?
+    pub fn is_filter(&self, site: usize) -> bool {
+        self.flow.nodes_of(site).first().is_some_and(|node| self.flow.is_filter(*node))
+    }
+
+    /// All facts, with the step that they are about.
+    pub fn facts(&self) -> impl Iterator<Item = (usize, &'a Fact, &'a SourceSpan)> {
+        let stated = |(site, found): (usize, &'a Site)| {
+            found.facts.iter().map(move |stated| (site, &stated.fact, &stated.span))
+        };
+        self.sites().flat_map(stated)
+    }
+
+    /// The chain and the number of a step.
+    pub fn place(&self, site: usize) -> StepPlace {
+        let found = &self.workflow.sites()[site];
+        StepPlace { chain: found.chain.clone(), step: Some(found.step) }
+    }
+
+    /// The character of an expression that stands at this span, at that byte.
+    pub fn within(&self, span: &SourceSpan, expression: &str, at: usize) -> SourceSpan {
+        let text = Node { span: span.clone(), content: Content::Text(expression.to_owned()) };
+        text.span_within(&self.source.text, at)
+    }
+
+    /// A way through the graph, for people.
+    pub(super) fn tell_way(&self, way: &[(u32, Exit)]) -> String {
+        const MOST_CHAINS: usize = 6;
+        let mut chains: Vec<(&str, Vec<String>, bool)> = Vec::new();
+        for (node, exit) in way {
+            let site = self.flow.site(*node);
+            // A chain that says at its first step that an entry is none of its business only makes the way long.
+            let passed_by = *exit == Exit::Fail && self.steps[site].otherwise.is_none();
+            let site = &self.workflow.sites()[site];
+            let step = match (self.flow.is_filter(*node), exit) {
+                (false, _) => format!("step {}", site.step),
+                (true, Exit::Pass) => format!("step {} passes", site.step),
+                (true, Exit::Fail) => format!("step {} does not pass", site.step),
+            };
+            match chains.last_mut() {
+                Some((label, steps, passed_by)) if *label == site.chain => {
+                    steps.push(step);
+                    *passed_by = false;
+                }
+                _ => chains.push((&site.chain, vec![step], passed_by)),
+            }
+        }
+        if chains.iter().any(|(.., passed_by)| !passed_by) {
+            chains.retain(|(.., passed_by)| !passed_by);
+        }
+        let told: Vec<String> =
+            chains.iter().map(|(label, steps, _)| format!("`{label}` ({})", brief(steps))).collect();
+        if told.is_empty() {
+            return "it is the first step of all".to_owned();
+        }
+        let shown = if told.len() <= MOST_CHAINS {
+            told.join(", ")
+        } else {
+            let (first, last) = (&told[..MOST_CHAINS / 2], &told[told.len() - MOST_CHAINS / 2..]);
+            format!("{}, …, {}", first.join(", "), last.join(", "))
+        };
+        format!("one way there: {shown}")
+    }
+}
+
+fn brief(steps: &[String]) -> String {
+    match steps {
+        [first, second, .., last] if steps.len() > 6 => format!("{first}, {second}, …, {last}"),
+        _ => steps.join(", "),
+    }
+}
