@@ -75,12 +75,12 @@ record:
 # Random expressions and texts against Python 3.11, which must be installed; then hostile ones, none of which may take more
 # than 10 ms of the processor's time on a quiet machine; minutes.
 expression-campaign:
-	cargo build --profile campaign -p pyruse-core --example search_lines
+	cargo build --profile campaign -p pyruse-python --example search_lines
 	for mode in grammar hard plain noise; do \
-	    python3.11 pyruse-core/tests/expressions/fuzz_against_python.py --cases 100000 --mode $$mode --seed $${SEED:-1} \
+	    python3.11 pyruse-python/tests/expressions/fuzz_against_python.py --cases 100000 --mode $$mode --seed $${SEED:-1} \
 	        --binary target/campaign/examples/search_lines || exit 1; \
 	done
-	PYRUSE_CASES=3000 PYRUSE_MILLISECONDS=10 cargo test --profile campaign -p pyruse-core --lib --test pattern_hostile \
+	PYRUSE_CASES=3000 PYRUSE_MILLISECONDS=10 cargo test --profile campaign -p pyruse-python --lib --test re_hostile \
 	    -- no_search --nocapture
 
 # make install, uninstall, deb, rpm.

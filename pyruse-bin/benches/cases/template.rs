@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use jiff::tz::TimeZone;
-use pyruse_core::template::{Template, Value};
-use pyruse_core::time::Timestamp;
+use pyruse_python::format::{Template, Value};
 
 use super::Case;
 
@@ -23,7 +22,7 @@ pub fn render(text: &str) -> Case {
         .names()
         .iter()
         .map(|name| match name.as_str() {
-            "__REALTIME_TIMESTAMP" => Value::Time(Timestamp(1_795_000_000_450_000)),
+            "__REALTIME_TIMESTAMP" => Value::Time { micros: 1_795_000_000_450_000 },
             "_PID" => Value::Integer(14_711),
             "tries" => Value::Integer(3),
             "MESSAGE" => Value::Text("Accepted password for alice from 192.0.2.17 port 50022 ssh2"),

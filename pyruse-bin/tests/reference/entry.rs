@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pyruse_core::template;
-use pyruse_core::time::Timestamp;
+use pyruse_python::format;
 
 use super::Tools;
 
@@ -45,11 +44,11 @@ impl Value {
         }
     }
 
-    pub fn for_template(&self) -> template::Value<'_> {
+    pub fn for_template(&self) -> format::Value<'_> {
         match self {
-            Value::Text(text) => template::Value::Text(text),
-            Value::Integer(integer) => template::Value::Integer(*integer),
-            Value::Time(micros) => template::Value::Time(Timestamp(*micros)),
+            Value::Text(text) => format::Value::Text(text),
+            Value::Integer(integer) => format::Value::Integer(*integer),
+            Value::Time(micros) => format::Value::Time { micros: *micros },
         }
     }
 }

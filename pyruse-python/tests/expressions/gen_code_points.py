@@ -1,5 +1,5 @@
 #!/usr/bin/env python3.11
-"""Writes pyruse-core/tests/expressions/code_points.json: what Python 3.11 thinks of every code point.
+"""Writes pyruse-python/tests/expressions/code_points.json: what Python 3.11 thinks of every code point.
 
 Classes are given as ranges; `cases` lists, for each character with case, all that (?i) finds for it.
 Code points not assigned in Python's Unicode version are listed, because newer tables may differ there.

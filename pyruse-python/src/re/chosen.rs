@@ -97,7 +97,7 @@ fn is_mainly(set: &CharSet, c: char) -> bool {
 }
 
 /// Does it begin at the start of the text, with something of its own choice, whichever alternative is taken?
-pub(crate) fn begins_with_text(expression: &str) -> bool {
+pub fn begins_with_text(expression: &str) -> bool {
     fn begins(node: &Node) -> bool {
         let parts = flat(&[node]);
         let mut parts = parts.into_iter().filter(|node| !takes_nothing(node));
@@ -290,7 +290,7 @@ mod tests {
 
     /// The doubt about the group `ip`.
     fn ip(expression: &str) -> Option<Doubt> {
-        let pattern = crate::pattern::Pattern::new(expression).unwrap();
+        let pattern = crate::re::Pattern::new(expression).unwrap();
         let (group, _) = pattern.group_names().find(|(_, name)| *name == "ip").unwrap();
         doubt(expression, group)
     }

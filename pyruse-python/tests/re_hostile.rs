@@ -4,10 +4,7 @@ mod work;
 
 use std::time::Duration;
 
-use pyruse_core::entry::{Buffers, EightBit, Fields, MemoryRecord};
-use pyruse_core::pattern::{Groups, Pattern};
-use pyruse_core::plugin::StepError;
-use pyruse_core::time::Timestamp;
+use pyruse_python::re::{Groups, Pattern};
 use work::Work;
 
 /// A small generator of our own, so that a failure is the same on every machine.
@@ -146,33 +143,6 @@ fn anchored_looking_ahead_works_on_the_longest_texts() {
     let pattern = Pattern::new(r"^(?!.*foo).*bar$").unwrap();
     assert_eq!(pattern.is_match(&format!("{}bar", "a ".repeat(4_000))), Ok(true));
     assert_eq!(pattern.is_match(&format!("{}foobar", "a ".repeat(4_000))), Ok(false));
-}
-
-#[test]
-fn what_was_exhausted_on_one_element_is_not_tried_on_the_next() {
-    let mut fields = Fields::default();
-    let message = fields.slot("MESSAGE");
-    let mut record = MemoryRecord::at(Timestamp(0));
-    for _ in 0..1000 {
-        record.push("MESSAGE", format!("aacb{}", "a".repeat(4000)));
-    }
-    let mut buffers = Buffers::new(fields, EightBit::default(), jiff::tz::TimeZone::UTC);
-    let mut entry = buffers.entry(&mut record);
-    let pattern = Pattern::new(r"(?:(a|aa)+)+c\1").unwrap();
-    for exhausted in [true, false] {
-        let mut calls = 0;
-        let answer = entry.find_text(message, |text| {
-            calls += 1;
-            if !exhausted {
-                return Err(StepError::new("another"));
-            }
-            let error = pattern.is_match(text).unwrap_err();
-            Err(StepError::exhausted(error.to_string()))
-        });
-        assert!(answer.is_err());
-        assert_eq!(calls, if exhausted { 1 } else { 1000 });
-    }
-    assert_eq!(entry.any(message, |_| Err(StepError::exhausted(""))), Err(StepError::exhausted("")));
 }
 
 /// What people write, and rules of other programs: with what only the machine runs, and with what hurts.

@@ -1,15 +1,15 @@
 //! Reads lines of JSON `[expression, text]`, writes lines of JSON with the outcome: the Rust half of
-//! `tests/fuzz_against_python.py`.
+//! `tests/expressions/fuzz_against_python.py`.
 
 use std::io::{BufRead, BufWriter, Write};
 
-use pyruse_core::pattern::{Groups, Pattern};
+use pyruse_python::re::{Groups, Pattern};
 use serde_json::{Value, json};
 
 fn main() -> std::io::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut groups = Groups::default();
-    let mut last: Option<(String, Result<Pattern, pyruse_core::pattern::PatternError>)> = None;
+    let mut last: Option<(String, Result<Pattern, pyruse_python::re::PatternError>)> = None;
     for line in std::io::stdin().lock().lines() {
         let case: Value = serde_json::from_str(&line?)?;
         let expression = case[0].as_str().unwrap_or_default();

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes pyruse-core/tests/templates/cases.json: templates, values, and what Python 3.11 makes of them.
+"""Writes pyruse-python/tests/templates/cases.json: templates, values, and what Python 3.11 makes of them.
 
-Usage: python3 pyruse-core/tests/templates/gen_templates.py > pyruse-core/tests/templates/cases.json
+Usage: python3 pyruse-python/tests/templates/gen_templates.py > pyruse-python/tests/templates/cases.json
 
 A refusal at load comes with its byte offset, which is ours and so is written down here; Python is
 only asked to confirm that we refuse nothing that it renders, but for what the section on

@@ -5,9 +5,7 @@ mod work;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use pyruse_core::entry::Value;
-use pyruse_core::template::Template;
-use pyruse_core::time::Timestamp;
+use pyruse_python::format::{Template, Value};
 use work::Work;
 
 fn render(template: &str, value: Option<Value<'_>>) -> Result<String, String> {
@@ -69,7 +67,7 @@ fn messages_at_load_name_place_and_remedy() {
 #[test]
 fn messages_at_run_time_name_field_spec_and_type() {
     let (text, integer) = (Some(Value::Text("x")), Some(Value::Integer(-5)));
-    let late = Some(Value::Time(Timestamp(i64::MAX)));
+    let late = Some(Value::Time { micros: i64::MAX });
     let messages = [
         ("{A:d}", text, "field `A`: the spec `d` cannot print text: unknown type `d`"),
         (
@@ -109,15 +107,15 @@ fn messages_at_run_time_name_field_spec_and_type() {
 #[test]
 fn every_time_is_printed_or_refused() {
     for micros in [i64::MIN, -62_135_596_800_000_001, 253_402_300_800_000_000, i64::MAX] {
-        assert!(render("{A}", Some(Value::Time(Timestamp(micros)))).is_err());
+        assert!(render("{A}", Some(Value::Time { micros })).is_err());
     }
     let zone = TimeZone::get("America/New_York").unwrap();
-    let year_zero = Some(Value::Time(Timestamp(-62_135_596_800_000_000)));
+    let year_zero = Some(Value::Time { micros: -62_135_596_800_000_000 });
     let template = Template::parse("{A:%Y}").unwrap();
     assert!(template.render(&mut String::new(), &zone, |_| year_zero).is_err());
     for micros in [-62_135_596_800_000_000, -1, 0, 1, 253_402_000_000_000_000] {
         for template in ["{A}", "{A:%c %G %V %U %s}", "{A!r:>50}"] {
-            assert!(render(template, Some(Value::Time(Timestamp(micros)))).is_ok());
+            assert!(render(template, Some(Value::Time { micros })).is_ok());
         }
     }
 }
@@ -155,8 +153,8 @@ fn random_text_never_panics() {
         Some(Value::Integer(i64::MIN)),
         Some(Value::Integer(0)),
         Some(Value::Integer(9_999_999_999_999_995)),
-        Some(Value::Time(Timestamp(-62_135_596_800_000_000))),
-        Some(Value::Time(Timestamp(1_794_996_401_450_000))),
+        Some(Value::Time { micros: -62_135_596_800_000_000 }),
+        Some(Value::Time { micros: 1_794_996_401_450_000 }),
     ];
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut accepted = 0;
@@ -202,7 +200,7 @@ fn large_templates_take_time_in_proportion() {
     }
     for text in ["%", "%5", "%-", "%%", "%d", "%5%z", "z%-%f", "\0", "9", "{{}}", "{{"] {
         let spec = text.repeat(million / text.len());
-        let time = Some(Value::Time(Timestamp(0)));
+        let time = Some(Value::Time { micros: 0 });
         let _ = render(&format!("{{A:{spec}}}"), time);
         let _ = render(&format!("{{A:{spec}z%5%z}}"), time);
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes pyruse-core/src/template/unicode.rs: what Python 3.11 (Unicode 14) calls printable and decimal.
+"""Writes pyruse-python/src/format/unicode.rs: what Python 3.11 (Unicode 14) calls printable and decimal.
 
-Usage: python3 pyruse-core/tests/templates/gen_unicode.py > pyruse-core/src/template/unicode.rs   (with Python 3.11)
+Usage: python3 pyruse-python/tests/templates/gen_unicode.py > pyruse-python/src/format/unicode.rs   (with Python 3.11)
 """
 import sys
 import unicodedata
@@ -33,7 +33,7 @@ print(f'''//! Two facts about characters, as Python 3.11 knows them (Unicode {un
 //! tables are Python's and not those of Rust's standard library, because an alert must not change
 //! when the compiler learns a newer Unicode.
 //!
-//! Written by `pyruse-core/tests/templates/gen_unicode.py`; do not edit.
+//! Written by `pyruse-python/tests/templates/gen_unicode.py`; do not edit.
 
 /// Whether `repr` keeps the character: Python's `str.isprintable`.
 pub(super) fn is_printable(c: char) -> bool {{

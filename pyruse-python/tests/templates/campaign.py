@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Compares the Rust templates with Python 3.11, and tells the differences.
 
-Usage: cargo build --release --example template_driver
-       python3 pyruse-core/tests/templates/campaign.py DRIVER SEED CASES    random cases
-       python3 pyruse-core/tests/templates/campaign.py DRIVER all           every combination of a spec's parts, every
+Usage: cargo build --release -p pyruse-python --example render_lines
+       python3 pyruse-python/tests/templates/campaign.py DRIVER SEED CASES    random cases
+       python3 pyruse-python/tests/templates/campaign.py DRIVER all           every combination of a spec's parts, every
                                                       directive, every character
 """
 import collections

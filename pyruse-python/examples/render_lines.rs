@@ -1,4 +1,4 @@
-//! Renders templates for `tools/campaign.py`: a JSON object per line in, one per line out.
+//! Renders templates for `tests/templates/campaign.py`: a JSON object per line in, one per line out.
 //!
 //! In: `{"template": …, "zone": …, "values": {NAME: {"text"|"integer"|"time": …}}}`.
 //! Out: `{"text": …}`, `{"load": OFFSET, "message": …}` or `{"run": MESSAGE}`.
@@ -7,9 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufWriter, Write};
 
 use jiff::tz::TimeZone;
-use pyruse_core::entry::Value;
-use pyruse_core::template::Template;
-use pyruse_core::time::Timestamp;
+use pyruse_python::format::{Template, Value};
 use serde_json::{Value as Json, json};
 
 fn main() {
@@ -44,5 +42,5 @@ fn value(json: &Json) -> Option<Value<'_>> {
         .as_str()
         .map(Value::Text)
         .or_else(|| json["integer"].as_i64().map(Value::Integer))
-        .or_else(|| json["time"].as_i64().map(|micros| Value::Time(Timestamp(micros))))
+        .or_else(|| json["time"].as_i64().map(|micros| Value::Time { micros }))
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Differential campaign: random expressions and texts through Python's re and through the module.
 
-    cargo build -p pyruse-core --example search_lines
-    pyruse-core/tests/expressions/fuzz_against_python.py [--seed N] [--cases N] [--mode grammar|noise|plain|hard] [--show N]
+    cargo build -p pyruse-python --example search_lines
+    pyruse-python/tests/expressions/fuzz_against_python.py [--seed N] [--cases N] [--mode grammar|noise|plain|hard] [--show N]
 
 Needs Python 3.11, because that is the version whose meaning counts. Exit status 1 if anything
 differs silently. Refusals of expressions that Python takes are counted, not errors.

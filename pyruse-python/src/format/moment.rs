@@ -9,7 +9,6 @@ use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneOffsetInfo};
 
 use super::spec::Refusal;
-use super::value::Timestamp;
 
 /// A moment as clocks in some zone show it.
 pub(super) struct Moment<'z> {
@@ -35,12 +34,12 @@ impl<'z> Moment<'z> {
     /// # Errors
     /// If it is not within the years that Python knows, nor within those of `jiff`, whose last
     /// one ends two days early.
-    pub fn new(time: Timestamp, zone: &'z TimeZone) -> Result<Moment<'z>, Refusal> {
-        let refusal = Refusal::OutOfRange(time.0);
-        if !YEARS_1_TO_9999.contains(&time.0) {
+    pub fn new(micros: i64, zone: &'z TimeZone) -> Result<Moment<'z>, Refusal> {
+        let refusal = Refusal::OutOfRange(micros);
+        if !YEARS_1_TO_9999.contains(&micros) {
             return Err(refusal);
         }
-        let instant = jiff::Timestamp::from_microsecond(time.0).map_err(|_| refusal)?;
+        let instant = jiff::Timestamp::from_microsecond(micros).map_err(|_| refusal)?;
         let offset = zone.to_offset_info(instant);
         let civil = offset.offset().to_datetime(instant);
         if civil.year() < 1 {
@@ -48,9 +47,9 @@ impl<'z> Moment<'z> {
         }
         Ok(Moment {
             civil,
-            epoch: time.0.div_euclid(1_000_000),
+            epoch: micros.div_euclid(1_000_000),
             offset,
-            micros: time.0.rem_euclid(1_000_000),
+            micros: micros.rem_euclid(1_000_000),
         })
     }
 

@@ -1,9 +1,7 @@
 //! The templates of `templates/cases.json` give what Python 3.11 gave (`templates/gen_templates.py`).
 
 use jiff::tz::TimeZone;
-use pyruse_core::entry::Value;
-use pyruse_core::template::Template;
-use pyruse_core::time::Timestamp;
+use pyruse_python::format::{Template, Value};
 use serde_json::Value as Json;
 
 #[derive(Debug, PartialEq)]
@@ -36,7 +34,7 @@ fn got(case: &Json) -> Outcome {
         let value = &case["values"][&template.names()[at]];
         let text = value["text"].as_str().map(Value::Text);
         let integer = value["integer"].as_i64().map(Value::Integer);
-        let time = value["time"].as_i64().map(Timestamp).map(Value::Time);
+        let time = value["time"].as_i64().map(|micros| Value::Time { micros });
         text.or(integer).or(time)
     };
     if template.render(&mut text, &zone, lookup).is_ok() {

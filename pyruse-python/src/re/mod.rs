@@ -56,8 +56,7 @@ use requirement::Requirement;
 pub use advice::{Tag, advice, fail2ban_tags};
 pub use analysis::refers_back_by;
 pub use candidates::Candidates;
-pub(crate) use chosen::begins_with_text;
-pub use chosen::{Doubt, doubt};
+pub use chosen::{Doubt, begins_with_text, doubt};
 pub use error::{MatchError, PatternError};
 
 /// One compiled expression.

@@ -4,7 +4,7 @@
 //! tables are Python's and not those of Rust's standard library, because an alert must not change
 //! when the compiler learns a newer Unicode.
 //!
-//! Written by `pyruse-core/tests/templates/gen_unicode.py`; do not edit.
+//! Written by `pyruse-python/tests/templates/gen_unicode.py`; do not edit.
 
 /// Whether `repr` keeps the character: Python's `str.isprintable`.
 pub(super) fn is_printable(c: char) -> bool {

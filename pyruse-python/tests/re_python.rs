@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use pyruse_core::pattern::{Groups, Pattern};
+use pyruse_python::re::{Groups, Pattern};
 use serde_json::Value;
 
 /// Expressions that Python takes and the module refuses.

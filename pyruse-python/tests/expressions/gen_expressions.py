@@ -1,5 +1,5 @@
 #!/usr/bin/env python3.11
-"""Writes pyruse-core/tests/expressions/expressions.json: hand-chosen expressions and texts, and what Python 3.11 says.
+"""Writes pyruse-python/tests/expressions/expressions.json: hand-chosen expressions and texts, and what Python 3.11 says.
 
 Run it with Python 3.11 and commit the output, so that the tests need no Python.
 """

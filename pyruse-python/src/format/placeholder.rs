@@ -6,7 +6,7 @@ use std::ops::Range;
 /// template.
 ///
 /// ```
-/// # use pyruse_core::template::placeholder;
+/// # use pyruse_python::format::placeholder;
 /// assert_eq!(placeholder("from {thatIP}"), Some(5..13));
 /// assert_eq!(placeholder("{ } {} {1} {a b}"), None);
 /// ```

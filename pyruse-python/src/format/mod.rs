@@ -44,7 +44,7 @@ use self::moment::Moment;
 use self::parse::{Conversion, Field, Piece};
 pub use self::placeholder::placeholder;
 use self::spec::{Refusal, Spec};
-pub use self::value::{Timestamp, Value};
+pub use self::value::Value;
 
 /// A format string, ready to be rendered.
 #[derive(Clone, Debug)]
@@ -91,18 +91,18 @@ impl Template {
     ///
     /// # Errors
     /// If a spec does not apply to the type of its value. Then `out` is as it was before.
-    pub fn render<'v>(
+    pub fn render<'v, V: Into<Value<'v>>>(
         &self,
         out: &mut String,
         zone: &TimeZone,
-        mut lookup: impl FnMut(usize) -> Option<Value<'v>>,
+        mut lookup: impl FnMut(usize) -> Option<V>,
     ) -> Result<(), RenderError> {
         let start = out.len();
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(text) => out.push_str(text),
                 Piece::Field(field) => {
-                    let value = lookup(field.name);
+                    let value = lookup(field.name).map(Into::into);
                     if let Err(refusal) = write_field(out, zone, field, value) {
                         out.truncate(start);
                         return Err(self.failure(field, value, refusal));
@@ -120,7 +120,7 @@ impl Template {
             _ if field.conversion.is_some() && !out_of_range => Found::Text,
             Some(Value::Text(_)) => Found::Text,
             Some(Value::Integer(_)) => Found::Integer,
-            Some(Value::Time(_)) => Found::Time,
+            Some(Value::Time { .. }) => Found::Time,
             None => Found::Nothing,
         };
         let spec = field.spec.as_ref().map_or("", |spec| &spec.source);
@@ -161,7 +161,7 @@ fn write_plain(out: &mut String, zone: &TimeZone, value: Option<Value<'_>>) -> R
             // Writing to a String cannot fail.
             let _ = write!(out, "{number}");
         }
-        Some(Value::Time(time)) => Moment::new(time, zone)?.write(out),
+        Some(Value::Time { micros }) => Moment::new(micros, zone)?.write(out),
     }
     Ok(())
 }
@@ -191,17 +191,17 @@ fn write_with_spec(
         None => return Err(Refusal::Missing),
         Some(Value::Text(text)) => spec.text?.write(out, text),
         Some(Value::Integer(number)) => spec.integer?.write(out, number)?,
-        Some(Value::Time(time)) => spec.time.write(out, &Moment::new(time, zone)?),
+        Some(Value::Time { micros }) => spec.time.write(out, &Moment::new(micros, zone)?),
     }
     Ok(())
 }
 
-/// A time as `{FIELD}` shows it; one that no calendar holds as its number of microseconds.
-pub fn show_time(time: Timestamp, zone: &TimeZone) -> String {
+/// A time, in microseconds since the epoch, as `{FIELD}` shows it; one that no calendar holds as that number.
+pub fn show_time(micros: i64, zone: &TimeZone) -> String {
     let mut shown = String::new();
-    match Moment::new(time, zone) {
+    match Moment::new(micros, zone) {
         Ok(moment) => moment.write(&mut shown),
-        Err(_) => shown.push_str(&time.0.to_string()),
+        Err(_) => shown.push_str(&micros.to_string()),
     }
     shown
 }
