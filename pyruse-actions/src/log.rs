@@ -14,7 +14,7 @@ use std::time::Duration;
 use pyruse_core::config::Config;
 use pyruse_core::courier::{Courier, Deliver, Outcome};
 use pyruse_core::effect::Effect;
-use pyruse_core::entry::{Entry, Fields, Slot};
+use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Invalid, Message, ModuleSettings, Outcome as Shown, Plugin,
     Service, ServicePlugin, SettingsPlugin, StepError, excerpt,
@@ -52,11 +52,11 @@ impl ModuleSettings for LogSettings {
 }
 
 impl LogSettings {
-    fn socket(&self, config: Option<&Config>) -> PathBuf {
+    fn socket(&self, config: &Config) -> PathBuf {
         if let Some(socket) = &self.socket {
             return socket.clone();
         }
-        let namespace = config.and_then(|config| config.top("journal")?.get("namespace")?.as_text());
+        let namespace = config.top("journal").and_then(|journal| journal.get("namespace")?.as_text());
         match namespace {
             Some(namespace) => format!("/run/systemd/journal.{namespace}/socket").into(),
             None => "/run/systemd/journal/socket".into(),
@@ -216,7 +216,7 @@ struct LogService {
     queue: Handle<Queue>,
     /// Lines that may have been sent before a crash: has one been read?
     doubtful: Handle<Map<bool>>,
-    id: Option<Slot>,
+    id: Slot,
     path: PathBuf,
 }
 
@@ -255,16 +255,12 @@ impl Service for LogService {
         }
     }
 
-    fn watch(&mut self, fields: &mut Fields) {
-        self.id = Some(fields.slot(ID_FIELD));
-    }
-
     fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
-        let (Some(slot), now) = (self.id, entry.time()) else { return true };
+        let now = entry.time();
         if state.get(self.doubtful).is_empty() {
             return true;
         }
-        let Some(id) = entry.text(slot) else { return true };
+        let Some(id) = entry.text(self.id) else { return true };
         let doubtful = state.get_mut(self.doubtful);
         match doubtful.get(id, now) {
             Some(true) => false,
@@ -284,10 +280,10 @@ impl Service for LogService {
 pyruse_core::inventory::submit!(Plugin::action::<Log>());
 pyruse_core::inventory::submit!(SettingsPlugin::of::<LogSettings>());
 pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
-    let path = start.settings.get::<LogSettings>().socket(start.config);
-    let queue = start.state.open(NAME)?;
-    let doubtful = start.state.open(&format!("{NAME}/doubtful"))?;
-    Ok(Box::new(LogService { queue, doubtful, id: None, path }))
+    let path = start.settings::<LogSettings>().socket(start.config());
+    let queue = start.layout().open(NAME)?;
+    let doubtful = start.layout().open(&format!("{NAME}/doubtful"))?;
+    Ok(Box::new(LogService { queue, doubtful, id: start.reads(ID_FIELD), path }))
 }));
 
 #[cfg(test)]
@@ -310,10 +306,10 @@ mod tests {
         let payload =
             serde_json::to_string(&Line { id: "i".into(), priority: 6, message: "m".into() }).unwrap();
         state.get_mut(queue).push(None, payload);
-        let mut fields = Fields::default();
-        let mut service = LogService { queue, doubtful, id: None, path: PathBuf::new() };
+        let mut fields = pyruse_core::entry::Fields::default();
+        let id = fields.slot(ID_FIELD);
+        let mut service = LogService { queue, doubtful, id, path: PathBuf::new() };
         service.boot(&mut state, Timestamp::now());
-        service.watch(&mut fields);
         let mut buffers = pyruse_core::entry::Buffers::new(
             fields,
             pyruse_core::entry::EightBit::default(),

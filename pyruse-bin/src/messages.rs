@@ -1,12 +1,13 @@
 //! What the program says to people: on standard error, or in the journal where that is where standard error leads.
 //!
-//! In the journal, what we say carries the field [`MARK`]. The daemon's reader knows its own words by it, and never
+//! In the journal, what we say carries the field [`DIAGNOSTIC`]. The daemon's reader knows its own words by it, and never
 //! lets them have consequences: else one error about an entry could be an entry with an error. That holds for the
 //! words of a start that failed, too: the next start reads them.
 
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
+use pyruse_core::engine::DIAGNOSTIC;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -15,9 +16,6 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
 use crate::command::{has_colours, printable};
-
-/// The field that marks our own diagnostics in the journal.
-pub(crate) const MARK: &str = "PYRUSE_DIAGNOSTIC";
 
 /// Sends the daemon's diagnostics where they belong. Only the first call counts.
 pub(crate) fn start(verbose: bool) {
@@ -49,7 +47,7 @@ fn journal<S: Subscriber + for<'s> LookupSpan<'s>>() -> Option<impl Layer<S>> {
         journal
             .with_syslog_identifier("pyruse".into())
             .with_field_prefix(Some("PYRUSE".into()))
-            .with_custom_fields([(MARK, "1")]),
+            .with_custom_fields([(DIAGNOSTIC, "1")]),
     )
 }
 

@@ -23,9 +23,9 @@ struct Said(Vec<String>);
 impl Observer for Said {
     const EFFECTS: bool = true;
 
-    fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: Effect) {
+    fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: &Effect) {
         match effect {
-            Effect::Log { message, .. } => self.0.push(message),
+            Effect::Log { message, .. } => self.0.push(message.clone()),
             other => panic!("{other:?}"),
         }
     }

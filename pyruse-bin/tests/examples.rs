@@ -217,9 +217,9 @@ impl Observer for Coverage {
         self.ways.entry((site.chain.clone(), site.step)).or_default()[usize::from(passed)] += 1;
     }
 
-    fn effect(&mut self, _: &Site, entry: &mut Entry<'_>, effect: Effect) {
+    fn effect(&mut self, _: &Site, entry: &mut Entry<'_>, effect: &Effect) {
         if let Effect::Log { message, .. } = effect {
-            self.lines.push((entry.time(), message));
+            self.lines.push((entry.time(), message.clone()));
         }
     }
 }

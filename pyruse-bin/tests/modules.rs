@@ -33,10 +33,10 @@ impl Observer for Seen {
         self.steps.push(id.index());
     }
 
-    fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: Effect) {
+    fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: &Effect) {
         self.effects.push(match effect {
-            Effect::Log { message, .. } => message,
-            other => serde_json::to_string(&other).unwrap(),
+            Effect::Log { message, .. } => message.clone(),
+            other => serde_json::to_string(other).unwrap(),
         });
     }
 

@@ -324,8 +324,8 @@ impl Observer for Seen {
         self.steps.push(id);
     }
 
-    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: Effect) {
-        self.tell(site, entry, &effect);
+    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+        self.tell(site, entry, effect);
     }
 
     fn error(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, _: &StepError) {

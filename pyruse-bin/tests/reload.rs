@@ -38,6 +38,66 @@ fn a_refused_configuration_changes_nothing_at_all() {
     assert!(pyruse.terminate().success());
 }
 
+/// The rules are good, but their journal is not there: the old rules go on, under the old bounds.
+#[test]
+fn a_reload_whose_journal_cannot_be_opened_changes_nothing_at_all() {
+    let (journald, site) = (Journald::start(), Site::new());
+    site.configure(&journald, &rules());
+    let pyruse = site.start(None);
+    for _ in 0..3 {
+        journald.line("sshd", 6, "x");
+    }
+    journald.line("mail", 6, "three are counted");
+    wait_for("the first mail", || site.mails().pop());
+    // Bounds that would forget the count, another rule, and sets for bans by hand.
+    let mut other = rules();
+    other["c"] = json!([{"action": "action_nftBan", "args": {
+        "IP": "MESSAGE", "nftSetIPv4": "ip other ban4", "nftSetIPv6": "ip6 other ban6"
+    }}]);
+    let nowhere = json!({"counter": {"maxTicks": 2}, "journal": {"files": [site.path("no.journal")]}});
+    site.configure_with(&journald, &other, &nowhere);
+    pyruse.signal("-HUP");
+    pyruse.wait_ready();
+    wait_for("the refusal", || {
+        site.log().contains("not reloaded; the old configuration goes on").then_some(())
+    });
+    // The old configuration, so that the command finds the daemon; the daemon itself does not read it again.
+    site.configure(&journald, &rules());
+    let added = site.pyruse(None, &["bans", "add", "192.0.2.1"]);
+    assert!(!added.status.success(), "the old rules name no set");
+    for _ in 0..2 {
+        journald.line("sshd", 6, "x");
+    }
+    wait_for("the mail of the fifth", || (site.mails().len() == 2).then_some(()));
+    assert!(pyruse.terminate().success());
+}
+
+/// The report was the only one that wanted to see every entry.
+#[test]
+fn a_reload_without_a_report_ends_watching_entries() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let mut reporting = rules();
+    reporting["z"] =
+        json!([{"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}}]);
+    site.configure(&journald, &reporting);
+    let pyruse = site.start(None);
+    journald.line("x", 6, "one");
+    let entries = || {
+        let shown = site.pyruse(None, &["report", "show", "--json"]);
+        let report: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap_or_default();
+        report["report"]["counts"]["entries"].clone()
+    };
+    wait_for("the entry", || (entries() == 1).then_some(()));
+    site.configure(&journald, &rules());
+    pyruse.signal("-HUP");
+    pyruse.wait_ready();
+    journald.line("x", 6, "two");
+    journald.line("mail", 6, "both are read");
+    wait_for("the mail", || site.mails().pop());
+    assert_eq!(entries(), 1);
+    assert!(pyruse.terminate().success());
+}
+
 #[test]
 fn a_reload_sends_no_mail_twice() {
     let (journald, site) = (Journald::start(), Site::new());

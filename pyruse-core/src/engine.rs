@@ -4,11 +4,16 @@ use jiff::tz::TimeZone;
 
 use crate::config::{Config, Diagnostics, Source};
 use crate::courier::{Courier, Couriers};
-use crate::entry::{Entry, Fields};
-use crate::plugin::{Inspection, Registry, ReportForm, SeenEffect, Service, Settings, Start};
-use crate::state::{Handle, Queue, State, StateError};
+use crate::effect::Effect;
+use crate::entry::{Entry, Fields, Record, Slot, StepError};
+use crate::plugin::{Inspection, OnBind, Registry, ReportForm, Service, Settings, Setup, Start};
+use crate::state::{Handle, Layout, Queue, State, StateError};
 use crate::time::Timestamp;
-use crate::workflow::{Compiler, Workflow};
+use crate::workflow::{Compiler, Done, Observer, Refused, Site, SiteId, Workflow};
+
+/// The field that marks our own diagnostics in the journal. An entry that has it never has consequences: else one error
+/// about an entry would be an entry with an error.
+pub const DIAGNOSTIC: &str = "PYRUSE_DIAGNOSTIC";
 
 /// A loaded configuration, ready to run.
 #[non_exhaustive]
@@ -21,35 +26,149 @@ pub struct Engine {
     pub config: Config,
     /// What the file says to the modules.
     pub settings: Settings,
+    /// The field [`DIAGNOSTIC`].
+    mark: Slot,
 }
 
 impl Engine {
-    /// Loads a configuration. `Ok(None)`: it cannot be used, and `diagnostics` say why. Parts of `state` are opened,
-    /// and nothing else of the world is touched.
+    /// Compiles a configuration against the parts that `layout` has already. `Ok(None)`: it cannot be used, and
+    /// `diagnostics` say why. Nothing of the world is touched.
     ///
     /// `fields` are those that an observer wants to read from entries, beside what the configuration names.
-    pub fn load(
+    pub fn plan(
         source: &Source,
         registry: &Registry,
         mut fields: Fields,
-        state: &mut State,
+        layout: Layout,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Option<Engine>, StateError> {
+    ) -> Result<Option<Plan>, StateError> {
         let keys: Vec<_> = registry.settings_keys().collect();
         let Some(config) = Config::read(source, &keys, diagnostics) else { return Ok(None) };
         let settings = registry.read_settings(&config, diagnostics);
-        let mut services = Services::start(registry, &settings, &config, state)?;
-        services.watch(&mut fields);
         let zone = local_zone().unwrap_or_else(|message| {
             diagnostics
                 .error(0..0, None, message)
                 .help("times are shown, and reports are due, by the local clock");
             TimeZone::UTC
         });
-        let compiler = Compiler { source, registry, settings: &settings, zone };
-        let workflow = compiler.compile(&config, fields, state, diagnostics);
-        services.ask_who_sees(state);
-        Ok(workflow.map(|workflow| Engine { workflow, services, config, settings }))
+        let mark = fields.slot(DIAGNOSTIC);
+        let mut setup = Setup::new(layout);
+        let compiler = Compiler { source, registry, settings: &settings };
+        let Some(steps) = compiler.compile(&config, &mut fields, &mut setup, diagnostics) else {
+            return Ok(None);
+        };
+        let services = Services::start(registry, &settings, &config, &mut fields, &mut setup)?;
+        let workflow = Workflow::new(steps, fields, config.eight_bit, zone);
+        let Setup { layout, on_bind, .. } = setup;
+        Ok(Some(Plan { engine: Engine { workflow, services, config, settings, mark }, layout, on_bind }))
+    }
+
+    /// Compiles a configuration and puts it in force at once: [`Engine::plan`] and [`Plan::bind`].
+    pub fn load(
+        source: &Source,
+        registry: &Registry,
+        fields: Fields,
+        state: &mut State,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Option<Engine>, StateError> {
+        let plan = Engine::plan(source, registry, fields, state.layout(), diagnostics)?;
+        plan.map(|plan| plan.bind(state)).transpose()
+    }
+
+    /// Pushes one record through the workflow. Entries that may have no consequences have none, and services see what the
+    /// others cause. What it changes is in `state` and in the observer afterwards.
+    pub fn run<O: Observer>(&mut self, record: &mut dyn Record, state: &mut State, observer: &mut O) {
+        let mut gate = Gate { services: &mut self.services, mark: self.mark, observer };
+        self.workflow.run(record, state, &mut gate);
+    }
+}
+
+/// A configuration that is good, and not in force yet. Making it has changed nothing, and dropping it leaves no trace.
+pub struct Plan {
+    engine: Engine,
+    layout: Layout,
+    on_bind: Vec<OnBind>,
+}
+
+impl Plan {
+    /// What it will be, to look at.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Makes its workflow faster: see [`Workflow::optimize`].
+    pub fn optimize(&mut self) {
+        self.engine.workflow.optimize();
+    }
+
+    /// Opens the parts of the state that it works on. An error says what is stored and cannot be used; then it can be
+    /// tried with another state.
+    pub fn open_parts(&self, state: &mut State) -> Result<(), StateError> {
+        state.adopt(&self.layout)
+    }
+
+    /// Puts it in force with that state, which must have the parts that it was compiled against.
+    pub fn bind(self, state: &mut State) -> Result<Engine, StateError> {
+        self.open_parts(state)?;
+        Ok(self.finish(state))
+    }
+
+    pub(crate) fn services_mut(&mut self) -> &mut Services {
+        &mut self.engine.services
+    }
+
+    /// The rest of [`Plan::bind`], after [`Plan::open_parts`].
+    pub(crate) fn finish(self, state: &mut State) -> Engine {
+        self.on_bind.into_iter().for_each(|work| work(state));
+        self.engine
+    }
+}
+
+/// Stands between the workflow and an observer: asks whether an entry is admitted, and shows services what happens.
+struct Gate<'a, O> {
+    services: &'a mut Services,
+    mark: Slot,
+    observer: &'a mut O,
+}
+
+impl<O: Observer> Observer for Gate<'_, O> {
+    // Services may want to see effects, too.
+    const EFFECTS: bool = true;
+    const STEPS: bool = O::STEPS;
+
+    fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
+        let refused = if entry.value(self.mark).is_some() {
+            Refused::OwnDiagnostic
+        } else if !self.services.admit(entry, state) {
+            Refused::Repeated
+        } else {
+            return self.observer.admits(entry, state);
+        };
+        self.observer.refused(refused);
+        false
+    }
+
+    fn enter(&mut self, id: SiteId, site: &Site, entry: &mut Entry<'_>) {
+        self.observer.enter(id, site, entry);
+    }
+
+    fn step(&mut self, id: SiteId, site: &Site, entry: &mut Entry<'_>, passed: bool) {
+        self.observer.step(id, site, entry, passed);
+    }
+
+    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+        if O::EFFECTS {
+            self.observer.effect(site, entry, effect);
+        }
+    }
+
+    fn finished(&mut self, entry: &mut Entry<'_>, state: &mut State, done: Done<'_>) {
+        self.services.saw(entry, done, state);
+        self.observer.finished(entry, state, done);
+    }
+
+    fn error(&mut self, id: SiteId, site: &Site, entry: &mut Entry<'_>, error: &StepError) {
+        self.observer.error(id, site, entry, error);
     }
 }
 
@@ -74,30 +193,21 @@ impl Services {
         registry: &Registry,
         settings: &Settings,
         config: &Config,
-        state: &mut State,
+        fields: &mut Fields,
+        setup: &mut Setup,
     ) -> Result<Services, StateError> {
-        let start = |plugin: &crate::plugin::ServicePlugin| {
-            let mut start = Start { state, settings, config: Some(config) };
-            Ok((plugin.name, (plugin.start)(&mut start)?))
-        };
-        Ok(Services {
-            services: registry.services().map(start).collect::<Result<_, _>>()?,
-            seeing: Vec::new(),
-        })
+        let mut services = Vec::new();
+        for plugin in registry.services() {
+            let mut start = Start { setup, fields, settings, config };
+            services.push((plugin.name, (plugin.start)(&mut start)?));
+        }
+        let seeing = services.iter().enumerate().filter(|(_, (_, service))| service.sees());
+        Ok(Services { seeing: seeing.map(|(n, _)| n).collect(), services })
     }
 
     #[cfg(test)]
     pub(crate) fn of(services: Vec<(&'static str, Box<dyn Service>)>) -> Services {
         Services { services, seeing: Vec::new() }
-    }
-
-    fn watch(&mut self, fields: &mut Fields) {
-        self.services.iter_mut().for_each(|(_, service)| service.watch(fields));
-    }
-
-    fn ask_who_sees(&mut self, state: &State) {
-        let seeing = |(n, (_, service)): (usize, &(&str, Box<dyn Service>))| service.sees(state).then_some(n);
-        self.seeing = self.services.iter().enumerate().filter_map(seeing).collect();
     }
 
     /// Only the services of these modules.
@@ -106,6 +216,11 @@ impl Services {
         self.services.retain(|(name, _)| modules.contains(name));
         self.seeing.clear();
         self
+    }
+
+    /// From here on, none of them sees entries.
+    pub(crate) fn close_eyes(&mut self) {
+        self.seeing.clear();
     }
 
     /// Employs their couriers; returns the queues that these serve. Asked once.
@@ -160,19 +275,14 @@ impl Services {
     }
 
     /// May this entry have consequences?
-    pub fn admit(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
+    fn admit(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         self.services.iter_mut().all(|(_, service)| service.admits(entry, state))
     }
 
-    /// Does one of them see every entry, so that effects are wanted?
-    pub fn see(&self) -> bool {
-        !self.seeing.is_empty()
-    }
-
     /// An entry has gone its way.
-    pub fn saw(&mut self, entry: &mut Entry<'_>, effects: &[SeenEffect], state: &mut State) {
+    fn saw(&mut self, entry: &mut Entry<'_>, done: Done<'_>, state: &mut State) {
         for n in &self.seeing {
-            self.services[*n].1.saw(entry, effects, state);
+            self.services[*n].1.saw(entry, done, state);
         }
     }
 

@@ -13,7 +13,8 @@
 //! - [`courier`]: who carries messages to the world;
 //! - [`effect`]: what a workflow does, as data;
 //! - [`operation`]: what an operator asks of all that, and is told;
-//! - [`engine`]: all of that put together, for whoever runs it;
+//! - [`engine`]: all of that put together;
+//! - [`pump`]: the engine at work, with its state and its couriers;
 //! - [`review`]: what is better mended in a configuration, though it can be used.
 //!
 //! The core knows nothing of the journal, of any concrete filter or action, or of the process that it runs in.
@@ -68,7 +69,7 @@
 //! impl Observer for Noted {
 //!     const EFFECTS: bool = true;
 //!
-//!     fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: Effect) {
+//!     fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
 //!         if let Effect::Log { message, .. } = effect {
 //!             self.0.push(format!("{} {}: {message}", entry.time(), site.chain));
 //!         }
@@ -94,7 +95,7 @@
 //! let mut record = MemoryRecord::at(Timestamp::from_seconds(1_795_000_000))
 //!     .with("USER", "alice")
 //!     .with("MESSAGE", "is here");
-//! engine.workflow.run(&mut record, &mut state, &mut noted);
+//! engine.run(&mut record, &mut state, &mut noted);
 //! assert_eq!(noted.0, ["2026-11-18T11:06:40.000000Z all: alice is here"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -121,6 +122,7 @@ pub mod frozen;
 pub mod operation;
 pub mod pattern;
 pub mod plugin;
+pub mod pump;
 pub mod review;
 pub mod seconds;
 pub mod state;

@@ -19,7 +19,7 @@ use pyruse_core::plugin::{
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::serde_json::json;
-use pyruse_core::state::{Handle, Letter, Map, Queue, State, StateError};
+use pyruse_core::state::{Handle, Layout, Letter, Map, Queue, StateError};
 use pyruse_core::time::Ends;
 
 const NAME: &str = "action_announce";
@@ -65,10 +65,10 @@ struct Parts {
 
 impl Parts {
     /// Whoever opens a name gets the same part: the action, for every step that uses it, and the service.
-    fn open(state: &mut State) -> Result<Parts, StateError> {
+    fn open(layout: &mut Layout) -> Result<Parts, StateError> {
         Ok(Parts {
-            told: state.open(&format!("{NAME}/told"))?,
-            waiting: state.open(&format!("{NAME}/waiting"))?,
+            told: layout.open(&format!("{NAME}/told"))?,
+            waiting: layout.open(&format!("{NAME}/waiting"))?,
         })
     }
 }
@@ -104,7 +104,7 @@ impl ActionModule for AnnounceOnce {
         // A template's names are resolved here, and its mistakes told with their place within the text.
         let message = cx.message("message", &args.message)?;
         let key = cx.reads(&args.key);
-        let parts = Parts::open(cx.state_mut()).map_err(|e| cx.error("", e.to_string()))?;
+        let parts = Parts::open(cx.layout()).map_err(|e| cx.error("", e.to_string()))?;
         Ok(AnnounceOnce { message, key, seconds: args.once_in_seconds, parts })
     }
 
@@ -188,8 +188,8 @@ impl Service for Announcements {
 }
 
 pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
-    let file = start.settings.get::<Announce>().file.clone();
-    Ok(Box::new(Announcements { parts: Parts::open(start.state)?, courier: Some(Appender { file }) }))
+    let file = start.settings::<Announce>().file.clone();
+    Ok(Box::new(Announcements { parts: Parts::open(start.layout())?, courier: Some(Appender { file }) }))
 }));
 
 #[cfg(test)]

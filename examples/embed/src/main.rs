@@ -20,11 +20,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use pyruse_core::config::{Diagnostics, Source};
-use pyruse_core::courier::Couriers;
 use pyruse_core::effect::{Effect, PlacedEffect};
-use pyruse_core::engine::{Engine, Services};
+use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Entry, Fields, MemoryRecord};
 use pyruse_core::plugin::{Registry, StepError};
+use pyruse_core::pump::Pump;
 use pyruse_core::serde_json::{self, Value};
 use pyruse_core::state::{Position, State};
 use pyruse_core::time::Timestamp;
@@ -62,62 +62,51 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
     let registry = Registry::linked()?;
     let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics)?;
     eprint!("{}", source.draw(&diagnostics, false));
-    let Some(mut engine) = engine else { return Err("the configuration cannot be used".into()) };
+    let Some(engine) = engine else { return Err("the configuration cannot be used".into()) };
 
-    // 3. Couriers, each on a thread of its own, and what the state says is in force.
+    // 3. The pump: couriers, each on a thread of its own, and what the state says is in force.
     let (events, incoming) = channel();
     let wake = events.clone();
-    let mut couriers = Couriers::new(Arc::new(move || drop(wake.send(Event::Courier))));
-    engine.services.employ(&mut couriers)?;
-    engine.services.boot(&mut state, Timestamp::now());
+    let mut pump = Pump::new(engine, state, Arc::new(move || drop(wake.send(Event::Courier))))?;
+    let mut now = pump.state.tick();
+    pump.boot(now.wall);
     std::thread::spawn(move || read_lines(&events));
 
     // 4. Entries. After the last one, what can be delivered at once still is.
     let mut out = std::io::stdout().lock();
     let mut leave = None;
-    let mut now = state.tick();
     loop {
-        // Retries wait by the steady clock; services want to be called at a time of day.
-        let retry =
-            [couriers.deadline(&state), leave].into_iter().flatten().map(|due| now.steady.until(due)).min();
-        let due = engine.services.deadline(&state, now.wall).map(|due| now.wall.until(due));
-        let event = next(&incoming, [retry, due].into_iter().flatten().min());
+        let patience = leave.map(|leave| now.steady.until(leave));
+        let event = next(&incoming, [pump.deadline(now), patience].into_iter().flatten().min());
         // The clocks are read once in a round, so that nothing in it disagrees with anything else.
-        now = state.tick();
-        let mut watch = Watch { services: &mut engine.services, told: Vec::new() };
+        now = pump.state.tick();
+        let mut watch = Watch::default();
         match event {
             Some(Event::Line(line)) => match record(&line) {
                 Ok(mut record) => {
                     let position = Position { cursor: record.cursor.clone(), realtime: record.realtime };
-                    engine.workflow.run(&mut record, &mut state, &mut watch);
-                    state.set_position(position);
+                    pump.run(&mut record, &mut watch);
+                    pump.state.set_position(position);
                 }
                 Err(e) => eprintln!("not an entry: {e}"),
             },
             Some(Event::End) => leave = Some(now.steady.plus(FAREWELL)),
             Some(Event::Courier) | None => {}
         }
-        let told = watch.told;
-        couriers.collect(&mut state, now);
-        engine.services.due(&mut state, now.wall);
-        // First what has happened goes to the disk, with the position; then the world is told. An entry that is lost
-        // with a crash is read again, and nothing is counted twice. (A program with many entries at once commits for
-        // many at once.)
-        state.commit()?;
-        for line in told {
+        pump.collect(now);
+        pump.due(now.wall);
+        // First what has happened goes to the disk, with the position; then the world is told. (A program with many
+        // entries at once settles once for many.)
+        pump.settle(now)?;
+        for line in watch.told {
             writeln!(out, "{line}")?;
         }
-        if couriers.dispatch(&mut state, now) {
-            state.commit()?;
-        }
-        let is_idle = !couriers.is_busy() && couriers.deadline(&state).is_none_or(|due| now.steady < due);
-        if leave.is_some_and(|leave| is_idle || leave <= now.steady) {
+        if leave.is_some_and(|leave| leave <= now.steady || !pump.is_delivering(now)) {
             break;
         }
     }
     // What still waits is delivered after the next start.
-    couriers.stop(&mut state, Duration::ZERO);
-    Ok(state.commit()?)
+    Ok(pump.stop(Duration::ZERO)?)
 }
 
 /// The next event; `None` when none comes for so long.
@@ -172,13 +161,13 @@ fn record(line: &str) -> Result<MemoryRecord, String> {
     Ok(record)
 }
 
-/// Watches entries on their way, and notes their effects.
-struct Watch<'a> {
-    services: &'a mut Services,
+/// Notes what entries cause.
+#[derive(Default)]
+struct Watch {
     told: Vec<String>,
 }
 
-impl Watch<'_> {
+impl Watch {
     fn tell(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
         let cursor = entry.cursor();
         let (at, cursor) = (entry.time(), cursor.as_deref());
@@ -188,17 +177,13 @@ impl Watch<'_> {
     }
 }
 
-impl Observer for Watch<'_> {
+impl Observer for Watch {
     /// Else nobody makes any.
     const EFFECTS: bool = true;
     const STEPS: bool = false;
 
-    fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
-        self.services.admit(entry, state)
-    }
-
-    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: Effect) {
-        self.tell(site, entry, &effect);
+    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+        self.tell(site, entry, effect);
     }
 
     fn error(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, error: &StepError) {

@@ -1,11 +1,11 @@
 //! What the configuration says of bans: the sets that its steps name, for operators who ban by hand, and how many bans are
 //! held at most.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use pyruse_core::operation::BanSet;
-use pyruse_core::state::{Changes, Resource, Row};
-use pyruse_core::time::{Ends, Step};
 
 /// So many bans are held, if the configuration does not say: some 60 MB.
 pub(super) const MAX_BANS: u32 = 200_000;
@@ -25,35 +25,20 @@ pub(super) fn check_settings(
     }
 }
 
-/// See the module. In memory only: every load of a configuration begins anew.
+/// What the steps of a configuration say of one kind of ban.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Configured {
     pub(super) sets: BTreeSet<BanSet>,
-    pub(super) max_bans: usize,
-    /// It was told that there are too many.
-    pub(super) warned: bool,
-    /// When bans that the firewall forgets too early are put back.
-    pub(super) put_back: Option<Ends>,
+    /// Was it logged that there are too many bans?
+    pub(super) warned: Arc<AtomicBool>,
 }
 
-impl Configured {
-    /// A configuration is about to be compiled; its steps name their sets after this.
-    pub(super) fn begin(&mut self, max_bans: u32) {
-        let sets = BTreeSet::new();
-        *self = Configured { sets, max_bans: max_bans as usize, ..*self };
-    }
-}
+/// Notes of the steps, by the name of their action.
+#[derive(Default)]
+pub(super) struct Notes(BTreeMap<&'static str, Configured>);
 
-impl Resource for Configured {
-    fn load(_: Vec<Row>) -> Result<Self, String> {
-        let (sets, max_bans) = (BTreeSet::new(), MAX_BANS as usize);
-        Ok(Configured { sets, max_bans, warned: false, put_back: None })
+impl Notes {
+    pub(super) fn of(&mut self, action: &'static str) -> &mut Configured {
+        self.0.entry(action).or_default()
     }
-
-    fn adjust(&mut self, step: Step) {
-        if let Some(ends) = &mut self.put_back {
-            ends.adjust(step);
-        }
-    }
-
-    fn changes(&mut self, _: &mut Changes<'_>) {}
 }

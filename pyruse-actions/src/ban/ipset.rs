@@ -18,7 +18,7 @@ use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 
 use super::batch::{BanCourier, Command, Tongue};
-use super::configured::{MAX_BANS, check_settings};
+use super::configured::{MAX_BANS, Notes, check_settings};
 use super::inspect::{Asked, Firewall, Set, inspect};
 use super::{BanAction, BanService, Bans, Left, Order};
 use crate::program::{self, Failure};
@@ -110,7 +110,8 @@ impl ActionModule for IpsetBan {
         let v4 = check_set("ipSetIPv4", &args.set_v4, cx);
         let v6 = check_set("ipSetIPv6", &args.set_v6, cx);
         let seconds = args.ban_seconds.map(|seconds| seconds.0);
-        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), (seconds, args.allow_special), cx)?;
+        let max_bans = cx.settings::<IpsetSettings>().max_bans;
+        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), (seconds, args.allow_special), max_bans, cx)?;
         Ok(IpsetBan { ban, ipset: Ipset::of(&cx.settings()) })
     }
 
@@ -313,12 +314,14 @@ pyruse_core::inventory::submit!(Plugin::action::<IpsetBan>());
 pyruse_core::inventory::submit!(SettingsPlugin::of::<IpsetSettings>());
 pyruse_core::inventory::submit!(
     ServicePlugin::new(NAME, |start| {
-        let settings = start.settings.get::<IpsetSettings>();
-        let bans = Bans::open(start.state, NAME)?;
-        start.state.get_mut(bans.configured).begin(settings.max_bans);
+        let settings = start.settings::<IpsetSettings>();
+        let configured = start.note::<Notes>().of(NAME).clone();
+        let bans = Bans::open(start.layout(), NAME, settings.max_bans, &configured)?;
         Ok(Box::new(BanService {
             name: NAME,
             bans,
+            sets: configured.sets,
+            put_back: None,
             former_file: "action_ipsetBan.py.json",
             check_set: set_name,
             longest_timeout: Some(LONGEST_TIMEOUT),

@@ -13,7 +13,10 @@ mod keeper;
 mod netlink;
 mod nft;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pyruse_core::address;
@@ -24,10 +27,10 @@ use pyruse_core::operation::{BanKeeper, BanSet, Family, Reason};
 use pyruse_core::plugin::fact::{Ban as BanFact, Fact};
 use pyruse_core::plugin::{Act, Compile, Invalid, Service, StepError, excerpt};
 use pyruse_core::serde::{Deserialize, Serialize};
-use pyruse_core::state::{Handle, Letter, Map, Queue, State, StateError};
+use pyruse_core::state::{Handle, Layout, Letter, Map, Queue, State, StateError};
 use pyruse_core::time::{Ends, Step, Timestamp};
 
-use self::configured::Configured;
+use self::configured::{Configured, Notes};
 
 /// A ban as the state holds it. Its end is the end of the state's item.
 #[derive(Serialize, Deserialize)]
@@ -129,19 +132,27 @@ impl Order {
 const KERNEL_LAG: u64 = 5;
 
 /// The state of one kind of ban.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Bans {
     held: Handle<Map<Ban>>,
     orders: Handle<Queue>,
-    configured: Handle<Configured>,
+    max: usize,
+    /// Was it logged that there are too many?
+    warned: Arc<AtomicBool>,
 }
 
 impl Bans {
-    fn open(state: &mut State, action: &str) -> Result<Bans, StateError> {
+    fn open(
+        layout: &mut Layout,
+        action: &str,
+        max_bans: u32,
+        configured: &Configured,
+    ) -> Result<Bans, StateError> {
         Ok(Bans {
-            held: state.open(&format!("{action}/bans"))?,
-            orders: state.open(&format!("{action}/orders"))?,
-            configured: state.open(&format!("{action}/configured"))?,
+            held: layout.open(&format!("{action}/bans"))?,
+            orders: layout.open(&format!("{action}/orders"))?,
+            max: max_bans as usize,
+            warned: configured.warned.clone(),
         })
     }
 
@@ -150,7 +161,7 @@ impl Bans {
     }
 
     /// Bans; was it banned already?
-    fn ban(self, state: &mut State, mut ban: Ban, mut ends: Ends, now: Timestamp) -> bool {
+    fn ban(&self, state: &mut State, mut ban: Ban, mut ends: Ends, now: Timestamp) -> bool {
         let wall = state.now().wall;
         let key = Bans::key(&ban.set, ban.ip);
         // What has not been delivered yet may or may not have reached the set, a ban or its end.
@@ -178,14 +189,14 @@ impl Bans {
 
     /// Where too many bans are held, one that ends soon is forgotten: whoever provokes bans must not fill our memory. Its
     /// element stays in the firewall until its time-out.
-    fn bound(self, state: &mut State, now: Timestamp) {
-        let max = state.get(self.configured).max_bans;
+    fn bound(&self, state: &mut State, now: Timestamp) {
+        let max = self.max;
         let held = state.get_mut(self.held);
         if held.len() <= max {
             return;
         }
         held.forget_one(now);
-        if !std::mem::replace(&mut state.get_mut(self.configured).warned, true) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "more than {max} bans are in force: those that end soonest are forgotten. The firewall keeps them until \
                  they end, but they are not put back after a restart"
@@ -195,7 +206,7 @@ impl Bans {
 
     /// Forgets a ban, and orders its element out of the set; the order's number. The order replaces one to ban that still
     /// waits, and is replaced by a later one; it is over when the element would be gone by itself.
-    fn lift(self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64> {
+    fn lift(&self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64> {
         let key = Bans::key(set, ip);
         let held = state.get_mut(self.held);
         held.get(&key, now)?;
@@ -209,7 +220,7 @@ impl Bans {
     }
 
     /// Records bans that somebody else has made, unless they are over or we know a later end; says so for people.
-    fn import(self, state: &mut State, bans: Vec<(Ban, Timestamp)>, now: Timestamp) -> String {
+    fn import(&self, state: &mut State, bans: Vec<(Ban, Timestamp)>, now: Timestamp) -> String {
         let (mut taken, mut over) = (0, 0);
         for (ban, end) in bans {
             if end <= now {
@@ -242,7 +253,7 @@ impl Bans {
 
     /// Queues all bans that are in force for more than `longer_than` seconds, for a firewall that may have forgotten
     /// them or will.
-    fn put_back(self, state: &mut State, longer_than: u64, now: Timestamp) {
+    fn put_back(&self, state: &mut State, longer_than: u64, now: Timestamp) {
         let orders: Vec<(String, Order)> = state
             .get(self.held)
             .live(now)
@@ -286,20 +297,22 @@ impl BanAction {
         action: &'static str,
         (ip, set_v4, set_v6): (&str, String, String),
         (seconds, allow_special): (Option<u64>, bool),
+        max_bans: u32,
         cx: &mut Compile<'_>,
     ) -> Result<BanAction, Invalid> {
         let ip = cx.reads_at("IP", ip);
         let seconds = seconds.unwrap_or(0);
         let sets = [set_v4.clone(), set_v6.clone()];
         cx.states("IP", Fact::Bans(BanFact { address: ip, ends: seconds > 0, sets }));
-        let bans = match Bans::open(cx.state_mut(), action) {
-            Ok(bans) => bans,
-            Err(e) => return Err(cx.error("", e.to_string())),
-        };
-        let known = cx.state_mut().get_mut(bans.configured);
+        let known = cx.note::<Notes>().of(action);
         for (name, family) in [(&set_v4, Family::V4), (&set_v6, Family::V6)] {
             known.sets.insert(BanSet { name: name.clone(), family });
         }
+        let known = known.clone();
+        let bans = match Bans::open(cx.layout(), action, max_bans, &known) {
+            Ok(bans) => bans,
+            Err(e) => return Err(cx.error("", e.to_string())),
+        };
         let chain = cx.chain().into();
         Ok(BanAction { action, ip, set_v4, set_v6, seconds, allow_special, chain, bans })
     }
@@ -350,6 +363,10 @@ impl BanAction {
 struct BanService {
     name: &'static str,
     bans: Bans,
+    /// The sets that the configuration names.
+    sets: BTreeSet<BanSet>,
+    /// When bans that the firewall forgets too early are put back.
+    put_back: Option<Timestamp>,
     /// The first Pyruse's file.
     former_file: &'static str,
     /// The name of a set as we write it, if it is one.
@@ -364,10 +381,15 @@ impl BanService {
     /// A ban that is longer than the firewall's longest time-out begins with that one, and is put back in time: at
     /// every half of it, all bans that last for more than the other half. So each is put back before its element
     /// ends, at the latest in the middle of its time-out, and nothing has to be remembered for it.
-    fn put_back_from(&self, state: &mut State, longer_than: u64, now: Timestamp) {
+    fn put_back_from(&mut self, state: &mut State, longer_than: u64, now: Timestamp) {
         self.bans.put_back(state, longer_than, now);
-        state.get_mut(self.bans.configured).put_back =
-            self.longest_timeout.map(|longest| Ends::after_seconds(now, longest / 2));
+        self.put_back = self.next_put_back(now);
+    }
+}
+
+impl BanService {
+    fn next_put_back(&self, now: Timestamp) -> Option<Timestamp> {
+        self.longest_timeout.map(|longest| now.plus_seconds(longest / 2))
     }
 }
 
@@ -412,8 +434,9 @@ impl Service for BanService {
         self.put_back_from(state, 0, now);
     }
 
-    fn deadline(&self, state: &State, _: Timestamp) -> Option<Timestamp> {
-        state.get(self.bans.configured).put_back.map(Ends::at)
+    fn deadline(&self, _: &State, now: Timestamp) -> Option<Timestamp> {
+        // It is never further away than that, whatever the clock was when it was set.
+        self.put_back.min(self.next_put_back(now))
     }
 
     fn due(&mut self, state: &mut State, now: Timestamp) {
@@ -435,9 +458,14 @@ mod tests {
     const DAY: u64 = 86_400;
 
     fn service(state: &mut State, longest_timeout: Option<u64>) -> BanService {
+        let mut layout = state.layout();
+        let bans = Bans::open(&mut layout, "action_testBan", 100, &Configured::default()).unwrap();
+        state.adopt(&layout).unwrap();
         BanService {
             name: "action_testBan",
-            bans: Bans::open(state, "action_testBan").unwrap(),
+            bans,
+            sets: BTreeSet::new(),
+            put_back: None,
             former_file: "test.json",
             check_set: |set| Some(set.to_owned()),
             longest_timeout,
@@ -479,7 +507,7 @@ mod tests {
                     service.bans.ban(&mut state, ban([10, 0, 0, n]), ends(now, days * DAY), now);
                 }
             }
-            let bans = service.bans;
+            let bans = service.bans.clone();
             for ip in take_orders(&service, &mut state, now) {
                 let until = state.get(bans.held).ends(&format!("s {ip}")).unwrap().at();
                 let kernel =
@@ -515,8 +543,7 @@ mod tests {
         let now = Timestamp::from_seconds(1_795_000_000);
         let mut state = State::in_memory();
         let service = service(&mut state, None);
-        let bans = service.bans;
-        state.get_mut(bans.configured).begin(100);
+        let bans = &service.bans;
         let until = |n: u16| ends(now, if n.is_multiple_of(2) { 0 } else { 60 + u64::from(n) });
         for n in 0..200_u16 {
             let [high, low] = n.to_be_bytes();
@@ -615,7 +642,7 @@ mod tests {
         };
         let read = shown.clone();
         let mut state = State::in_memory().with_clock(Clock::of(move || *read.lock().unwrap()));
-        let service = service(&mut state, Some(20 * DAY));
+        let mut service = service(&mut state, Some(20 * DAY));
         let years = 72 * 365 * 86_400 * 1_000_000;
         let now = set(years, 0);
         state.tick();

@@ -18,7 +18,7 @@ use pyruse_core::time::Timestamp;
 use serde_json::Value;
 
 use super::batch::{BanCourier, Command, Tongue};
-use super::configured::{MAX_BANS, check_settings};
+use super::configured::{MAX_BANS, Notes, check_settings};
 use super::inspect::{Asked, Firewall, Set, inspect};
 use super::netlink::NetlinkCourier;
 use super::{BanAction, BanService, Bans, Left, Order};
@@ -106,7 +106,8 @@ impl ActionModule for NftBan {
         let v4 = check_set("nftSetIPv4", &args.set_v4, cx);
         let v6 = check_set("nftSetIPv6", &args.set_v6, cx);
         let seconds = args.ban_seconds.map(|seconds| seconds.0);
-        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), (seconds, args.allow_special), cx)?;
+        let max_bans = cx.settings::<NftSettings>().max_bans;
+        let ban = BanAction::new(NAME, (&args.ip, v4?, v6?), (seconds, args.allow_special), max_bans, cx)?;
         Ok(NftBan { ban, nft: Nft::of(&cx.settings()) })
     }
 
@@ -350,17 +351,19 @@ pyruse_core::inventory::submit!(Plugin::action::<NftBan>());
 pyruse_core::inventory::submit!(SettingsPlugin::of::<NftSettings>());
 pyruse_core::inventory::submit!(
     ServicePlugin::new(NAME, |start| {
-        let settings = start.settings.get::<NftSettings>();
+        let settings = start.settings::<NftSettings>();
         let nft = BanCourier::new(Nft::of(&settings));
         let deliver: Box<dyn Deliver> = match settings.nft {
             Some(_) => Box::new(nft),
             None => Box::new(NetlinkCourier::new(NAME, nft)),
         };
-        let bans = Bans::open(start.state, NAME)?;
-        start.state.get_mut(bans.configured).begin(settings.max_bans);
+        let configured = start.note::<Notes>().of(NAME).clone();
+        let bans = Bans::open(start.layout(), NAME, settings.max_bans, &configured)?;
         Ok(Box::new(BanService {
             name: NAME,
             bans,
+            sets: configured.sets,
+            put_back: None,
             former_file: "action_nftBan.py.json",
             check_set: set_name,
             longest_timeout: None,

@@ -28,7 +28,7 @@ use pyruse_core::state::Handle;
 use pyruse_core::time::Timestamp;
 
 use self::category::{Caps, Category};
-use self::service::{CATEGORIES, Categories};
+use self::service::Categories;
 
 /// Bounds of the counters' memory, for each category.
 #[derive(Deserialize, JsonSchema)]
@@ -74,12 +74,13 @@ impl Counter {
         let key = cx.reads_at("for", key);
         let save = save.map(|name| cx.saves_at("save", name, SavedAs::Number, true));
         let handle = cx.state::<Category>(&format!("counter/{category}"))?;
-        let categories = cx.state::<Categories>(CATEGORIES)?;
-        cx.state_mut().get_mut(categories).0.insert(category.to_owned(), handle);
+        cx.note::<Categories>().0.insert(category.to_owned(), handle);
         let settings = cx.settings::<CounterSettings>();
         let caps = Caps { keys: settings.max_keys as usize, ticks: settings.max_ticks as usize };
-        cx.state_mut().get_mut(handle).configure(category, caps);
-        Ok(Counter { key, save, category: handle, name: category.into() })
+        let name: Arc<str> = category.into();
+        let label = name.clone();
+        cx.on_bind(move |state| state.get_mut(handle).configure(&label, caps));
+        Ok(Counter { key, save, category: handle, name })
     }
 
     /// Runs `change` on the entry's key, and saves the count that comes out.
@@ -153,7 +154,8 @@ impl ActionModule for Raise {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
         let by = args.by.map(|name| cx.reads_at("by", &name));
         let keep = args.keep_seconds.map(|seconds| seconds.0).filter(|seconds| *seconds > 0);
-        cx.state_mut().get_mut(counter.category).expect(keep.unwrap_or(0), 0);
+        let category = counter.category;
+        cx.on_bind(move |state| state.get_mut(category).expect(keep.unwrap_or(0), 0));
         let count = Count::Raises { expires: keep.is_some(), save: counter.save };
         cx.states("counter", Fact::Counts { category: args.counter, count });
         Ok(Raise { counter, keep, by })
@@ -239,7 +241,8 @@ impl ActionModule for Reset {
     fn compile(args: ResetArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
         let grace = args.grace_seconds.map(|seconds| seconds.0).filter(|seconds| *seconds > 0);
-        cx.state_mut().get_mut(counter.category).expect(0, grace.unwrap_or(0));
+        let category = counter.category;
+        cx.on_bind(move |state| state.get_mut(category).expect(0, grace.unwrap_or(0)));
         cx.states(
             "counter",
             Fact::Counts { category: args.counter, count: Count::Lowers { save: counter.save } },

@@ -94,8 +94,6 @@ pub(super) struct Day {
     /// So many bans are stored.
     stored_bans: usize,
     deleted: Vec<Box<[u8]>>,
-    /// Does the configuration have a report at all?
-    pub(super) in_use: bool,
 }
 
 const TOTALS: &[u8] = b"t";

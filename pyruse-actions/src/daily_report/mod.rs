@@ -17,7 +17,7 @@ use pyruse_core::plugin::{
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
-use pyruse_core::state::{Handle, Log, State, StateError};
+use pyruse_core::state::{Handle, Layout, Log, State, StateError};
 use pyruse_core::time::Timestamp;
 
 use self::day::Day;
@@ -99,11 +99,15 @@ struct Recorded {
     day: Handle<Day>,
 }
 
+/// Does a step of the configuration record lines?
+#[derive(Default)]
+struct InUse(bool);
+
 impl Recorded {
-    fn open(state: &mut State) -> Result<Recorded, StateError> {
+    fn open(layout: &mut Layout) -> Result<Recorded, StateError> {
         Ok(Recorded {
-            lines: state.open(&format!("{NAME}/lines"))?,
-            day: state.open(&format!("{NAME}/day"))?,
+            lines: layout.open(&format!("{NAME}/lines"))?,
+            day: layout.open(&format!("{NAME}/day"))?,
         })
     }
 
@@ -152,11 +156,11 @@ impl ActionModule for DailyReport {
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let message = cx.message("message", &args.message)?;
         let max_lines = cx.settings::<ReportSettings>().max_lines.into();
-        let recorded = match Recorded::open(cx.state_mut()) {
+        let recorded = match Recorded::open(cx.layout()) {
             Ok(recorded) => recorded,
             Err(e) => return Err(cx.error("", e.to_string())),
         };
-        cx.state_mut().get_mut(recorded.day).in_use = true;
+        cx.note::<InUse>().0 = true;
         let email = cx.settings();
         Ok(DailyReport { message, level: args.level, details: args.details, recorded, max_lines, email })
     }

@@ -62,7 +62,9 @@ mod tests {
     /// A report with everything in it, and markup in every text.
     fn full() -> Content {
         let mut state = State::in_memory();
-        let recorded = Recorded::open(&mut state).unwrap();
+        let mut layout = state.layout();
+        let recorded = Recorded::open(&mut layout).unwrap();
+        state.adopt(&layout).unwrap();
         let at = |n: i64| Timestamp::from_seconds(1_795_000_000 + n);
         let evil = "<script>alert('x')</script>\r\nSubject: y\u{202e}\u{1b}[31m";
         for n in 0..30 {

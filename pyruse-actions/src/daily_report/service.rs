@@ -3,16 +3,17 @@
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use pyruse_core::effect::Effect;
-use pyruse_core::entry::{Entry, Fields, Slot};
+use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::operation::ReportTimes;
-use pyruse_core::plugin::{ReportForm, SeenEffect, Service, ServicePlugin};
+use pyruse_core::plugin::{ReportForm, Service, ServicePlugin};
 use pyruse_core::state::{Handle, Queue, State, StateError};
 use pyruse_core::time::Timestamp;
+use pyruse_core::workflow::Done;
 
 use super::content::Content;
 use super::day::BanNote;
 use super::settings::ReportSettings;
-use super::{Details, Level, Line, NAME, Recorded, import, object, render, schedule};
+use super::{Details, InUse, Level, Line, NAME, Recorded, import, object, render, schedule};
 use crate::email::{self, EmailSettings, Outgoing};
 
 struct ReportService {
@@ -22,7 +23,9 @@ struct ReportService {
     subject: String,
     recorded: Recorded,
     mails: Handle<Queue>,
-    identifier: Option<Slot>,
+    identifier: Slot,
+    /// Does a step of the configuration record lines?
+    in_use: bool,
 }
 
 impl ReportService {
@@ -70,26 +73,22 @@ impl Service for ReportService {
         }
     }
 
-    fn watch(&mut self, fields: &mut Fields) {
-        self.identifier = Some(fields.slot("SYSLOG_IDENTIFIER"));
+    fn sees(&self) -> bool {
+        self.in_use
     }
 
-    fn sees(&self, state: &State) -> bool {
-        state.get(self.recorded.day).in_use
-    }
-
-    fn saw(&mut self, entry: &mut Entry<'_>, effects: &[SeenEffect], state: &mut State) {
+    fn saw(&mut self, entry: &mut Entry<'_>, done: Done<'_>, state: &mut State) {
         let time = entry.time();
-        let identifier = self.identifier.and_then(|slot| entry.first_text(slot));
+        let identifier = entry.first_text(self.identifier);
         let day = state.get_mut(self.recorded.day);
         day.count_entry(identifier, time);
-        for SeenEffect { chain, effect } in effects {
+        for (site, effect) in done.effects() {
             match effect {
                 Effect::Ban { set, ip, seconds, .. } => day.note_ban(|| BanNote {
                     at: time,
                     ip: ip.clone(),
                     set: set.clone(),
-                    chain: chain.clone(),
+                    chain: site.chain.clone(),
                     until: (*seconds > 0).then(|| time.plus_seconds(*seconds)),
                 }),
                 Effect::Email { .. } => day.note_mail(),
@@ -100,7 +99,7 @@ impl Service for ReportService {
 
     fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
         // Who has no step for the report does not want one.
-        if state.get(self.recorded.day).in_use {
+        if self.in_use {
             let message = format!("Pyruse: {text}");
             let line = Line { level: Level::Warn, time: now, message, details: Details::All };
             self.recorded.record(state, line, self.settings.max_lines.into());
@@ -109,7 +108,7 @@ impl Service for ReportService {
 
     fn deadline(&self, state: &State, _: Timestamp) -> Option<Timestamp> {
         let day = state.get(self.recorded.day);
-        let wanted = day.in_use || day.totals.lines != [0; 3];
+        let wanted = self.in_use || day.totals.lines != [0; 3];
         let last = day.last_due().filter(|_| wanted)?;
         Some(schedule::next_after(last, self.at, &self.zone))
     }
@@ -154,15 +153,16 @@ impl Service for ReportService {
 }
 
 pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
-    let settings = ReportSettings::clone(&start.settings.get());
+    let settings = ReportSettings::clone(&start.settings());
     Ok(Box::new(ReportService {
         // Settings that are refused get this far only in `check`, where nothing is due.
         at: settings.time().unwrap_or_else(Time::midnight),
         zone: TimeZone::system(),
-        subject: start.settings.get::<EmailSettings>().subject.clone(),
-        recorded: Recorded::open(start.state)?,
-        mails: start.state.open(email::QUEUE)?,
-        identifier: None,
+        subject: start.settings::<EmailSettings>().subject.clone(),
+        recorded: Recorded::open(start.layout())?,
+        mails: start.layout().open(email::QUEUE)?,
+        identifier: start.reads("SYSLOG_IDENTIFIER"),
+        in_use: start.note::<InUse>().0,
         settings,
     }))
 }));
@@ -175,14 +175,18 @@ mod tests {
     use super::*;
 
     fn service(state: &mut State) -> ReportService {
+        let mut layout = state.layout();
+        let (recorded, mails) = (Recorded::open(&mut layout).unwrap(), layout.open(email::QUEUE).unwrap());
+        state.adopt(&layout).unwrap();
         ReportService {
             settings: ReportSettings::default(),
             at: Time::midnight(),
             zone: TimeZone::UTC,
             subject: "Pyruse Report".into(),
-            recorded: Recorded::open(state).unwrap(),
-            mails: state.open(email::QUEUE).unwrap(),
-            identifier: None,
+            recorded,
+            mails,
+            identifier: pyruse_core::entry::Fields::default().slot("SYSLOG_IDENTIFIER"),
+            in_use: false,
         }
     }
 

@@ -60,7 +60,7 @@ impl ModuleSettings for DnatSettings {
 fn open(cx: &mut Compile<'_>) -> Result<Handle<Mappings>, Invalid> {
     let handle = cx.state::<Mappings>(PART)?;
     let limit = cx.settings::<DnatSettings>().max_mappings as usize;
-    cx.state_mut().get_mut(handle).set_limit(limit);
+    cx.on_bind(move |state| state.get_mut(handle).set_limit(limit));
     Ok(handle)
 }
 

@@ -1,6 +1,8 @@
 //! `action_dnatReplace`: in a service's entry, the client comes into the place of the proxy, as the newest mapping of that
 //! connection says.
 
+use std::sync::{Arc, OnceLock};
+
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::SavedAs;
 use pyruse_core::plugin::{Act, Action, ActionModule, Compile, Example, Invalid, Outcome, Plugin, StepError};
@@ -45,7 +47,7 @@ struct Replace {
     saddr_into: Option<Slot>,
     sport_into: Option<Slot>,
     mappings: Handle<Mappings>,
-    index: IndexNumber,
+    index: Arc<OnceLock<IndexNumber>>,
     asked: Draft,
 }
 
@@ -86,10 +88,16 @@ impl ActionModule for Replace {
         let mappings = open(cx)?;
         let asked = Property::ALL.into_iter().zip(fields).filter(|(_, field)| field.is_some());
         let combination = Combination::of(asked.map(|(property, _)| property));
+        // Its number is known when the mappings are there.
+        let index = Arc::new(OnceLock::new());
+        let known = index.clone();
+        cx.on_bind(move |state| {
+            let _ = known.set(state.get_mut(mappings).index(combination));
+        });
         Ok(Replace {
             saddr_into: into(args.saddr_into.as_deref(), "saddrInto", cx),
             sport_into: into(args.sport_into.as_deref(), "sportInto", cx),
-            index: cx.state_mut().get_mut(mappings).index(combination),
+            index,
             fields,
             mappings,
             asked: Draft::default(),
@@ -128,7 +136,8 @@ impl Action for Replace {
         }
         let now = run.entry.time().seconds();
         let mappings = run.state.get(self.mappings);
-        let found = mappings.find(self.index, self.asked.record(), now);
+        let Some(index) = self.index.get() else { return Ok(()) };
+        let found = mappings.find(*index, self.asked.record(), now);
         let Some(Client { saddr, sport }) = found else { return Ok(()) };
         if let Some(slot) = self.saddr_into {
             assign(run.entry, slot, &saddr);

@@ -181,7 +181,7 @@ impl Service for MailService {
 
 pyruse_core::inventory::submit!(Plugin::action::<Email>());
 pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
-    let courier = MailCourier::new(EmailSettings::clone(&start.settings.get()));
-    let (queue, flood) = (start.state.open(QUEUE)?, start.state.open(FLOOD)?);
+    let courier = MailCourier::new(EmailSettings::clone(&start.settings()));
+    let (queue, flood) = (start.layout().open(QUEUE)?, start.layout().open(FLOOD)?);
     Ok(Box::new(MailService { queue, flood, courier: Some(courier) }))
 }));

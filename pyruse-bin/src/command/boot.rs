@@ -45,12 +45,12 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         );
     }
     let loaded = Loaded::open_trusted(config)?;
-    let directory = &loaded.engine.config.storage;
-    let Some(mut state) = storage::read(directory)? else {
+    let directory = loaded.config().storage.clone();
+    let Some(mut state) = storage::read(&directory)? else {
         tracing::info!("there is no state in {} yet: nothing to put back", directory.display());
         return Ok(Ending::Good);
     };
-    let (engine, _) = loaded.compile_with(&mut state)?;
+    let engine = loaded.plan.bind(&mut state)?;
     let mut services = engine.services.only(&[module]);
     services.boot(&mut state, Timestamp::now());
     match deliver(&mut services, &mut state, PATIENCE)? {

@@ -38,7 +38,7 @@ impl Desk {
     fn of(config: Option<&Path>, loaded: anyhow::Result<Loaded>) -> anyhow::Result<Desk> {
         let error = match loaded {
             Ok(loaded) => {
-                let directory = loaded.engine.config.storage.clone();
+                let directory = loaded.config().storage.clone();
                 return Ok(Desk { directory, loaded: Ok(loaded) });
             }
             Err(error) => error,

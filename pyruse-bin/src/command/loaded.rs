@@ -1,13 +1,13 @@
 //! What a command works with: the configuration found, read and compiled, or refused with all that is wrong.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::bail;
-use pyruse_core::config::{Diagnostics, Source};
-use pyruse_core::engine::Engine;
-use pyruse_core::entry::Slot;
-use pyruse_core::plugin::Registry;
-use pyruse_core::state::State;
+use pyruse_core::config::{Config, Diagnostics, Source};
+use pyruse_core::engine::{Engine, Plan};
+use pyruse_core::plugin::{ModuleSettings, Registry};
+use pyruse_core::state::{Layout, State};
 
 use crate::daemon::load;
 use crate::{configuration, messages};
@@ -17,11 +17,7 @@ pub(super) struct Loaded {
     pub(super) path: PathBuf,
     pub(super) source: Source,
     pub(super) registry: Registry,
-    pub(super) engine: Engine,
-    /// The field that marks our own diagnostics.
-    pub(super) mark: Slot,
-    /// What it was compiled with: fresh, and kept nowhere.
-    pub(super) state: State,
+    pub(super) plan: Plan,
     /// What there is to say about it: warnings only.
     pub(super) diagnostics: Diagnostics,
 }
@@ -44,37 +40,36 @@ impl Loaded {
         let path = configuration::find(config)?;
         let registry = Registry::linked().map_err(anyhow::Error::msg)?;
         let source = read(&path)?;
-        // Checked as a whole before any state is touched: a broken configuration must leave no trace.
         let mut diagnostics = Diagnostics::default();
-        let mut state = State::of_rehearsal();
-        let Some((engine, mark)) = load(&source, &registry, &mut state, &mut diagnostics)? else {
+        let Some(plan) = load(&source, &registry, Layout::default(), &mut diagnostics)? else {
             return Err(configuration::refuse(&source, &diagnostics));
         };
-        messages::start(engine.config.debug);
-        Ok(Loaded { path, source, registry, engine, mark, state, diagnostics })
+        messages::start(plan.engine().config.debug);
+        Ok(Loaded { path, source, registry, plan, diagnostics })
     }
 
-    /// The same configuration with a copy of the state in that file; what is done to it is never written.
-    pub(super) fn with_state_of(self, file: &Path) -> anyhow::Result<Loaded> {
+    /// What the file says.
+    pub(super) fn config(&self) -> &Config {
+        &self.plan.engine().config
+    }
+
+    /// What the file says to the modules.
+    pub(super) fn settings<S: ModuleSettings>(&self) -> Arc<S> {
+        self.plan.engine().settings.get()
+    }
+
+    /// With state that is fresh, and kept nowhere.
+    pub(super) fn rehearsed(self) -> anyhow::Result<(Engine, State)> {
+        let mut state = State::of_rehearsal();
+        Ok((self.plan.bind(&mut state)?, state))
+    }
+
+    /// With a copy of the state in that file; what is done to it is never written.
+    pub(super) fn with_state_of(self, file: &Path) -> anyhow::Result<(Engine, State)> {
         if !State::is_in_file(file)? {
             bail!("there is no state in {} yet", file.display());
         }
         let mut state = State::read_file(file)?;
-        let (engine, mark) = self.compile_with(&mut state)?;
-        Ok(Loaded { engine, mark, state, ..self })
-    }
-
-    /// The same configuration with parts of that state.
-    pub(super) fn compile_with(&self, state: &mut State) -> anyhow::Result<(Engine, Slot)> {
-        let mut diagnostics = Diagnostics::default();
-        let Some(loaded) = load(&self.source, &self.registry, state, &mut diagnostics)? else {
-            if let Some(loss) = state.loss() {
-                return Err(loss.clone().into());
-            }
-            // The configuration was good a moment ago: it is the state that a step cannot use.
-            configuration::show(&self.source, &diagnostics);
-            bail!("the state cannot be used");
-        };
-        Ok(loaded)
+        Ok((self.plan.bind(&mut state)?, state))
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn look(desk: Desk, operation: &Operation) -> anyhow::Result<Answer> 
         tracing::info!("there is no state in {} yet", directory.display());
         State::in_memory()
     });
-    let (mut engine, _) = loaded.compile_with(&mut state)?;
+    let mut engine = loaded.plan.bind(&mut state)?;
     engine.services.operate(operation, &mut state, Timestamp::now()).map_err(anyhow::Error::new)
 }
 
@@ -114,8 +114,8 @@ pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> a
     let end = Instant::now() + PATIENCE;
     loop {
         let holder = match storage::try_open(directory)? {
-            Opened::Free(mut storage) => {
-                return change_here(&desk.loaded?, operation, &mut storage.state, patience);
+            Opened::Free(_storage, mut state) => {
+                return change_here(desk.loaded?, operation, &mut state, patience);
             }
             Opened::Held(holder) => holder,
         };
@@ -158,12 +158,12 @@ pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> a
 
 /// Does it with the state in our hands.
 fn change_here(
-    loaded: &Loaded,
+    loaded: Loaded,
     operation: &Operation,
     state: &mut State,
     patience: Duration,
 ) -> anyhow::Result<Changed> {
-    let (mut engine, _) = loaded.compile_with(state)?;
+    let mut engine = loaded.plan.bind(state)?;
     let answer = engine.services.operate(operation, state, Timestamp::now()).map_err(anyhow::Error::new)?;
     state.wait_for_disk();
     state.commit()?;

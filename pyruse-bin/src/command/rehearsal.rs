@@ -4,14 +4,13 @@
 //! passes effects on.
 
 use std::io;
-use std::sync::Arc;
 
-use pyruse_core::courier::{Courier, Couriers, Deliver, Outcome};
 use pyruse_core::effect::{Effect, PlacedEffect};
-use pyruse_core::engine::{Engine, Services};
-use pyruse_core::entry::{Entry, Record, Slot};
+use pyruse_core::engine::Engine;
+use pyruse_core::entry::{Entry, Record};
 use pyruse_core::plugin::StepError;
-use pyruse_core::state::{Letter, State};
+use pyruse_core::pump::Pump;
+use pyruse_core::state::State;
 use pyruse_core::time::{Now, Timestamp};
 use pyruse_core::workflow::{Observer, Site, SiteId};
 
@@ -22,21 +21,9 @@ const SETTLE_EVERY: u64 = 1000;
 
 /// A configuration that runs without consequences.
 pub(crate) struct Rehearsal {
-    pub(crate) engine: Engine,
-    pub(crate) state: State,
-    couriers: Couriers,
-    mark: Slot,
+    pub(crate) pump: Pump,
     feedback: Option<Feedback>,
     entries: u64,
-}
-
-/// Takes everything and delivers nothing.
-struct Nobody;
-
-impl Deliver for Nobody {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
-        vec![Outcome::Done; letters.len()]
-    }
 }
 
 /// Where an entry comes from.
@@ -62,18 +49,14 @@ pub(crate) trait Telling {
 }
 
 impl Rehearsal {
-    pub(crate) fn new(mut engine: Engine, mark: Slot, state: State) -> anyhow::Result<Rehearsal> {
-        let mut couriers = Couriers::new(Arc::new(|| ()));
-        engine.services.employ_as(&mut couriers, |courier| {
-            Courier::new(courier.name, Nobody).inline().batch(usize::MAX)
-        })?;
-        Ok(Rehearsal { engine, state, couriers, mark, feedback: None, entries: 0 })
+    pub(crate) fn new(engine: Engine, state: State) -> anyhow::Result<Rehearsal> {
+        Ok(Rehearsal { pump: Pump::rehearsal(engine, state)?, feedback: None, entries: 0 })
     }
 
     /// Lines of `action_log` come back as entries.
     #[must_use]
     pub(crate) fn with_feedback(self) -> Rehearsal {
-        Rehearsal { feedback: Some(Feedback::new(&self.engine.workflow)), ..self }
+        Rehearsal { feedback: Some(Feedback::new(&self.pump.engine.workflow)), ..self }
     }
 
     /// Runs an entry, and the lines that come back from it.
@@ -91,14 +74,8 @@ impl Rehearsal {
     }
 
     fn ride(&mut self, record: &mut dyn Record, telling: &mut impl Telling) -> io::Result<()> {
-        let mut observer = Observed {
-            services: &mut self.engine.services,
-            mark: self.mark,
-            feedback: self.feedback.as_mut(),
-            telling,
-            result: Ok(()),
-        };
-        self.engine.workflow.run(record, &mut self.state, &mut observer);
+        let mut observer = Observed { feedback: self.feedback.as_mut(), telling, result: Ok(()) };
+        self.pump.run(record, &mut observer);
         observer.result?;
         self.entries += 1;
         if self.entries.is_multiple_of(SETTLE_EVERY) {
@@ -109,15 +86,11 @@ impl Rehearsal {
 
     /// Throws away what is queued.
     pub(crate) fn settle(&mut self) -> io::Result<()> {
-        self.state.commit().map_err(io::Error::other)?;
-        self.couriers.dispatch(&mut self.state, Now::read());
-        Ok(())
+        self.pump.settle(Now::read()).map_err(io::Error::other)
     }
 }
 
 struct Observed<'a, T> {
-    services: &'a mut Services,
-    mark: Slot,
     feedback: Option<&'a mut Feedback>,
     telling: &'a mut T,
     result: io::Result<()>,
@@ -143,17 +116,13 @@ impl<T: Telling> Observer for Observed<'_, T> {
     const EFFECTS: bool = true;
     const STEPS: bool = T::STEPS;
 
-    fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
-        entry.value(self.mark).is_none() && self.services.admit(entry, state)
-    }
-
     fn step(&mut self, id: SiteId, _: &Site, _: &mut Entry<'_>, _: bool) {
         self.telling.step(id);
     }
 
-    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: Effect) {
-        self.tell(site, entry, &effect);
-        if let (Some(feedback), Effect::Log { level, message }) = (&mut self.feedback, &effect)
+    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+        self.tell(site, entry, effect);
+        if let (Some(feedback), Effect::Log { level, message }) = (&mut self.feedback, effect)
             && let Err(message) = feedback.write(entry, level, message)
         {
             self.tell(site, entry, &Effect::Error { message });

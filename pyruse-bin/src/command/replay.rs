@@ -51,11 +51,12 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     args.past.check("replay");
     let mut loaded = Loaded::open(config)?;
     configuration::show(&loaded.source, &loaded.diagnostics);
-    let past = Past::open(&args.past, &loaded.engine.settings.get::<JournalSettings>())?;
+    let past = Past::open(&args.past, &loaded.settings::<JournalSettings>())?;
     if !args.no_optimize {
-        loaded.engine.workflow.optimize();
+        loaded.plan.optimize();
     }
-    let mut rehearsal = Rehearsal::new(loaded.engine, loaded.mark, loaded.state)?;
+    let (engine, state) = loaded.rehearsed()?;
+    let mut rehearsal = Rehearsal::new(engine, state)?;
     if args.feedback {
         rehearsal = rehearsal.with_feedback();
     }
@@ -73,7 +74,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         let read = past.read(progress, |record| rehearsal.run(record, &mut summary));
         summary.write(
             &mut out,
-            rehearsal.engine.workflow.sites(),
+            rehearsal.pump.engine.workflow.sites(),
             &TimeZone::system(),
             terminal_columns(),
         )?;

@@ -59,8 +59,8 @@ pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<En
 /// Prints the report; the state is only looked at.
 fn show(config: Option<&Path>, form: ReportForm) -> anyhow::Result<Ending> {
     let loaded = Loaded::open(config)?;
-    let mut state = storage::read(&loaded.engine.config.storage)?.unwrap_or_else(State::in_memory);
-    let (mut engine, _) = loaded.compile_with(&mut state)?;
+    let mut state = storage::read(&loaded.config().storage)?.unwrap_or_else(State::in_memory);
+    let mut engine = loaded.plan.bind(&mut state)?;
     let report = engine.services.report(&mut state, Timestamp::now(), form).context(NO_REPORT)??;
     if form == ReportForm::Json {
         // A module from outside may have made it: only JSON goes out, and on one line.
@@ -80,7 +80,7 @@ fn show(config: Option<&Path>, form: ReportForm) -> anyhow::Result<Ending> {
 /// Sends the report now; the lines are forgotten. A running daemon is asked to do it.
 fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
     let desk = Desk::open_trusted(config)?;
-    let why = desk.loaded.as_ref().map_or("", |loaded| why(&loaded.engine.config));
+    let why = desk.loaded.as_ref().map_or("", |loaded| why(loaded.config()));
     let changed = operate::change(desk, &Operation::SendReport, PATIENCE)?;
     if let Some(why) = &changed.unwritten {
         bail!("the report is made, but its mail waits until the state can be written: {why}");

@@ -54,32 +54,30 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let mut loaded = if args.dry_run { Loaded::open(config)? } else { Loaded::open_trusted(config)? };
     configuration::show(&loaded.source, &loaded.diagnostics);
     let optimize = !args.no_optimize;
-    if args.dry_run {
-        if optimize {
-            loaded.engine.workflow.optimize();
-        }
-        let rehearsal = Rehearsal::new(loaded.engine, loaded.mark, loaded.state)?;
-        return rehearse(rehearsal, wake, args);
+    if optimize {
+        loaded.plan.optimize();
     }
-    let mut storage = storage::open(&loaded.engine.config.storage)?;
-    let (engine, mark) = match loaded.compile_with(&mut storage.state) {
+    if args.dry_run {
+        let (engine, state) = loaded.rehearsed()?;
+        return rehearse(Rehearsal::new(engine, state)?, wake, args);
+    }
+    let (mut storage, mut state) = storage::open(&loaded.config().storage)?;
+    let Loaded { path: config_path, registry, plan, .. } = loaded;
+    match plan.open_parts(&mut state) {
         // What is stored makes no sense to a module.
-        Err(e) if storage::is_loss(&e) => {
-            storage.go_without(&e);
-            loaded.compile_with(&mut storage.state)?
-        }
-        compiled => compiled?,
-    };
-    let parts =
-        Parts { config_path: loaded.path, registry: loaded.registry, engine, mark, storage, wake, optimize };
+        Err(e) if e.is_loss() => state = storage.go_without(&e.into()),
+        opened => opened?,
+    }
+    let engine = plan.bind(&mut state)?;
+    let parts = Parts { config_path, registry, engine, storage, state, wake, optimize };
     Daemon::start(parts, args.since)?.run()?;
     Ok(Ending::Good)
 }
 
 /// Real reading and rules; effects are printed instead of having any.
 fn rehearse(mut rehearsal: Rehearsal, mut wake: Wake, args: &Args) -> anyhow::Result<Ending> {
-    let mut journal = Source::open(&rehearsal.engine.settings.get::<JournalSettings>())?;
-    place(&mut journal, &mut rehearsal.state, args.since)?;
+    let mut journal = Source::open(&rehearsal.pump.engine.settings.get::<JournalSettings>())?;
+    place(&mut journal, &mut rehearsal.pump.state, args.since)?;
     tracing::info!("following the journal, dry: effects are printed, nothing is done; Ctrl-C ends");
     let mut printer = EffectPrinter::new(LineWriter::new(std::io::stdout().lock()), args.json);
     while !wake.stop() {

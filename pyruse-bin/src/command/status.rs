@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::desk::Desk;
 use super::json;
+use super::loaded::Loaded;
 use super::operate::{Unanswered, ask};
 use super::table::{length, local};
 use super::text::{counted, grouped, printable, terminal_columns, wrapped};
@@ -91,25 +92,21 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
 }
 
 fn find(desk: Desk) -> anyhow::Result<Status> {
-    let Desk { directory, mut loaded } = desk;
+    let Desk { directory, loaded } = desk;
+    let settings = loaded.as_ref().ok().map(Loaded::settings::<JournalSettings>);
     let daemon = find_daemon(&directory)?;
     let (position, overview) = if let Daemon::Answers(daemon) = &daemon {
         (daemon.position.clone(), daemon.overview.clone())
     } else {
         let mut state = storage::read(&directory)?.unwrap_or_else(State::in_memory);
-        let known = loaded?;
-        let (mut engine, _) = known.compile_with(&mut state)?;
+        let mut engine = loaded?.plan.bind(&mut state)?;
         let overview = engine.services.overview(&state, Timestamp::now());
-        loaded = Ok(known);
         (state.position().cloned(), overview)
     };
-    let lag = position.as_ref().map(|position| match &loaded {
-        Ok(loaded) => {
-            lag(&loaded.engine.settings.get::<JournalSettings>(), position).map_err(|e| format!("{e:#}"))
-        }
-        Err(_) => Err("the configuration, which names the journal, cannot be used".into()),
+    let lag = position.as_ref().map(|position| match &settings {
+        Some(settings) => lag(settings, position).map_err(|e| format!("{e:#}")),
+        None => Err("the configuration, which names the journal, cannot be used".into()),
     });
-    let settings = loaded.as_ref().ok().map(|loaded| loaded.engine.settings.get::<JournalSettings>());
     // Who asks may read other files than the daemon may.
     let left_out = match &daemon {
         Daemon::Answers(daemon) => daemon.left_out.clone(),

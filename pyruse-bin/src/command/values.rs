@@ -72,7 +72,7 @@ pub(super) fn fields() -> ArgValueCandidates {
 pub(super) fn sets() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Ok(loaded) = Loaded::open(config().as_deref()) else { return Vec::new() };
-        let sites = loaded.engine.workflow.sites().iter();
+        let sites = loaded.plan.engine().workflow.sites().iter();
         let facts = sites.flat_map(|site| &site.facts);
         let sets: BTreeSet<String> = facts
             .filter_map(|stated| match &stated.fact {
@@ -98,7 +98,7 @@ pub(super) fn banned() -> ArgValueCandidates {
 pub(super) fn categories() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Ok(loaded) = Loaded::open(config().as_deref()) else { return Vec::new() };
-        let steps = loaded.engine.config.chains.iter().flat_map(|chain| &chain.steps);
+        let steps = loaded.config().chains.iter().flat_map(|chain| &chain.steps);
         let counters = steps.filter_map(|step| step.args.as_ref()?.get("counter")?.as_text());
         let counters: BTreeSet<String> = counters.map(str::to_owned).collect();
         of(counters.into_iter().map(|counter| (counter, String::new())))

@@ -21,14 +21,14 @@ impl Daemon {
         while let Some(question) = self.control.as_ref().and_then(Control::next) {
             let answer = match &question.request {
                 Request::Status => {
-                    Ok(Answer::Overview(self.engine.services.overview(&self.storage.state, now)))
+                    Ok(Answer::Overview(self.pump.engine.services.overview(&self.pump.state, now)))
                 }
                 Request::Operate(operation) => {
                     if operation.changes() {
-                        self.storage.state.wait_for_disk();
+                        self.pump.state.wait_for_disk();
                     }
-                    let services = &mut self.engine.services;
-                    let done = services.operate(operation, &mut self.storage.state, now);
+                    let services = &mut self.pump.engine.services;
+                    let done = services.operate(operation, &mut self.pump.state, now);
                     if operation.changes() && done.is_ok() {
                         // What an operator has changed is worth a line.
                         tracing::info!("as user {} asked: {}", question.user, described(operation));
@@ -65,7 +65,7 @@ impl Daemon {
 
     fn status(&mut self, overview: Overview) -> DaemonStatus {
         // The clock may have been set since.
-        let now = self.storage.state.now();
+        let now = self.pump.state.now();
         DaemonStatus {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -77,7 +77,7 @@ impl Daemon {
             unwritten: self.unwritten.clone(),
             without_state: self.storage.lost.clone(),
             journal_missing: self.journal.is_nowhere(),
-            position: self.storage.state.position().cloned(),
+            position: self.pump.state.position().cloned(),
             losses: self.journal.losses().totals(),
             left_out: self.journal.left_out(),
             overview,

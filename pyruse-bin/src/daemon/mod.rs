@@ -22,11 +22,11 @@ use anyhow::Context;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use pyruse_core::config::Diagnostics;
-use pyruse_core::courier::Couriers;
-use pyruse_core::engine::Engine;
-use pyruse_core::entry::{Fields, Slot};
-use pyruse_core::plugin::{Registry, SeenEffect};
-use pyruse_core::state::{Position, State};
+use pyruse_core::engine::{Engine, Plan};
+use pyruse_core::entry::Fields;
+use pyruse_core::plugin::Registry;
+use pyruse_core::pump::Pump;
+use pyruse_core::state::{Layout, Position, State};
 use pyruse_core::time::{Now, Steady, Timestamp};
 
 use self::ban_log::BanLog;
@@ -37,8 +37,8 @@ use self::manager::ServiceManager;
 pub(crate) use self::storage::Storage;
 pub(crate) use self::wake::Wake;
 pub(crate) use self::watch::{ErrorLog, Watch};
+use crate::configuration;
 use crate::journal::{JournalSettings, Next, Resumed, Source};
-use crate::{configuration, messages};
 
 /// A batch is at most so many entries …
 const BATCH: u32 = 2000;
@@ -83,20 +83,18 @@ const BACKLOG_PATIENCE: Duration = Duration::from_secs(300);
 /// How long couriers on their way are waited for at the end; what they carry stays queued.
 const FAREWELL: Duration = Duration::from_millis(300);
 
-/// A loaded configuration, with the field that marks our own diagnostics.
+/// Compiles a configuration; without the findings that a comment allows.
 pub(crate) fn load(
     source: &pyruse_core::config::Source,
     registry: &Registry,
-    state: &mut State,
+    layout: Layout,
     diagnostics: &mut Diagnostics,
-) -> anyhow::Result<Option<(Engine, Slot)>> {
-    let mut fields = Fields::default();
-    let mark = fields.slot(messages::MARK);
-    let engine = Engine::load(source, registry, fields, state, diagnostics)?;
-    if let Some(engine) = &engine {
-        pyruse_core::review::heed_allows(source, &engine.config, diagnostics);
+) -> anyhow::Result<Option<Plan>> {
+    let plan = Engine::plan(source, registry, Fields::default(), layout, diagnostics)?;
+    if let Some(plan) = &plan {
+        pyruse_core::review::heed_allows(source, &plan.engine().config, diagnostics);
     }
-    Ok(engine.map(|engine| (engine, mark)))
+    Ok(plan)
 }
 
 /// The daemon.
@@ -105,15 +103,13 @@ pub(crate) struct Daemon {
     control: Option<Control>,
     pub(crate) config_path: PathBuf,
     pub(crate) registry: Registry,
-    pub(crate) engine: Engine,
+    pub(crate) pump: Pump,
     optimize: bool,
-    pub(crate) mark: Slot,
     pub(crate) journal: Source,
     pub(crate) storage: Storage,
     pub(crate) wake: Wake,
     errors: ErrorLog,
     bans: BanLog,
-    couriers: Couriers,
     manager: ServiceManager,
     clock_set: ClockSet,
     since: Steady,
@@ -121,7 +117,6 @@ pub(crate) struct Daemon {
     entries: u64,
     /// Why the state cannot be written, if it cannot.
     unwritten: Option<String>,
-    effects: Vec<SeenEffect>,
     /// When an entry was read last.
     last_read: Instant,
     /// When the next entry must be looked at again, since journald has not finished it.
@@ -137,8 +132,8 @@ pub(crate) struct Parts {
     pub(crate) config_path: PathBuf,
     pub(crate) registry: Registry,
     pub(crate) engine: Engine,
-    pub(crate) mark: Slot,
     pub(crate) storage: Storage,
+    pub(crate) state: State,
     /// Listens to signals already.
     pub(crate) wake: Wake,
     /// Is the workflow to be optimised?
@@ -148,17 +143,14 @@ pub(crate) struct Parts {
 impl Daemon {
     /// Opens the journal where the state says, or at `since`, or at its end; puts back what was in force.
     pub(crate) fn start(parts: Parts, since: Option<Timestamp>) -> anyhow::Result<Daemon> {
-        let Parts { config_path, registry, mut engine, mark, mut storage, wake, optimize } = parts;
-        if optimize {
-            engine.workflow.optimize();
-        }
+        let Parts { config_path, registry, mut engine, mut storage, mut state, wake, optimize } = parts;
         let journal_settings = engine.settings.get::<JournalSettings>();
         let mut journal = Source::open(&journal_settings)?;
         if journal.is_nowhere() {
             tracing::warn!("there is no journal yet where the configuration says; waiting for it");
         }
-        let begins = storage.state.position().is_none();
-        place(&mut journal, &mut storage.state, since)?;
+        let begins = state.position().is_none();
+        place(&mut journal, &mut state, since)?;
         if let Some(why) = &storage.lost {
             tracing::error!("{why}. {WITHOUT}");
         } else if begins {
@@ -172,35 +164,32 @@ impl Daemon {
                 "there was no state in {directory}: this is the first start, and reading begins {from}"
             );
         }
-        let mut couriers = Couriers::new(wake.caller());
-        engine.services.employ(&mut couriers).context("starting couriers")?;
         // What is taken over must be stored before its files are renamed.
         let imports = if storage.lost.is_none() {
-            let Storage { state, owner, .. } = &mut storage;
-            Some(Imports::take_over(&mut engine.services, &engine.config.storage, *owner, state)?)
+            let (services, directory) = (&mut engine.services, &engine.config.storage);
+            Some(Imports::take_over(services, directory, storage.owner, &mut state)?)
         } else {
             None
         };
-        let now = storage.state.tick();
-        engine.services.boot(&mut storage.state, now.wall);
+        let mut pump = Pump::new(engine, state, wake.caller()).context("starting couriers")?;
+        let now = pump.state.tick();
+        pump.boot(now.wall);
         // Where we begin is on the disk before the first entry is read: a crash from here on loses nothing.
-        storage.state.commit()?;
+        pump.state.commit()?;
         if let Some(imports) = imports {
-            imports.put_away(&mut storage.state);
+            imports.put_away(&mut pump.state);
         }
-        let control = answering::listen(&mut storage, &engine.config.storage, &wake);
+        let control = answering::listen(&mut storage, &pump.engine.config.storage, &wake);
         Ok(Daemon {
             config_path,
             registry,
-            engine,
+            pump,
             optimize,
-            mark,
             journal,
             storage,
             wake,
             errors: ErrorLog::new(),
             bans: BanLog::default(),
-            couriers,
             control,
             manager: ServiceManager::new(),
             clock_set: ClockSet::new().context("listening to changes of the clock")?,
@@ -208,7 +197,6 @@ impl Daemon {
             loaded: now.steady,
             entries: 0,
             unwritten: None,
-            effects: Vec::new(),
             last_read: Instant::now(),
             unfinished: None,
             next_look: Instant::now(),
@@ -224,11 +212,11 @@ impl Daemon {
         let mut committed = Ok(());
         loop {
             // All that happens in this round happens now: of two readings, one may say "not yet" and the other "at once".
-            let now = self.storage.state.tick();
+            let now = self.pump.state.tick();
             let began = Instant::now();
             let drained = committed.is_err() || self.read_batch();
             let again = self.tend_journal(drained && committed.is_ok());
-            self.couriers.collect(&mut self.storage.state, now);
+            self.pump.collect(now);
             if committed.is_ok() {
                 self.call_services(now.wall, drained);
             }
@@ -278,14 +266,8 @@ impl Daemon {
                 }
             }
             read += 1;
-            let mut watch = Watch {
-                services: &mut self.engine.services,
-                errors: &mut self.errors,
-                bans: &mut self.bans,
-                mark: self.mark,
-                effects: &mut self.effects,
-            };
-            self.engine.workflow.run(&mut self.journal.record(), &mut self.storage.state, &mut watch);
+            let mut watch = Watch { errors: &mut self.errors, bans: &mut self.bans };
+            self.pump.run(&mut self.journal.record(), &mut watch);
             if self.wake.stop() {
                 break false;
             }
@@ -293,7 +275,7 @@ impl Daemon {
         if read > 0 {
             self.last_read = Instant::now();
             self.entries += u64::from(read);
-            self.storage.state.set_position(self.journal.position());
+            self.pump.state.set_position(self.journal.position());
         }
         drained
     }
@@ -302,8 +284,8 @@ impl Daemon {
     fn tend_journal(&mut self, drained: bool) -> bool {
         let again = self.journal.tend(drained && self.unfinished.is_none());
         for words in self.journal.losses().take_logged() {
-            let now = self.storage.state.now().wall;
-            self.engine.services.remark(&words, &mut self.storage.state, now);
+            let now = self.pump.state.now().wall;
+            self.pump.engine.services.remark(&words, &mut self.pump.state, now);
         }
         again
     }
@@ -311,24 +293,14 @@ impl Daemon {
     /// Calls services whose deadline has come. While there is a backlog, they wait a while for it: a report that is due
     /// should hold what was written before.
     fn call_services(&mut self, now: Timestamp, drained: bool) {
-        let services = &mut self.engine.services;
-        let late =
-            services.deadline(&self.storage.state, now).is_some_and(|due| due.plus(BACKLOG_PATIENCE) < now);
-        if drained || late {
-            services.due(&mut self.storage.state, now);
+        if drained || self.pump.overdue(now) > BACKLOG_PATIENCE {
+            self.pump.due(now);
         }
     }
 
     /// A full disk stops reading, not us: what is in memory is kept, and written when there is room.
     fn commit_and_dispatch(&mut self, now: Now, failing: bool) -> anyhow::Result<()> {
-        let state = &mut self.storage.state;
-        let committed = state.write().and_then(|()| {
-            // A ban does not wait for the disk: after a power cut the firewall is empty, and entries are read again.
-            let ahead = self.couriers.dispatch_ahead(state, now);
-            state.sync()?;
-            // What inline couriers did is worth a commit: what they told the journal will be read again.
-            if self.couriers.dispatch(state, now) || ahead { state.commit() } else { Ok(()) }
-        });
+        let committed = self.pump.settle(now);
         match &committed {
             Err(e) if !failing => {
                 tracing::error!("the state cannot be written; reading waits until it can: {e}");
@@ -353,17 +325,9 @@ impl Daemon {
         sign_of_life: Option<Duration>,
         failing: bool,
     ) -> anyhow::Result<()> {
-        let state = &self.storage.state;
         // While nothing can be committed, what is overdue stays so: it would only keep us busy.
-        let deadlines = if failing {
-            [None, None]
-        } else {
-            [
-                self.couriers.deadline(state).map(|due| now.steady.until(due)),
-                self.engine.services.deadline(state, now.wall).map(|due| now.wall.until(due)),
-            ]
-        };
-        let deadline = deadlines.into_iter().flatten().min().map(|left| left.saturating_sub(began.elapsed()));
+        let deadline = if failing { None } else { self.pump.deadline(now) };
+        let deadline = deadline.map(|left| left.saturating_sub(began.elapsed()));
         let silence = self.last_read.elapsed();
         let look = (!failing && silence < LOOKING).then(|| (silence / 32).max(LOOK));
         let retry = failing.then_some(COMMIT_RETRY);
@@ -416,7 +380,7 @@ impl Daemon {
             return false;
         }
         self.next_look = Instant::now() + MOVES;
-        let settings = self.engine.settings.get::<JournalSettings>();
+        let settings = self.pump.engine.settings.get::<JournalSettings>();
         if !self.journal.has_moved(&settings) {
             return false;
         }
@@ -441,7 +405,7 @@ impl Daemon {
             return false;
         }
         self.let_go = self.entries;
-        let settings = self.engine.settings.get::<JournalSettings>();
+        let settings = self.pump.engine.settings.get::<JournalSettings>();
         match self.open_anew(&settings) {
             Ok(()) => tracing::debug!("the journal is opened anew, to give back its memory"),
             Err(e) => {
@@ -454,12 +418,21 @@ impl Daemon {
 
     /// Opens the journal again where reading has come to; after an error the old one goes on.
     fn open_anew(&mut self, settings: &JournalSettings) -> anyhow::Result<()> {
+        let journal = self.open_at_position(settings)?;
+        self.go_on_with(journal);
+        Ok(())
+    }
+
+    fn open_at_position(&mut self, settings: &JournalSettings) -> anyhow::Result<Source> {
         let mut journal = Source::open(settings)?;
-        place(&mut journal, &mut self.storage.state, None)?;
+        place(&mut journal, &mut self.pump.state, None)?;
+        Ok(journal)
+    }
+
+    fn go_on_with(&mut self, mut journal: Source) {
         journal.succeed(&mut self.journal);
         self.journal = journal;
         self.unfinished = None;
-        Ok(())
     }
 
     /// Takes up a new configuration and keeps all state; a broken one is reported, and the old one goes on.
@@ -475,8 +448,8 @@ impl Daemon {
         }
         if !matches!(reloaded, Ok(true)) {
             // A firewall that was loaded anew has us reload, and its sets are empty, whatever our file looks like.
-            let now = self.storage.state.tick();
-            self.engine.services.boot(&mut self.storage.state, now.wall);
+            let now = self.pump.state.tick();
+            self.pump.boot(now.wall);
         }
         ServiceManager::ready(self.following());
     }
@@ -493,35 +466,31 @@ impl Daemon {
     fn try_reload(&mut self) -> anyhow::Result<bool> {
         let source = configuration::read_trusted(&self.config_path)?;
         let mut diagnostics = Diagnostics::default();
-        // On state of its own first: compiling sets up parts of the state (bounds, indexes), and what is refused must
-        // change nothing.
-        let trial = load(&source, &self.registry, &mut State::in_memory(), &mut diagnostics)?;
+        let plan = load(&source, &self.registry, self.pump.state.layout(), &mut diagnostics)?;
         let findings = source.draw(&diagnostics, false);
-        if trial.is_none() {
+        let Some(mut plan) = plan else {
             tracing::error!("{}", findings.trim_end());
             return Ok(false);
-        }
+        };
         if !diagnostics.is_empty() {
             tracing::warn!("{}", findings.trim_end());
         }
-        let state = &mut self.storage.state;
-        let loaded = load(&source, &self.registry, state, &mut Diagnostics::default())?;
-        let Some((mut engine, mark)) = loaded else { return Ok(false) };
         if self.optimize {
-            engine.workflow.optimize();
+            plan.optimize();
         }
-        if engine.config.storage != self.engine.config.storage {
+        if plan.engine().config.storage != self.pump.engine.config.storage {
             tracing::warn!("`storage` has changed: that takes effect at the next start");
         }
-        let settings = engine.settings.get::<JournalSettings>();
-        if *settings != *self.engine.settings.get::<JournalSettings>() {
-            self.open_anew(&settings)?;
+        // What can fail comes first: until the new rules are in force, nothing of the old ones has changed.
+        let settings = plan.engine().settings.get::<JournalSettings>();
+        let is_other = *settings != *self.pump.engine.settings.get::<JournalSettings>();
+        let journal = if is_other { Some(self.open_at_position(&settings)?) } else { None };
+        let now = self.pump.state.tick();
+        self.pump.reload(plan, now.wall)?;
+        if let Some(journal) = journal {
+            self.go_on_with(journal);
         }
-        engine.services.employ(&mut self.couriers).context("starting couriers")?;
-        let now = self.storage.state.tick();
-        engine.services.boot(&mut self.storage.state, now.wall);
         self.errors.flush();
-        (self.engine, self.mark) = (engine, mark);
         self.loaded = now.steady;
         Ok(true)
     }
@@ -533,8 +502,7 @@ impl Daemon {
         self.bans.flush();
         self.journal.losses().flush();
         self.tend_journal(false);
-        self.couriers.stop(&mut self.storage.state, FAREWELL);
-        let written = self.storage.state.commit();
+        let written = self.pump.stop(FAREWELL);
         tracing::info!("stopped after {} entries, {} errors", self.entries, self.errors.total());
         written.context("what was read last is not stored; the next start reads it again")
     }

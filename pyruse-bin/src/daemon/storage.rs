@@ -28,11 +28,10 @@ const ORPHANED: Duration = Duration::from_secs(5);
 /// A path is at most so long.
 const LONGEST_PATH: u64 = 4096;
 
-/// The state, held by us alone.
+/// The directory of the state, held by us alone.
 pub(crate) struct Storage {
-    pub(crate) state: State,
     pub(crate) owner: Owner,
-    /// Why the daemon works without the state that should be here: then `state` is in memory only.
+    /// Why the daemon works without the state that should be here: then it works with one in memory.
     pub(crate) lost: Option<String>,
     lock: File,
 }
@@ -45,9 +44,9 @@ impl Storage {
 
     /// Works without the state from here on, which is left as it is. A machine whose state is lost must still be
     /// protected: an attack does not wait until somebody reads the log.
-    pub(crate) fn go_without(&mut self, why: &anyhow::Error) {
-        self.state = State::in_memory().with_clock(Clock::system());
+    pub(crate) fn go_without(&mut self, why: &anyhow::Error) -> State {
         self.lost = Some(format!("{why:#}"));
+        State::in_memory().with_clock(Clock::system())
     }
 }
 
@@ -80,15 +79,15 @@ pub(crate) fn file(directory: &Path) -> PathBuf {
 /// What became of opening the state to change it.
 pub(crate) enum Opened {
     /// It is ours.
-    Free(Box<Storage>),
+    Free(Storage, Box<State>),
     /// Somebody else holds it.
     Held(Holder),
 }
 
 /// Opens the state of a daemon; another's is refused. Where it is lost or damaged, the daemon goes without.
-pub(crate) fn open(directory: &Path) -> anyhow::Result<Storage> {
+pub(crate) fn open(directory: &Path) -> anyhow::Result<(Storage, State)> {
     match open_or(directory, StateError::is_loss)? {
-        Opened::Free(storage) => Ok(*storage),
+        Opened::Free(storage, state) => Ok((storage, *state)),
         Opened::Held(Holder { pid, .. }) => {
             bail!("another Pyruse is running with the state in {} (process {pid})", directory.display())
         }
@@ -135,13 +134,13 @@ fn open_or(directory: &Path, goes_without: fn(&StateError) -> bool) -> anyhow::R
     }
     // A full disk is told by the state, with what to do.
     let _ = write_lock(&mut lock, None);
-    let mut storage = Storage { state: State::in_memory(), owner, lost: None, lock };
-    match State::open_file(&file) {
-        Ok(state) => storage.state = state,
+    let mut storage = Storage { owner, lost: None, lock };
+    let state = match State::open_file(&file) {
+        Ok(state) => state,
         Err(e) if goes_without(&e) => storage.go_without(&e.into()),
         Err(e) => return Err(e.into()),
-    }
-    Ok(Opened::Free(Box::new(storage)))
+    };
+    Ok(Opened::Free(storage, Box::new(state)))
 }
 
 /// Opening a FIFO to read it would wait for ever.

@@ -1,13 +1,11 @@
-//! Watches entries on their way in the daemon: keeps our own diagnostics out, and tells errors without being flooded.
+//! Watches entries on their way in the daemon: logs bans and errors without flooding the log.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pyruse_core::effect::Effect;
-use pyruse_core::engine::Services;
-use pyruse_core::entry::{Entry, Slot};
-use pyruse_core::plugin::{SeenEffect, StepError};
-use pyruse_core::state::State;
+use pyruse_core::entry::Entry;
+use pyruse_core::plugin::StepError;
 use pyruse_core::workflow::{Observer, Site, SiteId, describe};
 
 use super::ban_log::BanLog;
@@ -78,33 +76,16 @@ impl ErrorLog {
 
 /// The daemon's observer.
 pub(crate) struct Watch<'a> {
-    pub(crate) services: &'a mut Services,
     pub(crate) errors: &'a mut ErrorLog,
     pub(crate) bans: &'a mut BanLog,
-    /// The field that marks our own diagnostics.
-    pub(crate) mark: Slot,
-    /// What the entry has caused.
-    pub(crate) effects: &'a mut Vec<SeenEffect>,
 }
 
 impl Observer for Watch<'_> {
     const EFFECTS: bool = true;
     const STEPS: bool = false;
 
-    fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
-        entry.value(self.mark).is_none() && self.services.admit(entry, state)
-    }
-
-    fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: Effect) {
-        self.bans.note(&effect, entry.time());
-        if self.services.see() {
-            self.effects.push(SeenEffect { chain: site.chain.clone(), effect });
-        }
-    }
-
-    fn finished(&mut self, entry: &mut Entry<'_>, state: &mut State) {
-        self.services.saw(entry, self.effects, state);
-        self.effects.clear();
+    fn effect(&mut self, _: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+        self.bans.note(effect, entry.time());
     }
 
     fn error(&mut self, id: SiteId, site: &Site, _: &mut Entry<'_>, error: &StepError) {

@@ -10,6 +10,7 @@
 
 mod buffers;
 pub(crate) mod decode;
+mod error;
 mod field;
 mod names;
 mod record;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use self::buffers::{Buffers, Span};
 pub use self::decode::EightBit;
+pub use self::error::StepError;
 pub use self::field::{Fields, INTEGER_FIELDS, Kind, Slot, TIME_FIELDS};
 pub use self::record::{MemoryRecord, Record, Sink};
 pub use self::value::Value;
@@ -26,7 +28,6 @@ pub use self::value::Value;
 use self::buffers::NONE;
 use self::field::Address;
 use self::value::Stored;
-use crate::plugin::StepError;
 use crate::time::Timestamp;
 
 /// A value is cut at this many bytes: libsystemd's own default data threshold.

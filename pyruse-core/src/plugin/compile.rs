@@ -6,11 +6,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::fact::{Fact, Save, SavedAs, Search, Stated};
+use super::setup::Setup;
 use crate::config::{Diagnostics, Node, Source, SourceSpan, StepPlace};
-use crate::entry::{Entry, Fields, Slot};
+use crate::entry::{Entry, Fields, Slot, StepError};
 use crate::pattern::{self, Pattern};
-use crate::plugin::{ModuleSettings, StepError};
-use crate::state::{Handle, Resource, State};
+use crate::plugin::ModuleSettings;
+use crate::state::{Handle, Layout, Resource, State};
 use crate::template::Template;
 
 /// A mistake was found and reported: nothing can be compiled. Only [`Compile`] makes one.
@@ -43,7 +44,7 @@ pub struct Compile<'a> {
     pub(crate) source: &'a Source,
     pub(crate) diagnostics: &'a mut Diagnostics,
     pub(crate) fields: &'a mut Fields,
-    pub(crate) state: &'a mut State,
+    pub(crate) setup: &'a mut Setup,
     pub(crate) settings: &'a Settings,
     pub(crate) facts: &'a mut Vec<Stated>,
     /// The step's `args`, or the step where it has none.
@@ -232,19 +233,30 @@ impl Compile<'_> {
         Ok(Message { template, slots })
     }
 
-    /// Opens a part of the durable state; all that open the same name share it.
+    /// A part of the durable state; all that give the same name share it. It is opened when the whole configuration is
+    /// known to be good.
     pub fn state<R: Resource>(&mut self, name: &str) -> Result<Handle<R>, Invalid> {
-        self.state.open(name).map_err(|e| self.error("", e.to_string()))
+        self.setup.layout.open(name).map_err(|e| self.error("", e.to_string()))
+    }
+
+    /// The same, for code that opens several parts.
+    pub fn layout(&mut self) -> &mut Layout {
+        &mut self.setup.layout
+    }
+
+    /// What the steps of this configuration note for the service of their module. It is empty before the first step.
+    pub fn note<T: Default + Send + 'static>(&mut self) -> &mut T {
+        self.setup.note()
+    }
+
+    /// Does `work` when the configuration is put in force. It must not fail.
+    pub fn on_bind(&mut self, work: impl FnOnce(&mut State) + Send + 'static) {
+        self.setup.on_bind.push(Box::new(work));
     }
 
     /// The top-level settings of that type.
     pub fn settings<S: ModuleSettings>(&self) -> Arc<S> {
         self.settings.get()
-    }
-
-    /// Where the state's part stands, to set it up beyond what [`Compile::state`] does.
-    pub fn state_mut(&mut self) -> &mut State {
-        self.state
     }
 }
 

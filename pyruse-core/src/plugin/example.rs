@@ -1,6 +1,6 @@
 //! Examples as data: shown to users, printed in the docs, and run by a test.
 
-use super::{Compile, Compiled, Plugin, Settings};
+use super::{Compile, Compiled, Plugin, Settings, Setup};
 use crate::config::{Diagnostics, Source, StepPlace, parse};
 use crate::entry::{Buffers, EightBit, Fields, MemoryRecord};
 use crate::plugin::{Act, Registry};
@@ -57,14 +57,14 @@ fn run(plugin: &Plugin, example: &Example) -> Result<(), String> {
     let node = parse(text).map_err(|e| e.message)?;
     let mut diagnostics = Diagnostics::default();
     let mut fields = Fields::default();
-    let mut state = State::in_memory();
+    let mut setup = Setup::default();
     let compiled = (plugin.compile)(
         Some(&node),
         &mut Compile {
             source: &source,
             diagnostics: &mut diagnostics,
             fields: &mut fields,
-            state: &mut state,
+            setup: &mut setup,
             settings: &Settings::default(),
             facts: &mut Vec::new(),
             node: &node,
@@ -72,6 +72,9 @@ fn run(plugin: &Plugin, example: &Example) -> Result<(), String> {
         },
     );
     let Some(compiled) = compiled else { return Err(source.draw(&diagnostics, false)) };
+    let mut state = State::in_memory();
+    state.adopt(&setup.layout).map_err(|e| e.to_string())?;
+    setup.on_bind.into_iter().for_each(|work| work(&mut state));
 
     let expected_fields = match example.outcome {
         Outcome::Saves(saved) => saved,

@@ -68,9 +68,7 @@ pub mod fact;
 pub mod inspect;
 mod registry;
 mod service;
-
-use std::borrow::Cow;
-use std::fmt;
+mod setup;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -81,9 +79,11 @@ pub use self::fact::{Fact, Stated};
 pub use self::inspect::Inspection;
 pub(crate) use self::registry::Compiled;
 pub use self::registry::{ModuleSettings, Plugin, Registry, SettingsPlugin};
-pub use self::service::{ReportForm, SeenEffect, Service, ServicePlugin, Start};
+pub use self::service::{ReportForm, Service, ServicePlugin, Start};
+pub(crate) use self::setup::{OnBind, Setup};
 
 use crate::effect::Effect;
+pub use crate::entry::StepError;
 use crate::entry::{Entry, Slot};
 use crate::pattern::Pattern;
 use crate::state::State;
@@ -173,42 +173,6 @@ impl Act<'_, '_> {
         }
     }
 }
-
-/// Why a step could not do its work on one entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepError {
-    message: Cow<'static, str>,
-    exhausted: bool,
-}
-
-impl StepError {
-    /// An error with this message.
-    pub fn new(message: impl Into<Cow<'static, str>>) -> StepError {
-        StepError { message: message.into(), exhausted: false }
-    }
-
-    /// So much time was spent in vain that it must not be tried again on further elements of the field.
-    pub fn exhausted(message: impl Into<Cow<'static, str>>) -> StepError {
-        StepError { message: message.into(), exhausted: true }
-    }
-
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.exhausted
-    }
-
-    /// The entry lacks a field that the step cannot do without.
-    pub fn missing(field: &str) -> StepError {
-        StepError::new(format!("the entry has no field `{field}`"))
-    }
-}
-
-impl fmt::Display for StepError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for StepError {}
 
 /// A kind of filter: its name, its arguments, and how they become a [`Filter`].
 pub trait FilterModule: Filter + Sized + 'static {

@@ -3,24 +3,52 @@
 //! A module that acts on the world registers a service. At start it gets its settings and its part of the state; it
 //! may give a courier for a queue, put things back in force, and ask to be called at a point in time.
 
+use std::sync::Arc;
+
+use super::setup::Setup;
 use crate::config::Config;
 use crate::courier::Courier;
-use crate::effect::Effect;
-use crate::entry::{Entry, Fields};
+use crate::entry::{Entry, Fields, Slot};
 use crate::operation::{BanKeeper, CounterKeeper, ReportTimes};
-use crate::plugin::{Inspection, Settings};
-use crate::state::{Handle, Queue, State, StateError};
+use crate::plugin::{Inspection, ModuleSettings, Settings};
+use crate::state::{Handle, Layout, Queue, State, StateError};
 use crate::time::Timestamp;
+use crate::workflow::Done;
 
-/// What a service has at hand when it starts.
-#[non_exhaustive]
+/// What a service has at hand when it starts: after the steps of the configuration are compiled, before the state is
+/// there.
 pub struct Start<'a> {
-    /// The durable state.
-    pub state: &'a mut State,
-    /// The modules' settings.
-    pub settings: &'a Settings,
-    /// The whole configuration, where there is a file.
-    pub config: Option<&'a Config>,
+    pub(crate) setup: &'a mut Setup,
+    pub(crate) fields: &'a mut Fields,
+    pub(crate) settings: &'a Settings,
+    pub(crate) config: &'a Config,
+}
+
+impl Start<'_> {
+    /// The modules' settings of that type.
+    pub fn settings<S: ModuleSettings>(&self) -> Arc<S> {
+        self.settings.get()
+    }
+
+    /// The whole configuration.
+    pub fn config(&self) -> &Config {
+        self.config
+    }
+
+    /// A field that the service will read from entries.
+    pub fn reads(&mut self, name: &str) -> Slot {
+        self.fields.slot(name)
+    }
+
+    /// The parts of the durable state.
+    pub fn layout(&mut self) -> &mut Layout {
+        &mut self.setup.layout
+    }
+
+    /// What the steps of this configuration have noted.
+    pub fn note<T: Default + Send + 'static>(&mut self) -> &mut T {
+        self.setup.note()
+    }
 }
 
 /// What a report is to look like.
@@ -33,15 +61,6 @@ pub enum ReportForm {
     Html,
     /// One JSON object, for programs: nothing is left out of it that is kept, and nothing is worded.
     Json,
-}
-
-/// What an entry caused.
-#[derive(Clone, Debug)]
-pub struct SeenEffect {
-    /// The label of the chain.
-    pub chain: String,
-    /// The effect.
-    pub effect: Effect,
 }
 
 /// The standing part of a module.
@@ -97,21 +116,18 @@ pub trait Service: Send {
         None
     }
 
-    /// Names the fields that [`Service::admits`] reads; called before the workflow is compiled.
-    fn watch(&mut self, _fields: &mut Fields) {}
-
     /// May this entry have consequences? Asked once per entry, right before the first of them.
     fn admits(&mut self, _entry: &mut Entry<'_>, _state: &mut State) -> bool {
         true
     }
 
-    /// Does it want [`Service::saw`]? Asked once, after the workflow is compiled.
-    fn sees(&self, _state: &State) -> bool {
+    /// Does it want [`Service::saw`]? Asked once.
+    fn sees(&self) -> bool {
         false
     }
 
-    /// An entry has gone its way, with these effects.
-    fn saw(&mut self, _entry: &mut Entry<'_>, _effects: &[SeenEffect], _state: &mut State) {}
+    /// An entry has gone its way, and this is what it has caused.
+    fn saw(&mut self, _entry: &mut Entry<'_>, _done: Done<'_>, _state: &mut State) {}
 
     /// Something that whoever reads the report must know, although no entry says it: that entries were lost.
     fn remark(&mut self, _text: &str, _state: &mut State, _now: Timestamp) {}

@@ -6,6 +6,7 @@
 //! repeated: nothing is lost as long as the program lives, and after it the journal is read again from the old
 //! position.
 
+mod layout;
 mod log;
 mod map;
 mod queue;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::layout::Layout;
 pub use self::log::Log;
 pub use self::map::Map;
 pub use self::queue::{Letter, Message, MessageStatus, Queue};

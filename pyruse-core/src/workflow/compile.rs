@@ -5,39 +5,42 @@
 
 use std::collections::HashMap;
 
-use jiff::tz::TimeZone;
-
 use super::graph::{self, Graph, STOP, Shape};
-use super::optimize::Ladders;
-use super::{Node, Op, Site, Workflow};
+use super::node::{Node, Op};
+use super::site::Site;
 use crate::config::lint;
 use crate::config::{Config, Diagnostics, ModuleKind, Source, Spanned, Step, StepPlace};
-use crate::entry::{Buffers, Fields, Slot};
-use crate::plugin::{Compile, Compiled, Registry, Settings};
-use crate::state::State;
+use crate::entry::Fields;
+use crate::plugin::{Action, Compile, Compiled, Filter, Registry, Settings, Setup};
 
-/// Whom the compiler asks.
-pub struct Compiler<'a> {
+/// The steps of a configuration, compiled and linked.
+pub(crate) struct Steps {
+    pub(super) nodes: Vec<Node>,
+    pub(super) filters: Vec<Box<dyn Filter>>,
+    pub(super) actions: Vec<Box<dyn Action>>,
+    pub(super) sites: Vec<Site>,
+}
+
+/// Inputs of the compiler.
+pub(crate) struct Compiler<'a> {
     /// The text, for places within it.
-    pub source: &'a Source,
+    pub(crate) source: &'a Source,
     /// The linked modules.
-    pub registry: &'a Registry,
+    pub(crate) registry: &'a Registry,
     /// The modules' settings.
-    pub settings: &'a Settings,
-    /// The zone in which times are shown.
-    pub zone: TimeZone,
+    pub(crate) settings: &'a Settings,
 }
 
 impl Compiler<'_> {
-    /// Compiles; `fields` are those that others than the workflow want to read from its entries. `None` when there were errors, all of which then stand in `diagnostics`. Of the world, only parts of
-    /// `state` are touched: they are opened.
-    pub fn compile(
+    /// Compiles the steps; `fields` and `setup` get what they need. `None` when there were errors, all of which then
+    /// stand in `diagnostics`.
+    pub(crate) fn compile(
         &self,
         config: &Config,
-        mut fields: Fields,
-        state: &mut State,
+        fields: &mut Fields,
+        setup: &mut Setup,
         diagnostics: &mut Diagnostics,
-    ) -> Option<Workflow> {
+    ) -> Option<Steps> {
         let shapes = shapes(config, diagnostics);
         let graph = match graph::link(&shapes) {
             Ok(graph) => Some(graph),
@@ -56,7 +59,7 @@ impl Compiler<'_> {
             for (s, step) in chain.steps.iter().enumerate() {
                 let place = StepPlace { chain: chain.label.text.clone(), step: Some(s) };
                 let mut site = Site { chain: chain.label.text.clone(), step: s, facts: Vec::new() };
-                let compiled = self.step(step, place, &mut site, &mut fields, state, diagnostics);
+                let compiled = self.step(step, place, &mut site, fields, setup, diagnostics);
                 let number = |n: usize| u32::try_from(n).expect("a configuration has fewer than 2^32 steps");
                 let op = match compiled {
                     Some(Compiled::Filter(filter)) => {
@@ -83,15 +86,7 @@ impl Compiler<'_> {
             let (op, site) = ops[&(link.chain as usize, link.step as usize)];
             Node { op, pass: link.pass, fail: link.fail, site }
         });
-        Some(Workflow {
-            nodes: nodes.collect(),
-            filters,
-            actions,
-            sites,
-            ladders: Ladders::default(),
-            buffers: Buffers::new(fields, config.eight_bit, self.zone.clone()),
-            effects: Vec::new(),
-        })
+        Some(Steps { nodes: nodes.collect(), filters, actions, sites })
     }
 
     fn step(
@@ -100,7 +95,7 @@ impl Compiler<'_> {
         place: StepPlace,
         site: &mut Site,
         fields: &mut Fields,
-        state: &mut State,
+        setup: &mut Setup,
         diagnostics: &mut Diagnostics,
     ) -> Option<Compiled> {
         let (kind, name) = step.module.as_ref()?;
@@ -112,7 +107,7 @@ impl Compiler<'_> {
             source: self.source,
             diagnostics,
             fields,
-            state,
+            setup,
             settings: self.settings,
             facts: &mut site.facts,
             node: step.args.as_ref().unwrap_or(&step.node),
@@ -226,9 +221,4 @@ fn warn_of_unreachable(config: &Config, shapes: &[Vec<Shape>], graph: &Graph, di
                 .help("remove it, or put it before the step with `then`");
         }
     }
-}
-
-/// The fields that a workflow wants, for sources that can be told.
-pub(super) fn wanted(workflow: &Workflow) -> impl Iterator<Item = (Slot, &str)> {
-    workflow.buffers.fields().iter()
 }

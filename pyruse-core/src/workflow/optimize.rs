@@ -13,11 +13,12 @@
 use std::collections::HashMap;
 
 use super::graph::STOP;
-use super::{Node, Op};
+use super::node::{Node, Op};
+use crate::entry::StepError;
 use crate::entry::{Entry, Slot, Value};
 use crate::frozen::Frozen;
 use crate::pattern::Candidates;
-use crate::plugin::{Filter, Question, StepError};
+use crate::plugin::{Filter, Question};
 
 /// What is worth a node of its own.
 #[derive(Clone, Copy, Debug)]

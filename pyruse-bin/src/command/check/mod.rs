@@ -9,9 +9,10 @@ mod live;
 use std::path::{Path, PathBuf};
 
 use pyruse_core::config::{Diagnostics, Severity};
+use pyruse_core::engine::Plan;
 use pyruse_core::plugin::Registry;
 use pyruse_core::review;
-use pyruse_core::state::State;
+use pyruse_core::state::Layout;
 use serde_json::json;
 
 use super::text::{folded, terminal_columns};
@@ -77,9 +78,9 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         Err(error) => return Err(error),
     };
     let mut diagnostics = Diagnostics::default();
-    let loaded = load(&source, &registry, &mut State::in_memory(), &mut diagnostics)?;
+    let plan = load(&source, &registry, Layout::default(), &mut diagnostics)?;
     let at_load = diagnostics.clone();
-    if let Some((engine, _)) = &loaded {
+    if let Some(engine) = plan.as_ref().map(Plan::engine) {
         review::review(&source, engine, &mut diagnostics);
         if args.live {
             review::inspect(engine, &mut diagnostics);
@@ -101,7 +102,8 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         }
         configuration::show(&source, &diagnostics);
         let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
-        let size = loaded.as_ref().map_or(String::new(), |(engine, _)| {
+        let size = plan.as_ref().map_or(String::new(), |plan| {
+            let engine = plan.engine();
             let steps = engine.workflow.sites().len();
             format!("{}, {}; ", plural(engine.config.chains.len(), "chain"), plural(steps, "step"))
         });

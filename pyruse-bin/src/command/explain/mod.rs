@@ -62,25 +62,29 @@ Examples:
   pyruse explain --state --cursor 's=0639…;i=4d2;b=…;m=…;t=…;x=…'";
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
-    let mut loaded = Loaded::open(config)?;
+    let loaded = Loaded::open(config)?;
     configuration::show(&loaded.source, &loaded.diagnostics);
-    if args.state {
-        let file = storage::file(&loaded.engine.config.storage);
-        loaded = loaded.with_state_of(&file)?;
-    }
+    let file = loaded.source.name.clone();
+    let settings = loaded.settings::<JournalSettings>();
+    let (engine, state) = if args.state {
+        let file = storage::file(&loaded.config().storage);
+        loaded.with_state_of(&file)?
+    } else {
+        loaded.rehearsed()?
+    };
+    let follower = way::Follower { file, engine, state, real_state: args.state };
     let way = if let Some(cursor) = &args.cursor {
-        let settings = loaded.engine.settings.get::<JournalSettings>();
         let mut journal = entry::open_journal(args.directory.as_deref(), &args.file, &settings)?;
         if !journal.find(cursor)? {
             anyhow::bail!(
                 "there is no entry with this cursor in that journal: it was written to another one, or is not kept any more"
             );
         }
-        way::follow(loaded, &mut journal.record(), args.state)
+        follower.follow(&mut journal.record())
     } else if args.field.is_empty() {
-        way::follow(loaded, &mut entry::from_standard_input()?, args.state)
+        follower.follow(&mut entry::from_standard_input()?)
     } else {
-        way::follow(loaded, &mut entry::made_up(&args.field)?, args.state)
+        follower.follow(&mut entry::made_up(&args.field)?)
     };
     if args.json {
         json::print(&way)?;

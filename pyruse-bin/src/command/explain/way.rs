@@ -4,14 +4,12 @@ use std::collections::HashMap;
 
 use pyruse_core::config::{Config, Node, Step};
 use pyruse_core::effect::Effect;
-use pyruse_core::engine::Services;
+use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Entry, Record, Slot, Value};
 use pyruse_core::plugin::StepError;
 use pyruse_core::state::State;
-use pyruse_core::workflow::{Observer, Site, SiteId};
+use pyruse_core::workflow::{Done, Observer, Refused, Site, SiteId};
 use serde::{Serialize, Serializer};
-
-use crate::command::loaded::Loaded;
 
 /// What is told of an entry.
 #[derive(Serialize)]
@@ -104,28 +102,34 @@ pub(super) enum End {
     NotAdmitted,
 }
 
-/// Pushes the entry through.
-pub(super) fn follow(loaded: Loaded, record: &mut dyn Record, real_state: bool) -> Way {
-    let Loaded { source, mut engine, mark, mut state, .. } = loaded;
-    let mut watcher = Watcher {
-        services: &mut engine.services,
-        mark,
-        seen: Vec::new(),
-        refused: None,
-        at: String::new(),
-        shown_at: String::new(),
-        cursor: None,
-    };
-    engine.workflow.run(record, &mut state, &mut watcher);
-    let Watcher { seen, refused, at, shown_at, cursor, .. } = watcher;
-    let (steps, end) = told(seen, refused, &engine.config);
-    let state = if real_state { "daemon" } else { "empty" };
-    Way { file: source.name, at, shown_at, cursor, state, steps, end }
+/// Pushes one entry through.
+pub(super) struct Follower {
+    pub(super) file: String,
+    pub(super) engine: Engine,
+    pub(super) state: State,
+    /// Is that the state of the daemon?
+    pub(super) real_state: bool,
 }
 
-struct Watcher<'a> {
-    services: &'a mut Services,
-    mark: Slot,
+impl Follower {
+    pub(super) fn follow(self, record: &mut dyn Record) -> Way {
+        let Follower { file, mut engine, mut state, real_state } = self;
+        let mut watcher = Watcher {
+            seen: Vec::new(),
+            refused: None,
+            at: String::new(),
+            shown_at: String::new(),
+            cursor: None,
+        };
+        engine.run(record, &mut state, &mut watcher);
+        let Watcher { seen, refused, at, shown_at, cursor } = watcher;
+        let (steps, end) = told(seen, refused, &engine.config);
+        let state = if real_state { "daemon" } else { "empty" };
+        Way { file, at, shown_at, cursor, state, steps, end }
+    }
+}
+
+struct Watcher {
     seen: Vec<Watched>,
     refused: Option<End>,
     at: String,
@@ -169,7 +173,7 @@ fn once(fields: impl Iterator<Item = Slot>) -> Vec<Slot> {
     slots
 }
 
-impl Observer for Watcher<'_> {
+impl Observer for Watcher {
     const EFFECTS: bool = true;
 
     fn enter(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>) {
@@ -186,13 +190,9 @@ impl Observer for Watcher<'_> {
         });
     }
 
-    fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
-        if entry.value(self.mark).is_some() {
-            self.refused = Some(End::OwnDiagnostic);
-        } else if !self.services.admit(entry, state) {
-            self.refused = Some(End::NotAdmitted);
-        }
-        self.refused.is_none()
+    fn refused(&mut self, why: Refused) {
+        self.refused =
+            Some(if why == Refused::OwnDiagnostic { End::OwnDiagnostic } else { End::NotAdmitted });
     }
 
     fn step(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, passed: bool) {
@@ -203,9 +203,9 @@ impl Observer for Watcher<'_> {
         }
     }
 
-    fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: Effect) {
+    fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: &Effect) {
         if let Some(watched) = self.seen.last_mut() {
-            watched.effects.push(effect);
+            watched.effects.push(effect.clone());
         }
     }
 
@@ -215,7 +215,7 @@ impl Observer for Watcher<'_> {
         }
     }
 
-    fn finished(&mut self, entry: &mut Entry<'_>, _: &mut State) {
+    fn finished(&mut self, entry: &mut Entry<'_>, _: &mut State, _: Done<'_>) {
         self.at = entry.time().to_string();
         let zoned = entry.time().to_jiff().to_zoned(jiff::tz::TimeZone::system());
         self.shown_at = zoned.strftime("%Y-%m-%d %H:%M:%S%.f%:z").to_string();

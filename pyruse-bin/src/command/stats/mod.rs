@@ -90,7 +90,7 @@ fn journal_settings(config: Option<&Path>, args: &Args) -> anyhow::Result<Arc<Jo
     if args.past.names_a_source() || (config.is_none() && configuration::find(None).is_err()) {
         return Ok(Arc::default());
     }
-    Ok(Loaded::open(config)?.engine.settings.get::<JournalSettings>())
+    Ok(Loaded::open(config)?.settings::<JournalSettings>())
 }
 
 struct Stats {

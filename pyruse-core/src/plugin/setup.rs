@@ -1,0 +1,30 @@
+//! What modules set up beside their steps while a configuration is compiled: parts of the state, notes for their
+//! services, and work for the moment when the state is there.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+
+use crate::state::{Layout, State};
+
+/// Work on the state, once.
+pub(crate) type OnBind = Box<dyn FnOnce(&mut State) + Send>;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub(crate) layout: Layout,
+    notes: HashMap<TypeId, Box<dyn Any + Send>>,
+    pub(crate) on_bind: Vec<OnBind>,
+}
+
+impl Setup {
+    pub(crate) fn new(layout: Layout) -> Setup {
+        Setup { layout, ..Setup::default() }
+    }
+
+    /// The note of that type, which is empty at first.
+    pub(crate) fn note<T: Default + Send + 'static>(&mut self) -> &mut T {
+        let note = self.notes.entry(TypeId::of::<T>()).or_insert_with(|| Box::<T>::default());
+        note.downcast_mut().expect("a note is stored under its own type")
+    }
+}

@@ -1,0 +1,25 @@
+//! A node of the graph: what runs there, and the numbers of the nodes behind its exits.
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Op {
+    Filter(u32),
+    Action {
+        action: u32,
+        inert: bool,
+    },
+    /// Stands for a rung of a ladder of comparisons, and those after it.
+    Switch {
+        switch: u32,
+        from: u32,
+    },
+    /// Stands for a ladder of searches.
+    Sieve(u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Node {
+    pub(super) op: Op,
+    pub(super) pass: u32,
+    pub(super) fail: u32,
+    pub(super) site: u32,
+}

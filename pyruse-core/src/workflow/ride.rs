@@ -1,0 +1,175 @@
+//! The loop that an entry rides.
+
+use super::graph::STOP;
+use super::node::{Node, Op};
+use super::observe::Observer;
+use super::optimize::Ladders;
+use super::site::{Site, SiteId};
+use crate::effect::Effect;
+use crate::entry::{Entry, StepError};
+use crate::plugin::{Act, Action, Filter};
+use crate::state::State;
+
+/// The parts of a workflow while an entry, which borrows the rest, is on its way.
+pub(super) struct Ride<'w> {
+    pub(super) nodes: &'w [Node],
+    pub(super) filters: &'w mut [Box<dyn Filter>],
+    pub(super) actions: &'w mut [Box<dyn Action>],
+    pub(super) sites: &'w [Site],
+    pub(super) ladders: &'w mut Ladders,
+    pub(super) effects: &'w mut Vec<Effect>,
+    pub(super) causes: &'w mut Vec<SiteId>,
+}
+
+impl Ride<'_> {
+    pub(super) fn run<O: Observer>(&mut self, entry: &mut Entry<'_>, state: &mut State, observer: &mut O) {
+        let mut admitted = false;
+        let mut at = 0;
+        while let Some(node) = self.nodes.get(at as usize) {
+            let site = SiteId(node.site);
+            if O::STEPS {
+                observer.enter(site, &self.sites[site.index()], entry);
+            }
+            let passed = match node.op {
+                Op::Filter(filter) => {
+                    let answer = self.filters[filter as usize].passes(entry);
+                    match self.answered(site, answer, &mut admitted, entry, state, observer) {
+                        Some(passed) => passed,
+                        None => return,
+                    }
+                }
+                Op::Switch { switch, from } => {
+                    at = self.switch(switch, from, entry, observer);
+                    continue;
+                }
+                Op::Sieve(sieve) => {
+                    match self.sieve(sieve, &mut admitted, entry, state, observer) {
+                        Some(next) => at = next,
+                        None => return,
+                    }
+                    continue;
+                }
+                Op::Action { action, inert } => {
+                    if !inert && !admit(&mut admitted, observer, entry, state) {
+                        return;
+                    }
+                    let action = &mut *self.actions[action as usize];
+                    let before = self.effects.len();
+                    let effects = O::EFFECTS.then_some(&mut *self.effects);
+                    let result = action.act(&mut Act { entry, state, effects });
+                    for effect in &self.effects[before..] {
+                        self.causes.push(site);
+                        observer.effect(&self.sites[site.index()], entry, effect);
+                    }
+                    if let Err(error) = result {
+                        self.stepped(node.site, false, entry, observer);
+                        observer.error(site, &self.sites[site.index()], entry, &error);
+                        return;
+                    }
+                    true
+                }
+            };
+            self.stepped(node.site, passed, entry, observer);
+            at = if passed { node.pass } else { node.fail };
+        }
+        debug_assert!(at == STOP || self.nodes.is_empty());
+    }
+
+    /// What a filter's answer means; `None`: the entry may have no consequences, and its way ends.
+    fn answered<O: Observer>(
+        &self,
+        site: SiteId,
+        answer: Result<bool, StepError>,
+        admitted: &mut bool,
+        entry: &mut Entry<'_>,
+        state: &mut State,
+        observer: &mut O,
+    ) -> Option<bool> {
+        match answer {
+            Ok(passed) => Some(passed),
+            Err(error) => {
+                if !admit(admitted, observer, entry, state) {
+                    return None;
+                }
+                observer.error(site, &self.sites[site.index()], entry, &error);
+                Some(false)
+            }
+        }
+    }
+
+    fn switch<O: Observer>(&self, switch: u32, from: u32, entry: &mut Entry<'_>, observer: &mut O) -> u32 {
+        let switch = &self.ladders.switches[switch as usize];
+        // Comparisons never err.
+        let passing = switch.ask(entry, from).ok().flatten();
+        let rungs = &switch.rungs[from as usize..];
+        let Some(rung) = passing else {
+            self.tell(rungs, entry, observer);
+            return switch.beyond;
+        };
+        let (passed_by, rungs) = rungs.split_at((rung - from) as usize);
+        self.tell(passed_by, entry, observer);
+        let node = self.nodes[rungs[0] as usize];
+        self.stepped(node.site, true, entry, observer);
+        node.pass
+    }
+
+    /// The observer is told of filters that did not pass.
+    fn tell<O: Observer>(&self, rungs: &[u32], entry: &mut Entry<'_>, observer: &mut O) {
+        if O::STEPS {
+            for rung in rungs {
+                self.stepped(self.nodes[*rung as usize].site, false, entry, observer);
+            }
+        }
+    }
+
+    fn stepped<O: Observer>(&self, site: u32, passed: bool, entry: &mut Entry<'_>, observer: &mut O) {
+        if O::STEPS {
+            observer.step(SiteId(site), &self.sites[site as usize], entry, passed);
+        }
+    }
+
+    /// The node to go on with; `None`: the way ends here.
+    fn sieve<O: Observer>(
+        &mut self,
+        sieve: u32,
+        admitted: &mut bool,
+        entry: &mut Entry<'_>,
+        state: &mut State,
+        observer: &mut O,
+    ) -> Option<u32> {
+        let sieve = sieve as usize;
+        // Looking never errs.
+        let _ = self.ladders.sieves[sieve].look(entry);
+        let mut from = 0;
+        loop {
+            let found = self.ladders.sieves[sieve].next(from);
+            let rungs = &self.ladders.sieves[sieve].rungs;
+            let Some(rung) = found else {
+                self.tell(&rungs[from as usize..], entry, observer);
+                return Some(self.ladders.sieves[sieve].beyond);
+            };
+            self.tell(&rungs[from as usize..rung as usize], entry, observer);
+            let node = self.nodes[rungs[rung as usize] as usize];
+            let site = SiteId(node.site);
+            let Op::Filter(filter) = node.op else { return Some(node.pass) };
+            let answer = self.filters[filter as usize].passes(entry);
+            let passed = self.answered(site, answer, admitted, entry, state, observer)?;
+            self.stepped(node.site, passed, entry, observer);
+            if passed {
+                return Some(node.pass);
+            }
+            from = rung + 1;
+        }
+    }
+}
+
+/// Once per entry, and only before something is done or said because of it.
+fn admit<O: Observer>(
+    admitted: &mut bool,
+    observer: &mut O,
+    entry: &mut Entry<'_>,
+    state: &mut State,
+) -> bool {
+    *admitted = *admitted || observer.admits(entry, state);
+    *admitted
+}
