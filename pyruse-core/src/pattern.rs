@@ -1,4 +1,7 @@
 //! Expressions in the syntax of Python's `re`, with Python's meaning: see [`pyruse_python::re`].
 
-pub use pyruse_python::re::{Candidates, Doubt, Groups, MatchError, Pattern, PatternError};
-pub(crate) use pyruse_python::re::{advice, begins_with_text, doubt, fail2ban_tags, refers_back_by};
+mod fail2ban;
+
+pub(crate) use self::fail2ban::fail2ban_tags;
+pub use pyruse_python::re::{Candidates, Groups, MatchError, Pattern, PatternError};
+pub(crate) use pyruse_python::re::{Injection, Target, advice};

@@ -8,7 +8,7 @@ use super::flow::{Exit, Track};
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::Slot;
-use crate::pattern::{self, Doubt};
+use crate::pattern::{Injection, Pattern, Target};
 use crate::plugin::Fact;
 use crate::plugin::fact::{Literal, SavedAs, Search, Test};
 
@@ -56,12 +56,23 @@ static LINT: Lint = Lint {
 
 inventory::submit!(LintPlugin::new(&LINT, check));
 
+/// An address, and the programs that write one before anything that strangers send.
+const ADDRESS: Target<'_> = Target {
+    alphabet: "0123456789abcdefABCDEF.:",
+    own_words: &[
+        // Apache httpd: `[time] [module:level] [pid 7] [client 192.0.2.1:50000] AH01617: user …`.
+        ("[client ", ']'),
+        // BIND: `client @0x7f0 192.0.2.1#50000 (name): query …`.
+        ("client ", '#'),
+    ],
+};
+
 struct Taken<'a> {
     site: usize,
     slot: Slot,
     span: &'a SourceSpan,
     search: &'a Search,
-    doubt: Doubt,
+    why: Injection,
 }
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
@@ -79,10 +90,11 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
                 saves.entry(save.field).or_default().push(site);
             }
             Fact::Searches(search) => {
+                let Ok(pattern) = Pattern::new(&search.expression) else { continue };
                 let groups = search.groups.iter().filter(|(_, slot)| bans.contains_key(slot));
                 taken.extend(groups.filter_map(|(group, slot)| {
-                    let doubt = pattern::doubt(&search.expression, *group)?;
-                    Some(Taken { site, slot: *slot, span, search, doubt })
+                    let why = pattern.injection(*group, &ADDRESS)?;
+                    Some(Taken { site, slot: *slot, span, search, why })
                 }));
             }
             _ => {}
@@ -119,19 +131,19 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
 fn tell(review: &Review<'_>, findings: &mut Findings, found: &Taken<'_>, ban: usize) {
     let name = review.name(found.slot);
     let message = format!("text within the message can choose what `{name}` is, which is banned");
-    let (span, label, help) = match found.doubt {
-        Doubt::Unanchored => (
+    let (span, label, help) = match found.why {
+        Injection::Unanchored => (
             found.span.clone(),
             "may begin anywhere in the text".to_owned(),
             "begin it with `^` and the program's own words, or end it with `$` right behind them",
         ),
-        Doubt::RunsOn(at) => (
+        Injection::RunsOn(at) => (
             review.within(found.span, &found.search.expression, at),
             "can hold the words that follow it".to_owned(),
             "write what cannot hold a character of the words between it and the address (`[^>]*` before `>, rip=`), \
              or end the expression with `$`",
         ),
-        Doubt::RunsBack(at) => (
+        Injection::RunsBack(at) => (
             review.within(found.span, &found.search.expression, at),
             "can hold another address with its words".to_owned(),
             "write what cannot hold a character of the words right before the address (`[^=]*` after `rip=…`)",

@@ -4,7 +4,7 @@ use super::check::LintPlugin;
 use super::findings::Findings;
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity};
-use crate::pattern;
+use crate::pattern::Pattern;
 use crate::plugin::Fact;
 
 static LINT: Lint = Lint {
@@ -41,7 +41,8 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         if !search.refers_back {
             continue;
         }
-        let (what, at) = pattern::refers_back_by(&search.expression);
+        let at = Pattern::new(&search.expression).ok().and_then(|pattern| pattern.last_condition());
+        let what = if at.is_some() { "a condition on a group" } else { "it refers back to a group" };
         let span = at.map_or(span.clone(), |at| review.within(span, &search.expression, at));
         findings
             .add(&span, review.place(site), "a search for this expression may be given up")

@@ -2,7 +2,7 @@
 
 use crate::config::nearest;
 use crate::entry::{INTEGER_FIELDS, Kind, TIME_FIELDS};
-use crate::pattern::{self, Pattern};
+use crate::pattern::Pattern;
 
 /// Fields that anybody who writes to the journal can set, beside those in [`INTEGER_FIELDS`] and [`TIME_FIELDS`].
 const WRITTEN: &[&str] = &[
@@ -246,7 +246,7 @@ pub(super) fn is_evidence(name: &str) -> bool {
 pub(super) fn is_proved_by(name: &str, expression: &str) -> bool {
     let Ok(pattern) = Pattern::new(expression) else { return false };
     let anybody = OF_ANYBODY.iter().filter(|(field, _)| *field == name).flat_map(|(_, texts)| *texts);
-    (!PATHS.contains(&name) || pattern::begins_with_text(expression))
+    (!PATHS.contains(&name) || pattern.begins_with_text())
         && !anybody.into_iter().any(|text| pattern.is_match(text).unwrap_or(true))
 }
 

@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::spec::Refusal;
+use super::refusal::Refusal;
 
 /// Why a text is not a template.
 #[derive(Clone, Debug, PartialEq, Eq)]

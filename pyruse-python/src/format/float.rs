@@ -7,8 +7,8 @@
 //! is still a whole number of at most 21 digits. So plain integers suffice to print it exactly,
 //! and to round halves to even as Python does.
 
-use super::integer::{Frame, Tail};
-use super::spec::Parts;
+use super::frame::{Frame, Tail};
+use super::parts::Parts;
 
 /// How to print the float.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneOffsetInfo};
 
-use super::spec::Refusal;
+use super::refusal::Refusal;
 
 /// A moment as clocks in some zone show it.
 pub(super) struct Moment<'z> {
@@ -100,4 +100,14 @@ impl<'z> Moment<'z> {
             let _ = write!(out, "{colon}{:02}", seconds % 60);
         }
     }
+}
+
+/// A time, in microseconds since the epoch, as `{FIELD}` shows it; one that no calendar holds as that number.
+pub fn show_time(micros: i64, zone: &TimeZone) -> String {
+    let mut shown = String::new();
+    match Moment::new(micros, zone) {
+        Ok(moment) => moment.write(&mut shown),
+        Err(_) => shown.push_str(&micros.to_string()),
+    }
+    shown
 }

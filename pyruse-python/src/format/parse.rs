@@ -10,8 +10,9 @@
 use std::collections::HashMap;
 
 use super::error::TemplateError;
+use super::parts::{LIMIT, TooLarge};
 use super::repr::Charset;
-use super::spec::{LIMIT, Spec, TooLarge};
+use super::spec::Spec;
 use super::unicode::decimal_digit;
 
 /// A part of a template.

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use super::calendar::{Number, Pad, half, month, number, weekday, write_parts};
 use super::moment::Moment;
-use super::text::fill;
+use super::padding::fill;
 
 /// A directive, ready to be written.
 #[derive(Clone, Debug)]

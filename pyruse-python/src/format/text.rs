@@ -4,7 +4,9 @@
 //! way, and the text as it prints it. Width and precision count characters, not bytes and not
 //! columns, as in Python.
 
-use super::spec::{Align, Parts, Refusal};
+use super::padding::{Padding, fill};
+use super::parts::{Align, Parts};
+use super::refusal::Refusal;
 
 /// How to print text.
 #[derive(Clone, Copy, Debug)]
@@ -64,31 +66,4 @@ fn first_chars(text: &str, count: usize) -> &str {
         Some((end, _)) => &text[..end],
         None => text,
     }
-}
-
-/// How much to fill on each side.
-pub(super) struct Padding {
-    pub left: usize,
-    /// Behind the sign.
-    pub inside: usize,
-    pub right: usize,
-}
-
-impl Padding {
-    /// Splits what `width` has over `length`, both in characters.
-    pub fn new(align: Align, width: usize, length: usize) -> Padding {
-        let room = width.saturating_sub(length);
-        let (left, inside, right) = match align {
-            Align::Left => (0, 0, room),
-            Align::Right => (room, 0, 0),
-            Align::Center => (room / 2, 0, room - room / 2),
-            Align::Inside => (0, room, 0),
-        };
-        Padding { left, inside, right }
-    }
-}
-
-/// Appends `count` times the same character.
-pub(super) fn fill(out: &mut String, c: char, count: usize) {
-    out.extend(std::iter::repeat_n(c, count));
 }

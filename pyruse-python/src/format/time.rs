@@ -8,7 +8,7 @@
 //! text even where they disagree on what a directive is, both steps are kept.
 
 use super::moment::{Moment, OffsetStyle};
-use super::spec::{LIMIT, TooLarge};
+use super::parts::{LIMIT, TooLarge};
 use super::strftime::Directive;
 
 /// A spec as a time reads it.

@@ -2,7 +2,6 @@
 
 use super::ast::{Anchor, Greed, Node};
 use super::error::PatternError;
-use super::parse::parse;
 
 /// So many parts may there be once all repetitions are written out.
 const MAX_SIZE: u64 = 100_000;
@@ -43,19 +42,6 @@ pub(super) fn facts(root: &Node) -> Facts {
     facts
 }
 
-/// For people: where an expression refers to what its own groups took, so that a search may be given up; with the byte at
-/// which that stands, where it is known.
-pub fn refers_back_by(expression: &str) -> (&'static str, Option<usize>) {
-    let mut found = ("it refers back to a group", None);
-    let root = parse(expression).map_or(Node::Empty, |parsed| parsed.root);
-    visit(&root, &mut |node| {
-        if let Node::Condition { offset, .. } = node {
-            found = ("a condition on a group", Some(*offset));
-        }
-    });
-    found
-}
-
 /// Calls `see` with every part.
 pub(super) fn visit(node: &Node, see: &mut impl FnMut(&Node)) {
     see(node);
@@ -81,6 +67,51 @@ pub(super) fn has_group(node: &Node) -> bool {
     let mut found = false;
     visit(node, &mut |node| found |= matches!(node, Node::Group(..)));
     found
+}
+
+/// The last condition: the offset of its group's name.
+pub(super) fn last_condition(root: &Node) -> Option<usize> {
+    let mut found = None;
+    visit(root, &mut |node| {
+        if let Node::Condition { offset, .. } = node {
+            found = Some(*offset);
+        }
+    });
+    found
+}
+
+/// Does it match without taking a character, wherever it is asked?
+pub(super) fn takes_nothing(node: &Node) -> bool {
+    matches!(node, Node::Empty | Node::Barrier | Node::Look { .. })
+}
+
+/// The parts, without groups and sequences around them.
+pub(super) fn flat<'n>(parts: &[&'n Node]) -> Vec<&'n Node> {
+    fn flatten<'n>(node: &'n Node, flat: &mut Vec<&'n Node>) {
+        match node {
+            Node::Sequence(parts) => parts.iter().for_each(|part| flatten(part, flat)),
+            Node::Group(_, body) | Node::Atomic(body) => flatten(body, flat),
+            _ => flat.push(node),
+        }
+    }
+    let mut flat = Vec::new();
+    for part in parts {
+        flatten(part, &mut flat);
+    }
+    flat
+}
+
+/// Does it begin at the start of the text, with something of its own choice, whichever alternative is taken?
+pub(super) fn begins_with_text(node: &Node) -> bool {
+    let parts = flat(&[node]);
+    let mut parts = parts.into_iter().filter(|node| !takes_nothing(node));
+    match parts.next() {
+        Some(Node::Anchor(Anchor::TextStart)) => {
+            parts.next().is_some_and(|next| !matches!(next, Node::Repeat { max: None, .. }))
+        }
+        Some(Node::Alternatives(choices)) => choices.iter().all(begins_with_text),
+        _ => false,
+    }
 }
 
 /// Refuses what would be too large, before an engine spends its time on it.

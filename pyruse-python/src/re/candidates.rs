@@ -5,7 +5,7 @@
 
 use aho_corasick::AhoCorasick;
 
-use super::Pattern;
+use super::pattern::Pattern;
 use super::requirement::automaton;
 
 /// Which of a list of expressions can be found in a text.

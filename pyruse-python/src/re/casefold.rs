@@ -7,7 +7,7 @@
 
 use std::sync::OnceLock;
 
-use super::charset::{contains, normalized};
+use super::ranges::{contains, normalized};
 
 /// Lower-case letters that share their upper case, the usual one first.
 const SAME_UPPER: &[&[char]] = &[

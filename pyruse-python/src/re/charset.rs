@@ -7,6 +7,7 @@
 
 use super::casefold;
 use super::flags::Flags;
+use super::ranges::normalized;
 
 /// The last code point.
 const LAST: u32 = 0x0010_FFFF;
@@ -163,34 +164,4 @@ fn complement(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
         rest.push((from, LAST));
     }
     rest
-}
-
-/// The same, sorted, and without overlaps.
-pub(super) fn normalized(mut ranges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
-    ranges.sort_unstable();
-    let mut merged: Vec<(u32, u32)> = Vec::with_capacity(ranges.len());
-    for (first, last) in ranges {
-        match merged.last_mut() {
-            Some(previous) if first <= previous.1.saturating_add(1) => {
-                previous.1 = previous.1.max(last);
-            }
-            _ => merged.push((first, last)),
-        }
-    }
-    merged
-}
-
-/// Is it in these (sorted) ranges?
-pub(super) fn contains(ranges: &[(u32, u32)], code: u32) -> bool {
-    ranges
-        .binary_search_by(|&(first, last)| {
-            if last < code {
-                std::cmp::Ordering::Less
-            } else if first > code {
-                std::cmp::Ordering::Greater
-            } else {
-                std::cmp::Ordering::Equal
-            }
-        })
-        .is_ok()
 }

@@ -23,9 +23,6 @@ use super::requirement::{Requirement, automaton};
 use super::screen::{Look, Screen};
 use super::width::{Width, width};
 
-/// Bytes that one compiled program may take.
-pub(super) const SIZE_LIMIT: usize = 10 << 20;
-
 /// A program of so many states, by [`unicode_states`], is not built for texts beyond ASCII: it would take a megabyte or
 /// more, as much again for what searches keep, and the first search that needs it would take as long as a hundred others.
 pub(super) const MANY_STATES: u64 = 10_000;
@@ -133,6 +130,11 @@ impl Engines {
         let texts = self.requirement.texts.iter().map(String::as_str);
         let required = self.required.get_or_init(|| automaton(texts));
         required.as_ref().is_some_and(|required| !required.is_match(text))
+    }
+
+    /// The expression.
+    pub(super) fn root(&self) -> &Node {
+        &self.root
     }
 
     /// What must occur.

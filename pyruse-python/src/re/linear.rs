@@ -9,7 +9,8 @@ use regex_automata::meta::{Config, Regex};
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::util::syntax;
 
-use super::engine::SIZE_LIMIT;
+/// Bytes that one compiled program may take.
+pub(super) const SIZE_LIMIT: usize = 10 << 20;
 
 /// Bytes of the table by which an anchored expression finds its groups in one pass. Without Unicode, nearly all have
 /// enough of it; with Unicode, tables of a megabyte are none too rare.
@@ -73,11 +74,11 @@ mod tests {
     use regex_automata::hybrid::dfa;
     use regex_automata::nfa::thompson;
 
-    use super::super::analysis::{size, unicode_states};
-    use super::super::emit::{Form, emit};
-    use super::super::engine::MANY_STATES;
-    use super::super::parse::parse;
     use super::*;
+    use crate::re::analysis::{size, unicode_states};
+    use crate::re::emit::{Form, emit};
+    use crate::re::engine::MANY_STATES;
+    use crate::re::tree::Tree;
 
     #[test]
     fn an_expression_takes_little_memory_and_finds_the_same() {
@@ -110,7 +111,7 @@ mod tests {
         {
             let mut times = 1;
             loop {
-                let root = parse(&format!("^{part}{{{times}}}$")).unwrap().root;
+                let root = Tree::new(&format!("^{part}{{{times}}}$")).unwrap().root;
                 let states = unicode_states(&root);
                 if states > MANY_STATES {
                     break;

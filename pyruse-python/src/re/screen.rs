@@ -11,7 +11,7 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::pool::Pool;
 use regex_automata::util::syntax;
 
-use super::engine::SIZE_LIMIT;
+use super::linear::SIZE_LIMIT;
 
 /// Bytes of the tables, forwards and backwards each. What fills them is given up.
 const TABLES: usize = 256 << 10;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Groups, IN_USE, Pattern};
+use super::pattern::{Groups, IN_USE, Pattern};
 
 fn pattern(expression: &str) -> Pattern {
     Pattern::new(expression).unwrap()
@@ -120,4 +120,14 @@ fn what_is_too_short_is_not_searched() {
         assert!(shortest == 0 || pattern.is_out_of_question(&"d".repeat(shortest - 1)), "{expression}");
     }
     assert!(pattern("^.{60}(?s:.{5000})").is_match(&"x".repeat(5060)).unwrap());
+}
+
+#[test]
+fn an_expression_begins_with_text_where_all_its_choices_do() {
+    for yes in [r"^/usr", r"\A(/usr|/bin)", r"^/usr|^/bin", r"(?:^/a)b", r"^(?:/usr)?/bin", r"^(?=.)/"] {
+        assert!(pattern(yes).begins_with_text(), "{yes}");
+    }
+    for no in [r"sshd$", r"^.*sshd", r"^/usr|sshd", r"(?m)^/usr", r"^", r"", r"^[^x]+x"] {
+        assert!(!pattern(no).begins_with_text(), "{no}");
+    }
 }

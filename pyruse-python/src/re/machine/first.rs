@@ -1,37 +1,11 @@
 //! With which characters a part of a program can begin.
 
-use super::super::ast::Anchor;
-use super::compile::{Instruction, Kind, Program};
-use super::sets::{Members, Wide};
+use super::program::{Instruction, Kind, Program};
+use super::sets::{First, Members};
+use crate::re::ast::Anchor;
 
 /// Instructions looked at for one answer.
 const FARTHEST: usize = 40;
-
-/// The characters with which something can begin, and it does begin with one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct First {
-    pub(super) ascii: u128,
-    /// Sets of characters beyond ASCII.
-    pub(super) wide: Vec<Members>,
-}
-
-impl First {
-    #[inline]
-    pub(super) fn has(&self, code: u32) -> bool {
-        if code < 128 {
-            self.ascii >> code & 1 == 1
-        } else {
-            self.wide.iter().any(|members| members.has(code))
-        }
-    }
-
-    fn add(&mut self, members: Members) {
-        self.ascii |= members.ascii;
-        if members.wide != Wide::None && !self.wide.contains(&members) {
-            self.wide.push(members);
-        }
-    }
-}
 
 /// Which characters lead on from the instruction `from`? None: it may be any, or none at all.
 pub(super) fn first(program: &Program, from: usize) -> Option<First> {

@@ -14,9 +14,11 @@
 //!
 //! Nothing here uses recursion at search time: the ways that are left are frames in a list.
 
+mod annotate;
 mod compile;
 mod first;
 mod memo;
+mod program;
 mod run;
 mod scratch;
 mod sets;
@@ -28,7 +30,7 @@ use super::ast::Node;
 use super::error::MatchError;
 use super::linear::Slots;
 use super::width::Width;
-use compile::Program;
+use program::Program;
 use run::Run;
 pub(super) use run::{SOON, STEPS};
 use scratch::Scratch;

@@ -1,18 +1,17 @@
 //! The machine at work.
 
-use super::super::ast::{Anchor, Folding, Greed};
-use super::super::casefold;
-use super::super::error::MatchError;
-use super::compile::{Instruction, Kind, Loop, Program, Row};
-use super::first::First;
 use super::memo;
+use super::program::{Instruction, Kind, Loop, Program, Row};
 use super::scratch::{Frame, Scratch, Text, UNSET};
-use super::sets::is_word;
+use super::sets::{First, is_word};
+use crate::re::ast::{Anchor, Folding, Greed};
+use crate::re::casefold;
+use crate::re::error::MatchError;
 
 /// Steps of one search, on whatever text.
-pub(in super::super) const STEPS: u32 = 750_000;
+pub(in crate::re) const STEPS: u32 = 750_000;
 /// Steps that the usual text takes; before, nothing is remembered.
-pub(in super::super) const SOON: u32 = 2_000;
+pub(in crate::re) const SOON: u32 = 2_000;
 
 /// Steps for what costs more than an instruction: a way back, or the memory of one.
 const DEAR: u32 = 3;

@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use super::super::charset::{CharSet, Class, contains};
+use crate::re::charset::{CharSet, Class};
+use crate::re::ranges::contains;
 
 /// Up to this many members are compared one by one.
 const FEW: u32 = 1000;
@@ -72,6 +73,32 @@ impl Members {
                 let in_class = |(class, inverse): &(Class, bool)| is_in(*class, code) != *inverse;
                 (contains(&set.ranges, code) || set.classes.iter().any(in_class)) != set.negated
             }
+        }
+    }
+}
+
+/// The characters with which something can begin, and it does begin with one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct First {
+    pub(super) ascii: u128,
+    /// Sets of characters beyond ASCII.
+    pub(super) wide: Vec<Members>,
+}
+
+impl First {
+    #[inline]
+    pub(super) fn has(&self, code: u32) -> bool {
+        if code < 128 {
+            self.ascii >> code & 1 == 1
+        } else {
+            self.wide.iter().any(|members| members.has(code))
+        }
+    }
+
+    pub(super) fn add(&mut self, members: Members) {
+        self.ascii |= members.ascii;
+        if members.wide != Wide::None && !self.wide.contains(&members) {
+            self.wide.push(members);
         }
     }
 }

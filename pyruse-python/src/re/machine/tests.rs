@@ -1,13 +1,11 @@
 //! What must be true of the machine, whatever the expression and the text. That it means what Python means is in the
 //! tables of the integration tests, and in the campaign against Python.
 
-use super::super::analysis::facts;
-use super::super::emit::{Form, emit};
-use super::super::linear::Linear;
-use super::super::parse::{Parsed, parse};
-use super::compile::Program;
-use super::run::Run;
 use super::*;
+use crate::re::analysis::facts;
+use crate::re::emit::{Form, emit};
+use crate::re::linear::Linear;
+use crate::re::tree::Tree;
 
 /// A small generator of our own, so that a failure is the same on every machine.
 struct Dice(u64);
@@ -90,7 +88,7 @@ fn search(
 }
 
 fn program(expression: &str) -> Program {
-    let Parsed { root, widths, .. } = parse(expression).unwrap();
+    let Tree { root, widths, .. } = Tree::new(expression).unwrap();
     Program::new(&root, &widths)
 }
 
@@ -100,7 +98,7 @@ fn memory_changes_nothing_but_the_time() {
     let mut searched = 0;
     for _ in 0..3000 {
         let expression = dice.expression(3, false);
-        let Ok(Parsed { root, widths, .. }) = parse(&expression) else { continue };
+        let Ok(Tree { root, widths, .. }) = Tree::new(&expression) else { continue };
         let program = Program::new(&root, &widths);
         for _ in 0..4 {
             let text = dice.text(14);
@@ -121,7 +119,7 @@ fn what_is_regular_is_found_where_the_linear_engine_finds_it() {
     let mut found = 0;
     for _ in 0..400 {
         let expression = dice.expression(3, true);
-        let Ok(Parsed { root, widths, .. }) = parse(&expression) else { continue };
+        let Ok(Tree { root, widths, .. }) = Tree::new(&expression) else { continue };
         if facts(&root).backtracking {
             continue;
         }
@@ -153,7 +151,7 @@ fn no_search_makes_more_steps_than_it_may() {
     let cases: usize = std::env::var("PYRUSE_CASES").map_or(60, |cases| cases.parse().unwrap());
     for _ in 0..cases {
         let expression = dice.expression(3, false);
-        let Ok(Parsed { root, widths, .. }) = parse(&expression) else { continue };
+        let Ok(Tree { root, widths, .. }) = Tree::new(&expression) else { continue };
         let program = Program::new(&root, &widths);
         for longest in [8 << 10, 64 << 10] {
             let unit = loop {

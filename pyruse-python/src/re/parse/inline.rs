@@ -1,9 +1,9 @@
 //! Flags written in the expression: `(?i)` for all of it, `(?i-s:…)` for a part.
 
 use super::cursor::Token;
-use super::error::PatternError;
-use super::flags::Flags;
-use super::parse::Parser;
+use super::parser::Parser;
+use crate::re::error::PatternError;
+use crate::re::flags::Flags;
 
 impl Parser<'_> {
     /// Behind `(?` and a first flag `letter` (or `-`) at `at`. None: they are global, and set.

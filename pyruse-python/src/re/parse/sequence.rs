@@ -1,87 +1,18 @@
-//! From text to tree: sequences, alternatives and repetitions. Groups, escapes and sets have files
-//! of their own. The grammar, the order of the checks and the words of the errors are those of
-//! Python 3.11.
+//! Sequences, alternatives and repetitions.
 
-use std::collections::BTreeMap;
-
-use super::ast::{Anchor, Greed, Node};
-use super::charset::CharSet;
-use super::cursor::{Cursor, Token};
-use super::error::PatternError;
-use super::flags::Flags;
-use super::loops;
-use super::refusals;
-use super::width::{self, Width};
+use super::cursor::Token;
+use super::group::Opened;
+use super::parser::Parser;
+use crate::re::ast::{Anchor, Greed, Node};
+use crate::re::charset::CharSet;
+use crate::re::error::PatternError;
+use crate::re::flags::Flags;
 
 /// So deep may parentheses be nested. Python has no such limit but its stack.
 const MAX_DEPTH: usize = 200;
 
 /// A number of repetitions that Python refuses.
 const MAX_REPEAT: u64 = u32::MAX as u64;
-
-/// An expression that was understood.
-#[derive(Debug)]
-pub(super) struct Parsed {
-    pub(super) root: Node,
-    /// The widths of its groups, from group 1 on; what stands for group 0 is of no use.
-    pub(super) widths: Vec<Option<Width>>,
-    /// By number.
-    pub(super) names: Vec<(usize, String)>,
-}
-
-/// Reads a whole expression.
-pub(super) fn parse(expression: &str) -> Result<Parsed, PatternError> {
-    let mut parser = Parser {
-        cursor: Cursor::new(expression)?,
-        global: Flags::NONE,
-        widths: vec![None],
-        names: Vec::new(),
-        conditions: BTreeMap::new(),
-        behind: None,
-        refusal: None,
-    };
-    let root = parser.alternatives(Flags::NONE, 0)?;
-    let conflict = Flags::ASCII.with(Flags::UNICODE);
-    if parser.global.and(conflict) == conflict {
-        let message = "ASCII and UNICODE flags are incompatible";
-        return Err(PatternError::new(0, message));
-    }
-    if parser.cursor.peek().is_some() {
-        let offset = parser.cursor.offset();
-        return Err(PatternError::new(offset, "unbalanced parenthesis"));
-    }
-    let groups = parser.widths.len() - 1;
-    for (&group, &offset) in &parser.conditions {
-        if group > groups {
-            let message = format!("invalid group reference {group}");
-            return Err(PatternError::new(offset, message));
-        }
-    }
-    width::check_look_behinds(&root, &parser.widths)?;
-    if let Some(refusal) = parser.refusal {
-        return Err(refusal);
-    }
-    refusals::check(&root)?;
-    let root = loops::settle_loops(root, &parser.widths)?;
-    Ok(Parsed { root, widths: parser.widths, names: parser.names })
-}
-
-/// What was read so far.
-pub(super) struct Parser<'e> {
-    pub(super) cursor: Cursor<'e>,
-    /// The flags set for the whole expression.
-    pub(super) global: Flags,
-    /// The widths of the groups; none while a group is open. Index 0 is unused.
-    pub(super) widths: Vec<Option<Width>>,
-    pub(super) names: Vec<(usize, String)>,
-    /// The groups asked for by number in conditions, and where first; they may come later.
-    pub(super) conditions: BTreeMap<usize, usize>,
-    /// Inside of a look-behind: the number that the next group had when it began.
-    pub(super) behind: Option<usize>,
-    /// The first thing that Python takes and we do not. It is told last, so that an expression that
-    /// Python refuses too is refused with Python's words.
-    pub(super) refusal: Option<PatternError>,
-}
 
 /// One part of a sequence, with what a repetition behind it must know.
 struct Part {
@@ -97,11 +28,6 @@ enum Kind {
 }
 
 impl Parser<'_> {
-    /// Notes something that Python takes and we do not.
-    pub(super) fn refuse(&mut self, offset: usize, message: &str) {
-        self.refusal.get_or_insert_with(|| PatternError::new(offset, message));
-    }
-
     /// Reads up to the end, or to a closing parenthesis.
     pub(super) fn alternatives(&mut self, flags: Flags, depth: usize) -> Result<Node, PatternError> {
         let mut flags = flags;
@@ -247,14 +173,4 @@ impl Parser<'_> {
         parts.push(Part { node: Node::Repeat { min, max, greed, offset: start, body }, kind: Kind::Repeat });
         Ok(())
     }
-}
-
-/// What a parenthesis turned out to be.
-pub(super) enum Opened {
-    /// Something that matches.
-    Node(Node),
-    /// `(?#…)`
-    Comment,
-    /// `(?i)`; already set.
-    Flags,
 }

@@ -1,10 +1,10 @@
 //! What a backslash makes of the character behind it, outside and inside of sets.
 
-use super::ast::{Anchor, Node};
-use super::charset::{Class, Member};
-use super::error::PatternError;
-use super::flags::Flags;
-use super::parse::Parser;
+use super::parser::Parser;
+use crate::re::ast::{Anchor, Node};
+use crate::re::charset::{Class, Member};
+use crate::re::error::PatternError;
+use crate::re::flags::Flags;
 
 impl Parser<'_> {
     /// An escape outside of a set; its `letter` has been read.

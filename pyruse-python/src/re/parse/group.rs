@@ -1,15 +1,25 @@
 //! Everything that begins with a parenthesis.
 
-use super::ast::{Folding, Node};
 use super::cursor::Token;
-use super::error::PatternError;
-use super::flags::Flags;
 use super::name::{check_name, is_identifier, quoted};
-use super::parse::{Opened, Parser};
-use super::width;
+use super::parser::Parser;
+use crate::re::ast::{Folding, Node};
+use crate::re::error::PatternError;
+use crate::re::flags::Flags;
+use crate::re::width;
 
 /// Python allows no group of this number.
 const MAX_GROUPS: usize = 1_073_741_823;
+
+/// What a parenthesis turned out to be.
+pub(super) enum Opened {
+    /// Something that matches.
+    Node(Node),
+    /// `(?#…)`
+    Comment,
+    /// `(?i)`; already set.
+    Flags,
+}
 
 impl Parser<'_> {
     /// Reads on behind a `(` at `start`, up to and with its `)`.

@@ -1,13 +1,13 @@
 //! `[…]`. Python knows no sets within sets and no operators: `[[]`, `[a&&b]` and `[[:alpha:]]` are
 //! plain lists of characters.
 
-use super::ast::Node;
-use super::casefold;
-use super::charset::{CharSet, Member};
 use super::cursor::Token;
-use super::error::PatternError;
-use super::flags::Flags;
-use super::parse::Parser;
+use super::parser::Parser;
+use crate::re::ast::Node;
+use crate::re::casefold;
+use crate::re::charset::{CharSet, Member};
+use crate::re::error::PatternError;
+use crate::re::flags::Flags;
 
 impl Parser<'_> {
     /// Reads on behind a `[` at `start`, up to and with its `]`.

@@ -3,7 +3,7 @@
 //! One token is always read ahead, as in Python, because this decides *which* error is reported: a
 //! lone backslash at the end is found as soon as it comes into sight.
 
-use super::error::PatternError;
+use crate::re::error::PatternError;
 
 /// One token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-use super::error::PatternError;
-use super::linear::Linear;
+use crate::re::error::PatternError;
+use crate::re::linear::Linear;
 
 /// Refuses what is no name.
 pub(super) fn check_name(offset: usize, name: &str) -> Result<(), PatternError> {

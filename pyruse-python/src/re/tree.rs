@@ -1,0 +1,33 @@
+//! From an expression to the tree that engines can run: one step after the other, in the order in which Python reports
+//! errors.
+
+use super::analysis::check_size;
+use super::ast::Node;
+use super::error::PatternError;
+use super::loops::settle_loops;
+use super::parse::{Parsed, parse};
+use super::refusals;
+use super::width::{Width, check_look_behinds};
+
+/// An expression that was understood.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) root: Node,
+    /// The widths of its groups, from group 1 on; what stands for group 0 is of no use.
+    pub(super) widths: Vec<Option<Width>>,
+    /// Number and name of the groups that have one.
+    pub(super) names: Vec<(usize, String)>,
+}
+
+impl Tree {
+    pub(super) fn new(expression: &str) -> Result<Tree, PatternError> {
+        let Parsed { root, widths, names, refusal } = parse(expression)?;
+        check_look_behinds(&root, &widths)?;
+        // Last of what is found while reading: an expression that Python refuses too is refused with Python's words.
+        refusal.map_or(Ok(()), Err)?;
+        refusals::check(&root)?;
+        let root = settle_loops(root, &widths)?;
+        check_size(&root)?;
+        Ok(Tree { root, widths, names })
+    }
+}
