@@ -26,7 +26,7 @@ impl fmt::Display for TemplateError {
 
 impl Error for TemplateError {}
 
-/// Why a template cannot be rendered with the values of one entry.
+/// Why a template cannot be rendered with the values of one rendering.
 ///
 /// Shown as: ``field `PRIORITY`: the spec `s` cannot print an integer: unknown type `s` ``.
 #[derive(Clone, Debug, PartialEq, Eq)]

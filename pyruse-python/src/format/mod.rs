@@ -1,17 +1,15 @@
-//! Templates: Python's format strings, compiled once and rendered for many entries.
+//! Templates: Python's format strings, compiled once and rendered for many sets of values.
 //!
-//! In: a text like `Failed login of {USER!r} from {IP} at {__REALTIME_TIMESTAMP:%H:%M}`, and for
-//! each rendering a way to look fields up. Out: the text that Python 3.11 gives for
-//! `text.format_map(fields)`, if a missing field is `None`. People have such templates in their
-//! configuration, so the outcome is compared with Python's own, character by character.
+//! In: a text like `Failed login of {user!r} from {ip} at {when:%H:%M}`, and for each rendering a way to look values
+//! up. Out: the text that Python 3.11 gives for `text.format_map(values)`, if a missing value is `None`.
 //!
-//! The work is split by when it can be done. At load the text becomes pieces (`parse.rs`), and
-//! each spec is judged for every type a value may have (`spec.rs`, then `text.rs`, `integer.rs`
-//! with `float.rs`, `time.rs` with `strftime.rs` and `calendar.rs`). When an entry comes, the pieces are written in
-//! order, and nothing is parsed any more.
+//! The work is split by when it can be done. When a template is parsed, its text becomes pieces (`parse`), and each
+//! spec is judged for every type that a value may have: `spec`, whose `parts` go to `text`, to `integer` with `float`
+//! (both laid out by `frame`), and to `time` with `strftime` and `calendar`. When it is rendered, the pieces are
+//! written in order (`template`), and nothing is parsed any more.
 //!
 //! Where this departs from Python:
-//! - refused at load: positions, attributes, indexes, fields inside specs, and widths or
+//! - refused when it is parsed: positions, attributes, indexes, fields inside specs, and widths or
 //!   precisions over 10,000, also in the directives of times;
 //! - `!r` and `!a` of a time print it like `!s`: nobody wants `datetime.datetime(…)` in a mail;
 //! - `%s` of a time is the moment itself, where Python has the C library guess it back from the

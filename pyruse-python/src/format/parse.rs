@@ -4,7 +4,7 @@
 //! the first thing that is wrong. Defined by Python's "Format String Syntax" as `str.format_map`
 //! reads it: a name goes literally up to the next `!`, `:`, `}`, `.` or `[`.
 //!
-//! What can never be meant here is refused now and not when the first log line comes: positions
+//! What can never be meant here is refused now and not at the first rendering: positions
 //! (there are only names), attributes and indexes (values have none), and specs that are computed.
 
 use std::collections::HashMap;

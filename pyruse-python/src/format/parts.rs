@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use super::unicode::decimal_digit;
 
 /// The widest field and the longest precision. Python has no bound but memory; a template comes
-/// from a file that somebody may get wrong, and each log line would pay for it.
+/// from a file that somebody may get wrong, and each rendering would pay for it.
 pub(super) const LIMIT: usize = 10_000;
 
 /// A width or precision over [`LIMIT`].

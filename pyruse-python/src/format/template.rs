@@ -37,7 +37,8 @@ impl Template {
         &self.names
     }
 
-    /// Cannot be rendered when the field of that index is missing: it has a spec, and no conversion makes it text before.
+    /// Cannot be rendered when the field of that index is missing: it has a spec, and no conversion makes it text
+    /// before.
     #[must_use]
     pub fn needs(&self, name: usize) -> bool {
         let needs = |field: &Field| field.name == name && field.spec.is_some() && field.conversion.is_none();
@@ -94,6 +95,7 @@ impl Template {
     }
 }
 
+#[inline]
 fn write_field(
     out: &mut String,
     zone: &TimeZone,
@@ -119,6 +121,7 @@ fn write_field(
 }
 
 /// As Python's `str`.
+#[inline]
 fn write_plain(out: &mut String, zone: &TimeZone, value: Option<Value<'_>>) -> Result<(), Refusal> {
     match value {
         None => out.push_str("None"),

@@ -15,12 +15,14 @@ pub enum Value<'a> {
 }
 
 impl<'a> From<&'a str> for Value<'a> {
+    #[inline]
     fn from(text: &'a str) -> Value<'a> {
         Value::Text(text)
     }
 }
 
 impl From<i64> for Value<'_> {
+    #[inline]
     fn from(integer: i64) -> Self {
         Value::Integer(integer)
     }

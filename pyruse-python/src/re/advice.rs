@@ -3,6 +3,13 @@
 use super::error::PatternError;
 
 /// What to do about an error, where something of another dialect was meant.
+///
+/// ```
+/// use pyruse_python::re::{Pattern, advice};
+///
+/// let error = Pattern::new("(?<ip>.*)").unwrap_err();
+/// assert_eq!(advice("(?<ip>.*)", &error).as_deref(), Some("write `(?P<ip>…)`"));
+/// ```
 pub fn advice(expression: &str, error: &PatternError) -> Option<String> {
     let at = expression.get(error.offset..)?;
     if let Some(name) = at.strip_prefix("?<").or_else(|| at.strip_prefix("?'")) {

@@ -67,11 +67,13 @@ impl Candidates {
     }
 
     /// Does a look at the text spare anything? Else all are candidates, always.
+    #[inline]
     pub fn are_told_apart(&self) -> bool {
         self.automaton.is_some()
     }
 
     /// Forgets the texts that were looked at.
+    #[inline]
     pub fn clear(&mut self) {
         self.marked.copy_from_slice(&self.always);
     }
@@ -90,6 +92,7 @@ impl Candidates {
     }
 
     /// The first that is marked and not before `from`.
+    #[inline]
     pub fn next(&self, from: usize) -> Option<usize> {
         let mut word = from / 64;
         let mut bits = self.marked.get(word)? & (u64::MAX << (from % 64));

@@ -1,24 +1,27 @@
 //! Expressions in the syntax of Python's `re` (version 3.11, on `str`), run by Rust engines.
 //!
-//! What enters is an expression as users wrote it for Python; what leaves is a [`Pattern`] that
-//! finds exactly what Python's `re.search` finds, or a [`PatternError`]. An expression is never run
-//! with another meaning: the text is read by a parser that follows Python's grammar, and what is
-//! written for the engines is a small language of explicit sets that mean the same to them.
+//! An expression enters as users wrote it for Python. A [`Pattern`] leaves that finds exactly what Python's `re.search`
+//! finds, or a [`PatternError`].
 //!
-//! Regular expressions proper run in linear time. Those with back-references, look-around, conditions, atomic groups or
-//! possessive quantifiers, and the few texts on which no linear program is exact, are run by a machine that backtracks, but
-//! remembers: its time grows with the length of the text, too, unless the expression refers to what groups took. No search
-//! takes longer than some milliseconds; one that would is given up.
+//! The way from one to the other, a file each: `parse` reads the text by Python's grammar, and makes a tree without
+//! flags (`ast`), whose sets already hold Python's case rules. `tree` runs the checks over it, one by one: the widths
+//! of look-behinds, what no engine runs with Python's meaning (`refusals`), loops that may be empty (`loops`), the
+//! size. What is regular is then written (`emit`) in a small language of explicit sets that means the same to
+//! `regex-automata` (`linear`). Everything else, and the few texts on which no linear program is exact, are run by the
+//! `machine`. `engine` chooses between them for each text.
 //!
-//! Known to differ: characters that were assigned after Unicode 14 (the one of Python 3.11) may be
-//! letters or digits or have case here.
+//! Known to differ: characters that were assigned after Unicode 14 (the one of Python 3.11) may be letters or digits or
+//! have case here.
 //!
-//! Refused though Python takes them, always with a message that says so: `\N{…}`; surrogates; the flag
-//! `t`; conditions on a group that is still open, or inside of look-around, atomic groups or
-//! possessive repetitions; repeated look-around with groups; bounded repetitions of what prefers to be
-//! empty (`(|a){0,3}`), and a few more loops over groups that may be empty; possessive repetitions of a choice between groups, capitals beyond U+FFFF with
-//! `i`, and classes in `(?a:…)` where Python itself goes wrong; group numbers written as only Python's
-//! `int` reads them; groups nested deeper than 200; and what is too large.
+//! Refused though Python takes them, always with a message that says so:
+//! - `\N{…}`, surrogates, and the flag `t`;
+//! - conditions on a group that is still open, or inside of look-around, atomic groups or possessive repetitions;
+//! - repeated look-around with groups;
+//! - bounded repetitions of what prefers to be empty (`(|a){0,3}`), and a few more loops over groups that may be empty;
+//! - possessive repetitions of a choice between groups, capitals beyond U+FFFF with `i`, and classes in `(?a:…)`, where
+//!   Python itself goes wrong;
+//! - group numbers written as only Python's `int` reads them;
+//! - groups nested deeper than 200, and what is too large.
 
 mod advice;
 mod analysis;

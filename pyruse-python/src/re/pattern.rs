@@ -14,8 +14,8 @@ use super::tree::Tree;
 
 /// One compiled expression.
 ///
-/// One that is in use already is not compiled again, but shared: a configuration is compiled twice before it is taken
-/// up, and configurations say the same thing in several places.
+/// One that is in use already is not compiled again, but shared: programs compile their rules to check
+/// them and again to run them, and rules say the same thing in several places.
 #[derive(Debug, Clone)]
 pub struct Pattern(pub(super) Arc<Compiled>);
 
@@ -136,7 +136,8 @@ impl Pattern {
         self.0.engines.requirement()
     }
 
-    /// Is the text too short, or does it lack what must occur wherever the expression is found? If not, nothing is said.
+    /// Is the text too short, or does it lack what must occur wherever the expression is found? If not, nothing is
+    /// said.
     #[must_use]
     pub fn is_out_of_question(&self, text: &str) -> bool {
         self.0.engines.is_out_of_question(text)

@@ -1,7 +1,7 @@
 //! Texts of which one must occur wherever an expression is found.
 //!
-//! What enters is a tree; what leaves is a few short texts, such as `failed password for`. A text of an entry in which
-//! none of them occurs need not be searched: that is soon seen, for many expressions at once (see [`super::Candidates`]).
+//! What enters is a tree; what leaves is a few short texts, such as `failed password for`. A text in which none of them
+//! occurs need not be searched: that is soon seen, for many expressions at once (see [`super::Candidates`]).
 //!
 //! ASCII letters are compared without case, always: a requirement may be weaker than the expression, never stronger.
 

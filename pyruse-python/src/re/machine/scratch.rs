@@ -26,7 +26,7 @@ impl Text for &[u8] {
     const SHARE: u32 = 100;
 
     fn len(self) -> u32 {
-        // An entry's fields are far shorter; what lies beyond is not searched.
+        // Nobody has texts of 4 GiB; what lies beyond is not searched.
         u32::try_from(<[u8]>::len(self)).unwrap_or(u32::MAX - 2)
     }
 
