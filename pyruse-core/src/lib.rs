@@ -108,7 +108,8 @@
 //!
 //! `serde`, `schemars`, `inventory` and `serde_json` are handed on, since derives, registrations and effects need them;
 //! `jiff`, since points in time become calendars by it. They are a part of the interface on purpose: a new
-//! incompatible version of one of them makes a new incompatible version of this crate. No other crate appears in it.
+//! incompatible version of one of them makes a new incompatible version of this crate. [`pattern`] and [`template`] hand on
+//! a part of `pyruse-python`, which has the version of this crate. No other crate appears in it.
 
 #![warn(missing_docs)]
 

@@ -40,8 +40,8 @@
 //!
 //! *Time*: an expression without look-around, back-references and the like is run by `regex-automata`. Everything else
 //! is run by a machine that backtracks in Python's order, but remembers what failed, so that its time grows with the
-//! length of the text. It counts its steps and gives up after some milliseconds ([`re::MatchError`]); only an
-//! expression that refers to what its own groups took comes near that limit.
+//! length of the text. It counts its steps and gives up after some milliseconds ([`re::MatchError`]). Of what people
+//! write, only expressions that refer to what their own groups took come near that limit.
 //!
 //! ```
 //! use pyruse_python::re::Pattern;

@@ -11,20 +11,8 @@
 use std::fmt::Write as _;
 
 use super::ast::{Greed, Node};
-
-/// What is known of the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Form {
-    /// Its last character is a newline, and no other is; or it is not known. Else it does not end in a newline.
-    pub(super) newline_at_end: bool,
-    /// It is ASCII: sets need no other members.
-    pub(super) ascii: bool,
-    /// The expression is to be found wherever Python finds it, and may be found elsewhere.
-    pub(super) loose: bool,
-}
-
-/// A set without members: it never matches.
-pub(super) const NEVER: &str = r"[^\x{0}-\x{10FFFF}]";
+use super::emit_leaf::{NEVER, anchor_of, write_set};
+use super::form::Form;
 
 /// The expression for texts of this form.
 pub(super) fn emit(root: &Node, form: Form) -> String {
@@ -49,19 +37,19 @@ fn may_be_factored(choices: &[String]) -> bool {
 }
 
 /// What has been written so far, and for which texts.
-pub(super) struct Emitter {
-    pub(super) out: String,
-    pub(super) form: Form,
+struct Emitter {
+    out: String,
+    form: Form,
 }
 
 impl Emitter {
     /// Writes a part so that others may stand before and behind it.
-    pub(super) fn node(&mut self, node: &Node) {
+    fn node(&mut self, node: &Node) {
         match node {
             Node::Empty | Node::Barrier | Node::Look { .. } => {}
             Node::Never => self.out.push_str(NEVER),
-            Node::Char(set) => self.set(set),
-            Node::Anchor(anchor) => self.anchor(*anchor),
+            Node::Char(set) => write_set(&mut self.out, set, self.form),
+            Node::Anchor(anchor) => self.out.push_str(anchor_of(*anchor, self.form)),
             Node::Sequence(parts) => self.sequence(parts),
             Node::Alternatives(choices) => self.alternatives(choices),
             Node::Group(_, body) => self.enclosed("(", body),

@@ -4,76 +4,78 @@ use std::fmt::Write as _;
 
 use super::ast::Anchor;
 use super::charset::{CharSet, Class};
-use super::emit::{Emitter, NEVER};
+use super::form::Form;
 
-impl Emitter {
-    pub(super) fn anchor(&mut self, anchor: Anchor) {
-        let written = match anchor {
-            Anchor::TextStart => r"\A",
-            Anchor::LineStart => "(?m:^)",
-            Anchor::LineEnd => "(?m:$)",
-            Anchor::LastLineEnd if self.form.newline_at_end => "(?m:$)",
-            Anchor::LastLineEnd | Anchor::TextEnd => r"\z",
-            Anchor::Boundary { .. } if self.form.loose => "",
-            Anchor::Boundary { negated, ascii } => match (ascii || self.form.ascii, negated) {
-                (true, false) => r"(?-u:\b)",
-                (true, true) => r"(?-u:\B)",
-                (false, false) => r"\b",
-                (false, true) => r"\B",
-            },
-        };
-        self.out.push_str(written);
+/// A set without members: it never matches.
+pub(super) const NEVER: &str = r"[^\x{0}-\x{10FFFF}]";
+
+/// A place.
+pub(super) fn anchor_of(anchor: Anchor, form: Form) -> &'static str {
+    match anchor {
+        Anchor::TextStart => r"\A",
+        Anchor::LineStart => "(?m:^)",
+        Anchor::LineEnd => "(?m:$)",
+        Anchor::LastLineEnd if form.newline_at_end => "(?m:$)",
+        Anchor::LastLineEnd | Anchor::TextEnd => r"\z",
+        Anchor::Boundary { .. } if form.loose => "",
+        Anchor::Boundary { negated, ascii } => match (ascii || form.ascii, negated) {
+            (true, false) => r"(?-u:\b)",
+            (true, true) => r"(?-u:\B)",
+            (false, false) => r"\b",
+            (false, true) => r"\B",
+        },
     }
+}
 
-    pub(super) fn set(&mut self, set: &CharSet) {
-        if let ([(first, last)], [], false) = (&set.ranges[..], &set.classes[..], set.negated)
-            && first == last
-        {
-            self.code(*first);
-            return;
-        }
-        if self.form.ascii {
-            let members = set.within_ascii();
-            if members.is_empty() {
-                self.out.push_str(NEVER);
-            } else {
-                self.out.push('[');
-                self.ranges(&members);
-                self.out.push(']');
-            }
-            return;
-        }
-        self.out.push_str(if set.negated { "[^" } else { "[" });
-        self.ranges(&set.ranges);
-        for (class, inverse) in &set.classes {
-            self.out.push_str(match (class, inverse) {
-                (Class::Digit, false) => r"\p{Nd}",
-                (Class::Digit, true) => r"\P{Nd}",
-                (Class::Word, true) => r"[^\p{L}\p{N}_]",
-                // Spaces are always ranges; see the set.
-                (Class::Word | Class::Space, _) => r"\p{L}\p{N}_",
-            });
-        }
-        self.out.push(']');
+/// Appends a set of characters.
+pub(super) fn write_set(out: &mut String, set: &CharSet, form: Form) {
+    if let ([(first, last)], [], false) = (&set.ranges[..], &set.classes[..], set.negated)
+        && first == last
+    {
+        write_code(out, *first);
+        return;
     }
+    if form.ascii {
+        let members = set.within_ascii();
+        if members.is_empty() {
+            out.push_str(NEVER);
+        } else {
+            out.push('[');
+            write_ranges(out, &members);
+            out.push(']');
+        }
+        return;
+    }
+    out.push_str(if set.negated { "[^" } else { "[" });
+    write_ranges(out, &set.ranges);
+    for (class, inverse) in &set.classes {
+        out.push_str(match (class, inverse) {
+            (Class::Digit, false) => r"\p{Nd}",
+            (Class::Digit, true) => r"\P{Nd}",
+            (Class::Word, true) => r"[^\p{L}\p{N}_]",
+            // Spaces are always ranges; see the set.
+            (Class::Word | Class::Space, _) => r"\p{L}\p{N}_",
+        });
+    }
+    out.push(']');
+}
 
-    fn ranges(&mut self, ranges: &[(u32, u32)]) {
-        for &(first, last) in ranges {
-            self.code(first);
-            if last > first {
-                self.out.push('-');
-                self.code(last);
-            }
+fn write_ranges(out: &mut String, ranges: &[(u32, u32)]) {
+    for &(first, last) in ranges {
+        write_code(out, first);
+        if last > first {
+            out.push('-');
+            write_code(out, last);
         }
     }
+}
 
-    /// A code point, so that it can never be taken for an operator.
-    fn code(&mut self, code: u32) {
-        match char::from_u32(code) {
-            Some(char) if char.is_ascii_alphanumeric() => self.out.push(char),
-            _ => {
-                let _ = write!(self.out, "\\x{{{code:X}}}");
-            }
+/// Appends a code point, so that it can never be taken for an operator.
+fn write_code(out: &mut String, code: u32) {
+    match char::from_u32(code) {
+        Some(char) if char.is_ascii_alphanumeric() => out.push(char),
+        _ => {
+            let _ = write!(out, "\\x{{{code:X}}}");
         }
     }
 }

@@ -15,8 +15,9 @@ use aho_corasick::AhoCorasick;
 
 use super::analysis::{Facts, size, unicode_states};
 use super::ast::Node;
-use super::emit::{Form, emit};
+use super::emit::emit;
 use super::error::MatchError;
+use super::form::Form;
 use super::linear::{Linear, Slots};
 use super::machine::{Machine, SOON, STEPS};
 use super::requirement::{Requirement, automaton};

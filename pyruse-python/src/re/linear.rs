@@ -76,8 +76,9 @@ mod tests {
 
     use super::*;
     use crate::re::analysis::{size, unicode_states};
-    use crate::re::emit::{Form, emit};
+    use crate::re::emit::emit;
     use crate::re::engine::MANY_STATES;
+    use crate::re::form::Form;
     use crate::re::tree::Tree;
 
     #[test]

@@ -34,6 +34,7 @@ mod emit_leaf;
 mod engine;
 mod error;
 mod flags;
+mod form;
 mod injection;
 mod linear;
 mod loops;

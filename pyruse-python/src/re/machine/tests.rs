@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::re::analysis::facts;
-use crate::re::emit::{Form, emit};
+use crate::re::emit::emit;
+use crate::re::form::Form;
 use crate::re::linear::Linear;
 use crate::re::tree::Tree;
 
