@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgrouplist, getgroups};
 
-use crate::configuration::quoted;
-
 /// Users below belong to the system: a service is not to be run as root instead.
 const FIRST_PERSON: u32 = 1000;
 
@@ -129,6 +127,11 @@ fn group_name(gid: Gid) -> String {
         Ok(Some(group)) => group.name,
         _ => gid.to_string(),
     }
+}
+
+/// A path as a shell takes it.
+pub(crate) fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -3,30 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::ending::{Ending, WrongUsage};
 use crate::{command, configuration, journal, messages};
-
-/// How a command ended, as its exit code says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// 0
-    Good,
-    /// 1: it failed, or found problems.
-    Failed,
-    /// 78 (`EX_CONFIG`): the configuration cannot be used.
-    BadConfiguration,
-}
-
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> ExitCode {
-        match ending {
-            Ending::Good => ExitCode::SUCCESS,
-            Ending::Failed => ExitCode::FAILURE,
-            Ending::BadConfiguration => ExitCode::from(78),
-        }
-    }
-}
 
 /// Reads the systemd journal, bans who misbehaves, and reports what deserves reading.
 ///
@@ -39,7 +20,7 @@ impl From<Ending> for ExitCode {
 /// with `--help`.
 #[derive(Parser)]
 #[command(name = "pyruse", version, max_term_width = 100, after_help = EXIT_CODES)]
-pub(crate) struct Cli {
+struct Cli {
     /// The configuration; by default $PYRUSE_EXTRA/pyruse.json, else /etc/pyruse/pyruse.json
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -95,18 +76,29 @@ pub(crate) fn run() -> ExitCode {
         Command::Status(args) => command::status::run(config, &args),
         Command::Modules(args) => command::modules::run(&args),
         Command::Schema(args) => command::schema::run(&args),
-        Command::Generate(args) => command::generate::run(&args),
-        Command::Complete(args) => command::complete::run(&args),
+        Command::Generate(args) => command::generate::run(&Cli::command(), &args),
+        Command::Complete(args) => command::complete::run(Cli::command, &args),
     };
     match result {
         Ok(ending) => ending.into(),
         Err(error) if messages::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(wrong) = error.downcast_ref::<WrongUsage>() {
+                end_with_usage(wrong);
+            }
             messages::fatal(&error);
             let unusable = error.is::<configuration::Unusable>();
             if unusable { Ending::BadConfiguration } else { Ending::Failed }.into()
         }
     }
+}
+
+/// Ends the program with the usage of that command.
+fn end_with_usage(wrong: &WrongUsage) -> ! {
+    let mut cli = Cli::command();
+    cli.build();
+    let command = cli.find_subcommand(wrong.command).cloned();
+    command.unwrap_or(cli).error(ErrorKind::ValueValidation, wrong.what).exit()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use pyruse_core::config::{Diagnostics, Source};
 use tracing::Level;
 
+use crate::access::quoted;
 use crate::command::{columns_of, has_colours};
 use crate::{access, messages};
 
@@ -152,9 +153,4 @@ fn belongs_to_root(path: &Path, found: &Metadata) -> Result<(), String> {
         found.uid(),
         quoted(path)
     ))
-}
-
-/// A path as a shell takes it.
-pub(crate) fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

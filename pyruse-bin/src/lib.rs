@@ -10,6 +10,7 @@ mod cli;
 mod command;
 mod configuration;
 mod daemon;
+mod ending;
 mod journal;
 mod messages;
 mod when;

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use crate::state::Outcome;
 use crate::state::{Handle, Letter, Queue, State};
 use crate::time::{Now, Steady};
 
@@ -20,21 +21,6 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// The longest wait between two tries of a message that is [`Outcome::Blocked`].
 const BLOCKED_WAIT: Duration = Duration::from_secs(3600);
-
-/// How the delivery of one message went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It is delivered, or needs no more delivery.
-    Done,
-    /// It failed for now, and why.
-    Retry(String),
-    /// It fails until somebody changes a setting, and why. It is logged as an error, and the wait between two tries
-    /// grows to an hour.
-    Blocked(String),
-    /// It will never succeed, and why.
-    GiveUp(String),
-}
 
 /// What a courier does.
 pub trait Deliver: Send {

@@ -7,7 +7,7 @@ use pyruse_core::plugin::excerpt;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 
-use super::Ban;
+use super::held::Ban;
 
 #[derive(Deserialize)]
 #[serde(crate = "pyruse_core::serde")]

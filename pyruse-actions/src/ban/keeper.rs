@@ -7,7 +7,8 @@ use pyruse_core::operation::{BanKeeper, BanSet, HeldBan, Reason};
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
-use super::{Ban, BanService, Bans, ends};
+use super::held::Ban;
+use super::{BanService, Bans, ends};
 
 fn unless_never(end: Timestamp) -> Option<Timestamp> {
     (end != Timestamp::NEVER).then_some(end)

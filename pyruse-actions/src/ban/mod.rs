@@ -6,6 +6,7 @@
 
 mod batch;
 mod configured;
+mod held;
 mod import;
 mod inspect;
 mod ipset;
@@ -31,41 +32,7 @@ use pyruse_core::state::{Handle, Layout, Letter, Map, Queue, State, StateError};
 use pyruse_core::time::{Ends, Step, Timestamp};
 
 use self::configured::{Configured, Notes};
-
-/// A ban as the state holds it. Its end is the end of the state's item.
-#[derive(Serialize, Deserialize)]
-#[serde(crate = "pyruse_core::serde")]
-struct Ban {
-    set: String,
-    ip: IpAddr,
-    /// For how long it was, in seconds; 0: for ever, or not known.
-    #[serde(default)]
-    seconds: u64,
-    /// When it was made, if that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    at: Option<Timestamp>,
-    /// Why it was made, if that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    why: Option<Reason>,
-}
-
-impl Ban {
-    /// Since when it is in force, if that is known; `end` is that of the state's item. No later than its end says: it may
-    /// have been made by a clock that was ahead.
-    fn since(&self, end: Timestamp) -> Option<Timestamp> {
-        let length = self.length().and_then(|length| i64::try_from(length.as_micros()).ok());
-        let from_end = length.filter(|_| end != Timestamp::NEVER).map(|length| end.0.saturating_sub(length));
-        match (self.at, from_end.map(Timestamp)) {
-            (Some(at), Some(from_end)) => Some(at.min(from_end)),
-            (at, from_end) => at.or(from_end),
-        }
-    }
-
-    /// For how long it was, if that is known and not for ever.
-    fn length(&self) -> Option<Duration> {
-        (self.seconds > 0).then(|| Duration::from_secs(self.seconds))
-    }
-}
+use self::held::Ban;
 
 /// What a courier is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

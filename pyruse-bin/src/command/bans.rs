@@ -17,7 +17,7 @@ use super::operate;
 use super::table::{Column, length, local};
 use super::text::{counted, print_line, printable};
 use super::values;
-use crate::cli::Ending;
+use crate::ending::Ending;
 
 /// Without a daemon, the firewall's program is tried for so long; what it should do stays queued.
 const PATIENCE: Duration = Duration::from_secs(10);

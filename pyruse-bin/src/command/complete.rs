@@ -15,7 +15,7 @@ use clap_complete::engine::{CompletionCandidate, complete};
 
 use super::generate::visible;
 use super::text::is_hidden;
-use crate::cli::Ending;
+use crate::ending::Ending;
 
 /// Nobody waits longer for a list; a daemon that hangs must not hold up a shell.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,14 +34,15 @@ pub(crate) struct Args {
     words: Vec<OsString>,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<Ending> {
+/// `cli` makes the whole command line; it is called on another thread.
+pub(crate) fn run(cli: fn() -> clap::Command, args: &Args) -> anyhow::Result<Ending> {
     let typed = args.line.as_deref().map(Typed::of);
     let words = match &typed {
         Some(typed) => typed.words.iter().map(OsString::from).collect(),
         None => args.words.clone(),
     };
     let mut out = io::stdout().lock();
-    for candidate in candidates(words) {
+    for candidate in candidates(cli, words) {
         let Some(value) = candidate.get_value().to_str().filter(|value| !value.contains(is_hidden)) else {
             continue;
         };
@@ -58,12 +59,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Ending> {
 }
 
 /// Candidates for the last word.
-fn candidates(words: Vec<OsString>) -> Vec<CompletionCandidate> {
+fn candidates(cli: fn() -> clap::Command, words: Vec<OsString>) -> Vec<CompletionCandidate> {
     let (sender, found) = channel();
     std::thread::spawn(move || {
         let last = words.len().saturating_sub(1);
         let directory = std::env::current_dir().ok();
-        let found = complete(&mut visible(), words, last, directory.as_deref());
+        let found = complete(&mut visible(&cli()), words, last, directory.as_deref());
         // Nobody may wait for it any more.
         let _ = sender.send(found.unwrap_or_default());
     });

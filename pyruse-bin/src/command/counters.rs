@@ -13,7 +13,7 @@ use super::operate;
 use super::table::{Column, local};
 use super::text::{grouped, print_line, printable};
 use super::values;
-use crate::cli::Ending;
+use crate::ending::Ending;
 
 /// Lists what is counted, and for whom; resets it
 ///

@@ -13,7 +13,7 @@ use super::json;
 use super::page::TextPage;
 use super::text::{columns, fitted, printable, terminal_columns, wrapped};
 use super::values;
-use crate::cli::Ending;
+use crate::ending::Ending;
 
 /// Lists the filters and actions of this program; with a name, everything about that one
 ///

@@ -15,7 +15,7 @@ use super::operate::{self, Changed};
 use super::table::{Column, length, local};
 use super::text::{print_line, printable};
 use super::values;
-use crate::cli::Ending;
+use crate::ending::Ending;
 
 /// Without a daemon, a delivery is tried for so long.
 const PATIENCE: Duration = Duration::from_secs(10);

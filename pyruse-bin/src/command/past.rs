@@ -4,14 +4,12 @@ use std::io;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use clap::CommandFactory;
-use clap::error::ErrorKind;
 use pyruse_core::entry::{MemoryRecord, Record};
 use pyruse_core::time::Timestamp;
 
 use super::progress::{Progress, Way};
 use super::values;
-use crate::cli::Cli;
+use crate::ending::WrongUsage;
 use crate::journal::{Form, JournalSettings, Recording, Source, is_journal_file};
 use crate::when;
 
@@ -55,22 +53,19 @@ impl PastArgs {
         self.directory.is_some() || !self.file.is_empty() || self.input.is_some()
     }
 
-    /// What the parser cannot see; ends the program with the usage of that command.
-    pub(crate) fn check(&self, command: &str) {
+    /// What the parser cannot see.
+    pub(crate) fn check(&self, command: &'static str) -> Result<(), WrongUsage> {
         let is_text = self.format == Form::Text;
-        let wrong = if self.since.zip(self.until).is_some_and(|(since, until)| since > until) {
+        let what = if self.since.zip(self.until).is_some_and(|(since, until)| since > until) {
             "--since is later than --until: there is nothing between them"
         } else if is_text && self.since.or(self.until).is_some() {
             "--since and --until need times, and plain lines have none that are read"
         } else if !is_text && !self.field.is_empty() {
             "--field is for plain lines: add `--format text`, or leave it out"
         } else {
-            return;
+            return Ok(());
         };
-        let mut cli = Cli::command();
-        cli.build();
-        let command = cli.find_subcommand(command).cloned();
-        command.unwrap_or(cli).error(ErrorKind::ValueValidation, wrong).exit();
+        Err(WrongUsage { command, what })
     }
 }
 

@@ -12,8 +12,8 @@ use super::progress::Progress;
 use super::rehearsal::Rehearsal;
 use super::summary::Summary;
 use super::text::terminal_columns;
-use crate::cli::Ending;
 use crate::configuration;
+use crate::ending::Ending;
 use crate::journal::JournalSettings;
 
 /// Shows what this configuration would have done with past entries
@@ -48,7 +48,7 @@ Examples:
   pyruse replay --json | jq -r 'select(.effect == \"ban\") | .ip' | sort | uniq -c";
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
-    args.past.check("replay");
+    args.past.check("replay")?;
     let mut loaded = Loaded::open(config)?;
     configuration::show(&loaded.source, &loaded.diagnostics);
     let past = Past::open(&args.past, &loaded.settings::<JournalSettings>())?;

@@ -11,8 +11,8 @@ use super::loaded::Loaded;
 use super::printer::EffectPrinter;
 use super::rehearsal::Rehearsal;
 use super::values;
-use crate::cli::Ending;
 use crate::daemon::{Daemon, Parts, Wake, place, storage};
+use crate::ending::Ending;
 use crate::journal::{JournalSettings, Source};
 use crate::{configuration, when};
 

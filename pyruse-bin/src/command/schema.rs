@@ -10,7 +10,7 @@ use pyruse_core::config::{CORE_KEYS, ModuleKind};
 use pyruse_core::plugin::{Plugin, Registry};
 use serde_json::{Map, Value, json};
 
-use crate::cli::Ending;
+use crate::ending::Ending;
 
 /// Prints the JSON Schema of the configuration, for editors
 ///

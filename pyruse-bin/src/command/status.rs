@@ -19,9 +19,9 @@ use super::loaded::Loaded;
 use super::operate::{Unanswered, ask};
 use super::table::{length, local};
 use super::text::{counted, grouped, printable, terminal_columns, wrapped};
-use crate::cli::Ending;
 use crate::daemon::request::{DaemonStatus, Reply, Request};
 use crate::daemon::storage::{self, Holder};
+use crate::ending::Ending;
 use crate::journal::losses::{Total, range};
 use crate::journal::{JournalSettings, LeftOut, Resumed, Source, left_out, units_not_read, words_for_units};
 

@@ -1,15 +1,13 @@
 //! The daemon's answers to operators: what they ask is done between two batches, and what it changed is committed with
 //! the next; only then are they told.
 
-use std::path::Path;
-
 use pyruse_core::operation::{Answer, Operation, Overview};
 use pyruse_core::plugin::excerpt;
 use pyruse_core::time::Timestamp;
 
+use super::Daemon;
 use super::control::{Control, Question};
 use super::request::{DaemonStatus, Reply, Request};
-use super::{Daemon, Storage, Wake};
 
 /// A question, with the answer that waits for the commit; or why there is none.
 pub(super) type Asked = (Question, Result<Answer, String>);
@@ -83,17 +81,6 @@ impl Daemon {
             overview,
         }
     }
-}
-
-/// The control socket; without it, the daemon does its work all the same.
-pub(super) fn listen(storage: &mut Storage, directory: &Path, wake: &Wake) -> Option<Control> {
-    let listening = Control::listen(directory, wake.caller()).and_then(|control| {
-        storage.tell_socket(&control.path)?;
-        Ok(control)
-    });
-    listening
-        .inspect_err(|e| tracing::warn!("there is no control socket, commands cannot reach this daemon: {e}"))
-        .ok()
 }
 
 /// An operation, for the log.

@@ -30,6 +30,8 @@ use nix::unistd::geteuid;
 
 use super::owner::Owner;
 use super::request::{LONGEST, Reply, Request};
+use super::storage::Storage;
+use super::wake::Wake;
 
 const NAME: &str = "control";
 
@@ -240,4 +242,15 @@ fn write_reply(client: &mut UnixStream, reply: &Reply) -> std::io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
     client.write_all(&line)
+}
+
+/// The control socket; without it, the daemon does its work all the same.
+pub(super) fn control_socket(storage: &mut Storage, directory: &Path, wake: &Wake) -> Option<Control> {
+    let listening = Control::listen(directory, wake.caller()).and_then(|control| {
+        storage.tell_socket(&control.path)?;
+        Ok(control)
+    });
+    listening
+        .inspect_err(|e| tracing::warn!("there is no control socket, commands cannot reach this daemon: {e}"))
+        .ok()
 }

@@ -179,7 +179,7 @@ impl Daemon {
         if let Some(imports) = imports {
             imports.put_away(&mut pump.state);
         }
-        let control = answering::listen(&mut storage, &pump.engine.config.storage, &wake);
+        let control = control::control_socket(&mut storage, &pump.engine.config.storage, &wake);
         Ok(Daemon {
             config_path,
             registry,

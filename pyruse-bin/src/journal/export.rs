@@ -9,7 +9,7 @@ use std::io::{BufRead, Read};
 use anyhow::{Context, bail};
 use pyruse_core::entry::MemoryRecord;
 
-use super::recording::{Input, Intake, VALUE_LIMIT};
+use super::intake::{Input, Intake, VALUE_LIMIT};
 
 /// A name that is longer cannot be one: journald takes 64 bytes.
 const NAME_LIMIT: usize = 1024;

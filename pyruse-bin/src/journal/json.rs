@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use pyruse_core::entry::MemoryRecord;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::recording::{Input, Intake, VALUE_LIMIT};
+use super::intake::{Input, Intake, VALUE_LIMIT};
 
 /// A longer line is refused: it is held in memory.
 const LINE_LIMIT: usize = 64 << 20;

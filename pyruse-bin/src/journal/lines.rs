@@ -9,7 +9,7 @@ use anyhow::Context;
 use pyruse_core::entry::MemoryRecord;
 use pyruse_core::time::Timestamp;
 
-use super::recording::{Input, Intake, VALUE_LIMIT};
+use super::intake::{Input, Intake, VALUE_LIMIT};
 
 /// Fields with their values.
 pub(crate) type GivenFields = Vec<(String, String)>;

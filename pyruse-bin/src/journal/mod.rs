@@ -9,6 +9,7 @@ mod export;
 mod file;
 mod fresh;
 mod hidden;
+mod intake;
 mod json;
 mod left_out;
 mod lines;
@@ -41,16 +42,13 @@ pub(crate) use self::json::read_one;
 pub(crate) use self::left_out::{LeftOut, left_out};
 use self::losses::{Kind, Losses};
 use self::places::Directories;
-use self::record::JournalRecord;
+use self::record::{JournalRecord, TRIES};
 pub(crate) use self::recording::{Form, Recording, is_journal_file};
 pub(crate) use self::resume::Resumed;
 pub(crate) use self::settings::{JournalSettings, Scope};
 
 /// So many entries are read at most without looking for rotation.
 const PROCESS_EVERY: u32 = 1000;
-
-/// How often an entry is tried that cannot be read, before it is taken as it is.
-const TRIES: u32 = 3;
 
 /// What came of going on.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,7 +5,10 @@ use pyruse_core::time::Timestamp;
 use systemd::Journal;
 
 use super::losses::{Kind, Losses};
-use super::{TRIES, raw};
+use super::raw;
+
+/// How often an entry is tried that cannot be read, before it is taken as it is.
+pub(super) const TRIES: u32 = 3;
 
 /// See the module.
 pub(crate) struct JournalRecord<'j> {

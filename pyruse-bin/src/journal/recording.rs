@@ -3,7 +3,7 @@
 //!
 //! The first line says which of `journalctl`'s formats it is: JSON begins with `{`, an export with a field's name. Plain
 //! lines may look like anything, so they are only taken as such where the operator says so. All readers fill a record
-//! through [`Intake`], which takes no more of an entry than anybody could want.
+//! through [`super::intake::Intake`], which takes no more of an entry than anybody could want.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
@@ -11,21 +11,13 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use pyruse_core::entry::{FIELD_LIMIT, MemoryRecord};
+use pyruse_core::entry::MemoryRecord;
 
 use super::export::ExportReader;
+use super::intake::Input;
 use super::json::JsonReader;
 use super::lines::{GivenFields, LineReader};
 use crate::access;
-
-/// A value is cut by the core, between two characters; so it must see a little more than the limit.
-pub(super) const VALUE_LIMIT: usize = FIELD_LIMIT + 4;
-
-/// All fields of one entry together; what comes after is left out.
-const ENTRY_LIMIT: usize = 1024 * FIELD_LIMIT;
-
-/// What a field costs beside its bytes, about: a million empty ones are not nothing.
-const FIELD_COST: usize = 64;
 
 /// What a journal file begins with.
 const JOURNAL_FILE: &[u8] = b"LPKSHHRH";
@@ -36,9 +28,6 @@ const COMPRESSED: &[(&[u8], &str)] =
 
 /// As much of the first line tells the format.
 const FIRST_LINE: u64 = 256;
-
-/// Where the bytes come from.
-pub(super) type Input = Box<dyn BufRead>;
 
 /// How entries were written down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -175,28 +164,9 @@ pub(crate) fn is_journal_file(path: &Path) -> anyhow::Result<bool> {
     Ok(first == JOURNAL_FILE)
 }
 
-/// Fills a record, as far as anybody could want.
-pub(super) struct Intake<'r> {
-    record: &'r mut MemoryRecord,
-    taken: usize,
-}
-
-impl<'r> Intake<'r> {
-    pub(super) fn new(record: &'r mut MemoryRecord) -> Intake<'r> {
-        Intake { record, taken: 0 }
-    }
-
-    pub(super) fn field(&mut self, name: &[u8], value: &[u8]) {
-        let value = &value[..value.len().min(VALUE_LIMIT)];
-        self.taken += name.len() + value.len() + FIELD_COST;
-        if self.taken <= ENTRY_LIMIT {
-            self.record.push(name, value);
-        }
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::intake::{ENTRY_LIMIT, FIELD_COST};
     use super::*;
 
     /// The fields of all entries, in the order in which they are given out.

@@ -5,11 +5,12 @@
 
 use jiff::tz::TimeZone;
 
+use super::counted::Counted;
 use super::decode::{self, EightBit};
 use super::field::{Fields, Kind, Slot};
+use super::limit::FIELD_LIMIT;
 use super::names::Names;
-use super::value::{Stored, Value};
-use super::{Counted, Entry, FIELD_LIMIT, Record};
+use super::value::{Span, Stored, Value};
 use crate::time::Timestamp;
 
 /// No element.
@@ -17,13 +18,6 @@ pub(super) const NONE: u32 = u32::MAX;
 
 /// All texts of one entry together; what comes after is not kept. journald itself takes at most 1,024 fields.
 const ARENA_LIMIT: usize = 1024 * FIELD_LIMIT;
-
-/// A piece of the arena: the text of a value.
-#[derive(Clone, Copy, Debug)]
-pub struct Span {
-    pub(super) start: u32,
-    pub(super) end: u32,
-}
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cell {
@@ -87,14 +81,8 @@ impl Buffers {
         &self.zone
     }
 
-    /// The next entry.
-    pub fn entry<'r>(&'r mut self, record: &'r mut dyn Record) -> Entry<'r> {
-        let time = record.realtime();
-        self.entry_at(record, time)
-    }
-
-    /// The next entry, with the time that it counts as.
-    pub(crate) fn entry_at<'r>(&'r mut self, record: &'r mut dyn Record, time: Timestamp) -> Entry<'r> {
+    /// Makes room for the next entry.
+    pub(super) fn begin(&mut self) {
         self.elements.clear();
         self.arena.clear();
         self.counted.clear();
@@ -108,7 +96,6 @@ impl Buffers {
             self.cells.fill(EMPTY);
             1
         };
-        Entry::new(record, self, time)
     }
 
     pub(super) fn cell(&self, slot: Slot) -> Cell {

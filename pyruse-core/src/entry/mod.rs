@@ -9,40 +9,30 @@
 //! has to read the record to its end, to know that no further element would.
 
 mod buffers;
+mod counted;
 pub(crate) mod decode;
 mod error;
 mod field;
+mod limit;
 mod names;
 mod record;
 mod value;
 
 use std::sync::Arc;
 
-pub use self::buffers::{Buffers, Span};
+pub use self::buffers::Buffers;
+pub use self::counted::Counted;
 pub use self::decode::EightBit;
 pub use self::error::StepError;
 pub use self::field::{Fields, INTEGER_FIELDS, Kind, Slot, TIME_FIELDS};
+pub use self::limit::FIELD_LIMIT;
 pub use self::record::{MemoryRecord, Record, Sink};
-pub use self::value::Value;
+pub use self::value::{Span, Value};
 
 use self::buffers::NONE;
 use self::field::Address;
 use self::value::Stored;
 use crate::time::Timestamp;
-
-/// A value is cut at this many bytes: libsystemd's own default data threshold.
-pub const FIELD_LIMIT: usize = 64 * 1024;
-
-/// What a counter has come to by an entry: a later action may be done because of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// The counter's category.
-    pub category: Arc<str>,
-    /// The field whose value is counted.
-    pub key: Slot,
-    /// The count, this entry included.
-    pub count: u64,
-}
 
 /// One entry on its way through the workflow.
 pub struct Entry<'r> {
@@ -50,6 +40,20 @@ pub struct Entry<'r> {
     buffers: &'r mut Buffers,
     exhausted: bool,
     time: Timestamp,
+}
+
+impl Buffers {
+    /// The next entry.
+    pub fn entry<'r>(&'r mut self, record: &'r mut dyn Record) -> Entry<'r> {
+        let time = record.realtime();
+        self.entry_at(record, time)
+    }
+
+    /// The next entry, with the time that it counts as.
+    pub(crate) fn entry_at<'r>(&'r mut self, record: &'r mut dyn Record, time: Timestamp) -> Entry<'r> {
+        self.begin();
+        Entry::new(record, self, time)
+    }
 }
 
 impl<'r> Entry<'r> {

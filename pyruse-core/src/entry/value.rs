@@ -1,6 +1,5 @@
 //! One value of a field.
 
-use super::Span;
 use crate::time::Timestamp;
 
 /// A value, as filters, templates and actions see it.
@@ -23,6 +22,13 @@ impl Value<'_> {
             Value::Time(_) => "a time",
         }
     }
+}
+
+/// A piece of the arena: the text of a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    pub(super) start: u32,
+    pub(super) end: u32,
 }
 
 /// A value whose text lies in the entry's arena.

@@ -1,16 +1,14 @@
 //! The compile step of a module: names become numbers here, and mistakes get their place.
 
-use std::any::Any;
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::fact::{Fact, Save, SavedAs, Search, Stated};
+use super::settings::{ModuleSettings, Settings};
 use super::setup::Setup;
 use crate::config::{Diagnostics, Node, Source, SourceSpan, StepPlace};
 use crate::entry::{Entry, Fields, Slot, StepError};
 use crate::pattern::{self, Pattern};
-use crate::plugin::ModuleSettings;
 use crate::state::{Handle, Layout, Resource, State};
 use crate::template::Template;
 
@@ -20,24 +18,6 @@ pub struct Invalid(());
 
 /// A field that a module asked for.
 pub type Field = Slot;
-
-/// The parsed top-level settings of the modules, by their type.
-#[derive(Clone, Default)]
-pub struct Settings {
-    by_key: HashMap<&'static str, Arc<dyn Any + Send + Sync>>,
-}
-
-impl Settings {
-    pub(crate) fn insert(&mut self, key: &'static str, settings: Arc<dyn Any + Send + Sync>) {
-        self.by_key.insert(key, settings);
-    }
-
-    /// The settings of that type; their defaults, where the module that owns them is not linked.
-    pub fn get<S: ModuleSettings>(&self) -> Arc<S> {
-        let settings = self.by_key.get(S::KEY).cloned();
-        settings.and_then(|settings| settings.downcast().ok()).unwrap_or_default()
-    }
-}
 
 /// What a module has at hand while it is compiled.
 pub struct Compile<'a> {

@@ -67,19 +67,23 @@ mod example;
 pub mod fact;
 pub mod inspect;
 mod registry;
+mod run_examples;
 mod service;
+mod settings;
 mod setup;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-pub use self::compile::{Compile, Field, Invalid, Message, Settings};
-pub use self::example::{Example, Outcome, run_examples};
+pub use self::compile::{Compile, Field, Invalid, Message};
+pub use self::example::{Example, Outcome};
 pub use self::fact::{Fact, Stated};
 pub use self::inspect::Inspection;
 pub(crate) use self::registry::Compiled;
-pub use self::registry::{ModuleSettings, Plugin, Registry, SettingsPlugin};
+pub use self::registry::{Plugin, Registry, SettingsPlugin};
+pub use self::run_examples::run_examples;
 pub use self::service::{ReportForm, Service, ServicePlugin, Start};
+pub use self::settings::{ModuleSettings, Settings};
 pub(crate) use self::setup::{OnBind, Setup};
 
 use crate::effect::Effect;

@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::service::ServicePlugin;
-use super::{Action, ActionModule, Compile, Example, Filter, FilterModule, Invalid, Settings};
+use super::settings::{ModuleSettings, Settings};
+use super::{Action, ActionModule, Compile, Example, Filter, FilterModule, Invalid};
 use crate::config::{Config, Diagnostics, ModuleKind, Node, read_args};
 
 /// A compiled module.
@@ -97,18 +98,6 @@ fn read_module_args<A: DeserializeOwned + JsonSchema>(
     cx: &mut Compile<'_>,
 ) -> Option<A> {
     read_args(args, cx.node, &format!("arguments of `{name}`"), Some(&cx.place), cx.diagnostics)
-}
-
-/// Settings with a top-level key of their own.
-pub trait ModuleSettings: DeserializeOwned + JsonSchema + Default + Send + Sync + 'static {
-    /// The top-level key.
-    const KEY: &'static str;
-
-    /// Complains, with the path of a member, about what the types cannot express.
-    fn check(&self, _complain: &mut dyn FnMut(&str, String)) {}
-
-    /// Complains likewise about what can be used, but is better mended: a warning.
-    fn doubt(&self, _complain: &mut dyn FnMut(&str, String)) {}
 }
 
 /// Settings that are linked.

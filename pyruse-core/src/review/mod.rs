@@ -1,7 +1,7 @@
 //! A configuration that compiles is read once more, as a colleague would who knows the journal, the firewall and what
 //! attackers write: what can never happen, what anybody can forge, what grows for ever.
 //!
-//! A loaded configuration goes in, findings come out. Each kind of finding is a [`Lint`]: one file, which holds its
+//! A loaded configuration goes in, findings come out. Each kind of finding is a [`Lint`](crate::config::Lint): one file, which holds its
 //! code, its texts, a bad and a good example (both are run by a test), and its check. The file registers itself
 //! ([`LintPlugin`]); a plugin crate can do the same. The checks know no module: they
 //! look at the graph (`flow`) and at what each step's module states about it ([`crate::plugin::fact`]). What hangs on

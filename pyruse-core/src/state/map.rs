@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Changes, Resource, Row};
+use super::rows::Row;
+use super::{Changes, Resource};
 use crate::time::{Ends, Step, Timestamp};
 
 #[derive(Serialize, Deserialize)]

@@ -6,42 +6,35 @@
 //! repeated: nothing is lost as long as the program lives, and after it the journal is read again from the old
 //! position.
 
+mod error;
+mod files;
 mod layout;
 mod log;
 mod map;
+mod outcome;
 mod queue;
+mod rows;
 mod sqlite;
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::ErrorKind;
 use std::marker::PhantomData;
-use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+pub use self::error::StateError;
+pub use self::files::irregular;
 pub use self::layout::Layout;
 pub use self::log::Log;
 pub use self::map::Map;
+pub use self::outcome::Outcome;
 pub use self::queue::{Letter, Message, MessageStatus, Queue};
+pub use self::rows::{Position, Row};
 
+use self::rows::Change;
 use self::sqlite::Sqlite;
 use crate::time::{Clock, Now, Steady, Step, Timestamp};
-
-/// A row as it is stored: key and value.
-pub type Row = (Box<[u8]>, Box<[u8]>);
-
-/// Where reading stopped: the last entry whose changes are in the state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
-    /// The entry's address; none where only a time is known.
-    pub cursor: Option<String>,
-    /// The entry's time.
-    pub realtime: Timestamp,
-}
 
 /// A part of the state: in memory, with changes that want to be written.
 pub trait Resource: Any + Send {
@@ -81,12 +74,6 @@ impl Changes<'_> {
     }
 }
 
-struct Change {
-    resource: u32,
-    key: Box<[u8]>,
-    value: Option<Box<[u8]>>,
-}
-
 /// The number of an opened part.
 pub struct Handle<R> {
     index: u32,
@@ -112,116 +99,6 @@ impl<R> Eq for Handle<R> {}
 impl<R> fmt::Debug for Handle<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Handle({})", self.index)
-    }
-}
-
-/// Why the state cannot be used. The file is never changed or replaced on the way to such an error.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StateError {
-    /// The file cannot be opened, read or written.
-    #[error("{path}: {reason}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// What is in the file cannot be used.
-    #[error(
-        "{path}: the file is damaged ({detail}); it is left as it is. Put a backup in its place, or begin with empty \
-         state on purpose: {}, and start again",
-        put_aside(path)
-    )]
-    Damaged {
-        /// The file of the state.
-        path: PathBuf,
-        /// What is wrong.
-        detail: String,
-    },
-    /// There was a state, and it is not there any more, or not all of it.
-    #[error(
-        "{path}: the state is lost: {detail}; nothing was changed. Bring it back, or begin with empty state on purpose: \
-         {}, and start again",
-        put_aside(path)
-    )]
-    Lost {
-        /// The file of the state.
-        path: PathBuf,
-        /// What is missing.
-        detail: String,
-    },
-    /// A newer version of this program wrote it.
-    #[error(
-        "{path} was written by a newer version (its format is {found}, this program knows up to {known}); \
-         use that version, or start anew with another `storage` directory"
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        found: i64,
-        /// Ours.
-        known: i64,
-    },
-    /// What is stored makes no sense to the module that reads it.
-    #[error("the stored part `{part}` cannot be read: {reason}")]
-    Part {
-        /// The part.
-        part: String,
-        /// Why.
-        reason: String,
-    },
-    /// Two modules use one name for different things.
-    #[error("the part `{0}` of the state is used for two different things")]
-    Kind(String),
-}
-
-impl StateError {
-    /// Is the state itself gone or damaged, so that trying again does not help?
-    pub fn is_loss(&self) -> bool {
-        matches!(self, StateError::Damaged { .. } | StateError::Lost { .. })
-    }
-}
-
-/// The command that puts a state out of the way: all its files, over none that was put there before.
-fn put_aside(path: &Path) -> String {
-    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let lost = quoted(&directory.join("lost"));
-    format!("mkdir -p {lost} && mv --backup=numbered {}* {lost}", quoted(path))
-}
-
-/// The file beside another one whose name has this at its end.
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
-/// Why a path that will be opened is no place for a file: reading a FIFO waits for ever, and a link to nowhere would be
-/// followed there. `None`: it is a regular file, or nothing yet.
-pub fn irregular(path: &Path) -> Option<String> {
-    let entry = path.symlink_metadata().ok()?;
-    match path.metadata() {
-        Ok(found) if found.is_file() => None,
-        Ok(found) => {
-            let kind = found.file_type();
-            let what = match () {
-                () if kind.is_dir() => "a directory",
-                () if kind.is_fifo() => "a FIFO",
-                () if kind.is_socket() => "a socket",
-                () => "a device",
-            };
-            Some(format!("{} is {what}, not a regular file; move it away", path.display()))
-        }
-        Err(e) if e.kind() == ErrorKind::NotFound && entry.is_symlink() => Some(format!(
-            "{} is a link to {}, which is not there; remove it, or mount what it leads to",
-            path.display(),
-            std::fs::read_link(path).unwrap_or_default().display()
-        )),
-        // Opening it says why.
-        Err(_) => None,
     }
 }
 

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Changes, Resource, Row};
-use crate::courier::Outcome;
+use super::outcome::Outcome;
+use super::rows::Row;
+use super::{Changes, Resource};
 use crate::time::{Ends, Now, Steady, Step, Timestamp};
 
 /// Where a message is on its way.

@@ -1,6 +1,6 @@
 //! The static workflow: a train on rails, where the filters are the switch points.
 //!
-//! A configuration goes in once ([`Compiler`]); then records go in, and what they leave is in the state. No decision
+//! A configuration goes in once; then records go in, and what they leave is in the state. No decision
 //! that could have been taken at the start is taken per entry: a step is a number, an exit is a number.
 
 mod compile;

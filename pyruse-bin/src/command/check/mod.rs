@@ -17,9 +17,9 @@ use serde_json::json;
 
 use super::text::{folded, terminal_columns};
 use super::values;
-use crate::cli::Ending;
 use crate::configuration;
 use crate::daemon::load;
+use crate::ending::Ending;
 
 /// Loads, compiles and reviews the configuration; prints every finding with its place, and what to write instead
 ///

@@ -15,9 +15,9 @@ use super::loaded::Loaded;
 use super::paint::Paint;
 use super::past::parse_field;
 use super::text::terminal_columns;
-use crate::cli::Ending;
 use crate::configuration;
 use crate::daemon::storage;
+use crate::ending::Ending;
 use crate::journal::JournalSettings;
 
 /// Follows one entry through the workflow, and tells what each step did with it

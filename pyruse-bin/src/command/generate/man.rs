@@ -7,8 +7,10 @@ use clap::{Arg, Command};
 use pyruse_core::plugin::Registry;
 use roff::{Inline, bold, italic, roman};
 
+use super::lead::{doc, lead_to};
+use super::manual_configuration;
+use super::page::Page;
 use super::roff::Manual;
-use super::{Page, manual_configuration};
 
 /// All pages.
 pub(super) fn pages(program: &Command, registry: &Registry, docs: &Path) -> Vec<Page> {
@@ -43,18 +45,6 @@ fn docs_of(command: &str) -> &'static [&'static str] {
         "modules" => &["reference/modules.md"],
         "schema" => &["reference/configuration.md"],
         _ => &["operating.md"],
-    }
-}
-
-/// Where a page will be.
-fn doc(docs: &Path, page: &str) -> String {
-    docs.join(page).display().to_string()
-}
-
-/// What stands at the end of SEE ALSO: the pages, one a line.
-pub(super) fn lead_to(page: &mut Manual, docs: &Path, names: &[&str]) {
-    for name in names {
-        page.verbatim(&doc(docs, name));
     }
 }
 

@@ -6,8 +6,8 @@ use pyruse_core::config::ModuleKind;
 use pyruse_core::plugin::{Plugin, Registry};
 use roff::{Inline, bold, roman};
 
-use super::Page;
-use super::man::lead_to;
+use super::lead::lead_to;
+use super::page::Page;
 use super::roff::Manual;
 use crate::command::catalogue::{self, Member};
 

@@ -4,8 +4,10 @@
 //! `docs/reference` come out. Nothing of it is written by hand twice, so nothing of it can be out of date.
 
 mod completions;
+mod lead;
 mod man;
 mod manual_configuration;
+mod page;
 mod reference;
 mod roff;
 
@@ -13,10 +15,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::{CommandFactory, ValueEnum};
+use clap::{Command, ValueEnum};
 use pyruse_core::plugin::Registry;
 
-use crate::cli::{Cli, Ending};
+use self::page::Page;
+use crate::ending::Ending;
 
 /// Writes manual pages, completions or reference pages into a directory
 #[derive(clap::Args)]
@@ -40,15 +43,13 @@ enum What {
     Reference,
 }
 
-/// A file's name and what it holds.
-type Page = (String, Vec<u8>);
-
-pub(crate) fn run(args: &Args) -> anyhow::Result<Ending> {
+/// `cli` is the whole command line.
+pub(crate) fn run(cli: &Command, args: &Args) -> anyhow::Result<Ending> {
     let registry = Registry::linked().map_err(anyhow::Error::msg)?;
     let pages = match args.what {
-        What::Man => man::pages(&visible(), &registry, &args.docs),
+        What::Man => man::pages(&visible(cli), &registry, &args.docs),
         What::Completions => completions::scripts(),
-        What::Reference => reference::pages(&visible(), &registry),
+        What::Reference => reference::pages(&visible(cli), &registry),
     };
     write(&args.directory, &pages)?;
     Ok(Ending::Good)
@@ -64,10 +65,9 @@ fn write(directory: &Path, pages: &[Page]) -> anyhow::Result<()> {
 }
 
 /// The command line as users see it: clap lists hidden commands wherever it generates something.
-pub(super) fn visible() -> clap::Command {
-    let cli = Cli::command();
-    let shown = |command: &&clap::Command| !command.is_hide_set();
-    let mut visible = clap::Command::new("pyruse")
+pub(super) fn visible(cli: &Command) -> Command {
+    let shown = |command: &&Command| !command.is_hide_set();
+    let mut visible = Command::new("pyruse")
         .version(env!("CARGO_PKG_VERSION"))
         .args(cli.get_arguments().cloned())
         .subcommands(cli.get_subcommands().filter(shown).cloned());

@@ -11,8 +11,8 @@ use pyruse_core::effect::Effect;
 use pyruse_core::plugin::{Outcome, Plugin, Registry};
 use serde_json::Value;
 
-use super::Page;
 use super::manual_configuration::{EXPRESSIONS, FIELDS, FORM, SKELETON, TEMPLATES, WAY};
+use super::page::Page;
 use crate::command::catalogue::{self, Member};
 
 /// All pages.

@@ -30,7 +30,7 @@ impl Manual {
         Manual { name: name.to_owned(), section, roff, titled: false }
     }
 
-    pub(super) fn finish(self) -> super::Page {
+    pub(super) fn finish(self) -> super::page::Page {
         (format!("{}.{}", self.name, self.section), self.roff.render().into_bytes())
     }
 

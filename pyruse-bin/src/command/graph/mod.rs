@@ -17,8 +17,8 @@ use clap::ValueEnum;
 use self::picture::Picture;
 use super::json;
 use super::loaded::Loaded;
-use crate::cli::Ending;
 use crate::configuration;
+use crate::ending::Ending;
 
 /// Draws the workflow: chains, their steps, and where each exit leads
 ///

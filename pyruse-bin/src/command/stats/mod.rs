@@ -20,8 +20,8 @@ use super::progress::Progress;
 use super::table::{Column, Table, local};
 use super::text::{counted, folded, grouped, printable, terminal_columns};
 use super::values;
-use crate::cli::Ending;
 use crate::configuration;
+use crate::ending::Ending;
 use crate::journal::JournalSettings;
 
 /// Counts past entries by SYSLOG_IDENTIFIER or another field, and by priority: what to filter first
@@ -65,7 +65,7 @@ fn field_name(text: &str) -> Result<String, String> {
 }
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
-    args.past.check("stats");
+    args.past.check("stats")?;
     let past = Past::open(&args.past, &*journal_settings(config, args)?)?;
     let mut fields = Fields::default();
     let (by, priority) = (fields.slot(&args.by), fields.slot("PRIORITY"));

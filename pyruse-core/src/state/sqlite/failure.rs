@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
-use crate::state::StateError;
+use crate::state::error::StateError;
 
 /// The file, or its directory, cannot be used.
 pub(super) fn no_file(path: &Path, error: &std::io::Error) -> StateError {

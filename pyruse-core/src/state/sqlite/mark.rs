@@ -17,7 +17,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use crate::state::beside;
+use crate::state::files::beside;
 
 const HEAD: &str = "pyruse state mark 1";
 

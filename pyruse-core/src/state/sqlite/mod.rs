@@ -22,7 +22,9 @@ use self::mark::{Facts, Mark};
 use self::presence::check_companions;
 pub(super) use self::presence::is_there;
 use self::wal::Looks;
-use super::{Change, Position, Row, StateError, beside};
+use super::error::StateError;
+use super::files::beside;
+use super::rows::{Change, Position, Row};
 use crate::time::Timestamp;
 
 /// The format that this program writes; a change of the schema counts it up.

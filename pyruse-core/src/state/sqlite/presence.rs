@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::failure::no_file;
-use crate::state::{StateError, beside, irregular};
+use crate::state::error::StateError;
+use crate::state::files::{beside, irregular};
 
 /// Is there a state? Where there was one that is gone, that is an error.
 pub(in crate::state) fn is_there(path: &Path) -> Result<bool, StateError> {

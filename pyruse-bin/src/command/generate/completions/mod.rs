@@ -1,6 +1,6 @@
 //! Completions for the shells that people use on servers. The scripts ask the program (`pyruse complete`).
 
-use super::Page;
+use super::page::Page;
 
 /// One script for each shell, under the name by which the shell looks for it.
 pub(super) fn scripts() -> Vec<Page> {

@@ -1,0 +1,43 @@
+//! A ban as the state holds it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use pyruse_core::operation::Reason;
+use pyruse_core::serde::{Deserialize, Serialize};
+use pyruse_core::time::Timestamp;
+
+/// A ban as the state holds it. Its end is the end of the state's item.
+#[derive(Serialize, Deserialize)]
+#[serde(crate = "pyruse_core::serde")]
+pub(super) struct Ban {
+    pub(super) set: String,
+    pub(super) ip: IpAddr,
+    /// For how long it was, in seconds; 0: for ever, or not known.
+    #[serde(default)]
+    pub(super) seconds: u64,
+    /// When it was made, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Timestamp>,
+    /// Why it was made, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) why: Option<Reason>,
+}
+
+impl Ban {
+    /// Since when it is in force, if that is known; `end` is that of the state's item. No later than its end says: it may
+    /// have been made by a clock that was ahead.
+    pub(super) fn since(&self, end: Timestamp) -> Option<Timestamp> {
+        let length = self.length().and_then(|length| i64::try_from(length.as_micros()).ok());
+        let from_end = length.filter(|_| end != Timestamp::NEVER).map(|length| end.0.saturating_sub(length));
+        match (self.at, from_end.map(Timestamp)) {
+            (Some(at), Some(from_end)) => Some(at.min(from_end)),
+            (at, from_end) => at.or(from_end),
+        }
+    }
+
+    /// For how long it was, if that is known and not for ever.
+    pub(super) fn length(&self) -> Option<Duration> {
+        (self.seconds > 0).then(|| Duration::from_secs(self.seconds))
+    }
+}

@@ -1,0 +1,93 @@
+//! Runs the examples of modules, for tests.
+
+use super::{Compile, Compiled, Example, Outcome, Plugin, Settings, Setup};
+use crate::config::{Diagnostics, Source, StepPlace, parse};
+use crate::entry::{Buffers, EightBit, Fields, MemoryRecord};
+use crate::plugin::{Act, Registry};
+use crate::state::State;
+use crate::time::Timestamp;
+
+/// Runs the examples of all linked modules; each failure in one line. Entries are of 2026-11-18 11:06:40 UTC.
+pub fn run_examples(registry: &Registry) -> Vec<String> {
+    let mut failures = Vec::new();
+    for plugin in registry.plugins() {
+        for example in (plugin.examples)() {
+            if let Err(why) = run(plugin, &example) {
+                failures.push(format!("{}, example “{}”: {why}", plugin.name, example.title));
+            }
+        }
+    }
+    failures
+}
+
+fn run(plugin: &Plugin, example: &Example) -> Result<(), String> {
+    let text = if example.args.is_empty() { "{}" } else { example.args };
+    let source = Source { name: plugin.name.to_owned(), text: text.to_owned() };
+    let node = parse(text).map_err(|e| e.message)?;
+    let mut diagnostics = Diagnostics::default();
+    let mut fields = Fields::default();
+    let mut setup = Setup::default();
+    let compiled = (plugin.compile)(
+        Some(&node),
+        &mut Compile {
+            source: &source,
+            diagnostics: &mut diagnostics,
+            fields: &mut fields,
+            setup: &mut setup,
+            settings: &Settings::default(),
+            facts: &mut Vec::new(),
+            node: &node,
+            place: StepPlace { chain: "example".into(), step: Some(0) },
+        },
+    );
+    let Some(compiled) = compiled else { return Err(source.draw(&diagnostics, false)) };
+    let mut state = State::in_memory();
+    state.adopt(&setup.layout).map_err(|e| e.to_string())?;
+    setup.on_bind.into_iter().for_each(|work| work(&mut state));
+
+    let expected_fields = match example.outcome {
+        Outcome::Saves(saved) => saved,
+        _ => &[],
+    };
+    let slots: Vec<_> = expected_fields.iter().map(|(name, _)| fields.slot(name)).collect();
+    let mut record = MemoryRecord::at(Timestamp(1_795_000_000_000_000));
+    for (name, value) in example.entry {
+        record.push(*name, *value);
+    }
+    let mut buffers = Buffers::new(fields, EightBit::default(), jiff::tz::TimeZone::UTC);
+    let mut entry = buffers.entry(&mut record);
+    let mut effects = Vec::new();
+    let result = match compiled {
+        Compiled::Filter(mut filter) => filter.passes(&mut entry),
+        Compiled::Action(mut action) => action
+            .act(&mut Act { entry: &mut entry, state: &mut state, effects: Some(&mut effects) })
+            .map(|()| true),
+    };
+    match (&example.outcome, result) {
+        (Outcome::Passes | Outcome::Nothing, Ok(true)) | (Outcome::Fails, Ok(false))
+            if effects.is_empty() =>
+        {
+            Ok(())
+        }
+        (Outcome::Error(expected), Err(e)) if e.to_string() == *expected => Ok(()),
+        (Outcome::Saves(saved), Ok(true)) => {
+            for (slot, (name, expected)) in slots.into_iter().zip(*saved) {
+                let found = entry.text(slot).unwrap_or("None");
+                if found != *expected {
+                    return Err(format!("{name} is {found:?}, not {expected:?}"));
+                }
+            }
+            Ok(())
+        }
+        (Outcome::Effect(expected), Ok(true)) => {
+            let expected: serde_json::Value = serde_json::from_str(expected).map_err(|e| e.to_string())?;
+            let found: Vec<_> = effects
+                .iter()
+                .map(serde_json::to_value)
+                .collect::<Result<_, _>>()
+                .map_err(|e| e.to_string())?;
+            if found == [expected] { Ok(()) } else { Err(format!("the effects are {found:?}")) }
+        }
+        (outcome, result) => Err(format!("expected {outcome:?}, got {result:?} with {effects:?}")),
+    }
+}

@@ -1,0 +1,38 @@
+//! Settings of modules: top-level keys of the configuration.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+/// Settings with a top-level key of their own.
+pub trait ModuleSettings: DeserializeOwned + JsonSchema + Default + Send + Sync + 'static {
+    /// The top-level key.
+    const KEY: &'static str;
+
+    /// Complains, with the path of a member, about what the types cannot express.
+    fn check(&self, _complain: &mut dyn FnMut(&str, String)) {}
+
+    /// Complains likewise about what can be used, but is better mended: a warning.
+    fn doubt(&self, _complain: &mut dyn FnMut(&str, String)) {}
+}
+
+/// The parsed top-level settings of the modules, by their type.
+#[derive(Clone, Default)]
+pub struct Settings {
+    by_key: HashMap<&'static str, Arc<dyn Any + Send + Sync>>,
+}
+
+impl Settings {
+    pub(crate) fn insert(&mut self, key: &'static str, settings: Arc<dyn Any + Send + Sync>) {
+        self.by_key.insert(key, settings);
+    }
+
+    /// The settings of that type; their defaults, where the module that owns them is not linked.
+    pub fn get<S: ModuleSettings>(&self) -> Arc<S> {
+        let settings = self.by_key.get(S::KEY).cloned();
+        settings.and_then(|settings| settings.downcast().ok()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,80 @@
+//! Why the state cannot be used.
+
+use std::path::{Path, PathBuf};
+
+/// Why the state cannot be used. The file is never changed or replaced on the way to such an error.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The file cannot be opened, read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// What is in the file cannot be used.
+    #[error(
+        "{path}: the file is damaged ({detail}); it is left as it is. Put a backup in its place, or begin with empty \
+         state on purpose: {}, and start again",
+        put_aside(path)
+    )]
+    Damaged {
+        /// The file of the state.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// There was a state, and it is not there any more, or not all of it.
+    #[error(
+        "{path}: the state is lost: {detail}; nothing was changed. Bring it back, or begin with empty state on purpose: \
+         {}, and start again",
+        put_aside(path)
+    )]
+    Lost {
+        /// The file of the state.
+        path: PathBuf,
+        /// What is missing.
+        detail: String,
+    },
+    /// A newer version of this program wrote it.
+    #[error(
+        "{path} was written by a newer version (its format is {found}, this program knows up to {known}); \
+         use that version, or start anew with another `storage` directory"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// What is stored makes no sense to the module that reads it.
+    #[error("the stored part `{part}` cannot be read: {reason}")]
+    Part {
+        /// The part.
+        part: String,
+        /// Why.
+        reason: String,
+    },
+    /// Two modules use one name for different things.
+    #[error("the part `{0}` of the state is used for two different things")]
+    Kind(String),
+}
+
+impl StateError {
+    /// Is the state itself gone or damaged, so that trying again does not help?
+    pub fn is_loss(&self) -> bool {
+        matches!(self, StateError::Damaged { .. } | StateError::Lost { .. })
+    }
+}
+
+/// The command that puts a state out of the way: all its files, over none that was put there before.
+fn put_aside(path: &Path) -> String {
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let lost = quoted(&directory.join("lost"));
+    format!("mkdir -p {lost} && mv --backup=numbered {}* {lost}", quoted(path))
+}

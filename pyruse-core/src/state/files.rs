@@ -1,0 +1,38 @@
+//! Files beside the state, and paths that are no place for a file.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+/// The file beside another one whose name has this at its end.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Why a path that will be opened is no place for a file: reading a FIFO waits for ever, and a link to nowhere would be
+/// followed there. `None`: it is a regular file, or nothing yet.
+pub fn irregular(path: &Path) -> Option<String> {
+    let entry = path.symlink_metadata().ok()?;
+    match path.metadata() {
+        Ok(found) if found.is_file() => None,
+        Ok(found) => {
+            let kind = found.file_type();
+            let what = match () {
+                () if kind.is_dir() => "a directory",
+                () if kind.is_fifo() => "a FIFO",
+                () if kind.is_socket() => "a socket",
+                () => "a device",
+            };
+            Some(format!("{} is {what}, not a regular file; move it away", path.display()))
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound && entry.is_symlink() => Some(format!(
+            "{} is a link to {}, which is not there; remove it, or mount what it leads to",
+            path.display(),
+            std::fs::read_link(path).unwrap_or_default().display()
+        )),
+        // Opening it says why.
+        Err(_) => None,
+    }
+}
