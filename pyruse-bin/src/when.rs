@@ -1,22 +1,22 @@
 //! Points in time, as people write them.
 
 use jiff::civil::{Date, DateTime};
-use jiff::{Span, Zoned};
+use jiff::{Span, ZonedDateTime};
 use pyruse_core::time::Timestamp;
 
 /// Parses `2026-11-18 11:00`, `2026-11-18`, RFC 3339, `@SECONDS`, `now`, `today`, `yesterday`, `2h ago`, `-2h`.
 pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
     let text = text.trim();
-    let now = Zoned::now();
+    let now = ZonedDateTime::now();
     parse_at(text, &now).ok_or_else(|| {
         "this is no time; write `2026-11-18 11:00`, `today`, `2h ago`, `@1795000000` or RFC 3339".to_owned()
     })
 }
 
-fn parse_at(text: &str, now: &Zoned) -> Option<Timestamp> {
+fn parse_at(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
     let stamp = |time: jiff::Timestamp| Timestamp(time.as_microsecond());
-    let zoned = |time: Zoned| stamp(time.timestamp());
-    let local = |time: DateTime| time.to_zoned(now.time_zone().clone()).ok().map(zoned);
+    let zoned = |time: ZonedDateTime| stamp(time.timestamp());
+    let local = |time: DateTime| time.to_zoned_datetime(now.time_zone().clone()).ok().map(zoned);
     match text {
         "now" => return Some(zoned(now.clone())),
         "today" => return now.start_of_day().ok().map(zoned),
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn times_are_taken_as_people_write_them() {
-        let now: Zoned = "2026-11-18T12:00:00+01:00[Europe/Paris]".parse().unwrap();
+        let now: ZonedDateTime = "2026-11-18T12:00:00+01:00[Europe/Paris]".parse().unwrap();
         let noon = Timestamp::from_seconds(1_794_999_600);
         for (text, seconds) in [
             ("now", 0),

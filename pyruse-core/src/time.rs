@@ -89,7 +89,7 @@ impl Timestamp {
 
     /// As a person reads it: to the second, local to that zone, with the zone's offset from UTC.
     pub fn shown_in(self, zone: &TimeZone) -> String {
-        self.to_jiff().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
+        self.to_jiff().to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
     }
 
     /// The same in this machine's zone. What programs read is in UTC: see `Display`.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::content::Content;
@@ -44,9 +46,8 @@ fn with_template(content: &Content, source: &str, html: bool) -> Result<String, 
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(move |_| if html { AutoEscape::Html } else { AutoEscape::None });
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.render_str(source, content)
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.render_str(source, Serde(content))
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use pyruse_core::time::Timestamp;
 
 /// The first due time after `last`. Where the clock skips it, it is the first moment after the gap.
 pub(super) fn next_after(last: Timestamp, at: Time, zone: &TimeZone) -> Timestamp {
-    let day = last.to_jiff().to_zoned(zone.clone()).date();
+    let day = last.to_jiff().to_zoned_datetime(zone.clone()).date();
     // Yesterday's may lie ahead too: local days and moments are not in step where the clock changes at midnight.
     let days = [day.yesterday(), Ok(day), day.tomorrow(), day.tomorrow().and_then(Date::tomorrow)];
     let moments = days.into_iter().flatten().filter_map(|day| {
-        let due = day.to_datetime(at).to_zoned(zone.clone()).ok()?;
+        let due = day.to_datetime(at).to_zoned_datetime(zone.clone()).ok()?;
         Some(Timestamp(due.timestamp().as_microsecond()))
     });
     // A calendar that ends has no next day.
@@ -49,11 +49,11 @@ mod tests {
 
     fn moment(text: &str, zone: &TimeZone) -> Timestamp {
         let local: jiff::civil::DateTime = text.parse().unwrap();
-        Timestamp(local.to_zoned(zone.clone()).unwrap().timestamp().as_microsecond())
+        Timestamp(local.to_zoned_datetime(zone.clone()).unwrap().timestamp().as_microsecond())
     }
 
     fn shown(time: Timestamp, zone: &TimeZone) -> String {
-        time.to_jiff().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+        time.to_jiff().to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
     }
 
     #[test]

@@ -217,7 +217,7 @@ impl Observer for Watcher {
 
     fn finished(&mut self, entry: &mut Entry<'_>, _: &mut State, _: Done<'_>) {
         self.at = entry.time().to_string();
-        let zoned = entry.time().to_jiff().to_zoned(jiff::tz::TimeZone::system());
+        let zoned = entry.time().to_jiff().to_zoned_datetime(jiff::tz::TimeZone::system());
         self.shown_at = zoned.strftime("%Y-%m-%d %H:%M:%S%.f%:z").to_string();
         self.cursor = entry.cursor();
     }
