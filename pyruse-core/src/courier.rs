@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 
 pub use crate::state::Outcome;
 use crate::state::{Handle, Letter, Queue, State};
+use crate::throttle::Throttle;
 use crate::time::{Now, Steady};
 
-/// At most this many different failures of one courier are logged per [`WINDOW`]; the rest are only counted. A set
+/// At most this many different failures of one courier are logged per window; the rest are only counted. A set
 /// that is missing from the firewall fails every ban of every attacker: that must not fill the log.
-const LOGGED: usize = 5;
-
-const WINDOW: Duration = Duration::from_secs(60);
+const LOGGED: u32 = 5;
 
 /// The longest wait between two tries of a message that is [`Outcome::Blocked`].
 const BLOCKED_WAIT: Duration = Duration::from_secs(3600);
@@ -320,42 +319,36 @@ fn record(
         queue.settle(id, outcome, now, wait);
     }
     for (kind, error, count) in failed {
-        failures.log(kind, error, count);
+        failures.log(kind, &error, count);
     }
 }
 
 /// How a delivery failed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Failure {
     Retry,
     Blocked,
     GiveUp,
 }
 
-/// The log of one courier's failures: each text once per [`WINDOW`], at most [`LOGGED`] texts, and at the window's end
+/// The log of one courier's failures: each text once per window, at most [`LOGGED`] texts, and at the window's end
 /// the number of those that were not logged.
 struct Failures {
     name: &'static str,
-    window: Instant,
-    logged: Vec<(Failure, String)>,
-    /// Failures that were only counted: those that are tried again, and those that are given up.
-    unlogged: (usize, usize),
+    /// Counts apart what is tried again and what is given up.
+    throttle: Throttle<(Failure, String), IsGivenUp>,
 }
+
+type IsGivenUp = bool;
 
 impl Failures {
     fn new(name: &'static str) -> Failures {
-        Failures { name, window: Instant::now(), logged: Vec::new(), unlogged: (0, 0) }
+        Failures { name, throttle: Throttle::new(1, LOGGED) }
     }
 
-    fn log(&mut self, kind: Failure, error: String, count: usize) {
+    fn log(&mut self, kind: Failure, error: &str, count: usize) {
         self.flush_when_over();
-        if self.logged.len() >= LOGGED
-            || self.logged.iter().any(|(known, text)| *known == kind && *text == error)
-        {
-            match kind {
-                Failure::GiveUp => self.unlogged.1 += count,
-                Failure::Retry | Failure::Blocked => self.unlogged.0 += count,
-            }
+        if !self.throttle.admits((kind, error.to_owned()), kind == Failure::GiveUp, count as u64) {
             return;
         }
         let name = self.name;
@@ -370,34 +363,28 @@ impl Failures {
                 tracing::error!("{name}: {what} {is} given up: {error}");
             }
         }
-        self.logged.push((kind, error));
     }
 
     /// When the number of those that were not logged is due.
     fn due(&self) -> Option<Steady> {
-        let left = WINDOW.saturating_sub(self.window.elapsed());
-        (self.unlogged != (0, 0)).then(|| Now::read().steady.plus(left))
+        self.throttle.left().map(|left| Now::read().steady.plus(left))
     }
 
     fn flush_when_over(&mut self) {
-        if self.window.elapsed() >= WINDOW {
-            self.flush();
-        }
+        self.throttle.flush_if_over(|is_given_up, more, _| log_more(self.name, is_given_up, more));
     }
 
     /// Logs how many were not logged, and begins a new window.
     fn flush(&mut self) {
-        let (again, given_up) = self.unlogged;
-        if again > 0 {
-            tracing::warn!("{}: {again} more deliveries failed and will be tried again", self.name);
-        }
-        if given_up > 0 {
-            tracing::error!(
-                "{}: {given_up} more deliveries are given up: see `pyruse outbox list`",
-                self.name
-            );
-        }
-        *self = Failures::new(self.name);
+        self.throttle.flush(|is_given_up, more, _| log_more(self.name, is_given_up, more));
+    }
+}
+
+fn log_more(name: &str, is_given_up: IsGivenUp, more: u64) {
+    if is_given_up {
+        tracing::error!("{name}: {more} more deliveries are given up: see `pyruse outbox list`");
+    } else {
+        tracing::warn!("{name}: {more} more deliveries failed and will be tried again");
     }
 }
 
@@ -438,12 +425,10 @@ mod tests {
         let lines = Arc::new(AtomicUsize::new(0));
         tracing::subscriber::with_default(CountsLines(lines.clone()), || {
             while couriers.dispatch(&mut state, now) {}
-            assert_eq!(
-                (lines.load(Ordering::Relaxed), couriers.posts[0].failures.unlogged),
-                (1, (0, 29_999))
-            );
+            let given_up = couriers.posts[0].failures.throttle.unlogged(&true);
+            assert_eq!((lines.load(Ordering::Relaxed), given_up), (1, 29_999));
             // The number is logged without another failure.
-            assert!(couriers.deadline(&state).is_some_and(|due| due <= Now::read().steady.plus(WINDOW)));
+            assert!(couriers.deadline(&state).is_some());
             couriers.stop(&mut state, Duration::ZERO);
         });
         assert_eq!(lines.load(Ordering::Relaxed), 2);

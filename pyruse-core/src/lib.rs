@@ -129,6 +129,7 @@ pub mod seconds;
 pub mod state;
 pub mod template;
 pub mod text;
+pub mod throttle;
 pub mod time;
 pub mod workflow;
 

@@ -3,24 +3,24 @@
 //! The lines are diagnostics, so our own reader never lets them have consequences. An attack from ten thousand addresses
 //! must not flood the log: after so many lines, the rest is only counted, and told in one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyruse_core::effect::Effect;
+use pyruse_core::throttle::Throttle;
 use pyruse_core::time::Timestamp;
 
 use crate::command::printable;
 
-/// At most so many bans are logged within [`WINDOW`].
-const LOGGED: u64 = 20;
-
-const WINDOW: Duration = Duration::from_secs(60);
+/// At most this many bans are logged per window.
+const LOGGED: u32 = 20;
 
 /// See the module.
-#[derive(Default)]
-pub(crate) struct BanLog {
-    /// When the first ban of these was made.
-    since: Option<Instant>,
-    made: u64,
+pub(crate) struct BanLog(Throttle<(), ()>);
+
+impl Default for BanLog {
+    fn default() -> BanLog {
+        BanLog(Throttle::new(LOGGED, LOGGED))
+    }
 }
 
 impl BanLog {
@@ -33,9 +33,7 @@ impl BanLog {
             return;
         }
         self.flush_if_over();
-        self.since.get_or_insert_with(Instant::now);
-        self.made += 1;
-        if self.made <= LOGGED {
+        if self.0.admits((), (), 1) {
             let what = if *renewed { "banned again" } else { "banned" };
             let until =
                 until.map_or_else(|| "for ever".to_owned(), |until| format!("until {}", until.local()));
@@ -43,32 +41,25 @@ impl BanLog {
         }
     }
 
-    /// For how long bans are counted yet before their number is logged; none: all are logged.
+    /// How long until the number of bans that were not logged is due; none if all are logged.
     pub(crate) fn left(&self) -> Option<Duration> {
-        let since = self.since.filter(|_| self.made > LOGGED)?;
-        Some(WINDOW.saturating_sub(since.elapsed()))
+        self.0.left()
     }
 
-    /// Logs how many were not logged when their time is over.
+    /// Logs how many were not logged, if their window is over.
     pub(crate) fn flush_if_over(&mut self) {
-        if self.since.is_some_and(|since| since.elapsed() >= WINDOW) {
-            self.flush();
-        }
+        self.0.flush_if_over(log_more);
     }
 
     /// The same, now.
     pub(crate) fn flush(&mut self) {
-        let more = self.made.saturating_sub(LOGGED);
-        if let Some(since) = self.since.take()
-            && more > 0
-        {
-            let seconds = since.elapsed().as_secs().max(1);
-            tracing::info!(
-                "{more} more bans within {seconds} s; `pyruse bans list` shows all that are in force"
-            );
-        }
-        self.made = 0;
+        self.0.flush(log_more);
     }
+}
+
+fn log_more((): (), more: u64, window: Duration) {
+    let seconds = window.as_secs().max(1);
+    tracing::info!("{more} more bans within {seconds} s; `pyruse bans list` shows all that are in force");
 }
 
 #[cfg(test)]
@@ -86,16 +77,16 @@ mod tests {
     fn many_bans_are_counted_and_those_that_are_over_are_not() {
         let (mut log, now) = (BanLog::default(), Timestamp::now());
         log.note(&ban(60), Timestamp::from_seconds(1_000_000));
-        assert_eq!((log.made, log.left()), (0, None));
+        assert_eq!(log.left(), None);
         for _ in 0..LOGGED {
             log.note(&ban(60), now);
         }
-        assert_eq!((log.made, log.left()), (LOGGED, None), "nothing is held back");
+        assert_eq!(log.left(), None, "all are logged");
         log.note(&ban(0), Timestamp::from_seconds(1_000_000));
-        assert!(log.left().is_some_and(|left| left <= WINDOW));
+        assert!(log.left().is_some());
         log.flush_if_over();
-        assert_eq!(log.made, LOGGED + 1);
+        assert_eq!(log.0.unlogged(&()), 1);
         log.flush();
-        assert_eq!((log.made, log.left()), (0, None));
+        assert_eq!((log.0.unlogged(&()), log.left()), (0, None));
     }
 }

@@ -1,76 +1,71 @@
 //! Watches entries on their way in the daemon: logs bans and errors without flooding the log.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::Entry;
 use pyruse_core::plugin::StepError;
+use pyruse_core::throttle::Throttle;
 use pyruse_core::workflow::{Observer, Site, SiteId, describe};
 
 use super::ban_log::BanLog;
 
-/// So many errors of one step are told within [`WINDOW`]; the rest is counted.
-const TOLD: u32 = 5;
+/// At most this many errors of one step are logged per window.
+const LOGGED: u32 = 5;
 
-/// So many are told of all steps together.
-const TOLD_TOGETHER: u32 = 50;
-
-const WINDOW: Duration = Duration::from_secs(60);
+/// At most this many errors of all steps are logged per window.
+const LOGGED_TOGETHER: u32 = 50;
 
 /// Errors of steps, for the log: whoever can write a log line can make errors, but must not flood the log with them.
 pub(crate) struct ErrorLog {
-    window: Instant,
-    told: u32,
-    steps: HashMap<SiteId, (String, u32)>,
+    throttle: Throttle<SiteId, SiteId>,
+    /// The names of the steps with errors that were not logged.
+    places: HashMap<SiteId, String>,
     total: u64,
 }
 
 impl ErrorLog {
     pub(crate) fn new() -> ErrorLog {
-        ErrorLog { window: Instant::now(), told: 0, steps: HashMap::new(), total: 0 }
+        ErrorLog { throttle: Throttle::new(LOGGED, LOGGED_TOGETHER), places: HashMap::new(), total: 0 }
     }
 
-    fn tell(&mut self, id: SiteId, site: &Site, error: &StepError) {
+    fn log(&mut self, id: SiteId, site: &Site, error: &StepError) {
         self.total += 1;
         self.flush_if_over();
-        let (_, count) = self
-            .steps
-            .entry(id)
-            .or_insert_with(|| (format!("chain `{}`, step {}", site.chain, site.step), 0));
-        *count += 1;
-        if *count <= TOLD && self.told < TOLD_TOGETHER {
-            self.told += 1;
+        if self.throttle.admits(id, id, 1) {
             tracing::warn!("{}", describe(site, error));
+        } else {
+            self.places.entry(id).or_insert_with(|| format!("chain `{}`, step {}", site.chain, site.step));
         }
     }
 
-    /// For how long errors are counted yet before their number is logged; none: all are logged.
+    /// How long until the number of errors that were not logged is due; none if all are logged.
     pub(crate) fn left(&self) -> Option<Duration> {
-        let held_back = self.steps.values().any(|(_, count)| *count > TOLD);
-        held_back.then(|| WINDOW.saturating_sub(self.window.elapsed()))
+        self.throttle.left()
     }
 
-    /// Logs how many were not logged when their time is over.
+    /// Logs how many were not logged, if their window is over.
     pub(crate) fn flush_if_over(&mut self) {
-        if self.window.elapsed() >= WINDOW {
-            self.flush();
-        }
+        let ErrorLog { throttle, places, .. } = self;
+        throttle.flush_if_over(|id, more, _| log_more(places, id, more));
     }
 
-    /// Tells how many were not told, and begins anew.
+    /// The same, now.
     pub(crate) fn flush(&mut self) {
-        for (place, count) in self.steps.values().filter(|(_, count)| *count > TOLD) {
-            tracing::warn!("{place}: {} more such errors", count - TOLD);
-        }
-        self.steps.clear();
-        self.told = 0;
-        self.window = Instant::now();
+        let ErrorLog { throttle, places, .. } = self;
+        throttle.flush(|id, more, _| log_more(places, id, more));
     }
 
     /// How many there were since the start.
     pub(crate) fn total(&self) -> u64 {
         self.total
+    }
+}
+
+fn log_more(places: &mut HashMap<SiteId, String>, id: SiteId, more: u64) {
+    if let Some(place) = places.remove(&id) {
+        tracing::warn!("{place}: {more} more such errors");
     }
 }
 
@@ -89,6 +84,6 @@ impl Observer for Watch<'_> {
     }
 
     fn error(&mut self, id: SiteId, site: &Site, _: &mut Entry<'_>, error: &StepError) {
-        self.errors.tell(id, site, error);
+        self.errors.log(id, site, error);
     }
 }
