@@ -143,6 +143,12 @@ pub fn fitted(text: &str, room: usize) -> String {
     text
 }
 
+/// The last place, at most `limit` bytes in, where the text can be cut between two characters.
+// `str::floor_char_boundary` is this, from Rust 1.91 on.
+pub fn floor_char_boundary(text: &str, limit: usize) -> usize {
+    (0..=limit.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 /// A number with its thousands apart: `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -231,6 +237,13 @@ mod tests {
         assert_eq!(wrapped_anywhere("aaaa bbbb cccccccccccc", 10, 2), ["aaaa bbbb", "ccccccccc…"]);
         assert_eq!(wrapped_anywhere("日本語日本語", 5, 9), ["日本", "語日", "本語"]);
         assert_eq!(wrapped_anywhere("", 5, 9), [""]);
+    }
+
+    #[test]
+    fn bytes_are_cut_between_characters() {
+        let places: Vec<usize> = (0..8).map(|limit| floor_char_boundary("aé😀", limit)).collect();
+        assert_eq!(places, [0, 1, 1, 3, 3, 3, 3, 7]);
+        assert_eq!([floor_char_boundary("aé", 9), floor_char_boundary("", 9)], [3, 0]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Changes, Resource, Row};
+use pyruse_core::text::floor_char_boundary;
 use pyruse_core::time::{Ends, Step, Timestamp};
 
 use super::outgoing::Outgoing;
@@ -267,11 +268,7 @@ impl Text {
         if body.len() <= SHOWN {
             return Text { shown: body.to_owned(), rest: None };
         }
-        let mut end = SHOWN;
-        while !body.is_char_boundary(end) {
-            end -= 1;
-        }
-        let (shown, rest) = body.split_at(end);
+        let (shown, rest) = body.split_at(floor_char_boundary(body, SHOWN));
         Text { shown: shown.to_owned(), rest: Some(Rest { bytes: rest.len(), hash: fnv(rest.as_bytes()) }) }
     }
 }

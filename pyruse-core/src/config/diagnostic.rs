@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::lint::{Lint, Severity};
 use super::node::SourceSpan;
-use crate::text::{self, is_hidden, printable};
+use crate::text::{self, floor_char_boundary, is_hidden, printable};
 
 /// A step of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -279,10 +279,7 @@ impl Lines<'_> {
 
     /// Line and column, both from 1, the column in characters.
     fn line_column(&self, offset: usize) -> (usize, usize) {
-        let mut offset = offset.min(self.source.text.len());
-        while !self.source.text.is_char_boundary(offset) {
-            offset -= 1;
-        }
+        let offset = floor_char_boundary(&self.source.text, offset);
         let line = self.number(offset);
         (line + 1, self.source.text[self.starts[line]..offset].chars().count() + 1)
     }

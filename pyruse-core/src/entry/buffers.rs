@@ -11,6 +11,7 @@ use super::field::{Fields, Kind, Slot};
 use super::limit::FIELD_LIMIT;
 use super::names::Names;
 use super::value::{Span, Stored, Value};
+use crate::text::floor_char_boundary;
 use crate::time::Timestamp;
 
 /// No element.
@@ -132,11 +133,8 @@ impl Buffers {
 
     pub(super) fn push_text(&mut self, text: &str) -> Span {
         let start = self.end();
-        let mut end = text.len().min(ARENA_LIMIT.saturating_sub(self.arena.len()));
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        self.arena.push_str(&text[..end]);
+        let room = ARENA_LIMIT.saturating_sub(self.arena.len());
+        self.arena.push_str(&text[..floor_char_boundary(text, room)]);
         Span { start, end: self.end() }
     }
 

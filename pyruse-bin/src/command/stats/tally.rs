@@ -7,6 +7,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use pyruse_core::text::floor_char_boundary;
+
 /// So many values are counted singly.
 const VALUES: usize = 20_000;
 
@@ -61,8 +63,7 @@ pub(super) struct Ranking<'t> {
 impl Tally {
     pub(super) fn count(&mut self, value: Option<&str>, level: Option<usize>) {
         let Some(value) = value else { return self.missing.count(level) };
-        let end = value.char_indices().map(|(at, _)| at).find(|at| *at >= LENGTH).unwrap_or(value.len());
-        let value = &value[..end];
+        let value = &value[..floor_char_boundary(value, LENGTH)];
         if let Some(counts) = self.values.get_mut(value) {
             return counts.count(level);
         }
