@@ -15,6 +15,7 @@ use pyruse_core::config::Config;
 use pyruse_core::courier::{Courier, Deliver, Outcome};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::level::Level;
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Invalid, Message, ModuleSettings, Outcome as Shown, Plugin,
     Service, ServicePlugin, SettingsPlugin, StepError, excerpt,
@@ -61,38 +62,6 @@ impl LogSettings {
             Some(namespace) => format!("/run/systemd/journal.{namespace}/socket").into(),
             None => "/run/systemd/journal/socket".into(),
         }
-    }
-}
-
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(crate = "pyruse_core::serde")]
-#[schemars(crate = "pyruse_core::schemars")]
-enum Level {
-    #[serde(rename = "EMERG")]
-    Emerg,
-    #[serde(rename = "ALERT")]
-    Alert,
-    #[serde(rename = "CRIT")]
-    Crit,
-    #[serde(rename = "ERR")]
-    Err,
-    #[serde(rename = "WARNING")]
-    Warning,
-    #[serde(rename = "NOTICE")]
-    Notice,
-    #[serde(rename = "INFO")]
-    Info,
-    #[serde(rename = "DEBUG")]
-    Debug,
-}
-
-impl Level {
-    fn priority(self) -> u8 {
-        self as u8
-    }
-
-    fn name(self) -> &'static str {
-        ["EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG"][usize::from(self.priority())]
     }
 }
 
@@ -150,8 +119,8 @@ impl Action for Log {
         let mut message = String::new();
         self.message.render(run.entry, &mut message)?;
         text::cut(&mut message, LINE_LIMIT);
-        run.effect(|| Effect::Log { level: self.level.name(), message: message.clone() });
-        let line = Line { id: unique::id(), priority: self.level.priority(), message };
+        run.effect(|| Effect::Log { level: self.level, message: message.clone() });
+        let line = Line { id: unique::id(), priority: self.level.number(), message };
         // A struct of texts and numbers always becomes JSON.
         run.state.get_mut(self.queue).push(None, serde_json::to_string(&line).unwrap_or_default());
         Ok(())
@@ -322,12 +291,5 @@ mod tests {
             service.admits(&mut buffers.entry(&mut record), &mut state)
         };
         assert_eq!([admits("i"), admits("i"), admits("other"), admits("i")], [true, false, true, false]);
-    }
-
-    #[test]
-    fn names_of_levels_and_their_numbers_agree_with_syslog() {
-        assert_eq!((Level::Emerg.priority(), Level::Emerg.name()), (0, "EMERG"));
-        assert_eq!((Level::Err.priority(), Level::Err.name()), (3, "ERR"));
-        assert_eq!((Level::Debug.priority(), Level::Debug.name()), (7, "DEBUG"));
     }
 }

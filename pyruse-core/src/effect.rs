@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::level::{Level, ReportLevel};
 use crate::operation::Reason;
 use crate::time::Timestamp;
 
@@ -43,14 +44,16 @@ pub enum Effect {
     /// A line is written to the journal.
     Log {
         /// `EMERG` … `DEBUG`.
-        level: &'static str,
+        #[schemars(with = "String")]
+        level: Level,
         /// The line.
         message: String,
     },
     /// A line is recorded for the daily report.
     Report {
         /// `WARN`, `INFO` or `OTHER`.
-        level: &'static str,
+        #[schemars(with = "String")]
+        level: ReportLevel,
         /// The line.
         message: String,
         /// `NONE`, `FIRST`, `LAST`, `FIRSTLAST` or `ALL`.
@@ -160,8 +163,8 @@ mod tests {
                 reason: Reason::Operator,
             },
             Effect::Email { subject: "ban".into(), to: vec!["root".into()], body: "a\nb".into() },
-            Effect::Log { level: "INFO", message: "m".into() },
-            Effect::Report { level: "WARN", message: "m".into(), details: "ALL" },
+            Effect::Log { level: Level::Info, message: "m".into() },
+            Effect::Report { level: ReportLevel::Warn, message: "m".into(), details: "ALL" },
             Effect::Error { message: "m".into() },
             Effect::Custom { action: "action_door", details: serde_json::json!({"open": true}) },
         ]

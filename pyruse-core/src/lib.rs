@@ -33,6 +33,7 @@
 //! use pyruse_core::workflow::{Observer, Site};
 //! # mod action_tell {
 //! #     use pyruse_core::effect::Effect;
+//! #     use pyruse_core::level::Level;
 //! #     use pyruse_core::plugin::*;
 //! #     #[derive(serde::Deserialize, schemars::JsonSchema)]
 //! #     struct Args {
@@ -55,7 +56,7 @@
 //! #         fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
 //! #             let mut message = String::new();
 //! #             self.0.render(run.entry, &mut message)?;
-//! #             run.effect(|| Effect::Log { level: "INFO", message });
+//! #             run.effect(|| Effect::Log { level: Level::Info, message });
 //! #             Ok(())
 //! #         }
 //! #     }
@@ -120,6 +121,7 @@ pub mod effect;
 pub mod engine;
 pub mod entry;
 pub mod frozen;
+pub mod level;
 pub mod operation;
 pub mod pattern;
 pub mod plugin;

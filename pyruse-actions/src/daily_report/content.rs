@@ -14,7 +14,7 @@ use pyruse_core::time::Timestamp;
 
 use super::day::{Day, Overflow};
 use super::settings::ReportSettings;
-use super::{Details, Level, Line, Recorded};
+use super::{Details, Line, Recorded, ReportLevel};
 use crate::email::host;
 use crate::text;
 
@@ -137,7 +137,7 @@ impl Content {
             let Ok(line) = serde_json::from_slice::<Line>(value) else { return };
             let message = printable(&line.message);
             match line.level {
-                Level::Other => other.push((line.time, message)),
+                ReportLevel::Other => other.push((line.time, message)),
                 level => add(&mut tables[level as usize], message, &line),
             }
         })?;
@@ -298,7 +298,12 @@ mod tests {
     use super::*;
 
     fn line(message: &str, seconds: i64, details: Details) -> Line {
-        Line { level: Level::Warn, time: Timestamp::from_seconds(seconds), message: message.into(), details }
+        Line {
+            level: ReportLevel::Warn,
+            time: Timestamp::from_seconds(seconds),
+            message: message.into(),
+            details,
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 
-use super::{Details, Level, Line};
+use super::{Details, Line, ReportLevel};
 
 #[derive(Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
@@ -51,9 +51,9 @@ pub(super) fn read(content: &[u8]) -> Result<Vec<Line>, String> {
 
 fn line(item: Item) -> Option<Line> {
     let level = match item.level {
-        0 => Level::Other,
-        1 => Level::Warn,
-        2 => Level::Info,
+        0 => ReportLevel::Other,
+        1 => ReportLevel::Warn,
+        2 => ReportLevel::Info,
         _ => return None,
     };
     #[allow(clippy::cast_possible_truncation, reason = "`as` saturates, and no such time is real")]
@@ -75,12 +75,12 @@ mod tests {
             details,
         };
         for text in [format!("[{item}]"), format!("[{item}"), format!("[\n{item},\n"), format!("[{item},]")] {
-            assert_eq!(read(text.as_bytes()).unwrap(), [line(Level::Warn, Details::First)], "{text}");
+            assert_eq!(read(text.as_bytes()).unwrap(), [line(ReportLevel::Warn, Details::First)], "{text}");
         }
         let two = format!("[{item},{}]", item.replace("\"L\":1", "\"L\":0").replace(",\"D\":\"FIRST\"", ""));
         assert_eq!(
             read(two.as_bytes()).unwrap(),
-            [line(Level::Warn, Details::First), line(Level::Other, Details::All)]
+            [line(ReportLevel::Warn, Details::First), line(ReportLevel::Other, Details::All)]
         );
         assert_eq!(read(b"").unwrap(), []);
         assert_eq!(read(b"[").unwrap(), []);

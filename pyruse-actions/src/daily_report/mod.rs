@@ -12,6 +12,7 @@ mod settings;
 use std::sync::Arc;
 
 use pyruse_core::effect::Effect;
+use pyruse_core::level::ReportLevel;
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Inspection, Invalid, Message, Outcome, Plugin, StepError,
 };
@@ -32,25 +33,6 @@ const LINE_LIMIT: usize = 2000;
 
 /// So many lines are kept for each of WARN and INFO; the rest is counted.
 const KEPT: u64 = 100_000;
-
-/// The section of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(crate = "pyruse_core::serde")]
-#[schemars(crate = "pyruse_core::schemars")]
-enum Level {
-    #[serde(rename = "WARN")]
-    Warn,
-    #[serde(rename = "INFO")]
-    Info,
-    #[serde(rename = "OTHER")]
-    Other,
-}
-
-impl Level {
-    fn name(self) -> &'static str {
-        ["WARN", "INFO", "OTHER"][self as usize]
-    }
-}
 
 /// Which times of a message the report shows.
 #[derive(
@@ -83,7 +65,7 @@ impl Details {
 #[serde(crate = "pyruse_core::serde")]
 struct Line {
     #[serde(rename = "l")]
-    level: Level,
+    level: ReportLevel,
     #[serde(rename = "t")]
     time: Timestamp,
     #[serde(rename = "m")]
@@ -116,7 +98,7 @@ impl Recorded {
         if text::cut(&mut line.message, LINE_LIMIT) {
             line.message.push('…');
         }
-        let limit = if line.level == Level::Other { max_lines } else { KEPT };
+        let limit = if line.level == ReportLevel::Other { max_lines } else { KEPT };
         if !state.get_mut(self.day).note_line(line.level as usize, line.time, line.message.len(), limit) {
             return;
         }
@@ -132,7 +114,7 @@ struct Args {
     /// The line, a template. In WARN and INFO, lines that are the same become one row.
     message: String,
     /// The section: `WARN` and `INFO` are tables of messages, `OTHER` is a list in order of time.
-    level: Level,
+    level: ReportLevel,
     /// Which times of a message are shown: `NONE`, `FIRST`, `LAST`, `FIRSTLAST` or `ALL`.
     #[serde(default)]
     details: Details,
@@ -140,7 +122,7 @@ struct Args {
 
 struct DailyReport {
     message: Message,
-    level: Level,
+    level: ReportLevel,
     details: Details,
     recorded: Recorded,
     max_lines: u64,
@@ -187,7 +169,7 @@ impl Action for DailyReport {
         let mut message = String::new();
         self.message.render(run.entry, &mut message)?;
         run.effect(|| Effect::Report {
-            level: self.level.name(),
+            level: self.level,
             message: message.clone(),
             details: self.details.name(),
         });

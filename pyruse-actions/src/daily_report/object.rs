@@ -7,7 +7,7 @@ use pyruse_core::state::{State, StateError};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Level, Line, Recorded};
+use super::{Line, Recorded, ReportLevel};
 
 /// The object; empty when nothing is recorded.
 pub(super) fn of(state: &mut State, recorded: Recorded, now: Timestamp) -> Result<String, StateError> {
@@ -16,7 +16,7 @@ pub(super) fn of(state: &mut State, recorded: Recorded, now: Timestamp) -> Resul
         let Ok(line) = serde_json::from_slice::<Line>(value) else { return };
         lines.push(json!({
             "at": line.time.to_string(),
-            "level": line.level.name(),
+            "level": line.level,
             "message": line.message,
             "details": line.details.name(),
         }));
@@ -26,9 +26,8 @@ pub(super) fn of(state: &mut State, recorded: Recorded, now: Timestamp) -> Resul
     if totals.lines == [0; 3] {
         return Ok(String::new());
     }
-    let levels = [Level::Warn, Level::Info, Level::Other];
     let of_levels = |count: &dyn Fn(usize) -> u64| -> Value {
-        levels.iter().map(|level| (level.name(), count(*level as usize))).collect()
+        ReportLevel::ALL.iter().map(|level| (level.to_string(), count(*level as usize))).collect()
     };
     let bans = day.bans().iter().map(|ban| {
         json!({

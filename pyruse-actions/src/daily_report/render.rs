@@ -57,7 +57,7 @@ mod tests {
     use pyruse_core::time::Timestamp;
 
     use super::super::day::BanNote;
-    use super::super::{Details, Level, Line, Recorded};
+    use super::super::{Details, Line, Recorded, ReportLevel};
     use super::*;
 
     /// A report with everything in it, and markup in every text.
@@ -69,7 +69,7 @@ mod tests {
         let at = |n: i64| Timestamp::from_seconds(1_795_000_000 + n);
         let evil = "<script>alert('x')</script>\r\nSubject: y\u{202e}\u{1b}[31m";
         for n in 0..30 {
-            for level in [Level::Warn, Level::Info, Level::Other] {
+            for level in ReportLevel::ALL {
                 let message = format!("{evil} {}", n % 7);
                 recorded.record(
                     &mut state,

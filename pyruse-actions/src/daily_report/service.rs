@@ -13,7 +13,7 @@ use pyruse_core::workflow::Done;
 use super::content::Content;
 use super::day::BanNote;
 use super::settings::ReportSettings;
-use super::{Details, InUse, Level, Line, NAME, Recorded, import, object, render, schedule};
+use super::{Details, InUse, Line, NAME, Recorded, ReportLevel, import, object, render, schedule};
 use crate::email::{self, EmailSettings, Outgoing};
 
 struct ReportService {
@@ -101,7 +101,7 @@ impl Service for ReportService {
         // Who has no step for the report does not want one.
         if self.in_use {
             let message = format!("Pyruse: {text}");
-            let line = Line { level: Level::Warn, time: now, message, details: Details::All };
+            let line = Line { level: ReportLevel::Warn, time: now, message, details: Details::All };
             self.recorded.record(state, line, self.settings.max_lines.into());
         }
     }
@@ -200,7 +200,8 @@ mod tests {
         let mut state = State::in_memory();
         let mut service = service(&mut state);
         let record = |state: &mut State, service: &ReportService, at| {
-            let line = Line { level: Level::Warn, time: at, message: "m".into(), details: Details::All };
+            let line =
+                Line { level: ReportLevel::Warn, time: at, message: "m".into(), details: Details::All };
             service.recorded.record(state, line, 10);
         };
         service.boot(&mut state, hour(12));
@@ -223,7 +224,7 @@ mod tests {
         let mut service = service(&mut state);
         service.boot(&mut state, hour(9000));
         let now = hour(10);
-        let line = Line { level: Level::Warn, time: now, message: "m".into(), details: Details::All };
+        let line = Line { level: ReportLevel::Warn, time: now, message: "m".into(), details: Details::All };
         service.recorded.record(&mut state, line, 10);
         let day = state.get_mut(service.recorded.day);
         day.adjust(Step { now: Now::at(now), by: now.0 - hour(9000).0 });

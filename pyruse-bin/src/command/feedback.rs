@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 
 use pyruse_core::entry::{Entry, MemoryRecord, Slot};
+use pyruse_core::level::Level;
 use pyruse_core::workflow::Workflow;
 
 /// A line of a line of a line … of an entry.
@@ -30,9 +31,6 @@ const FIXED: &[(&str, &str)] = &[
     ("_TRANSPORT", "journal"),
     ("_UID", "0"),
 ];
-
-/// In the order of their numbers.
-const LEVELS: [&str; 8] = ["EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG"];
 
 /// The lines that have been written and not yet been read.
 pub(crate) struct Feedback {
@@ -70,7 +68,7 @@ impl Feedback {
     }
 
     /// Takes a line that the entry has caused. Says once for an entry that was read if there are too many.
-    pub(crate) fn write(&mut self, entry: &mut Entry<'_>, level: &str, message: &str) -> Result<(), String> {
+    pub(crate) fn write(&mut self, entry: &mut Entry<'_>, level: Level, message: &str) -> Result<(), String> {
         if self.depth == DEPTH_LIMIT || self.lines == LINES_LIMIT {
             if std::mem::replace(&mut self.told, true) {
                 return Ok(());
@@ -88,9 +86,7 @@ impl Feedback {
             record.push(*name, *value);
         }
         record.push("_SOURCE_REALTIME_TIMESTAMP", entry.time().0.to_string());
-        if let Some(priority) = LEVELS.iter().position(|name| *name == level) {
-            record.push("PRIORITY", priority.to_string());
-        }
+        record.push("PRIORITY", level.number().to_string());
         record.push("MESSAGE", message);
         for (name, slot) in &self.inherited {
             if let Some(value) = entry.text(*slot) {

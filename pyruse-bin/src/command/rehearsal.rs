@@ -123,7 +123,7 @@ impl<T: Telling> Observer for Observed<'_, T> {
     fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
         self.tell(site, entry, effect);
         if let (Some(feedback), Effect::Log { level, message }) = (&mut self.feedback, effect)
-            && let Err(message) = feedback.write(entry, level, message)
+            && let Err(message) = feedback.write(entry, *level, message)
         {
             self.tell(site, entry, &Effect::Error { message });
         }

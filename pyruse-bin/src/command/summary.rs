@@ -4,11 +4,13 @@
 //! may come from entries: they are made harmless, and measured by what a terminal shows of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use pyruse_core::effect::{Effect, PlacedEffect};
+use pyruse_core::level::{Level, ReportLevel};
 use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::{Site, SiteId};
 
@@ -17,12 +19,6 @@ use super::text::{columns, counted, cut, fitted, folded, grouped, printable};
 
 /// The most frequent addresses of a set that are shown.
 const ADDRESSES: usize = 5;
-
-/// In this order the levels of the journal are shown …
-const JOURNAL_LEVELS: &[&str] = &["EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG"];
-
-/// … and those of the report.
-const REPORT_LEVELS: &[&str] = &["WARN", "INFO", "OTHER"];
 
 /// Counts what happens.
 pub(crate) struct Summary {
@@ -33,8 +29,8 @@ pub(crate) struct Summary {
     hits: Vec<u64>,
     bans: HashMap<String, HashMap<String, u64>>,
     mails: HashMap<String, u64>,
-    logs: HashMap<&'static str, u64>,
-    reports: HashMap<&'static str, u64>,
+    logs: BTreeMap<Level, u64>,
+    reports: BTreeMap<ReportLevel, u64>,
     others: HashMap<&'static str, u64>,
     errors: BTreeMap<(String, usize), (u64, String)>,
 }
@@ -49,8 +45,8 @@ impl Telling for Summary {
                 *self.bans.entry(set.clone()).or_default().entry(ip.clone()).or_default() += 1;
             }
             Effect::Email { subject, .. } => *self.mails.entry(subject.clone()).or_default() += 1,
-            Effect::Log { level, .. } => *self.logs.entry(level).or_default() += 1,
-            Effect::Report { level, .. } => *self.reports.entry(level).or_default() += 1,
+            Effect::Log { level, .. } => *self.logs.entry(*level).or_default() += 1,
+            Effect::Report { level, .. } => *self.reports.entry(*level).or_default() += 1,
             Effect::Error { message } => {
                 let place = (placed.chain.to_owned(), placed.step);
                 self.errors.entry(place).or_insert_with(|| (0, message.clone())).0 += 1;
@@ -94,8 +90,8 @@ impl Summary {
             hits: Vec::new(),
             bans: HashMap::new(),
             mails: HashMap::new(),
-            logs: HashMap::new(),
-            reports: HashMap::new(),
+            logs: BTreeMap::new(),
+            reports: BTreeMap::new(),
             others: HashMap::new(),
             errors: BTreeMap::new(),
         }
@@ -116,8 +112,8 @@ impl Summary {
             chains,
             self.bans(),
             Section::new("mails by subject", ["count", ""], by_count(&self.mails)),
-            Section::new("journal lines by level", ["count", ""], by_level(&self.logs, JOURNAL_LEVELS)),
-            Section::new("report lines by level", ["count", ""], by_level(&self.reports, REPORT_LEVELS)),
+            Section::new("journal lines by level", ["count", ""], by_level(&self.logs)),
+            Section::new("report lines by level", ["count", ""], by_level(&self.reports)),
             Section::new("other effects", ["count", ""], by_count(&self.others)),
             self.errors(sites),
         ];
@@ -291,11 +287,9 @@ fn by_count<T: AsRef<str>>(counts: &HashMap<T, u64>) -> Vec<Row> {
     counts.into_iter().map(|(name, count)| Row::new(name, count)).collect()
 }
 
-fn by_level(counts: &HashMap<&'static str, u64>, order: &[&str]) -> Vec<Row> {
-    let place = |level: &str| order.iter().position(|known| *known == level).unwrap_or(order.len());
-    let mut counts: Vec<_> = counts.iter().collect();
-    counts.sort_by_key(|(level, _)| (place(level), **level));
-    counts.into_iter().map(|(level, count)| Row::new(level, *count)).collect()
+/// The most urgent first.
+fn by_level(counts: &BTreeMap<impl Display, u64>) -> Vec<Row> {
+    counts.iter().map(|(level, count)| Row::new(&level.to_string(), *count)).collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a share, for people")]
