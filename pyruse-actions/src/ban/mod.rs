@@ -13,6 +13,7 @@ mod ipset;
 mod keeper;
 mod netlink;
 mod nft;
+mod obstacle;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use pyruse_core::courier::Deliver;
-use pyruse_core::operation::Family;
 use pyruse_core::plugin::{
     Act, Action, ActionModule, Compile, Example, Inspection, Invalid, ModuleSettings, Outcome as Shown,
     Plugin, ServicePlugin, SettingsPlugin, StepError,
@@ -21,6 +20,7 @@ use super::batch::{BanCourier, Command, Tongue};
 use super::configured::{MAX_BANS, Notes, check_settings};
 use super::inspect::{Asked, Firewall, Set, inspect};
 use super::netlink::NetlinkCourier;
+use super::obstacle::{HOLDS, Obstacle, making};
 use super::{BanAction, BanService, Bans, Left, Order};
 use crate::program::{self, Failure};
 
@@ -178,30 +178,6 @@ impl Action for NftBan {
     }
 }
 
-/// What stands in the way of a ban.
-#[derive(Clone, Copy)]
-pub(super) enum Obstacle {
-    /// There is no such set.
-    Missing,
-    /// The set holds as many elements as it may.
-    Full,
-    /// It holds none with a time-out.
-    NoTimeouts,
-}
-
-impl Obstacle {
-    /// What a person can do about it.
-    pub(super) fn cure(self, set: &str, family: Family) -> String {
-        match self {
-            Obstacle::Missing => {
-                format!("make it with: {}", Nft::making(set, usize::from(family == Family::V6)))
-            }
-            Obstacle::Full => "the set is full: make it larger, or without `size`".into(),
-            Obstacle::NoTimeouts => "has the set `flags timeout`?".into(),
-        }
-    }
-}
-
 /// The program.
 pub(super) struct Nft {
     argv: Vec<String>,
@@ -222,7 +198,7 @@ const NO_SUCH: &str = "No such file or directory";
 
 impl Firewall for Nft {
     const ARGUMENTS: [&'static str; 2] = ["nftSetIPv4", "nftSetIPv6"];
-    const HOLDS: [&'static str; 2] = ["ipv4_addr", "ipv6_addr"];
+    const HOLDS: [&'static str; 2] = HOLDS;
     const PROGRAM: &'static str = "nftBan.nft";
 
     /// Asks for the set's whole table, which has the rules that use it, but without elements.
@@ -265,8 +241,7 @@ impl Firewall for Nft {
     }
 
     fn making(set: &str, family: usize) -> String {
-        let table = set.rsplit_once(' ').map_or(set, |(table, _)| table);
-        format!("nft 'add table {table}; add set {set} {{ type {}; flags timeout; }}'", Self::HOLDS[family])
+        making(set, Self::HOLDS[family])
     }
 }
 

@@ -15,8 +15,8 @@ use pyruse_core::time::Timestamp;
 use super::request::{self, Change, Transaction};
 use super::set::{SetKind, SetName};
 use super::socket::{Answers, Said, Socket};
-use super::{Trouble, words};
-use crate::ban::nft::Obstacle;
+use super::trouble::{Trouble, words};
+use crate::ban::obstacle::Obstacle;
 use crate::ban::{Left, Order};
 
 /// A socket takes 208 KiB at once where nobody has changed that; and each transaction keeps others waiting.

@@ -10,10 +10,10 @@ mod delivery;
 mod request;
 mod set;
 mod socket;
+mod trouble;
 
 use std::collections::HashMap;
 
-use nix::errno::Errno;
 use pyruse_core::courier::{Deliver, Outcome};
 use pyruse_core::plugin::excerpt;
 use pyruse_core::state::Letter;
@@ -21,23 +21,8 @@ use pyruse_core::time::Timestamp;
 
 use self::delivery::Delivery;
 use self::socket::{Said, Socket};
-use super::batch::{self, BanCourier};
-use super::nft::Nft;
-
-/// What is not as it should be, in words: nft must do it.
-struct Trouble(String);
-
-impl From<Errno> for Trouble {
-    fn from(errno: Errno) -> Self {
-        Trouble(words(errno))
-    }
-}
-
-/// As nft, and everybody else, calls it.
-fn words(errno: Errno) -> String {
-    let words = std::io::Error::from(errno).to_string();
-    words.split(" (os error").next().unwrap_or_default().to_owned()
-}
+use self::trouble::Trouble;
+use super::batch::{self, BanCourier, Tongue};
 
 /// Do we speak with the kernel?
 enum Kernel {
@@ -48,15 +33,15 @@ enum Kernel {
 }
 
 /// Delivers bans to the kernel, and what is beyond it to nft.
-pub(super) struct NetlinkCourier {
+pub(super) struct NetlinkCourier<T> {
     who: &'static str,
     kernel: Kernel,
-    nft: BanCourier<Nft>,
+    nft: BanCourier<T>,
     /// The sets that are nft's business, and why: told once each.
     told: HashMap<String, &'static str>,
 }
 
-impl Deliver for NetlinkCourier {
+impl<T: Tongue> Deliver for NetlinkCourier<T> {
     fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
         if matches!(self.kernel, Kernel::Unasked) {
             self.kernel = match begin() {
@@ -67,7 +52,7 @@ impl Deliver for NetlinkCourier {
         let Kernel::Speaks(socket) = &mut self.kernel else { return self.nft.deliver(letters) };
         let mut outcomes = vec![Outcome::Done; letters.len()];
         let now = Timestamp::now();
-        let orders = batch::orders::<Nft>(letters, now, &mut outcomes);
+        let orders = batch::orders::<T>(letters, now, &mut outcomes);
         let mut delivery = Delivery::of(orders, now);
         if let Err(trouble) = delivery.make(socket, &mut outcomes) {
             self.kernel = self.silent(&trouble);
@@ -88,9 +73,9 @@ impl Deliver for NetlinkCourier {
     }
 }
 
-impl NetlinkCourier {
+impl<T> NetlinkCourier<T> {
     /// `nft` does what the kernel does not.
-    pub(super) fn new(who: &'static str, nft: BanCourier<Nft>) -> NetlinkCourier {
+    pub(super) fn new(who: &'static str, nft: BanCourier<T>) -> NetlinkCourier<T> {
         NetlinkCourier { who, kernel: Kernel::Unasked, nft, told: HashMap::new() }
     }
 
