@@ -62,25 +62,28 @@ impl Reader {
         })
     }
 
-    /// The same in words: who, what, and how to mend it.
-    pub(crate) fn complain(&self, path: &Path, Obstacle { path: at, found }: &Obstacle) -> String {
+    /// The same in words: who, and what.
+    pub(crate) fn denied(&self, path: &Path, Obstacle { path: at, found }: &Obstacle) -> String {
         let owner =
             format!("{}:{}", user_name(Uid::from_raw(found.uid())), group_name(Gid::from_raw(found.gid())));
         let mode = found.mode() & 0o7777;
-        let group = group_name(self.gid);
         let at_fault = if found.is_dir() {
             format!("the directory {} belongs to {owner} and has mode {mode:04o}", at.display())
         } else {
             format!("it belongs to {owner} and has mode {mode:04o}")
         };
+        format!("user {} cannot read {}: {at_fault}", self.name, path.display())
+    }
+
+    /// The same, and how to mend it.
+    pub(crate) fn complain(&self, path: &Path, obstacle: &Obstacle) -> String {
+        let Obstacle { path: at, found } = obstacle;
+        let mode = found.mode() & 0o7777;
+        let group = group_name(self.gid);
         let allowed = mode | if found.is_dir() { 0o050 } else { 0o040 };
         let mend = format!("chgrp {group} {at} && chmod {allowed:o} {at}", at = quoted(at));
         let as_root = if self.uid.as_raw() >= FIRST_PERSON { "run this as root, or " } else { "" };
-        format!(
-            "user {} cannot read {}: {at_fault}; {as_root}let the group {group} in with: {mend}",
-            self.name,
-            path.display()
-        )
+        format!("{}; {as_root}let the group {group} in with: {mend}", self.denied(path, obstacle))
     }
 }
 

@@ -290,6 +290,30 @@ fn a_journal_without_entries_or_without_place_is_told() {
 }
 
 #[test]
+fn a_journal_that_the_services_user_may_not_read_is_told_to_root() {
+    let (journald, site) = (Journald::start(), Site::new());
+    fs::create_dir(site.path("journal")).unwrap();
+    journald.sync();
+    let file = site.path("journal/system.journal");
+    fs::copy(journald.directory().join("system.journal"), &file).unwrap();
+    let journal = json!({"directory": site.path("journal")});
+    site.configure_with(&journald, &json!({"a": [{"action": "action_noop"}]}), &json!({"journal": journal}));
+    fs::create_dir(site.path("state")).unwrap();
+    std::os::unix::fs::chown(site.path("state"), Some(65534), Some(65534)).unwrap();
+    for path in ["", "journal", "pyruse.json"] {
+        fs::set_permissions(site.path(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut told = Vec::new();
+    for mode in [0o644, 0o640, 0o600] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        told.extend(messages(&site, None));
+    }
+    let denied = "user nobody cannot read SITE/journal/system.journal: it belongs to root:root and has mode";
+    // An access control list might open what has rights for a group.
+    assert_eq!(told, [format!("P102 {denied} 0640"), format!("P101 {denied} 0600")]);
+}
+
+#[test]
 fn nothing_is_changed_by_asking() {
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["good"]), Site::new());
     firewall.add_ipsets("old");

@@ -438,7 +438,8 @@ fn services_that_write_into_the_journal_of_a_user_are_named() {
     let site = Site::new();
     fs::create_dir(site.path("journal")).unwrap();
     let mut export = String::new();
-    for (n, unit) in ["myapp.service", "user@1000.service", "session-3.scope"].iter().enumerate() {
+    let units = ["myapp.service", "ssh.service", "user@1000.service", "session-3.scope"];
+    for (n, unit) in units.iter().enumerate() {
         let _ = write!(
             export,
             "{}",
@@ -446,17 +447,25 @@ fn services_that_write_into_the_journal_of_a_user_are_named() {
         );
     }
     make_journal(export.as_bytes(), &site.path("journal/user-1000.journal"));
-    make_journal(entry(1_795_000_000_000_000, "MESSAGE=y").as_bytes(), &site.path("journal/system.journal"));
-    let words = "myapp.service wrote entries as a user account";
+    make_journal(
+        entry(1_795_000_000_000_000, "MESSAGE=y\n_SYSTEMD_UNIT=ssh.service").as_bytes(),
+        &site.path("journal/system.journal"),
+    );
+    let words = "wrote entries as a user account";
     for (scope, is_told) in [("system", true), ("all", false)] {
         let journal = json!({"directory": site.path("journal"), "scope": scope});
         site.configure_for("none", &rules(), &json!({"journal": journal}));
         let check = site.pyruse(None, &["check", "--live", "--json"]);
         let found = String::from_utf8(check.stdout).unwrap();
-        assert_eq!(found.contains(words), is_told, "{scope}: {found}");
+        assert_eq!(
+            found.contains(&format!("myapp.service, ssh.service {words}")),
+            is_told,
+            "{scope}: {found}"
+        );
+        // That of which other entries are read is no reason for an alert.
         let units = if is_told { json!(["myapp.service"]) } else { json!([]) };
         assert_eq!(status(&site)["unitsNotRead"], units, "{scope}");
         let shown = String::from_utf8(site.pyruse(None, &["status"]).stdout).unwrap();
-        assert_eq!(shown.contains(words), is_told, "{scope}: {shown}");
+        assert_eq!(shown.contains(&format!(" myapp.service {words}")), is_told, "{scope}: {shown}");
     }
 }

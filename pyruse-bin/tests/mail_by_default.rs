@@ -136,6 +136,41 @@ fn where_the_server_refuses_sendmail_is_not_run() {
     assert_eq!((site.mails(), server.mails()), (vec![], vec![]), "{}", site.log());
 }
 
+/// What `check --live` finds about mails: code, message, help.
+fn found(site: &Site) -> Vec<String> {
+    let output = site.pyruse(None, &["check", "--live", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = report["findings"].as_array().unwrap().iter();
+    let word = |found: &Value, key: &str| found[key].as_str().unwrap_or_default().to_owned();
+    let found =
+        found.filter(|found| found["message"].as_str().is_some_and(|text| text.contains("mail server")));
+    found.map(|found| ["code", "message", "help"].map(|key| word(found, key)).join(" | ")).collect()
+}
+
+#[test]
+fn check_live_warns_where_no_server_listens_and_tells_who_is_unknown_to_one_that_does() {
+    let (_journald, site) = parts();
+    assert_eq!(
+        found(&site),
+        [
+            "P102 | no mail server listens on localhost port 25 (connecting: Connection error: Connection refused (os error \
+          111)), and /usr/bin/sendmail may not work in the service's sandbox | start the mail server, or name one in \
+          `email.smtp`; if that program works there (msmtp does), name it in `email.sendmail`"
+        ]
+    );
+    let server = Server::start(&site);
+    assert_eq!(found(&site), [""; 0]);
+    fs::write(server.directory.join("unknown"), "hostmaster@example.org").unwrap();
+    assert_eq!(
+        found(&site),
+        [
+            "P101 | the mail server localhost port 25 refuses hostmaster@example.org: permanent error (550): 5.1.1 no such \
+          user | no mail will reach this recipient: write an address that exists, or, on a mail server of your own, give \
+          it an alias in /etc/aliases and run newaliases"
+        ]
+    );
+}
+
 #[test]
 fn elsewhere_it_is_sendmail_as_ever() {
     let (journald, site) = parts();

@@ -130,6 +130,34 @@ fn a_reload_sends_no_mail_twice() {
 }
 
 #[test]
+fn a_reload_that_names_another_journal_says_so_first() {
+    let (journald, other, site) = (Journald::start(), Journald::start(), Site::new());
+    site.configure(&journald, &rules());
+    let pyruse = site.start(None);
+    site.configure(&other, &rules());
+    pyruse.signal("-HUP");
+    pyruse.wait_ready();
+    other.line("mail", 6, "heard");
+    wait_for("the mail", || site.mails().pop());
+    let log = site.log();
+    let said = log.find("the configuration names another journal now").expect(&log);
+    assert!(log.find("the journal no longer holds").is_none_or(|lost| lost > said), "{log}");
+    assert!(pyruse.terminate().success());
+}
+
+#[test]
+fn a_dry_run_of_a_journal_without_entries_that_may_be_read_says_so() {
+    let site = Site::new();
+    std::fs::create_dir(site.path("empty")).unwrap();
+    site.configure_for("", &rules(), &json!({"journal": {"directory": site.path("empty")}}));
+    let pyruse = site.launch(None, &["run", "--dry-run"]);
+    let words = "no journal entries were found there, or none that we may read: be root or in the group systemd-journal";
+    wait_for("the warning", || site.log().contains(words).then_some(()));
+    wait_for("the start", || site.log().contains("following the journal, dry").then_some(()));
+    assert!(pyruse.terminate().success());
+}
+
+#[test]
 fn a_journal_whose_directory_comes_after_the_start_is_read() {
     let (namespace, site) = (common::unique("late"), Site::new());
     site.configure_for(&namespace, &rules(), &json!({}));

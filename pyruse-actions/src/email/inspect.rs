@@ -28,7 +28,8 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
     }
     let argv = program::with_default_found(&settings.command(), DEFAULT_SENDMAIL);
     let Some(name) = argv.first() else { return };
-    if let Err(why) = runnable(name) {
+    let runs = runnable(name);
+    if let Err(why) = &runs {
         let message = format!("mails cannot be sent: {name} {why}");
         let help = "install a program that has it (postfix, exim4, msmtp-mta, …), name another in `email.sendmail`, \
                     or a server in `email.smtp`";
@@ -38,7 +39,17 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
         // The packaged service asks this server first, and runs sendmail only where it is not there.
         let smtp = SmtpSettings::local();
         for (asked, refusal) in rehearse_with(settings, &smtp, inspection) {
-            if !matches!(refusal, Refusal::Unreachable(_)) {
+            if let Refusal::Unreachable(why) = &refusal {
+                if runs.is_ok() {
+                    let message = format!(
+                        "no mail server listens on localhost port 25 ({why}), and {name} may not work in the service's \
+                         sandbox"
+                    );
+                    let help = "start the mail server, or name one in `email.smtp`; if that program works there (msmtp \
+                                does), name it in `email.sendmail`";
+                    inspection.setting("email", Grade::Doubtful, message, help);
+                }
+            } else {
                 report(&asked, &refusal, &smtp, Grade::Doubtful, inspection);
             }
         }
@@ -88,9 +99,14 @@ fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, i
             );
         }
         Asked::Recipient(n) => {
-            let help = match refusal {
-                Refusal::ForGood(_) => "no mail will reach this recipient",
-                _ => "mails wait until it takes it",
+            let (grade, help) = match refusal {
+                // No other way is tried then.
+                Refusal::ForGood(_) => (
+                    Grade::Broken,
+                    "no mail will reach this recipient: write an address that exists, or, on a mail server of your own, \
+                     give it an alias in /etc/aliases and run newaliases",
+                ),
+                _ => (grade, "mails wait until it takes it"),
             };
             inspection.setting(&format!("email.to.{n}"), grade, format!("{server} refuses {why}"), help);
         }

@@ -74,6 +74,9 @@ enum From {
     Journal(Box<Source>),
 }
 
+/// Why there may be no entries.
+pub(super) const MAY_NOT_READ: &str = "or none that we may read: be root or in the group systemd-journal";
+
 /// Past entries, opened.
 pub(super) struct Past {
     from: From,
@@ -166,10 +169,7 @@ fn read_journal(
     }
     journal.losses().flush();
     if first.is_none() {
-        tracing::warn!(
-            "no journal entries of that time were found there, or none that we may read: \
-             be root or in the group systemd-journal"
-        );
+        tracing::warn!("no journal entries of that time were found there, {MAY_NOT_READ}");
     }
     Ok(())
 }

@@ -88,7 +88,9 @@ fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
     if changed.answer != (Answer::Report { anything: true }) {
         tracing::info!("nothing is recorded for the report{why}: no mail");
     } else if changed.by_daemon {
-        tracing::info!("the daemon has made the report, and sends it");
+        tracing::info!(
+            "the daemon has made the report, and sends it; what has not left yet is in: pyruse outbox list"
+        );
     }
     // Bans that wait, perhaps for a set that is missing, are the daemon's business; so is what was given up.
     let is_open = |delivery: &&Delivery| delivery.status != DeliveryStatus::GivenUp;

@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pyruse_core::time::Timestamp;
 
 use super::loaded::Loaded;
+use super::past::MAY_NOT_READ;
 use super::printer::EffectPrinter;
 use super::rehearsal::Rehearsal;
 use super::values;
@@ -77,6 +78,9 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
 /// Real reading and rules; effects are printed instead of having any.
 fn rehearse(mut rehearsal: Rehearsal, mut wake: Wake, args: &Args) -> anyhow::Result<Ending> {
     let mut journal = Source::open(&rehearsal.pump.engine.settings.get::<JournalSettings>())?;
+    if journal.seek_tail()?.cursor.is_none() {
+        tracing::warn!("no journal entries were found there, {MAY_NOT_READ}");
+    }
     place(&mut journal, &mut rehearsal.pump.state, args.since)?;
     tracing::info!("following the journal, dry: effects are printed, nothing is done; Ctrl-C ends");
     let mut printer = EffectPrinter::new(LineWriter::new(std::io::stdout().lock()), args.json);

@@ -23,7 +23,7 @@ use crate::daemon::request::{DaemonStatus, Reply, Request};
 use crate::daemon::storage::{self, Holder};
 use crate::ending::Ending;
 use crate::journal::losses::{Total, range};
-use crate::journal::{JournalSettings, LeftOut, Resumed, Source, left_out, units_not_read, words_for_units};
+use crate::journal::{JournalSettings, LeftOut, Resumed, Source, left_out, units_unheard, words_for_units};
 
 /// A daemon that is well answers at once.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -112,7 +112,7 @@ fn find(desk: Desk) -> anyhow::Result<Status> {
         Daemon::Answers(daemon) => daemon.left_out.clone(),
         _ => settings.as_ref().map(|settings| left_out(settings)).unwrap_or_default(),
     };
-    let not_read = settings.map(|settings| units_not_read(&settings)).unwrap_or_default();
+    let not_read = settings.map(|settings| units_unheard(&settings)).unwrap_or_default();
     Ok(Status {
         daemon,
         size: size(&directory),
@@ -249,8 +249,9 @@ impl Status {
         let (waiting, given_up) = (grouped(self.overview.waiting), grouped(self.overview.given_up));
         line("outbox", &format!("{waiting} waiting, {given_up} given up"))?;
         if let Some(report) = self.overview.report {
-            let shown = |time: Option<Timestamp>| time.map_or_else(|| "none".to_owned(), local);
-            line("report", &format!("last due {}, next {}", shown(report.last), shown(report.next)))?;
+            let shown = |time: Option<Timestamp>, none: &str| time.map_or_else(|| none.to_owned(), local);
+            let (last, next) = (shown(report.last, "never"), shown(report.next, "none"));
+            line("report", &format!("last due {last}, next {next}"))?;
         }
         line(
             "state",

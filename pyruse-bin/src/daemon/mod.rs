@@ -54,7 +54,7 @@ const LOOKING: Duration = Duration::from_secs(2);
 /// Never sooner than that: a look costs some ten microseconds.
 const LOOK: Duration = Duration::from_micros(250);
 
-/// So often it is looked whether a journal of a namespace, or of a directory, has moved.
+/// How often to check whether the journal's directory was replaced, where nothing says so.
 const MOVES: Duration = Duration::from_secs(5);
 
 /// libsystemd keeps what it has read of the journal's files in our memory, hundreds of MiB in the end, and a buffer for
@@ -334,7 +334,9 @@ impl Daemon {
         let unfinished = self.unfinished.filter(|_| !failing);
         let unfinished = unfinished.map(|again| again.saturating_duration_since(Instant::now()));
         let tend = self.journal.next_tend().filter(|_| !failing && self.unfinished.is_none());
-        let moves = self.journal.may_move().then(|| self.next_look.saturating_duration_since(Instant::now()));
+        let arrivals = self.journal.arrivals();
+        let moves = self.next_look.saturating_duration_since(Instant::now());
+        let moves = arrivals.is_none().then_some(moves);
         let timeout = [
             deadline,
             sign_of_life,
@@ -354,14 +356,15 @@ impl Daemon {
             PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.clock_set.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.journal.as_fd(), PollFlags::POLLIN),
+            PollFd::new(arrivals.unwrap_or(self.journal.as_fd()), PollFlags::POLLIN),
         ];
         // While nothing can be committed, nothing is read, and news from the journal would only keep us busy.
-        let watched = if failing { 2 } else { 3 };
+        let watched = if failing { 2 } else { 3 + usize::from(arrivals.is_some()) };
         match ppoll(&mut fds[..watched], timeout, None) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(e) => return Err(e).context("waiting"),
         }
-        let [wake, clock_set, journal] = fds.map(|fd| fd.any().unwrap_or(false));
+        let [wake, clock_set, journal, arrivals] = fds.map(|fd| fd.any().unwrap_or(false));
         if wake {
             self.wake.clear();
         }
@@ -371,12 +374,16 @@ impl Daemon {
         if journal {
             self.journal.process();
         }
+        if arrivals {
+            self.journal.clear_arrivals();
+            self.next_look = Instant::now();
+        }
         Ok(())
     }
 
     /// A journal whose directory has come, or come again, since it was opened is opened anew; was it?
     fn follow_move(&mut self) -> bool {
-        if !self.journal.may_move() || Instant::now() < self.next_look {
+        if Instant::now() < self.next_look {
             return false;
         }
         self.next_look = Instant::now() + MOVES;
@@ -484,6 +491,9 @@ impl Daemon {
         // What can fail comes first: until the new rules are in force, nothing of the old ones has changed.
         let settings = plan.engine().settings.get::<JournalSettings>();
         let is_other = *settings != *self.pump.engine.settings.get::<JournalSettings>();
+        if is_other {
+            tracing::info!("the configuration names another journal now; it is opened");
+        }
         let journal = if is_other { Some(self.open_at_position(&settings)?) } else { None };
         let now = self.pump.state.tick();
         self.pump.reload(plan, now.wall)?;

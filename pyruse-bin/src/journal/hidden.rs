@@ -18,12 +18,22 @@ const NAMED: usize = 5;
 
 /// The units of the system that have entries in the journals of users, where these are not read.
 pub(crate) fn units_not_read(settings: &JournalSettings) -> BTreeSet<String> {
+    if settings.files.is_empty() { units(settings, false) } else { BTreeSet::new() }
+}
+
+/// Those of them of which nothing is read. The others run as root, as ssh.service does, and only what they do for a user
+/// is written as that user.
+pub(crate) fn units_unheard(settings: &JournalSettings) -> BTreeSet<String> {
+    let not_read = units_not_read(settings);
+    if not_read.is_empty() { not_read } else { &not_read - &units(settings, true) }
+}
+
+/// The units of the system that have entries in the journal's files that are read, or in those that are not.
+fn units(settings: &JournalSettings, is_read: bool) -> BTreeSet<String> {
     let mut units = BTreeSet::new();
-    if !settings.files.is_empty() {
-        return units;
-    }
-    let out_of_scope = list(settings, &[]).into_iter().filter(|listed| !listed.in_scope && listed.is_split);
-    for listed in out_of_scope {
+    let files =
+        list(settings, &[]).into_iter().filter(|listed| listed.in_scope == is_read && listed.is_split);
+    for listed in files {
         // A file that cannot be opened is reported elsewhere.
         let file = listed.path.to_string_lossy().into_owned();
         let Ok(mut journal) = OpenFilesOptions::default().open_files([file]) else { continue };

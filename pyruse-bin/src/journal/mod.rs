@@ -5,6 +5,7 @@
 //! the entry of a stored cursor is still there.
 
 mod account;
+mod arrivals;
 mod export;
 mod file;
 mod fresh;
@@ -36,12 +37,14 @@ use systemd::Journal;
 use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenOptions};
 
 use self::account::Account;
+use self::arrivals::Arrivals;
 use self::fresh::{Fresh, Verdict};
-pub(crate) use self::hidden::{units_not_read, words as words_for_units};
+pub(crate) use self::hidden::{units_not_read, units_unheard, words as words_for_units};
 pub(crate) use self::json::read_one;
 pub(crate) use self::left_out::{LeftOut, left_out};
 use self::losses::{Kind, Losses};
 use self::places::Directories;
+pub(crate) use self::places::files_read;
 use self::record::{JournalRecord, TRIES};
 pub(crate) use self::recording::{Form, Recording, is_journal_file};
 pub(crate) use self::resume::Resumed;
@@ -74,8 +77,10 @@ pub(crate) struct Source {
     known: Option<Position>,
     losses: Losses,
     account: Account,
-    /// Those that must be looked after, as they were when it was opened.
+    /// As they were when it was opened; `None` for a journal that is not followed.
     directories: Option<Directories>,
+    /// Of the machine's own journal.
+    arrivals: Option<Arrivals>,
 }
 
 impl Source {
@@ -86,7 +91,10 @@ impl Source {
 
     /// Of a journal by `files`, these are opened.
     fn open_with(settings: &JournalSettings, files: Vec<PathBuf>) -> anyhow::Result<Source> {
-        let directories = Directories::of(settings);
+        let is_own = files.is_empty() && settings.directory.is_none() && settings.namespace.is_none();
+        // Before looking: what comes in between is noticed.
+        let arrivals = if is_own { Arrivals::watch() } else { None };
+        let directories = Some(Directories::of(settings));
         let system = settings.scope.unwrap_or(Scope::System) == Scope::System;
         let journal = if let Some(namespace) = &settings.namespace {
             // The namespace is the scope: its files hold nothing else.
@@ -101,7 +109,7 @@ impl Source {
             OpenOptions::default().system(system).open().context("opening the journal")?
         };
         let account = Account::new(settings.clone(), files);
-        let mut source = Source { account, directories, ..Source::new(journal)? };
+        let mut source = Source { account, directories, arrivals, ..Source::new(journal)? };
         for text in &settings.matches {
             if text == "+" {
                 source.journal.match_or()?;
@@ -112,16 +120,22 @@ impl Source {
         Ok(source)
     }
 
-    /// Must it be asked from time to time whether it [`Source::has_moved`]?
-    pub(crate) fn may_move(&self) -> bool {
-        self.directories.is_some()
+    /// Are its directories others than those that were opened, so that it must be opened again?
+    pub(crate) fn has_moved(&self, settings: &JournalSettings) -> bool {
+        settings.files.iter().all(|file| file.exists())
+            && self.directories.as_ref().is_some_and(|opened| *opened != Directories::of(settings))
     }
 
-    /// Are its directories others than those that were opened, so that it must be opened anew?
-    pub(crate) fn has_moved(&self, settings: &JournalSettings) -> bool {
-        self.may_move()
-            && settings.files.iter().all(|file| file.exists())
-            && Directories::of(settings) != self.directories
+    /// Readable when it may have moved; then call [`Source::clear_arrivals`]. Without this, it must be asked from time to
+    /// time whether it [`Source::has_moved`].
+    pub(crate) fn arrivals(&self) -> Option<BorrowedFd<'_>> {
+        self.arrivals.as_ref().map(Arrivals::as_fd)
+    }
+
+    pub(crate) fn clear_arrivals(&self) {
+        if let Some(arrivals) = &self.arrivals {
+            arrivals.clear();
+        }
     }
 
     /// Is there no directory at all yet?
@@ -152,6 +166,7 @@ impl Source {
             losses: Losses::default(),
             account: Account::new(JournalSettings::default(), Vec::new()),
             directories: None,
+            arrivals: None,
         };
         source.tell_time();
         Ok(source)

@@ -1,9 +1,10 @@
 //! Where the files of a journal are, and whether that is still so.
 //!
-//! libsystemd notices new files in directories that it watches, and new directories of the machine's own journal. It
-//! does not notice the directory of a *namespace* that comes later, nor a directory that is removed and made again: a
-//! reader would be deaf from then on. Nor does it look for others where files are given: after their rotation it would be
-//! deaf. So for these three, the reader looks from time to time whether they are the ones that it has opened.
+//! libsystemd notices new files in the directories that it watches, and new directories of machines in /var/log/journal
+//! and /run/log/journal. It does not notice these two when they are made later, nor the directory of a *namespace* that is,
+//! nor a directory that is removed and made again: a reader would be deaf from then on. Nor does it look for others where
+//! files are given: after their rotation it would be deaf. So the reader looks whether they are the ones that it has
+//! opened: for the machine's own journal when [`Arrivals`](super::arrivals::Arrivals) says so, else from time to time.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,15 +12,15 @@ use std::path::{Path, PathBuf};
 use super::{JournalSettings, Scope};
 
 /// The directories that journald keeps journals in.
-const ROOTS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
+pub(super) const ROOTS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
 /// The directories of a journal, or the files that are given, by device and inode.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Directories(Vec<(u64, u64)>);
 
 impl Directories {
-    /// As they are now; `None` where libsystemd itself notices every change.
-    pub(super) fn of(settings: &JournalSettings) -> Option<Directories> {
+    /// As they are now.
+    pub(super) fn of(settings: &JournalSettings) -> Directories {
         let named = if !settings.files.is_empty() {
             settings.files.clone()
         } else if let Some(directory) = &settings.directory {
@@ -27,12 +28,12 @@ impl Directories {
         } else if settings.namespace.is_some() {
             subdirectories(settings)
         } else {
-            return None;
+            ROOTS.iter().map(PathBuf::from).collect()
         };
         let identity = |path: &PathBuf| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
         let mut found: Vec<_> = named.iter().filter_map(identity).collect();
         found.sort_unstable();
-        Some(Directories(found))
+        Directories(found)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -81,6 +82,13 @@ pub(super) fn list(settings: &JournalSettings, files: &[PathBuf]) -> Vec<Listed>
         listed.push(Listed { path, in_scope, is_split });
     }
     listed
+}
+
+/// The files of a journal that are read.
+pub(crate) fn files_read(settings: &JournalSettings) -> Vec<PathBuf> {
+    let files: Vec<_> = settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).collect();
+    let listed = list(settings, &files).into_iter();
+    listed.filter(|listed| listed.in_scope).map(|listed| listed.path).collect()
 }
 
 /// Is it that journal's active file, or one that was archived or found damaged?

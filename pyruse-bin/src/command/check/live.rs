@@ -13,7 +13,7 @@ use pyruse_core::review::tell_setting;
 use crate::access::Reader;
 use crate::daemon::owner::Owner;
 use crate::daemon::storage;
-use crate::journal::{JournalSettings, Source, left_out, units_not_read, words_for_units};
+use crate::journal::{JournalSettings, Source, files_read, left_out, units_not_read, words_for_units};
 
 /// `file` is the configuration's own.
 pub(super) fn inspect(engine: &Engine, file: &Path, diagnostics: &mut Diagnostics) {
@@ -22,6 +22,7 @@ pub(super) fn inspect(engine: &Engine, file: &Path, diagnostics: &mut Diagnostic
     let mut found: Vec<_> = unreadable.into_iter().collect();
     found.extend(storage(&engine.config.storage).err().map(|found| ("storage", found)));
     found.extend(journal(engine).err().map(|found| ("journal", found)));
+    found.extend(journal_of_service(engine).err().map(|found| ("journal", found)));
     found.extend(not_read(engine).into_iter().map(|found| ("journal", found)));
     for (setting, (grade, message, help)) in found {
         let at = Subject::Setting(setting.to_owned());
@@ -36,10 +37,15 @@ type Found = Result<(), Wrong>;
 
 const OWNER: &str = "let its owner be the user that runs Pyruse; whoever checks may be somebody else";
 
-/// Can the user that runs Pyruse, who owns the storage, read the configuration? Root can read everything.
-fn readable(file: &Path, storage: &Path) -> Found {
+/// The user that runs Pyruse, who owns the storage; not root, who can read everything.
+fn service(storage: &Path) -> Option<Reader> {
     let owner = storage.metadata().ok().map(|found| Uid::from_raw(found.uid()));
-    let Some(reader) = owner.filter(|uid| !uid.is_root()).and_then(Reader::of) else { return Ok(()) };
+    owner.filter(|uid| !uid.is_root()).and_then(Reader::of)
+}
+
+/// Can the user that runs Pyruse read the configuration?
+fn readable(file: &Path, storage: &Path) -> Found {
+    let Some(reader) = service(storage) else { return Ok(()) };
     let Some(obstacle) = reader.obstacle(file) else { return Ok(()) };
     let grade = if obstacle.may_be_passed() { Grade::Doubtful } else { Grade::Broken };
     Err((
@@ -121,11 +127,32 @@ fn journal(engine: &Engine) -> Found {
     }
 }
 
+/// Can the user that runs Pyruse read the journal's files?
+fn journal_of_service(engine: &Engine) -> Found {
+    const MEND: &str = "Pyruse runs as that user, who owns the storage: if it is in the group systemd-journal (id), give the \
+                        files to that group: systemd-tmpfiles --create --prefix /var/log/journal; where that leaves one \
+                        out: chgrp systemd-journal FILE";
+    let Some(reader) = service(&engine.config.storage) else { return Ok(()) };
+    let files = files_read(&engine.settings.get::<JournalSettings>());
+    let mut denied: Vec<_> = files.iter().filter_map(|file| Some((file, reader.obstacle(file)?))).collect();
+    // One that an access control list cannot open comes first.
+    denied.sort_by_key(|(_, obstacle)| obstacle.may_be_passed());
+    let Some((file, obstacle)) = denied.first() else { return Ok(()) };
+    let grade = if obstacle.may_be_passed() { Grade::Doubtful } else { Grade::Broken };
+    let of_all = match files.len() {
+        1 => String::new(),
+        all => format!(" (and {} of {all} files of the journal in all)", denied.len()),
+    };
+    Err((grade, format!("{}{of_all}", reader.denied(file, obstacle)), MEND))
+}
+
 /// What of the journal is not read?
 fn not_read(engine: &Engine) -> Vec<Wrong> {
     const FILE: &str = "make it readable for the user that runs Pyruse, or, if it is damaged, move it away: journalctl \
                         --verify says what is wrong with it";
-    const SCOPE: &str = "if rules should see them, set \"scope\": \"all\" in `journal`";
+    const SCOPE: &str = "if rules should see them, set \"scope\": \"all\" in `journal`. For ssh.service this is normal: the \
+                         processes of users' sessions write there, and the lines that rules want are written by root, and \
+                         read";
     let settings = engine.settings.get::<JournalSettings>();
     let mut wrong: Vec<Wrong> =
         left_out(&settings).iter().map(|file| (Grade::Doubtful, file.words(), FILE)).collect();
