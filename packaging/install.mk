@@ -55,11 +55,16 @@ install:
 	packaging/install-tree packaging/systemd/examples $(DESTDIR)$(DOCDIR)/examples/systemd
 	install -d $(DESTDIR)$(SYSCONFDIR)/pyruse
 	test -e $(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json || \
-	    install -m 644 packaging/pyruse.json $(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json
+	    { sed -e 's#/usr/share/doc/pyruse#$(DOCDIR)#' packaging/pyruse.json >$(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json && \
+	    chmod 644 $(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json; }
 	@test -n "$(DESTDIR)" || echo "Now: systemd-sysusers && systemctl daemon-reload && systemctl enable --now pyruse"
 
-# The configuration, the state and the user stay.
+# The configuration, the state and the user stay. First of all it must be stopped: when the units are gone, nobody takes the
+# bans out of the firewall.
 uninstall:
+	@test -n "$(DESTDIR)" || ! { systemctl --quiet is-active pyruse pyruse-nft-sets || \
+	    systemctl --quiet is-enabled pyruse; } 2>/dev/null || \
+	    { echo "First: systemctl stop pyruse pyruse-nft-sets; systemctl disable pyruse" >&2; exit 1; }
 	rm -f $(DESTDIR)$(BINDIR)/pyruse
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(SYSUSERSDIR)/pyruse.conf
 	for firewall in $(FIREWALLS); do \
@@ -70,7 +75,7 @@ uninstall:
 	rm -f $(DESTDIR)$(MANDIR)/man1/pyruse.1 $(DESTDIR)$(MANDIR)/man1/pyruse-*.1 $(DESTDIR)$(MANDIR)/man5/pyruse.json.5
 	rm -f $(DESTDIR)$(BASHDIR)/pyruse $(DESTDIR)$(ZSHDIR)/_pyruse $(DESTDIR)$(FISHDIR)/pyruse.fish
 	rm -rf $(DESTDIR)$(DOCDIR)
-	@test -n "$(DESTDIR)" || echo "If it still runs: systemctl disable --now pyruse; systemctl stop pyruse-nft-sets"
+	@test -n "$(DESTDIR)" || echo "Now: systemctl daemon-reload"
 	@echo "What stays, until you delete it: $(SYSCONFDIR)/pyruse, /var/lib/pyruse, the user pyruse"
 
 # A Debian package, in target/debian.

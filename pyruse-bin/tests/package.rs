@@ -128,6 +128,52 @@ fn installing_again_changes_nothing_and_an_admins_configuration_stays() {
     make("uninstall", &staged(&stage));
 }
 
+#[test]
+fn the_first_configuration_names_the_examples_where_they_are_installed() {
+    let place = tempfile::tempdir().unwrap();
+    for (prefix, documents) in
+        [("/usr", "/usr/share/doc/pyruse"), ("/usr/local", "/usr/local/share/doc/pyruse")]
+    {
+        let stage = place.path().join(prefix.trim_start_matches('/').replace('/', "-"));
+        make("install", &[format!("DESTDIR={}", stage.display()), format!("PREFIX={prefix}")]);
+        let text = fs::read_to_string(stage.join("etc/pyruse/pyruse.json")).unwrap();
+        let named: Vec<_> = text.split_whitespace().filter(|word| word.contains("doc/pyruse")).collect();
+        let expected = [format!("{documents}/examples;"), format!("{documents}/examples/systemd.")];
+        assert_eq!(named, expected);
+    }
+}
+
+#[test]
+fn what_still_runs_or_would_be_started_is_not_uninstalled() {
+    let place = tempfile::tempdir().unwrap();
+    let prefix = place.path().display();
+    let variables = [format!("PREFIX={prefix}"), format!("SYSCONFDIR={prefix}/etc")];
+    make("install", &variables);
+    let before = files(place.path());
+    let programs = tempfile::tempdir().unwrap();
+    let uninstall = |systemctl: &str| {
+        let program = programs.path().join("systemctl");
+        fs::write(&program, format!("#!/bin/sh\n{systemctl}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new("make");
+        command.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").env("PATH", path).current_dir(top());
+        command.args(["--silent", "uninstall"]).args(&variables).output().unwrap()
+    };
+    for asked in ["is-active", "is-enabled"] {
+        let output = uninstall(&format!("test $2 = {asked}"));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.starts_with("First: systemctl stop pyruse pyruse-nft-sets; systemctl disable pyruse\n"),
+            "{said}"
+        );
+        assert!(!output.status.success());
+        assert_eq!(files(place.path()), before);
+    }
+    assert!(uninstall("exit 1").status.success());
+    assert_eq!(files(place.path()), BTreeSet::from([PathBuf::from("etc/pyruse/pyruse.json")]));
+}
+
 const UNITS: [&str; 3] = ["pyruse.service", "pyruse-boot@action_nftBan.service", "pyruse-nft-sets.service"];
 
 /// Installed where the paths in the units are real.
