@@ -1,0 +1,194 @@
+//! A state file that an earlier version of this program wrote: its counters and mappings are all there.
+//!
+//! `stored/format-1.sqlite` was written by commit d266c59 from the entries of [`BEFORE`]. It must never be written again:
+//! state files of that time are out there. The program of today must make the same rows of the same entries, and must go
+//! on from the file as it goes on from state of its own.
+
+use std::path::Path;
+
+use pyruse_actions as _;
+use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::effect::Effect;
+use pyruse_core::engine::Engine;
+use pyruse_core::entry::{Entry, Fields, MemoryRecord};
+use pyruse_core::plugin::{Registry, StepError};
+use pyruse_core::state::{Changes, Resource, Row, State};
+use pyruse_core::time::{Clock, Now, Timestamp};
+use pyruse_core::workflow::{Observer, Site, SiteId};
+use pyruse_filters as _;
+use serde_json::{Value, json};
+
+const START: i64 = 1_795_000_000;
+
+/// The parts of the state that the rules below use.
+const PARTS: [&str; 2] = ["counter/logins", "dnat/mappings"];
+
+fn rules() -> Value {
+    let chain = |kind: &str, action: &str, args: Value, says: &str| {
+        json!([
+            {"filter": "filter_equals", "args": {"field": "KIND", "value": kind}},
+            {"action": action, "args": args},
+            {"action": "action_log", "args": {"message": says}},
+        ])
+    };
+    let counter = |more: Value| {
+        let mut args = json!({"counter": "logins", "for": "KEY", "save": "n"});
+        args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        args
+    };
+    let capture = |keep: u64| json!({"saddr": "S", "sport": "SP", "addr": "A", "port": "P", "daddr": "D", "dport": "DP", "keepSeconds": keep});
+    let replace = |asked: &[&str]| {
+        let mut args = json!({"saddrInto": "S", "sportInto": "SP"});
+        for (name, field) in [("addr", "A"), ("port", "P"), ("daddr", "D"), ("dport", "DP")] {
+            if asked.contains(&name) {
+                args[name] = field.into();
+            }
+        }
+        args
+    };
+    json!({"actions": {
+        "raise": chain("raise", "action_counterRaise", counter(json!({"keepSeconds": 3600})), "{n}"),
+        "endless": chain("endless", "action_counterRaise", counter(json!({"by": "BY"})), "{n}"),
+        "lower": chain("lower", "action_counterLower", counter(json!({})), "{n}"),
+        "reset": chain("reset", "action_counterReset", counter(json!({})), "{n}"),
+        "forgive": chain("forgive", "action_counterReset", counter(json!({"graceSeconds": 600})), "{n}"),
+        "capture": chain("capture", "action_dnatCapture", capture(900), "captured"),
+        "captureLong": chain("captureLong", "action_dnatCapture", capture(u64::MAX), "captured"),
+        "captureNumber": chain("captureNumber", "action_dnatCapture",
+            json!({"saddr": "S", "sport": "_PID", "addr": "A", "portValue": 7, "keepSeconds": 900}), "captured"),
+        "byPort": chain("byPort", "action_dnatReplace", replace(&["addr", "port"]), "{S} {SP}"),
+        "byService": chain("byService", "action_dnatReplace", replace(&["daddr"]), "{S} {SP}"),
+        "byAll": chain("byAll", "action_dnatReplace", replace(&["addr", "port", "daddr", "dport"]), "{S} {SP}"),
+    }})
+}
+
+/// Entries, each with its second. `LONG` in a text is replaced by 150 times `ä`, which is 300 bytes, and `PATH` by 250
+/// bytes of ASCII: a key of more than 200 bytes is counted under its head and a hash.
+type Entries = &'static [(i64, &'static [(&'static str, &'static str)])];
+
+#[rustfmt::skip]
+const BEFORE: Entries = &[
+    (0, &[("KIND", "raise"), ("KEY", "192.0.2.1")]),
+    (1, &[("KIND", "raise"), ("KEY", "192.0.2.1")]),
+    (2, &[("KIND", "endless"), ("KEY", "192.0.2.1"), ("BY", "3")]),
+    (3, &[("KIND", "raise"), ("KEY", "LONG")]),
+    (4, &[("KIND", "raise"), ("KEY", "LONG")]),
+    (4, &[("KIND", "raise"), ("KEY", "LONG.")]),
+    (5, &[("KIND", "endless"), ("KEY", "PATH"), ("BY", "140")]),
+    (6, &[("KIND", "raise"), ("KEY", "PATH/other")]),
+    (7, &[("KIND", "lower"), ("KEY", "PATH")]),
+    (8, &[("KIND", "reset"), ("KEY", "PATH/other")]),
+    (9, &[("KIND", "forgive"), ("KEY", "forgiven LONG")]),
+    (10, &[("KIND", "forgive"), ("KEY", "forgiven")]),
+    (10, &[("KIND", "capture"), ("A", "10.0.0.3"), ("P", "40123"), ("S", "203.0.113.7"), ("SP", "51000")]),
+    (11, &[("KIND", "capture"), ("A", "10.0.0.3"), ("P", "40124"), ("D", "10.0.0.8"), ("DP", "5222"), ("S", "203.0.113.8")]),
+    (12, &[("KIND", "capture"), ("A", "2001:DB8:0::1"), ("P", "1"), ("S", "2001:db8:85a3:8d3:1319:8a2e:370:7348"), ("SP", "1")]),
+    (13, &[("KIND", "captureLong"), ("A", "10.0.0.3"), ("P", "2"), ("S", "long"), ("SP", "2")]),
+    (14, &[("KIND", "capture"), ("A", "10.0.0.3"), ("P", "2"), ("S", "short"), ("SP", "3")]),
+    (15, &[("KIND", "captureNumber"), ("A", "::ffff:10.0.0.9"), ("S", "LONG"), ("_PID", "77")]),
+    (16, &[("KIND", "capture"), ("A", "10.0.0.3"), ("P", "40123"), ("S", "203.0.113.9"), ("SP", "51001")]),
+    (17, &[("KIND", "capture"), ("A", "LONG"), ("P", ""), ("D", "\u{1f980}\"\\\n"), ("S", ""), ("SP", "PATH")]),
+    (18, &[("KIND", "captureNumber"), ("A", "10.0.0.10"), ("S", "without a port")]),
+];
+
+#[rustfmt::skip]
+const AFTER: Entries = &[
+    (20, &[("KIND", "raise"), ("KEY", "192.0.2.1")]),
+    (20, &[("KIND", "raise"), ("KEY", "LONG")]),
+    (20, &[("KIND", "raise"), ("KEY", "LONG.")]),
+    (20, &[("KIND", "raise"), ("KEY", "PATH")]),
+    (20, &[("KIND", "raise"), ("KEY", "PATH/other")]),
+    (7, &[("KIND", "raise"), ("KEY", "PATH/other")]),
+    (20, &[("KIND", "raise"), ("KEY", "forgiven LONG")]),
+    (608, &[("KIND", "raise"), ("KEY", "forgiven LONG")]),
+    (609, &[("KIND", "raise"), ("KEY", "forgiven LONG")]),
+    (20, &[("KIND", "raise"), ("KEY", "forgiven")]),
+    (21, &[("KIND", "byPort"), ("A", "10.0.0.3"), ("P", "40123")]),
+    (21, &[("KIND", "byPort"), ("A", "10.0.0.3"), ("P", "40124"), ("SP", "as it was")]),
+    (21, &[("KIND", "byService"), ("D", "10.0.0.8")]),
+    (21, &[("KIND", "byAll"), ("A", "10.0.0.3"), ("P", "40124"), ("D", "10.0.0.8"), ("DP", "5222")]),
+    (21, &[("KIND", "byPort"), ("A", "2001:db8::1"), ("P", "1")]),
+    (21, &[("KIND", "byPort"), ("A", "10.0.0.3"), ("P", "2")]),
+    (9000, &[("KIND", "byPort"), ("A", "10.0.0.3"), ("P", "2")]),
+    (21, &[("KIND", "byPort"), ("A", "10.0.0.9"), ("P", "7")]),
+    (21, &[("KIND", "byPort"), ("A", "LONG"), ("P", "")]),
+    (21, &[("KIND", "byService"), ("D", "\u{1f980}\"\\\n")]),
+    (21, &[("KIND", "byPort"), ("A", "10.0.0.10"), ("P", "7"), ("SP", "as it was")]),
+];
+
+#[derive(Default)]
+struct Said(Vec<String>);
+
+impl Observer for Said {
+    const EFFECTS: bool = true;
+
+    fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: &Effect) {
+        match effect {
+            Effect::Log { message, .. } => self.0.push(message.clone()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn error(&mut self, _: SiteId, site: &Site, _: &mut Entry<'_>, error: &StepError) {
+        panic!("{} {}: {error}", site.chain, site.step);
+    }
+}
+
+fn open(path: &Path) -> State {
+    let now = Now::at(Timestamp::from_seconds(START + 10_000));
+    State::open_file(path).unwrap().with_clock(Clock::of(move || now))
+}
+
+/// What the rules say of those entries, with the state in that file.
+fn run(path: &Path, entries: Entries) -> Vec<String> {
+    let mut state = open(path);
+    let source = Source { name: "test".into(), text: rules().to_string() };
+    let mut diagnostics = Diagnostics::default();
+    let registry = Registry::linked().unwrap();
+    let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();
+    let mut engine = engine.unwrap_or_else(|| panic!("{}", source.draw_within(500, &diagnostics, false)));
+    let mut said = Said::default();
+    for (second, fields) in entries {
+        let mut record = MemoryRecord::at(Timestamp::from_seconds(START + second));
+        for (name, value) in *fields {
+            record.push(*name, value.replace("LONG", &"ä".repeat(150)).replace("PATH", &"/usr/".repeat(50)));
+        }
+        engine.workflow.run(&mut record, &mut state, &mut said);
+    }
+    state.commit().unwrap();
+    said.0
+}
+
+/// The rows of a part as they are stored.
+struct Rows(Vec<Row>);
+
+impl Resource for Rows {
+    fn load(rows: Vec<Row>) -> Result<Rows, String> {
+        Ok(Rows(rows))
+    }
+
+    fn changes(&mut self, _: &mut Changes<'_>) {}
+}
+
+fn rows(path: &Path) -> Vec<Vec<(String, String)>> {
+    let mut state = open(path);
+    let shown = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    let part = |name: &str| {
+        let rows = state.open::<Rows>(name).unwrap();
+        state.get(rows).0.iter().map(|(key, value)| (shown(key), shown(value))).collect()
+    };
+    PARTS.into_iter().map(part).collect()
+}
+
+#[test]
+fn a_file_of_an_earlier_version_is_what_this_one_would_have_written_and_goes_on_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let [earlier, ours] = ["earlier", "ours"].map(|name| directory.path().join(name));
+    std::fs::write(&earlier, include_bytes!("stored/format-1.sqlite")).unwrap();
+    run(&ours, BEFORE);
+    assert_eq!(rows(&earlier), rows(&ours));
+    let said = run(&earlier, AFTER);
+    insta::assert_debug_snapshot!(said);
+    assert_eq!(said, run(&ours, AFTER));
+    assert_eq!(rows(&earlier), rows(&ours));
+}
