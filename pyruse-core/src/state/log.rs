@@ -2,8 +2,8 @@
 //!
 //! The records stay on the disk: only those not yet written, and two numbers, are in memory.
 
+use super::resource::{Changes, Resource};
 use super::rows::Row;
-use super::{Changes, Resource};
 
 /// A durable log. Read it with [`super::State::scan`]; a key is [`Log::number`]'s eight bytes.
 #[derive(Default)]

@@ -1,44 +1,53 @@
-//! Key → value with an end: bans, mappings, whatever a module must remember for a while.
+//! Key → value with an end: bans, and whatever else a module must remember for a while. A [`Keyed`] store whose items
+//! have an end and a row each.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::keyed::{HasKey, Keyed};
+use super::places::Place;
+use super::resource::{Changes, Resource};
 use super::rows::Row;
-use super::{Changes, Resource};
 use crate::time::{Ends, Step, Timestamp};
 
 #[derive(Serialize, Deserialize)]
 struct Item<V> {
+    /// That of its row.
+    #[serde(skip)]
+    key: Box<str>,
     #[serde(rename = "e")]
     ends: Ends,
     #[serde(rename = "v")]
     value: V,
 }
 
-/// Dead items are kept for so long that who acts on the world a little later can still ask for their end.
+impl<V> HasKey for Item<V> {
+    fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// For how many seconds an expired item is kept at least: whoever acts on the world a little later can still ask for its
+/// end.
 const LINGER_SECONDS: u64 = 10;
 
-/// A durable map from text to `V`. An item is dead from its end on; dead items are removed bit by bit as others are
-/// inserted, so that neither an operation nor the memory grows with what is over.
+/// A durable map from text to `V`. An item expires at its end. Expired items are removed bit by bit as others are
+/// inserted, so that neither an operation nor the memory grows with them.
 pub struct Map<V> {
-    index: HashMap<Box<str>, usize>,
-    items: Vec<Option<(Box<str>, Item<V>)>>,
-    free: Vec<usize>,
-    hand: usize,
+    items: Keyed<Item<V>>,
     dirty: Vec<Box<str>>,
 }
 
 impl<V> Default for Map<V> {
     fn default() -> Self {
-        Map { index: HashMap::new(), items: Vec::new(), free: Vec::new(), hand: 0, dirty: Vec::new() }
+        Map { items: Keyed::default(), dirty: Vec::new() }
     }
 }
 
 impl<V> Map<V> {
-    /// The value of a key, if it is alive at `now`.
+    /// The value of a key, unless it has expired at `now`.
     pub fn get(&self, key: &str, now: Timestamp) -> Option<&V> {
         self.item(key).filter(|item| !item.ends.is_over(now)).map(|item| &item.value)
     }
@@ -54,112 +63,92 @@ impl<V> Map<V> {
     }
 
     fn item(&self, key: &str) -> Option<&Item<V>> {
-        let at = *self.index.get(key)?;
-        self.items[at].as_ref().map(|(_, item)| item)
+        self.items.find(key).map(|at| &self.items[at])
     }
 
-    /// Sets a value that is alive until `ends`; [`Ends::NEVER`] for ever.
+    /// Sets a value that expires at `ends`; [`Ends::NEVER`]: it does not.
     pub fn insert(&mut self, key: &str, value: V, ends: Ends, now: Timestamp) {
-        self.sweep(now);
-        let item = Item { ends, value };
-        if let Some(at) = self.index.get(key) {
-            if let Some((_, old)) = &mut self.items[*at] {
-                *old = item;
-            }
+        self.expire(now);
+        if let Some(at) = self.items.find(key) {
+            let item = &mut self.items[at];
+            (item.value, item.ends) = (value, ends);
+            self.items.touch(at);
         } else {
-            let at = self.free.pop().unwrap_or(self.items.len());
-            if at == self.items.len() {
-                self.items.push(None);
-            }
-            self.items[at] = Some((key.into(), item));
-            self.index.insert(key.into(), at);
+            self.items.insert(Item { key: key.into(), ends, value });
         }
         self.dirty.push(key.into());
     }
 
     /// Removes a key; was it there?
     pub fn remove(&mut self, key: &str) -> bool {
-        let Some(at) = self.index.remove(key) else { return false };
-        self.items[at] = None;
-        self.free.push(at);
-        self.dirty.push(key.into());
-        true
+        let found = self.items.find(key);
+        found.map(|at| self.remove_at(at)).is_some()
     }
 
-    /// All that is alive at `now`, in no order: key, value, end.
+    fn remove_at(&mut self, at: Place) {
+        self.dirty.extend(self.items.remove(at).map(|item| item.key));
+    }
+
+    /// All that has not expired at `now`, in no order: key, value, end.
     pub fn live(&self, now: Timestamp) -> impl Iterator<Item = (&str, &V, Ends)> {
-        let items = self.items.iter().flatten().filter(move |(_, item)| !item.ends.is_over(now));
-        items.map(|(key, item)| (&**key, &item.value, item.ends))
+        let items = self.items.iter().filter(move |item| !item.ends.is_over(now));
+        items.map(|item| (&*item.key, &item.value, item.ends))
     }
 
     /// Gives the ends that were stored without a span the one that `span` says; `None`: it is not known.
     pub fn complete(&mut self, span: impl Fn(&V) -> Option<Duration>, step: Step) {
-        for (key, item) in self.items.iter_mut().flatten() {
+        for item in self.items.iter_mut() {
             if item.ends.span().is_none()
                 && let Some(span) = span(&item.value)
             {
                 item.ends = item.ends.with_span(span);
                 if item.ends.adjust(step) {
-                    self.dirty.push(key.clone());
+                    self.dirty.push(item.key.clone());
                 }
             }
         }
     }
 
-    /// How many keys it holds, dead ones included.
+    /// How many keys it holds, expired ones included.
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.items.len()
     }
 
     /// Is it empty?
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.items.is_empty()
     }
 
     /// Removes one item to make room: of some that stand together, the one that ends first, and never the one that was
     /// inserted last. What it costs does not grow with the map.
     pub fn forget_one(&mut self, now: Timestamp) {
         const LOOKED_AT: usize = 16;
-        let newest = self.dirty.last().cloned();
-        let mut soonest: Option<(Timestamp, Box<str>)> = None;
+        let newest = self.items.newest();
+        let mut soonest: Option<Place> = None;
         let mut seen = 0;
-        for _ in 0..self.items.len() {
-            self.hand = (self.hand + 1) % self.items.len();
-            let Some((key, item)) = &self.items[self.hand] else { continue };
-            if Some(key) == newest.as_ref() {
-                continue;
-            }
-            if soonest.as_ref().is_none_or(|(end, _)| item.ends.at() < *end) {
-                soonest = Some((item.ends.at(), key.clone()));
+        for _ in 0..self.items.turns() {
+            let Some(at) = self.items.turn().filter(|at| Some(*at) != newest) else { continue };
+            let ends = self.items[at].ends;
+            if soonest.is_none_or(|soonest| ends.at() < self.items[soonest].ends.at()) {
+                soonest = Some(at);
             }
             seen += 1;
-            if seen == LOOKED_AT || item.ends.is_over(now) {
+            if seen == LOOKED_AT || ends.is_over(now) {
                 break;
             }
         }
-        if let Some((_, key)) = soonest {
-            self.remove(&key);
+        if let Some(at) = soonest {
+            self.remove_at(at);
         }
     }
 
-    /// Removes a little of what is over, for maps that are asked more often than they are told.
+    /// Looks at two items and removes those that have expired: twice as fast as items can be added. For maps that are
+    /// read more often than they are changed.
     pub fn expire(&mut self, now: Timestamp) {
-        self.sweep(now);
-    }
-
-    /// Looks at two items and removes what is over: twice as fast as items can be added.
-    fn sweep(&mut self, now: Timestamp) {
         for _ in 0..2 {
-            if self.items.is_empty() {
-                return;
-            }
-            self.hand = (self.hand + 1) % self.items.len();
-            if let Some((key, _)) = self.items[self.hand]
-                .as_ref()
-                .filter(|(_, item)| item.ends.at().plus_seconds(LINGER_SECONDS) <= now)
-            {
-                let key = key.clone();
-                self.remove(&key);
+            let over = |ends: Ends| ends.at().plus_seconds(LINGER_SECONDS) <= now;
+            if let Some(at) = self.items.turn().filter(|at| over(self.items[*at].ends)) {
+                self.remove_at(at);
             }
         }
     }
@@ -171,16 +160,15 @@ impl<V: Serialize + DeserializeOwned + Send + 'static> Resource for Map<V> {
         for (key, value) in rows {
             let key = String::from_utf8(key.into_vec()).map_err(|e| e.to_string())?;
             let item: Item<V> = serde_json::from_slice(&value).map_err(|e| e.to_string())?;
-            map.index.insert(key.as_str().into(), map.items.len());
-            map.items.push(Some((key.into(), item)));
+            map.items.insert(Item { key: key.into(), ..item });
         }
         Ok(map)
     }
 
     fn adjust(&mut self, step: Step) {
-        for (key, item) in self.items.iter_mut().flatten() {
+        for item in self.items.iter_mut() {
             if item.ends.adjust(step) {
-                self.dirty.push(key.clone());
+                self.dirty.push(item.key.clone());
             }
         }
     }

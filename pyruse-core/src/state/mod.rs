@@ -8,11 +8,14 @@
 
 mod error;
 mod files;
+mod keyed;
 mod layout;
 mod log;
 mod map;
 mod outcome;
+mod places;
 mod queue;
+mod resource;
 mod rows;
 mod sqlite;
 
@@ -25,54 +28,19 @@ use std::time::Duration;
 
 pub use self::error::StateError;
 pub use self::files::irregular;
+pub use self::keyed::{HasKey, Keyed};
 pub use self::layout::Layout;
 pub use self::log::Log;
 pub use self::map::Map;
 pub use self::outcome::Outcome;
+pub use self::places::{Order, Place, Places};
 pub use self::queue::{Letter, Message, MessageStatus, Queue};
+pub use self::resource::{Changes, Resource};
 pub use self::rows::{Position, Row};
 
 use self::rows::Change;
 use self::sqlite::Sqlite;
 use crate::time::{Clock, Now, Steady, Step, Timestamp};
-
-/// A part of the state: in memory, with changes that want to be written.
-pub trait Resource: Any + Send {
-    /// The part as its stored rows say, in order of their keys; an error says why the rows make no sense.
-    fn load(rows: Vec<Row>) -> Result<Self, String>
-    where
-        Self: Sized;
-
-    /// Hands over what changed since the last call.
-    fn changes(&mut self, changes: &mut Changes<'_>);
-
-    /// Called right after [`Resource::load`], and whenever the wall clock was seen to step: puts right what cannot be, see
-    /// [`Ends::adjust`](crate::time::Ends::adjust). A part that holds no ends has nothing to do.
-    fn adjust(&mut self, _step: Step) {}
-
-    /// Are there changes that somebody waits for, so that they must be on the disk and not only on their way?
-    fn is_urgent(&self) -> bool {
-        false
-    }
-}
-
-/// Where a [`Resource`] puts its changes.
-pub struct Changes<'a> {
-    resource: u32,
-    pending: &'a mut Vec<Change>,
-}
-
-impl Changes<'_> {
-    /// Writes a row.
-    pub fn put(&mut self, key: impl Into<Box<[u8]>>, value: impl Into<Box<[u8]>>) {
-        self.pending.push(Change { resource: self.resource, key: key.into(), value: Some(value.into()) });
-    }
-
-    /// Deletes a row.
-    pub fn delete(&mut self, key: impl Into<Box<[u8]>>) {
-        self.pending.push(Change { resource: self.resource, key: key.into(), value: None });
-    }
-}
 
 /// The number of an opened part.
 pub struct Handle<R> {

@@ -13,8 +13,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
+use super::resource::{Changes, Resource};
 use super::rows::Row;
-use super::{Changes, Resource};
 use crate::time::{Ends, Now, Steady, Step, Timestamp};
 
 /// Where a message is on its way.
