@@ -1,24 +1,17 @@
-//! The keys of a category, each at a place of its own, and found by its text.
-//!
-//! With many keys, what a raise costs is the places in memory that it goes to. So a text stands once, with its key; what
-//! is looked up are places, which are small; and what stands side by side is soon looked through.
+//! A key of a category: what counts for it, and its text as it is stored.
 
-use std::hash::{BuildHasher, RandomState};
+use std::borrow::Cow;
+use std::hash::Hasher;
 
-use hashbrown::HashTable;
+use pyruse_core::state::HasKey;
 use pyruse_core::time::Timestamp;
+use siphasher::sip::SipHasher13;
 
 use super::marks::Marks;
 use super::ticks::Ticks;
 
-/// Where a key is, until it is forgotten.
-pub(super) type Place = u32;
-
-/// No place.
-pub(super) const NONE: Place = Place::MAX;
-
-/// So many keys have places.
-pub(super) const MOST: usize = NONE as usize;
+/// A longer key is counted under its head and a hash of the whole: keys come from entries, and there may be many.
+const LONG_KEY: usize = 200;
 
 /// A key, with what counts for it.
 pub(super) struct Key {
@@ -26,13 +19,21 @@ pub(super) struct Key {
     pub(super) ticks: Ticks,
     /// Most keys have none.
     pub(super) marks: Option<Box<Marks>>,
-    /// Neighbours in the order of raising.
-    pub(super) older: Place,
-    pub(super) newer: Place,
+}
+
+impl HasKey for Key {
+    fn key(&self) -> &str {
+        &self.text
+    }
 }
 
 impl Key {
-    /// Is anything of it alive?
+    /// A key for which nothing was counted yet.
+    pub(super) fn new(text: &str) -> Key {
+        Key { text: text.into(), ticks: Ticks::default(), marks: None }
+    }
+
+    /// Does a tick count at `now`, or does a grace hold?
     pub(super) fn is_alive(&self, now: Timestamp) -> bool {
         self.grace(now).is_some() || self.ticks.count(now) > 0
     }
@@ -48,70 +49,48 @@ impl Key {
     }
 }
 
-/// See the module.
-#[derive(Default)]
-pub(super) struct Keys {
-    held: Vec<Option<Key>>,
-    free: Vec<Place>,
-    index: HashTable<Place>,
-    /// Texts come from entries: nobody may know which of them meet in the index.
-    random: RandomState,
+/// The text under which a key is counted and stored.
+///
+/// A hash in it is SipHash-1-3 with a zero key, of a byte (0 for the first half, 1 for the second) and the key. It is
+/// part of the stored form, so it must never change; the standard library's hasher, which has the same algorithm
+/// today, may.
+pub(super) fn stored_text(key: &str) -> Cow<'_, str> {
+    if key.len() <= LONG_KEY {
+        return key.into();
+    }
+    let mut head = LONG_KEY;
+    while !key.is_char_boundary(head) {
+        head -= 1;
+    }
+    let hash = |half: u8| {
+        let mut hasher = SipHasher13::new();
+        hasher.write(&[half]);
+        hasher.write(key.as_bytes());
+        hasher.finish()
+    };
+    format!("{}…{:016x}{:016x}", &key[..head], hash(0), hash(1)).into()
 }
 
-impl Keys {
-    pub(super) fn len(&self) -> usize {
-        self.index.len()
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// All, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Key> {
-        self.held.iter().flatten()
-    }
-
-    /// As many places as there are, some without a key.
-    pub(super) fn places(&self) -> Place {
-        Place::try_from(self.held.len()).unwrap_or(NONE)
-    }
-
-    pub(super) fn get(&self, at: Place) -> Option<&Key> {
-        self.held.get(at as usize)?.as_ref()
-    }
-
-    pub(super) fn get_mut(&mut self, at: Place) -> Option<&mut Key> {
-        self.held.get_mut(at as usize)?.as_mut()
-    }
-
-    /// Where the key of that text is.
-    pub(super) fn find(&self, text: &str) -> Option<Place> {
-        let same = |at: &Place| self.get(*at).is_some_and(|key| *key.text == *text);
-        self.index.find(self.random.hash_one(text), same).copied()
-    }
-
-    /// A new key; there is none of that text, and there are fewer than [`MOST`].
-    pub(super) fn insert(&mut self, text: &str) -> Place {
-        let at = self.free.pop().unwrap_or_else(|| {
-            self.held.push(None);
-            Place::try_from(self.held.len() - 1).unwrap_or(NONE)
-        });
-        let key = Key { text: text.into(), ticks: Ticks::default(), marks: None, older: NONE, newer: NONE };
-        let Keys { held, index, random, .. } = self;
-        held[at as usize] = Some(key);
-        let hash = |at: &Place| random.hash_one(held[*at as usize].as_ref().map_or("", |key| &key.text));
-        index.insert_unique(random.hash_one(text), at, hash);
-        at
-    }
-
-    pub(super) fn remove(&mut self, at: Place) -> Option<Key> {
-        let key = self.held.get_mut(at as usize)?.take()?;
-        if let Ok(entry) = self.index.find_entry(self.random.hash_one(&*key.text), |other| *other == at) {
-            entry.remove();
+    #[test]
+    fn a_long_key_is_stored_under_the_same_text_for_ever() {
+        for (key, head, hash) in [
+            ("x".repeat(201), "x".repeat(200), "34cab319d265ccf32d40da9cdad563f6"),
+            ("/usr/".repeat(50), "/usr/".repeat(40), "ee092d39bd2b9a010dbfbe2ef2cb89bc"),
+            ("ä".repeat(150), "ä".repeat(100), "37b993d71797fc87ca261ee849d201fd"),
+            (
+                format!("x{}", "ä".repeat(150)),
+                format!("x{}", "ä".repeat(99)),
+                "387604e8555882d730cc51d3abfcee3a",
+            ),
+            ("🦀".repeat(30_000), "🦀".repeat(50), "f93d683cce95fc1ac4d16e1bf3d36b45"),
+        ] {
+            assert_eq!(stored_text(&key), format!("{head}…{hash}"));
         }
-        self.free.push(at);
-        Some(key)
-    }
-
-    /// The place beside that one, in a circle; a key need not be there.
-    pub(super) fn beside(&self, at: Place) -> Place {
-        if (at as usize) + 1 < self.held.len() { at + 1 } else { 0 }
+        let longest = "x".repeat(200);
+        assert_eq!(stored_text(&longest), longest);
     }
 }

@@ -4,11 +4,16 @@
 //! forgive. Entries may come out of order: each is counted at its own time.
 
 mod category;
+mod clock;
 mod keys;
 mod marks;
 #[cfg(test)]
 mod model;
+mod rows;
 mod service;
+mod stored;
+#[cfg(test)]
+mod tests;
 mod ticks;
 
 use std::num::IntErrorKind;

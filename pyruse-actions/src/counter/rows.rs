@@ -1,0 +1,145 @@
+//! The stored form of a category: a row for each tick, reset and grace, and one for the ticks that are only counted.
+//!
+//! The first byte of a row's key says what the row is. Behind it comes, of a tick, its number, of a reset and a grace,
+//! their time; then the text of the key.
+
+use pyruse_core::state::Changes;
+use pyruse_core::time::Timestamp;
+
+use super::marks::{Grace, Marks};
+use super::ticks::{Tick, UNKNOWN};
+
+const TICK: u8 = b't';
+/// Ticks that are only counted.
+const FOLDED: u8 = b'n';
+const RESET: u8 = b'r';
+const GRACE: u8 = b'G';
+/// A grace as earlier versions stored it, without its beginning.
+const OLD_GRACE: u8 = b'g';
+
+type Bytes = Box<[u8]>;
+
+/// What a row says about a key.
+pub(super) enum Said {
+    Tick(Tick),
+    /// So many ticks are only counted; the number of the newest tick when that was stored.
+    Folded(u32, u64),
+    Reset(Timestamp),
+    Grace(Grace),
+}
+
+/// Reads a row; gives the text of its key, too. `None`: it makes no sense.
+pub(super) fn read<'a>(key: &'a [u8], value: &[u8]) -> Option<(&'a str, Said)> {
+    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
+    let time = |bytes: &[u8]| bytes.try_into().map(|bytes| Timestamp(i64::from_be_bytes(bytes))).ok();
+    let (kind, rest) = key.split_first()?;
+    let has_head = [TICK, RESET, GRACE].contains(kind);
+    let (head, text) = if has_head { rest.split_at_checked(8)? } else { (&[][..], rest) };
+    let said = match *kind {
+        TICK => {
+            let (end, start) = value.split_at_checked(8)?;
+            let start = if start.is_empty() { UNKNOWN } else { time(start)? };
+            Said::Tick(Tick { end: time(end)?, start, number: number(head)? })
+        }
+        FOLDED => {
+            let (count, newest) = value.split_at_checked(4)?;
+            Said::Folded(u32::from_be_bytes(count.try_into().ok()?), number(newest)?)
+        }
+        RESET => Said::Reset(time(head)?),
+        GRACE => Said::Grace(Grace { start: time(head)?, end: time(value)? }),
+        OLD_GRACE => Said::Grace(Grace { start: UNKNOWN, end: time(value)? }),
+        _ => return None,
+    };
+    Some((std::str::from_utf8(text).ok()?, said))
+}
+
+/// Rows that changed since the last commit, in the order in which they did.
+#[derive(Default)]
+pub(super) struct ChangedRows(Vec<(Bytes, Option<Bytes>)>);
+
+impl ChangedRows {
+    pub(super) fn put_tick(&mut self, tick: Tick, key: &str) {
+        let value = [tick.end.0.to_be_bytes(), tick.start.0.to_be_bytes()].concat();
+        self.put(with_head(TICK, tick.number.to_be_bytes(), key), value.into());
+    }
+
+    pub(super) fn delete_tick(&mut self, tick: Tick, key: &str) {
+        self.delete(with_head(TICK, tick.number.to_be_bytes(), key));
+    }
+
+    pub(super) fn put_folded(&mut self, count: u32, newest: u64, key: &str) {
+        let value = [count.to_be_bytes().as_slice(), &newest.to_be_bytes()].concat();
+        self.put(without_head(FOLDED, key), value.into());
+    }
+
+    pub(super) fn delete_folded(&mut self, key: &str) {
+        self.delete(without_head(FOLDED, key));
+    }
+
+    pub(super) fn put_reset(&mut self, at: Timestamp, key: &str) {
+        self.put(with_head(RESET, at.0.to_be_bytes(), key), Box::default());
+    }
+
+    pub(super) fn delete_reset(&mut self, at: Timestamp, key: &str) {
+        self.delete(with_head(RESET, at.0.to_be_bytes(), key));
+    }
+
+    pub(super) fn put_grace(&mut self, grace: Grace, key: &str) {
+        self.put(grace_row(grace, key), grace.end.0.to_be_bytes().into());
+    }
+
+    pub(super) fn delete_grace(&mut self, grace: Grace, key: &str) {
+        self.delete(grace_row(grace, key));
+    }
+
+    pub(super) fn delete_marks(&mut self, marks: &Marks, key: &str) {
+        marks.resets().iter().for_each(|reset| self.delete_reset(*reset, key));
+        marks.graces().iter().for_each(|grace| self.delete_grace(*grace, key));
+    }
+
+    /// Hands over all of them.
+    pub(super) fn move_to(&mut self, changes: &mut Changes<'_>) {
+        for (key, value) in self.0.drain(..) {
+            match value {
+                Some(value) => changes.put(key, value),
+                None => changes.delete(key),
+            }
+        }
+    }
+
+    /// The rows that are there in the end, where there were none before; in order of their keys.
+    #[cfg(test)]
+    pub(super) fn take(&mut self) -> Vec<pyruse_core::state::Row> {
+        let mut rows = std::collections::BTreeMap::new();
+        for (key, value) in self.0.drain(..) {
+            match value {
+                Some(value) => rows.insert(key, value),
+                None => rows.remove(&key),
+            };
+        }
+        rows.into_iter().collect()
+    }
+
+    fn put(&mut self, key: Bytes, value: Bytes) {
+        self.0.push((key, Some(value)));
+    }
+
+    fn delete(&mut self, key: Bytes) {
+        self.0.push((key, None));
+    }
+}
+
+fn with_head(kind: u8, head: [u8; 8], key: &str) -> Bytes {
+    [&[kind], head.as_slice(), key.as_bytes()].concat().into()
+}
+
+fn without_head(kind: u8, key: &str) -> Bytes {
+    [&[kind], key.as_bytes()].concat().into()
+}
+
+fn grace_row(grace: Grace, key: &str) -> Bytes {
+    match grace.start {
+        UNKNOWN => without_head(OLD_GRACE, key),
+        start => with_head(GRACE, start.0.to_be_bytes(), key),
+    }
+}

@@ -1,0 +1,51 @@
+//! A category as a part of the state.
+
+use pyruse_core::state::{Changes, Place, Resource, Row};
+use pyruse_core::time::Step;
+
+use super::category::Category;
+use super::keys::Key;
+use super::rows::{self, Said};
+
+impl Resource for Category {
+    fn load(rows: Vec<Row>) -> Result<Self, String> {
+        let mut category = Category::default();
+        // The number of the newest tick of each key gives back the order of raising.
+        let mut raised: Vec<(u64, Place)> = Vec::new();
+        for (key, value) in rows {
+            let (text, said) = rows::read(&key, &value).ok_or("a row of a counter makes no sense")?;
+            let at = category.keys.find(text).unwrap_or_else(|| category.keys.insert(Key::new(text)));
+            let held = &mut category.keys[at];
+            match said {
+                Said::Tick(tick) => {
+                    held.ticks.add(tick);
+                    raised.push((tick.number, at));
+                }
+                Said::Folded(count, newest) => {
+                    held.ticks.set_folded(count);
+                    raised.push((newest, at));
+                }
+                Said::Reset(time) => {
+                    held.marks.get_or_insert_default().add_reset(time);
+                }
+                Said::Grace(grace) => {
+                    held.marks.get_or_insert_default().add_grace(grace);
+                }
+            }
+        }
+        raised.sort_unstable();
+        for (number, at) in raised {
+            category.next_tick = number + 1;
+            category.keys.touch(at);
+        }
+        Ok(category)
+    }
+
+    fn adjust(&mut self, step: Step) {
+        self.adjust_keys(step);
+    }
+
+    fn changes(&mut self, changes: &mut Changes<'_>) {
+        self.rows.move_to(changes);
+    }
+}
