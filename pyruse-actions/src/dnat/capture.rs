@@ -10,11 +10,13 @@ use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::serde::de::{Deserializer, Error, Visitor};
 use pyruse_core::state::Handle;
+use smol_str::{SmolStr, ToSmolStr};
 
+use super::mapping::{Captured, Mapping};
 use super::mappings::Mappings;
 use super::property::Property;
-use super::record::Draft;
-use super::{open, retention};
+use super::retention;
+use super::settings::open;
 
 const DEFAULT_KEEP_SECONDS: u64 = 63;
 
@@ -100,30 +102,33 @@ struct CaptureArgs {
     keep_seconds: Option<Seconds>,
 }
 
-/// Where the value of a property comes from.
+/// Where the text of a property comes from.
 struct Origin {
+    property: Property,
     field: Option<Slot>,
     /// In its normal form.
-    value: Option<String>,
+    value: Option<SmolStr>,
 }
 
 impl Origin {
     fn of(property: Property, field: Option<&str>, value: Option<Literal>, cx: &mut Compile<'_>) -> Origin {
-        let value = value.map(|Literal(text)| property.normal(&text).into_owned());
-        Origin { field: field.map(|name| cx.reads_at(property.name(), name)), value }
+        let mut normal = String::new();
+        let value = value.map(|Literal(text)| {
+            property.normalize(&text, &mut normal);
+            normal.to_smolstr()
+        });
+        Origin { property, field: field.map(|name| cx.reads_at(property.name(), name)), value }
     }
 
-    /// Writes the value; is there any?
-    fn write(&self, property: Property, entry: &mut Entry<'_>, draft: &mut Draft) -> bool {
-        if let Some(text) = self.field.and_then(|slot| entry.text(slot)) {
-            draft.push_property(property, text);
-        } else if let Some(value) = &self.value {
-            draft.push_text(value);
-        } else {
-            draft.push_nothing();
-            return false;
+    /// The text in its normal form. `scratch` is memory for it.
+    fn text(&self, entry: &mut Entry<'_>, scratch: &mut String) -> Option<SmolStr> {
+        match self.field.and_then(|slot| entry.text(slot)) {
+            Some(text) => {
+                self.property.normalize(text, scratch);
+                Some(scratch.to_smolstr())
+            }
+            None => self.value.clone(),
         }
-        true
     }
 }
 
@@ -134,7 +139,7 @@ struct Capture {
     origins: [Origin; 4],
     bits: u32,
     mappings: Handle<Mappings>,
-    draft: Draft,
+    scratch: String,
 }
 
 impl ActionModule for Capture {
@@ -163,7 +168,7 @@ impl ActionModule for Capture {
             ],
             bits: retention::bits(args.keep_seconds.map_or(DEFAULT_KEEP_SECONDS, |seconds| seconds.0)),
             mappings: open(cx)?,
-            draft: Draft::default(),
+            scratch: String::new(),
         })
     }
 
@@ -187,31 +192,25 @@ impl ActionModule for Capture {
 
 impl Action for Capture {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
-        if run.entry.value(self.saddr).is_none() {
+        let Some(saddr) = captured(run.entry, self.saddr) else { return Ok(()) };
+        let properties = self.origins.each_ref().map(|origin| origin.text(run.entry, &mut self.scratch));
+        if properties[Property::Addr as usize].is_none() {
             return Ok(());
         }
-        self.draft.clear();
-        for (property, origin) in Property::ALL.into_iter().zip(&self.origins) {
-            let written = origin.write(property, run.entry, &mut self.draft);
-            if property == Property::Addr && !written {
-                return Ok(());
-            }
-        }
-        write_captured(run.entry, Some(self.saddr), &mut self.draft);
-        write_captured(run.entry, self.sport, &mut self.draft);
+        let sport = self.sport.and_then(|slot| captured(run.entry, slot));
         let now = run.entry.time();
-        let ends = (retention::end(now, self.bits), self.bits);
-        run.state.get_mut(self.mappings).capture(self.draft.record(), ends, now.seconds());
+        let end = retention::end(now, self.bits);
+        let mapping = Mapping { number: 0, saddr, sport, properties, end, bits: self.bits };
+        run.state.get_mut(self.mappings).capture(mapping, now.seconds());
         Ok(())
     }
 }
 
-fn write_captured(entry: &mut Entry<'_>, slot: Option<Slot>, draft: &mut Draft) {
-    match slot.and_then(|slot| entry.value(slot)) {
-        Some(Value::Integer(integer)) => draft.push_integer(integer),
-        Some(Value::Text(text)) => draft.push_text(text),
-        Some(Value::Time(_)) => draft.push_text(slot.and_then(|slot| entry.text(slot)).unwrap_or_default()),
-        None => draft.push_nothing(),
+fn captured(entry: &mut Entry<'_>, slot: Slot) -> Option<Captured> {
+    match entry.value(slot)? {
+        Value::Integer(integer) => Some(Captured::Integer(integer)),
+        Value::Text(text) => Some(Captured::Text(text.into())),
+        Value::Time(_) => entry.text(slot).map(|text| Captured::Text(text.into())),
     }
 }
 

@@ -10,10 +10,10 @@ use std::hash::RandomState;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use pyruse_core::state::Place;
 
-use super::places::{Place, Places};
-use super::property::Combination;
-use super::record::Key;
+use super::held::Held;
+use super::property::{Combination, Texts};
 
 /// See the module.
 pub(super) struct Index {
@@ -38,15 +38,15 @@ impl Index {
     pub(super) fn enter(
         &mut self,
         place: Place,
-        key: &Key<'_>,
-        held: &Places,
+        texts: &Texts<'_>,
+        held: &Held,
         random: &RandomState,
         outlived: impl FnMut(Place),
     ) {
         let combination = self.combination;
-        let same = |candidates: &Candidates| agrees(candidates, key, combination, held);
-        let hash = |candidates: &Candidates| held[candidates.newest].record().key().hash(combination, random);
-        match self.table.entry(key.hash(combination, random), same, hash) {
+        let same = |candidates: &Candidates| agrees(candidates, texts, combination, held);
+        let hash = |candidates: &Candidates| combination.hash(&held[candidates.newest].texts(), random);
+        match self.table.entry(combination.hash(texts, random), same, hash) {
             Entry::Occupied(mut entry) => entry.get_mut().push(place, held, outlived),
             Entry::Vacant(entry) => {
                 entry.insert(Candidates { newest: place, older: None });
@@ -56,11 +56,11 @@ impl Index {
 
     /// Removes a mapping that is the oldest of all, or of which none ends sooner; so among its candidates it is at one end,
     /// if it is still there.
-    pub(super) fn leave(&mut self, place: Place, key: &Key<'_>, held: &Places, random: &RandomState) {
+    pub(super) fn leave(&mut self, place: Place, texts: &Texts<'_>, held: &Held, random: &RandomState) {
         let same = |candidates: &Candidates| {
-            candidates.newest == place || agrees(candidates, key, self.combination, held)
+            candidates.newest == place || agrees(candidates, texts, self.combination, held)
         };
-        if let Ok(mut entry) = self.table.find_entry(key.hash(self.combination, random), same)
+        if let Ok(mut entry) = self.table.find_entry(self.combination.hash(texts, random), same)
             && !entry.get_mut().remove(place)
         {
             entry.remove();
@@ -70,13 +70,13 @@ impl Index {
     /// The newest mapping with these values that is alive at second `now`.
     pub(super) fn find(
         &self,
-        asked: &Key<'_>,
-        held: &Places,
+        asked: &Texts<'_>,
+        held: &Held,
         random: &RandomState,
         now: i64,
     ) -> Option<Place> {
         let same = |candidates: &Candidates| agrees(candidates, asked, self.combination, held);
-        self.table.find(asked.hash(self.combination, random), same)?.newest_alive(held, now)
+        self.table.find(self.combination.hash(asked, random), same)?.newest_alive(held, now)
     }
 
     /// How many different values there are.
@@ -93,12 +93,12 @@ impl Index {
     }
 }
 
-fn agrees(candidates: &Candidates, key: &Key<'_>, combination: Combination, held: &Places) -> bool {
-    key.agrees(held[candidates.newest].record(), combination)
+fn agrees(candidates: &Candidates, texts: &Texts<'_>, combination: Combination, held: &Held) -> bool {
+    combination.agrees(texts, &held[candidates.newest].texts())
 }
 
 impl Candidates {
-    fn push(&mut self, place: Place, held: &Places, mut outlived: impl FnMut(Place)) {
+    fn push(&mut self, place: Place, held: &Held, mut outlived: impl FnMut(Place)) {
         let end = held[place].end;
         while held[self.newest].end <= end {
             outlived(self.newest);
@@ -140,7 +140,7 @@ impl Candidates {
         true
     }
 
-    fn newest_alive(&self, held: &Places, now: i64) -> Option<Place> {
+    fn newest_alive(&self, held: &Held, now: i64) -> Option<Place> {
         if now < held[self.newest].end {
             return Some(self.newest);
         }

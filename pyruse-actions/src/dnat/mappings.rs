@@ -8,20 +8,20 @@
 
 use std::hash::RandomState;
 
-use pyruse_core::state::{Changes, Resource, Row};
+use pyruse_core::state::{Changes, Place, Resource, Row};
 use pyruse_core::time::Step;
 
+use super::held::Held;
 use super::index::Index;
-use super::places::{Held, MOST, Place, Places};
-use super::property::{Combination, Property};
-use super::record::{Client, Draft, Record};
+use super::mapping::Mapping;
+use super::property::{Combination, Property, Texts};
 use super::retention;
 
 /// Entries of several sources come a little out of order: dead mappings are kept for so many seconds, since an entry
 /// from just before their end may still follow.
 const LINGER: i64 = 60;
 
-/// The memory that the record of a mapping may take on the average.
+/// The bytes that the texts of a mapping may have on average.
 const BYTES_EACH: usize = 1024;
 
 /// The index of all four properties, where "none" is a value too.
@@ -30,7 +30,7 @@ const IDENTITY: usize = 0;
 /// See the module.
 pub(super) struct Mappings {
     limit: usize,
-    held: Places,
+    held: Held,
     /// The first is that of [`IDENTITY`].
     indexes: Vec<Index>,
     /// The secret by which values are hashed.
@@ -50,8 +50,8 @@ pub(super) struct Mappings {
 impl Default for Mappings {
     fn default() -> Self {
         Mappings {
-            limit: MOST - 1,
-            held: Places::default(),
+            limit: Place::MOST - 1,
+            held: Held::default(),
             indexes: vec![Index::new(Combination::of(Property::ALL))],
             random: RandomState::new(),
             bytes: 0,
@@ -71,7 +71,7 @@ pub(super) struct IndexNumber(usize);
 impl Mappings {
     /// Holds at most so many.
     pub(super) fn set_limit(&mut self, limit: usize) {
-        self.limit = limit.clamp(1, MOST - 1);
+        self.limit = limit.clamp(1, Place::MOST - 1);
     }
 
     /// Makes look-ups by this combination possible.
@@ -82,28 +82,28 @@ impl Mappings {
         }
         let mut index = Index::new(combination);
         for place in self.held.by_age() {
-            let key = self.held[place].record().key();
-            if key.has(combination) {
-                index.enter(place, &key, &self.held, &self.random, |_| ());
+            let texts = self.held[place].texts();
+            if combination.is_in(&texts) {
+                index.enter(place, &texts, &self.held, &self.random, |_| ());
             }
         }
         self.indexes.push(index);
         IndexNumber(self.indexes.len() - 1)
     }
 
-    /// Records a mapping at second `now`: it is dead from the second `ends.0` on, by a retention of `ends.1` bits.
-    pub(super) fn capture(&mut self, record: Record<'_>, ends: (i64, u32), now: i64) {
+    /// Records a mapping at second `now`, and gives it its number.
+    pub(super) fn capture(&mut self, mapping: Mapping, now: i64) {
         self.expire(now);
-        self.enter(self.next, record, ends);
+        self.enter(Mapping { number: self.next, ..mapping });
         self.next += 1;
         self.keep_bounds();
     }
 
-    /// Who is behind the connection, by the newest mapping with these properties that is alive at second `now`. Asked for
-    /// are those of the index's combination.
-    pub(super) fn find(&self, index: IndexNumber, asked: Record<'_>, now: i64) -> Option<Client<'_>> {
-        let found = self.indexes[index.0].find(&asked.key(), &self.held, &self.random, now)?;
-        Some(self.held[found].record().client())
+    /// The newest mapping with these properties that has not expired at second `now`. Asked for are those of the index's
+    /// combination.
+    pub(super) fn find(&self, index: IndexNumber, asked: &Texts<'_>, now: i64) -> Option<&Mapping> {
+        let found = self.indexes[index.0].find(asked, &self.held, &self.random, now)?;
+        Some(&self.held[found])
     }
 
     /// How many it holds, dead ones included.
@@ -112,17 +112,17 @@ impl Mappings {
         self.held.len()
     }
 
-    fn enter(&mut self, number: u64, record: Record<'_>, ends: (i64, u32)) {
-        let place = self.held.put(number, ends, record);
-        self.bytes += record.bytes().len();
-        let key = record.key();
+    fn enter(&mut self, mapping: Mapping) {
+        self.bytes += mapping.bytes();
+        let place = self.held.put(mapping);
+        let texts = self.held[place].texts();
         for (at, index) in self.indexes.iter_mut().enumerate() {
             if at == IDENTITY {
                 let outlived = |place| self.outlived.push(place);
-                index.enter(place, &key, &self.held, &self.random, outlived);
-            } else if key.has(index.combination) {
+                index.enter(place, &texts, &self.held, &self.random, outlived);
+            } else if index.combination.is_in(&texts) {
                 // What was not captured equals nothing.
-                index.enter(place, &key, &self.held, &self.random, |_| ());
+                index.enter(place, &texts, &self.held, &self.random, |_| ());
             }
         }
         // By now, no index knows them: they had the same values everywhere.
@@ -158,10 +158,10 @@ impl Mappings {
 
     /// Removes the oldest, or the first to end.
     fn remove(&mut self, place: Place) {
-        let key = self.held[place].record().key();
+        let texts = self.held[place].texts();
         for (at, index) in self.indexes.iter_mut().enumerate() {
-            if at == IDENTITY || key.has(index.combination) {
-                index.leave(place, &key, &self.held, &self.random);
+            if at == IDENTITY || index.combination.is_in(&texts) {
+                index.leave(place, &texts, &self.held, &self.random);
             }
         }
         self.forget(place);
@@ -169,10 +169,10 @@ impl Mappings {
 
     /// Removes what no index knows any more.
     fn forget(&mut self, place: Place) {
-        let Some(held) = self.held.take(place) else { return };
-        self.bytes -= held.record().bytes().len();
-        if held.number < self.fresh {
-            self.gone.push(held.number);
+        let Some(mapping) = self.held.take(place) else { return };
+        self.bytes -= mapping.bytes();
+        if mapping.number < self.fresh {
+            self.gone.push(mapping.number);
         }
     }
 }
@@ -180,35 +180,33 @@ impl Mappings {
 impl Resource for Mappings {
     fn load(rows: Vec<Row>) -> Result<Self, String> {
         let mut mappings = Mappings::default();
-        let mut draft = Draft::default();
         for (key, value) in rows {
             let number = u64::from_be_bytes((*key).try_into().map_err(|_| "a mapping has no number")?);
-            let ends = draft.read_row(&value)?;
+            let mapping = Mapping::from_row(number, &value)?;
             mappings.next = number.checked_add(1).ok_or("a mapping has the last number that there is")?;
             mappings.fresh = mappings.next;
-            mappings.enter(number, draft.record(), ends);
+            mappings.enter(mapping);
         }
         Ok(mappings)
     }
 
     /// Where an end cannot be right, all are entered again, since the indexes hang on their ends.
     fn adjust(&mut self, step: Step) {
-        let adjusted = |held: &Held| retention::adjusted(held.end, held.bits, step);
+        let adjusted = |mapping: &Mapping| retention::adjusted(mapping.end, mapping.bits, step);
         if self.held.by_age().all(|place| adjusted(&self.held[place]) == self.held[place].end) {
             return;
         }
-        let places: Vec<Place> = self.held.by_age().collect();
-        let old = std::mem::take(&mut self.held);
+        let mut old = std::mem::take(&mut self.held);
         self.bytes = 0;
         for index in &mut self.indexes {
             *index = Index::new(index.combination);
         }
-        for place in places {
-            let held = &old[place];
-            if held.number < self.fresh {
-                self.gone.push(held.number);
+        while let Some(mapping) = old.oldest().and_then(|oldest| old.take(oldest)) {
+            if mapping.number < self.fresh {
+                self.gone.push(mapping.number);
             }
-            self.enter(self.next, held.record(), (adjusted(held), held.bits));
+            let end = adjusted(&mapping);
+            self.enter(Mapping { number: self.next, end, ..mapping });
             self.next += 1;
         }
     }
@@ -217,10 +215,9 @@ impl Resource for Mappings {
         for number in self.gone.drain(..) {
             changes.delete(number.to_be_bytes());
         }
-        for place in self.held.since(self.fresh) {
-            let held = &self.held[place];
-            match held.record().to_row(held.end, held.bits) {
-                Ok(row) => changes.put(held.number.to_be_bytes(), row),
+        for mapping in self.held.since(self.fresh) {
+            match serde_json::to_vec(mapping) {
+                Ok(row) => changes.put(mapping.number.to_be_bytes(), row),
                 // Texts and numbers always become JSON.
                 Err(e) => tracing::error!("a mapping cannot be stored: {e}"),
             }
@@ -234,28 +231,22 @@ mod tests {
     use pyruse_core::state::State;
     use pyruse_core::time::{Now, Timestamp};
 
-    use super::super::record::Captured;
+    use super::super::mapping::Captured;
     use super::*;
 
     /// Texts that are empty are missing.
-    fn draft(properties: [&str; 4], saddr: &str) -> Draft {
-        let mut draft = Draft::default();
-        for text in properties {
-            if text.is_empty() { draft.push_nothing() } else { draft.push_text(text) }
-        }
-        draft.push_text(saddr);
-        draft.push_nothing();
-        draft
+    fn mapping(properties: [&str; 4], saddr: &str, end: i64) -> Mapping {
+        let properties = properties.map(|text| (!text.is_empty()).then(|| text.into()));
+        Mapping { number: 0, saddr: Captured::Text(saddr.into()), sport: None, properties, end, bits: 6 }
     }
 
     fn capture(mappings: &mut Mappings, saddr: &str, properties: [&str; 4], end: i64, now: i64) {
-        mappings.capture(draft(properties, saddr).record(), (end, 6), now);
+        mappings.capture(mapping(properties, saddr, end), now);
     }
 
     fn find(mappings: &Mappings, index: IndexNumber, properties: [&str; 4], now: i64) -> Option<String> {
-        let draft = draft(properties, "");
-        match mappings.find(index, draft.record(), now)?.saddr {
-            Captured::Text(text) => Some(text.into_owned()),
+        match &mappings.find(index, &mapping(properties, "", 0).texts(), now)?.saddr {
+            Captured::Text(text) => Some(text.to_string()),
             Captured::Integer(integer) => panic!("{integer}"),
         }
     }
@@ -327,7 +318,7 @@ mod tests {
             capture(&mut mappings, &large, ["p", &format!("large {n}"), "", ""], i64::MAX, 0);
         }
         assert_eq!(mappings.len(), 1);
-        assert_eq!(mappings.bytes, draft(["p", "large 9", "", ""], &large).record().bytes().len());
+        assert_eq!(mappings.bytes, mapping(["p", "large 9", "", ""], &large, 0).bytes());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The mappings against a model that is as simple as their rules: a list of all mappings, which is scanned.
 
+use std::array;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -7,9 +9,9 @@ use pyruse_core::state::{Handle, State};
 use pyruse_core::time::{Clock, Now, Timestamp};
 use tempfile::TempDir;
 
+use super::mapping::{Captured, Mapping};
 use super::mappings::{IndexNumber, Mappings};
-use super::property::{Combination, Property};
-use super::record::{Captured, Client, Draft};
+use super::property::{Combination, Property, Texts};
 use super::retention;
 
 /// Texts of all four properties: few, so that mappings meet. The empty one is no missing one.
@@ -114,42 +116,31 @@ impl Running {
         Running { state, mappings, indexes }
     }
 
-    fn capture(&mut self, properties: Properties, client: i64, ends: (i64, u32), now: i64) {
-        let mut draft = Draft::default();
-        for property in properties {
-            match property {
-                Some(text) => draft.push_text(TEXTS[text]),
-                None => draft.push_nothing(),
-            }
-        }
-        draft.push_integer(client);
-        if port(client).is_some() {
-            draft.push_text("port");
-        } else {
-            draft.push_nothing();
-        }
-        self.state.get_mut(self.mappings).capture(draft.record(), ends, now);
+    fn capture(&mut self, properties: Properties, client: i64, (end, bits): (i64, u32), now: i64) {
+        let properties = properties.map(|text| text.map(|text| TEXTS[text].into()));
+        let mapping = Mapping {
+            number: 0,
+            saddr: Captured::Integer(client),
+            sport: port(client),
+            properties,
+            end,
+            bits,
+        };
+        self.state.get_mut(self.mappings).capture(mapping, now);
     }
 
-    fn find(&self, index: usize, texts: [usize; 4], now: i64) -> Option<Client<'_>> {
+    /// The client and its port.
+    fn find(&self, index: usize, texts: [usize; 4], now: i64) -> Option<Client> {
         let (bits, index) = self.indexes[index];
-        let mut asked = Draft::default();
-        for (property, text) in texts.into_iter().enumerate() {
-            if bits & 1 << property == 0 { asked.push_nothing() } else { asked.push_text(TEXTS[text]) }
-        }
-        let found = self.state.get(self.mappings).find(index, asked.record(), now);
-        found.map(|Client { saddr, sport }| Client { saddr: owned(saddr), sport: sport.map(owned) })
+        let asked: Texts<'_> = array::from_fn(|n| (bits & 1 << n != 0).then_some(TEXTS[texts[n]]));
+        let found = self.state.get(self.mappings).find(index, &asked, now);
+        found.map(|mapping| (mapping.saddr.clone(), mapping.sport.clone()))
     }
 }
 
-fn owned(captured: Captured<'_>) -> Captured<'static> {
-    match captured {
-        Captured::Integer(integer) => Captured::Integer(integer),
-        Captured::Text(text) => Captured::Text(text.into_owned().into()),
-    }
-}
+type Client = (Captured, Option<Captured>);
 
-fn port(client: i64) -> Option<Captured<'static>> {
+fn port(client: i64) -> Option<Captured> {
     (client % 2 == 0).then(|| Captured::Text("port".into()))
 }
 
@@ -176,8 +167,7 @@ proptest! {
                 }
                 Operation::Find(index, texts) => {
                     let expected = model.find(running.indexes[index].0, texts, now);
-                    let expected =
-                        expected.map(|client| Client { saddr: Captured::Integer(client), sport: port(client) });
+                    let expected = expected.map(|client| (Captured::Integer(client), port(client)));
                     prop_assert_eq!(running.find(index, texts, now), expected);
                 }
                 Operation::Wait(seconds) => now += seconds,

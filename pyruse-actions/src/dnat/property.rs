@@ -1,9 +1,8 @@
 //! What a mapping is found by: four properties, as texts.
 
-use std::borrow::Cow;
-use std::iter;
+use std::fmt::Write;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
-use std::ops::Range;
 
 use pyruse_core::address;
 
@@ -33,21 +32,25 @@ impl Property {
         }
     }
 
-    /// The text that equal values have in common: of an address, the one that all its spellings share.
-    pub(super) fn normal(self, text: &str) -> Cow<'_, str> {
+    /// Overwrites `normal` with the text that equal values have in common: of an address, the one that all its spellings
+    /// share.
+    pub(super) fn normalize(self, text: &str, normal: &mut String) {
+        normal.clear();
         match self {
-            Property::Addr | Property::Daddr => {
-                match address::parse(text) {
-                    // Dots alone have one spelling only.
-                    Some(IpAddr::V4(_)) if !text.contains(':') => text.into(),
-                    Some(address) => address.to_string().into(),
-                    None => text.into(),
-                }
-            }
-            Property::Port | Property::Dport => text.into(),
+            Property::Addr | Property::Daddr => match address::parse(text) {
+                // Dots alone have one spelling only.
+                Some(IpAddr::V4(_)) if !text.contains(':') => normal.push_str(text),
+                // A String takes all that is written to it.
+                Some(address) => drop(write!(normal, "{address}")),
+                None => normal.push_str(text),
+            },
+            Property::Port | Property::Dport => normal.push_str(text),
         }
     }
 }
+
+/// The normal texts of the properties, in the order of [`Property::ALL`]. None: not captured, or not asked for.
+pub(super) type Texts<'a> = [Option<&'a str>; 4];
 
 /// A combination of properties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,18 +61,31 @@ impl Combination {
         Combination(properties.into_iter().fold(0, |bits, property| bits | 1 << property as u8))
     }
 
-    fn has(self, property: usize) -> bool {
-        self.0 & 1 << property != 0
+    fn members<'a, 'b>(self, texts: &'b Texts<'a>) -> impl Iterator<Item = Option<&'a str>> + use<'a, 'b> {
+        texts
+            .iter()
+            .enumerate()
+            .filter(move |(property, _)| self.0 & 1 << property != 0)
+            .map(|(_, text)| *text)
     }
 
-    /// Its properties by their numbers, those that stand side by side together.
-    pub(super) fn runs(self) -> impl Iterator<Item = Range<usize>> {
-        let mut next = 0;
-        iter::from_fn(move || {
-            let start = (next..Property::ALL.len()).find(|property| self.has(*property))?;
-            next = (start..Property::ALL.len()).find(|property| !self.has(*property)).unwrap_or(4);
-            Some(start..next)
-        })
+    /// Is none of its properties missing?
+    pub(super) fn is_in(self, texts: &Texts<'_>) -> bool {
+        self.members(texts).all(|text| text.is_some())
+    }
+
+    /// Are the texts of its properties the same? What both lack is the same, too.
+    pub(super) fn agrees(self, one: &Texts<'_>, other: &Texts<'_>) -> bool {
+        self.members(one).eq(self.members(other))
+    }
+
+    /// Texts come from log lines: whoever writes them does not know the secret by which they are hashed.
+    pub(super) fn hash(self, texts: &Texts<'_>, random: &RandomState) -> u64 {
+        let mut hasher = random.build_hasher();
+        for text in self.members(texts) {
+            text.unwrap_or_default().hash(&mut hasher);
+        }
+        hasher.finish()
     }
 }
 
@@ -78,28 +94,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn properties_side_by_side_are_one_run() {
-        let runs = |properties: &[Property]| -> Vec<_> {
-            Combination::of(properties.iter().copied()).runs().collect()
+    fn only_the_properties_of_the_combination_count() {
+        let random = RandomState::new();
+        let ours = [Some("a"), Some("1"), None, Some("x")];
+        let same = |properties: &[Property], theirs: Texts<'_>| {
+            let combination = Combination::of(properties.iter().copied());
+            let agrees = combination.agrees(&ours, &theirs);
+            assert_eq!(agrees, combination.hash(&ours, &random) == combination.hash(&theirs, &random));
+            agrees
         };
         let [addr, port, daddr, dport] = Property::ALL;
-        assert!(runs(&[]).is_empty());
-        assert_eq!(runs(&[dport, daddr, port, addr]), vec![0..4; 1]);
-        assert_eq!(runs(&[addr, daddr]), [0..1, 2..3]);
-        assert_eq!(runs(&[port, daddr]), vec![1..3; 1]);
-        assert_eq!(runs(&[addr, port, dport]), [0..2, 3..4]);
+        assert!(same(&[addr, port], [Some("a"), Some("1"), Some("y"), None]));
+        assert!(!same(&[addr, port], [Some("1"), Some("a"), None, Some("x")]));
+        assert!(!same(&[addr, port], [Some("a1"), Some(""), None, Some("x")]));
+        assert!(same(&[addr, dport], [Some("a"), None, Some("y"), Some("x")]));
+        assert!(!same(&[addr, dport], [Some("a"), Some("1"), None, Some("y")]));
+        assert!(same(&[port], [Some("b"), Some("1"), None, None]));
+        assert!(same(&Property::ALL, [Some("a"), Some("1"), None, Some("x")]));
+        assert!(!Combination::of([daddr]).agrees(&ours, &[None, None, Some(""), None]));
+        assert!(Combination::of([addr, dport]).is_in(&ours));
+        assert!(!Combination::of(Property::ALL).is_in(&ours));
     }
 
     #[test]
     fn all_spellings_of_an_address_are_one() {
-        let normal = |text| Property::Addr.normal(text).into_owned();
+        let mut normal = String::new();
+        let mut of = |property: Property, text: &str| {
+            property.normalize(text, &mut normal);
+            normal.clone()
+        };
         for text in ["10.0.0.1", "::ffff:10.0.0.1", "::FFFF:a00:1"] {
-            assert_eq!(normal(text), "10.0.0.1");
+            assert_eq!(of(Property::Addr, text), "10.0.0.1");
         }
-        assert_eq!(normal("2001:DB8:0::1"), "2001:db8::1");
+        assert_eq!(of(Property::Addr, "2001:DB8:0::1"), "2001:db8::1");
         for text in ["10.0.0.01", "10.0.0.1 ", "proxy", ""] {
-            assert_eq!(normal(text), text);
+            assert_eq!(of(Property::Addr, text), text);
         }
-        assert_eq!(Property::Port.normal("::ffff:10.0.0.1"), "::ffff:10.0.0.1");
+        assert_eq!(of(Property::Port, "::ffff:10.0.0.1"), "::ffff:10.0.0.1");
     }
 }

@@ -1,6 +1,7 @@
 //! `action_dnatReplace`: in a service's entry, the client comes into the place of the proxy, as the newest mapping of that
 //! connection says.
 
+use std::array;
 use std::sync::{Arc, OnceLock};
 
 use pyruse_core::entry::{Entry, Slot};
@@ -10,10 +11,10 @@ use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::state::Handle;
 
+use super::mapping::{Captured, Mapping};
 use super::mappings::{IndexNumber, Mappings};
-use super::open;
-use super::property::{Combination, Property};
-use super::record::{Captured, Client, Draft};
+use super::property::{Combination, Property, Texts};
+use super::settings::open;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
@@ -48,7 +49,8 @@ struct Replace {
     sport_into: Option<Slot>,
     mappings: Handle<Mappings>,
     index: Arc<OnceLock<IndexNumber>>,
-    asked: Draft,
+    /// Memory for the texts that an entry asks for: a look-up allocates nothing.
+    texts: [String; 4],
 }
 
 /// Only what was captured is overwritten, by what it was.
@@ -100,7 +102,7 @@ impl ActionModule for Replace {
             index,
             fields,
             mappings,
-            asked: Draft::default(),
+            texts: Default::default(),
         })
     }
 
@@ -124,32 +126,29 @@ impl ActionModule for Replace {
 
 impl Action for Replace {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
-        self.asked.clear();
-        for (property, field) in Property::ALL.into_iter().zip(self.fields) {
-            match field {
-                Some(slot) => {
-                    let Some(text) = run.entry.text(slot) else { return Ok(()) };
-                    self.asked.push_property(property, text);
-                }
-                None => self.asked.push_nothing(),
+        for ((property, field), normal) in Property::ALL.into_iter().zip(self.fields).zip(&mut self.texts) {
+            if let Some(slot) = field {
+                let Some(text) = run.entry.text(slot) else { return Ok(()) };
+                property.normalize(text, normal);
             }
         }
+        let asked: Texts<'_> =
+            array::from_fn(|property| self.fields[property].map(|_| &*self.texts[property]));
         let now = run.entry.time().seconds();
-        let mappings = run.state.get(self.mappings);
         let Some(index) = self.index.get() else { return Ok(()) };
-        let found = mappings.find(*index, self.asked.record(), now);
-        let Some(Client { saddr, sport }) = found else { return Ok(()) };
+        let found = run.state.get(self.mappings).find(*index, &asked, now);
+        let Some(Mapping { saddr, sport, .. }) = found else { return Ok(()) };
         if let Some(slot) = self.saddr_into {
-            assign(run.entry, slot, &saddr);
+            assign(run.entry, slot, saddr);
         }
-        if let (Some(slot), Some(sport)) = (self.sport_into, &sport) {
+        if let (Some(slot), Some(sport)) = (self.sport_into, sport) {
             assign(run.entry, slot, sport);
         }
         Ok(())
     }
 }
 
-fn assign(entry: &mut Entry<'_>, slot: Slot, captured: &Captured<'_>) {
+fn assign(entry: &mut Entry<'_>, slot: Slot, captured: &Captured) {
     match captured {
         Captured::Integer(integer) => entry.set_integer(slot, *integer),
         Captured::Text(text) => entry.set_text(slot, text),

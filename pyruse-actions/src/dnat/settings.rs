@@ -1,0 +1,46 @@
+//! The part of the state where the mappings are, and its bounds.
+
+use pyruse_core::plugin::{Compile, Invalid, ModuleSettings, SettingsPlugin};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::serde::Deserialize;
+use pyruse_core::state::Handle;
+
+use super::mappings::Mappings;
+
+const PART: &str = "dnat/mappings";
+
+/// Bounds of the memory for the mappings of `action_dnatCapture`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct DnatSettings {
+    /// How many mappings are held; beyond that, or beyond 1 KiB for each of these, the oldest are forgotten.
+    #[serde(rename = "maxMappings")]
+    max_mappings: u32,
+}
+
+impl Default for DnatSettings {
+    fn default() -> Self {
+        DnatSettings { max_mappings: 100_000 }
+    }
+}
+
+impl ModuleSettings for DnatSettings {
+    const KEY: &'static str = "dnat";
+
+    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+        if self.max_mappings == 0 {
+            complain("maxMappings", "`maxMappings` must be at least 1: nothing would be captured".into());
+        }
+    }
+}
+
+/// The mappings, as the configuration bounds them.
+pub(super) fn open(cx: &mut Compile<'_>) -> Result<Handle<Mappings>, Invalid> {
+    let handle = cx.state::<Mappings>(PART)?;
+    let limit = cx.settings::<DnatSettings>().max_mappings as usize;
+    cx.on_bind(move |state| state.get_mut(handle).set_limit(limit));
+    Ok(handle)
+}
+
+pyruse_core::inventory::submit!(SettingsPlugin::of::<DnatSettings>());
