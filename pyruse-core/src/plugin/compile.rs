@@ -128,12 +128,7 @@ impl Compile<'_> {
         for (n, name) in listed.iter().enumerate() {
             groups.push((n + 1, self.saves_at(&format!("{list}.{n}"), name, SavedAs::Text, surely(name))));
         }
-        let search = Search {
-            field,
-            expression: pattern.source().into(),
-            refers_back: pattern.refers_back(),
-            groups: groups.clone(),
-        };
+        let search = Search { field, pattern: pattern.clone(), groups: groups.clone() };
         self.states(path, Fact::Searches(search));
         groups
     }
@@ -177,9 +172,10 @@ impl Compile<'_> {
         self.diagnostics.warning(span, Some(self.place.clone()), message).help(help);
     }
 
-    /// Compiles an expression in the syntax of Python's `re`.
+    /// Compiles an expression in the syntax of Python's `re`. Equal expressions of one configuration share their memory.
     pub fn pattern(&mut self, path: &str, expression: &str) -> Result<Pattern, Invalid> {
-        let pattern = Pattern::new(expression).map_err(|e| {
+        let known = self.setup.patterns.get(expression).cloned();
+        let pattern = known.map_or_else(|| Pattern::new(expression), Ok).map_err(|e| {
             let span = self.node.at(path).span_within(&self.source.text, e.offset);
             let message = format!("bad expression: {}", e.message);
             let told = self.diagnostics.error(span, Some(self.place.clone()), message);
@@ -193,6 +189,7 @@ impl Compile<'_> {
                 format!("`{}` belongs to fail2ban: here it is only this text", &expression[tag.at.clone()]);
             self.warning_within(path, tag.at, message, tag.instead);
         }
+        self.setup.patterns.insert(expression.to_owned(), pattern.clone());
         Ok(pattern)
     }
 

@@ -4,10 +4,9 @@
 //! whom they ban. So each module says it, in these words, at the argument that says it to the module. A module that only
 //! says what it reads and saves is reviewed as far as that goes.
 
-use std::sync::Arc;
-
 use crate::config::SourceSpan;
 use crate::entry::Slot;
+use crate::pattern::Pattern;
 
 /// A fact, and the text of the configuration that it follows from.
 #[derive(Clone, Debug)]
@@ -105,10 +104,8 @@ pub enum Literal {
 pub struct Search {
     /// The field.
     pub field: Slot,
-    /// The expression, as [`crate::pattern::Pattern`] takes it.
-    pub expression: Arc<str>,
-    /// Does it refer to what its own groups took, so that a search may be given up?
-    pub refers_back: bool,
+    /// The expression.
+    pub pattern: Pattern,
     /// The numbers of the groups that are saved, and where to.
     pub groups: Vec<(usize, Slot)>,
 }

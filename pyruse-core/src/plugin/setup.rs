@@ -4,6 +4,7 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 
+use crate::pattern::Pattern;
 use crate::state::{Layout, State};
 
 /// Work on the state, once.
@@ -15,6 +16,8 @@ pub(crate) struct Setup {
     pub(crate) layout: Layout,
     notes: HashMap<TypeId, Box<dyn Any + Send>>,
     pub(crate) on_bind: Vec<OnBind>,
+    /// The expressions that are compiled.
+    pub(crate) patterns: HashMap<String, Pattern>,
 }
 
 impl Setup {

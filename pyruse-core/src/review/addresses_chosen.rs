@@ -8,7 +8,7 @@ use super::flow::{Exit, Track};
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::Slot;
-use crate::pattern::{Injection, Pattern, Target};
+use crate::pattern::{Injection, Target};
 use crate::plugin::Fact;
 use crate::plugin::fact::{Literal, SavedAs, Search, Test};
 
@@ -90,10 +90,9 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
                 saves.entry(save.field).or_default().push(site);
             }
             Fact::Searches(search) => {
-                let Ok(pattern) = Pattern::new(&search.expression) else { continue };
                 let groups = search.groups.iter().filter(|(_, slot)| bans.contains_key(slot));
                 taken.extend(groups.filter_map(|(group, slot)| {
-                    let why = pattern.injection(*group, &ADDRESS)?;
+                    let why = search.pattern.injection(*group, &ADDRESS)?;
                     Some(Taken { site, slot: *slot, span, search, why })
                 }));
             }
@@ -138,13 +137,13 @@ fn tell(review: &Review<'_>, findings: &mut Findings, found: &Taken<'_>, ban: us
             "begin it with `^` and the program's own words, or end it with `$` right behind them",
         ),
         Injection::RunsOn(at) => (
-            review.within(found.span, &found.search.expression, at),
+            review.within(found.span, found.search.pattern.source(), at),
             "can hold the words that follow it".to_owned(),
             "write what cannot hold a character of the words between it and the address (`[^>]*` before `>, rip=`), \
              or end the expression with `$`",
         ),
         Injection::RunsBack(at) => (
-            review.within(found.span, &found.search.expression, at),
+            review.within(found.span, found.search.pattern.source(), at),
             "can hold another address with its words".to_owned(),
             "write what cannot hold a character of the words right before the address (`[^=]*` after `rip=…`)",
         ),

@@ -4,7 +4,6 @@ use super::check::LintPlugin;
 use super::findings::Findings;
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity};
-use crate::pattern::Pattern;
 use crate::plugin::Fact;
 
 static LINT: Lint = Lint {
@@ -38,12 +37,12 @@ inventory::submit!(LintPlugin::new(&LINT, check));
 fn check(review: &Review<'_>, findings: &mut Findings) {
     for (site, fact, span) in review.facts() {
         let Fact::Searches(search) = fact else { continue };
-        if !search.refers_back {
+        if !search.pattern.refers_back() {
             continue;
         }
-        let at = Pattern::new(&search.expression).ok().and_then(|pattern| pattern.last_condition());
+        let at = search.pattern.last_condition();
         let what = if at.is_some() { "a condition on a group" } else { "it refers back to a group" };
-        let span = at.map_or(span.clone(), |at| review.within(span, &search.expression, at));
+        let span = at.map_or(span.clone(), |at| review.within(span, search.pattern.source(), at));
         findings
             .add(&span, review.place(site), "a search for this expression may be given up")
             .label(what)

@@ -52,7 +52,7 @@ fn cost(review: &Review<'_>, site: usize) -> Option<Cost> {
             Fact::Tests(_, Test::Machine) => Some(Cost::Machine),
             Fact::Tests(..) => Some(Cost::Comparison),
             Fact::Searches(search) => {
-                Some(if search.refers_back { Cost::Backtracking } else { Cost::Search })
+                Some(if search.pattern.refers_back() { Cost::Backtracking } else { Cost::Search })
             }
             _ => None,
         })

@@ -243,8 +243,7 @@ pub(super) fn is_evidence(name: &str) -> bool {
 }
 
 /// Is it a proof of who wrote the entry that this expression is found in such a field?
-pub(super) fn is_proved_by(name: &str, expression: &str) -> bool {
-    let Ok(pattern) = Pattern::new(expression) else { return false };
+pub(super) fn is_proved_by(name: &str, pattern: &Pattern) -> bool {
     let anybody = OF_ANYBODY.iter().filter(|(field, _)| *field == name).flat_map(|(_, texts)| *texts);
     (!PATHS.contains(&name) || pattern.begins_with_text())
         && !anybody.into_iter().any(|text| pattern.is_match(text).unwrap_or(true))

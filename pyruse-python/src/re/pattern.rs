@@ -1,8 +1,7 @@
 //! One expression, compiled: what is known of it, and its searches.
 
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use super::analysis::{self, Facts};
 use super::engine::Engines;
@@ -12,10 +11,7 @@ use super::linear::Slots;
 use super::requirement::Requirement;
 use super::tree::Tree;
 
-/// One compiled expression.
-///
-/// One that is in use already is not compiled again, but shared: programs compile their rules to check
-/// them and again to run them, and rules say the same thing in several places.
+/// One compiled expression. A clone shares its memory.
 #[derive(Debug, Clone)]
 pub struct Pattern(pub(super) Arc<Compiled>);
 
@@ -38,25 +34,13 @@ impl Compiled {
     }
 }
 
-/// The expressions that are in use somewhere.
-#[derive(Default)]
-pub(super) struct InUse {
-    pub(super) known: HashMap<String, Weak<Compiled>>,
-    /// When it has grown to so many, those that are used no more are swept out.
-    sweep_at: usize,
-}
-
-pub(super) static IN_USE: LazyLock<Mutex<InUse>> = LazyLock::new(Mutex::default);
-
-impl InUse {
-    fn put(&mut self, compiled: &Arc<Compiled>) {
-        if self.known.len() >= self.sweep_at {
-            self.known.retain(|_, known| known.strong_count() > 0);
-            self.sweep_at = 2 * self.known.len().max(64);
-        }
-        self.known.insert(compiled.source.clone(), Arc::downgrade(compiled));
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source() == other.source()
     }
 }
+
+impl Eq for Pattern {}
 
 impl Pattern {
     /// Compiles an expression.
@@ -64,13 +48,7 @@ impl Pattern {
     /// # Errors
     /// What Python refuses, and the little that no engine here can run with Python's meaning.
     pub fn new(expression: &str) -> Result<Self, PatternError> {
-        let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = in_use.known.get(expression).and_then(Weak::upgrade) {
-            return Ok(Self(known));
-        }
-        let compiled = Arc::new(Compiled::new(expression)?);
-        in_use.put(&compiled);
-        Ok(Self(compiled))
+        Compiled::new(expression).map(|compiled| Self(Arc::new(compiled)))
     }
 
     /// The expression as it was written.

@@ -1,9 +1,7 @@
 //! What must be true of the module as a whole. What Python says of hundreds of expressions is in
 //! the tables of the integration tests.
 
-use std::sync::Arc;
-
-use super::pattern::{Groups, IN_USE, Pattern};
+use super::pattern::{Groups, Pattern};
 
 fn pattern(expression: &str) -> Pattern {
     Pattern::new(expression).unwrap()
@@ -96,18 +94,6 @@ fn giving_up_is_neither_yes_nor_no() {
     let hopeless = pattern(r"(?:(a|aa)+)+c\1");
     let error = hopeless.is_match(&format!("aacb{}b", "a".repeat(64))).unwrap_err();
     assert_eq!(error.to_string(), "step limit reached: the expression has too many ways to match this text");
-}
-
-#[test]
-fn an_expression_in_use_is_not_compiled_again_and_nothing_is_kept_of_one_that_is_not() {
-    let first = pattern(r"shared \d+");
-    assert!(Arc::ptr_eq(&first.0, &pattern(r"shared \d+").0));
-    assert!(!Arc::ptr_eq(&first.0, &pattern(r"shared \d").0));
-    for n in 0..10_000 {
-        pattern(&format!("dropped {n}"));
-    }
-    let known = IN_USE.lock().unwrap().known.len();
-    assert!(known < 1000, "{known}");
 }
 
 #[test]
