@@ -12,9 +12,9 @@ use super::past::MAY_NOT_READ;
 use super::printer::EffectPrinter;
 use super::rehearsal::Rehearsal;
 use super::values;
-use crate::daemon::{Daemon, Parts, Wake, place, storage};
+use crate::daemon::{Daemon, Parts, Wake, storage};
 use crate::ending::Ending;
-use crate::journal::{JournalSettings, Source};
+use crate::journal::{JournalSettings, Source, go_to_position};
 use crate::{configuration, when};
 
 /// Follows the journal (what happens without a command)
@@ -81,7 +81,7 @@ fn rehearse(mut rehearsal: Rehearsal, mut wake: Wake, args: &Args) -> anyhow::Re
     if journal.seek_tail()?.cursor.is_none() {
         tracing::warn!("no journal entries were found there, {MAY_NOT_READ}");
     }
-    place(&mut journal, &mut rehearsal.pump.state, args.since)?;
+    go_to_position(&mut journal, &mut rehearsal.pump.state, args.since)?;
     tracing::info!("following the journal, dry: effects are printed, nothing is done; Ctrl-C ends");
     let mut printer = EffectPrinter::new(LineWriter::new(std::io::stdout().lock()), args.json);
     while !wake.stop() {

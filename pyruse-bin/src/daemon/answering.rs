@@ -70,7 +70,7 @@ impl Daemon {
             since: now.wall_at(self.since),
             config: self.config_path.clone(),
             loaded: now.wall_at(self.loaded),
-            entries: self.entries,
+            entries: self.journal.entries(),
             errors: self.errors.total(),
             unwritten: self.unwritten.clone(),
             without_state: self.storage.lost.clone(),

@@ -26,7 +26,7 @@ use pyruse_core::engine::{Engine, Plan};
 use pyruse_core::entry::Fields;
 use pyruse_core::plugin::Registry;
 use pyruse_core::pump::Pump;
-use pyruse_core::state::{Layout, Position, State};
+use pyruse_core::state::{Layout, State};
 use pyruse_core::time::{Now, Steady, Timestamp};
 
 use self::ban_log::BanLog;
@@ -38,34 +38,13 @@ pub(crate) use self::storage::Storage;
 pub(crate) use self::wake::Wake;
 pub(crate) use self::watch::{ErrorLog, Watch};
 use crate::configuration;
-use crate::journal::{JournalSettings, Next, Resumed, Source};
+use crate::journal::{Follower, JournalSettings, open_at_position};
 
 /// A batch is at most so many entries …
 const BATCH: u32 = 2000;
 
 /// … and takes at most about so long, so that a signal or a ban never waits for a long backlog.
 const BATCH_TIME: Duration = Duration::from_millis(50);
-
-/// journald tells its readers of an entry up to 250 ms later, all of a burst at once. So for a while after an entry
-/// we look for the next one ourselves, ever more seldom: after a silence of any length, within a thirty-second of it. When
-/// that would hardly be sooner than journald's word, looking ends, and an idle journal wakes nobody.
-const LOOKING: Duration = Duration::from_secs(2);
-
-/// Never sooner than that: a look costs some ten microseconds.
-const LOOK: Duration = Duration::from_micros(250);
-
-/// How often to check whether the journal's directory was replaced, where nothing says so.
-const MOVES: Duration = Duration::from_secs(5);
-
-/// libsystemd keeps what it has read of the journal's files in our memory, hundreds of MiB in the end, and a buffer for
-/// each file that held something compressed. After so many entries …
-const LET_GO: u64 = 10_000;
-
-/// … and so long a silence, the journal is opened anew, and all that is let go;
-const LET_GO_SILENCE: Duration = Duration::from_millis(100);
-
-/// in a backlog, where no silence comes, after so many: opening costs what some hundreds of entries do.
-const LET_GO_IN_BACKLOG: u64 = 100_000;
 
 /// While the state cannot be written, it is tried so often.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
@@ -105,7 +84,7 @@ pub(crate) struct Daemon {
     pub(crate) registry: Registry,
     pub(crate) pump: Pump,
     optimize: bool,
-    pub(crate) journal: Source,
+    pub(crate) journal: Follower,
     pub(crate) storage: Storage,
     pub(crate) wake: Wake,
     errors: ErrorLog,
@@ -114,17 +93,8 @@ pub(crate) struct Daemon {
     clock_set: ClockSet,
     since: Steady,
     loaded: Steady,
-    entries: u64,
     /// Why the state cannot be written, if it cannot.
     unwritten: Option<String>,
-    /// When an entry was read last.
-    last_read: Instant,
-    /// When the next entry must be looked at again, since journald has not finished it.
-    unfinished: Option<Instant>,
-    /// When it is looked next whether the journal has moved.
-    next_look: Instant,
-    /// So many entries had been read when the journal's pages were let go last.
-    let_go: u64,
 }
 
 /// What a daemon is made of.
@@ -144,13 +114,8 @@ impl Daemon {
     /// Opens the journal where the state says, or at `since`, or at its end; puts back what was in force.
     pub(crate) fn start(parts: Parts, since: Option<Timestamp>) -> anyhow::Result<Daemon> {
         let Parts { config_path, registry, mut engine, mut storage, mut state, wake, optimize } = parts;
-        let journal_settings = engine.settings.get::<JournalSettings>();
-        let mut journal = Source::open(&journal_settings)?;
-        if journal.is_nowhere() {
-            tracing::warn!("there is no journal yet where the configuration says; waiting for it");
-        }
         let begins = state.position().is_none();
-        place(&mut journal, &mut state, since)?;
+        let journal = Follower::open(engine.settings.get(), &mut state, since)?;
         if let Some(why) = &storage.lost {
             tracing::error!("{why}. {WITHOUT}");
         } else if begins {
@@ -195,12 +160,7 @@ impl Daemon {
             clock_set: ClockSet::new().context("listening to changes of the clock")?,
             since: now.steady,
             loaded: now.steady,
-            entries: 0,
             unwritten: None,
-            last_read: Instant::now(),
-            unfinished: None,
-            next_look: Instant::now(),
-            let_go: 0,
         })
     }
 
@@ -240,7 +200,7 @@ impl Daemon {
             self.errors.flush_if_over();
             self.bans.flush_if_over();
             let sign = self.manager.sign_of_life();
-            let anew = self.let_go_of_pages() || (drained && self.follow_move());
+            let anew = self.journal.reopen_if_needed(&mut self.pump.state, drained);
             if drained && !anew && !again {
                 self.wait(now, began, sign, committed.is_err())?;
             }
@@ -252,18 +212,12 @@ impl Daemon {
     fn read_batch(&mut self) -> bool {
         let start = Instant::now();
         let mut read = 0;
-        self.unfinished = None;
         let drained = loop {
             if read >= BATCH || (read > 0 && start.elapsed() >= BATCH_TIME) {
                 break false;
             }
-            match self.journal.poll() {
-                Next::Entry => {}
-                Next::End => break true,
-                Next::Soon(wait) => {
-                    self.unfinished = Some(Instant::now() + wait);
-                    break true;
-                }
+            if !self.journal.next() {
+                break true;
             }
             read += 1;
             let mut watch = Watch { errors: &mut self.errors, bans: &mut self.bans };
@@ -272,17 +226,15 @@ impl Daemon {
                 break false;
             }
         };
-        if read > 0 {
-            self.last_read = Instant::now();
-            self.entries += u64::from(read);
-            self.pump.state.set_position(self.journal.position());
+        if let Some(position) = self.journal.take_position() {
+            self.pump.state.set_position(position);
         }
         drained
     }
 
     /// Looks whether the journal gave everything, and has what was lost reported. Must it be drained once more, at once?
     fn tend_journal(&mut self, drained: bool) -> bool {
-        let again = self.journal.tend(drained && self.unfinished.is_none());
+        let again = self.journal.tend(drained);
         for words in self.journal.losses().take_logged() {
             let now = self.pump.state.now().wall;
             self.pump.engine.services.remark(&words, &mut self.pump.state, now);
@@ -328,30 +280,12 @@ impl Daemon {
         // While nothing can be committed, what is overdue stays so: it would only keep us busy.
         let deadline = if failing { None } else { self.pump.deadline(now) };
         let deadline = deadline.map(|left| left.saturating_sub(began.elapsed()));
-        let silence = self.last_read.elapsed();
-        let look = (!failing && silence < LOOKING).then(|| (silence / 32).max(LOOK));
         let retry = failing.then_some(COMMIT_RETRY);
-        let unfinished = self.unfinished.filter(|_| !failing);
-        let unfinished = unfinished.map(|again| again.saturating_duration_since(Instant::now()));
-        let tend = self.journal.next_tend().filter(|_| !failing && self.unfinished.is_none());
-        let arrivals = self.journal.arrivals();
-        let moves = self.next_look.saturating_duration_since(Instant::now());
-        let moves = arrivals.is_none().then_some(moves);
-        let timeout = [
-            deadline,
-            sign_of_life,
-            look,
-            unfinished,
-            tend,
-            moves,
-            retry,
-            self.errors.left(),
-            self.bans.left(),
-        ]
-        .into_iter()
-        .flatten()
-        .min();
+        let journal = self.journal.patience(!failing);
+        let timeout = [deadline, sign_of_life, journal, retry, self.errors.left(), self.bans.left()];
+        let timeout = timeout.into_iter().flatten().min();
         let timeout = timeout.map(TimeSpec::from_duration);
+        let arrivals = self.journal.arrivals();
         let mut fds = [
             PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.clock_set.as_fd(), PollFlags::POLLIN),
@@ -372,74 +306,12 @@ impl Daemon {
             self.clock_set.clear();
         }
         if journal {
-            self.journal.process();
+            self.journal.note_news();
         }
         if arrivals {
-            self.journal.clear_arrivals();
-            self.next_look = Instant::now();
+            self.journal.note_arrival();
         }
         Ok(())
-    }
-
-    /// A journal whose directory has come, or come again, since it was opened is opened anew; was it?
-    fn follow_move(&mut self) -> bool {
-        if Instant::now() < self.next_look {
-            return false;
-        }
-        self.next_look = Instant::now() + MOVES;
-        let settings = self.pump.engine.settings.get::<JournalSettings>();
-        if !self.journal.has_moved(&settings) {
-            return false;
-        }
-        match self.open_anew(&settings) {
-            Ok(()) => {
-                tracing::info!("the journal's directory is another one now; it is opened anew");
-                true
-            }
-            Err(e) => {
-                tracing::warn!("the journal's directory has changed, but cannot be opened: {e:#}");
-                false
-            }
-        }
-    }
-
-    /// After much reading, the journal is opened anew, if possible in a silence, so that the memory that libsystemd has
-    /// taken for it is given back; was it?
-    fn let_go_of_pages(&mut self) -> bool {
-        let read = self.entries - self.let_go;
-        let is_silent = || self.last_read.elapsed() >= LET_GO_SILENCE;
-        if read < LET_GO || (read < LET_GO_IN_BACKLOG && !is_silent()) {
-            return false;
-        }
-        self.let_go = self.entries;
-        let settings = self.pump.engine.settings.get::<JournalSettings>();
-        match self.open_anew(&settings) {
-            Ok(()) => tracing::debug!("the journal is opened anew, to give back its memory"),
-            Err(e) => {
-                tracing::debug!("opening the journal anew: {e:#}");
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Opens the journal again where reading has come to; after an error the old one goes on.
-    fn open_anew(&mut self, settings: &JournalSettings) -> anyhow::Result<()> {
-        let journal = self.open_at_position(settings)?;
-        self.go_on_with(journal);
-        Ok(())
-    }
-
-    fn open_at_position(&mut self, settings: &JournalSettings) -> anyhow::Result<Source> {
-        let mut journal = Source::open(settings)?;
-        place(&mut journal, &mut self.pump.state, None)?;
-        Ok(journal)
-    }
-
-    fn go_on_with(&mut self, mut journal: Source) {
-        journal.succeed(&mut self.journal);
-        self.journal = journal;
-        self.unfinished = None;
     }
 
     /// Takes up a new configuration and keeps all state; a broken one is reported, and the old one goes on.
@@ -494,11 +366,11 @@ impl Daemon {
         if is_other {
             tracing::info!("the configuration names another journal now; it is opened");
         }
-        let journal = if is_other { Some(self.open_at_position(&settings)?) } else { None };
+        let journal = if is_other { Some(open_at_position(&settings, &mut self.pump.state)?) } else { None };
         let now = self.pump.state.tick();
         self.pump.reload(plan, now.wall)?;
         if let Some(journal) = journal {
-            self.go_on_with(journal);
+            self.journal.go_on_with(journal, settings);
         }
         self.errors.flush();
         self.loaded = now.steady;
@@ -513,48 +385,7 @@ impl Daemon {
         self.journal.losses().flush();
         self.tend_journal(false);
         let written = self.pump.stop(FAREWELL);
-        tracing::info!("stopped after {} entries, {} errors", self.entries, self.errors.total());
+        tracing::info!("stopped after {} entries, {} errors", self.journal.entries(), self.errors.total());
         written.context("what was read last is not stored; the next start reads it again")
     }
-}
-
-/// Puts the journal where reading goes on.
-pub(crate) fn place(journal: &mut Source, state: &mut State, since: Option<Timestamp>) -> anyhow::Result<()> {
-    let at = |first: Option<Timestamp>| {
-        first.map_or_else(|| "with the next entry".to_owned(), |time| format!("at {}", time.local()))
-    };
-    match (state.position().cloned(), since) {
-        (Some(position), None) => match journal.resume(&position)? {
-            Resumed::Exactly => {}
-            Resumed::Gap(first) => {
-                tracing::warn!(
-                    "the journal no longer holds the entry that was read last, of {}: reading goes on {}, \
-                     and entries between may be lost",
-                    position.realtime.local(),
-                    at(first)
-                );
-            }
-            Resumed::Ahead(first) => {
-                tracing::warn!(
-                    "the journal no longer holds the entry that was read last, and its time, {}, is ahead of the \
-                     journal or of the clock: reading goes on with what was written since this machine was started, {}",
-                    position.realtime.local(),
-                    at(first)
-                );
-            }
-        },
-        (Some(position), Some(_)) => anyhow::bail!(
-            "reading stopped at {} and goes on there; --since is for the first start, or with --dry-run",
-            position.realtime.local()
-        ),
-        (None, Some(since)) => {
-            journal.seek_time(since)?;
-            state.set_position(Position { cursor: None, realtime: since });
-        }
-        (None, None) => {
-            let position = journal.seek_tail()?;
-            state.set_position(position);
-        }
-    }
-    Ok(())
 }

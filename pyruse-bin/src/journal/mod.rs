@@ -8,6 +8,7 @@ mod account;
 mod arrivals;
 mod export;
 mod file;
+mod follow;
 mod fresh;
 mod hidden;
 mod intake;
@@ -38,6 +39,7 @@ use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenO
 
 use self::account::Account;
 use self::arrivals::Arrivals;
+pub(crate) use self::follow::{Follower, go_to_position, open_at_position};
 use self::fresh::{Fresh, Verdict};
 pub(crate) use self::hidden::{units_not_read, units_unheard, words as words_for_units};
 pub(crate) use self::json::read_one;
