@@ -17,8 +17,8 @@ use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::level::Level;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, Message, ModuleSettings, Outcome as Shown, Plugin,
-    Service, ServicePlugin, SettingsPlugin, StepError, excerpt,
+    Act, Action, ActionModule, Compile, Example, Gate, Invalid, Message, ModuleSettings, Outcome as Shown,
+    Plugin, Service, ServicePlugin, SettingsPlugin, StepError, excerpt,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
@@ -224,6 +224,12 @@ impl Service for LogService {
         }
     }
 
+    fn gate(&mut self) -> Option<&mut dyn Gate> {
+        Some(self)
+    }
+}
+
+impl Gate for LogService {
     fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         let now = entry.time();
         if state.get(self.doubtful).is_empty() {

@@ -3,12 +3,11 @@
 use jiff::tz::TimeZone;
 
 use crate::config::{Config, Diagnostics, Source};
-use crate::courier::{Courier, Couriers};
 use crate::effect::Effect;
 use crate::entry::{Entry, Fields, Record, Slot, StepError};
-use crate::plugin::{Inspection, OnBind, Registry, ReportForm, Service, Settings, Setup, Start};
-use crate::state::{Handle, Layout, Queue, State, StateError};
-use crate::time::Timestamp;
+use crate::plugin::{OnBind, Registry, Settings, Setup};
+pub use crate::services::Services;
+use crate::state::{Layout, State, StateError};
 use crate::workflow::{Compiler, Done, Observer, Refused, Site, SiteId, Workflow};
 
 /// The field that marks our own diagnostics in the journal. An entry that has it never has consequences: else one error
@@ -178,147 +177,5 @@ fn local_zone() -> Result<TimeZone, String> {
         (Ok(zone), _) => Ok(zone),
         (Err(e), Ok(name)) => Err(format!("the time zone `TZ={name}` is not known: {e}")),
         (Err(_), Err(_)) => Ok(TimeZone::UTC),
-    }
-}
-
-/// The services of all linked modules.
-pub struct Services {
-    pub(crate) services: Vec<(&'static str, Box<dyn Service>)>,
-    /// Those that see every entry.
-    seeing: Vec<usize>,
-}
-
-impl Services {
-    fn start(
-        registry: &Registry,
-        settings: &Settings,
-        config: &Config,
-        fields: &mut Fields,
-        setup: &mut Setup,
-    ) -> Result<Services, StateError> {
-        let mut services = Vec::new();
-        for plugin in registry.services() {
-            let mut start = Start { setup, fields, settings, config };
-            services.push((plugin.name, (plugin.start)(&mut start)?));
-        }
-        let seeing = services.iter().enumerate().filter(|(_, (_, service))| service.sees());
-        Ok(Services { seeing: seeing.map(|(n, _)| n).collect(), services })
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of(services: Vec<(&'static str, Box<dyn Service>)>) -> Services {
-        Services { services, seeing: Vec::new() }
-    }
-
-    /// Only the services of these modules.
-    #[must_use]
-    pub fn only(mut self, modules: &[&str]) -> Services {
-        self.services.retain(|(name, _)| modules.contains(name));
-        self.seeing.clear();
-        self
-    }
-
-    /// From here on, none of them sees entries.
-    pub(crate) fn close_eyes(&mut self) {
-        self.seeing.clear();
-    }
-
-    /// Employs their couriers; returns the queues that these serve. Asked once.
-    pub fn employ(&mut self, couriers: &mut Couriers) -> std::io::Result<Vec<Handle<Queue>>> {
-        self.employ_as(couriers, |courier| courier)
-    }
-
-    /// Employs others in their place, e.g. some that deliver nothing.
-    pub fn employ_as(
-        &mut self,
-        couriers: &mut Couriers,
-        replace: impl Fn(Courier) -> Courier,
-    ) -> std::io::Result<Vec<Handle<Queue>>> {
-        let mut queues = Vec::new();
-        for (_, service) in &mut self.services {
-            if let Some((queue, courier)) = service.courier() {
-                couriers.employ(queue, replace(courier))?;
-                queues.push(queue);
-            }
-        }
-        Ok(queues)
-    }
-
-    /// Asks the world whether they can do their work.
-    pub(crate) fn inspect(&self, inspection: &mut Inspection) {
-        self.services.iter().for_each(|(_, service)| service.inspect(inspection));
-    }
-
-    /// The files of the first Pyruse that services can take over.
-    pub fn former_files(&self) -> Vec<&'static str> {
-        self.services.iter().filter_map(|(_, service)| service.former_file()).collect()
-    }
-
-    /// Gives the content of such a file to its service; see [`Service::import`].
-    pub fn import(
-        &mut self,
-        file: &str,
-        content: &[u8],
-        state: &mut State,
-        now: Timestamp,
-    ) -> Result<String, String> {
-        let mut services = self.services.iter_mut().map(|(_, service)| service);
-        match services.find(|service| service.former_file() == Some(file)) {
-            Some(service) => service.import(content, state, now),
-            None => Err("no linked module knows this file".to_owned()),
-        }
-    }
-
-    /// Puts back in force what the state says is in force.
-    pub fn boot(&mut self, state: &mut State, now: Timestamp) {
-        self.services.iter_mut().for_each(|(_, service)| service.boot(state, now));
-    }
-
-    /// May this entry have consequences?
-    fn admit(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
-        self.services.iter_mut().all(|(_, service)| service.admits(entry, state))
-    }
-
-    /// An entry has gone its way.
-    fn saw(&mut self, entry: &mut Entry<'_>, done: Done<'_>, state: &mut State) {
-        for n in &self.seeing {
-            self.services[*n].1.saw(entry, done, state);
-        }
-    }
-
-    /// Something that whoever reads the report must know, although no entry says it.
-    pub fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
-        for (_, service) in &mut self.services {
-            service.remark(text, state, now);
-        }
-    }
-
-    /// The report as it stands now; `None` where no module makes one.
-    pub fn report(
-        &mut self,
-        state: &mut State,
-        now: Timestamp,
-        form: ReportForm,
-    ) -> Option<Result<String, StateError>> {
-        self.services.iter_mut().find_map(|(_, service)| service.report(state, now, form))
-    }
-
-    /// Queues the report now; `None` where no module makes one.
-    pub fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {
-        self.services.iter_mut().find_map(|(_, service)| service.send_report(state, now))
-    }
-
-    /// The nearest of their deadlines, by the wall clock; `now` is that of this round.
-    pub fn deadline(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
-        self.services.iter().filter_map(|(_, service)| service.deadline(state, now)).min()
-    }
-
-    /// Calls those whose deadline has come.
-    pub fn due(&mut self, state: &mut State, now: Timestamp) {
-        for (_, service) in &mut self.services {
-            if service.deadline(state, now).is_some_and(|deadline| deadline <= now) {
-                service.due(state, now);
-            }
-        }
     }
 }

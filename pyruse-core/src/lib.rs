@@ -128,6 +128,7 @@ pub mod plugin;
 pub mod pump;
 pub mod review;
 pub mod seconds;
+mod services;
 pub mod state;
 pub mod template;
 pub mod text;

@@ -27,7 +27,7 @@ use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Counted, Slot};
 use pyruse_core::operation::{BanKeeper, BanSet, Family, Reason};
 use pyruse_core::plugin::fact::{Ban as BanFact, Fact};
-use pyruse_core::plugin::{Act, Compile, Invalid, Service, StepError, excerpt};
+use pyruse_core::plugin::{Act, Compile, Importer, Invalid, Service, StepError, excerpt};
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Handle, Layout, Letter, Map, Queue, State, StateError};
 use pyruse_core::time::{Ends, Step, Timestamp};
@@ -384,13 +384,8 @@ impl Service for BanService {
         Some(self)
     }
 
-    fn former_file(&self) -> Option<&'static str> {
-        Some(self.former_file)
-    }
-
-    fn import(&mut self, content: &[u8], state: &mut State, now: Timestamp) -> Result<String, String> {
-        let bans = import::read(content, self.check_set)?;
-        Ok(self.bans.import(state, bans, now))
+    fn importer(&mut self) -> Option<&mut dyn Importer> {
+        Some(self)
     }
 
     fn boot(&mut self, state: &mut State, now: Timestamp) {
@@ -409,6 +404,17 @@ impl Service for BanService {
 
     fn due(&mut self, state: &mut State, now: Timestamp) {
         self.put_back_from(state, self.longest_timeout.unwrap_or(0) / 2, now);
+    }
+}
+
+impl Importer for BanService {
+    fn former_file(&self) -> &'static str {
+        self.former_file
+    }
+
+    fn import(&mut self, content: &[u8], state: &mut State, now: Timestamp) -> Result<String, String> {
+        let bans = import::read(content, self.check_set)?;
+        Ok(self.bans.import(state, bans, now))
     }
 }
 

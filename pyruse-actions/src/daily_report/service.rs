@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::operation::ReportTimes;
-use pyruse_core::plugin::{ReportForm, Service, ServicePlugin};
+use pyruse_core::plugin::{Importer, ReportForm, Reporter, Service, ServicePlugin, Witness};
 use pyruse_core::state::{Handle, Queue, State, StateError};
 use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::Done;
@@ -39,7 +39,7 @@ impl ReportService {
     }
 
     /// Queues the mail and forgets the lines, in one transaction; was there anything to send?
-    fn send(&self, state: &mut State, now: Timestamp) -> Result<bool, StateError> {
+    fn queue_report(&self, state: &mut State, now: Timestamp) -> Result<bool, StateError> {
         let content = self.collect(state, now)?;
         if let Some(content) = &content {
             let text = render::text(content, &self.settings);
@@ -54,8 +54,44 @@ impl ReportService {
 }
 
 impl Service for ReportService {
-    fn former_file(&self) -> Option<&'static str> {
-        Some("action_dailyReport.py.journal")
+    fn boot(&mut self, state: &mut State, now: Timestamp) {
+        if self.last_due(state).is_none() {
+            state.get_mut(self.recorded.day).set_last_due(now);
+        }
+    }
+
+    fn deadline(&self, state: &State, _: Timestamp) -> Option<Timestamp> {
+        let day = state.get(self.recorded.day);
+        let wanted = self.in_use || day.totals.lines != [0; 3];
+        let last = day.last_due().filter(|_| wanted)?;
+        Some(schedule::next_after(last, self.at, &self.zone))
+    }
+
+    fn due(&mut self, state: &mut State, now: Timestamp) {
+        let Some(last) = self.last_due(state) else { return };
+        let Some(due) = schedule::latest_due(last, now, self.at, &self.zone) else { return };
+        match self.queue_report(state, now) {
+            Ok(_) => state.get_mut(self.recorded.day).set_last_due(due),
+            Err(e) => tracing::error!("the report is due, but what it tells cannot be read: {e}"),
+        }
+    }
+
+    fn importer(&mut self) -> Option<&mut dyn Importer> {
+        Some(self)
+    }
+
+    fn reporter(&mut self) -> Option<&mut dyn Reporter> {
+        Some(self)
+    }
+
+    fn witness(&mut self) -> Option<&mut dyn Witness> {
+        if self.in_use { Some(self) } else { None }
+    }
+}
+
+impl Importer for ReportService {
+    fn former_file(&self) -> &'static str {
+        "action_dailyReport.py.journal"
     }
 
     fn import(&mut self, content: &[u8], state: &mut State, _: Timestamp) -> Result<String, String> {
@@ -66,17 +102,9 @@ impl Service for ReportService {
         }
         Ok(said)
     }
+}
 
-    fn boot(&mut self, state: &mut State, now: Timestamp) {
-        if self.last_due(state).is_none() {
-            state.get_mut(self.recorded.day).set_last_due(now);
-        }
-    }
-
-    fn sees(&self) -> bool {
-        self.in_use
-    }
-
+impl Witness for ReportService {
     fn saw(&mut self, entry: &mut Entry<'_>, done: Done<'_>, state: &mut State) {
         let time = entry.time();
         let identifier = entry.first_text(self.identifier);
@@ -96,6 +124,29 @@ impl Service for ReportService {
             }
         }
     }
+}
+
+impl Reporter for ReportService {
+    fn times(&self, state: &State, now: Timestamp) -> ReportTimes {
+        // At the first start, the clock's time is noted, at which no report was due.
+        let was_due = |last: &Timestamp| schedule::is_due(*last, self.at, &self.zone);
+        ReportTimes { last: self.last_due(state).filter(was_due), next: self.deadline(state, now) }
+    }
+
+    fn report(&mut self, state: &mut State, now: Timestamp, form: ReportForm) -> Result<String, StateError> {
+        let render = match form {
+            ReportForm::Text => render::text,
+            ReportForm::Html => render::html,
+            ReportForm::Json => return object::of(state, self.recorded, now),
+            _ => return Ok(String::new()),
+        };
+        let content = self.collect(state, now);
+        content.map(|content| content.map_or_else(String::new, |content| render(&content, &self.settings)))
+    }
+
+    fn send(&mut self, state: &mut State, now: Timestamp) -> Result<bool, StateError> {
+        self.queue_report(state, now)
+    }
 
     fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
         // Who has no step for the report does not want one.
@@ -104,51 +155,6 @@ impl Service for ReportService {
             let line = Line { level: ReportLevel::Warn, time: now, message, details: Details::All };
             self.recorded.record(state, line, self.settings.max_lines.into());
         }
-    }
-
-    fn deadline(&self, state: &State, _: Timestamp) -> Option<Timestamp> {
-        let day = state.get(self.recorded.day);
-        let wanted = self.in_use || day.totals.lines != [0; 3];
-        let last = day.last_due().filter(|_| wanted)?;
-        Some(schedule::next_after(last, self.at, &self.zone))
-    }
-
-    fn due(&mut self, state: &mut State, now: Timestamp) {
-        let Some(last) = self.last_due(state) else { return };
-        let Some(due) = schedule::latest_due(last, now, self.at, &self.zone) else { return };
-        match self.send(state, now) {
-            Ok(_) => state.get_mut(self.recorded.day).set_last_due(due),
-            Err(e) => tracing::error!("the report is due, but what it tells cannot be read: {e}"),
-        }
-    }
-
-    fn report(
-        &mut self,
-        state: &mut State,
-        now: Timestamp,
-        form: ReportForm,
-    ) -> Option<Result<String, StateError>> {
-        let render = match form {
-            ReportForm::Text => render::text,
-            ReportForm::Html => render::html,
-            ReportForm::Json => return Some(object::of(state, self.recorded, now)),
-            _ => return None,
-        };
-        let content = self.collect(state, now);
-        Some(
-            content
-                .map(|content| content.map_or_else(String::new, |content| render(&content, &self.settings))),
-        )
-    }
-
-    fn report_times(&self, state: &State, now: Timestamp) -> Option<ReportTimes> {
-        // At the first start, the clock's time is noted, at which no report was due.
-        let was_due = |last: &Timestamp| schedule::is_due(*last, self.at, &self.zone);
-        Some(ReportTimes { last: self.last_due(state).filter(was_due), next: self.deadline(state, now) })
-    }
-
-    fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {
-        Some(self.send(state, now))
     }
 }
 

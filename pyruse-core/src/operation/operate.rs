@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use super::{Answer, Ban, BanKeeper, BanSet, Count, Family, HeldBan, Operation, Overview, Refusal};
 use crate::address;
 use crate::config::nearest;
-use crate::engine::Services;
 use crate::plugin::excerpt;
+use crate::services::Services;
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -62,7 +62,7 @@ impl Services {
     /// How things stand.
     pub fn overview(&mut self, state: &State, now: Timestamp) -> Overview {
         let mut overview = Overview::default();
-        for (_, service) in &mut self.services {
+        for (_, service) in &mut self.all {
             overview.bans += service.bans().map_or(0, |keeper| keeper.count(state, now)) as u64;
             overview.counters += service.counters().map_or(0, |keeper| keeper.count(state, now)) as u64;
             if let Some(queue) = service.queue() {
@@ -71,15 +71,15 @@ impl Services {
                 overview.waiting += pending as u64;
                 overview.given_up += (queue.len() - pending) as u64;
             }
-            overview.report = overview.report.or_else(|| service.report_times(state, now));
         }
+        overview.report = self.report_times(state, now);
         overview
     }
 
     fn list_bans(&mut self, state: &State, now: Timestamp) -> Vec<Ban> {
         let mut bans = Vec::new();
-        for at in 0..self.services.len() {
-            let Some(keeper) = self.services[at].1.bans() else { continue };
+        for at in 0..self.all.len() {
+            let Some(keeper) = self.all[at].1.bans() else { continue };
             let held = keeper.bans(state, now);
             bans.extend(held.into_iter().map(|held| self.shown(at, held, state)));
         }
@@ -90,11 +90,11 @@ impl Services {
     /// A ban of the service at that place, as an operator sees it.
     fn shown(&self, at: usize, held: HeldBan, state: &State) -> Ban {
         let delivery = held.order.and_then(|number| {
-            let queue = self.services[at].1.queue()?;
+            let queue = self.all[at].1.queue()?;
             Some(self.described(at, number, state.get(queue).get(number)?))
         });
         Ban {
-            module: self.services[at].0.to_owned(),
+            module: self.all[at].0.to_owned(),
             set: held.set,
             ip: held.ip,
             since: held.since,
@@ -107,7 +107,7 @@ impl Services {
     /// The sets of all services, with the place of each service.
     fn sets(&mut self, state: &State) -> Vec<(usize, BanSet)> {
         let mut sets = Vec::new();
-        for (at, (_, service)) in self.services.iter_mut().enumerate() {
+        for (at, (_, service)) in self.all.iter_mut().enumerate() {
             if let Some(keeper) = service.bans() {
                 sets.extend(keeper.sets(state).into_iter().map(|set| (at, set)));
             }
@@ -162,7 +162,7 @@ impl Services {
         }
         let mut bans = Vec::new();
         for (at, set) in chosen {
-            let Some(keeper) = self.services[*at].1.bans() else { continue };
+            let Some(keeper) = self.all[*at].1.bans() else { continue };
             let held = keeper.add(state, &set.name, ip, seconds, now);
             bans.push(self.shown(*at, held, state));
         }
@@ -170,7 +170,7 @@ impl Services {
     }
 
     fn set_name(&mut self, at: usize, text: &str) -> Option<String> {
-        self.services[at].1.bans()?.set_name(text)
+        self.all[at].1.bans()?.set_name(text)
     }
 
     /// Lifts the ban in all sets, or in one. An address is one whatever its spelling: what was taken over from elsewhere
@@ -186,8 +186,8 @@ impl Services {
         let mut elsewhere = BTreeSet::new();
         let mut known: BTreeSet<String> = self.sets(state).into_iter().map(|(_, set)| set.name).collect();
         let mut is_known = set.is_none();
-        for at in 0..self.services.len() {
-            let Some(keeper) = self.services[at].1.bans() else { continue };
+        for at in 0..self.all.len() {
+            let Some(keeper) = self.all[at].1.bans() else { continue };
             let wanted = set.map(|set| keeper.set_name(set));
             let mut found = Vec::new();
             for held in keeper.bans(state, now) {
@@ -205,7 +205,7 @@ impl Services {
             }
             is_known |= wanted.flatten().is_some_and(|set| known.contains(&set));
             for mut held in found {
-                let keeper: Option<&mut dyn BanKeeper> = self.services[at].1.bans();
+                let keeper: Option<&mut dyn BanKeeper> = self.all[at].1.bans();
                 held.order = keeper.and_then(|keeper| keeper.remove(state, &held.set, held.ip, now));
                 lifted.push(self.shown(at, held, state));
             }
@@ -242,7 +242,7 @@ impl Services {
             check_category(category, &known)?;
         }
         let mut counts = Vec::new();
-        for keeper in self.services.iter_mut().filter_map(|(_, service)| service.counters()) {
+        for keeper in self.all.iter_mut().filter_map(|(_, service)| service.counters()) {
             for name in keeper.categories(state) {
                 if category.is_none_or(|category| *category == name) {
                     counts.extend(keeper.counts(state, &name, now));
@@ -256,7 +256,7 @@ impl Services {
     }
 
     fn categories(&mut self, state: &State) -> BTreeSet<String> {
-        let keepers = self.services.iter_mut().filter_map(|(_, service)| service.counters());
+        let keepers = self.all.iter_mut().filter_map(|(_, service)| service.counters());
         keepers.flat_map(|keeper| keeper.categories(state)).collect()
     }
 
@@ -268,7 +268,7 @@ impl Services {
         now: Timestamp,
     ) -> Result<Count, Refusal> {
         check_category(category, &self.categories(state))?;
-        for keeper in self.services.iter_mut().filter_map(|(_, service)| service.counters()) {
+        for keeper in self.all.iter_mut().filter_map(|(_, service)| service.counters()) {
             if let Some(count) = keeper.reset(state, category, key, now) {
                 return Ok(count);
             }

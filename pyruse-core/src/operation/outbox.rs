@@ -2,8 +2,8 @@
 
 use super::{Delivery, Refusal};
 use crate::config::nearest;
-use crate::engine::Services;
 use crate::plugin::excerpt;
+use crate::services::Services;
 use crate::state::{Handle, Message, Queue, State};
 
 /// What most names of modules begin with, and an identity does without.
@@ -12,7 +12,7 @@ const PREFIX: &str = "action_";
 impl Services {
     pub(super) fn outbox(&self, state: &State) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
-        for (at, (_, service)) in self.services.iter().enumerate() {
+        for (at, (_, service)) in self.all.iter().enumerate() {
             if let Some(queue) = service.queue() {
                 let messages = state.get(queue).messages();
                 deliveries.extend(messages.map(|(number, message)| self.described(at, number, message)));
@@ -22,7 +22,7 @@ impl Services {
     }
 
     pub(super) fn described(&self, at: usize, number: u64, message: &Message) -> Delivery {
-        let (module, service) = &self.services[at];
+        let (module, service) = &self.all[at];
         Delivery {
             id: format!("{}:{number}", self.label(module)),
             module: (*module).to_owned(),
@@ -38,7 +38,7 @@ impl Services {
     /// A module's name in an identity: the short one, unless another module has that as its whole name.
     fn label<'n>(&self, module: &'n str) -> &'n str {
         let short = module.strip_prefix(PREFIX).unwrap_or(module);
-        if self.services.iter().any(|(other, _)| *other == short) { module } else { short }
+        if self.all.iter().any(|(other, _)| *other == short) { module } else { short }
     }
 
     /// The delivery of that identity, with its queue and its number there.
@@ -55,7 +55,7 @@ impl Services {
         };
         let (label, number) = id.rsplit_once(':').ok_or_else(wrong)?;
         let number: u64 = number.parse().map_err(|_| wrong())?;
-        let queues: Vec<(usize, &str, Handle<Queue>)> = (self.services.iter().enumerate())
+        let queues: Vec<(usize, &str, Handle<Queue>)> = (self.all.iter().enumerate())
             .filter_map(|(at, (name, service))| Some((at, *name, service.queue()?)))
             .collect();
         let named = |(_, name, _): &&(usize, &str, _)| *name == label || self.label(name) == label;

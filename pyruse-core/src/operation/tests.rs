@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::{Answer, BanKeeper, BanSet, Count, CounterKeeper, Family, HeldBan, Operation, Refusal};
-use crate::engine::Services;
 use crate::plugin::Service;
+use crate::services::Services;
 use crate::state::{Handle, Queue, State};
 use crate::time::Timestamp;
 

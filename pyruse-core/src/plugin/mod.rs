@@ -64,6 +64,7 @@
 
 mod compile;
 mod example;
+mod facet;
 pub mod fact;
 pub mod inspect;
 mod registry;
@@ -77,12 +78,13 @@ use serde::de::DeserializeOwned;
 
 pub use self::compile::{Compile, Field, Invalid, Message};
 pub use self::example::{Example, Outcome};
+pub use self::facet::{Gate, Importer, ReportForm, Reporter, Witness};
 pub use self::fact::{Fact, Stated};
 pub use self::inspect::Inspection;
 pub(crate) use self::registry::Compiled;
 pub use self::registry::{Plugin, Registry, SettingsPlugin};
 pub use self::run_examples::run_examples;
-pub use self::service::{ReportForm, Service, ServicePlugin, Start};
+pub use self::service::{Service, ServicePlugin, Start};
 pub use self::settings::{ModuleSettings, Settings};
 pub(crate) use self::setup::{OnBind, Setup};
 

@@ -5,15 +5,15 @@
 
 use std::sync::Arc;
 
+use super::facet::{Gate, Importer, Reporter, Witness};
 use super::setup::Setup;
 use crate::config::Config;
 use crate::courier::Courier;
-use crate::entry::{Entry, Fields, Slot};
-use crate::operation::{BanKeeper, CounterKeeper, ReportTimes};
+use crate::entry::{Fields, Slot};
+use crate::operation::{BanKeeper, CounterKeeper};
 use crate::plugin::{Inspection, ModuleSettings, Settings};
 use crate::state::{Handle, Layout, Queue, State, StateError};
 use crate::time::Timestamp;
-use crate::workflow::Done;
 
 /// What a service has at hand when it starts: after the steps of the configuration are compiled, before the state is
 /// there.
@@ -51,19 +51,9 @@ impl Start<'_> {
     }
 }
 
-/// What a report is to look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ReportForm {
-    /// Plain text.
-    Text,
-    /// A page of HTML.
-    Html,
-    /// One JSON object, for programs: nothing is left out of it that is kept, and nothing is worded.
-    Json,
-}
-
-/// The standing part of a module.
+/// The standing part of a module. What it does beside deliveries stands in traits of their own ([`Importer`], [`Reporter`],
+/// [`Gate`], [`Witness`], [`BanKeeper`], [`CounterKeeper`]), which it hands out. Whether it does must not change while it
+/// lives.
 pub trait Service: Send {
     /// The queue that this service delivers, and who does it. Asked once.
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
@@ -90,21 +80,24 @@ pub trait Service: Send {
         None
     }
 
-    /// When its reports are due; `None` from a service that makes none.
-    fn report_times(&self, _state: &State, _now: Timestamp) -> Option<ReportTimes> {
+    /// Takes over what the first Pyruse stored, if there is something.
+    fn importer(&mut self) -> Option<&mut dyn Importer> {
         None
     }
 
-    /// The file in which the first Pyruse kept, in the storage directory, what this service has in the state.
-    fn former_file(&self) -> Option<&'static str> {
+    /// Makes the report, if it is the one that does.
+    fn reporter(&mut self) -> Option<&mut dyn Reporter> {
         None
     }
 
-    /// Takes over what [`Service::former_file`] holds. Called once for a file, before [`Service::boot`], and committed
-    /// together with the note that it is done. Gives how much it was, in words for people, e.g. `3 bans`. After an
-    /// error, which says what is wrong with the file, the state must be as it was.
-    fn import(&mut self, _content: &[u8], _state: &mut State, _now: Timestamp) -> Result<String, String> {
-        Ok("nothing".to_owned())
+    /// Decides whether entries may have consequences, if it does.
+    fn gate(&mut self) -> Option<&mut dyn Gate> {
+        None
+    }
+
+    /// Sees what every entry causes, if it wants to.
+    fn witness(&mut self) -> Option<&mut dyn Witness> {
+        None
     }
 
     /// Puts back in force, by queueing deliveries, what the state says is in force: called at every start.
@@ -113,37 +106,6 @@ pub trait Service: Send {
     /// When it wants [`Service::due`] to be called, by the wall clock. `now` is what the wall clock shows in this round;
     /// a service that reads the clock itself may get another answer, and wait for ever.
     fn deadline(&self, _state: &State, _now: Timestamp) -> Option<Timestamp> {
-        None
-    }
-
-    /// May this entry have consequences? Asked once per entry, right before the first of them.
-    fn admits(&mut self, _entry: &mut Entry<'_>, _state: &mut State) -> bool {
-        true
-    }
-
-    /// Does it want [`Service::saw`]? Asked once.
-    fn sees(&self) -> bool {
-        false
-    }
-
-    /// An entry has gone its way, and this is what it has caused.
-    fn saw(&mut self, _entry: &mut Entry<'_>, _done: Done<'_>, _state: &mut State) {}
-
-    /// Something that whoever reads the report must know, although no entry says it: that entries were lost.
-    fn remark(&mut self, _text: &str, _state: &mut State, _now: Timestamp) {}
-
-    /// The report as it stands now, empty if there is nothing to tell; `None` from a service that makes none.
-    fn report(
-        &mut self,
-        _state: &mut State,
-        _now: Timestamp,
-        _form: ReportForm,
-    ) -> Option<Result<String, StateError>> {
-        None
-    }
-
-    /// Queues the report now; was there anything to tell? `None` from a service that makes none.
-    fn send_report(&mut self, _state: &mut State, _now: Timestamp) -> Option<Result<bool, StateError>> {
         None
     }
 

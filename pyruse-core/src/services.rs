@@ -1,0 +1,180 @@
+//! The services of all linked modules, together.
+
+use crate::config::Config;
+use crate::courier::{Courier, Couriers};
+use crate::entry::{Entry, Fields};
+use crate::operation::ReportTimes;
+use crate::plugin::{Importer, Inspection, Registry, ReportForm, Reporter, Service, Settings, Setup, Start};
+use crate::state::{Handle, Queue, State, StateError};
+use crate::time::Timestamp;
+use crate::workflow::Done;
+
+/// The services of all linked modules.
+pub struct Services {
+    pub(crate) all: Vec<(&'static str, Box<dyn Service>)>,
+    /// Those that are gates.
+    gates: Vec<usize>,
+    /// Those that are witnesses.
+    witnesses: Vec<usize>,
+}
+
+impl Services {
+    pub(crate) fn start(
+        registry: &Registry,
+        settings: &Settings,
+        config: &Config,
+        fields: &mut Fields,
+        setup: &mut Setup,
+    ) -> Result<Services, StateError> {
+        let mut services = Vec::new();
+        for plugin in registry.services() {
+            let mut start = Start { setup, fields, settings, config };
+            services.push((plugin.name, (plugin.start)(&mut start)?));
+        }
+        Ok(Services::with(services))
+    }
+
+    fn with(mut services: Vec<(&'static str, Box<dyn Service>)>) -> Services {
+        let (mut gates, mut witnesses) = (Vec::new(), Vec::new());
+        for (n, (_, service)) in services.iter_mut().enumerate() {
+            if service.gate().is_some() {
+                gates.push(n);
+            }
+            if service.witness().is_some() {
+                witnesses.push(n);
+            }
+        }
+        Services { all: services, gates, witnesses }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(services: Vec<(&'static str, Box<dyn Service>)>) -> Services {
+        Services::with(services)
+    }
+
+    /// Only the services of these modules.
+    #[must_use]
+    pub fn only(mut self, modules: &[&str]) -> Services {
+        self.all.retain(|(name, _)| modules.contains(name));
+        Services::with(self.all)
+    }
+
+    /// From here on, none of them sees entries.
+    pub(crate) fn close_eyes(&mut self) {
+        self.witnesses.clear();
+    }
+
+    /// Employs their couriers; returns the queues that these serve. Asked once.
+    pub fn employ(&mut self, couriers: &mut Couriers) -> std::io::Result<Vec<Handle<Queue>>> {
+        self.employ_as(couriers, |courier| courier)
+    }
+
+    /// Employs others in their place, e.g. some that deliver nothing.
+    pub fn employ_as(
+        &mut self,
+        couriers: &mut Couriers,
+        replace: impl Fn(Courier) -> Courier,
+    ) -> std::io::Result<Vec<Handle<Queue>>> {
+        let mut queues = Vec::new();
+        for (_, service) in &mut self.all {
+            if let Some((queue, courier)) = service.courier() {
+                couriers.employ(queue, replace(courier))?;
+                queues.push(queue);
+            }
+        }
+        Ok(queues)
+    }
+
+    /// Asks the world whether they can do their work.
+    pub(crate) fn inspect(&self, inspection: &mut Inspection) {
+        self.all.iter().for_each(|(_, service)| service.inspect(inspection));
+    }
+
+    fn importers(&mut self) -> impl Iterator<Item = &mut dyn Importer> {
+        self.all.iter_mut().filter_map(|(_, service)| service.importer())
+    }
+
+    fn reporter(&mut self) -> Option<&mut dyn Reporter> {
+        self.all.iter_mut().find_map(|(_, service)| service.reporter())
+    }
+
+    /// The files of the first Pyruse that services can take over.
+    pub fn former_files(&mut self) -> Vec<&'static str> {
+        self.importers().map(|importer| importer.former_file()).collect()
+    }
+
+    /// Gives the content of such a file to its service; see [`Importer::import`].
+    pub fn import(
+        &mut self,
+        file: &str,
+        content: &[u8],
+        state: &mut State,
+        now: Timestamp,
+    ) -> Result<String, String> {
+        match self.importers().find(|importer| importer.former_file() == file) {
+            Some(importer) => importer.import(content, state, now),
+            None => Err("no linked module knows this file".to_owned()),
+        }
+    }
+
+    /// Puts back in force what the state says is in force.
+    pub fn boot(&mut self, state: &mut State, now: Timestamp) {
+        self.all.iter_mut().for_each(|(_, service)| service.boot(state, now));
+    }
+
+    /// May this entry have consequences?
+    pub(crate) fn admit(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
+        let all = &mut self.all;
+        self.gates.iter().all(|n| all[*n].1.gate().is_none_or(|gate| gate.admits(entry, state)))
+    }
+
+    /// An entry has gone its way.
+    pub(crate) fn saw(&mut self, entry: &mut Entry<'_>, done: Done<'_>, state: &mut State) {
+        for n in &self.witnesses {
+            if let Some(witness) = self.all[*n].1.witness() {
+                witness.saw(entry, done, state);
+            }
+        }
+    }
+
+    /// Records something that readers of the report must know, although no entry says it.
+    pub fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
+        if let Some(reporter) = self.reporter() {
+            reporter.remark(text, state, now);
+        }
+    }
+
+    /// The report as it stands now; `None` where no module makes one.
+    pub fn report(
+        &mut self,
+        state: &mut State,
+        now: Timestamp,
+        form: ReportForm,
+    ) -> Option<Result<String, StateError>> {
+        self.reporter().map(|reporter| reporter.report(state, now, form))
+    }
+
+    /// Queues the report now; `None` where no module makes one.
+    pub fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {
+        self.reporter().map(|reporter| reporter.send(state, now))
+    }
+
+    /// When reports are due; `None` where no module makes one.
+    pub(crate) fn report_times(&mut self, state: &State, now: Timestamp) -> Option<ReportTimes> {
+        self.reporter().map(|reporter| reporter.times(state, now))
+    }
+
+    /// The nearest of their deadlines, by the wall clock; `now` is that of this round.
+    pub fn deadline(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+        self.all.iter().filter_map(|(_, service)| service.deadline(state, now)).min()
+    }
+
+    /// Calls those whose deadline has come.
+    pub fn due(&mut self, state: &mut State, now: Timestamp) {
+        for (_, service) in &mut self.all {
+            if service.deadline(state, now).is_some_and(|deadline| deadline <= now) {
+                service.due(state, now);
+            }
+        }
+    }
+}
