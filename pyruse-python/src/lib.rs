@@ -1,12 +1,12 @@
 //! Python's regular expressions and format strings, with Python's meaning, in bounded time.
 //!
-//! Rules, log formats and message templates that people wrote for a Python program are worth keeping when the program
-//! is rewritten in Rust. Two languages stand in the way: Python's `re` is not the language of the Rust engines, though
-//! it looks like it, and `str.format` is not `format!`. This crate reads both as Python 3.11 does, and gives what
-//! Python gives: the same match, the same groups, the same text. What it cannot do with Python's meaning, it refuses
-//! with a message when the expression or the template is compiled; it never runs it with another meaning.
+//! Rules, log formats and message templates that were written for a Python program remain useful when the program is
+//! rewritten in Rust. Two languages stand in the way. Python's `re` looks like the language of the Rust engines, but
+//! differs from it; and `str.format` is not `format!`. This crate reads both as Python 3.11 does, and returns what
+//! Python returns: the same match, the same groups, the same text. What it cannot run with Python's meaning, it refuses
+//! with a message when the expression or the template is compiled. It never runs it with another meaning.
 //!
-//! It depends on no other crate of Pyruse, the program that it was written for.
+//! The crate was written for Pyruse, but depends on no other crate of it.
 //!
 //! # Expressions
 //!
@@ -23,25 +23,25 @@
 //! assert!(pattern.search(text, &mut groups)?);
 //! assert_eq!(groups.get(2).map(|span| &text[span]), Some("192.0.2.7"));
 //!
-//! // What Python refuses is refused in Python's words, with the byte that is wrong.
+//! // An error has Python's words and the byte offset of the mistake.
 //! let error = Pattern::new("a**").unwrap_err();
 //! assert_eq!((error.message.as_str(), error.offset), ("multiple repeat", 2));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! *Supported* is all of Python's syntax: groups with and without names, flags for the whole or for a part, greedy,
-//! lazy and possessive repetitions, atomic groups, look-ahead and look-behind, back-references and conditions. `\w`,
-//! `\d`, `\s`, `\b` and `(?i)` follow Python's tables, not those of the Rust engines. [`re::Candidates`] tells which of
-//! hundreds of expressions a text is worth being searched for.
+//! *Supported*: all of Python's syntax. That is groups with and without names, flags for the whole expression or for a
+//! part, greedy, lazy and possessive repetitions, atomic groups, look-ahead and look-behind, back-references and
+//! conditions. `\w`, `\d`, `\s`, `\b` and `(?i)` follow Python's tables, not those of the Rust engines.
+//! [`re::Candidates`] selects, among hundreds of expressions, those that a text must be searched for.
 //!
-//! *Refused*, though Python takes it, is what would not have Python's meaning, or no bound: character names (`\N{…}`),
-//! half characters (surrogates), some loops over groups that may be empty, a few forms that Python 3.11 itself gets
-//! wrong, groups nested deeper than 200, and what is too large. [`re`] has the whole list.
+//! *Refused*, though Python accepts it: what would lose Python's meaning, or would be unbounded. That is character
+//! names (`\N{…}`), half characters (surrogates), some loops over groups that may be empty, a few forms that Python
+//! 3.11 itself gets wrong, groups nested deeper than 200, and what is too large. [`re`] has the whole list.
 //!
-//! *Time*: an expression without look-around, back-references and the like is run by `regex-automata`. Everything else
-//! is run by a machine that backtracks in Python's order, but remembers what failed, so that its time grows with the
-//! length of the text. It counts its steps and gives up after some milliseconds ([`re::MatchError`]). Of what people
-//! write, only expressions that refer to what their own groups took come near that limit.
+//! *Time*: `regex-automata` runs expressions without look-around, back-references and the like. A backtracking machine
+//! runs all others. It tries the ways in Python's order but remembers what failed, so its time grows with the length of
+//! the text. It counts its steps and gives up after some milliseconds ([`re::MatchError`]). Of the expressions that
+//! people write, only those that refer to what their own groups took come near that limit.
 //!
 //! ```
 //! use pyruse_python::re::Pattern;
@@ -52,9 +52,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! *Memory*: an expression whose program would take more than 10 MiB is refused. What searches keep for the next one is
-//! bounded for each expression; for those of usual size, it is some hundred KiB. A single search of the machine may
-//! take some tens of MiB, and gives them back. Equal expressions that are in use at the same time are compiled once.
+//! *Memory*: an expression whose program needs more than 10 MiB is refused. What searches keep for the next search is
+//! bounded for each expression; for usual expressions, it is a few hundred KiB. A single search of the machine may need
+//! some tens of MiB, and releases them. Clones of an expression share its memory.
 //!
 //! # Format strings
 //!
@@ -74,19 +74,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! *Supported* are fields with names, the conversions `!s`, `!r` and `!a`, and the whole mini-language of specs for
-//! texts and integers; for times, `strftime` as Python on Linux with glibc has it. A value that is missing prints as
-//! `None`.
+//! *Supported*: fields with names, the conversions `!s`, `!r` and `!a`, and the whole mini-language of specs for texts
+//! and integers; for times, `strftime` as Python on Linux with glibc has it. A missing value prints as `None`.
 //!
-//! *Refused* are positions (`{}`, `{0}`), attributes (`{a.b}`), indexes (`{a[0]}`), and fields within specs: a template
-//! comes from a configuration file, and should not be able to reach into a program. Widths and precisions end at
-//! 10,000, which bounds the time and the memory of a rendering by the template and the values alone.
-//! [`format`](mod@format) has the few other differences.
+//! *Refused*: positions (`{}`, `{0}`), attributes (`{a.b}`), indexes (`{a[0]}`), and fields within specs. A template
+//! comes from a configuration file, and must not reach into the program. Widths and precisions are at most 10,000, so
+//! the template and the values alone bound the time and the memory of a rendering. [`format`](mod@format) lists the few
+//! other differences.
 //!
-//! # How it is held to Python
+//! # How the crate is compared with Python
 //!
-//! The tests compare with tables that Python 3.11 wrote (`tests/expressions`, `tests/templates`); beside them are the
-//! scripts that write the tables, and campaigns that send random expressions, texts, templates and values through both.
+//! The tests compare with tables that Python 3.11 wrote (`tests/expressions`, `tests/templates`). Beside the tables are
+//! the scripts that write them, and campaigns that send random expressions, texts, templates and values through Python
+//! and through this crate.
 
 #![warn(missing_docs)]
 

@@ -1,14 +1,13 @@
-//! What the conversions of `strftime` stand for.
+//! The values of `strftime` conversions.
 //!
-//! In: the letter of a conversion and a moment. Out: the number or name, in the C locale, with
-//! the padding that is usual for it. Defined by POSIX, and by glibc for what it adds; glibc does
-//! not pad years.
+//! In: the letter of a conversion and a moment. Out: the number or name in the C locale, with the usual padding. POSIX
+//! defines the conversions, and glibc defines its extensions. glibc does not pad years.
 
 use std::fmt::Write;
 
 use super::moment::Moment;
 
-/// What a number is filled up with.
+/// How a number is padded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pad {
     /// `_`
@@ -19,7 +18,7 @@ pub(super) enum Pad {
     Nothing,
 }
 
-/// A number with the least number of digits, and what it is padded with up to these.
+/// A number, its minimum number of digits, and how it is padded to them.
 #[derive(Clone, Copy)]
 pub(super) struct Number {
     pub value: u32,
@@ -42,7 +41,7 @@ impl Number {
     }
 }
 
-/// The value of a conversion that stands for a number.
+/// Returns the value of a conversion that prints a number.
 pub(super) fn number(conversion: char, moment: &Moment<'_>) -> Option<Number> {
     let civil = &moment.civil;
     let year = civil.year();
@@ -77,7 +76,7 @@ pub(super) fn number(conversion: char, moment: &Moment<'_>) -> Option<Number> {
     })
 }
 
-/// Appends what stands for several conversions, and `s`, the seconds since the epoch.
+/// Appends the conversions that consist of several others, and `s`, the seconds since the epoch.
 pub(super) fn write_parts(out: &mut String, moment: &Moment<'_>, conversion: char, upper: bool) {
     let civil = &moment.civil;
     let (year, month_number, day) = (civil.year(), civil.month(), civil.day());
@@ -102,7 +101,7 @@ pub(super) fn write_parts(out: &mut String, moment: &Moment<'_>, conversion: cha
         }
         'R' => write!(out, "{hour:02}:{minute:02}"),
         's' => write!(out, "{}", moment.epoch),
-        // `T` and `X`: all others are known.
+        // Only `T` and `X` are left.
         _ => write!(out, "{hour:02}:{minute:02}:{second:02}"),
     };
 }
@@ -134,7 +133,7 @@ pub(super) fn month(moment: &Moment<'_>) -> &'static str {
     names[at]
 }
 
-/// Which half of the day.
+/// `AM` or `PM`.
 pub(super) fn half(moment: &Moment<'_>) -> &'static str {
     if moment.civil.hour() < 12 { "AM" } else { "PM" }
 }

@@ -1,20 +1,20 @@
-//! What can be wrong with a template, at load and at run time.
+//! Errors of templates, at load and at run time.
 //!
-//! In: what the other files found. Out: messages for the person who wrote the template. At load
-//! an error knows its place in the text, so that the caller can draw a caret under it; at run
-//! time it names the field, the spec and the type, for the place is then known from these.
+//! In: what the other files find. Out: messages for the author of the template. A load error has its place in the text,
+//! so that the caller can draw a caret under it. A run-time error names the field, the spec and the type, which
+//! identify the place.
 
 use std::error::Error;
 use std::fmt;
 
 use super::refusal::Refusal;
 
-/// Why a text is not a template.
+/// The reason why a text is not a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
-    /// Byte offset, in the template's text, of the character that is wrong.
+    /// Byte offset of the wrong character in the template's text.
     pub offset: usize,
-    /// What is wrong with it, and where possible what to write instead.
+    /// What is wrong and, where possible, what to write instead.
     pub message: String,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Display for TemplateError {
 
 impl Error for TemplateError {}
 
-/// Why a template cannot be rendered with the values of one rendering.
+/// The reason why a template cannot be rendered with the given values.
 ///
 /// Shown as: ``field `PRIORITY`: the spec `s` cannot print an integer: unknown type `s` ``.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ struct Failure {
     refusal: Refusal,
 }
 
-/// The type that the field turned out to have.
+/// The actual type of a field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Text,

@@ -1,11 +1,9 @@
-//! An integer printed as a float: `e`, `f`, `g`, `%`.
+//! Prints an integer as a float: `e`, `f`, `g`, `%`.
 //!
-//! In: the type, `#` and the precision at load, an integer when rendering. Out: the digits of
-//! Python's `float(number)`.
+//! In: the type, `#` and the precision at load; an integer when rendering. Out: the digits of Python's `float(number)`.
 //!
-//! No float is printed here. What a 64-bit integer becomes as a float, also a hundred times it,
-//! is still a whole number of at most 21 digits. So plain integers suffice to print it exactly,
-//! and to round halves to even as Python does.
+//! No float is formatted here. A 64-bit integer as a float, even times a hundred, is still a whole number of at most 21
+//! digits. So integer arithmetic is enough to print it exactly, and to round halves to even as Python does.
 
 use super::frame::{Frame, Tail};
 use super::parts::Parts;
@@ -15,7 +13,7 @@ use super::parts::Parts;
 pub(super) struct FloatStyle {
     notation: Notation,
     precision: usize,
-    /// `#`: keep the point, and with `g` the zeros behind it.
+    /// `#`: keep the decimal point and, with `g`, the trailing zeros.
     alternate: bool,
     upper: bool,
 }
@@ -29,7 +27,7 @@ enum Notation {
 }
 
 impl FloatStyle {
-    /// The style of a type; `None` if that is no type of floats.
+    /// Returns the style of a type, or `None` if the type is not a float type.
     pub fn new(kind: char, parts: &Parts) -> Option<FloatStyle> {
         let notation = match kind {
             'f' | 'F' => Notation::Fixed,
@@ -48,7 +46,7 @@ impl FloatStyle {
 
     /// Appends the number.
     pub fn write(&self, out: &mut String, frame: &Frame, number: i64) {
-        // Losing precision is what Python's `float(number)` does.
+        // The loss of precision is that of Python's `float(number)`.
         #[allow(clippy::cast_precision_loss)]
         let float = number as f64;
         let decimal = match self.notation {
@@ -117,7 +115,7 @@ impl FloatStyle {
     }
 }
 
-/// `e+07`; the exponent of a [`Decimal`] has two digits at most.
+/// Returns an exponent such as `e+07`. The exponent of a [`Decimal`] has at most two digits.
 fn exponent_text(upper: bool, exponent: usize) -> [u8; 4] {
     let digit = |value: usize| b'0' + u8::try_from(value % 10).unwrap_or(0);
     let symbol = if upper { b'E' } else { b'e' };
@@ -134,7 +132,7 @@ struct Decimal {
 impl Decimal {
     const SIZE: usize = 40;
 
-    /// The digits of a float that is a whole number, sign left aside.
+    /// Returns the digits of a float that is a whole number, without its sign.
     fn new(float: f64) -> Decimal {
         // Exact: the float is whole, not negative, and far below 2^128.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -154,13 +152,13 @@ impl Decimal {
         &self.buffer[self.start..]
     }
 
-    /// How many digits are left once the zeros at the end are dropped; at least one.
+    /// Returns the number of digits without trailing zeros; at least one.
     fn significant(&self) -> usize {
         let last = self.digits().iter().rposition(|&digit| digit != b'0');
         last.map_or(1, |last| last + 1)
     }
 
-    /// Rounded to so many significant digits, halves to even. The others become zeros.
+    /// Rounds to `significant` digits, halves to even. The other digits become zeros.
     fn rounded(mut self, significant: usize) -> Decimal {
         if significant >= self.digits().len() {
             return self;
@@ -172,7 +170,7 @@ impl Decimal {
         let up = dropped[0] > b'5' || dropped[0] == b'5' && (more || odd);
         dropped.fill(b'0');
         if up {
-            // The nines turn over; before the first digit the buffer holds zeros.
+            // Carry over the nines. The buffer holds zeros before the first digit.
             let mut at = cut - 1;
             while self.buffer[at] == b'9' {
                 self.buffer[at] = b'0';

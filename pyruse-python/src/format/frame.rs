@@ -1,7 +1,6 @@
-//! What stands around the digits of a number: sign, prefix, separators and padding.
+//! What surrounds the digits of a number: sign, prefix, separators and padding.
 //!
-//! In: a spec's parts at load; digits when rendering. Out: the number as Python lays it out,
-//! whatever type the digits come from.
+//! In: a spec's parts at load; digits when rendering. Out: the number as Python lays it out, for every type.
 
 use super::padding::{Padding, fill};
 use super::parts::{Align, Parts, Sign};
@@ -31,7 +30,7 @@ pub(super) struct Tail<'a> {
     pub point: bool,
     /// ASCII digits.
     pub decimals: &'a [u8],
-    /// How many zeros follow the decimals.
+    /// The number of zeros after the decimals.
     pub zeros: usize,
     /// Exponent or percent sign; ASCII.
     pub ending: &'a str,
@@ -68,7 +67,7 @@ pub(super) struct Frame {
 
 impl Frame {
     /// # Errors
-    /// If the separator does not go with the type.
+    /// Fails if the type does not allow the separator.
     pub fn new(parts: &Parts, kind: char) -> Result<Frame, Refusal> {
         let group = parts.separator.map(|separator| Group::new(separator, kind)).transpose()?;
         let align = match parts.align {
@@ -79,7 +78,7 @@ impl Frame {
         Ok(Frame { fill: parts.filling(), align, sign: parts.sign, width: parts.width, group })
     }
 
-    /// Appends a number, given its whole digits (ASCII) and what comes before and behind them.
+    /// Appends a number, given its whole digits (ASCII) and what comes before and after them.
     pub fn write(&self, out: &mut String, negative: bool, prefix: &str, digits: &[u8], tail: &Tail<'_>) {
         let sign = match self.sign {
             _ if negative => "-",
@@ -102,8 +101,8 @@ impl Frame {
         fill(out, self.fill, padding.right);
     }
 
-    /// Padding with zeros behind the sign makes digits of them, which are grouped like others;
-    /// and since no number starts with a separator, it may come out one wider than asked.
+    /// Returns the number of leading zeros. Zeros inserted after the sign count as digits and are grouped too. A number
+    /// never starts with a separator, so the result may be one character wider than the width.
     fn leading_zeros(&self, digits: usize, room: usize) -> usize {
         if self.fill != '0' || self.align != Align::Inside || room == 0 {
             return 0;

@@ -1,9 +1,8 @@
-//! A number under a spec: in some base, as a character, or as a float.
+//! Integers under a spec: in a base, as a character, or as a float.
 //!
-//! In: a spec's parts at load, an integer when rendering. Out: whether Python would print an
-//! `int` this way, and the number as it prints it. Sign, prefix, separators and padding are the
-//! same for all these types, so they are laid out here once, by [`Frame`]; the types only say
-//! which digits there are.
+//! In: a spec's parts at load; an integer when rendering. Out: whether Python prints an `int` this way, and the printed
+//! number. Sign, prefix, separators and padding are the same for all these types, so [`Frame`] lays them out; a type
+//! only determines the digits.
 
 use super::float::FloatStyle;
 use super::frame::{Frame, Tail};
@@ -25,7 +24,7 @@ enum Style {
 }
 
 impl IntegerSpec {
-    /// Judges a spec as Python's `int.__format__` does.
+    /// Checks a spec as Python's `int.__format__` does.
     pub fn new(parts: &Parts) -> Result<IntegerSpec, Refusal> {
         let kind = parts.kind.unwrap_or('d');
         let frame = Frame::new(parts, kind)?;
@@ -71,7 +70,7 @@ impl IntegerSpec {
     /// Appends the number.
     ///
     /// # Errors
-    /// If it is to be printed as a character, and there is none of that number.
+    /// Fails if the number is printed as a character and is not a code point.
     pub fn write(&self, out: &mut String, number: i64) -> Result<(), Refusal> {
         match self.style {
             Style::Digits { base, upper, prefix } => {
@@ -80,7 +79,7 @@ impl IntegerSpec {
                 self.frame.write(out, number < 0, prefix, digits, &Tail::default());
             }
             Style::Character => {
-                // Python also has the surrogates, which are no characters in UTF-8.
+                // Python also accepts surrogates, which UTF-8 cannot encode.
                 let c = u32::try_from(number).ok().and_then(char::from_u32);
                 self.frame.write_char(out, c.ok_or(Refusal::NoCharacter(number))?);
             }
@@ -95,7 +94,7 @@ fn digits(mut number: u64, base: u64, upper: bool, buffer: &mut [u8; 64]) -> &[u
     let mut at = buffer.len();
     loop {
         at -= 1;
-        // The remainder is below the base, which is 16 at most.
+        // The remainder is less than the base, which is at most 16.
         buffer[at] = symbols[usize::try_from(number % base).unwrap_or(0)];
         number /= base;
         if number == 0 {

@@ -1,19 +1,19 @@
-//! Templates: Python's format strings, compiled once and rendered for many sets of values.
+//! Templates: Python's format strings, parsed once and rendered with many sets of values.
 //!
-//! In: a text like `Failed login of {user!r} from {ip} at {when:%H:%M}`, and for each rendering a way to look values
-//! up. Out: the text that Python 3.11 gives for `text.format_map(values)`, if a missing value is `None`.
+//! In: a text like `Failed login of {user!r} from {ip} at {when:%H:%M}` and, for each rendering, a function that looks
+//! values up. Out: the text that Python 3.11 gives for `text.format_map(values)`, where a missing value is `None`.
 //!
-//! The work is split by when it can be done. When a template is parsed, its text becomes pieces (`parse`), and each
-//! spec is judged for every type that a value may have: `spec`, whose `parts` go to `text`, to `integer` with `float`
-//! (both laid out by `frame`), and to `time` with `strftime` and `calendar`. When it is rendered, the pieces are
-//! written in order (`template`), and nothing is parsed any more.
+//! When a template is parsed, its text becomes pieces (`parse`), and each spec is checked for every type that a value
+//! may have. `spec` does this: it passes its `parts` to `text`, to `integer` with `float` (both laid out by `frame`),
+//! and to `time` with `strftime` and `calendar`. When a template is rendered, the pieces are written in order
+//! (`template`); nothing is parsed again.
 //!
-//! Where this departs from Python:
-//! - refused when it is parsed: positions, attributes, indexes, fields inside specs, and widths or
-//!   precisions over 10,000, also in the directives of times;
+//! Differences from Python:
+//! - parsing refuses positions, attributes, indexes, fields inside specs, and widths or precisions over 10,000, also in
+//!   the directives of times;
 //! - `!r` and `!a` of a time print it like `!s`: nobody wants `datetime.datetime(…)` in a mail;
-//! - `%s` of a time is the moment itself, where Python has the C library guess it back from the
-//!   civil time and the process's own zone; `%EZ` and such name the given zone, not the process's;
+//! - `%s` of a time prints the moment itself. Python has the C library guess it from the civil time and the process's
+//!   own zone. `%EZ` and similar directives print the given zone, not the process's zone;
 //! - a number printed as a character (`c`) cannot be a surrogate;
 //! - a time outside of the years 1 to 9999, or in the last two days of them, cannot be printed.
 

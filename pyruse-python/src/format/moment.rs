@@ -1,7 +1,7 @@
-//! A moment on the clocks and calendars of a time zone.
+//! A moment on the clock and the calendar of a time zone.
 //!
-//! In: microseconds since the epoch and a zone. Out: the civil date and time there, also printed
-//! like Python's `str` of an aware `datetime`.
+//! In: microseconds since the epoch and a zone. Out: the civil date and time there, also printed like Python's `str` of
+//! an aware `datetime`.
 
 use std::fmt::Write;
 
@@ -10,30 +10,29 @@ use jiff::tz::{TimeZone, TimeZoneOffsetInfo};
 
 use super::refusal::Refusal;
 
-/// A moment as clocks in some zone show it.
+/// A moment as a clock in its zone shows it.
 pub(super) struct Moment<'z> {
     pub civil: DateTime,
     /// Whole seconds since the epoch, rounded down.
     pub epoch: i64,
     offset: TimeZoneOffsetInfo<'z>,
-    /// Below a million.
+    /// Less than a million.
     micros: i64,
 }
 
-/// `datetime.isoformat` and `%z` write the same offset differently.
+/// How to write the offset: `datetime.isoformat` and `%z` differ.
 #[derive(Clone, Copy)]
 pub(super) enum OffsetStyle {
     Colons,
     Bare,
 }
 
-/// Microseconds since the epoch of the years that Python's `datetime` knows, in UTC.
+/// The years that Python's `datetime` supports, in UTC, in microseconds since the epoch.
 const YEARS_1_TO_9999: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
 
 impl<'z> Moment<'z> {
     /// # Errors
-    /// If it is not within the years that Python knows, nor within those of `jiff`, whose last
-    /// one ends two days early.
+    /// Fails outside of the years that Python supports, and of those that `jiff` supports, which end two days earlier.
     pub fn new(micros: i64, zone: &'z TimeZone) -> Result<Moment<'z>, Refusal> {
         let refusal = Refusal::OutOfRange(micros);
         if !YEARS_1_TO_9999.contains(&micros) {
@@ -53,8 +52,7 @@ impl<'z> Moment<'z> {
         })
     }
 
-    /// Appends it as `str(datetime)`: `2026-11-18 11:06:41.450000+01:00`, without a fraction
-    /// that is zero.
+    /// Appends the moment as `str(datetime)`: `2026-11-18 11:06:41.450000+01:00`. A fraction of zero is omitted.
     pub fn write(&self, out: &mut String) {
         let civil = &self.civil;
         // Writing to a String cannot fail, here and below.
@@ -75,17 +73,17 @@ impl<'z> Moment<'z> {
         self.write_offset(out, OffsetStyle::Colons);
     }
 
-    /// The short name of the zone's time, like `CET`.
+    /// Returns the zone's abbreviation, like `CET`.
     pub fn abbreviation(&self) -> &str {
         self.offset.abbreviation()
     }
 
-    /// Appends the six digits behind the second.
+    /// Appends the six digits after the second.
     pub fn write_micros(&self, out: &mut String) {
         let _ = write!(out, "{:06}", self.micros);
     }
 
-    /// Appends the distance to UTC, `+01:00`; with seconds if there are any.
+    /// Appends the offset from UTC, like `+01:00`, with seconds if there are any.
     pub fn write_offset(&self, out: &mut String, style: OffsetStyle) {
         let colon = match style {
             OffsetStyle::Colons => ":",
@@ -102,7 +100,8 @@ impl<'z> Moment<'z> {
     }
 }
 
-/// A time, in microseconds since the epoch, as `{FIELD}` shows it; one that no calendar holds as that number.
+/// Returns a time, in microseconds since the epoch, as `{FIELD}` prints it. A time outside of the calendar becomes that
+/// number.
 pub fn show_time(micros: i64, zone: &TimeZone) -> String {
     let mut shown = String::new();
     match Moment::new(micros, zone) {

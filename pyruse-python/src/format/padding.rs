@@ -1,17 +1,17 @@
-//! Filling a field up to its width.
+//! Fills a field up to its width.
 
 use super::parts::Align;
 
-/// How much to fill on each side.
+/// The number of fill characters on each side.
 pub(super) struct Padding {
     pub left: usize,
-    /// Behind the sign.
+    /// After the sign.
     pub inside: usize,
     pub right: usize,
 }
 
 impl Padding {
-    /// Splits what `width` has over `length`, both in characters.
+    /// Distributes the difference between `width` and `length`, both in characters.
     pub fn new(align: Align, width: usize, length: usize) -> Padding {
         let room = width.saturating_sub(length);
         let (left, inside, right) = match align {

@@ -1,11 +1,11 @@
 //! From the text of a template to its pieces.
 //!
-//! In: the text. Out: literal stretches and fields, the fields' names, or the place and reason of
-//! the first thing that is wrong. Defined by Python's "Format String Syntax" as `str.format_map`
-//! reads it: a name goes literally up to the next `!`, `:`, `}`, `.` or `[`.
+//! In: the text. Out: literal pieces, fields and the fields' names, or the place and reason of the first error.
+//! Python's "Format String Syntax" defines the language, as `str.format_map` reads it: a name extends to the next `!`,
+//! `:`, `}`, `.` or `[`.
 //!
-//! What can never be meant here is refused now and not at the first rendering: positions
-//! (there are only names), attributes and indexes (values have none), and specs that are computed.
+//! What can never work is refused here instead of at the first rendering: positions (there are only names), attributes
+//! and indexes (values have none), and computed specs.
 
 use std::collections::HashMap;
 
@@ -22,17 +22,17 @@ pub(super) enum Piece {
     Field(Field),
 }
 
-/// A place where a value goes.
+/// A place where a value is inserted.
 #[derive(Clone, Debug)]
 pub(super) struct Field {
     /// Index into the names.
     pub name: usize,
     pub conversion: Option<Conversion>,
-    /// `None` if it is absent or empty, which is the same.
+    /// `None` if it is absent or empty, which mean the same.
     pub spec: Option<Box<Spec>>,
 }
 
-/// How a value is made text before the spec applies.
+/// How a value becomes text before the spec applies.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Conversion {
     /// `!s`
@@ -41,7 +41,7 @@ pub(super) enum Conversion {
     Quoted(Charset),
 }
 
-/// What a text turned out to be.
+/// The result of parsing a text.
 pub(super) struct Parsed {
     pub pieces: Vec<Piece>,
     pub names: Vec<String>,
@@ -63,9 +63,9 @@ pub(super) fn parse(text: &str) -> Result<Parsed, TemplateError> {
 
 struct Parser<'a> {
     text: &'a str,
-    /// What is before it has been read.
+    /// Everything before this offset has been read.
     at: usize,
-    /// Literal text not yet in the pieces.
+    /// Literal text that is not yet a piece.
     literal: String,
     pieces: Vec<Piece>,
     names: Vec<String>,
@@ -130,7 +130,7 @@ impl Parser<'_> {
     fn name(&mut self, open: usize) -> Result<usize, TemplateError> {
         let start = self.at;
         let rest = &self.text[start..];
-        // The text behind a brace that is not closed is not to blame.
+        // The text after an unclosed brace is not the cause.
         let next = rest.find('{').unwrap_or(rest.len());
         let is_closed = |close: usize| close < next || rest[..next].contains([':', '[']);
         if !rest.find('}').is_some_and(is_closed) {
@@ -197,8 +197,8 @@ impl Parser<'_> {
     }
 }
 
-/// The length of a spec up to the brace that closes its field: Python counts braces, so a spec
-/// only ever holds pairs of them.
+/// Returns the length of a spec, up to the brace that closes its field. Python counts braces, so a spec only contains
+/// pairs of them.
 fn spec_length(rest: &str) -> Option<usize> {
     let mut open = 1_usize;
     for (at, byte) in rest.bytes().enumerate() {
@@ -214,7 +214,7 @@ fn spec_length(rest: &str) -> Option<usize> {
     None
 }
 
-/// A spec with its doubled braces made single ones. The error is the first single one.
+/// Replaces the doubled braces of a spec by single ones. The error is the first single brace.
 fn unescaped(spec: &str) -> Result<String, (usize, char)> {
     let mut plain = String::with_capacity(spec.len());
     let mut chars = spec.char_indices();

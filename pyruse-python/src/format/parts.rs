@@ -1,6 +1,6 @@
 //! The mini-language of format specs: from the text of a spec to its parts.
 //!
-//! In: what stands behind the `:` of a field. Out: its parts, before any type has judged them.
+//! In: the text after the `:` of a field. Out: its parts, not yet checked for any type.
 //!
 //! The language is that of Python 3.11, "Format Specification Mini-Language":
 //! `[[fill]align][sign][z][#][0][width][,_][.precision][type]`.
@@ -8,15 +8,15 @@
 use super::refusal::Refusal;
 use super::unicode::decimal_digit;
 
-/// The widest field and the longest precision. Python has no bound but memory; a template comes
-/// from a file that somebody may get wrong, and each rendering would pay for it.
+/// The maximum width and precision. In Python only memory limits them. A template comes from a file that may contain
+/// mistakes, and every rendering would pay for them.
 pub(super) const LIMIT: usize = 10_000;
 
-/// A width or precision over [`LIMIT`].
+/// The error for a width or precision over [`LIMIT`].
 #[derive(Debug)]
 pub(super) struct TooLarge;
 
-/// Where the value goes in a field that is wider than it.
+/// How to align the value in a field that is wider than it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Align {
     Left,
@@ -38,16 +38,16 @@ impl Align {
     }
 }
 
-/// What is written before a number that is not negative.
+/// What to write before a number that is not negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sign {
-    /// `-`: nothing, as if it had been left out; but some types mind that it is there.
+    /// `-`: nothing, as without a sign option; but some types refuse the option.
     Minus,
     Plus,
     Space,
 }
 
-/// The parts of a spec, before any type has judged them.
+/// The parts of a spec, not yet checked for any type.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts {
     pub fill: Option<char>,
@@ -59,7 +59,7 @@ pub(super) struct Parts {
     pub alternate: bool,
     /// `0` before the width.
     pub zero: bool,
-    /// 0 if absent: no value is narrower than that.
+    /// 0 if absent: no value is narrower.
     pub width: usize,
     /// `,` or `_`
     pub separator: Option<char>,
@@ -74,7 +74,7 @@ impl Parts {
         let sign = rest.sign();
         let plain_zero = rest.accept('z');
         let alternate = rest.accept('#');
-        // With a fill at hand, a leading 0 is only a digit of the width.
+        // After an explicit fill, a leading 0 is only a digit of the width.
         let zero = fill.is_none() && rest.accept('0');
         let width = rest.number().unwrap_or(0);
         let separator = rest.separator()?;
@@ -91,13 +91,13 @@ impl Parts {
         self.width > LIMIT || self.precision.is_some_and(|precision| precision > LIMIT)
     }
 
-    /// The character that fills the field up.
+    /// Returns the fill character.
     pub fn filling(&self) -> char {
         self.fill.unwrap_or(if self.zero { '0' } else { ' ' })
     }
 }
 
-/// What is left to read of a spec.
+/// The part of a spec that is not read yet.
 struct Rest<'a>(&'a str);
 
 impl Rest<'_> {
@@ -123,7 +123,7 @@ impl Rest<'_> {
     fn fill_and_align(&mut self) -> (Option<char>, Option<Align>) {
         let mut chars = self.0.chars();
         let (first, second) = (chars.next(), chars.next());
-        // The second character is looked at first: in `<<5` the fill is `<`.
+        // Check the second character first: in `<<5` the fill is `<`.
         if let Some(align) = second.and_then(Align::of) {
             self.0 = chars.as_str();
             return (first, Some(align));
@@ -146,7 +146,7 @@ impl Rest<'_> {
         Some(sign)
     }
 
-    /// A number in the digits of any script, as Python reads it. Saturates.
+    /// Reads a number in the digits of any script, as Python does. Saturates.
     fn number(&mut self) -> Option<usize> {
         let mut number = None::<usize>;
         while let Some(digit) = self.peek().and_then(decimal_digit) {

@@ -1,9 +1,9 @@
-//! What looks like a template's field in a text that is none.
+//! Finds text that looks like a template's field outside of a template.
 
 use std::ops::Range;
 
-/// The first place where the text has something like `{NAME}` or `{NAME:spec}`: who wrote it may have taken the text for a
-/// template.
+/// Returns the first place where the text has something like `{NAME}` or `{NAME:spec}`: its author may have taken it
+/// for a template.
 ///
 /// ```
 /// # use pyruse_python::format::placeholder;

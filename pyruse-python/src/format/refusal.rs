@@ -1,14 +1,14 @@
-//! Why a value cannot be printed as a spec says.
+//! The reasons why a value cannot be printed as a spec says.
 
 use std::fmt;
 
-/// Why a value cannot be printed the way the spec says.
+/// The reason why a value cannot be printed as the spec says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Malformed,
     NoPrecision,
     BothSeparators,
-    /// This separator with that type.
+    /// This separator is not allowed with this type.
     Separator(char, char),
     UnknownType(char),
     SignOfText,

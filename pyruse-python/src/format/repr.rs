@@ -1,22 +1,22 @@
-//! Text as Python's `repr` and `ascii` show it.
+//! Text as Python's `repr` and `ascii` print it.
 //!
-//! In: text. Out: the same in quotes, with what cannot be seen escaped. Defined by Python's
-//! `str.__repr__`: double quotes only if the text has single ones and no double ones.
+//! In: text. Out: the text in quotes, with unprintable characters escaped. Python's `str.__repr__` defines the format:
+//! double quotes are used only if the text has single quotes and no double quotes.
 
 use std::fmt::Write;
 
 use super::unicode::is_printable;
 
-/// Which characters beyond ASCII stay as they are.
+/// Which characters beyond ASCII are not escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Charset {
-    /// `repr`: the printable ones.
+    /// `repr`: the printable characters.
     Unicode,
     /// `ascii`: none.
     Ascii,
 }
 
-/// Appends the text, quoted.
+/// Appends the text in quotes.
 pub(super) fn write(out: &mut String, text: &str, charset: Charset) {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(quote);

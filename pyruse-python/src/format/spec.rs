@@ -1,8 +1,7 @@
 //! A format spec and what it means for each type.
 //!
-//! In: what stands behind the `:` of a field. Out: what it means for each type that the field may
-//! turn out to have. That is worked out once, at load: whether a field holds text, a number or a
-//! time is only known with the value, and rendering should not parse.
+//! In: the text after the `:` of a field. Out: its meaning for each type that the field's value may have. It is
+//! computed once, at load: the type is only known with the value, and rendering must not parse.
 
 use super::integer::IntegerSpec;
 use super::parts::{Parts, TooLarge};
@@ -10,7 +9,7 @@ use super::refusal::Refusal;
 use super::text::TextSpec;
 use super::time::TimeSpec;
 
-/// What a spec means, whatever the type of the value will be.
+/// A spec, compiled for every type of value.
 #[derive(Clone, Debug)]
 pub(super) struct Spec {
     pub source: Box<str>,
@@ -22,8 +21,8 @@ pub(super) struct Spec {
 impl Spec {
     pub fn compile(source: &str) -> Result<Spec, TooLarge> {
         let parts = Parts::parse(source);
-        // Only a spec that reads as the mini-language is bound here: in `{T:20261118!}` the
-        // digits can only be text around a time.
+        // The limit only applies to a spec that is valid in the mini-language: in `{T:20261118!}` the digits can only
+        // be text in the spec of a time.
         if parts.as_ref().is_ok_and(Parts::is_too_large) {
             return Err(TooLarge);
         }

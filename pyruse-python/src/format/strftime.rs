@@ -1,9 +1,8 @@
 //! One directive of the C library's `strftime`, such as `%d` or `%_5Y`.
 //!
-//! In: the text of the directive at load, a moment when rendering. Out: what glibc writes for it
-//! in the C locale. Defined by glibc's manual, "Formatting Calendar Time":
-//! `%[flags][width][E or O]conversion`. What is no directive comes out as it stands, padded if it
-//! has a width.
+//! In: the text of the directive at load; a moment when rendering. Out: what glibc writes for it in the C locale.
+//! glibc's manual, "Formatting Calendar Time", defines the syntax: `%[flags][width][E or O]conversion`. Text that is
+//! not a directive is written unchanged, padded if it has a width.
 
 use std::fmt::Write;
 
@@ -11,7 +10,7 @@ use super::calendar::{Number, Pad, half, month, number, weekday, write_parts};
 use super::moment::Moment;
 use super::padding::fill;
 
-/// A directive, ready to be written.
+/// A compiled directive.
 #[derive(Clone, Debug)]
 pub(super) struct Directive {
     source: Box<str>,
@@ -21,13 +20,13 @@ pub(super) struct Directive {
     /// `#`
     swap: bool,
     width: usize,
-    /// `None` if there is no such conversion, or not with this modifier.
+    /// `None` if there is no such conversion, or none with this modifier.
     conversion: Option<char>,
     complete: bool,
 }
 
 impl Directive {
-    /// Reads the directive that the text starts with; gives also the text behind it.
+    /// Reads the directive at the start of the text. Returns also the text after it.
     pub fn parse(text: &str) -> (Directive, &str) {
         let mut chars = text.chars();
         chars.next();
@@ -63,29 +62,29 @@ impl Directive {
         }
         directive.conversion = next.filter(|&c| is_known(modifier, c));
         directive.complete = next.is_some();
-        // glibc looks at `#` before it finds that months take no `E`.
+        // glibc applies `#` before it finds that months allow no `E`.
         directive.upper |= directive.swap && modifier == Some('E') && matches!(next, Some('b' | 'h'));
         let behind = chars.as_str();
         directive.source = text[..text.len() - behind.len()].into();
         (directive, behind)
     }
 
-    /// The text of the directive.
+    /// Returns the text of the directive.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether it has a conversion, known or not, instead of being cut off by the end.
+    /// Whether it has a conversion, known or not, instead of ending too early.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// The least number of characters to write.
+    /// Returns the minimum number of characters to write.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Appends what it stands for.
+    /// Appends the value of the directive for this moment.
     pub fn write(&self, out: &mut String, moment: &Moment<'_>) {
         let Some(conversion) = self.conversion else {
             return self.pad_and_push(out, &self.source, self.case(Case::Kept));
@@ -107,7 +106,7 @@ impl Directive {
             't' => self.pad_and_push(out, "\t", Case::Kept),
             '%' => self.pad_and_push(out, "%", Case::Kept),
             'z' => {
-                // Python tells the C library no offset: so it is zero, here too.
+                // Python passes no offset to the C library, so the offset is zero, here too.
                 self.pad_and_push(out, "+", Case::Kept);
                 self.write_number(out, Number::new(0, 4));
             }
@@ -115,7 +114,7 @@ impl Directive {
         }
     }
 
-    /// What to do with letters; `swapped` is what `#` means here.
+    /// Returns how to change the case of letters; `swapped` is the effect of `#` here.
     fn case(&self, swapped: Case) -> Case {
         if self.swap && swapped != Case::Kept {
             swapped
@@ -170,7 +169,7 @@ enum Case {
     Lower,
 }
 
-/// The capital of a letter, if that is one letter: C knows no others.
+/// Returns the capital of a letter if it is a single letter: C knows no others.
 fn upper(c: char) -> char {
     let mut capital = c.to_uppercase();
     match (capital.next(), capital.next()) {

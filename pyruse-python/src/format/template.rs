@@ -1,4 +1,4 @@
-//! One format string, compiled: its pieces, written in order with the values of a rendering.
+//! A format string, compiled: its pieces, written in order with the values of a rendering.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use super::repr;
 use super::spec::Spec;
 use super::value::Value;
 
-/// A format string, ready to be rendered.
+/// A compiled format string.
 #[derive(Clone, Debug)]
 pub struct Template {
     source: Box<str>,
@@ -24,40 +24,40 @@ impl Template {
     /// Compiles a format string as Python's `str.format_map` reads it.
     ///
     /// # Errors
-    /// If Python would refuse it whatever the values, and for what the module's head says is not
-    /// supported. A spec is only judged when rendering, for it depends on the value's type.
+    /// Fails if Python refuses the text whatever the values are, and if the text uses what the module's documentation
+    /// lists as refused. A spec is only checked when rendering, because its validity depends on the value's type.
     pub fn parse(text: &str) -> Result<Template, TemplateError> {
         let parsed = parse::parse(text)?;
         Ok(Template { source: text.into(), pieces: parsed.pieces, names: parsed.names })
     }
 
-    /// The names of the fields it reads, each once, in the order of their first use.
+    /// Returns the names of the fields, each once, in the order of their first use.
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Cannot be rendered when the field of that index is missing: it has a spec, and no conversion makes it text
-    /// before.
+    /// Whether rendering fails when the field with this index is missing: the field has a spec, and no conversion turns
+    /// the value into text first.
     #[must_use]
     pub fn needs(&self, name: usize) -> bool {
         let needs = |field: &Field| field.name == name && field.spec.is_some() && field.conversion.is_none();
         self.pieces.iter().any(|piece| matches!(piece, Piece::Field(field) if needs(field)))
     }
 
-    /// The text it was compiled from.
+    /// Returns the text of the template.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Appends the text for some values to `out`; times are shown in `zone`.
+    /// Appends the text for the given values to `out`. Times are printed in `zone`.
     ///
-    /// `lookup` gets an index into [`Template::names`], once for each use of the field; `None`
-    /// means that there is no such field, which prints as `None`.
+    /// `lookup` gets an index into [`Template::names`], once for each use of the field. `None` means that the field
+    /// does not exist; it prints as `None`.
     ///
     /// # Errors
-    /// If a spec does not apply to the type of its value. Then `out` is as it was before.
+    /// Fails if a spec does not apply to the type of its value. Then `out` is unchanged.
     pub fn render<'v, V: Into<Value<'v>>>(
         &self,
         out: &mut String,
@@ -83,7 +83,7 @@ impl Template {
     fn failure(&self, field: &Field, value: Option<Value<'_>>, refusal: Refusal) -> RenderError {
         let out_of_range = matches!(refusal, Refusal::OutOfRange(_));
         let found = match value {
-            // What a conversion has made of it is text.
+            // A conversion makes text of any value.
             _ if field.conversion.is_some() && !out_of_range => Found::Text,
             Some(Value::Text(_)) => Found::Text,
             Some(Value::Integer(_)) => Found::Integer,
@@ -120,7 +120,7 @@ fn write_field(
     }
 }
 
-/// As Python's `str`.
+/// Appends a value as Python's `str` prints it.
 #[inline]
 fn write_plain(out: &mut String, zone: &TimeZone, value: Option<Value<'_>>) -> Result<(), Refusal> {
     match value {

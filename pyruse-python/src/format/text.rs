@@ -1,8 +1,7 @@
 //! Text under a spec: cut, then padded.
 //!
-//! In: a spec's parts at load, text when rendering. Out: whether Python would print a `str` this
-//! way, and the text as it prints it. Width and precision count characters, not bytes and not
-//! columns, as in Python.
+//! In: a spec's parts at load; text when rendering. Out: whether Python prints a `str` this way, and the printed text.
+//! As in Python, width and precision count characters, not bytes and not columns.
 
 use super::padding::{Padding, fill};
 use super::parts::{Align, Parts};
@@ -18,11 +17,11 @@ pub(super) struct TextSpec {
 }
 
 impl TextSpec {
-    /// Judges a spec as Python's `str.__format__` does.
+    /// Checks a spec as Python's `str.__format__` does.
     pub fn new(parts: &Parts) -> Result<TextSpec, Refusal> {
         let kind = parts.kind.unwrap_or('s');
         if let Some(separator) = parts.separator {
-            // Python would let `{:,d}` pass here, only to refuse the `d` of a text.
+            // Python accepts `{:,d}` here, but then refuses the `d` for text.
             return Err(Refusal::Separator(separator, kind));
         }
         if kind != 's' {

@@ -1,11 +1,11 @@
 //! The specs of times.
 //!
-//! In: a spec at load, a moment when rendering. Out: what Python's `datetime.strftime` gives.
+//! In: a spec at load; a moment when rendering. Out: what Python's `datetime.strftime` returns.
 //!
-//! Two languages meet in such a spec. Python itself replaces `%f`, `%z` and `%Z`, then hands the
-//! result to the C library (see `strftime.rs`). Python looks at two characters at a time, the C
-//! library also takes flags and widths: `%-z` is none of Python's business. To give the same
-//! text even where they disagree on what a directive is, both steps are kept.
+//! Two languages meet in such a spec. Python itself replaces `%f`, `%z` and `%Z`, then passes the result to the C
+//! library (see `strftime.rs`). Python reads two characters at a time; the C library also reads flags and widths, so
+//! Python does not replace the `%-z` that C knows. Both steps are kept, so that the text is the same even where they
+//! disagree on what a directive is.
 
 use super::moment::{Moment, OffsetStyle};
 use super::parts::{LIMIT, TooLarge};
@@ -19,13 +19,13 @@ pub(super) struct TimeSpec {
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// Python and the C library agree where directives begin.
+    /// Python and the C library agree on where directives begin.
     Agreed(Vec<Piece>),
-    /// They do not, as in `%5%z`: the second step has to read what the first one wrote.
+    /// They disagree, as in `%5%z`: the second step must read the output of the first.
     Disputed(Vec<Step>),
 }
 
-/// A part of what the C library gets, with Python's own directives left open.
+/// A part of the C library's input, with Python's own directives still unreplaced.
 #[derive(Clone, Debug)]
 enum Piece {
     Text(Box<str>),
@@ -33,7 +33,7 @@ enum Piece {
     Directive(Directive),
 }
 
-/// A part of what Python gets.
+/// A part of Python's input.
 #[derive(Clone, Debug)]
 enum Step {
     Text(Box<str>),
@@ -71,9 +71,9 @@ impl Own {
 }
 
 impl TimeSpec {
-    /// Reads a spec. No text is wrong for a time, but a width may be over the limit.
+    /// Reads a spec. Every text is valid for a time, but a width may exceed the limit.
     pub fn compile(source: &str) -> Result<TimeSpec, TooLarge> {
-        // To Python 3.11 as to C, a NUL is the end of the format.
+        // For Python 3.11 and for C, a NUL ends the format.
         let source = source.split('\0').next().unwrap_or_default();
         let steps = python_steps(source);
         let form = match agreed(&steps)? {
@@ -96,8 +96,8 @@ impl TimeSpec {
                         Step::Own(own) => own.write(&mut format, moment),
                     }
                 }
-                // A width can only get digits from its neighbour here (`%9%f`), so it is bound
-                // by what fits; too wide is what Python answers with nothing, too.
+                // Here a width can only get digits from its neighbour (`%9%f`), so `fits` limits it. Python too returns
+                // an empty text for a result that is too wide.
                 match pieces_of(&format) {
                     Ok(pieces) => write_pieces(out, moment, &pieces),
                     Err(TooLarge) => 0,
@@ -110,8 +110,8 @@ impl TimeSpec {
     }
 }
 
-/// Whether Python's buffer holds the result. It starts at 1,024 characters and doubles until it
-/// is 256 times as long as the format; what is still too long is taken to be empty.
+/// Whether the result fits into Python's buffer. The buffer starts at 1,024 characters and doubles until it is 256
+/// times as long as the format. A longer result becomes empty.
 fn fits(length: usize, format_length: usize) -> bool {
     let mut capacity = 1024;
     while capacity < format_length.saturating_mul(256) {
@@ -120,7 +120,7 @@ fn fits(length: usize, format_length: usize) -> bool {
     length < capacity
 }
 
-/// Appends the pieces, and tells how long the format was that the C library would have got.
+/// Appends the pieces. Returns the length of the format that the C library would get.
 fn write_pieces(out: &mut String, moment: &Moment<'_>, pieces: &[Piece]) -> usize {
     let mut format_length = 0;
     for piece in pieces {
@@ -143,7 +143,7 @@ fn write_pieces(out: &mut String, moment: &Moment<'_>, pieces: &[Piece]) -> usiz
     format_length
 }
 
-/// Python's step: two characters at a time behind a `%`.
+/// Runs Python's step: it reads two characters at a time after a `%`.
 fn python_steps(source: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut text = 0;
@@ -169,7 +169,7 @@ fn python_steps(source: &str) -> Vec<Step> {
     steps
 }
 
-/// The pieces, unless a directive of the C library runs into one of Python's.
+/// Returns the pieces, or `None` if a directive of the C library overlaps one of Python's.
 fn agreed(steps: &[Step]) -> Result<Option<Vec<Piece>>, TooLarge> {
     let mut pieces = Vec::new();
     for (at, step) in steps.iter().enumerate() {
@@ -189,7 +189,7 @@ fn agreed(steps: &[Step]) -> Result<Option<Vec<Piece>>, TooLarge> {
     Ok(Some(pieces))
 }
 
-/// The C library's step, on a format without any directive of Python's own.
+/// Runs the C library's step, on a format without Python's own directives.
 fn pieces_of(format: &str) -> Result<Vec<Piece>, TooLarge> {
     let mut pieces = Vec::new();
     let mut rest = format;

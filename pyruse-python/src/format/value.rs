@@ -5,7 +5,7 @@
 pub enum Value<'a> {
     /// Python's `str`.
     Text(&'a str),
-    /// Python's `int`, of 64 bits.
+    /// Python's `int`, limited to 64 bits.
     Integer(i64),
     /// Python's `datetime`, aware of the zone that the template is rendered for.
     Time {

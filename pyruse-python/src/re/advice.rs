@@ -1,8 +1,8 @@
-//! What to write instead, for those who are used to other dialects of expressions.
+//! Advice for authors who are used to other dialects of expressions.
 
 use super::error::PatternError;
 
-/// What to do about an error, where something of another dialect was meant.
+/// Returns what to write instead, where an error comes from the syntax of another dialect.
 ///
 /// ```
 /// use pyruse_python::re::{Pattern, advice};

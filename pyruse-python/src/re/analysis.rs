@@ -1,18 +1,18 @@
-//! What must be known of a tree before an engine can be chosen for it.
+//! Facts about a tree that decide which engine can run it.
 
 use super::ast::{Anchor, Greed, Node};
 use super::error::PatternError;
 
-/// So many parts may there be once all repetitions are written out.
+/// The maximum number of parts, with all repetitions written out.
 const MAX_SIZE: u64 = 100_000;
 
-/// What is in a tree.
+/// What a tree contains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 pub(super) struct Facts {
-    /// Something that only the backtracking engine knows.
+    /// Something that only the backtracking engine supports.
     pub(super) backtracking: bool,
-    /// A `$` whose meaning hangs on a final newline.
+    /// A `$` whose meaning depends on a final newline.
     pub(super) dollar: bool,
     /// A `\b` or `\B`.
     pub(super) boundary: bool,
@@ -42,7 +42,7 @@ pub(super) fn facts(root: &Node) -> Facts {
     facts
 }
 
-/// Calls `see` with every part.
+/// Calls `see` for every part.
 pub(super) fn visit(node: &Node, see: &mut impl FnMut(&Node)) {
     see(node);
     match node {
@@ -62,14 +62,14 @@ pub(super) fn visit(node: &Node, see: &mut impl FnMut(&Node)) {
     }
 }
 
-/// Does it have a group?
+/// Whether the tree has a group.
 pub(super) fn has_group(node: &Node) -> bool {
     let mut found = false;
     visit(node, &mut |node| found |= matches!(node, Node::Group(..)));
     found
 }
 
-/// The last condition: the offset of its group's name.
+/// Returns the offset of the group's name in the last condition.
 pub(super) fn last_condition(root: &Node) -> Option<usize> {
     let mut found = None;
     visit(root, &mut |node| {
@@ -80,12 +80,12 @@ pub(super) fn last_condition(root: &Node) -> Option<usize> {
     found
 }
 
-/// Does it match without taking a character, wherever it is asked?
+/// Whether the part never consumes a character.
 pub(super) fn takes_nothing(node: &Node) -> bool {
     matches!(node, Node::Empty | Node::Barrier | Node::Look { .. })
 }
 
-/// The parts, without groups and sequences around them.
+/// Returns the parts, without the groups and sequences around them.
 pub(super) fn flat<'n>(parts: &[&'n Node]) -> Vec<&'n Node> {
     fn flatten<'n>(node: &'n Node, flat: &mut Vec<&'n Node>) {
         match node {
@@ -101,7 +101,7 @@ pub(super) fn flat<'n>(parts: &[&'n Node]) -> Vec<&'n Node> {
     flat
 }
 
-/// Does it begin at the start of the text, with something of its own choice, whichever alternative is taken?
+/// Whether the expression begins at the start of the text, with something of its own choice, in every alternative.
 pub(super) fn begins_with_text(node: &Node) -> bool {
     let parts = flat(&[node]);
     let mut parts = parts.into_iter().filter(|node| !takes_nothing(node));
@@ -114,7 +114,7 @@ pub(super) fn begins_with_text(node: &Node) -> bool {
     }
 }
 
-/// Refuses what would be too large, before an engine spends its time on it.
+/// Refuses an expression that is too large, before an engine spends time on it.
 pub(super) fn check_size(root: &Node) -> Result<(), PatternError> {
     if size(root) > MAX_SIZE {
         return Err(PatternError::new(0, "the expression is too large: it repeats too much"));
@@ -122,12 +122,12 @@ pub(super) fn check_size(root: &Node) -> Result<(), PatternError> {
     Ok(())
 }
 
-/// Number of parts, once all repetitions are written out.
+/// Returns the number of parts, with all repetitions written out.
 pub(super) fn size(node: &Node) -> u64 {
     weight(node, &|_| 1)
 }
 
-/// At most so many states the program for texts beyond ASCII has, likewise.
+/// Returns the maximum number of states of the program for texts beyond ASCII, with all repetitions written out.
 pub(super) fn unicode_states(node: &Node) -> u64 {
     weight(node, &|node| match node {
         Node::Char(set) => set.unicode_states(),
@@ -135,7 +135,7 @@ pub(super) fn unicode_states(node: &Node) -> u64 {
     })
 }
 
-/// The weight of all parts together, once all repetitions are written out.
+/// Returns the total weight of all parts, with all repetitions written out.
 fn weight(node: &Node, of: &impl Fn(&Node) -> u64) -> u64 {
     let within = match node {
         Node::Sequence(parts) | Node::Alternatives(parts) => {

@@ -1,32 +1,34 @@
-//! The tree between the parser and the emitter. It is free of syntax and of flags: a node says what
-//! is matched, so that no flag of Python's ever has to mean the same to a Rust engine.
+//! The tree between the parser and the emitter.
+//!
+//! It has no syntax and no flags: a node says what is matched. So no flag of Python must mean the same to a Rust
+//! engine.
 
 use super::charset::CharSet;
 
 /// One part of an expression.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
-    /// Matches everywhere, and takes nothing.
+    /// Matches everywhere, and consumes nothing.
     Empty,
     /// Matches nowhere: `(?!)`.
     Never,
-    /// Matches everywhere; only the backtracking engine may come past it.
+    /// Matches everywhere; only the backtracking engine can pass it.
     Barrier,
     /// One character.
     Char(CharSet),
-    /// A place, not a character.
+    /// A position, not a character.
     Anchor(Anchor),
-    /// One after the other.
+    /// The parts, one after the other.
     Sequence(Vec<Node>),
-    /// The first that leads to a match.
+    /// The first alternative that leads to a match.
     Alternatives(Vec<Node>),
     /// A capturing group.
     Group(usize, Box<Node>),
-    /// The body several times; no `max` is "without end".
+    /// The body several times; without `max` there is no upper limit.
     Repeat {
-        /// At least so often.
+        /// The minimum number of rounds.
         min: u32,
-        /// At most so often.
+        /// The maximum number of rounds.
         max: Option<u32>,
         /// What is tried first, and whether it is given back.
         greed: Greed,
@@ -35,20 +37,20 @@ pub(super) enum Node {
         /// What is repeated.
         body: Box<Node>,
     },
-    /// `(?>…)`: once matched, never tried another way.
+    /// `(?>…)`: once matched, no other path through it is tried.
     Atomic(Box<Node>),
     /// `(?=…)`, `(?!…)`, `(?<=…)`, `(?<!…)`.
     Look {
-        /// Looks at what was before.
+        /// Looks at the text before the position.
         behind: bool,
-        /// Must not be there.
+        /// The body must not match.
         negated: bool,
-        /// Offset of the opening parenthesis, for complaints about the width.
+        /// Offset of the opening parenthesis, for errors about the width.
         offset: usize,
-        /// What is looked for.
+        /// What must match, or must not.
         body: Box<Node>,
     },
-    /// The same text as a group took.
+    /// The text that a group took.
     BackReference(usize, Folding),
     /// `(?(1)yes|no)`.
     Condition {
@@ -56,14 +58,14 @@ pub(super) enum Node {
         group: usize,
         /// Offset of its name.
         offset: usize,
-        /// If it has.
+        /// The part used if the group took part.
         yes: Box<Node>,
-        /// If it has not.
+        /// The part used if it did not.
         no: Box<Node>,
     },
 }
 
-/// A place in the text.
+/// A position in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     /// `\A`, and `^` without `m`.
@@ -80,29 +82,29 @@ pub(super) enum Anchor {
     Boundary {
         /// `\B`.
         negated: bool,
-        /// Only ASCII letters make words.
+        /// Only ASCII letters form words.
         ascii: bool,
     },
 }
 
-/// How a repetition is tried.
+/// The order in which the numbers of rounds are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Greed {
-    /// As often as possible first.
+    /// As many rounds as possible first.
     Greedy,
-    /// As seldom as possible first.
+    /// As few rounds as possible first.
     Lazy,
-    /// As often as possible, for good.
+    /// As many rounds as possible; none is given back.
     Possessive,
 }
 
-/// How a back-reference compares.
+/// How a back-reference compares characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Folding {
     /// The same characters.
     Exact,
-    /// ASCII letters of any case are equal.
+    /// ASCII letters are equal ignoring case.
     Ascii,
-    /// Letters of any case are equal.
+    /// All letters are equal ignoring case.
     Unicode,
 }

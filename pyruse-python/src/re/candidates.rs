@@ -1,31 +1,31 @@
-//! Many expressions, and one look at a text to see which of them it is worth to search for.
+//! Selects, among many expressions, those that a text must be searched for.
 //!
-//! Asking hundreds of expressions one by one costs as many searches for every line. Most need some text (`failed
-//! password for`) that most lines do not have: one automaton finds all of these texts in one pass.
+//! Running hundreds of expressions one by one costs as many searches for every line. Most expressions need some text
+//! (`failed password for`) that most lines do not contain. One automaton finds all of these texts in one pass.
 
 use aho_corasick::AhoCorasick;
 
 use super::pattern::Pattern;
 use super::requirement::automaton;
 
-/// Which of a list of expressions can be found in a text.
+/// The expressions of a list that may be found in a text.
 #[derive(Debug)]
 pub struct Candidates {
-    /// How many expressions there are.
+    /// The number of expressions.
     len: usize,
     automaton: Option<AhoCorasick>,
-    /// For each text of the automaton, the expressions that it is needed for.
+    /// For each text of the automaton, the expressions that need it.
     needed_for: Vec<Vec<u32>>,
-    /// Those that need no text.
+    /// Bits of the expressions that need no text.
     always: Vec<u64>,
-    /// Those that need one only in a text that is ASCII.
+    /// Bits of the expressions that need a text only if the searched text is ASCII.
     beyond_ascii: Vec<u64>,
-    /// The bits of those that may be found in the texts since [`Candidates::clear`].
+    /// Bits of the expressions that may be found in the texts since [`Candidates::clear`].
     marked: Vec<u64>,
 }
 
 impl Candidates {
-    /// For these expressions.
+    /// Builds the automaton for these expressions.
     pub fn new<'p>(patterns: impl IntoIterator<Item = &'p Pattern>) -> Candidates {
         let requirements: Vec<_> = patterns.into_iter().map(Pattern::requirement).collect();
         let len = requirements.len();
@@ -66,7 +66,7 @@ impl Candidates {
         candidates
     }
 
-    /// Does a look at the text spare anything? Else all are candidates, always.
+    /// Whether a look at the text can exclude any expression. If not, all are always candidates.
     #[inline]
     pub fn are_told_apart(&self) -> bool {
         self.automaton.is_some()
@@ -78,7 +78,7 @@ impl Candidates {
         self.marked.copy_from_slice(&self.always);
     }
 
-    /// Looks at a text: marks those that may be found in it.
+    /// Looks at a text: marks the expressions that may be found in it.
     pub fn look_at(&mut self, text: &str) {
         let Some(automaton) = &self.automaton else { return };
         for found in automaton.find_overlapping_iter(text) {
@@ -91,7 +91,7 @@ impl Candidates {
         }
     }
 
-    /// The first that is marked and not before `from`.
+    /// Returns the first marked expression that is not before `from`.
     #[inline]
     pub fn next(&self, from: usize) -> Option<usize> {
         let mut word = from / 64;
@@ -132,7 +132,7 @@ mod tests {
             ("failed PASSWORD for x; INVALID user", vec![0, 1, 2, 7]),
             ("accepted key", vec![2, 3, 7]),
             ("ssh: closed", vec![2, 4, 7]),
-            // The long s is an s to `(?i)`, which beyond ASCII is all that is known.
+            // To `(?i)`, the long s is an s. In a text beyond ASCII, nothing more is known.
             ("invalid u\u{17f}er", vec![1, 2, 7]),
             ("éééabc", vec![1, 2, 6, 7]),
             ("", vec![2, 7]),

@@ -1,7 +1,8 @@
-//! Python's idea of "ignoring case", which is neither that of the Unicode standard nor that of the
-//! Rust engines: a character of the text is lowered by its *simple* mapping, and then looked up
-//! among the lowered members of the set, to which the lower-case letters with the same upper case
-//! have been added. So `ß` and `ẞ` are equal, `K` equals the Kelvin sign, and `İ` equals `i`.
+//! Python's way of ignoring case, which differs from the Unicode standard and from the Rust engines.
+//!
+//! A character of the text is lowered by its *simple* mapping. Then it is looked up among the lowered members of the
+//! set, to which the lower-case letters with the same upper case are added. So `ß` and `ẞ` are equal, `K` equals the
+//! Kelvin sign, and `İ` equals `i`.
 //!
 //! The sets are expanded here, and the engines always compare exactly.
 
@@ -37,13 +38,13 @@ const SAME_UPPER: &[&[char]] = &[
     &['\u{FB05}', '\u{FB06}'],
 ];
 
-/// The simple lower case: one character for one.
+/// Returns the simple lower case: one character for one character.
 pub(super) fn lower(char: char) -> char {
-    // Only İ has a long lower case, an i and a dot; its simple one is the i.
+    // Only İ has a lower case of two characters, an i and a dot; its simple lower case is the i.
     char.to_lowercase().next().unwrap_or(char)
 }
 
-/// The characters that are not lower case, each with its lower case.
+/// Returns the characters that are not lower case, each with its lower case.
 fn lowered() -> &'static [(u32, u32)] {
     static TABLE: OnceLock<Vec<(u32, u32)>> = OnceLock::new();
     TABLE.get_or_init(|| {
@@ -55,7 +56,7 @@ fn lowered() -> &'static [(u32, u32)] {
     })
 }
 
-/// The ranges, with everything that equals one of them ignoring case.
+/// Returns the ranges, extended by every character that equals one of them ignoring case.
 pub(super) fn unicode(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
     let table = lowered();
     let mut wanted = ranges.to_vec();
@@ -69,7 +70,7 @@ pub(super) fn unicode(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
         }
     }
     let closed = normalized(closed);
-    // A character is found if its lower case is wanted, and not otherwise.
+    // A character is a member exactly if its lower case is wanted.
     let mut found = Vec::with_capacity(closed.len());
     let mut uppers = table.iter().map(|&(upper, _)| upper).peekable();
     for &(first, last) in &closed {
@@ -90,7 +91,7 @@ pub(super) fn unicode(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
     found
 }
 
-/// The same for the flags `ai`: only ASCII letters have case.
+/// Does the same for the flags `ai`: only ASCII letters have case.
 pub(super) fn ascii(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
     let mut found = ranges.to_vec();
     for upper in u32::from('A')..=u32::from('Z') {

@@ -1,9 +1,9 @@
 //! Sets of characters, as Python sees them.
 //!
-//! What enters are the members of a set and the flags that hold there; what leaves is a set without
-//! flags, with Python's case rules already applied. `\d` and `\w` stay symbolic, because they are
-//! large and the engines know the Unicode categories they are made of. (Their tables may be newer
-//! than those of Python 3.11, Unicode 14: characters assigned since then may differ.)
+//! In: the members of a set and the flags that apply there. Out: a set without flags, with Python's case rules applied.
+//! `\d` and `\w` stay symbolic, because they are large and the engines know the Unicode categories that they consist
+//! of. (The tables of the engines may be newer than those of Python 3.11, Unicode 14: characters assigned since then
+//! may differ.)
 
 use super::casefold;
 use super::flags::Flags;
@@ -29,7 +29,7 @@ const ASCII_SPACE: &[(u32, u32)] = &[(0x09, 0x0D), (0x20, 0x20)];
 const ASCII_DIGIT: &[(u32, u32)] = &[(0x30, 0x39)];
 const ASCII_WORD: &[(u32, u32)] = &[(0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)];
 
-/// A class that has a letter of its own.
+/// A class that has its own letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// `\d`
@@ -45,36 +45,36 @@ pub(super) enum Class {
 pub(super) enum Member {
     /// A character.
     One(char),
-    /// From, to; both included.
+    /// From and to, both included.
     Range(char, char),
-    /// A class, and whether it is meant the other way round.
+    /// A class, and whether it is negated.
     Class(Class, bool),
 }
 
 /// A set of characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CharSet {
-    /// Sorted, apart from each other.
+    /// Sorted, without overlaps.
     pub(super) ranges: Vec<(u32, u32)>,
-    /// Unicode `\d` and `\w`; true: the other way round.
+    /// Unicode `\d` and `\w`, each with whether it is negated.
     pub(super) classes: Vec<(Class, bool)>,
-    /// All but those.
+    /// The set holds all characters but these.
     pub(super) negated: bool,
 }
 
 impl CharSet {
-    /// One character.
+    /// Returns the set of one character.
     pub(super) fn literal(char: char, flags: Flags) -> Self {
         Self::new(&[Member::One(char)], false, flags)
     }
 
-    /// Any character, perhaps but the newline.
+    /// Returns the set of any character, with or without the newline.
     pub(super) fn dot(flags: Flags) -> Self {
         let ranges = if flags.has(Flags::DOT_ALL) { vec![(0, LAST)] } else { vec![(0, 9), (11, LAST)] };
         Self { ranges, classes: Vec::new(), negated: false }
     }
 
-    /// The set of these members.
+    /// Returns the set of these members.
     pub(super) fn new(members: &[Member], negated: bool, flags: Flags) -> Self {
         let mut ranges = Vec::new();
         let mut classes = Vec::new();
@@ -100,7 +100,7 @@ impl CharSet {
         Self { ranges, classes, negated }
     }
 
-    /// Its members below 128, apart from each other.
+    /// Returns the members below 128 as ranges without overlaps.
     pub(super) fn within_ascii(&self) -> Vec<(u32, u32)> {
         let mut members = ascii_bits(&self.ranges);
         for (class, inverse) in &self.classes {
@@ -120,26 +120,26 @@ impl CharSet {
         ranges
     }
 
-    /// Has it members beyond ASCII?
+    /// Whether the set has members beyond ASCII.
     pub(super) fn is_wide(&self) -> bool {
         self.negated || !self.classes.is_empty() || self.ranges.last().is_some_and(|(_, last)| *last > 127)
     }
 
-    /// At most so many states of a program that reads UTF-8 it takes.
+    /// Returns the maximum number of states that the set needs in a program that reads UTF-8.
     pub(super) fn unicode_states(&self) -> u64 {
-        // The engine's program for `\w` has about 800, that for `\d` 200, that for any character 10.
+        // The engine's program has about 800 states for `\w`, 200 for `\d`, and 10 for any character.
         let of_class = |(class, _): &(Class, bool)| if *class == Class::Digit { 200 } else { 800 };
         self.classes.iter().map(of_class).sum::<u64>() + 4 * self.ranges.len() as u64 + 8
     }
 }
 
-/// A bit for each code below 128 that is in one of these ranges.
+/// Returns a bit for each code below 128 in these ranges.
 fn ascii_bits(ranges: &[(u32, u32)]) -> u128 {
     let within = ranges.iter().filter(|(first, _)| *first < 128);
     within.fold(0, |bits, (first, last)| bits | u128::MAX << first & u128::MAX >> (127 - last.min(&127)))
 }
 
-/// The ranges of a class, unless it is better left to the engine.
+/// Returns the ranges of a class, or `None` if the class is left to the engine.
 fn class_ranges(class: Class, ascii: bool) -> Option<&'static [(u32, u32)]> {
     match (class, ascii) {
         (Class::Space, false) => Some(SPACE),
@@ -150,7 +150,7 @@ fn class_ranges(class: Class, ascii: bool) -> Option<&'static [(u32, u32)]> {
     }
 }
 
-/// All that is not in these (sorted) ranges.
+/// Returns everything outside of these sorted ranges.
 fn complement(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
     let mut rest = Vec::with_capacity(ranges.len() + 1);
     let mut from = 0;

@@ -1,12 +1,14 @@
-//! From tree to the syntax of the linear engine, in the few words of it that mean the same to it as to Python: explicit
-//! sets, numbered groups, no flags.
+//! From the tree to the syntax of the linear engine.
 //!
-//! Two of Python's anchors have no exact counterpart there: `$`, which looks past a final newline, and `\b` by Python's
-//! letters. But for most *texts* there is a simple form with the same meaning; so the emitter is told what is known of
-//! the text.
+//! The emitter uses only the constructs that mean the same to the engine as to Python: explicit sets, numbered groups,
+//! no flags.
 //!
-//! What is not regular is written as something regular that is found *wherever* it is found, and perhaps elsewhere: look-around
-//! as nothing, a back-reference as any text.
+//! Two of Python's anchors have no exact counterpart there: `$`, which also matches before a final newline, and `\b` by
+//! Python's letters. But for most *texts* there is a simple form with the same meaning. So the emitter gets what is
+//! known of the text.
+//!
+//! What is not regular is replaced by something regular that is found *wherever* the original is found, and perhaps
+//! elsewhere: look-around by nothing, a back-reference by any text.
 
 use std::fmt::Write as _;
 
@@ -14,16 +16,15 @@ use super::ast::{Greed, Node};
 use super::emit_leaf::{NEVER, anchor_of, write_set};
 use super::form::Form;
 
-/// The expression for texts of this form.
+/// Returns the expression for texts of this form.
 pub(super) fn emit(root: &Node, form: Form) -> String {
     let mut emitter = Emitter { out: String::new(), form };
     emitter.node(root);
     emitter.out
 }
 
-/// Do all choices begin with the same loop? `regex-syntax` factors out what alternatives have in
-/// common, and makes `a?(?:\b|a)` of `a?\b|a?a`, which prefers another match; unless one of the
-/// choices begins otherwise.
+/// Whether all choices begin with the same loop. `regex-syntax` factors out what alternatives have in common, and turns
+/// `a?\b|a?a` into `a?(?:\b|a)`, which prefers another match. It does not if one of the choices begins differently.
 fn may_be_factored(choices: &[String]) -> bool {
     let Some((first, others)) = choices.split_first() else {
         return false;
@@ -32,18 +33,18 @@ fn may_be_factored(choices: &[String]) -> bool {
         let same = first.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
         same.count().min(length)
     });
-    // Escapes and groups look like loops here; then the caution is for nothing, and costs nothing.
+    // Escapes and groups look like loops here. Then the caution is unnecessary, and costs nothing.
     first.bytes().take(common).any(|byte| matches!(byte, b'*' | b'+' | b'?' | b'{' | b'|'))
 }
 
-/// What has been written so far, and for which texts.
+/// The expression written so far, and the texts that it is for.
 struct Emitter {
     out: String,
     form: Form,
 }
 
 impl Emitter {
-    /// Writes a part so that others may stand before and behind it.
+    /// Writes a part so that other parts may precede and follow it.
     fn node(&mut self, node: &Node) {
         match node {
             Node::Empty | Node::Barrier | Node::Look { .. } => {}

@@ -1,4 +1,4 @@
-//! The leaves of the tree, in the syntax of the engines: places and sets of characters.
+//! The leaves of the tree in the syntax of the engines: positions and sets of characters.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,10 @@ use super::ast::Anchor;
 use super::charset::{CharSet, Class};
 use super::form::Form;
 
-/// A set without members: it never matches.
+/// A set without members, which never matches.
 pub(super) const NEVER: &str = r"[^\x{0}-\x{10FFFF}]";
 
-/// A place.
+/// Returns the syntax of a position.
 pub(super) fn anchor_of(anchor: Anchor, form: Form) -> &'static str {
     match anchor {
         Anchor::TextStart => r"\A",
@@ -53,7 +53,7 @@ pub(super) fn write_set(out: &mut String, set: &CharSet, form: Form) {
             (Class::Digit, false) => r"\p{Nd}",
             (Class::Digit, true) => r"\P{Nd}",
             (Class::Word, true) => r"[^\p{L}\p{N}_]",
-            // Spaces are always ranges; see the set.
+            // Spaces are always ranges; see the type of the set.
             (Class::Word | Class::Space, _) => r"\p{L}\p{N}_",
         });
     }
@@ -70,7 +70,7 @@ fn write_ranges(out: &mut String, ranges: &[(u32, u32)]) {
     }
 }
 
-/// Appends a code point, so that it can never be taken for an operator.
+/// Appends a code point in a form that cannot be read as an operator.
 fn write_code(out: &mut String, code: u32) {
     match char::from_u32(code) {
         Some(char) if char.is_ascii_alphanumeric() => out.push(char),

@@ -1,13 +1,14 @@
-//! The engines behind one expression.
+//! The engines of one expression.
 //!
-//! What enters is a text; what leaves is where the expression is found in it. A regular expression has a linear engine
-//! for each form of text that its anchors tell apart. The form that log lines nearly always have (ASCII, without a
-//! newline at the end) is built at once: without Unicode it is small and soon made. The others are built when a text
-//! first needs them. All else, and the few texts for which no linear program is exact, are run by the machine (see
-//! [`super::machine`]); on long texts, after a look whether they can hold the expression at all ([`super::screen`]).
+//! In: a text. Out: where the expression is found in it. A regular expression has a linear engine for each form of text
+//! that its anchors distinguish. The form of nearly all log lines (ASCII, without a newline at the end) is built at
+//! once: without Unicode it is small and quickly built. The others are built when a text first needs them. The machine
+//! (see [`super::machine`]) runs all other expressions, and the few texts for which no linear program is exact. Before
+//! it searches a long text, [`super::screen`] checks whether the text can contain the expression at all.
 //!
-//! No search takes long, whatever the expression and the text. The linear engine's time grows with the text times the
-//! expression; where that product is large, the machine searches too, since it counts.
+//! No search takes long, whatever the expression and the text are. The linear engine's time grows with the length of
+//! the text times the size of the expression. Where that product is large, the machine searches too, because it counts
+//! its steps.
 
 use std::sync::OnceLock;
 
@@ -24,16 +25,18 @@ use super::requirement::{Requirement, automaton};
 use super::screen::{Look, Screen};
 use super::width::{Width, width};
 
-/// A program of so many states, by [`unicode_states`], is not built for texts beyond ASCII: it would take a megabyte or
-/// more, as much again for what searches keep, and the first search that needs it would take as long as a hundred others.
+/// A program of this many states, by [`unicode_states`], is not built for texts beyond ASCII. It would need a megabyte
+/// or more, and as much again for what searches keep. The first search that needs it would take as long as a hundred
+/// others.
 pub(super) const MANY_STATES: u64 = 10_000;
 
-/// Bytes of the text times parts of the expression that the linear engine takes: for each of them it may need some 15 ns.
+/// The maximum of the text's bytes times the expression's parts for the linear engine, which may need about 15 ns for
+/// each.
 const MOST_WORK: u64 = 500_000;
-/// Bytes of a text that is worth a look at once.
+/// A longer text, in bytes, is screened before the machine runs.
 const LONG: usize = 1 << 10;
 
-/// The form that nearly all texts have.
+/// The form of nearly all texts.
 const USUAL: Form = Form { newline_at_end: false, ascii: true, loose: false };
 
 /// All engines of one expression.
@@ -43,26 +46,26 @@ pub(super) struct Engines {
     /// The widths of its groups.
     widths: Vec<Option<Width>>,
     facts: Facts,
-    /// A shorter text, in bytes, cannot hold it.
+    /// The minimum length, in bytes, of a text that can contain the expression.
     shortest: usize,
     requirement: Requirement,
-    /// Finds what must occur, once it is asked for: before the engines that are slow.
+    /// Finds the required texts; built when first needed. It runs before the slow engines.
     required: OnceLock<Option<AhoCorasick>>,
-    /// For the usual form, unless it is not regular.
+    /// The engine for the usual form; `None` if the expression is not regular.
     usual: Option<Linear>,
-    /// For the other forms, by [`slot`]; none where it is too large.
+    /// The engines for the other forms, by [`slot`]; `None` where one is too large.
     others: [OnceLock<Option<Linear>>; 4],
-    /// For everything.
+    /// The engine for everything else.
     machine: OnceLock<Machine>,
-    /// For looks at texts beyond ASCII, and at ASCII.
+    /// The screens for texts beyond ASCII, and for ASCII texts.
     screens: [OnceLock<Option<Screen>>; 2],
-    /// Parts of the expression, once all repetitions are written out.
+    /// The number of parts of the expression, with all repetitions written out.
     size: u64,
 }
 
-/// Who searches a text.
+/// The engine that searches a text.
 enum Searcher<'e> {
-    /// Nobody: it cannot be found in it.
+    /// None: the text cannot contain the expression.
     Nobody,
     Linear(&'e Linear),
     Machine(&'e Machine),
@@ -106,7 +109,7 @@ impl Engines {
         }
     }
 
-    /// On success, `slots` holds where each group began and ended; otherwise it is empty.
+    /// Searches a text. On success, `slots` holds where each group begins and ends; otherwise it is empty.
     pub(super) fn search(&self, text: &str, slots: &mut Slots) -> Result<bool, MatchError> {
         slots.clear();
         match self.searcher(text) {
@@ -119,7 +122,7 @@ impl Engines {
         Ok(!slots.is_empty())
     }
 
-    /// Is it too short, or does it lack what must occur?
+    /// Whether the text is too short, or lacks the required text.
     pub(super) fn is_out_of_question(&self, text: &str) -> bool {
         text.len() < self.shortest || self.lacks_required(text)
     }
@@ -133,12 +136,12 @@ impl Engines {
         required.as_ref().is_some_and(|required| !required.is_match(text))
     }
 
-    /// The expression.
+    /// Returns the expression's tree.
     pub(super) fn root(&self) -> &Node {
         &self.root
     }
 
-    /// What must occur.
+    /// Returns the required texts.
     pub(super) fn requirement(&self) -> &Requirement {
         &self.requirement
     }
@@ -158,7 +161,8 @@ impl Engines {
         Searcher::Machine(self.machine())
     }
 
-    /// What the machine says, from a byte on and within so many steps. What is not soon done is worth a look first.
+    /// Runs the machine. `run` gets the byte to start from and the step limit. A search that does not end soon is
+    /// screened before it runs with the full limit.
     fn in_two_goes(
         &self,
         text: &str,
@@ -175,7 +179,7 @@ impl Engines {
         }
     }
 
-    /// Can it be found, and where at the earliest?
+    /// Screens a text: whether it can contain the expression, and the earliest position.
     fn look(&self, text: &str) -> Look {
         let ascii = text.is_ascii();
         let screen = self.screens[usize::from(ascii)].get_or_init(|| {
@@ -186,7 +190,7 @@ impl Engines {
         screen.as_ref().map_or(Look::From(0), |screen| screen.look(text))
     }
 
-    /// The linear engine for a form of texts, if there is one.
+    /// Returns the linear engine for a form of texts, if there is one.
     fn linear(&self, form: Form) -> Option<&Linear> {
         let usual = self.usual.as_ref()?;
         if form == USUAL {
@@ -201,17 +205,17 @@ impl Engines {
         .as_ref()
     }
 
-    /// What is known of a text, as far as this expression cares; none: there is no linear program for it.
+    /// Returns what matters of a text to this expression; `None` if no linear program is exact for it.
     fn form_of(&self, text: &str) -> Option<Form> {
         let mut form = USUAL;
         if self.facts.backtracking || (self.facts.inner && text.is_empty()) {
-            // Python finds no `\B` where there is no text at all.
+            // Python does not find `\B` in an empty text.
             return None;
         }
         if self.facts.dollar
             && let Some(before) = text.strip_suffix('\n')
         {
-            // `$` is the end of a line, if there are no others.
+            // `$` is the end of a line if the text has no other line ends.
             form.newline_at_end = true;
             if before.contains('\n') {
                 return None;
@@ -222,12 +226,12 @@ impl Engines {
     }
 }
 
-/// The place of a form among the unusual ones.
+/// Returns the index of a form among the unusual forms.
 fn slot(form: Form) -> usize {
     usize::from(form.newline_at_end) * 2 + usize::from(form.ascii)
 }
 
-/// Is there a character that only one of Python and the linear engine takes for a letter?
+/// Whether the text has a character that only one of Python and the linear engine considers a letter.
 fn has_uncertain_letter(text: &str) -> bool {
     static UNCERTAIN: OnceLock<Option<Linear>> = OnceLock::new();
     UNCERTAIN

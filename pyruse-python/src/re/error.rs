@@ -1,12 +1,12 @@
-//! What can go wrong: an expression that is refused at load, and a search that is given up.
+//! Errors: an expression that is refused at load, and a search that is given up.
 
 /// What is wrong with an expression, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} at offset {offset}")]
 pub struct PatternError {
-    /// Byte offset in the expression.
+    /// Byte offset of the mistake in the expression.
     pub offset: usize,
-    /// What is wrong there, in the words of Python's `re` wherever Python refuses it too.
+    /// What is wrong, in the words of Python's `re` wherever Python refuses it too.
     pub message: String,
 }
 
@@ -16,8 +16,8 @@ impl PatternError {
     }
 }
 
-/// A search was given up without an answer: neither "found" nor "not found" is known. Much time was spent, and the next
-/// text may well cost as much.
+/// A search is given up without an answer: neither "found" nor "not found" is known. It has taken much time, and the
+/// next text may cost as much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("step limit reached: the expression has too many ways to match this text")]
 pub struct MatchError;

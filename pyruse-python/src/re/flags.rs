@@ -1,4 +1,4 @@
-//! The flags of an expression. They live in the parser only; the tree has none.
+//! The flags of an expression. Only the parser has them; the tree has none.
 
 /// A set of flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,12 +14,12 @@ impl Flags {
     pub(super) const UNICODE: Self = Self(32);
     /// `L`: for bytes only, so it is always refused.
     pub(super) const LOCALE: Self = Self(64);
-    /// `t`: without any effect, and only for the whole expression.
+    /// `t`: has no effect, and is only allowed for the whole expression.
     pub(super) const TEMPLATE: Self = Self(128);
-    /// Those that say which characters are letters: one excludes the others.
+    /// The flags that say which characters are letters. They exclude each other.
     pub(super) const TYPE: Self = Self(16 | 32 | 64);
 
-    /// The flag of a letter.
+    /// Returns the flag of a letter.
     pub(super) fn of_letter(letter: char) -> Option<Self> {
         Some(match letter {
             'i' => Self::IGNORE_CASE,
@@ -50,7 +50,7 @@ impl Flags {
         Self(self.0 & !other.0)
     }
 
-    /// What holds inside of `(?add-remove:…)`.
+    /// Returns the flags inside of `(?add-remove:…)`.
     pub(super) fn scoped(self, add: Self, remove: Self) -> Self {
         let base = if add.has(Self::TYPE) { self.without(Self::TYPE) } else { self };
         base.with(add).without(remove)

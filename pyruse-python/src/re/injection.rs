@@ -1,57 +1,58 @@
-//! Can somebody who writes a part of a text choose what a group of an expression takes?
+//! Checks whether the author of a part of a text can choose what a group of an expression takes.
 //!
-//! A log line is a program's words around what strangers sent: a name, a path, a greeting. Who sends
-//! `x from 192.0.2.1 port 1` as their name puts a second address into the line, and the expression decides which of the
-//! two a group takes. The place of a group is certain in two cases:
+//! A log line contains a program's words and what strangers send: a name, a path, a greeting. A stranger who sends the
+//! name `x from 192.0.2.1 port 1` puts a second address into the line, and the expression decides which of the two a
+//! group takes. The position of a group is certain in two cases:
 //!
 //! - *from the left*: the expression begins at the start of the text (`^`), and no repetition before the group can take
-//!   all the characters of the words between it and the group: `\S+` before ` from ` cannot take a space, so its author
-//!   says that no space can be there, and nobody can write ` from ` there; `.*` says no such thing;
-//! - *from the right*: it ends at the end of the text (`$`), and no repetition behind the group can take all the
-//!   characters of the words right before the group. Then it cannot take the true value with its words, and only the
-//!   last such place in the text fits.
+//!   all the characters of the words between it and the group. For example, `\S+` before ` from ` cannot take a space:
+//!   the author of the expression says that no space can be there, so nobody can write ` from ` there. `.*` does not
+//!   say that;
+//! - *from the right*: the expression ends at the end of the text (`$`), and no repetition after the group can take all
+//!   the characters of the words directly before the group. Then it cannot take the true value with its words, and only
+//!   the last such position in the text fits.
 //!
-//! Without a certain side, a search that takes the *first* place that fits can only be misled by text before the true
-//! value. Some programs are known to write it before anything that strangers send ([`Target::own_words`]): where their
-//! words stand around the group, its place is certain, too.
+//! Without a certain side, a search that takes the *first* position that fits can only be misled by text before the
+//! true value. Some programs are known to write the value before anything that strangers send ([`Target::own_words`]).
+//! Where their words stand around the group, its position is certain too.
 //!
-//! A repetition that can take nothing that such values are made of does no harm. Everything else counts as uncertain.
-//! This says nothing of texts that no stranger has a part in.
+//! A repetition is harmless if it cannot take any character of such values. Everything else counts as uncertain. The
+//! check does not apply to texts that contain nothing from strangers.
 
 use super::analysis::{flat, takes_nothing, visit};
 use super::ast::{Anchor, Greed, Node};
 use super::charset::{CharSet, Class};
 use super::ranges::contains;
 
-/// Why the place of a group is uncertain.
+/// The reason why the position of a group is uncertain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Injection {
-    /// The expression may begin anywhere in the text, and does not end with it.
+    /// The expression may begin anywhere in the text, and does not end at the end of the text.
     Unanchored,
-    /// The part before the group whose quantifier stands at this byte can take the words that follow it, and the
-    /// expression does not end with the text.
+    /// The part before the group whose quantifier is at this byte can take the words that follow it, and the expression
+    /// does not end at the end of the text.
     RunsOn(usize),
-    /// The expression ends with the text, but the part behind the group whose quantifier stands at this byte can take
-    /// another value with its words.
+    /// The expression ends at the end of the text, but the part after the group whose quantifier is at this byte can
+    /// take another value with its words.
     RunsBack(usize),
 }
 
-/// What the group is to take.
+/// The values that the group should take.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// The ASCII characters that such values are made of.
+    /// The ASCII characters of such values.
     pub alphabet: &'a str,
-    /// Words that a program writes before such a value, and the character that follows the value, where nothing that
-    /// strangers send comes before them in a text.
+    /// Words that a program writes before such a value, and the character that follows the value. Nothing from
+    /// strangers comes before them in a text.
     pub own_words: &'a [(&'a str, char)],
 }
 
-/// Is the place of that group uncertain, and why?
+/// Returns why the position of the group is uncertain, or `None` if it is certain.
 pub(super) fn injection(root: &Node, group: usize, target: &Target<'_>) -> Option<Injection> {
     let mut around = Around { left: Vec::new(), body: None, right: Vec::new(), repeated: None };
     around.find(root, group);
     if around.body.is_none() {
-        // What only looks takes what it likes, wherever that stands.
+        // A group inside of look-around can take text from anywhere.
         return holds(root, group).then_some(Injection::Unanchored);
     }
     let anchored = around.left.iter().find(|node| !takes_nothing(node));
@@ -64,7 +65,7 @@ pub(super) fn injection(root: &Node, group: usize, target: &Target<'_>) -> Optio
     if anchored && from_left.is_none() {
         return None;
     }
-    // No greedy part runs on to a later place: the first one that fits is taken.
+    // No greedy part extends to a later position, so the group takes the first one that fits.
     let greedy = Runs { greedy_only: true, ..all };
     let takes_the_first = around.repeated.is_none() && greedy.find(&left, &[]).is_none();
     if takes_the_first && target.own_words.iter().any(|words| are_around(*words, &left, &right, all)) {
@@ -79,7 +80,7 @@ pub(super) fn injection(root: &Node, group: usize, target: &Target<'_>) -> Optio
     all.find(&right, &words).or(around.repeated).map(Injection::RunsBack)
 }
 
-/// Do these words stand before the group, with nothing in between that can run on, and the character behind?
+/// Whether these words stand before the group, with nothing in between that can run on, and the character after it.
 fn are_around((words, then): (&str, char), left: &[&Node], right: &[&Node], runs: Runs) -> bool {
     let is = |node: &Node, c: char| matches!(node, Node::Char(set) if is_mainly(set, c));
     let words: Vec<char> = words.chars().collect();
@@ -90,23 +91,23 @@ fn are_around((words, then): (&str, char), left: &[&Node], right: &[&Node], runs
     behind.any(|between| runs.find(between, &[]).is_none()) && right.iter().any(|part| is(part, then))
 }
 
-/// A bit for each of these characters.
+/// Returns a bit for each of these characters.
 fn bits(ascii: &str) -> u128 {
     ascii.bytes().filter(u8::is_ascii).fold(0, |bits, byte| bits | 1 << byte)
 }
 
-/// Does it take that character, and hardly any other than the same in capitals?
+/// Whether the set holds this character, and hardly any other than the same letter in the other case.
 fn is_mainly(set: &CharSet, c: char) -> bool {
     let few = set.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum::<u64>() <= 4;
     !set.negated && set.classes.is_empty() && few && contains(&set.ranges, u32::from(c))
 }
 
-/// What stands around a group.
+/// The parts around a group.
 struct Around<'n> {
     left: Vec<&'n Node>,
     body: Option<&'n Node>,
     right: Vec<&'n Node>,
-    /// The quantifier of a repetition that it is in.
+    /// The quantifier of a repetition around the group.
     repeated: Option<usize>,
 }
 
@@ -147,7 +148,7 @@ fn holds(node: &Node, group: usize) -> bool {
     found
 }
 
-/// Characters, as far as it matters here: each of ASCII, and all others as one.
+/// A set of characters as far as it matters here: every ASCII character, and all others as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Chars {
     ascii: u128,
@@ -175,7 +176,7 @@ impl Chars {
         }
         chars.others |= !set.classes.is_empty();
         if set.negated {
-            // Of the others, some may always be left.
+            // The negated set may still hold some of the others.
             chars = Chars { ascii: !chars.ascii, others: true };
         }
         chars
@@ -190,7 +191,7 @@ impl Chars {
     }
 }
 
-/// All characters that a part may take.
+/// Returns all characters that a part may take.
 fn all(node: &Node) -> Chars {
     let mut chars = Chars::default();
     visit(node, &mut |node| match node {
@@ -201,21 +202,21 @@ fn all(node: &Node) -> Chars {
     chars
 }
 
-/// Parts are looked at for a word no farther than this.
+/// The maximum number of parts in which a word is looked for.
 const FARTHEST: usize = 256;
 
-/// Looks for repetitions that can run over the words beside them.
+/// Finds repetitions that can run over the words next to them.
 #[derive(Clone, Copy)]
 struct Runs {
-    /// Those that take none of these characters do no harm.
+    /// Repetitions that take none of these characters are harmless.
     alphabet: u128,
-    /// Only those that try to take as much as they can.
+    /// Only repetitions that try to take as much as possible count.
     greedy_only: bool,
 }
 
 impl Runs {
-    /// The quantifier of a part among these that can take all the characters of the words that follow it here; `words`
-    /// follow them all.
+    /// Returns the quantifier of a part among these that can take all the characters of the words that follow it;
+    /// `words` follow the last part.
     fn find(self, parts: &[&Node], words: &[&Node]) -> Option<usize> {
         (0..parts.len()).rev().find_map(|at| {
             let then: Vec<&Node> = parts[at + 1..].iter().chain(words).take(FARTHEST).copied().collect();
@@ -234,7 +235,7 @@ impl Runs {
                 if may_vary && matters && taken.ascii & self.alphabet != 0 && !then.iter().any(is_missing) {
                     return Some(*offset);
                 }
-                // What is one character, however often, has no parts that could run.
+                // A repetition of one character has no inner parts that could run on.
                 if matches!(**body, Node::Char(_)) { None } else { self.find(&flat(&[body]), then) }
             }
             Node::Alternatives(choices) => {
@@ -256,7 +257,7 @@ mod tests {
     const ADDRESS: Target<'_> =
         Target { alphabet: "0123456789abcdefABCDEF.:", own_words: &[("[client ", ']'), ("client ", '#')] };
 
-    /// What is uncertain about the group `ip`.
+    /// Returns what is uncertain about the group `ip`.
     fn ip(expression: &str) -> Option<Injection> {
         let pattern = Pattern::new(expression).unwrap();
         let (group, _) = pattern.group_names().find(|(_, name)| *name == "ip").unwrap();
@@ -320,7 +321,7 @@ mod tests {
             (r"client: (?P<ip>[^,]+), server: .*$", RunsBack(32)),
             (r"client: (?P<ip>[^,]+), server: ", Unanchored),
             (r"rhost=(?P<ip>\S+) ", Unanchored),
-            // The last place that fits: what strangers send comes behind the program's own words.
+            // The last position that fits is taken: what strangers send comes after the program's own words.
             (r"^.*\[client (?P<ip>\S+):\d+\]", RunsOn(2)),
             (r"^(?:\[[^]]*\] )*\[client (?P<ip>\S+):\d+\]", RunsOn(15)),
             (r".*\[client (?P<ip>\S+):\d+\]", Unanchored),

@@ -1,29 +1,29 @@
 //! The engine whose time grows with the text alone.
 //!
-//! What enters is an expression as [`super::emit`] writes it; what leaves is where it is found. A configuration has
-//! hundreds of expressions with several forms each, and whatever speeds up one of them stays in memory for as long as
-//! the program runs. So each gets little of it; where that does not suffice, its searches are slower, never others.
+//! In: an expression as [`super::emit`] writes it. Out: where it is found. A configuration has hundreds of expressions
+//! with several forms each, and whatever speeds up one of them stays in memory as long as the program runs. So each
+//! gets little memory. Where that is not enough, its searches are slower, but their results are the same.
 
 use regex_automata::Input;
 use regex_automata::meta::{Config, Regex};
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::util::syntax;
 
-/// Bytes that one compiled program may take.
+/// The maximum size of a compiled program, in bytes.
 pub(super) const SIZE_LIMIT: usize = 10 << 20;
 
-/// Bytes of the table by which an anchored expression finds its groups in one pass. Without Unicode, nearly all have
-/// enough of it; with Unicode, tables of a megabyte are none too rare.
+/// The maximum size, in bytes, of the table with which an anchored expression finds its groups in one pass. Without
+/// Unicode, it is enough for nearly all. With Unicode, tables of a megabyte are not rare.
 const ONE_PASS: usize = 64 << 10;
 
-/// Bytes of the transitions that a search keeps for the next one, forwards and backwards each.
+/// Bytes of the transitions that a search keeps for the next search, forwards and backwards each.
 const TRANSITIONS: usize = 512 << 10;
 
-/// Bytes that a search needs besides, for each state of the program. Where it has less, the engine keeps no transitions
-/// at all, though the program that reads backwards for their sake is there.
+/// Bytes that a search also needs for each state of the program. With less, the engine keeps no transitions at all,
+/// though the program that reads backwards exists only for them.
 const STATE: u64 = 50;
 
-/// Where groups begin and end: two places for each, in their order.
+/// Where groups begin and end: two slots for each group, in order.
 pub(super) type Slots = Vec<Option<NonMaxUsize>>;
 
 /// One form of an expression.
@@ -31,7 +31,7 @@ pub(super) type Slots = Vec<Option<NonMaxUsize>>;
 pub(super) struct Linear(Regex);
 
 impl Linear {
-    /// Of a program with about so many states. An error is a message.
+    /// Builds the program, which has about `states` states. An error is a message.
     pub(super) fn new(expression: &str, states: u64) -> Result<Linear, String> {
         Linear::build(expression, Config::new().hybrid_cache_capacity(capacity(TRANSITIONS, states)))
     }
@@ -53,7 +53,7 @@ impl Linear {
         self.0.is_match(text)
     }
 
-    /// Where each group began and ended; no slots at all if it is not found.
+    /// Sets where each group begins and ends; no slots at all if the expression is not found.
     pub(super) fn search(&self, text: &str, slots: &mut Slots) {
         slots.clear();
         slots.resize(2 * self.0.captures_len(), None);
@@ -63,7 +63,8 @@ impl Linear {
     }
 }
 
-/// Bytes that searches with a program of about so many states may keep, if their transitions may take so many.
+/// Returns how many bytes the searches of a program with about `states` states may keep, if its transitions may take
+/// `transitions` bytes.
 pub(super) fn capacity(transitions: usize, states: u64) -> usize {
     let besides = usize::try_from(states.saturating_mul(STATE)).unwrap_or(usize::MAX);
     transitions.saturating_add(besides)

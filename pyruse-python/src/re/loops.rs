@@ -1,21 +1,21 @@
 //! Loops whose body may take nothing, such as `(a|b*)*`.
 //!
-//! Python ends such a loop after a round that took nothing, but keeps what the groups took in that
-//! round. A linear engine drops the round, and so sees other groups, and with a body that *prefers*
-//! to take nothing, such as `(?:|a)*`, even another match. Most of these loops are nevertheless
-//! harmless; those that are not go to the backtracking engine, whose unbounded loops do as Python's,
-//! with a [`Node::Barrier`] that keeps it from handing the loop to a linear engine after all. Bounded
-//! ones that prefer to take nothing (`(?:|a){0,3}`) are right nowhere, and refused.
+//! Python ends such a loop after a round that took nothing, but keeps what the groups took in that round. A linear
+//! engine drops the round, and so reports other groups. With a body that *prefers* to take nothing, such as `(?:|a)*`,
+//! it even finds another match. Most of these loops are harmless nevertheless. The others go to the backtracking
+//! engine, whose unbounded loops work as Python's. A [`Node::Barrier`] keeps it from passing the loop to a linear
+//! engine after all. No engine is right about bounded loops that prefer to take nothing (`(?:|a){0,3}`), so they are
+//! refused.
 
 use super::analysis::{has_group, size, visit};
 use super::ast::{Greed, Node};
 use super::error::PatternError;
 use super::width::{Width, width};
 
-/// So many parts may be written twice.
+/// The maximum number of parts that may be written twice.
 const MAX_COPIED: u64 = 500;
 
-/// The tree, with all such loops settled.
+/// Returns the tree with all such loops settled.
 pub(super) fn settle_loops(root: Node, groups: &[Option<Width>]) -> Result<Node, PatternError> {
     let referring = refers(&root);
     let settled = settle(root, groups, referring)?;
@@ -23,8 +23,8 @@ pub(super) fn settle_loops(root: Node, groups: &[Option<Width>]) -> Result<Node,
     Ok(settled)
 }
 
-/// Refuses a barred loop with mandatory rounds within another loop: the backtracking engine still
-/// knows where it last was empty, and leaves it before those rounds are done.
+/// Refuses a loop with a barrier and mandatory rounds inside of another loop. The backtracking engine still remembers
+/// where the inner loop was last empty, and leaves it before those rounds are done.
 fn check_inner_loops(root: &Node) -> Result<(), PatternError> {
     let mut refusal = Ok(());
     visit(root, &mut |outer| {
@@ -45,10 +45,10 @@ fn check_inner_loops(root: &Node) -> Result<(), PatternError> {
     refusal
 }
 
-/// A loop that the backtracking engine must run, and must know to be able to take nothing.
+/// Returns a loop that the backtracking engine must run and must know to be possibly empty.
 fn barred(min: u32, greed: Greed, offset: usize, body: Node) -> Node {
     let repeat = |min, max, body| Node::Repeat { min, max, greed, offset, body: Box::new(body) };
-    // Loops within loops would double every time.
+    // Nested loops would double in size at every level.
     if min == 0 || has_group(&body) || size(&body) > MAX_COPIED {
         return repeat(min, None, Node::Sequence(vec![Node::Barrier, body]));
     }
@@ -87,7 +87,7 @@ fn settle(node: Node, groups: &[Option<Width>], referring: bool) -> Result<Node,
         Node::Condition { group, offset, yes, no } => {
             let (yes, no) = (settle_box(yes)?, settle_box(no)?);
             if matches!((&*yes, &*no), (Node::Empty, Node::Empty)) {
-                // The backtracking engine would take it for "the group must have taken part".
+                // The backtracking engine would read it as "the group must have taken part".
                 return Ok(Node::Empty);
             }
             Node::Condition { group, offset, yes, no }
@@ -119,7 +119,7 @@ fn settle(node: Node, groups: &[Option<Width>], referring: bool) -> Result<Node,
     })
 }
 
-/// Does what is found hang on what groups took?
+/// Whether the match depends on what groups took.
 fn refers(node: &Node) -> bool {
     let mut found = false;
     visit(node, &mut |node| {
@@ -128,7 +128,7 @@ fn refers(node: &Node) -> bool {
     found
 }
 
-/// `{0}`: nothing is tried, but the groups inside keep their numbers.
+/// Returns the part for `{0}`: nothing is tried, but the groups inside keep their numbers.
 fn never(body: &Node) -> Node {
     let mut parts = vec![Node::Never];
     visit(body, &mut |node| {
@@ -142,7 +142,7 @@ fn never(body: &Node) -> Node {
     Node::Alternatives(vec![Node::Sequence(parts), Node::Empty])
 }
 
-/// A loop over a place: a second round finds what the first one found.
+/// Returns a loop over a position: a second round finds what the first one found.
 fn once(min: u32, greed: Greed, body: Node) -> Node {
     let tried = match (min, greed) {
         (0, Greed::Lazy) => Node::Alternatives(vec![Node::Empty, body]),
@@ -156,14 +156,14 @@ fn needs_barrier(min: u32, max: Option<u32>, greed: Greed, body: &Node, groups: 
     if max == Some(1) || max == Some(min) || width(body, groups).least > 0 {
         return false;
     }
-    // The rounds of a bounded loop are states of their own: no engine drops an empty one.
+    // The rounds of a bounded loop are separate states: no engine drops an empty one.
     let drops_round = max.is_none() && has_group(body);
     let leaves_first = max.is_none() && greed == Greed::Lazy;
     drops_round || !leaves_first && !takes_nothing_last(body, groups)
 }
 
-/// Are all ways to take something tried before the way to take nothing? Then an empty round at the
-/// end of a loop leads nowhere that has not been tried already.
+/// Whether all paths that take something are tried before the path that takes nothing. Then an empty round at the end
+/// of a loop leads to nothing that has not been tried already.
 fn takes_nothing_last(node: &Node, groups: &[Option<Width>]) -> bool {
     let may_be_empty = |node: &Node| width(node, groups).least == 0;
     if !may_be_empty(node) {
@@ -181,7 +181,7 @@ fn takes_nothing_last(node: &Node, groups: &[Option<Width>]) -> bool {
             Greed::Possessive => true,
         },
         Node::Condition { yes, no, .. } => takes_nothing_last(yes, groups) && takes_nothing_last(no, groups),
-        // All others have one way only.
+        // All other nodes have one path only.
         _ => true,
     }
 }

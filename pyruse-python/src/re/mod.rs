@@ -1,26 +1,27 @@
 //! Expressions in the syntax of Python's `re` (version 3.11, on `str`), run by Rust engines.
 //!
-//! An expression enters as users wrote it for Python. A [`Pattern`] leaves that finds exactly what Python's `re.search`
+//! In: an expression as users wrote it for Python. Out: a [`Pattern`] that finds exactly what Python's `re.search`
 //! finds, or a [`PatternError`].
 //!
-//! The way from one to the other, a file each: `parse` reads the text by Python's grammar, and makes a tree without
-//! flags (`ast`), whose sets already hold Python's case rules. `tree` runs the checks over it, one by one: the widths
-//! of look-behinds, what no engine runs with Python's meaning (`refusals`), loops that may be empty (`loops`), the
-//! size. What is regular is then written (`emit`) in a small language of explicit sets that means the same to
-//! `regex-automata` (`linear`). Everything else, and the few texts on which no linear program is exact, are run by the
-//! `machine`. `engine` chooses between them for each text.
+//! Each step has its own file. `parse` reads the text by Python's grammar and makes a tree without flags (`ast`), whose
+//! sets already contain Python's case rules. `tree` runs the checks over it, one by one: the widths of look-behinds,
+//! what no engine runs with Python's meaning (`refusals`), loops that may be empty (`loops`), the size. Then `emit`
+//! writes what is regular in a small language of explicit sets that means the same to `regex-automata` (`linear`). The
+//! `machine` runs everything else, and the few texts on which no linear program is exact. `engine` chooses between them
+//! for each text.
 //!
-//! Known to differ: characters that were assigned after Unicode 14 (the one of Python 3.11) may be letters or digits or
-//! have case here.
+//! Known difference: characters that were assigned after Unicode 14 (the version of Python 3.11) may be letters or
+//! digits or have case here.
 //!
-//! Refused though Python takes them, always with a message that says so:
+//! Refused though Python accepts them, always with a message that says so:
 //! - `\N{…}`, surrogates, and the flag `t`;
 //! - conditions on a group that is still open, or inside of look-around, atomic groups or possessive repetitions;
 //! - repeated look-around with groups;
-//! - bounded repetitions of what prefers to be empty (`(|a){0,3}`), and a few more loops over groups that may be empty;
+//! - bounded repetitions of what prefers to be empty (`(|a){0,3}`), and a few other loops over groups that may be
+//!   empty;
 //! - possessive repetitions of a choice between groups, capitals beyond U+FFFF with `i`, and classes in `(?a:…)`, where
-//!   Python itself goes wrong;
-//! - group numbers written as only Python's `int` reads them;
+//!   Python itself is wrong;
+//! - group numbers in a form that only Python's `int` reads;
 //! - groups nested deeper than 200, and what is too large.
 
 mod advice;

@@ -1,4 +1,4 @@
-//! One expression, compiled: what is known of it, and its searches.
+//! One compiled expression: its properties and its searches.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,59 +46,60 @@ impl Pattern {
     /// Compiles an expression.
     ///
     /// # Errors
-    /// What Python refuses, and the little that no engine here can run with Python's meaning.
+    /// Fails for what Python refuses, and for the few constructs that no engine here can run with Python's meaning.
     pub fn new(expression: &str) -> Result<Self, PatternError> {
         Compiled::new(expression).map(|compiled| Self(Arc::new(compiled)))
     }
 
-    /// The expression as it was written.
+    /// Returns the expression as it was written.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.0.source
     }
 
-    /// Number of capturing groups, group 0 (the whole match) not counted.
+    /// Returns the number of capturing groups, without group 0 (the whole match).
     #[must_use]
     pub fn group_count(&self) -> usize {
         self.0.groups
     }
 
-    /// Number (from 1) and name of the named groups, in order of number.
+    /// Returns the number (from 1) and the name of each named group, in order of number.
     pub fn group_names(&self) -> impl Iterator<Item = (usize, &str)> {
         self.0.names.iter().map(|(group, name)| (*group, name.as_str()))
     }
 
-    /// Does it need the machine that backtracks for every text?
+    /// Whether every text needs the backtracking machine.
     #[must_use]
     pub fn is_backtracking(&self) -> bool {
         self.0.facts.backtracking
     }
 
-    /// Does it refer to what its own groups took? Only then may a search be given up that people would write.
+    /// Whether the expression refers to what its own groups took. Of the expressions that people write, only the
+    /// searches of such ones may be given up.
     #[must_use]
     pub fn refers_back(&self) -> bool {
         self.0.facts.references
     }
 
-    /// The byte offset of its last condition, which it says by the name or number of a group: `(?(1)a|b)`.
+    /// Returns the byte offset of the name or number of the group in its last condition: `(?(1)a|b)`.
     #[must_use]
     pub fn last_condition(&self) -> Option<usize> {
         analysis::last_condition(self.0.engines.root())
     }
 
-    /// Does it begin at the start of the text, with something of its own choice, whichever alternative is taken?
+    /// Whether the expression begins at the start of the text, with something of its own choice, in every alternative.
     #[must_use]
     pub fn begins_with_text(&self) -> bool {
         analysis::begins_with_text(self.0.engines.root())
     }
 
-    /// Can somebody who writes a part of a text choose what a group takes? Then why; none: its place is certain.
+    /// Returns why the author of a part of a text can choose what a group takes; `None` if its position is certain.
     ///
     /// ```
     /// use pyruse_python::re::{Injection, Pattern, Target};
     ///
     /// let address = Target { alphabet: "0123456789.", own_words: &[] };
-    /// // Whose name is `x from 192.0.2.1` chooses the address.
+    /// // The user name `x from 192.0.2.1` chooses the address.
     /// let pattern = Pattern::new(r"Failed .* from (\S+)").unwrap();
     /// assert_eq!(pattern.injection(1, &address), Some(Injection::Unanchored));
     /// let pattern = Pattern::new(r"Failed .* from (\S+) port \d+$").unwrap();
@@ -109,57 +110,57 @@ impl Pattern {
         injection::injection(self.0.engines.root(), group, target)
     }
 
-    /// What must occur wherever it is found.
+    /// Returns the texts of which one must occur wherever the expression is found.
     pub(super) fn requirement(&self) -> &Requirement {
         self.0.engines.requirement()
     }
 
-    /// Is the text too short, or does it lack what must occur wherever the expression is found? If not, nothing is
-    /// said.
+    /// Whether the text is too short, or lacks a text that must occur wherever the expression is found. If false, the
+    /// expression may or may not be found.
     #[must_use]
     pub fn is_out_of_question(&self, text: &str) -> bool {
         self.0.engines.is_out_of_question(text)
     }
 
-    /// Is it found anywhere? Python's `re.search`, without the groups, and so faster.
+    /// Whether the expression is found anywhere: Python's `re.search` without the groups, and so faster.
     ///
     /// # Errors
-    /// When the search is given up.
+    /// Fails if the search is given up.
     pub fn is_match(&self, text: &str) -> Result<bool, MatchError> {
         self.0.engines.is_match(text)
     }
 
-    /// Where is it found first? Python's `re.search`. When this returns true, `groups` holds the
-    /// spans; otherwise it is empty.
+    /// Finds the first match: Python's `re.search`. If this returns true, `groups` holds the spans; otherwise it is
+    /// empty.
     ///
     /// # Errors
-    /// When the search is given up.
+    /// Fails if the search is given up.
     pub fn search(&self, text: &str, groups: &mut Groups) -> Result<bool, MatchError> {
         self.0.engines.search(text, &mut groups.slots)
     }
 }
 
-/// What the groups of a match took. To be used again for the next search, with any pattern.
+/// What the groups of a match took. It can be used again for the next search, with any pattern.
 #[derive(Debug, Clone, Default)]
 pub struct Groups {
     slots: Slots,
 }
 
 impl Groups {
-    /// The bytes of the text that a group took; group 0 is the whole match. None: it took no part.
+    /// Returns the bytes of the text that a group took; group 0 is the whole match. `None`: the group took no part.
     #[must_use]
     pub fn get(&self, group: usize) -> Option<Range<usize>> {
         let [start, end] = self.slots.as_chunks().0.get(group)?;
         Some((*start)?.get()..(*end)?.get())
     }
 
-    /// Number of groups, group 0 included; 0 if nothing was found.
+    /// Returns the number of groups, group 0 included; 0 if nothing was found.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len() / 2
     }
 
-    /// Was nothing found?
+    /// Whether nothing was found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()

@@ -1,6 +1,6 @@
-//! Ranges of code points, both ends included, in order and apart from each other.
+//! Ranges of code points: both ends included, sorted, without overlaps.
 
-/// The same, sorted, and without overlaps.
+/// Sorts the ranges and merges overlaps.
 pub(super) fn normalized(mut ranges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
     ranges.sort_unstable();
     let mut merged: Vec<(u32, u32)> = Vec::with_capacity(ranges.len());
@@ -15,7 +15,7 @@ pub(super) fn normalized(mut ranges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
     merged
 }
 
-/// Is it in these (sorted) ranges?
+/// Whether the code is in these sorted ranges.
 pub(super) fn contains(ranges: &[(u32, u32)], code: u32) -> bool {
     ranges
         .binary_search_by(|&(first, last)| {

@@ -1,11 +1,11 @@
-//! What Python takes, and no engine here runs with Python's meaning. (More is refused where it is
-//! read, by `Parser::refuse`, and where loops are settled.)
+//! Refuses what Python accepts and no engine here runs with Python's meaning. (`Parser::refuse` refuses more while
+//! reading, and `loops` does where loops are settled.)
 
 use super::analysis::{has_group, visit};
 use super::ast::{Greed, Node};
 use super::error::PatternError;
 
-/// Refuses a tree that would be run with another meaning.
+/// Refuses a tree that would run with another meaning.
 pub(super) fn check(root: &Node) -> Result<(), PatternError> {
     let mut refusal = None;
     let mut refuse = |offset: usize, message: &str| {
@@ -35,7 +35,8 @@ pub(super) fn check(root: &Node) -> Result<(), PatternError> {
     refusal.map_or(Ok(()), Err)
 }
 
-/// The backtracking engine forgets to leave what is atomic when a condition in it does not hold.
+/// Refuses conditions inside of atomic parts: the backtracking engine does not leave the part when the condition is
+/// false.
 fn check_conditions(body: &Node, refuse: &mut impl FnMut(usize, &str)) {
     visit(body, &mut |node| {
         if let Node::Condition { offset, .. } = node {
@@ -46,8 +47,8 @@ fn check_conditions(body: &Node, refuse: &mut impl FnMut(usize, &str)) {
     });
 }
 
-/// The backtracking engine keeps where a group began the last time, if it is entered again before
-/// where it then ended; and only look-around goes back.
+/// Whether there is look-around with groups. The backtracking engine keeps where a group last began, if it is entered
+/// again before its last end; and only look-around goes back.
 fn looks_with_groups(node: &Node) -> bool {
     let mut found = false;
     visit(node, &mut |node| {
@@ -56,8 +57,8 @@ fn looks_with_groups(node: &Node) -> bool {
     found
 }
 
-/// May a group be given up in favour of something else? Python 3.11 then keeps half of what the
-/// group took, if this is in a possessive loop: `(?:a(b)|a)++` on `abaa` is an internal error there.
+/// Whether a group may be given up in favour of something else. Python 3.11 then keeps half of what the group took, if
+/// this is in a possessive loop: there `(?:a(b)|a)++` on `abaa` is an internal error.
 fn chooses_groups(node: &Node) -> bool {
     let mut found = false;
     visit(node, &mut |node| {

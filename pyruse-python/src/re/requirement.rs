@@ -1,9 +1,9 @@
 //! Texts of which one must occur wherever an expression is found.
 //!
-//! What enters is a tree; what leaves is a few short texts, such as `failed password for`. A text in which none of them
-//! occurs need not be searched: that is soon seen, for many expressions at once (see [`super::Candidates`]).
+//! In: a tree. Out: a few short texts, such as `failed password for`. A text that contains none of them need not be
+//! searched. One fast pass checks that for many expressions at once (see [`super::Candidates`]).
 //!
-//! ASCII letters are compared without case, always: a requirement may be weaker than the expression, never stronger.
+//! ASCII letters are always compared ignoring case: a requirement may be weaker than the expression, never stronger.
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 
@@ -12,15 +12,15 @@ use super::charset::CharSet;
 
 /// A shorter text would occur nearly everywhere.
 const SHORTEST: usize = 3;
-/// So many texts one expression may ask for.
+/// The maximum number of texts that one expression may require.
 const MOST: usize = 16;
 
-/// What must occur.
+/// The texts of which one must occur.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Requirement {
-    /// One of these, in small letters; none: nothing is known.
+    /// One of these, in lower case; if empty, nothing is known.
     pub(super) texts: Vec<String>,
-    /// A letter stands for one beyond ASCII too (`k` for the sign of Kelvin): nothing is known of such texts.
+    /// A letter also stands for one beyond ASCII (`k` for the Kelvin sign): nothing is known of such texts.
     pub(super) ascii_only: bool,
 }
 
@@ -32,23 +32,23 @@ impl Requirement {
         search.best
     }
 
-    /// Nothing is known.
+    /// Whether nothing is known.
     pub(super) fn is_void(&self) -> bool {
         self.texts.is_empty()
     }
 
-    /// The better of two is the one whose shortest text is longer.
+    /// Returns the length of the shortest text: of two requirements, the one with the higher value is better.
     fn quality(&self) -> usize {
         self.texts.iter().map(String::len).min().unwrap_or(0)
     }
 }
 
-/// Finds these texts, however many they are; `None` where the automaton would be too large.
+/// Builds an automaton that finds these texts, however many they are; `None` where it would be too large.
 pub(super) fn automaton<'t>(texts: impl IntoIterator<Item = &'t str>) -> Option<AhoCorasick> {
     AhoCorasickBuilder::new().ascii_case_insensitive(true).build(texts).ok()
 }
 
-/// On the way through a tree: the text that characters have made so far, and the best requirement.
+/// A walk through a tree: the text of the characters so far, and the best requirement.
 #[derive(Default)]
 struct Search {
     run: String,
@@ -59,7 +59,7 @@ struct Search {
 impl Search {
     fn node(&mut self, node: &Node) {
         match node {
-            // They take no room: what stands before them is followed by what stands behind.
+            // They consume nothing: what stands after them directly follows what stands before.
             Node::Empty | Node::Barrier | Node::Anchor(_) | Node::Look { .. } => {}
             Node::Char(set) => match letter(set) {
                 Some((letter, is_ascii)) => {
@@ -90,7 +90,7 @@ impl Search {
         }
     }
 
-    /// One of these is found: so one of all their texts is.
+    /// One of these choices is found, so one of all their texts is found.
     fn consider_any(&mut self, choices: &[Node]) {
         let mut all = Requirement::default();
         for choice in choices {
@@ -121,7 +121,7 @@ impl Search {
     }
 }
 
-/// The one ASCII letter, in either case, that a set stands for; and whether for nothing beyond ASCII.
+/// Returns the one ASCII letter, in either case, that a set stands for, and whether it stands for nothing beyond ASCII.
 fn letter(set: &CharSet) -> Option<(char, bool)> {
     let members = set.within_ascii();
     let code = match members[..] {
@@ -130,6 +130,6 @@ fn letter(set: &CharSet) -> Option<(char, bool)> {
         _ => return None,
     };
     let letter = char::from_u32(code)?.to_ascii_lowercase();
-    // `[Aa]` is a pair of cases, `[@`]` is not.
+    // `[Aa]` is one letter in both cases; `[@`]` is not.
     (members.len() == 1 || letter.is_ascii_alphabetic()).then(|| (letter, !set.is_wide()))
 }

@@ -1,8 +1,8 @@
-//! A first look at long texts, in time that grows with the text alone: can the expression be found in it at all, and
+//! A first look at long texts, in time that grows with the text alone: can the text contain the expression at all, and
 //! where at the earliest?
 //!
-//! What enters is an expression that is found *wherever* the one in question is found (see [`super::emit`]). It is run by
-//! tables of transitions that are made on the way. Where too many would be needed, the look is given up soon: then
+//! In: an expression that is found *wherever* the original is found (see [`super::emit`]). It is run by tables of
+//! transitions that are built on the way. Where it would need too many transitions, the look is given up early, and
 //! nothing is known.
 
 use regex_automata::Input;
@@ -13,7 +13,7 @@ use regex_automata::util::syntax;
 
 use super::linear::SIZE_LIMIT;
 
-/// Bytes of the tables, forwards and backwards each. What fills them is given up.
+/// The maximum size of the tables, in bytes, forwards and backwards each. A look that fills them is given up.
 const TABLES: usize = 256 << 10;
 
 /// Looks for one expression.
@@ -23,20 +23,20 @@ pub(super) struct Screen {
     tables: Pool<Tables, fn() -> Tables>,
 }
 
-/// The tables of one look; none: not made yet.
+/// The tables of one look; `None`: not made yet.
 type Tables = Box<Option<Cache>>;
 
-/// What a look has shown.
+/// The result of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
-    /// It cannot be found.
+    /// The expression is not in the text.
     Nowhere,
-    /// It cannot be found before this byte.
+    /// The expression does not begin before this byte.
     From(usize),
 }
 
 impl Screen {
-    /// None: there is no room for it.
+    /// Builds the program; `None` if it is too large.
     pub(super) fn new(expression: &str) -> Option<Screen> {
         let tables = dfa::Config::new()
             .cache_capacity(TABLES)

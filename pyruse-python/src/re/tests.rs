@@ -1,5 +1,5 @@
-//! What must be true of the module as a whole. What Python says of hundreds of expressions is in
-//! the tables of the integration tests.
+//! What is true of the module as a whole. The tables of the integration tests have Python's results for hundreds of
+//! expressions.
 
 use super::pattern::{Groups, Pattern};
 
@@ -73,7 +73,7 @@ fn an_error_says_what_and_where_in_bytes() {
 
 #[test]
 fn a_case_insensitive_back_reference_compares_by_the_simple_lower_case() {
-    // The Kelvin sign is lowered to k, so they are equal; but ſ is no s to a back-reference, and ς is no σ.
+    // The Kelvin sign is lowered to k, so the two are equal; but to a back-reference ſ is not s, and ς is not σ.
     let twice = pattern(r"(?i)(\w)\1");
     for (text, found) in [
         ("kK", true),

@@ -9,13 +9,13 @@ use super::parse::{Parsed, parse};
 use super::refusals;
 use super::width::{Width, check_look_behinds};
 
-/// An expression that was understood.
+/// A parsed and checked expression.
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) root: Node,
-    /// The widths of its groups, from group 1 on; what stands for group 0 is of no use.
+    /// The widths of its groups, from group 1 on; index 0 is unused.
     pub(super) widths: Vec<Option<Width>>,
-    /// Number and name of the groups that have one.
+    /// Number and name of each named group.
     pub(super) names: Vec<(usize, String)>,
 }
 
@@ -23,7 +23,7 @@ impl Tree {
     pub(super) fn new(expression: &str) -> Result<Tree, PatternError> {
         let Parsed { root, widths, names, refusal } = parse(expression)?;
         check_look_behinds(&root, &widths)?;
-        // Last of what is found while reading: an expression that Python refuses too is refused with Python's words.
+        // The last of the errors found while reading: an expression that Python refuses too gets Python's error.
         refusal.map_or(Ok(()), Err)?;
         refusals::check(&root)?;
         let root = settle_loops(root, &widths)?;

@@ -1,5 +1,5 @@
-//! How many characters a part of an expression takes, as Python counts: for look-behind, which must
-//! have one width only, and for loops whose body may take nothing.
+//! The number of characters that a part of an expression takes, as Python counts them: for look-behind, which must have
+//! a single width, and for loops whose body may take nothing.
 
 use super::ast::Node;
 use super::error::PatternError;
@@ -7,7 +7,7 @@ use super::error::PatternError;
 /// Python counts no further than this.
 const CEILING: u64 = u32::MAX as u64;
 
-/// The least and the most number of characters.
+/// The minimum and maximum number of characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Width {
     pub(super) least: u64,
@@ -32,7 +32,7 @@ impl Width {
     }
 }
 
-/// The width of a part. `groups` holds those of the groups that are closed already, group 0 unused.
+/// Returns the width of a part. `groups` holds the widths of the groups that are already closed; index 0 is unused.
 pub(super) fn width(node: &Node, groups: &[Option<Width>]) -> Width {
     match node {
         Node::Empty | Node::Barrier | Node::Never | Node::Anchor(_) | Node::Look { .. } => Width::default(),

@@ -1,14 +1,13 @@
-//! What is noted of a program once all of it is there: with which characters its parts go on, and where nothing may be
-//! remembered.
+//! Annotations of a complete program: the characters with which its parts go on, and where nothing may be remembered.
 
 use super::first::first;
 use super::program::{Instruction, Kind, Program, number};
 use super::sets::are_apart;
 
-/// In a longer program, splits do not look ahead: it would take long to compile.
+/// In a longer program, splits do not look ahead, because compiling would take long.
 const SHORT: usize = 2_000;
 impl Program {
-    /// Notes with which characters things go on.
+    /// Records with which characters loops and splits go on.
     pub(super) fn look_ahead(&mut self) {
         self.peeks.push((None, None));
         for at in 0..self.code.len() {
@@ -38,8 +37,8 @@ impl Program {
         }
     }
 
-    /// Nothing is remembered of places from which a reference to a group is reached: what follows there hangs on what
-    /// the group took.
+    /// Disables the memory wherever a reference to a group can be reached: there, the outcome depends on what the group
+    /// took.
     pub(super) fn forget_what_refers(&mut self) {
         if !self.refers {
             return;

@@ -1,4 +1,4 @@
-//! From the tree to a program: a list of instructions, one behind the other.
+//! From the tree to a program: a list of instructions in sequence.
 
 use super::first::{begins_with_text, first};
 use super::program::{Instruction, Kind, Loop, Program, Row, number};
@@ -7,11 +7,11 @@ use crate::re::analysis::has_group;
 use crate::re::ast::{Greed, Node};
 use crate::re::width::{Width, width};
 
-/// Within more loops whose rounds may be empty, nothing is remembered.
+/// The maximum number of loops with possibly empty rounds around a position; inside of more, nothing is remembered.
 const ROUNDS: usize = 3;
 
 impl Program {
-    /// `widths` are those of the groups, group 0 unused.
+    /// Compiles a tree. `widths` are those of the groups; index 0 is unused.
     pub(super) fn new(root: &Node, widths: &[Option<Width>]) -> Program {
         let mut compiler =
             Compiler { program: Program::default(), widths, open: Vec::new(), rounds: Vec::new() };
@@ -29,7 +29,7 @@ impl Program {
     }
 }
 
-/// Do these choices begin with different characters, and is each of them one way only?
+/// Whether these choices begin with different characters, and each of them has one path only.
 fn are_clear(choices: &[Node]) -> bool {
     let mut taken = (0, false);
     choices.iter().all(|choice| {
@@ -49,9 +49,9 @@ fn are_clear(choices: &[Node]) -> bool {
 struct Compiler<'w> {
     program: Program,
     widths: &'w [Option<Width>],
-    /// The look-around and atomic groups that are open, and whether they have groups.
+    /// For each open look-around and atomic group, whether it has groups.
     open: Vec<bool>,
-    /// The loops around with rounds that may be empty, within the innermost of `open`.
+    /// The enclosing loops with possibly empty rounds, within the innermost of `open`.
     rounds: Vec<u32>,
 }
 
@@ -65,13 +65,13 @@ impl Compiler<'_> {
         self.program.code.len() - 1
     }
 
-    /// A split whose second way is not known yet.
+    /// Adds a split whose second path is not known yet.
     fn split(&mut self) -> usize {
         let prefer = self.here() + 1;
         self.push(Instruction::Split { prefer, other: 0, peek: 0 })
     }
 
-    /// The split's second way is here; or its first, for the lazy.
+    /// Sets the split's second path to here; for a lazy one, its first.
     fn split_leads_here(&mut self, at: usize, greed: Greed) {
         let here = self.here();
         let next = number(at) + 1;
@@ -140,7 +140,7 @@ impl Compiler<'_> {
                     });
                     let of = number(self.program.loops.len() - 1);
                     self.push(Instruction::Loop(of));
-                    // Loops of different starts meet behind a loop with an end.
+                    // Behind a loop with an upper limit, paths from different starts meet.
                     if max.is_some_and(|max| max > min + 1) {
                         self.meet();
                     }
@@ -214,14 +214,14 @@ impl Compiler<'_> {
         for over in overs {
             self.program.code[over] = Instruction::Jump(self.here());
         }
-        // At most one of them leads here: there is nothing to remember.
+        // At most one of the choices leads here: there is nothing to remember.
         if !are_clear(choices) {
             self.meet();
         }
     }
 
-    /// All rounds are written out, but for the last of a loop without end: what is left to do is then known by the place
-    /// in the program alone.
+    /// Writes out all rounds, except the last one of an unlimited loop. So the position in the program alone says what
+    /// is left to do.
     fn repeat(&mut self, min: u32, max: Option<u32>, greed: Greed, body: &Node) {
         for _ in 0..min {
             self.node(body);
@@ -266,8 +266,8 @@ impl Compiler<'_> {
         self.meet();
     }
 
-    /// Each round is final of its own: `(?:ab|a|b){2}+` does not find `ab`. So there is never a way back, and a loop ends
-    /// where a round does not match, or takes nothing.
+    /// Compiles a possessive loop. Each round is final on its own: `(?:ab|a|b){2}+` does not find `ab`. So there is no
+    /// backtracking, and the loop ends where a round does not match or takes nothing.
     fn possessive(&mut self, min: u32, max: Option<u32>, body: &Node) {
         let has_groups = has_group(body);
         for _ in 0..min {
@@ -282,7 +282,7 @@ impl Compiler<'_> {
         for _ in min..max.unwrap_or(min + 1) {
             let counted = self.begin_round(may_be_empty);
             self.enclosed(Kind::Round, has_groups, |this| this.node(body));
-            // Over the jump, to where it goes on if the round does not match.
+            // Jumps over the next jump, which is where the program goes on if the round does not match.
             let over = self.here() + 2;
             self.push(Instruction::Jump(over));
             leaves.push(self.push(Instruction::Jump(0)));

@@ -1,13 +1,13 @@
-//! With which characters a part of a program can begin.
+//! The characters with which a part of a program can begin.
 
 use super::program::{Instruction, Kind, Program};
 use super::sets::{First, Members};
 use crate::re::ast::Anchor;
 
-/// Instructions looked at for one answer.
+/// The maximum number of instructions to look at for one answer.
 const FARTHEST: usize = 40;
 
-/// Which characters lead on from the instruction `from`? None: it may be any, or none at all.
+/// Returns which characters lead on from the instruction `from`; `None` if it may be any, or no character at all.
 pub(super) fn first(program: &Program, from: usize) -> Option<First> {
     let mut first = First::default();
     let mut seen = vec![(from, 0_u32)];
@@ -56,7 +56,8 @@ pub(super) fn first(program: &Program, from: usize) -> Option<First> {
                 follow(*end as usize + 2, depth);
             }
             Instruction::Open { end, .. } => follow(*end as usize + 1, depth),
-            // What follows an atomic group that was entered on the way; but its first way is final for what is inside.
+            // Go on behind an atomic group that was entered on the path. For an instruction inside, the group's first
+            // match is final.
             Instruction::Close if depth > 0 => follow(at + 1, depth - 1),
             Instruction::Fail => {}
             Instruction::Close | Instruction::BackReference(..) | Instruction::Match => return None,
@@ -65,7 +66,7 @@ pub(super) fn first(program: &Program, from: usize) -> Option<First> {
     Some(first)
 }
 
-/// Can it be found at the start of the text only?
+/// Whether the expression can only be found at the start of the text.
 pub(super) fn begins_with_text(program: &Program) -> bool {
     let mut seen = vec![0];
     let mut next = 0;

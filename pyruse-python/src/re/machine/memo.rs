@@ -1,27 +1,27 @@
-//! What became of the ways that were tried: a number for each place of the expression where ways meet, and each place of
-//! the text.
+//! The outcomes of the paths that were tried: one number for each point of the expression where paths meet, and each
+//! position in the text.
 //!
-//! A *row* stands for a place of the expression from which what follows hangs on the place in the text alone. It is made
-//! when it is first written to: most searches end long before anything is worth remembering.
+//! A *row* stands for a point of the expression where the outcome depends on the position in the text alone. It is
+//! allocated when it is first written to: most searches end long before anything is worth remembering.
 
-/// The most numbers that are kept: 16 MiB. What finds no room is tried again, and counted.
+/// The maximum number of cells: 16 MiB. What does not fit is tried again, and counted.
 const CELLS: usize = 4 << 20;
-/// How many are kept for the next search.
+/// How many cells are kept for the next search.
 const KEPT: usize = 16 << 10;
 
-/// What is known of one place.
+/// What is known of one position.
 pub(super) type Known = u32;
 /// Nothing is known.
 pub(super) const UNKNOWN: Known = 0;
-/// No way leads from there to the end of the expression, or of the look-around or atomic group that it is in.
+/// No path leads from there to the end of the expression, or of the look-around or atomic group around it.
 pub(super) const FAILED: Known = 1;
 
-/// The look-around or atomic group that it is in ends at this place of the text.
+/// Returns the cell for: the look-around or atomic group around it ends at this position in the text.
 pub(super) fn ends_at(place: u32) -> Known {
     place + 2
 }
 
-/// The place, if it is known to end.
+/// Returns the position of a known end.
 pub(super) fn end_of(known: Known) -> Option<u32> {
     known.checked_sub(2)
 }
@@ -29,13 +29,13 @@ pub(super) fn end_of(known: Known) -> Option<u32> {
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     rows: Vec<Vec<Known>>,
-    /// Numbers in a row: one for each place of the text, the end too.
+    /// The number of cells in a row: one for each position in the text, the end included.
     width: usize,
     cells: usize,
 }
 
 impl Memo {
-    /// Forgets everything, for a text with so many places.
+    /// Forgets everything, for a text with `width` positions.
     pub(super) fn begin(&mut self, rows: usize, width: usize) {
         if self.cells > 0 {
             self.rows.iter_mut().for_each(Vec::clear);
@@ -54,7 +54,7 @@ impl Memo {
         self.set_all(row, place, place, known);
     }
 
-    /// For the places from one to another, both included.
+    /// Sets the cells from one position to another, both included.
     pub(super) fn set_all(&mut self, row: u32, from: u32, to: u32, known: Known) {
         let row = &mut self.rows[row as usize];
         if row.is_empty() {
@@ -63,7 +63,7 @@ impl Memo {
             }
             self.cells += self.width;
             if row.capacity() < self.width {
-                // Pages that nothing is written to then take no memory.
+                // Pages that are never written to use no memory then.
                 *row = vec![UNKNOWN; self.width];
             } else {
                 row.resize(self.width, UNKNOWN);
@@ -72,7 +72,7 @@ impl Memo {
         row[from as usize..=to as usize].fill(known);
     }
 
-    /// The first place from one to another of which something is known that `counts`.
+    /// Returns the first position in this range whose cell is known and satisfies `counts`.
     pub(super) fn first_known(
         &self,
         row: u32,
@@ -85,7 +85,7 @@ impl Memo {
         u32::try_from(at).ok().map(|at| (from + at, places[at as usize]))
     }
 
-    /// Gives back what the usual text does not need.
+    /// Frees what a usual text does not need.
     pub(super) fn shrink(&mut self) {
         if self.cells > KEPT {
             self.rows = Vec::new();

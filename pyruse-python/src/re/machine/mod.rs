@@ -1,18 +1,20 @@
-//! The engine for what is not regular: look-around, atomic groups, possessive repetitions, back-references and
-//! conditions; and for the few texts on which no linear program has Python's meaning.
+//! The engine for what is not regular.
 //!
-//! What enters is the tree of an expression and a text; what leaves is where Python's `re.search` finds it. The machine
-//! tries one way after the other, in Python's order, as Python does. Two things keep it from running away:
+//! That is look-around, atomic groups, possessive repetitions, back-references and conditions, and the few texts on
+//! which no linear program has Python's meaning.
 //!
-//! - *It remembers.* What follows from a place in the expression and a place in the text is always the same, unless it
-//!   asks what a group took. So no way is tried twice that failed once, whichever start it came from; and within
-//!   look-around and atomic groups, whose first way is final, no way that succeeded either. The time then grows with the
-//!   length of the text times the length of the expression (see [`memo`]).
-//! - *It counts.* Every instruction, every way back, every start and every few characters that are passed over are a step.
-//!   A search ends without an answer after [`STEPS`]. Only what refers to groups, or is far larger than people write, ever
-//!   comes near.
+//! In: the tree of an expression and a text. Out: where Python's `re.search` finds it. The machine tries one path after
+//! the other, in Python's order, as Python does. Two things limit its time:
 //!
-//! Nothing here uses recursion at search time: the ways that are left are frames in a list.
+//! - *It remembers.* The outcome from a point in the expression and a position in the text is always the same, unless
+//!   it depends on what a group took. So no path that failed is tried again, whichever start it came from. Within
+//!   look-around and atomic groups, whose first match is final, no path that succeeded is tried again either. So the
+//!   time grows with the length of the text times the length of the expression (see [`memo`]).
+//! - *It counts.* Every instruction, every backtrack, every start, and every few skipped characters are a step. A
+//!   search ends without an answer after [`STEPS`]. Only expressions that refer to groups, or that are far larger than
+//!   people write, come near this limit.
+//!
+//! A search uses no recursion: the paths that are left are frames in a list.
 
 mod annotate;
 mod compile;
@@ -39,22 +41,22 @@ use scratch::Scratch;
 #[derive(Debug)]
 pub(super) struct Machine {
     program: Program,
-    /// What searches need room for, kept for the next one.
+    /// The buffers of searches, kept for the next search.
     scratch: Pool<Scratch, fn() -> Scratch>,
 }
 
 impl Machine {
-    /// `widths` are those of its groups, group 0 unused.
+    /// Compiles a tree. `widths` are those of its groups; index 0 is unused.
     pub(super) fn new(root: &Node, widths: &[Option<Width>]) -> Machine {
         Machine { program: Program::new(root, widths), scratch: Pool::new(Scratch::default) }
     }
 
-    /// Is it found in the text, at the byte `from` or behind it? Gives up after so many steps.
+    /// Whether the expression is found in the text, at the byte `from` or after it. Gives up after `steps` steps.
     pub(super) fn is_match(&self, text: &str, from: usize, steps: u32) -> Result<bool, MatchError> {
         self.run(text, from, steps, false, |_, _| ())
     }
 
-    /// The same; on success, `slots` holds where each group began and ended.
+    /// Does the same as [`Machine::is_match`]. On success, `slots` holds where each group begins and ends.
     pub(super) fn search(
         &self,
         text: &str,
@@ -82,7 +84,7 @@ impl Machine {
         let answer = if is_ascii {
             Run::new(&self.program, text.as_bytes(), scratch, steps).search(from, groups)
         } else {
-            // Places are counted in characters, as Python counts them.
+            // Positions are counted in characters, as Python counts them.
             let chars = scratch.decode(text);
             let from = scratch.char_at(from);
             let answer = Run::new(&self.program, chars.as_slice(), scratch, steps).search(from, groups);

@@ -1,53 +1,53 @@
-//! What the machine runs: a list of instructions, one behind the other, with their tables.
+//! The program of the machine: a list of instructions in sequence, with their tables.
 
 use super::sets::{First, Members};
 use crate::re::ast::{Anchor, Folding, Greed};
 
-/// What the machine does.
+/// An instruction of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Instruction {
-    /// These characters follow.
+    /// Takes these characters.
     Text(Box<[char]>),
-    /// One character of this set.
+    /// Takes one character of this set.
     Set(u32),
-    /// Several characters of one set: one of [`Program::loops`].
+    /// Takes several characters of one set: one of [`Program::loops`].
     Loop(u32),
-    /// A place.
+    /// Checks a position.
     Assert(Anchor),
-    /// Two ways, and with which characters they go on: one of [`Program::peeks`].
+    /// Branches into two paths, each with the characters with which it goes on: one of [`Program::peeks`].
     Split { prefer: u32, other: u32, peek: u32 },
-    /// Goes on there.
+    /// Goes on at this instruction.
     Jump(u32),
-    /// A group begins or ends: this place of [`super::scratch::Scratch::slots`].
+    /// Records that a group begins or ends, in this index of [`super::scratch::Scratch::slots`].
     Save(u32),
-    /// Several ways lead here: one of [`Program::rows`].
+    /// Several paths lead here: one of [`Program::rows`].
     Meet(u32),
-    /// A round of a loop begins that may be empty.
+    /// Begins a round of a loop that may be empty.
     Round(u32),
-    /// Such a round ends: there are more, unless it was empty.
+    /// Ends such a round: there are more, unless it was empty.
     RoundEnd { round: u32, more: u32, leave: u32 },
-    /// Look-around or an atomic group begins, which ends at the `Close` at `end`.
+    /// Begins look-around or an atomic group, which ends at the `Close` at `end`.
     Open { kind: Kind, end: u32 },
-    /// It ends. Its first way is final.
+    /// Ends look-around or an atomic group. The first match is final.
     Close,
-    /// The same text as a group took.
+    /// Takes the text that a group took.
     BackReference(u32, Folding),
-    /// Goes on, or at `no` if the group took no part.
+    /// Goes on, or jumps to `no` if the group took no part.
     IfGroup { group: u32, no: u32 },
-    /// No way.
+    /// Fails: the path ends.
     Fail,
-    /// It is found.
+    /// Ends: the expression is found.
     Match,
 }
 
 /// What an `Open` opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// What it takes is taken.
+    /// An atomic group: what it takes stays taken.
     Atomic,
-    /// The same; and where it does not match, it goes on behind the jump that follows the end.
+    /// The same; if it does not match, the program goes on after the jump that follows the end.
     Round,
-    /// Looks from here, or so many characters back.
+    /// Looks from here, or from `back` characters before.
     Look { back: u32, negated: bool },
 }
 
@@ -58,31 +58,31 @@ pub(super) struct Loop {
     pub(super) min: u32,
     pub(super) max: Option<u32>,
     pub(super) greed: Greed,
-    /// With which characters goes on what follows.
+    /// The characters with which the following part goes on.
     pub(super) next: Option<First>,
-    /// It can go on at the end of a run of its characters only: what follows begins with none of them; with no ASCII
-    /// character of them.
+    /// The loop can only go on at the end of a run of its characters: what follows begins with none of them. The second
+    /// field says the same of the ASCII characters among them.
     pub(super) ends_with_run: bool,
     pub(super) ends_with_run_in_ascii: bool,
-    /// What becomes of it, by where it begins.
+    /// Where its outcome is remembered, by where it begins.
     pub(super) row: Option<Row>,
 }
 
 impl Loop {
-    /// Does what is known of it where it begins hold for where its later characters are, too?
+    /// Whether what is known for its beginning is also true for the positions of its later characters.
     pub(super) fn is_open(&self) -> bool {
         self.max.is_none() && self.row.as_ref().is_some_and(|row| row.rounds.is_empty())
     }
 }
 
-/// Where something is remembered.
+/// Where outcomes are remembered.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     /// The first of its rows in the memo: one for each combination of `rounds` that are empty so far.
     pub(super) first: u32,
-    /// What follows hangs on whether these rounds have taken anything yet.
+    /// The outcome depends on whether these rounds have taken anything yet.
     pub(super) rounds: Vec<u32>,
-    /// The look-around or atomic group that it is in has groups: they are lost where its end is only remembered.
+    /// The look-around or atomic group around it has groups. They are lost where only its end is remembered.
     pub(super) has_groups: bool,
 }
 
@@ -93,28 +93,28 @@ pub(super) struct Program {
     pub(super) sets: Vec<Members>,
     pub(super) loops: Vec<Loop>,
     pub(super) peeks: Vec<(Option<First>, Option<First>)>,
-    /// Of each `Meet`; none where what follows hangs on more than the place.
+    /// The row of each `Meet`; `None` where the outcome depends on more than the position.
     pub(super) rows: Vec<Option<Row>>,
-    /// Rows of the memo.
+    /// The number of rows in the memo.
     pub(super) memo_rows: u32,
-    /// Loops whose rounds may be empty.
+    /// The number of loops whose rounds may be empty.
     pub(super) rounds: u32,
-    /// Two for each group, and for the whole.
+    /// The number of slots: two for each group and for the whole match.
     pub(super) slots: usize,
-    /// There are back-references or conditions.
+    /// The program has back-references or conditions.
     pub(super) refers: bool,
-    /// There are groups in look-around or atomic groups: what they take is found in a second run, when it is known
-    /// where the expression is found.
+    /// There are groups in look-around or atomic groups. A second run finds what they take, once it is known where the
+    /// expression is found.
     pub(super) in_two_runs: bool,
-    /// It has at least so many characters.
+    /// The minimum number of characters of a match.
     pub(super) least: usize,
-    /// With which characters it begins.
+    /// The characters with which a match begins.
     pub(super) first: Option<First>,
-    /// Only the start of the text is one.
+    /// A match can only start at the start of the text.
     pub(super) begins_with_text: bool,
 }
 
-/// An expression's size is limited long before.
+/// Converts a count. It fits, because the size of an expression is limited far below.
 pub(super) fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! The machine at work.
+//! Runs a program on a text.
 
 use super::memo;
 use super::program::{Instruction, Kind, Loop, Program, Row};
@@ -8,33 +8,33 @@ use crate::re::ast::{Anchor, Folding, Greed};
 use crate::re::casefold;
 use crate::re::error::MatchError;
 
-/// Steps of one search, on whatever text.
+/// The step limit of one search, for any text.
 pub(in crate::re) const STEPS: u32 = 750_000;
-/// Steps that the usual text takes; before, nothing is remembered.
+/// The number of steps that a usual text takes. Before that, nothing is remembered.
 pub(in crate::re) const SOON: u32 = 2_000;
 
-/// Steps for what costs more than an instruction: a way back, or the memory of one.
+/// The cost, in steps, of what takes longer than an instruction: a backtrack, or remembering one.
 const DEAR: u32 = 3;
-/// Runs of at most so many characters are simply looked through.
+/// Runs of at most this many characters are scanned directly.
 const SHORT_RUN: u32 = 32;
 
-/// No run of characters: none begins there.
+/// No run of characters: no position is in it.
 const NO_RUN: (u32, u32) = (u32::MAX, 0);
 /// No row of the memo.
 const NO_ROW: u32 = u32::MAX;
 
-/// What is counted of so much.
+/// Converts a count to steps.
 fn steps(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX / 2)
 }
 
-/// Where to go on.
+/// What to do next.
 enum Flow {
-    /// At an instruction and a place.
+    /// Go on at an instruction and a position.
     Go(u32, u32),
-    /// Back.
+    /// Backtrack.
     Fail,
-    /// At the end of the innermost level, which is at this place.
+    /// Close the innermost level, which ends at this position.
     Close(u32),
 }
 
@@ -42,15 +42,15 @@ enum Flow {
 pub(super) struct Run<'r, T> {
     program: &'r Program,
     text: T,
-    /// Places of the text, but for the last, at its end.
+    /// The number of characters; it is also the last position.
     len: u32,
     scratch: &'r mut Scratch,
     pub(super) steps: u32,
-    /// The most steps it may make.
+    /// The step limit.
     limit: u32,
-    /// Steps before anything is remembered.
+    /// The number of steps before anything is remembered.
     pub(super) forgetful: u32,
-    /// Does it matter what groups take?
+    /// Whether to record what groups take.
     records: bool,
 }
 
@@ -76,7 +76,7 @@ impl<'r, T: Text> Run<'r, T> {
         }
     }
 
-    /// Looks for it from a place on. On success the slots are set, if the groups are wanted.
+    /// Searches from a position on. On success the slots are set, if `groups` is true.
     pub(super) fn search(&mut self, from: usize, groups: bool) -> Result<bool, MatchError> {
         let program = self.program;
         self.records = program.refers || groups && !program.in_two_runs;
@@ -118,7 +118,7 @@ impl<'r, T: Text> Run<'r, T> {
         if self.steps > self.limit { Err(MatchError) } else { Ok(()) }
     }
 
-    /// Where does it end, if it is found right there?
+    /// Returns where the match ends, if there is one at exactly this start.
     fn search_at(&mut self, start: u32) -> Result<Option<u32>, MatchError> {
         if self.records {
             self.scratch.slots.fill(UNSET);
@@ -143,7 +143,7 @@ impl<'r, T: Text> Run<'r, T> {
         }
     }
 
-    /// Goes on until there is a match, no way, or the end of a level.
+    /// Runs until there is a match, a failure, or the end of a level.
     fn go(&mut self, mut pc: u32, mut place: u32) -> Result<Flow, MatchError> {
         loop {
             self.count(1)?;
@@ -254,7 +254,7 @@ impl<'r, T: Text> Run<'r, T> {
         Flow::Go(pc + 1, from)
     }
 
-    /// The next way that is left; none: there is none.
+    /// Backtracks to the next path that is left; `None` if there is none.
     fn back(&mut self) -> Result<Option<Flow>, MatchError> {
         while let Some(frame) = self.scratch.frames.pop() {
             self.count(DEAR)?;
@@ -297,7 +297,7 @@ impl<'r, T: Text> Run<'r, T> {
         Ok(None)
     }
 
-    /// Goes on behind an instruction at which several ways meet, unless it is known where that leads.
+    /// Goes on after an instruction where several paths meet, unless the outcome is known.
     fn meet(&mut self, row: Option<&Row>, pc: u32, place: u32) -> Flow {
         if self.steps > self.forgetful
             && let Some(row) = row
@@ -329,7 +329,7 @@ impl<'r, T: Text> Run<'r, T> {
         }
         let from = place + repeated.min;
         if repeated.ends_with_run || T::IS_ASCII && repeated.ends_with_run_in_ascii {
-            // Nowhere else does it go on.
+            // The loop goes on at the end only.
             let set = &program.sets[repeated.set as usize];
             let is_cut = repeated.max.is_some() && end < self.len && set.has(self.text.at(end));
             return if is_cut { Flow::Fail } else { self.meet(repeated.row.as_ref(), pc, end) };
@@ -346,7 +346,7 @@ impl<'r, T: Text> Run<'r, T> {
                 return Flow::Close(end);
             }
             memo_row = self.memo_row(row, place);
-            // What became of it where it began at a later character of the same run is part of what becomes of it now.
+            // The outcome for a later character of the same run is part of the outcome for this one.
             if repeated.is_open() && to > from {
                 let usable = self.are_ends_usable(row);
                 let counts = |known| known == memo::FAILED || usable;
@@ -370,7 +370,7 @@ impl<'r, T: Text> Run<'r, T> {
         self.settle(repeated, flow, memo_row, from, to, then)
     }
 
-    /// The next place at which a loop may go on, of those from `low` to `high`.
+    /// Chooses the next position at which a loop may go on, from `low` to `high`.
     fn choose(
         &mut self,
         repeated: &Loop,
@@ -404,7 +404,7 @@ impl<'r, T: Text> Run<'r, T> {
         Flow::Go(pc + 1, at)
     }
 
-    /// Remembers what became of a loop, if `flow` says so.
+    /// Remembers the outcome of a loop, if `flow` is a failure.
     fn settle(
         &mut self,
         repeated: &Loop,
@@ -417,13 +417,13 @@ impl<'r, T: Text> Run<'r, T> {
         if !matches!(flow, Flow::Fail) || row == NO_ROW {
             return flow;
         }
-        // The lazy ends as it was known to end from a later character on.
+        // A lazy loop ends where it is known to end from a later character on.
         let known = if then == memo::UNKNOWN { memo::FAILED } else { then };
         self.remember(repeated, row, from, to, known);
         memo::end_of(then).map_or(Flow::Fail, Flow::Close)
     }
 
-    /// The same became of all loops that begin where this one may go on from `from` to `to`.
+    /// Stores the same outcome for all loops that begin where this one may go on, from `from` to `to`.
     fn remember(&mut self, repeated: &Loop, row: u32, from: u32, to: u32, known: memo::Known) {
         let begin = from - repeated.min;
         let last = if repeated.is_open() { to - repeated.min } else { begin };
@@ -431,7 +431,7 @@ impl<'r, T: Text> Run<'r, T> {
         self.scratch.memo.set_all(row, begin, last, known);
     }
 
-    /// Where the characters of a loop end that begin at a place.
+    /// Returns where the characters of a loop end that begin at a position.
     fn run_end(&mut self, number: u32, repeated: &Loop, place: u32) -> u32 {
         let set = &self.program.sets[repeated.set as usize];
         let most = repeated.max.map_or(self.len, |max| place.saturating_add(max).min(self.len));
@@ -457,7 +457,7 @@ impl<'r, T: Text> Run<'r, T> {
         end.min(most)
     }
 
-    /// The innermost level ends at a place.
+    /// Ends the innermost level at a position.
     fn close(&mut self, place: u32) -> Flow {
         let Some(base) = self.scratch.levels.pop() else { return Flow::Fail };
         let Frame::Level { pc, place: began } = self.scratch.frames[base] else { return Flow::Fail };
@@ -495,7 +495,7 @@ impl<'r, T: Text> Run<'r, T> {
         Flow::Go(end + 1, place)
     }
 
-    /// What became of a place, as far as it may be used.
+    /// Returns what is known of a position, as far as it is usable.
     fn known(&self, row: &Row, place: u32) -> memo::Known {
         let known = self.scratch.memo.get(self.memo_row(row, place), place);
         if known > memo::FAILED && !self.are_ends_usable(row) { memo::UNKNOWN } else { known }
@@ -511,7 +511,7 @@ impl<'r, T: Text> Run<'r, T> {
         rounds.fold(row.first, |at, (bit, round)| at + (u32::from(empty(round)) << bit))
     }
 
-    /// Is the text of a group repeated at a place?
+    /// Whether the text of a group is repeated at a position.
     fn repeats(&self, begin: u32, end: u32, place: u32, folding: Folding) -> bool {
         if u64::from(place) + u64::from(end.saturating_sub(begin)) > u64::from(self.len) {
             return false;
@@ -546,7 +546,7 @@ impl<'r, T: Text> Run<'r, T> {
                 };
                 let before = place > 0 && is_word(place - 1);
                 let behind = place < self.len && is_word(place);
-                // In no text at all there is no place, not even one without a boundary.
+                // An empty text has no position at all, not even one that is no boundary.
                 self.len > 0 && (before != behind) != negated
             }
         }

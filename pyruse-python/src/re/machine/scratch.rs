@@ -1,19 +1,19 @@
-//! What a search works on: a text whose characters are numbered, and room for what it has to come back to.
+//! The working memory of a search: a text with numbered characters, and room for the paths to come back to.
 
 use super::memo::{self, Memo};
 
-/// A place that a group has not got.
+/// A position that a group does not have.
 pub(super) const UNSET: u32 = u32::MAX;
-/// Bytes of the frames that are kept for the next search.
+/// The maximum size, in bytes, of the frames that are kept for the next search.
 const KEPT: usize = 64 << 10;
 
-/// A text whose characters are numbered.
+/// A text with numbered characters.
 pub(super) trait Text: Copy {
-    /// Are all its characters ASCII?
+    /// Whether all its characters are ASCII.
     const IS_ASCII: bool;
-    /// How many of them, passed over in a row, count as one step.
+    /// How many skipped characters count as one step.
     const CHARS: u32;
-    /// How many of a hundred steps a search may make: for others than ASCII, each takes longer.
+    /// The percentage of the steps that a search may take: beyond ASCII, each step takes longer.
     const SHARE: u32;
 
     fn len(self) -> u32;
@@ -26,7 +26,7 @@ impl Text for &[u8] {
     const SHARE: u32 = 100;
 
     fn len(self) -> u32 {
-        // Nobody has texts of 4 GiB; what lies beyond is not searched.
+        // No real text has 4 GiB; what lies beyond is not searched.
         u32::try_from(<[u8]>::len(self)).unwrap_or(u32::MAX - 2)
     }
 
@@ -54,40 +54,40 @@ impl Text for &[char] {
 /// What to come back to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Frame {
-    /// Another way.
+    /// Try another path.
     Way { pc: u32, place: u32 },
-    /// A slot gets back what it was.
+    /// Restore the old value of a slot.
     Slot { slot: u32, was: u32 },
-    /// So does the place where a round began.
+    /// Restore the position where a round began.
     Round { round: u32, was: u32 },
-    /// Look-around or an atomic group has been entered by the instruction there, at this place.
+    /// Look-around or an atomic group was entered by this instruction, at this position.
     Level { pc: u32, place: u32 },
-    /// When the way comes back here, all that began there has failed.
+    /// If backtracking arrives here, everything that began there has failed.
     Begun { row: u32, place: u32 },
-    /// A loop that may go on `from` one place `to` another, and has last done so `at` this one.
+    /// A loop that may go on at the positions `from` to `to`, and last did so at `at`.
     Loop { pc: u32, row: u32, from: u32, to: u32, at: u32, then: memo::Known },
 }
 
-/// What is needed while searching.
+/// The working memory of a search.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) frames: Vec<Frame>,
-    /// Where in `frames` the levels are that have not ended.
+    /// The indexes in `frames` of the levels that have not ended.
     pub(super) levels: Vec<usize>,
     /// Where the groups begin and end.
     pub(super) slots: Vec<u32>,
-    /// Where the last round of each loop began that may be empty.
+    /// For each loop whose rounds may be empty, where its last round began.
     pub(super) rounds: Vec<u32>,
-    /// For each loop over characters, the last run of them that was looked at: from, to.
+    /// For each loop over characters, the last run of characters that was scanned: from, to.
     pub(super) runs: Vec<(u32, u32)>,
     pub(super) memo: Memo,
     chars: Vec<char>,
-    /// Where each character begins, and the end.
+    /// The byte offset of each character, and of the end.
     bytes: Vec<u32>,
 }
 
 impl Scratch {
-    /// The characters of a text; to be given back by [`Scratch::keep`].
+    /// Returns the characters of a text. Return the list to [`Scratch::keep`] after use.
     pub(super) fn decode(&mut self, text: &str) -> Vec<char> {
         let mut chars = std::mem::take(&mut self.chars);
         chars.clear();
@@ -104,17 +104,17 @@ impl Scratch {
         self.chars = chars;
     }
 
-    /// The byte at which a character begins.
+    /// Returns the byte at which a character begins.
     pub(super) fn byte(&self, place: usize, is_ascii: bool) -> usize {
         if is_ascii { place } else { self.bytes.get(place).map_or(0, |byte| *byte as usize) }
     }
 
-    /// The character that begins at a byte.
+    /// Returns the character that begins at a byte.
     pub(super) fn char_at(&self, byte: usize) -> usize {
         self.bytes.partition_point(|begin| (*begin as usize) < byte)
     }
 
-    /// Gives back what the usual text does not need.
+    /// Frees what a usual text does not need.
     pub(super) fn shrink(&mut self) {
         self.memo.shrink();
         self.frames.clear();

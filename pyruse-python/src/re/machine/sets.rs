@@ -1,4 +1,4 @@
-//! Which characters a set holds, in the form that is soonest asked.
+//! The characters that a set holds, in the form that is fastest to query.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ const FEW: u32 = 1000;
 pub(super) struct Members {
     /// A bit for each code below 128.
     pub(super) ascii: u128,
-    /// All others.
+    /// All other members.
     pub(super) wide: Wide,
 }
 
@@ -50,7 +50,7 @@ impl Members {
         Members { ascii, wide }
     }
 
-    /// This character alone.
+    /// Returns the set of this one character.
     pub(super) fn one(char: char) -> Members {
         Members::of(&CharSet {
             ranges: vec![(char.into(), char.into())],
@@ -59,7 +59,7 @@ impl Members {
         })
     }
 
-    /// Is it a member?
+    /// Whether the set holds this character.
     #[inline]
     pub(super) fn has(&self, code: u32) -> bool {
         if code < 128 { self.ascii >> code & 1 == 1 } else { self.has_wide(code) }
@@ -77,7 +77,7 @@ impl Members {
     }
 }
 
-/// The characters with which something can begin, and it does begin with one.
+/// The characters with which a part can begin; it begins with exactly one of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct First {
     pub(super) ascii: u128,
@@ -103,7 +103,7 @@ impl First {
     }
 }
 
-/// Have these two no member in common? Where that is not soon seen, they may have.
+/// Whether the two sets have no member in common. False also where that takes long to find out.
 pub(super) fn are_apart(a: &Members, b: &Members) -> bool {
     a.ascii & b.ascii == 0 && wide_are_apart(&a.wide, &b.wide)
 }
@@ -124,19 +124,19 @@ fn wide_are_apart(a: &Wide, b: &Wide) -> bool {
     }
 }
 
-/// All members beyond ASCII, if they are few.
+/// Returns all members beyond ASCII, if they are few.
 fn few(set: &CharSet) -> Option<impl Iterator<Item = u32>> {
     let wide = set.ranges.iter().map(|(first, last)| (*first).max(128)..last.saturating_add(1));
     let count: u32 = wide.clone().map(|range| range.len()).sum::<usize>().try_into().ok()?;
     (!set.negated && set.classes.is_empty() && count < FEW).then(|| wide.flatten())
 }
 
-/// The bits from one code to another, both below 128.
+/// Returns the bits from one code to another, both below 128.
 fn span(first: u32, last: u32) -> u128 {
     u128::MAX << first & u128::MAX >> (127 - last)
 }
 
-/// Is it in the class, by Python's idea of it?
+/// Whether the character is in the class, as Python defines it.
 fn is_in(class: Class, code: u32) -> bool {
     match class {
         Class::Word => is_word(code),
@@ -144,12 +144,12 @@ fn is_in(class: Class, code: u32) -> bool {
             static DIGITS: OnceLock<Vec<u64>> = OnceLock::new();
             bit(DIGITS.get_or_init(|| bits(r"\p{Nd}")), code)
         }
-        // Spaces are always ranges; see the set.
+        // Spaces are always ranges; see the type of the set.
         Class::Space => false,
     }
 }
 
-/// Is it a letter, a number or `_`, as Python's `\w` and `\b` see it?
+/// Whether the character is a letter, a number or `_`, as Python's `\w` and `\b` see it.
 pub(super) fn is_word(code: u32) -> bool {
     static WORDS: OnceLock<Vec<u64>> = OnceLock::new();
     bit(WORDS.get_or_init(|| bits(r"[\p{L}\p{N}_]")), code)
@@ -159,7 +159,7 @@ fn bit(bits: &[u64], code: u32) -> bool {
     bits.get(code as usize / 64).is_some_and(|word| word >> (code % 64) & 1 == 1)
 }
 
-/// A bit for each code that a class holds.
+/// Returns a bit for each code in a class.
 fn bits(class: &str) -> Vec<u64> {
     let mut bits = vec![0; 0x11_0000 / 64];
     if let Ok(hir) = regex_syntax::parse(class)

@@ -1,5 +1,5 @@
-//! What must be true of the machine, whatever the expression and the text. That it means what Python means is in the
-//! tables of the integration tests, and in the campaign against Python.
+//! What is true of the machine for every expression and every text. The tables of the integration tests and the
+//! campaign against Python show that it has Python's meaning.
 
 use super::*;
 use crate::re::analysis::facts;
@@ -8,7 +8,7 @@ use crate::re::form::Form;
 use crate::re::linear::Linear;
 use crate::re::tree::Tree;
 
-/// A small generator of our own, so that a failure is the same on every machine.
+/// A small random generator of our own, so that a failure is the same on every machine.
 struct Dice(u64);
 
 impl Dice {
@@ -23,7 +23,7 @@ impl Dice {
         of[self.roll(of.len())]
     }
 
-    /// An expression with few letters, and much that repeats and looks.
+    /// Returns an expression with few letters, and many repetitions and much look-around.
     fn expression(&mut self, depth: usize, regular: bool) -> String {
         let choices = 1 + usize::from(self.roll(3) == 0);
         let mut written = Vec::new();
@@ -65,7 +65,7 @@ impl Dice {
     }
 }
 
-/// Whether it is found, where the groups are, and after how many steps.
+/// Returns whether it is found, where the groups are, and after how many steps.
 fn search(
     program: &Program,
     text: &str,
@@ -163,7 +163,7 @@ fn no_search_makes_more_steps_than_it_may() {
             };
             let text = unit.repeat(longest / unit.len()) + &dice.text(4);
             let (found, _, steps) = search(&program, &text, None);
-            // What one instruction passes over counts when it is done.
+            // The characters that one instruction skips are counted afterwards.
             let most = STEPS + u32::try_from(text.len()).unwrap();
             assert!(steps <= most, "{expression:?} on {unit:?}…: {steps} steps, {found:?}");
         }
@@ -173,14 +173,14 @@ fn no_search_makes_more_steps_than_it_may() {
 #[test]
 fn the_steps_grow_with_the_text_and_no_faster() {
     for (expression, unit, end) in [
-        // Possessive and atomic: one run through the text, not one from each place.
+        // Possessive and atomic: one run through the text, not one from each position.
         (r#"(?:[^"\\]|\\.)*+""#, "a", ""),
         (r#"(?:[^"\\]|\\.)*+""#, r"\a", ""),
         (r"(?:\w+[-.]?)++@", "ab.", ""),
         (r"(?>(?:a|b|ab)*)c", "ab", ""),
         (r"(?>(?:(?=.*x)a)*)Q", "a", "x"),
         (r"(?>(a)*)b(?:c)", "a", ""),
-        // Look-ahead that finds much, or nothing, from each place.
+        // Look-ahead that finds much, or nothing, from each position.
         (r#"(?i)(?!.*(?:bingbot|googlebot)).*"(?:GET|POST) .*(?:\.\./){2,}"#, r#"GET /../ "GET "#, ""),
         (r"(?!.*a.{20}!)\w+#", "ab", "!!#"),
         (r"(?=.*x)(?=.*y)z", "a", "xy"),
@@ -188,12 +188,12 @@ fn the_steps_grow_with_the_text_and_no_faster() {
         (r"(?:(?=.*?x)a)+Q", "a", "x"),
         (r"(?=(?:a|b)*?c)d", "ab", "c"),
         (r"(?<=(?:a|b)b)(?=.*c)d", "ab", "c"),
-        // Loops within loops, and one behind the other.
+        // Nested loops, and loops in sequence.
         (r"(?=(a+)+$)x", "a", "b"),
         (r"^(\w+\s?)*(?<!x)$", "word ", "!"),
         (r"(?!b)(.*)(.*)(.*)(.*)x", "a", ""),
         (r"(?!b)(?:\w{3,20}\s){5}!", "aé", ""),
-        // Beyond what a reference to a group reaches, all is as elsewhere.
+        // Outside of the reach of a reference to a group, the memory works as usual.
         (r"^(a)\1(?=.*x)(?:.*y)*z", "a", "xy"),
         (r"(\w+)\s+\1Q", "a", ""),
     ] {

@@ -1,16 +1,16 @@
-//! The expression as a row of tokens: a character, or a backslash with the character behind it.
+//! The expression as a sequence of tokens: a character, or a backslash with the character after it.
 //!
-//! One token is always read ahead, as in Python, because this decides *which* error is reported: a
-//! lone backslash at the end is found as soon as it comes into sight.
+//! One token is always read ahead, as in Python, because this decides *which* error is reported: a lone backslash at
+//! the end is found as soon as it is the next token.
 
 use crate::re::error::PatternError;
 
 /// One token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
-    /// A character that stands for itself or for an operator.
+    /// A character that stands for itself or is an operator.
     Plain(char),
-    /// A backslash and this.
+    /// A backslash and this character.
     Escaped(char),
 }
 
@@ -18,11 +18,11 @@ pub(super) enum Token {
 #[derive(Debug)]
 pub(super) struct Cursor<'e> {
     text: &'e str,
-    /// The token in sight.
+    /// The next token.
     next: Option<Token>,
-    /// Where the token in sight begins.
+    /// Where the next token begins.
     at: usize,
-    /// Where the token in sight ends.
+    /// Where the next token ends.
     behind: usize,
 }
 
@@ -33,22 +33,22 @@ impl<'e> Cursor<'e> {
         Ok(cursor)
     }
 
-    /// The token in sight.
+    /// Returns the next token.
     pub(super) fn peek(&self) -> Option<Token> {
         self.next
     }
 
-    /// Where the token in sight begins.
+    /// Returns where the next token begins.
     pub(super) fn offset(&self) -> usize {
         self.at
     }
 
-    /// The expression between two offsets.
+    /// Returns the expression between two offsets.
     pub(super) fn slice(&self, from: usize, to: usize) -> &'e str {
         self.text.get(from..to).unwrap_or_default()
     }
 
-    /// Reads on from an offset.
+    /// Continues at an offset.
     pub(super) fn seek(&mut self, offset: usize) -> Result<(), PatternError> {
         let mut chars = self.text.get(offset..).unwrap_or_default().chars();
         self.at = offset;
@@ -70,14 +70,14 @@ impl<'e> Cursor<'e> {
         Ok(())
     }
 
-    /// Takes the token in sight.
+    /// Takes the next token.
     pub(super) fn take(&mut self) -> Result<Option<Token>, PatternError> {
         let taken = self.next;
         self.seek(self.behind)?;
         Ok(taken)
     }
 
-    /// Takes the token in sight if it is this character.
+    /// Takes the next token if it is this character.
     pub(super) fn take_if(&mut self, wanted: char) -> Result<bool, PatternError> {
         let found = self.next == Some(Token::Plain(wanted));
         if found {
@@ -86,7 +86,7 @@ impl<'e> Cursor<'e> {
         Ok(found)
     }
 
-    /// Takes up to `limit` characters of a kind.
+    /// Takes up to `limit` characters for which `kind` is true.
     pub(super) fn take_while(
         &mut self,
         limit: usize,
@@ -103,7 +103,7 @@ impl<'e> Cursor<'e> {
         Ok(taken)
     }
 
-    /// Takes a name up to its terminator, which is taken too. Returns where the name began.
+    /// Takes a name and its terminator. Returns where the name began.
     pub(super) fn take_name(
         &mut self,
         terminator: char,

@@ -1,4 +1,4 @@
-//! What a backslash makes of the character behind it, outside and inside of sets.
+//! Escapes: the meaning of a backslash and the character after it, outside and inside of sets.
 
 use super::parser::Parser;
 use crate::re::ast::{Anchor, Node};
@@ -7,7 +7,7 @@ use crate::re::error::PatternError;
 use crate::re::flags::Flags;
 
 impl Parser<'_> {
-    /// An escape outside of a set; its `letter` has been read.
+    /// Reads an escape outside of a set, after its `letter`.
     pub(super) fn escape(&mut self, letter: char, start: usize, flags: Flags) -> Result<Node, PatternError> {
         if let Some((class, inverse)) = class(letter) {
             let members = [Member::Class(class, inverse)];
@@ -34,7 +34,7 @@ impl Parser<'_> {
         }
     }
 
-    /// An escape inside of a set.
+    /// Reads an escape inside of a set.
     pub(super) fn set_escape(&mut self, letter: char, start: usize) -> Result<Member, PatternError> {
         if let Some((class, inverse)) = class(letter) {
             return Ok(Member::Class(class, inverse));
@@ -51,7 +51,7 @@ impl Parser<'_> {
         literal.map(Member::One).ok_or_else(|| self.bad_escape("bad escape", start))
     }
 
-    /// Three octal digits are a character; everything else is the number of a group.
+    /// Reads a number: three octal digits are a character; anything else is the number of a group.
     fn number(&mut self, first: char, start: usize, flags: Flags) -> Result<Node, PatternError> {
         let mut digits = String::from(first);
         digits.push_str(&self.cursor.take_while(1, |char| char.is_ascii_digit())?);
@@ -79,7 +79,7 @@ impl Parser<'_> {
         })
     }
 
-    /// The character meant by a letter. None: an escape that Python does not know.
+    /// Returns the character that a letter means; `None` if Python does not know the escape.
     fn character(&mut self, letter: char, start: usize) -> Result<Option<char>, PatternError> {
         Ok(Some(match letter {
             'a' => '\u{7}',
@@ -97,7 +97,7 @@ impl Parser<'_> {
         }))
     }
 
-    /// A character by its number: exactly so many hexadecimal digits.
+    /// Reads a character by its number, with exactly `length` hexadecimal digits.
     fn code_point(&mut self, length: usize, start: usize) -> Result<char, PatternError> {
         let digits = self.cursor.take_while(length, |char| char.is_ascii_hexdigit())?;
         if digits.len() != length {
@@ -105,14 +105,14 @@ impl Parser<'_> {
         }
         let code = u32::from_str_radix(&digits, 16).unwrap_or(u32::MAX);
         if (0xD800..0xE000).contains(&code) {
-            // Python's texts may hold half characters; ours never do.
+            // Python's texts may contain half characters; Rust's cannot.
             self.refuse(start, "half characters (surrogates) are not supported");
             return Ok('\u{FFFD}');
         }
         char::from_u32(code).ok_or_else(|| self.bad_escape("bad escape", start))
     }
 
-    /// `\N{…}` would need the names of all characters, so it is refused.
+    /// Refuses `\N{…}`, because it would need the names of all characters.
     fn named_character(&mut self, start: usize) -> Result<Option<char>, PatternError> {
         if !self.cursor.take_if('{')? {
             return Err(PatternError::new(self.cursor.offset(), "missing {"));
@@ -144,7 +144,7 @@ fn is_octal(char: char) -> bool {
     matches!(char, '0'..='7')
 }
 
-/// The character of an octal number, which must fit into a byte.
+/// Returns the character of an octal number, which must fit into a byte.
 fn octal_char(digits: &str) -> Option<char> {
     u8::from_str_radix(digits, 8).ok().map(char::from)
 }

@@ -1,4 +1,4 @@
-//! Everything that begins with a parenthesis.
+//! Groups: everything that begins with a parenthesis.
 
 use super::cursor::Token;
 use super::name::{check_name, is_identifier, quoted};
@@ -8,21 +8,21 @@ use crate::re::error::PatternError;
 use crate::re::flags::Flags;
 use crate::re::width;
 
-/// Python allows no group of this number.
+/// Python does not allow a group with this number.
 const MAX_GROUPS: usize = 1_073_741_823;
 
-/// What a parenthesis turned out to be.
+/// What a parenthesis begins.
 pub(super) enum Opened {
     /// Something that matches.
     Node(Node),
     /// `(?#…)`
     Comment,
-    /// `(?i)`; already set.
+    /// `(?i)`; the flags are already set.
     Flags,
 }
 
 impl Parser<'_> {
-    /// Reads on behind a `(` at `start`, up to and with its `)`.
+    /// Reads a group after its `(` at `start`, up to and including its `)`.
     pub(super) fn group(&mut self, start: usize, flags: Flags, depth: usize) -> Result<Opened, PatternError> {
         if !self.cursor.take_if('?')? {
             return self.capture(None, start, flags, depth);
@@ -69,7 +69,7 @@ impl Parser<'_> {
         PatternError::new(from, format!("unknown extension {extension}"))
     }
 
-    /// The inside of a parenthesis, and the closing one.
+    /// Reads the inside of a parenthesis, and the closing one.
     fn body(&mut self, start: usize, flags: Flags, depth: usize) -> Result<Node, PatternError> {
         let body = self.alternatives(flags, depth + 1)?;
         self.close(start)?;
@@ -97,7 +97,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A capturing group; `name` comes with its offset.
+    /// Reads a capturing group; `name` comes with its offset.
     fn capture(
         &mut self,
         name: Option<(usize, &str)>,
@@ -128,7 +128,7 @@ impl Parser<'_> {
         found.map(|&(number, _)| number)
     }
 
-    /// Behind `(?P`.
+    /// Reads on after `(?P`.
     fn named(&mut self, start: usize, flags: Flags, depth: usize) -> Result<Opened, PatternError> {
         let at = self.cursor.offset();
         match self.cursor.take()? {
@@ -151,7 +151,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A back-reference to a group that has been opened before.
+    /// Returns a back-reference to a group that was opened before.
     pub(super) fn back_reference(
         &mut self,
         group: usize,
@@ -173,7 +173,7 @@ impl Parser<'_> {
         Ok(Node::BackReference(group, folding))
     }
 
-    /// A look-behind must not ask for what it takes itself.
+    /// Refuses a look-behind that refers to a group of its own.
     fn check_behind(&self, group: usize) -> Result<(), PatternError> {
         let Some(first_inside) = self.behind else {
             return Ok(());
@@ -210,7 +210,7 @@ impl Parser<'_> {
         }))
     }
 
-    /// Behind `(?(`.
+    /// Reads on after `(?(`.
     fn condition(&mut self, start: usize, flags: Flags, depth: usize) -> Result<Opened, PatternError> {
         let (offset, name) = self.cursor.take_name(')', "group name")?;
         let group = if is_identifier(name) {
@@ -239,7 +239,8 @@ impl Parser<'_> {
         Ok(Opened::Node(Node::Condition { group, offset, yes: Box::new(yes), no: Box::new(no) }))
     }
 
-    /// Python still takes, with a warning, what its `int()` takes (` 1`, `+1`, `1_0`): we do not.
+    /// Reads a group number. Python still accepts, with a warning, what its `int()` reads (` 1`, `+1`, `1_0`): it is
+    /// refused here.
     fn condition_number(&mut self, offset: usize, name: &str) -> Result<usize, PatternError> {
         let refuse = |message: String| Err(PatternError::new(offset, message));
         if !name.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -6,7 +6,7 @@ use crate::re::error::PatternError;
 use crate::re::flags::Flags;
 
 impl Parser<'_> {
-    /// Behind `(?` and a first flag `letter` (or `-`) at `at`. None: they are global, and set.
+    /// Reads on after `(?` and a first flag `letter` (or `-`) at `at`. `None`: the flags are global, and now set.
     pub(super) fn inline_flags(
         &mut self,
         letter: char,
@@ -72,7 +72,7 @@ impl Parser<'_> {
         Ok(Some((add, remove)))
     }
 
-    /// The next flag, or what may end a row of flags.
+    /// Reads the next flag, or a character that may end the flags.
     fn flag_letter(&mut self, missing: &str) -> Result<(char, usize), PatternError> {
         if let Some(Token::Plain(end @ (')' | '-' | ':'))) = self.cursor.peek() {
             let offset = self.cursor.offset();

@@ -1,4 +1,5 @@
-//! From text to tree. The grammar, the order of the checks and the words of the errors are those of Python 3.11.
+//! From the text to the tree. The grammar, the order of the checks and the words of the errors are those of Python
+//! 3.11.
 
 mod cursor;
 mod escape;
@@ -15,15 +16,15 @@ use super::error::PatternError;
 use super::flags::Flags;
 use super::width::Width;
 
-/// An expression that was understood.
+/// A parsed expression.
 #[derive(Debug)]
 pub(in crate::re) struct Parsed {
     pub(in crate::re) root: Node,
-    /// The widths of its groups, from group 1 on; what stands for group 0 is of no use.
+    /// The widths of its groups, from group 1 on; index 0 is unused.
     pub(in crate::re) widths: Vec<Option<Width>>,
     /// By number.
     pub(in crate::re) names: Vec<(usize, String)>,
-    /// The first thing in it that Python takes and we do not.
+    /// The first construct in it that Python accepts and this crate refuses.
     pub(in crate::re) refusal: Option<PatternError>,
 }
 

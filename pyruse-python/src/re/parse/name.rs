@@ -1,4 +1,4 @@
-//! Names of groups: which are allowed, and how errors show them.
+//! Names of groups: which are allowed, and how errors print them.
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use crate::re::error::PatternError;
 use crate::re::linear::Linear;
 
-/// Refuses what is no name.
+/// Refuses a text that is not a name.
 pub(super) fn check_name(offset: usize, name: &str) -> Result<(), PatternError> {
     if is_identifier(name) {
         return Ok(());
@@ -15,7 +15,7 @@ pub(super) fn check_name(offset: usize, name: &str) -> Result<(), PatternError> 
     Err(PatternError::new(offset, message))
 }
 
-/// Python's `str.isidentifier`.
+/// Whether the text is an identifier: Python's `str.isidentifier`.
 pub(super) fn is_identifier(name: &str) -> bool {
     static IDENTIFIER: OnceLock<Option<Linear>> = OnceLock::new();
     if name.is_ascii() {
@@ -29,7 +29,7 @@ pub(super) fn is_identifier(name: &str) -> bool {
         .is_some_and(|identifier| identifier.is_match(name))
 }
 
-/// A name in quotes, as Python's `repr` shows it.
+/// Returns a name in quotes, as Python's `repr` prints it.
 pub(super) fn quoted(name: &str) -> String {
     let quote = if name.contains('\'') && !name.contains('"') { '"' } else { '\'' };
     let mut shown = String::with_capacity(name.len() + 2);

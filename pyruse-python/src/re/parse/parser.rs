@@ -1,4 +1,4 @@
-//! What the parser knows on its way. What it reads has files by kind.
+//! The state of the parser. The other files read one kind of construct each.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use crate::re::width::Width;
 /// What was read so far.
 pub(super) struct Parser<'e> {
     pub(super) cursor: Cursor<'e>,
-    /// The flags set for the whole expression.
+    /// The flags that are set for the whole expression.
     pub(super) global: Flags,
-    /// The widths of the groups; none while a group is open. Index 0 is unused.
+    /// The widths of the groups; `None` while a group is open. Index 0 is unused.
     pub(super) widths: Vec<Option<Width>>,
     pub(super) names: Vec<(usize, String)>,
-    /// The groups asked for by number in conditions, and where first; they may come later.
+    /// The groups that conditions refer to by number, and where first; the groups may come later.
     pub(super) conditions: BTreeMap<usize, usize>,
-    /// Inside of a look-behind: the number that the next group had when it began.
+    /// Inside of a look-behind: the number of the next group when it began.
     pub(super) behind: Option<usize>,
-    /// The first thing that Python takes and we do not. It is told last, so that an expression that
-    /// Python refuses too is refused with Python's words.
+    /// The first construct that Python accepts and this crate refuses. It is reported last, so that an expression that
+    /// Python refuses too gets Python's error.
     pub(super) refusal: Option<PatternError>,
 }
 
@@ -37,7 +37,7 @@ impl<'e> Parser<'e> {
         })
     }
 
-    /// Notes something that Python takes and we do not.
+    /// Records a construct that Python accepts and this crate refuses.
     pub(super) fn refuse(&mut self, offset: usize, message: &str) {
         self.refusal.get_or_insert_with(|| PatternError::new(offset, message));
     }

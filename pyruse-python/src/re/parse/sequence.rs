@@ -8,13 +8,13 @@ use crate::re::charset::CharSet;
 use crate::re::error::PatternError;
 use crate::re::flags::Flags;
 
-/// So deep may parentheses be nested. Python has no such limit but its stack.
+/// The maximum depth of nested parentheses. In Python only the stack limits it.
 const MAX_DEPTH: usize = 200;
 
 /// A number of repetitions that Python refuses.
 const MAX_REPEAT: u64 = u32::MAX as u64;
 
-/// One part of a sequence, with what a repetition behind it must know.
+/// One part of a sequence, with what a following repetition must know.
 struct Part {
     node: Node,
     kind: Kind,
@@ -100,7 +100,7 @@ impl Parser<'_> {
                 Token::Plain(literal) => self.literal(literal, start, flags),
             };
             let kind = if matches!(node, Node::Anchor(_)) { Kind::Anchor } else { Kind::Other };
-            // `(?:^)` is a group to Python, and may be repeated, but a bare anchor may not.
+            // To Python `(?:^)` is a group and may be repeated, but a bare anchor may not.
             let kind = if token == Token::Plain('(') { Kind::Other } else { kind };
             parts.push(Part { node, kind });
         }
@@ -112,8 +112,8 @@ impl Parser<'_> {
         })
     }
 
-    /// How often: the part of a repetition behind its `operator`. None: a brace that is no
-    /// quantifier, and so stands for itself.
+    /// Reads the bounds of a repetition after its `operator`. `None`: the brace is not a quantifier, and so stands for
+    /// itself.
     fn bounds(&mut self, operator: char, start: usize) -> Result<Option<(u32, Option<u32>)>, PatternError> {
         match operator {
             '*' => return Ok(Some((0, None))),

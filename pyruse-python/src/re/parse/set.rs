@@ -1,5 +1,5 @@
-//! `[…]`. Python knows no sets within sets and no operators: `[[]`, `[a&&b]` and `[[:alpha:]]` are
-//! plain lists of characters.
+//! Sets: `[…]`. Python has no sets within sets and no operators: `[[]`, `[a&&b]` and `[[:alpha:]]` are plain lists of
+//! characters.
 
 use super::cursor::Token;
 use super::parser::Parser;
@@ -10,7 +10,7 @@ use crate::re::error::PatternError;
 use crate::re::flags::Flags;
 
 impl Parser<'_> {
-    /// Reads on behind a `[` at `start`, up to and with its `]`.
+    /// Reads a set after its `[` at `start`, up to and including its `]`.
     pub(super) fn set(&mut self, start: usize, flags: Flags) -> Result<CharSet, PatternError> {
         let unterminated = || PatternError::new(start, "unterminated character set");
         let negated = self.cursor.take_if('^')?;
@@ -47,11 +47,11 @@ impl Parser<'_> {
         Ok(self.char_set(&members, negated, start, flags))
     }
 
-    /// A set, unless Python itself does not find it.
+    /// Returns a set, and refuses one that Python itself does not find.
     ///
-    /// Python 3.11 skips to the first character that an expression can begin with, and for that it
-    /// reads the classes inside of `(?a:…)` and `(?u:…)` with the flags of the whole expression. So
-    /// `(?a:\W)` does not find the é that it matches. We cannot know what is wanted.
+    /// Python 3.11 skips to the first character that an expression can begin with. For that it reads the classes inside
+    /// of `(?a:…)` and `(?u:…)` with the flags of the whole expression. So `(?a:\W)` does not find the é that it
+    /// matches. The author's intention cannot be known.
     pub(super) fn char_set(
         &mut self,
         members: &[Member],
@@ -83,14 +83,14 @@ impl Parser<'_> {
         CharSet::new(members, negated, flags)
     }
 
-    /// A character that stands for itself.
+    /// Returns a character that stands for itself.
     pub(super) fn literal(&mut self, char: char, start: usize, flags: Flags) -> Node {
         self.check_case(char, start, flags);
         Node::Char(CharSet::literal(char, flags))
     }
 
-    /// Python 3.11 forgets to lower capitals beyond U+FFFF where it has made a set of them, which it
-    /// also does to alternatives; so `(?i)a|𐐀` does not find 𐐀.
+    /// Refuses capitals beyond U+FFFF that ignore case. Python 3.11 does not lower them where it has made a set of
+    /// them, which it also does to alternatives. So `(?i)a|𐐀` does not find 𐐀.
     fn check_case(&mut self, char: char, start: usize, flags: Flags) {
         let by_unicode = flags.has(Flags::IGNORE_CASE) && !flags.has(Flags::ASCII);
         if by_unicode && char > '\u{FFFF}' && casefold::lower(char) != char {
