@@ -17,8 +17,8 @@ use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::level::Level;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Gate, Invalid, Message, ModuleSettings, Outcome as Shown,
-    Plugin, Service, ServicePlugin, SettingsPlugin, StepError, excerpt,
+    Act, Action, Compile, Example, Gate, Invalid, Message, Module, ModuleSettings, Outcome as Shown, Plugin,
+    Service, ServicePlugin, SettingsPlugin, StepError, excerpt,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
@@ -94,7 +94,7 @@ struct Line {
     message: String,
 }
 
-impl ActionModule for Log {
+impl Module for Log {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Writes a line to the journal, which comes back through the workflow.";
     const SETTINGS: &'static [&'static str] = &["log", "journal"];

@@ -1,12 +1,12 @@
 //! `action_noop`
 
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, NoArgs, Outcome, Plugin, StepError,
+    Act, Action, Compile, Example, Invalid, Module, NoArgs, Outcome, Plugin, StepError,
 };
 
 struct Noop;
 
-impl ActionModule for Noop {
+impl Module for Noop {
     const NAME: &'static str = "action_noop";
     const DOC: &'static str = "Does nothing: the end of the way for entries that nobody needs to see.";
     type Args = NoArgs;

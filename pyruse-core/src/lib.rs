@@ -41,7 +41,7 @@
 //! #         message: String,
 //! #     }
 //! #     struct Tell(Message);
-//! #     impl ActionModule for Tell {
+//! #     impl Module for Tell {
 //! #         const NAME: &'static str = "action_tell";
 //! #         const DOC: &'static str = "Tells.";
 //! #         type Args = Args;

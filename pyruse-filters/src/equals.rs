@@ -2,9 +2,7 @@
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{
-    Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
-};
+use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, Question, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -25,7 +23,7 @@ struct Equals {
     value: Scalar,
 }
 
-impl FilterModule for Equals {
+impl Module for Equals {
     const NAME: &'static str = "filter_equals";
     const DOC: &'static str = "Passes when the field has exactly this value.";
     type Args = Args;

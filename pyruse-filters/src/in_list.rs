@@ -4,9 +4,7 @@ use std::collections::HashSet;
 
 use pyruse_core::entry::{Entry, Slot, Value};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{
-    Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
-};
+use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, Question, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -30,7 +28,7 @@ struct InList {
     missing: bool,
 }
 
-impl FilterModule for InList {
+impl Module for InList {
     const NAME: &'static str = "filter_in";
     const DOC: &'static str = "Passes when the field has one of these values.";
     type Args = Args;

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use pyruse_core::address;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -62,7 +62,7 @@ fn network(text: &str) -> Option<IpNet> {
     IpNet::new(raw, bits).ok()
 }
 
-impl FilterModule for InNetworks {
+impl Module for InNetworks {
     const NAME: &'static str = "filter_inNetworks";
     const DOC: &'static str = "Passes when the IP address in the field is in one of the networks.";
     type Args = Args;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -49,7 +49,7 @@ impl Bound {
 
 struct LowerOrEquals(Bound);
 
-impl FilterModule for LowerOrEquals {
+impl Module for LowerOrEquals {
     const NAME: &'static str = "filter_lowerOrEquals";
     const DOC: &'static str = "Passes when the field is at most this value.";
     type Args = Args;
@@ -86,7 +86,7 @@ impl Filter for LowerOrEquals {
 
 struct GreaterOrEquals(Bound);
 
-impl FilterModule for GreaterOrEquals {
+impl Module for GreaterOrEquals {
     const NAME: &'static str = "filter_greaterOrEquals";
     const DOC: &'static str = "Passes when the field is at least this value.";
     type Args = Args;

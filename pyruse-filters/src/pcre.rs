@@ -2,9 +2,7 @@
 
 use pyruse_core::entry::{Entry, Slot, Span};
 use pyruse_core::pattern::{Groups, Pattern};
-use pyruse_core::plugin::{
-    Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
-};
+use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, Question, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -81,7 +79,7 @@ struct Pcre {
     groups: Groups,
 }
 
-impl FilterModule for Pcre {
+impl Module for Pcre {
     const NAME: &'static str = "filter_pcre";
     const DOC: &'static str =
         "Passes when the expression is found anywhere in the field, and saves its groups.";

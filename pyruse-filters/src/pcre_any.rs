@@ -2,9 +2,7 @@
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::pattern::{Candidates, Groups, Pattern};
-use pyruse_core::plugin::{
-    Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, Question, StepError,
-};
+use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, Question, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -36,7 +34,7 @@ fn named(pattern: Option<&Pattern>) -> Vec<String> {
     pattern.into_iter().flat_map(Pattern::group_names).map(|(_, name)| name.to_owned()).collect()
 }
 
-impl FilterModule for PcreAny {
+impl Module for PcreAny {
     const NAME: &'static str = "filter_pcreAny";
     const DOC: &'static str =
         "Passes when one of the expressions is found anywhere in the field, and saves its groups.";

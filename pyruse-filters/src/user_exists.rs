@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::User;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -31,7 +31,7 @@ struct UserExists {
     asked: Instant,
 }
 
-impl FilterModule for UserExists {
+impl Module for UserExists {
     const NAME: &'static str = "filter_userExists";
     const DOC: &'static str = "Passes when the system knows the user in the field (NSS: files, LDAP, …); an answer is kept \
         for up to ten seconds.";

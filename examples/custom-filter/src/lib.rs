@@ -6,7 +6,7 @@
 use pyruse_core::entry::{Entry, Slot, Value};
 use pyruse_core::jiff::civil::{Time, Weekday};
 use pyruse_core::jiff::tz::TimeZone;
-use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
@@ -67,7 +67,7 @@ fn clock(text: &str) -> Option<Time> {
     Time::new(number(hour)?, number(minute)?, 0, 0).ok()
 }
 
-impl FilterModule for WorkingHours {
+impl Module for WorkingHours {
     // The name in the configuration; `filter_` in front is the rule.
     const NAME: &'static str = "filter_workingHours";
     // One sentence, for `pyruse modules`.

@@ -13,7 +13,7 @@ use pyruse_core::courier::{Courier, Deliver, Outcome};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::Slot;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, Message, ModuleSettings, Outcome as Shown, Plugin,
+    Act, Action, Compile, Example, Invalid, Message, Module, ModuleSettings, Outcome as Shown, Plugin,
     Service, ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
@@ -95,7 +95,7 @@ struct AnnounceOnce {
     parts: Parts,
 }
 
-impl ActionModule for AnnounceOnce {
+impl Module for AnnounceOnce {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Announces a message, once for each key within some time.";
     type Args = Args;

@@ -1,7 +1,7 @@
 //! `filter_has`: the smallest filter that is good for something.
 
 use pyruse_core::entry::{Entry, Slot};
-use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -17,7 +17,7 @@ struct Has {
     field: Slot,
 }
 
-impl FilterModule for Has {
+impl Module for Has {
     const NAME: &'static str = "filter_has";
     const DOC: &'static str = "Passes when the entry has the field.";
     type Args = Args;

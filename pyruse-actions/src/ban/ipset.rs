@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use pyruse_core::operation::Family;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Inspection, Invalid, ModuleSettings, Outcome as Shown,
-    Plugin, ServicePlugin, SettingsPlugin, StepError,
+    Act, Action, Compile, Example, Inspection, Invalid, Module, ModuleSettings, Outcome as Shown, Plugin,
+    ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
@@ -100,7 +100,7 @@ struct IpsetBan {
     ipset: Ipset,
 }
 
-impl ActionModule for IpsetBan {
+impl Module for IpsetBan {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Bans an address by adding it to a set of ipset.";
     const SETTINGS: &'static [&'static str] = &["ipsetBan"];

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use pyruse_core::courier::Deliver;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Inspection, Invalid, ModuleSettings, Outcome as Shown,
-    Plugin, ServicePlugin, SettingsPlugin, StepError,
+    Act, Action, Compile, Example, Inspection, Invalid, Module, ModuleSettings, Outcome as Shown, Plugin,
+    ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
@@ -96,7 +96,7 @@ struct NftBan {
     nft: Nft,
 }
 
-impl ActionModule for NftBan {
+impl Module for NftBan {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Bans an address by adding it to a set of nftables.";
     const SETTINGS: &'static [&'static str] = &["nftBan"];

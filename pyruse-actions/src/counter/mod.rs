@@ -23,7 +23,7 @@ use std::sync::Arc;
 use pyruse_core::entry::Slot;
 use pyruse_core::plugin::fact::{Count, Fact, SavedAs};
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Invalid, ModuleSettings, Outcome, Plugin, SettingsPlugin,
+    Act, Action, Compile, Example, Invalid, Module, ModuleSettings, Outcome, Plugin, SettingsPlugin,
     StepError,
 };
 use pyruse_core::schemars::JsonSchema;
@@ -149,7 +149,7 @@ impl Raise {
     }
 }
 
-impl ActionModule for Raise {
+impl Module for Raise {
     const NAME: &'static str = "action_counterRaise";
     const DOC: &'static str = "Counts one more, or `by` more, for a key, unless the key is in its grace.";
     const SETTINGS: &'static [&'static str] = &["counter"];
@@ -237,7 +237,7 @@ struct Reset {
     grace: Option<u64>,
 }
 
-impl ActionModule for Reset {
+impl Module for Reset {
     const NAME: &'static str = "action_counterReset";
     const DOC: &'static str = "Forgets what was counted for a key, and may start a grace for it.";
     const SETTINGS: &'static [&'static str] = &["counter"];
@@ -292,7 +292,7 @@ struct LowerArgs {
 
 struct Lower(Counter);
 
-impl ActionModule for Lower {
+impl Module for Lower {
     const NAME: &'static str = "action_counterLower";
     const DOC: &'static str = "Counts one less for a key: the tick that would live longest is removed.";
     const SETTINGS: &'static [&'static str] = &["counter"];

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use pyruse_core::effect::Effect;
 use pyruse_core::level::ReportLevel;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Inspection, Invalid, Message, Outcome, Plugin, StepError,
+    Act, Action, Compile, Example, Inspection, Invalid, Message, Module, Outcome, Plugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
@@ -129,7 +129,7 @@ struct DailyReport {
     email: Arc<EmailSettings>,
 }
 
-impl ActionModule for DailyReport {
+impl Module for DailyReport {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Records a line for the daily report.";
     const SETTINGS: &'static [&'static str] = &["dailyReport", "email"];

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use pyruse_core::entry::{Entry, Slot, Value};
-use pyruse_core::plugin::{Act, Action, ActionModule, Compile, Example, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Act, Action, Compile, Example, Invalid, Module, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
@@ -142,7 +142,7 @@ struct Capture {
     scratch: String,
 }
 
-impl ActionModule for Capture {
+impl Module for Capture {
     const NAME: &'static str = "action_dnatCapture";
     const DOC: &'static str =
         "Takes down, from a proxy's entry, which client is behind its connection to a service.";

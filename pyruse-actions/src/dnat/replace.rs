@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::SavedAs;
-use pyruse_core::plugin::{Act, Action, ActionModule, Compile, Example, Invalid, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Act, Action, Compile, Example, Invalid, Module, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::state::Handle;
@@ -58,7 +58,7 @@ fn into(name: Option<&str>, path: &str, cx: &mut Compile<'_>) -> Option<Slot> {
     name.map(|name| cx.saves_at(path, name, SavedAs::Either, false))
 }
 
-impl ActionModule for Replace {
+impl Module for Replace {
     const NAME: &'static str = "action_dnatReplace";
     const DOC: &'static str =
         "Puts the client that `action_dnatCapture` took down in the place of the proxy.";

@@ -15,8 +15,8 @@ use pyruse_core::courier::Courier;
 use pyruse_core::effect::Effect;
 use pyruse_core::plugin::fact::Fact;
 use pyruse_core::plugin::{
-    Act, Action, ActionModule, Compile, Example, Inspection, Invalid, Message, Outcome as Shown, Plugin,
-    Service, ServicePlugin, StepError, excerpt,
+    Act, Action, Compile, Example, Inspection, Invalid, Message, Module, Outcome as Shown, Plugin, Service,
+    ServicePlugin, StepError, excerpt,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -67,7 +67,7 @@ struct Email {
     settings: Arc<EmailSettings>,
 }
 
-impl ActionModule for Email {
+impl Module for Email {
     const NAME: &'static str = NAME;
     const DOC: &'static str = "Sends a mail at once, to all of `email.to`.";
     const SETTINGS: &'static [&'static str] = &["email"];

@@ -1,6 +1,6 @@
 //! What a filter or an action is, for whoever writes one.
 //!
-//! A module is a type that is compiled once from its arguments ([`FilterModule`], [`ActionModule`]) and then run per
+//! A module is a type that is compiled once from its arguments ([`Module`]) and then run per
 //! entry ([`Filter`], [`Action`]). Compiling resolves every name to a number and never acts on the world; running
 //! looks nothing up. A module registers itself with `inventory::submit!(Plugin::filter::<MyFilter>())`.
 //!
@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use pyruse_core::entry::{Entry, Slot};
-//! use pyruse_core::plugin::{Compile, Example, Filter, FilterModule, Invalid, Outcome};
+//! use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Outcome};
 //! use pyruse_core::plugin::{Plugin, StepError};
 //! use pyruse_core::schemars::JsonSchema;
 //! use pyruse_core::serde::Deserialize;
@@ -25,7 +25,7 @@
 //!
 //! struct AtMost { field: Slot, bytes: usize }
 //!
-//! impl FilterModule for AtMost {
+//! impl Module for AtMost {
 //!     const NAME: &'static str = "filter_atMost";
 //!     const DOC: &'static str = "Passes when the text in the field is not too long.";
 //!     type Args = Args;
@@ -180,27 +180,11 @@ impl Act<'_, '_> {
     }
 }
 
-/// A kind of filter: its name, its arguments, and how they become a [`Filter`].
-pub trait FilterModule: Filter + Sized + 'static {
-    /// The name in the configuration, `filter_…`.
+/// A kind of filter or action: its name, its arguments, and how they become a [`Filter`] or an [`Action`].
+pub trait Module: Sized + 'static {
+    /// The name in the configuration, `filter_…` or `action_…`.
     const NAME: &'static str;
-    /// One sentence: when does an entry pass?
-    const DOC: &'static str;
-    /// The top-level keys that it reads, itself or by its service: shown beside its arguments.
-    const SETTINGS: &'static [&'static str] = &[];
-    /// The arguments; their doc comments are the reference.
-    type Args: DeserializeOwned + JsonSchema;
-    /// Resolves the arguments.
-    fn compile(args: Self::Args, cx: &mut Compile<'_>) -> Result<Self, Invalid>;
-    /// Arguments, an entry, and what comes out: shown to users and run by a test.
-    fn examples() -> Vec<Example>;
-}
-
-/// A kind of action: its name, its arguments, and how they become an [`Action`].
-pub trait ActionModule: Action + Sized + 'static {
-    /// The name in the configuration, `action_…`.
-    const NAME: &'static str;
-    /// One sentence: what does it do?
+    /// One sentence: when does an entry pass? What does the action do?
     const DOC: &'static str;
     /// The top-level keys that it reads, itself or by its service: shown beside its arguments.
     const SETTINGS: &'static [&'static str] = &[];

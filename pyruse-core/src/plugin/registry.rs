@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::service::ServicePlugin;
 use super::settings::{ModuleSettings, Settings};
-use super::{Action, ActionModule, Compile, Example, Filter, FilterModule, Invalid};
+use super::{Action, Compile, Example, Filter, Invalid, Module};
 use crate::config::{Config, Diagnostics, ModuleKind, Node, read_args};
 
 /// A compiled module.
@@ -50,8 +50,8 @@ inventory::collect!(Plugin);
 impl Plugin {
     /// The registration of a filter: `inventory::submit!(Plugin::filter::<MyFilter>());`
     #[track_caller]
-    pub const fn filter<M: FilterModule>() -> Plugin {
-        fn compile<M: FilterModule>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
+    pub const fn filter<M: Module + Filter>() -> Plugin {
+        fn compile<M: Module + Filter>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
             let args = read_module_args(M::NAME, args, cx)?;
             M::compile(args, cx).ok().map(|filter| Compiled::Filter(Box::new(filter)))
         }
@@ -69,8 +69,8 @@ impl Plugin {
 
     /// The registration of an action: `inventory::submit!(Plugin::action::<MyAction>());`
     #[track_caller]
-    pub const fn action<M: ActionModule>() -> Plugin {
-        fn compile<M: ActionModule>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
+    pub const fn action<M: Module + Action>() -> Plugin {
+        fn compile<M: Module + Action>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
             let args = read_module_args(M::NAME, args, cx)?;
             let action: Result<M, Invalid> = M::compile(args, cx);
             action.ok().map(|action| Compiled::Action(Box::new(action)))
