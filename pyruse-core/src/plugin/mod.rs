@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use pyruse_core::entry::{Entry, Slot};
-//! use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Outcome};
+//! use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome};
 //! use pyruse_core::plugin::{Plugin, StepError};
 //! use pyruse_core::schemars::JsonSchema;
 //! use pyruse_core::serde::Deserialize;
