@@ -1,4 +1,4 @@
-//! The built-in actions, with their couriers. A crate that links this one says `use pyruse_actions as _;`.
+//! The built-in actions, with their couriers. To link them, write `use pyruse_actions as _;`.
 
 #![warn(missing_docs)]
 

@@ -1,10 +1,10 @@
-//! `action_log`: lines for the journal, so that the workflow sees them again and can count repeat offenders.
+//! `action_log`: writes lines to the journal, so that the workflow reads them again and can count repeat offenders.
 //!
-//! Since a line that comes back may raise a counter, it must come back exactly once. The line is sent to journald
-//! right after the commit that queued it, without waiting, and before anything more is read; so whatever we have read
-//! of it, its delivery was recorded with. Only a crash between sending and the next commit leaves a doubt: the line
-//! is sent again at the next start, and of all lines that carry its number ([`ID_FIELD`]), only the first that is
-//! read counts.
+//! A line that comes back may raise a counter, so it must be counted exactly once. The line is sent to journald
+//! directly after the commit that queued it, without waiting, and before anything more is read. So the commit that
+//! records that the line was read also records its delivery. Only a crash between sending and the next commit leaves an
+//! uncertainty: then the line is sent again at the next start, and of all lines with the same number ([`ID_FIELD`]),
+//! only the first that is read counts.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
@@ -29,13 +29,13 @@ use crate::{text, unique};
 
 const NAME: &str = "action_log";
 
-/// The field that tells our lines apart.
+/// The field that identifies our lines.
 const ID_FIELD: &str = "PYRUSE_LOG_ID";
 
-/// journald takes larger ones only by other means than a datagram; and a line is for reading.
+/// The maximum size of a line. journald does not take a larger one in a datagram; and a line is for reading.
 const LINE_LIMIT: usize = 64 * 1024;
 
-/// How long after a restart a line may still turn up twice, in seconds of the journal's time.
+/// How long after a restart a line may still appear twice, in seconds of the journal's time.
 const DOUBT_SECONDS: u64 = 24 * 3600;
 
 /// How `action_log` reaches the journal.
@@ -121,7 +121,7 @@ impl Action for Log {
         text::cut(&mut message, LINE_LIMIT);
         run.effect(|| Effect::Log { level: self.level, message: message.clone() });
         let line = Line { id: unique::id(), priority: self.level.number(), message };
-        // A struct of texts and numbers always becomes JSON.
+        // A struct of texts and numbers can always be serialized.
         run.state.get_mut(self.queue).push(None, serde_json::to_string(&line).unwrap_or_default());
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Deliver for JournalCourier {
                 let Ok(line) = serde_json::from_str::<Line>(&letter.payload) else {
                     return Outcome::GiveUp("not a line for the journal".into());
                 };
-                // Lines keep their order: behind one that did not go, all wait.
+                // Lines keep their order: after one that failed, all wait.
                 if let Some(error) = &stuck {
                     return Outcome::Retry(String::clone(error));
                 }
@@ -174,7 +174,7 @@ fn datagram(line: &Line) -> Vec<u8> {
     let mut bytes =
         format!("PRIORITY={}\nSYSLOG_IDENTIFIER=pyruse\n{ID_FIELD}={}\nMESSAGE\n", line.priority, line.id)
             .into_bytes();
-    // With its length in front, a message may hold anything, line ends too.
+    // With its length in front, a message may contain anything, including line ends.
     bytes.extend((line.message.len() as u64).to_le_bytes());
     bytes.extend(line.message.as_bytes());
     bytes.push(b'\n');
@@ -183,7 +183,7 @@ fn datagram(line: &Line) -> Vec<u8> {
 
 struct LogService {
     queue: Handle<Queue>,
-    /// Lines that may have been sent before a crash: has one been read?
+    /// The lines that may have been sent before a crash, each with whether one was read.
     doubtful: Handle<Map<bool>>,
     id: Slot,
     path: PathBuf,
@@ -194,7 +194,7 @@ impl Service for LogService {
         let courier = Courier::new(NAME, JournalCourier { path: self.path.clone(), socket: None })
             .inline()
             .batch(200)
-            // journald is busy for moments, and lines behind a stuck one count a try each.
+            // journald is only busy for moments, and each line after a stuck one counts a try.
             .longest_wait(Duration::from_millis(100));
         Some((self.queue, courier))
     }

@@ -1,4 +1,4 @@
-//! Runs a configured program: an argv without a shell, with input, and never for longer than it is given.
+//! Runs a configured program: an argv without a shell, with input, and with a time limit.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -14,10 +14,10 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// How much of a program's complaints is kept.
+/// How much of a program's standard error is kept, in bytes.
 const COMPLAINT: usize = 2000;
 
-/// The argv, where the default program is looked for in the usual places if it is not where the default says.
+/// Returns the argv. If the default program is not at the default path, it is looked up in the usual directories.
 pub(crate) fn with_default_found(argv: &[String], default: &str) -> Vec<String> {
     let mut argv = argv.to_vec();
     if let Some(program) =
@@ -32,28 +32,28 @@ pub(crate) fn with_default_found(argv: &[String], default: &str) -> Vec<String> 
     argv
 }
 
-/// Why a program did not do what it was run for.
+/// The reason why a program failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// What a person needs to know: which program, how it ended, and what it said.
+    /// What the operator needs to know: which program, how it ended, and what it printed.
     pub(crate) message: String,
-    /// It did not come to an end: to run it again at once would only wait as long again.
+    /// It did not end in time: running it again at once would only wait as long again.
     pub(crate) timed_out: bool,
-    /// It could not even be started.
+    /// It could not be started.
     pub(crate) not_started: bool,
 }
 
-/// So much of an answer is read; nothing that we ask for is longer.
+/// The maximum size of an answer that is read; nothing that we ask for is longer.
 const ANSWER: u64 = 64 << 20;
 
-/// Runs it with these further arguments, and gives what it writes on its standard output.
+/// Runs the program with these additional arguments. Returns its standard output.
 pub(crate) fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec<u8>, Failure> {
     let failed = |e: std::io::Error| Failure {
         message: format!("its answer cannot be read: {e}"),
         timed_out: false,
         not_started: false,
     };
-    // A file in memory takes any answer at once: nobody has to read while the program runs.
+    // A file in memory takes any answer at once: it need not be read while the program runs.
     let mut answer = in_memory(b"").map_err(failed)?;
     run_into(argv, more, b"", limit, answer.try_clone().map_err(failed)?.into())?;
     let mut read = Vec::new();
@@ -61,10 +61,10 @@ pub(crate) fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec
     Ok(read)
 }
 
-/// Runs it with these further arguments and this input.
+/// Runs the program with these additional arguments and this input.
 ///
-/// The input is whole before the program starts, as a file in memory: were we killed while we fed a pipe, the program
-/// would take the cut-off input for all of it.
+/// The input is complete before the program starts, as a file in memory. If this process were killed while it writes to
+/// a pipe, the program would take the truncated input for all of it.
 pub(crate) fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration) -> Result<(), Failure> {
     run_into(argv, more, input, limit, Stdio::null())
 }
@@ -87,7 +87,7 @@ fn run_into(
         .stdin(stdin.map_err(|e| failed(format!("{program}: its input cannot be prepared: {e}")))?)
         .stdout(output)
         .stderr(Stdio::piped())
-        // A group of its own, so that what it starts can be ended with it.
+        // A process group of its own, so that its children can be ended with it.
         .process_group(0)
         .spawn()
         .map_err(|e| Failure { not_started: true, ..failed(format!("{program}: cannot be started: {e}")) })?;
@@ -125,7 +125,7 @@ fn said(complaint: &[u8]) -> String {
     if text.is_empty() { String::new() } else { format!(": {}", text.replace('\n', " / ")) }
 }
 
-/// Listens to it until it has ended; `None`: its time was over.
+/// Reads its standard error until it ends; `None` if the time limit expired.
 fn attend(
     child: &mut Child,
     complaint: &mut Vec<u8>,
@@ -143,8 +143,8 @@ fn attend(
         if now >= deadline {
             break None;
         }
-        // Its end shows as the end of its standard error, unless something that it started holds that open: so
-        // we look again, seldom, without a sign.
+        // Its end shows as the end of its standard error, unless a child holds that open. So its status is also polled
+        // at a low rate.
         let slice = (deadline - now).min(Duration::from_millis(if stderr.is_some() { 100 } else { 1 }));
         let mut fds: Vec<PollFd<'_>> =
             stderr.iter().map(|stderr| PollFd::new(stderr.as_fd(), PollFlags::POLLIN)).collect();
@@ -160,11 +160,12 @@ fn attend(
     };
     if status.is_none() {
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
-        // It may be over just now; then there is nobody to end. It may have left its group; so it is ended by name too.
+        // It may have ended just now; then there is no process to kill. It may have left its group; so it is also
+        // killed by its own id.
         let _ = killpg(group, Signal::SIGKILL);
         let _ = child.kill();
         let given_up = Instant::now() + Duration::from_secs(2);
-        // Whom we may not end (sudo), or who cannot be ended (a dead file system), must not keep us.
+        // A process that we may not kill (sudo), or that cannot be killed (a dead file system), must not block us.
         while child.try_wait()?.is_none() && Instant::now() < given_up {
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -179,7 +180,7 @@ fn set_nonblocking(fd: &impl AsFd) -> std::io::Result<()> {
     fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop).map_err(Into::into)
 }
 
-/// Reads what is there; is that the end?
+/// Reads what is available. Returns whether that is the end.
 fn listen(pipe: &mut impl Read, complaint: &mut Vec<u8>) -> bool {
     let mut buffer = [0; 1024];
     loop {

@@ -1,8 +1,9 @@
-//! Many bans at once: what the couriers of all firewalls share.
+//! Delivers many bans at once. The couriers of all firewalls share this code.
 //!
 //! A batch is one run of a program. If it fails, one bad element may have failed all: the batch is split by set, and
-//! then halved until the bad ones are alone, so that they hold back nobody. A set of which nothing went is remembered:
-//! until something goes again, it is only probed, so that thousands of bans that wait for a set that is missing cost
+//! then halved until the bad elements are alone, so that they delay no other. A set in which every command failed is
+//! remembered: until a command succeeds again, it is only probed. So thousands of bans that wait for a missing set cost
+//! little. A batch may contain bans and lifts, but never two of the same element, because letters have keys.
 //! little. Bans and their ends may stand in one batch, but never two of one element: letters have keys.
 
 use std::collections::{HashMap, HashSet};
@@ -17,45 +18,46 @@ use pyruse_core::time::Timestamp;
 use super::Order;
 use crate::program::Failure;
 
-/// After so many single failures in a set without one success, the set itself is at fault.
+/// After this many single failures in a set without a success, the set itself is the cause.
 const HOPELESS: usize = 8;
 
-/// A ban, or its end, as the firewall's program is told of it.
+/// A ban, or the lifting of one, as a command for the firewall's program.
 pub(super) struct Command {
-    /// The letter's place in its batch.
+    /// The index of the letter in its batch.
     at: usize,
     /// The set.
     pub(super) set: String,
     /// The family of the address.
     pub(super) family: Family,
-    /// The ban is lifted.
+    /// The command lifts a ban.
     pub(super) lift: bool,
-    /// The command.
+    /// The text of the command.
     pub(super) text: String,
 }
 
-/// How one kind of firewall is spoken to.
+/// How to talk to one kind of firewall.
 pub(super) trait Tongue: Send {
-    /// At least so many commands are worth running together; fewer are run one by one.
+    /// The minimum number of commands worth running together; fewer are run one by one.
     const TOGETHER: usize;
-    /// All commands of one run are at most so long, in bytes, with two more for each.
+    /// The maximum length of all commands of one run, in bytes, with two more for each command.
     const LONGEST: usize;
 
-    /// The command for an order; `None` when it is over.
+    /// Returns the command for an order; `None` when the ban has expired.
     fn command(order: &Order, now: Timestamp) -> Option<String>;
 
-    /// Why no set of this firewall can ever hold the address, if that is so.
+    /// Returns why no set of this firewall can hold the address, if that is so.
     fn never_holds(_ip: IpAddr) -> Option<&'static str> {
         None
     }
 
-    /// Can this be the name of a set, and nothing else? What waits may have been written by whoever owns the state.
+    /// Whether this can be the name of a set, and nothing else. Anyone who can write the state may have written a
+    /// queued order.
     fn names_a_set(set: &str) -> bool;
 
-    /// Runs these: all or, at an error, perhaps some of them; every command may be repeated.
+    /// Runs these commands. On an error, some of them may have run. Every command may be repeated.
     fn run(&self, commands: &[&Command]) -> Result<(), Failure>;
 
-    /// What a person can do about a command that failed alone with these words, if that is known.
+    /// Returns what the operator can do about a command that failed alone with these words, if that is known.
     fn cure(_command: &Command, _words: &str) -> Option<String> {
         None
     }
@@ -64,7 +66,7 @@ pub(super) trait Tongue: Send {
 /// Delivers orders for bans.
 pub(super) struct BanCourier<T> {
     tongue: T,
-    /// Sets of which nothing went last time.
+    /// Sets in which every command failed last time.
     hopeless: HashSet<String>,
 }
 
@@ -101,8 +103,8 @@ impl<T: Tongue> BanCourier<T> {
         BanCourier { tongue, hopeless: HashSet::new() }
     }
 
-    /// Tries sets that were hopeless with their oldest and their newest command; where both fail, the others are not
-    /// tried. Those that are left to run.
+    /// Probes hopeless sets with their oldest and their newest command. If both fail, the other commands of the set are
+    /// not tried. Returns the commands that are left to run.
     fn probe<'c>(&mut self, commands: Vec<&'c Command>, outcomes: &mut [Outcome]) -> Vec<&'c Command> {
         if self.hopeless.is_empty() {
             return commands;
@@ -124,7 +126,7 @@ impl<T: Tongue> BanCourier<T> {
                 }
             }
             if went {
-                // Each may be repeated.
+                // Both commands may be repeated.
                 self.hopeless.remove(&commands[0].set);
                 rest.extend(commands);
             } else if let Some(error) = error {
@@ -139,14 +141,14 @@ impl<T: Tongue> BanCourier<T> {
             match self.tongue.run(commands) {
                 Ok(()) => return,
                 Err(failure) if failure.timed_out => {
-                    // The program hangs, whatever it is told: trying each part would hang as often.
+                    // The program hangs whatever the commands are: trying each part would hang as often.
                     retry(commands, &failure.message, outcomes);
                     return;
                 }
                 Err(_) => {}
             }
         }
-        // Set by set: one that is missing fails as a whole.
+        // Run one set at a time: if a set is missing, all of its commands fail.
         for commands in by_set(commands) {
             self.bisect(&commands, &mut Vec::new(), outcomes);
             if commands.iter().all(|command| outcomes[command.at] != Outcome::Done) {
@@ -155,7 +157,7 @@ impl<T: Tongue> BanCourier<T> {
         }
     }
 
-    /// Halves until the bad ones are alone. `failed`: what was said of those that have failed since one went.
+    /// Halves the batch until the bad commands are alone. `failed` holds the errors since the last success.
     fn bisect(&self, commands: &[&Command], failed: &mut Vec<String>, outcomes: &mut [Outcome]) {
         if let Some(error) = failed.last().filter(|_| failed.len() >= HOPELESS) {
             retry(commands, error, outcomes);
@@ -165,7 +167,7 @@ impl<T: Tongue> BanCourier<T> {
         let result =
             if alone || commands.len() >= T::TOGETHER { Some(self.tongue.run(commands)) } else { None };
         match result {
-            // One that goes shows that the set is there.
+            // A success shows that the set exists.
             Some(Ok(())) => failed.clear(),
             Some(Err(failure)) if alone || failure.timed_out => {
                 let error = told::<T>(commands[0], &failure);
@@ -182,7 +184,7 @@ impl<T: Tongue> BanCourier<T> {
     }
 }
 
-/// The orders in a batch of letters, with their places; what is none is given up.
+/// Returns the orders in a batch of letters, with their indexes. A letter that is not an order is given up.
 pub(super) fn orders<T: Tongue>(
     letters: &[Letter],
     now: Timestamp,
@@ -193,7 +195,7 @@ pub(super) fn orders<T: Tongue>(
         match Order::read(letter, now) {
             Ok(order) if T::names_a_set(&order.set) => match T::never_holds(order.ip) {
                 None => orders.push((at, order)),
-                // It is not there, as was wanted.
+                // The element is not there, as wanted.
                 Some(_) if order.lift => {}
                 Some(why) => outcomes[at] = Outcome::GiveUp(format!("{} is not banned: {why}", order.ip)),
             },
@@ -207,7 +209,7 @@ pub(super) fn orders<T: Tongue>(
     orders
 }
 
-/// The commands of each set, in the order in which the sets come first.
+/// Returns the commands of each set, in the order of each set's first command.
 fn by_set<'c>(commands: &[&'c Command]) -> Vec<Vec<&'c Command>> {
     let mut sets: Vec<Vec<&Command>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -221,7 +223,7 @@ fn by_set<'c>(commands: &[&'c Command]) -> Vec<Vec<&'c Command>> {
     sets
 }
 
-/// What failed, why, and what a person can do.
+/// Returns what failed, why, and what the operator can do.
 fn told<T: Tongue>(command: &Command, failure: &Failure) -> String {
     let cure = T::cure(command, &failure.message).map(|cure| format!("; {cure}")).unwrap_or_default();
     format!("set `{}`: {}{cure}", command.set, failure.message)
@@ -240,7 +242,7 @@ mod tests {
 
     use super::*;
 
-    /// Knows which addresses are bad, and which set is missing; takes down what it ran.
+    /// A firewall with bad addresses and a missing set; it records what it runs.
     struct Fake<const TOGETHER: usize> {
         bad: BTreeSet<String>,
         runs: RefCell<Vec<usize>>,
@@ -323,7 +325,7 @@ mod tests {
             assert!(outcomes[200..].iter().all(|outcome| *outcome == Outcome::Done));
             assert_eq!(courier.tongue.runs.take(), [1, 1, 10]);
         }
-        // A bad element alone makes its set suspect, and harms nobody.
+        // A single bad element makes its set suspect, and harms no other element.
         courier.tongue.bad.insert("10.0.0.3".into());
         courier.deliver(&letters[203..204]);
         courier.tongue.runs.take();

@@ -1,5 +1,5 @@
-//! What the configuration says of bans: the sets that its steps name, for operators who ban by hand, and how many bans are
-//! held at most.
+//! What the configuration says about bans: the sets that its steps name, for operators who ban by hand, and the maximum
+//! number of bans held.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicBool;
 
 use pyruse_core::operation::BanSet;
 
-/// So many bans are held, if the configuration does not say: some 60 MB.
+/// The default maximum number of bans held; they need about 60 MB.
 pub(super) const MAX_BANS: u32 = 200_000;
 
-/// What can be wrong in the settings of any firewall: its command, if it has one, under its key, and the bound of bans.
+/// Checks the settings that all firewalls share: its command, if it has one, under its key, and the maximum number of
+/// bans.
 pub(super) fn check_settings(
     key: &str,
     command: Option<&[String]>,
@@ -25,15 +26,15 @@ pub(super) fn check_settings(
     }
 }
 
-/// What the steps of a configuration say of one kind of ban.
+/// What the steps of a configuration say about one kind of ban.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Configured {
     pub(super) sets: BTreeSet<BanSet>,
-    /// Was it logged that there are too many bans?
+    /// Whether it was logged that there are too many bans.
     pub(super) warned: Arc<AtomicBool>,
 }
 
-/// Notes of the steps, by the name of their action.
+/// What the steps say, by the name of their action.
 #[derive(Default)]
 pub(super) struct Notes(BTreeMap<&'static str, Configured>);
 

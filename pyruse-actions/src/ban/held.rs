@@ -7,13 +7,13 @@ use pyruse_core::operation::Reason;
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::time::Timestamp;
 
-/// A ban as the state holds it. Its end is the end of the state's item.
+/// A ban as the state holds it. It ends when its entry in the state does.
 #[derive(Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
 pub(super) struct Ban {
     pub(super) set: String,
     pub(super) ip: IpAddr,
-    /// For how long it was, in seconds; 0: for ever, or not known.
+    /// Its duration in seconds; 0: for ever, or not known.
     #[serde(default)]
     pub(super) seconds: u64,
     /// When it was made, if that is known.
@@ -25,8 +25,8 @@ pub(super) struct Ban {
 }
 
 impl Ban {
-    /// Since when it is in force, if that is known; `end` is that of the state's item. No later than its end says: it may
-    /// have been made by a clock that was ahead.
+    /// Returns since when it is in force, if that is known; `end` is the end of its entry in the state. It is never
+    /// later than the end allows: a clock that was ahead may have made the ban.
     pub(super) fn since(&self, end: Timestamp) -> Option<Timestamp> {
         let length = self.length().and_then(|length| i64::try_from(length.as_micros()).ok());
         let from_end = length.filter(|_| end != Timestamp::NEVER).map(|length| end.0.saturating_sub(length));
@@ -36,7 +36,7 @@ impl Ban {
         }
     }
 
-    /// For how long it was, if that is known and not for ever.
+    /// Returns its duration, if that is known and not for ever.
     pub(super) fn length(&self) -> Option<Duration> {
         (self.seconds > 0).then(|| Duration::from_secs(self.seconds))
     }

@@ -1,6 +1,6 @@
 //! The first Pyruse's file of bans: `[{"IP": …, "nfSet": …, "timestamp": …}, …]`.
 //!
-//! The timestamp is the end of the ban in Unix seconds, 0: for ever. A file is taken over as a whole or not at all.
+//! The timestamp is the end of the ban in Unix seconds; 0: for ever. A file is imported as a whole or not at all.
 
 use pyruse_core::address;
 use pyruse_core::plugin::excerpt;
@@ -20,7 +20,8 @@ struct Item {
     timestamp: f64,
 }
 
-/// The bans of such a file, with their ends. `check_set` gives the name of a set as we write it, if it is one.
+/// Reads the bans of such a file, with their ends. `check_set` returns the normal form of a set's name, or `None` if
+/// the text is not one.
 pub(super) fn read(
     content: &[u8],
     check_set: impl Fn(&str) -> Option<String>,
@@ -31,7 +32,7 @@ pub(super) fn read(
     })?;
     let read = |(n, item): (usize, Item)| {
         let fail = |why: String| format!("ban {} of the list: {why}", n + 1);
-        // As it stands: the first Pyruse had a mapped address in the set for IPv6.
+        // Not normalized: the first Pyruse put mapped addresses into the set for IPv6.
         let ip = address::parse_as_written(&item.ip)
             .ok_or_else(|| fail(format!("`{}` is not an IP address", excerpt(&item.ip))))?;
         let set = check_set(&item.set)
@@ -45,7 +46,7 @@ fn end(seconds: f64) -> Timestamp {
     if seconds == 0.0 {
         return Timestamp::NEVER;
     }
-    // Rounded up: a ban must not end early. What is out of range is very long ago, or for ever.
+    // Rounded up: a ban must not end early. A value out of range is very long ago, or for ever.
     #[allow(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
     Timestamp((seconds * 1e6).ceil() as i64)
 }

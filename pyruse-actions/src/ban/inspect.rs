@@ -1,4 +1,4 @@
-//! What `check --live` asks of a firewall: are the sets there, and of the kind that bans need?
+//! What `check --live` asks of a firewall: whether the sets exist, and whether they are of the kind that bans need.
 
 use pyruse_core::plugin::Inspection;
 use pyruse_core::plugin::inspect::Grade;
@@ -6,21 +6,21 @@ use pyruse_core::plugin::inspect::Grade;
 use super::BanAction;
 use crate::program::Failure;
 
-/// What a set is like, as far as a ban cares.
+/// The properties of a set that matter to a ban.
 pub(super) struct Set {
-    /// What it holds, as the firewall calls it.
+    /// What the set holds, in the firewall's words.
     pub(super) holds: String,
-    /// May its elements have time-outs?
+    /// Whether its elements may have timeouts.
     pub(super) timeouts: bool,
-    /// The time-out that elements have which are added without one.
+    /// The timeout of elements that are added without one.
     pub(super) own_timeout: Option<u64>,
-    /// Is it a set of ranges?
+    /// Whether it is a set of ranges.
     pub(super) ranges: bool,
-    /// Does a rule use it?
+    /// Whether a rule uses it.
     pub(super) used: bool,
 }
 
-/// What became of asking.
+/// The result of asking.
 pub(super) enum Asked {
     Set(Set),
     Missing,
@@ -30,7 +30,7 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// From the failure of the program that was asked; `missing` is what it says of a set that is not there.
+    /// Converts the failure of the program; `missing` is what it prints about a set that does not exist.
     pub(super) fn failed(failure: Failure, missing: &str) -> Asked {
         match failure {
             Failure { not_started: true, message, .. } => Asked::NoProgram(message),
@@ -40,7 +40,7 @@ impl Asked {
     }
 }
 
-/// How a firewall is asked, and what its words are.
+/// How to ask a firewall, and its words.
 pub(super) trait Firewall {
     /// The argument that names the set for IPv4, and that for IPv6.
     const ARGUMENTS: [&'static str; 2];
@@ -51,11 +51,11 @@ pub(super) trait Firewall {
 
     fn ask(&self, set: &str, inspection: &mut Inspection) -> Asked;
 
-    /// The command that makes a set for IPv4 (0) or IPv6 (1).
+    /// Returns the command that makes a set for IPv4 (0) or IPv6 (1).
     fn making(set: &str, family: usize) -> String;
 }
 
-/// What comes first where the set may be one that the package makes.
+/// Returns the first part of the advice where the set may be one that the package makes.
 fn of_the_package(set: &str) -> &'static str {
     if set.starts_with("inet pyruse ") {
         "if it is one of the package's: systemctl start pyruse-nft-sets; else "
@@ -64,7 +64,7 @@ fn of_the_package(set: &str) -> &'static str {
     }
 }
 
-/// Looks at both sets of a ban.
+/// Checks both sets of a ban.
 pub(super) fn inspect<F: Firewall>(ban: &BanAction, firewall: &F, inspection: &mut Inspection) {
     for (family, set) in [&ban.set_v4, &ban.set_v6].into_iter().enumerate() {
         let argument = F::ARGUMENTS[family];

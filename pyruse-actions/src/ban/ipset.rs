@@ -1,7 +1,7 @@
 //! `action_ipsetBan`: bans in sets of ipset.
 //!
-//! A few bans are as many processes; many are one `ipset restore`, which reads commands from its input. What it cannot
-//! do as a whole is done one by one.
+//! A few bans are one process each. Many bans are one `ipset restore`, which reads commands from its input. Commands
+//! that fail there are run one by one.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -29,17 +29,17 @@ const DEFAULT_IPSET: &str = "/usr/bin/ipset";
 /// A healthy `ipset` takes milliseconds.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// The kernel's longest time-out of an element, in seconds: its milliseconds are 32 bits with a sign. What is longer is
-/// refused.
+/// The kernel's longest timeout of an element, in seconds: its milliseconds are a signed 32-bit number. The kernel
+/// refuses a longer one.
 const LONGEST_TIMEOUT: u64 = 2_147_483;
 
-/// The kernel's limit for the name of a set, in bytes.
+/// The kernel's limit for the length of a set's name, in bytes.
 const LONGEST_NAME: usize = 31;
 
-/// What makes a repeated `add` renew the element instead of failing.
+/// The option that makes a repeated `add` renew the element instead of failing.
 const EXIST: &str = "-exist";
 
-/// What silences errors.
+/// The option that suppresses errors.
 const QUIET: &str = "-quiet";
 
 /// How `action_ipsetBan` reaches ipset.
@@ -156,7 +156,7 @@ fn check_set(path: &str, set: &str, cx: &mut Compile<'_>) -> Result<String, Inva
     }
 }
 
-/// Why that is no name of a set: neither for the kernel, nor as a word among those that `ipset restore` reads.
+/// Returns why the text is not the name of a set, for the kernel or as a word in the input of `ipset restore`.
 fn set_error(set: &str) -> Option<String> {
     if set.is_empty() {
         Some("it is empty".into())
@@ -191,7 +191,7 @@ struct Ipset {
     argv: Vec<String>,
 }
 
-/// What ipset says of a set that is not there.
+/// What ipset prints about a set that does not exist.
 const NO_SUCH: &str = "does not exist";
 
 impl Firewall for Ipset {
@@ -199,7 +199,7 @@ impl Firewall for Ipset {
     const HOLDS: [&'static str; 2] = ["hash:ip of inet", "hash:ip of inet6"];
     const PROGRAM: &'static str = "ipsetBan.ipset";
 
-    /// Asks for what is said of the set, without its elements, in the form that all versions have.
+    /// Asks for the header of the set, without its elements, in the output format that all versions have.
     fn ask(&self, set: &str, inspection: &mut Inspection) -> Asked {
         let ask = || program::ask(&self.loud(), &["list", set, "-t"], TIME_LIMIT);
         let answer = match inspection.once(&format!("ipset {set}"), ask) {
@@ -218,7 +218,7 @@ impl Firewall for Ipset {
             words.nth(1)
         };
         let family = word("family").unwrap_or("inet");
-        // A set of networks takes single addresses as well.
+        // A set of networks also holds single addresses.
         let kind = if kind == "hash:net" { "hash:ip" } else { kind };
         Asked::Set(Set {
             holds: format!("{kind} of {family}"),
@@ -239,14 +239,14 @@ impl Tongue for Ipset {
     const TOGETHER: usize = 17;
     const LONGEST: usize = usize::MAX;
 
-    /// With `-exist`, an element that is there gets the new time-out without being gone for a moment; without a
-    /// time-out, it stays for ever.
+    /// With `-exist`, an existing element gets the new timeout without being absent for a moment. Without a timeout, it
+    /// stays for ever.
     fn command(order: &Order, now: Timestamp) -> Option<String> {
         let Order { set, ip, .. } = order;
         Some(match order.left(now) {
             Left::Over => return None,
             _ if order.lift => format!("del {set} {ip}"),
-            // The service puts it back before that is over.
+            // The service puts the element back before this timeout expires.
             Left::Seconds(seconds) => format!("add {set} {ip} timeout {}", seconds.min(LONGEST_TIMEOUT)),
             Left::Forever => format!("add {set} {ip}"),
         })
@@ -290,13 +290,13 @@ impl Ipset {
         Ipset { argv: program::with_default_found(&settings.ipset, DEFAULT_IPSET) }
     }
 
-    /// The command without what silences errors.
+    /// Returns the command without the option that suppresses errors.
     fn loud(&self) -> Vec<String> {
         self.argv.iter().filter(|word| *word != QUIET).cloned().collect()
     }
 
-    /// A single command that failed is run once more where that can help: with `-exist`, for a configuration that
-    /// does not have it, and without `-quiet`, since a person will want to know what is wrong.
+    /// Runs a single failed command once more where that can help: with `-exist`, for a configuration that does not
+    /// have it, and without `-quiet`, because the operator needs the error.
     fn run_again(&self, mut words: Vec<&str>, failure: Failure) -> Result<(), Failure> {
         let loud = self.loud();
         let renews = self.argv.iter().any(|word| [EXIST, "--exist", "-!"].contains(&word.as_str()));

@@ -1,5 +1,5 @@
-//! Bans by hand: an operator lists, makes and lifts them. What he says goes the way of every ban, through the state and
-//! the queue, so that it is as durable, and in order with what actions say.
+//! Bans by hand: an operator lists, makes and lifts them. The operator's bans go through the state and the queue like
+//! all bans, so they are as durable, and in order with the bans of actions.
 
 use std::net::IpAddr;
 

@@ -1,8 +1,8 @@
-//! Bans: what `action_nftBan` and its kin share.
+//! Bans: the common parts of `action_nftBan` and similar actions.
 //!
 //! A ban is an address in a set of the firewall, until an absolute time. It is recorded in the state, so that it can be
-//! put back, and queued for the courier that knows the firewall's tongue. The *parsed* address goes there, never text
-//! from an entry.
+//! put back, and queued for the courier of that firewall. The courier gets the *parsed* address, never text from an
+//! entry.
 
 mod batch;
 mod configured;
@@ -35,29 +35,28 @@ use pyruse_core::time::{Ends, Step, Timestamp};
 use self::configured::{Configured, Notes};
 use self::held::Ban;
 
-/// What a courier is told.
+/// A queued order for a courier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
 struct Order {
     set: String,
     ip: IpAddr,
-    /// The end; none: for ever.
+    /// The end; `None`: for ever.
     until: Option<Timestamp>,
-    /// How much of it was left when the order was queued, in microseconds. Absent: for ever, or it was queued by an earlier
-    /// version.
+    /// The time left when the order was queued, in microseconds. Absent: for ever, or an earlier version queued it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left: Option<u64>,
-    /// For how long at most; 0: no bound.
+    /// The maximum duration in seconds; 0: no limit.
     #[serde(default)]
     seconds: u64,
-    /// The set may hold it already, with another end.
+    /// The set may already hold the element, with another end.
     renew: bool,
-    /// The ban is lifted: the set must not hold it any more.
+    /// The order lifts the ban: the set must not hold the element any more.
     #[serde(default)]
     lift: bool,
 }
 
-/// What is left of a ban.
+/// The time left of a ban.
 enum Left {
     Over,
     /// Whole seconds, rounded up.
@@ -66,7 +65,7 @@ enum Left {
 }
 
 impl Order {
-    /// That order, until an end; `wall` is the wall clock.
+    /// Returns the order with an end; `wall` is the wall clock.
     fn until(self, end: Timestamp, wall: Timestamp) -> Order {
         if end == Timestamp::NEVER {
             return self;
@@ -76,7 +75,7 @@ impl Order {
         Order { until: Some(end), left: Some(u64::try_from(left.as_micros()).unwrap_or(u64::MAX)), ..self }
     }
 
-    /// The order of a letter, with its end by the wall clock, which may have been set since it was queued.
+    /// Reads the order of a letter, with its end by the wall clock, which may have been set since the order was queued.
     fn read(letter: &Letter, wall: Timestamp) -> serde_json::Result<Order> {
         let order: Order = serde_json::from_str(&letter.payload)?;
         let end = order.left.map(|left| wall.plus(Duration::from_micros(left).saturating_sub(letter.age)));
@@ -95,8 +94,8 @@ impl Order {
     }
 }
 
-/// The kernel counts whole seconds and began a little later than we did: for so long after the end of a ban, its
-/// element may still be there.
+/// How long after the end of a ban its element may still be there, in seconds: the kernel counts whole seconds, and
+/// starts a little later than this process.
 const KERNEL_LAG: u64 = 5;
 
 /// The state of one kind of ban.
@@ -105,7 +104,7 @@ struct Bans {
     held: Handle<Map<Ban>>,
     orders: Handle<Queue>,
     max: usize,
-    /// Was it logged that there are too many?
+    /// Whether it was logged that there are too many.
     warned: Arc<AtomicBool>,
 }
 
@@ -128,16 +127,16 @@ impl Bans {
         format!("{set} {ip}")
     }
 
-    /// Bans; was it banned already?
+    /// Bans an address. Returns whether it was banned already.
     fn ban(&self, state: &mut State, mut ban: Ban, mut ends: Ends, now: Timestamp) -> bool {
         let wall = state.now().wall;
         let key = Bans::key(&ban.set, ban.ip);
-        // What has not been delivered yet may or may not have reached the set, a ban or its end.
+        // An undelivered order, a ban or a lift, may or may not have reached the set.
         let in_doubt = state.get(self.orders).of_key(&key).is_some();
         let held = state.get_mut(self.held);
         let renewed = held.get(&key, now).is_some();
         let renew = in_doubt || held.ends(&key).is_some_and(|ends| now < ends.at().plus_seconds(KERNEL_LAG));
-        // An entry that comes late has not the last word: it never makes a ban shorter.
+        // A late entry does not override a newer one: it never makes a ban shorter.
         if let (Some(known), Some(last)) = (held.ends(&key), held.last(&key))
             && last.at.is_some_and(|at| now < at)
             && ends.at() < known.at()
@@ -148,15 +147,15 @@ impl Bans {
         let order = Order { set: set.clone(), ip, until: None, left: None, seconds, renew, lift: false };
         let order = order.until(ends.at(), wall);
         held.insert(&key, ban, ends, now);
-        // A struct of texts and numbers always becomes JSON.
+        // A struct of texts and numbers can always be serialized.
         let payload = serde_json::to_string(&order).unwrap_or_default();
         state.get_mut(self.orders).push(Some(&key), payload);
         self.bound(state, now);
         renewed
     }
 
-    /// Where too many bans are held, one that ends soon is forgotten: whoever provokes bans must not fill our memory. Its
-    /// element stays in the firewall until its time-out.
+    /// If too many bans are held, forgets one that ends soon: an attacker who provokes bans must not fill the memory.
+    /// The element stays in the firewall until its timeout expires.
     fn bound(&self, state: &mut State, now: Timestamp) {
         let max = self.max;
         let held = state.get_mut(self.held);
@@ -172,8 +171,9 @@ impl Bans {
         }
     }
 
-    /// Forgets a ban, and orders its element out of the set; the order's number. The order replaces one to ban that still
-    /// waits, and is replaced by a later one; it is over when the element would be gone by itself.
+    /// Forgets a ban, and queues an order to remove its element from the set. Returns the order's number. The order
+    /// supersedes a pending ban order for the same key, and a later order supersedes it. It expires when the element's
+    /// own timeout does.
     fn lift(&self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64> {
         let key = Bans::key(set, ip);
         let held = state.get_mut(self.held);
@@ -187,7 +187,8 @@ impl Bans {
         Some(state.get_mut(self.orders).push(Some(&key), payload))
     }
 
-    /// Records bans that somebody else has made, unless they are over or we know a later end; says so for people.
+    /// Imports bans that another program made, unless they have expired or a later end is known. Returns a summary for
+    /// the operator.
     fn import(&self, state: &mut State, bans: Vec<(Ban, Timestamp)>, now: Timestamp) -> String {
         let (mut taken, mut over) = (0, 0);
         for (ban, end) in bans {
@@ -198,11 +199,11 @@ impl Bans {
             taken += 1;
             let key = Bans::key(&ban.set, ban.ip);
             let held = state.get_mut(self.held);
-            // Nobody knows for how long it was; but it is no longer than from now on.
+            // The original duration is unknown; but it cannot be longer than the time left.
             let ends = Ends::without_span(end).with_span(now.until(end));
             match held.ends(&key) {
                 Some(known) if end <= known.at() => {}
-                // The firewall has been told of another end.
+                // The firewall has another end.
                 Some(_) => {
                     self.ban(state, ban, ends, now);
                 }
@@ -235,7 +236,7 @@ impl Bans {
             .collect();
         let queue = state.get_mut(self.orders);
         for (key, order) in orders {
-            // What waits for delivery says the same, and is durable.
+            // A pending order says the same, and is durable.
             if queue.of_key(&key).is_none() {
                 queue.push_volatile(Some(&key), serde_json::to_string(&order).unwrap_or_default());
             }
@@ -243,12 +244,12 @@ impl Bans {
     }
 }
 
-/// The end of a ban of so many seconds; 0: for ever.
+/// Returns the end of a ban of `seconds` seconds; 0: for ever.
 fn ends(start: Timestamp, seconds: u64) -> Ends {
     if seconds == 0 { Ends::NEVER } else { Ends::after_seconds(start, seconds) }
 }
 
-/// The run step of a ban, whatever the firewall.
+/// The run step of a ban, for every firewall.
 struct BanAction {
     action: &'static str,
     ip: Slot,
@@ -315,7 +316,7 @@ impl BanAction {
         Ok(())
     }
 
-    /// Of several counters, the last one that counts the address itself is taken for the one that led here.
+    /// If several counters count the address itself, the last one is taken as the cause.
     fn reason(&self, counted: &[Counted]) -> Reason {
         let of_address = counted.iter().rfind(|counted| counted.key == self.ip);
         let counted = of_address.or(counted.last());
@@ -327,28 +328,29 @@ impl BanAction {
     }
 }
 
-/// The standing part of a ban: takes over the first Pyruse's, puts bans back, and employs the courier.
+/// The service of a ban: imports the first Pyruse's bans, puts bans back, and owns the courier.
 struct BanService {
     name: &'static str,
     bans: Bans,
     /// The sets that the configuration names.
     sets: BTreeSet<BanSet>,
-    /// When bans that the firewall forgets too early are put back.
+    /// When the bans that the firewall expires too early are put back.
     put_back: Option<Timestamp>,
     /// The first Pyruse's file.
     former_file: &'static str,
-    /// The name of a set as we write it, if it is one.
+    /// Returns the normal form of a set's name, or `None` if the text is not one.
     check_set: fn(&str) -> Option<String>,
-    /// The longest time-out that the firewall knows, in seconds.
+    /// The longest timeout that the firewall supports, in seconds.
     longest_timeout: Option<u64>,
     batch: usize,
     deliver: Option<Box<dyn Deliver>>,
 }
 
 impl BanService {
-    /// A ban that is longer than the firewall's longest time-out begins with that one, and is put back in time: at
-    /// every half of it, all bans that last for more than the other half. So each is put back before its element
-    /// ends, at the latest in the middle of its time-out, and nothing has to be remembered for it.
+    /// Puts back the bans that last for more than `longer_than` seconds, and sets when to do so again. A ban that is
+    /// longer than the firewall's longest timeout begins with that one. At every half of it, all bans are put back that
+    /// last longer than the other half. So each is put back before its element expires, at the latest in the middle of
+    /// its timeout, and nothing needs to be remembered.
     fn put_back_from(&mut self, state: &mut State, longer_than: u64, now: Timestamp) {
         self.bans.put_back(state, longer_than, now);
         self.put_back = self.next_put_back(now);
@@ -389,16 +391,16 @@ impl Service for BanService {
     }
 
     fn boot(&mut self, state: &mut State, now: Timestamp) {
-        // Earlier versions stored no span with an end.
+        // Earlier versions stored no span with the end.
         let step = Step::loaded(state.now());
         state.get_mut(self.bans.held).complete(Ban::length, step);
-        // Whoever has us reload may have made the set that orders wait for.
+        // The operator who reloads may have made the set that orders wait for.
         state.get_mut(self.bans.orders).hurry();
         self.put_back_from(state, 0, now);
     }
 
     fn deadline(&self, _: &State, now: Timestamp) -> Option<Timestamp> {
-        // It is never further away than that, whatever the clock was when it was set.
+        // The deadline is never further away than that, even if the clock was wrong when it was set.
         self.put_back.min(self.next_put_back(now))
     }
 
@@ -448,7 +450,7 @@ mod tests {
         }
     }
 
-    /// The addresses of the orders that wait, which are then done.
+    /// Returns the addresses of the pending orders, and marks these as done.
     fn take_orders(service: &BanService, state: &mut State, now: Timestamp) -> Vec<String> {
         let queue = state.get_mut(service.bans.orders);
         let letters = queue.take_due(Now::at(now), usize::MAX);
@@ -468,7 +470,7 @@ mod tests {
         let mut state = State::in_memory();
         let mut service = service(&mut state, Some(longest));
         service.boot(&mut state, start);
-        // Elements of the firewall, with their ends.
+        // The elements of the firewall, with their ends.
         let mut elements = std::collections::HashMap::new();
         let days = [1, 9, 10, 11, 19, 20, 21, 29, 30, 31, 45, 100, 0];
         for hour in 0..120 * 24 {
@@ -591,7 +593,7 @@ mod tests {
         Ban { seconds: 3600, at: Some(at), ..ban(ip) }
     }
 
-    /// How many seconds the firewall would be told of each order, if it were told at once.
+    /// Returns the timeout that each order would give the firewall now, in seconds.
     fn ordered(service: &BanService, state: &State, now: Now) -> Vec<u64> {
         let orders = state.get(service.bans.orders).messages();
         let left = orders.map(|(_, message)| {
@@ -673,7 +675,7 @@ mod tests {
         assert_eq!(end(&state), NOON.plus_seconds(3600));
         service.bans.ban(&mut state, hour([10, 0, 0, 1], earlier), ends(earlier, 3 * 3600 + 1), earlier);
         assert_eq!(end(&state), NOON.plus_seconds(3601), "nor does it lose a longer one");
-        // In order, the newest word counts.
+        // In order, the newest entry counts.
         let later = NOON.plus_seconds(10);
         service.bans.ban(&mut state, hour([10, 0, 0, 1], later), ends(later, 60), later);
         assert_eq!(end(&state), later.plus_seconds(60));

@@ -1,6 +1,6 @@
 //! `action_nftBan`: bans in sets of nftables.
 //!
-//! A batch of bans is one transaction: told to the kernel itself ([`super::netlink`]), or of one `nft` process where the
+//! A batch of bans is one transaction: sent to the kernel directly ([`super::netlink`]), or by one `nft` process if the
 //! configuration names a command.
 
 use std::time::Duration;
@@ -30,10 +30,10 @@ const DEFAULT_NFT: &str = "/usr/bin/nft";
 /// The kernel's limit for one argument is 128 KiB.
 const ARGUMENT: usize = 100 * 1024;
 
-/// What nft says of a set, table, or element that is not there.
+/// What nft prints about a set, table, or element that does not exist.
 const MISSING: &str = "No such file or directory";
 
-/// What it says of a set that is full.
+/// What nft prints about a set that is full.
 const FULL: &str = "Too many open files in system";
 
 /// A healthy `nft` takes milliseconds.
@@ -161,7 +161,7 @@ fn check_set(path: &str, set: &str, cx: &mut Compile<'_>) -> Result<String, Inva
     })
 }
 
-/// The name of a set is the configuration's own text; that it stays one name is all that matters here.
+/// Checks the name of a set. It is the configuration's own text, so all that matters is that it stays a single name.
 fn set_name(set: &str) -> Option<String> {
     let words: Vec<&str> = set.split_whitespace().collect();
     let plain = |c: char| !c.is_control() && !"{}();\"'#$\\".contains(c);
@@ -181,7 +181,7 @@ impl Action for NftBan {
 /// The program.
 pub(super) struct Nft {
     argv: Vec<String>,
-    /// The configuration names it: nothing goes without it.
+    /// The configuration names it, so every ban needs it.
     wanted: bool,
 }
 
@@ -193,7 +193,7 @@ impl Nft {
     }
 }
 
-/// What nft says of a table that is not there.
+/// What nft prints about a table that does not exist.
 const NO_SUCH: &str = "No such file or directory";
 
 impl Firewall for Nft {
@@ -201,7 +201,7 @@ impl Firewall for Nft {
     const HOLDS: [&'static str; 2] = HOLDS;
     const PROGRAM: &'static str = "nftBan.nft";
 
-    /// Asks for the set's whole table, which has the rules that use it, but without elements.
+    /// Asks for the set's whole table, which has the rules that use the set, but without elements.
     fn ask(&self, set: &str, inspection: &mut Inspection) -> Asked {
         let words: Vec<&str> = set.split(' ').collect();
         let (family, table, name) = match words.as_slice() {
@@ -213,7 +213,7 @@ impl Firewall for Nft {
         let ask = || program::ask(&self.argv, &["-j", "-t", &question], TIME_LIMIT);
         let answer = match inspection.once(&format!("nft {question}"), ask) {
             Ok(answer) => answer,
-            // Bans do without it; only looking cannot.
+            // Bans work without the program; only the check needs it.
             Err(failure) if failure.not_started && !self.wanted => return Asked::Unknown(failure.message),
             Err(failure) => return Asked::failed(failure, NO_SUCH),
         };
@@ -262,15 +262,15 @@ impl Tongue for Nft {
         let Order { set, ip, renew, .. } = order;
         let add = match order.left(now) {
             Left::Over => return None,
-            // Deleting what is not there fails, and would fail the whole transaction: so it is there.
+            // Deleting a missing element fails, and would fail the whole transaction: so it is added first.
             _ if order.lift => {
                 return Some(format!("add element {set} {{{ip}}}; delete element {set} {{{ip}}}"));
             }
             Left::Seconds(seconds) => format!("add element {set} {{{ip} timeout {seconds}s}}"),
             Left::Forever => format!("add element {set} {{{ip}}}"),
         };
-        // A repeated add would leave the old timeout. In one transaction, nobody sees the moment between delete and
-        // add; the first add is there so that the delete cannot fail.
+        // A repeated add would keep the old timeout. In one transaction, no observer sees a state between delete and
+        // add. The first add is there so that the delete cannot fail.
         Some(if *renew {
             format!("add element {set} {{{ip}}}; delete element {set} {{{ip}}}; {add}")
         } else {
@@ -278,11 +278,11 @@ impl Tongue for Nft {
         })
     }
 
-    /// One transaction.
+    /// Runs one transaction.
     fn run(&self, commands: &[&Command]) -> Result<(), Failure> {
         let texts: Vec<&str> = commands.iter().map(|command| command.text.as_str()).collect();
         let text = texts.join("; ");
-        // nft repeats the whole command; without it, equal errors are told as one.
+        // nft repeats the whole command in its error. Without the command, equal errors are reported as one.
         let brief = |failure: Failure| match failure.message.split_once(&format!(" / {text}")) {
             Some((brief, _)) => Failure { message: brief.to_owned(), ..failure },
             None => failure,
@@ -291,7 +291,7 @@ impl Tongue for Nft {
             Ok(()) => return Ok(()),
             Err(failure) => brief(failure),
         };
-        // To a set that is full, nothing can be added, not even to be deleted.
+        // Nothing can be added to a full set, not even in order to delete it.
         if let [Command { lift: true, text, .. }] = commands
             && let Some((_, delete)) = text.split_once("; ")
             && failure.message.contains(FULL)

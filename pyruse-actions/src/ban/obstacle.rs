@@ -1,23 +1,23 @@
-//! What keeps nftables from banning an address, and what a person can do about it.
+//! What prevents nftables from banning an address, and what the operator can do about it.
 
 use pyruse_core::operation::Family;
 
 /// What a set holds, for IPv4 and for IPv6.
 pub(super) const HOLDS: [&str; 2] = ["ipv4_addr", "ipv6_addr"];
 
-/// What stands in the way of a ban.
+/// What prevents a ban.
 #[derive(Clone, Copy)]
 pub(super) enum Obstacle {
-    /// There is no such set.
+    /// The set does not exist.
     Missing,
-    /// The set holds as many elements as it may.
+    /// The set has its maximum number of elements.
     Full,
-    /// It holds none with a time-out.
+    /// The set supports no timeouts.
     NoTimeouts,
 }
 
 impl Obstacle {
-    /// What a person can do about it.
+    /// Returns what the operator can do about it.
     pub(super) fn cure(self, set: &str, family: Family) -> String {
         match self {
             Obstacle::Missing => {
@@ -29,7 +29,7 @@ impl Obstacle {
     }
 }
 
-/// The command that makes a set.
+/// Returns the command that makes a set.
 pub(super) fn making(set: &str, holds: &str) -> String {
     let table = set.rsplit_once(' ').map_or(set, |(table, _)| table);
     format!("nft 'add table {table}; add set {set} {{ type {holds}; flags timeout; }}'")

@@ -1,7 +1,7 @@
-//! What a report says, before it has a form: rows, bounded and ready to be shown.
+//! The content of a report, before it has a format: rows, bounded and ready to be shown.
 //!
-//! Texts come from entries. Control characters are made visible here, once for all forms; that HTML's own characters
-//! are escaped is the HTML template's business.
+//! Texts come from entries. Control characters are made visible here, once for all formats. The HTML template escapes
+//! HTML's own characters.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,17 +18,17 @@ use super::{Details, Line, Recorded, ReportLevel};
 use crate::email::host;
 use crate::text;
 
-/// The messages of one section are at most so long together, in bytes: mail servers refuse what is too large, and
-/// then whoever can write log lines could suppress the report.
+/// The maximum size of all messages of one section, in bytes. Mail servers refuse what is too large; without a limit,
+/// anyone who can write log lines could suppress the report.
 const SECTION: usize = 512 * 1024;
 
-/// A message is shown up to this length, in bytes.
+/// The maximum shown length of a message, in bytes.
 const SHOWN: usize = 500;
 
-/// Of one message, so many times are shown for `ALL`.
+/// How many times of one message are shown for `ALL`.
 const TIMES: usize = 100;
 
-/// How many identifiers are shown.
+/// The maximum number of identifiers shown.
 const IDENTIFIERS: usize = 10;
 
 /// A report.
@@ -82,7 +82,7 @@ struct Section {
 struct Row {
     count: u64,
     message: String,
-    /// A paragraph for each of the details under which the message was recorded; its lines.
+    /// One paragraph, as lines, for each kind of details under which the message was recorded.
     times: Vec<Vec<String>>,
 }
 
@@ -106,11 +106,11 @@ struct More {
 struct Identifier {
     name: String,
     count: String,
-    /// Of the busiest one's, in percent, for a bar.
+    /// In percent of the busiest identifier's count, for a bar.
     width: u64,
 }
 
-/// The times of one message under one kind of details.
+/// The times of one message with one kind of details.
 #[derive(Default)]
 struct Times {
     count: u64,
@@ -122,7 +122,7 @@ struct Times {
 type Messages = BTreeMap<String, BTreeMap<Details, Times>>;
 
 impl Content {
-    /// Collects what is recorded; `None` when there is nothing.
+    /// Collects what is recorded; `None` if there is nothing.
     pub(super) fn collect(
         state: &mut State,
         recorded: Recorded,
@@ -170,7 +170,7 @@ impl Content {
             more_other: {
                 let fitting = fitting(other.iter().map(|(_, message)| message));
                 let mut overflow = day.totals.overflow[2];
-                // In order of time, those that do not fit come before those that were not kept.
+                // In order of time, the lines that do not fit precede the lines that were not kept.
                 if let [(first, _), ..] = other[fitting..] {
                     overflow.count += (other.len() - fitting) as u64;
                     overflow.last = overflow.last.max(other[other.len() - 1].0);
@@ -239,7 +239,7 @@ fn section(table: Messages, limit: usize, overflow: Overflow, zone: &TimeZone) -
     Section { rows: rows.collect(), more_messages, more: more(overflow, zone) }
 }
 
-/// How many of these messages fit into a section.
+/// Returns how many of these messages fit into a section.
 fn fitting<'m>(messages: impl Iterator<Item = &'m String>) -> usize {
     let mut length = 0;
     messages
@@ -287,7 +287,7 @@ fn more(overflow: Overflow, zone: &TimeZone) -> Option<More> {
     })
 }
 
-/// A text on one line, with its blanks as such: a tab is no command, but it has no width of its own.
+/// Returns a text on one line. Each tab becomes a space: a tab is not a command, but has no width of its own.
 fn printable(text: &str) -> String {
     let text = if text.contains('\t') { Cow::Owned(text.replace('\t', " ")) } else { Cow::Borrowed(text) };
     pyruse_core::text::printable(&text)

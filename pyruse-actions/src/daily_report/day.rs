@@ -1,6 +1,6 @@
-//! What the report tells of the day besides its lines: totals, bans, and who wrote most to the journal.
+//! What the report says about the day besides its lines: totals, bans, and who wrote most to the journal.
 //!
-//! Everything is bounded: whoever can write a log line can invent identifiers and provoke bans.
+//! Everything is bounded: anyone who can write a log line can invent identifiers and provoke bans.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Changes, Resource, Row};
 use pyruse_core::time::{Step, Timestamp};
 
-/// So many bans are listed; all are counted.
+/// The maximum number of bans listed; all are counted.
 const BANS: usize = 500;
 
-/// So many identifiers are told apart; the rest is counted together.
+/// The maximum number of identifiers that are counted separately; the others are counted together.
 const IDENTIFIERS: usize = 2000;
 
-/// So many bytes of lines are kept for each section.
+/// The maximum size of the lines kept for each section, in bytes.
 const KEPT_BYTES: usize = 16 << 20;
 
-/// Where entries go whose identifier is one too many, or missing.
+/// Counts the entries without an identifier, and those whose identifier exceeds the limit.
 const OTHERS: &str = "(others)";
 
-/// The last due time may be this far ahead: a clock that is set back over midnight must not have two reports sent. One that
-/// was wrong for longer must not silence the report.
+/// How far ahead the last due time may be. A clock that is set back over midnight must not cause two reports. A clock
+/// that was wrong by more must not suppress the report.
 const AHEAD: Duration = Duration::from_secs(26 * 3600);
 
-/// Lines that were not kept, since there were too many.
+/// Lines that were not kept, because there were too many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
 pub(super) struct Overflow {
@@ -44,17 +44,17 @@ impl Overflow {
     }
 }
 
-/// Numbers of the day.
+/// The numbers of the day.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde", default)]
 pub(super) struct Totals {
-    /// When the day began; none before the first entry.
+    /// When the day began; `None` before the first entry.
     pub(super) since: Option<Timestamp>,
     pub(super) entries: u64,
     /// Lines recorded as WARN, INFO and OTHER.
     pub(super) lines: [u64; 3],
     pub(super) overflow: [Overflow; 3],
-    /// Bytes of the lines that were kept.
+    /// The size of the kept lines, in bytes.
     kept: [usize; 3],
     pub(super) bans: u64,
     pub(super) mails: u64,
@@ -68,7 +68,7 @@ pub(super) struct BanNote {
     pub(super) ip: String,
     pub(super) set: String,
     pub(super) chain: String,
-    /// None: for ever.
+    /// `None`: for ever.
     pub(super) until: Option<Timestamp>,
 }
 
@@ -79,11 +79,11 @@ struct Counted {
     dirty: bool,
 }
 
-/// The day, durable.
+/// The day as the state stores it.
 #[derive(Default)]
 pub(super) struct Day {
     pub(super) totals: Totals,
-    /// The last due time that has been dealt with.
+    /// The last due time that was dealt with.
     last_due: Option<Timestamp>,
     bans: Vec<BanNote>,
     identifiers: Vec<Counted>,
@@ -91,7 +91,7 @@ pub(super) struct Day {
     dirty: Vec<usize>,
     totals_dirty: bool,
     due_dirty: bool,
-    /// So many bans are stored.
+    /// The number of bans that are stored.
     stored_bans: usize,
     deleted: Vec<Box<[u8]>>,
 }
@@ -108,7 +108,7 @@ fn identifier_key(name: &str) -> Box<[u8]> {
 }
 
 impl Day {
-    /// One more entry was read.
+    /// Counts an entry.
     pub(super) fn count_entry(&mut self, identifier: Option<&str>, time: Timestamp) {
         self.totals_dirty = true;
         self.totals.entries += 1;
@@ -147,7 +147,7 @@ impl Day {
         self.totals.mails += 1;
     }
 
-    /// A line of that length is to be recorded; is it, or are there too many?
+    /// Counts a line of this length. Returns whether it is to be recorded, or `false` if there are too many.
     pub(super) fn note_line(&mut self, level: usize, time: Timestamp, length: usize, limit: u64) -> bool {
         self.totals_dirty = true;
         self.totals.since.get_or_insert(time);
@@ -165,7 +165,7 @@ impl Day {
         &self.bans
     }
 
-    /// The busiest identifiers, the busiest first.
+    /// Returns the busiest identifiers, in descending order.
     pub(super) fn busiest(&self, limit: usize) -> Vec<(&str, u64)> {
         let mut all: Vec<(&str, u64)> = self.identifiers.iter().map(|c| (c.name.as_str(), c.count)).collect();
         all.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
@@ -182,7 +182,7 @@ impl Day {
         self.due_dirty = true;
     }
 
-    /// A new day begins.
+    /// Begins a new day.
     pub(super) fn clear(&mut self) {
         self.deleted.extend(self.identifiers.drain(..).map(|counted| identifier_key(&counted.name)));
         self.deleted.extend((0..self.stored_bans).map(ban_key));
@@ -219,7 +219,7 @@ impl Resource for Day {
         let now = step.now.wall;
         let Some(last) = self.last_due else { return };
         let is_ahead = now.can_judge(last) && last > now.plus(AHEAD);
-        // The first day of a machine whose clock was not set yet: it begins now.
+        // The first day of a machine whose clock was not set yet begins now.
         let was_unset = now.is_plausible() && !last.is_plausible();
         if is_ahead || was_unset {
             self.set_last_due(now);
@@ -227,7 +227,7 @@ impl Resource for Day {
     }
 
     fn changes(&mut self, changes: &mut Changes<'_>) {
-        // Numbers and texts always become JSON.
+        // Numbers and texts can always be serialized.
         for key in self.deleted.drain(..) {
             changes.delete(key);
         }

@@ -1,7 +1,7 @@
-//! The lines that the first Pyruse had recorded: `action_dailyReport.py.journal`.
+//! Imports the lines that the first Pyruse recorded: `action_dailyReport.py.journal`.
 //!
-//! A JSON array that may lack its end, since the first program appended to it: items
-//! `{"L": 1|2|0, "T": unix seconds, "M": message, "D": details}`, where L is 1 for WARN, 2 for INFO, 0 for OTHER.
+//! The file is a JSON array that may lack its end, because the first program appended to it. Its items are `{"L":
+//! 1|2|0, "T": unix seconds, "M": message, "D": details}`, where L is 1 for WARN, 2 for INFO, 0 for OTHER.
 
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
@@ -21,7 +21,7 @@ struct Item {
     details: Option<Details>,
 }
 
-/// The lines of such a file; the error says where it is broken.
+/// Reads the lines of such a file. An error says where the file is broken.
 pub(super) fn read(content: &[u8]) -> Result<Vec<Line>, String> {
     let text = std::str::from_utf8(content)
         .map_err(|e| format!("this is not UTF-8 from byte {}", e.valid_up_to()))?;

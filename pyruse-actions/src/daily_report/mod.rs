@@ -28,10 +28,10 @@ use crate::text;
 
 const NAME: &str = "action_dailyReport";
 
-/// A longer line is cut: a report is for reading.
+/// The maximum length of a line; a longer one is cut, because a report is for reading.
 const LINE_LIMIT: usize = 2000;
 
-/// So many lines are kept for each of WARN and INFO; the rest is counted.
+/// The maximum number of lines kept for each of WARN and INFO; the rest is only counted.
 const KEPT: u64 = 100_000;
 
 /// Which times of a message the report shows.
@@ -74,14 +74,14 @@ struct Line {
     details: Details,
 }
 
-/// What the report is made of, in the state.
+/// The parts of the state that the report consists of.
 #[derive(Clone, Copy)]
 struct Recorded {
     lines: Handle<Log>,
     day: Handle<Day>,
 }
 
-/// Does a step of the configuration record lines?
+/// Whether a step of the configuration records lines.
 #[derive(Default)]
 struct InUse(bool);
 
@@ -93,7 +93,7 @@ impl Recorded {
         })
     }
 
-    /// Records a line, or counts it where there are too many.
+    /// Records a line, or only counts it if there are too many.
     fn record(self, state: &mut State, mut line: Line, max_lines: u64) {
         if text::cut(&mut line.message, LINE_LIMIT) {
             line.message.push('…');
@@ -102,7 +102,7 @@ impl Recorded {
         if !state.get_mut(self.day).note_line(line.level as usize, line.time, line.message.len(), limit) {
             return;
         }
-        // A struct of texts and numbers always becomes JSON.
+        // A struct of texts and numbers can always be serialized.
         state.get_mut(self.lines).append(serde_json::to_vec(&line).unwrap_or_default());
     }
 }
@@ -160,7 +160,7 @@ impl Module for DailyReport {
 }
 
 impl Action for DailyReport {
-    /// It comes by mail.
+    /// The report is sent by mail.
     fn inspect(&self, inspection: &mut Inspection) {
         inspect(&self.email, inspection);
     }

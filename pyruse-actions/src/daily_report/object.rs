@@ -1,7 +1,7 @@
-//! The report for programs: one JSON object, of what is recorded and counted.
+//! The report for programs: one JSON object of what is recorded and counted.
 //!
-//! The forms for people group, bound and word it. Here each line stands alone, under the keys that it has as an effect, and
-//! texts are as they were recorded; whoever prints the object sees to the terminal.
+//! The formats for people group, bound and word the content. Here each line stands alone, with the same keys as in an
+//! effect, and texts are as they were recorded. The code that prints the object must protect the terminal.
 
 use pyruse_core::state::{State, StateError};
 use pyruse_core::time::Timestamp;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Line, Recorded, ReportLevel};
 
-/// The object; empty when nothing is recorded.
+/// Returns the object; empty if nothing is recorded.
 pub(super) fn of(state: &mut State, recorded: Recorded, now: Timestamp) -> Result<String, StateError> {
     let mut lines = Vec::new();
     state.scan(recorded.lines, |_, value| {

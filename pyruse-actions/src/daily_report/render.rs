@@ -1,4 +1,4 @@
-//! A report's two forms, from templates: those shipped inside the program, or files in their place.
+//! Renders a report's two formats from templates: those shipped inside the program, or files instead of them.
 
 use std::path::Path;
 
@@ -12,18 +12,18 @@ use super::settings::ReportSettings;
 const TEXT: &str = include_str!("templates/report.txt");
 const HTML: &str = include_str!("templates/report.html");
 
-/// The plain-text form.
+/// Renders the plain-text format.
 pub(super) fn text(content: &Content, settings: &ReportSettings) -> String {
     render(content, settings.text_template.as_deref(), TEXT, false)
 }
 
-/// The HTML form.
+/// Renders the HTML format.
 pub(super) fn html(content: &Content, settings: &ReportSettings) -> String {
     render(content, settings.html_template.as_deref(), HTML, true)
 }
 
-/// A template from a file that cannot be read or rendered falls back to the shipped one, and that is said: there must
-/// be a report.
+/// Renders a template. If the template's file cannot be read or rendered, the shipped template is used, and an error is
+/// logged: there must be a report.
 fn render(content: &Content, file: Option<&Path>, shipped: &str, html: bool) -> String {
     if let Some(path) = file {
         let source = std::fs::read_to_string(path).map_err(|e| e.to_string());
@@ -36,7 +36,7 @@ fn render(content: &Content, file: Option<&Path>, shipped: &str, html: bool) -> 
         }
     }
     with_template(content, shipped, html).unwrap_or_else(|e| {
-        // A test renders the shipped templates with everything in them.
+        // A test renders the shipped templates with all kinds of content.
         tracing::error!("the shipped template of the report failed: {e:#}");
         "The report could not be rendered; see the journal.\n".to_owned()
     })
@@ -60,7 +60,7 @@ mod tests {
     use super::super::{Details, Line, Recorded, ReportLevel};
     use super::*;
 
-    /// A report with everything in it, and markup in every text.
+    /// A report with all kinds of content, and markup in every text.
     fn full() -> Content {
         let mut state = State::in_memory();
         let mut layout = state.layout();

@@ -1,34 +1,34 @@
-//! When reports are due: once a day at a local time of day, right over changes of the clock.
+//! When reports are due: once a day at a local time of day, also when the clock changes.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use pyruse_core::time::Timestamp;
 
-/// The first due time after `last`. Where the clock skips it, it is the first moment after the gap.
+/// Returns the first due time after `last`. If the clock skips it, it is the first moment after the gap.
 pub(super) fn next_after(last: Timestamp, at: Time, zone: &TimeZone) -> Timestamp {
     let day = last.to_jiff().to_zoned_datetime(zone.clone()).date();
-    // Yesterday's may lie ahead too: local days and moments are not in step where the clock changes at midnight.
+    // Yesterday's due time may also lie ahead: local days and moments differ where the clock changes at midnight.
     let days = [day.yesterday(), Ok(day), day.tomorrow(), day.tomorrow().and_then(Date::tomorrow)];
     let moments = days.into_iter().flatten().filter_map(|day| {
         let due = day.to_datetime(at).to_zoned_datetime(zone.clone()).ok()?;
         Some(Timestamp(due.timestamp().as_microsecond()))
     });
-    // A calendar that ends has no next day.
+    // At the end of the calendar, there is no next day.
     moments.filter(|due| *due > last).min().unwrap_or(Timestamp::NEVER)
 }
 
-/// Is a report due at this very moment?
+/// Whether a report is due at exactly this moment.
 pub(super) fn is_due(moment: Timestamp, at: Time, zone: &TimeZone) -> bool {
     next_after(Timestamp(moment.0.saturating_sub(1)), at, zone) == moment
 }
 
-/// The last due time that is not after `now`, if one is after `last`.
+/// Returns the last due time that is not after `now`, if it is after `last`.
 pub(super) fn latest_due(last: Timestamp, now: Timestamp, at: Time, zone: &TimeZone) -> Option<Timestamp> {
     let first = next_after(last, at, zone);
     if first > now {
         return None;
     }
-    // Days off are many at most once: go to the one before the next.
+    // If many days were missed, start two days ago instead of at the first.
     let two_days_ago = Timestamp(now.0 - 2 * 86_400_000_000).max(last);
     let mut due = first;
     let mut next = next_after(two_days_ago, at, zone);
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_midnight_that_does_not_exist_is_the_first_moment_of_its_day() {
-        // In Beirut, and long in Brazil, summer time begins at midnight.
+        // In Beirut, and for a long time in Brazil, summer time begins at midnight.
         let beirut = zone("Asia/Beirut");
         let last = moment("2026-03-28T12:00", &beirut);
         let next = next_after(last, Time::midnight(), &beirut);

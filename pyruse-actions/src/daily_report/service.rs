@@ -1,4 +1,4 @@
-//! The report's standing part: sees entries and effects of the day, and sends the report when it is due.
+//! The report's service: sees the entries and effects of the day, and sends the report when it is due.
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -24,12 +24,12 @@ struct ReportService {
     recorded: Recorded,
     mails: Handle<Queue>,
     identifier: Slot,
-    /// Does a step of the configuration record lines?
+    /// Whether a step of the configuration records lines.
     in_use: bool,
 }
 
 impl ReportService {
-    /// When the last report was due.
+    /// Returns when the last report was due.
     fn last_due(&self, state: &State) -> Option<Timestamp> {
         state.get(self.recorded.day).last_due()
     }
@@ -38,7 +38,7 @@ impl ReportService {
         Content::collect(state, self.recorded, &self.settings, &self.zone, now)
     }
 
-    /// Queues the mail and forgets the lines, in one transaction; was there anything to send?
+    /// Queues the mail and forgets the lines, in one transaction. Returns whether there was anything to send.
     fn queue_report(&self, state: &mut State, now: Timestamp) -> Result<bool, StateError> {
         let content = self.collect(state, now)?;
         if let Some(content) = &content {
@@ -128,7 +128,7 @@ impl Witness for ReportService {
 
 impl Reporter for ReportService {
     fn times(&self, state: &State, now: Timestamp) -> ReportTimes {
-        // At the first start, the clock's time is noted, at which no report was due.
+        // At the first start, the current time is stored as the last due time, although no report was due then.
         let was_due = |last: &Timestamp| schedule::is_due(*last, self.at, &self.zone);
         ReportTimes { last: self.last_due(state).filter(was_due), next: self.deadline(state, now) }
     }
@@ -149,7 +149,7 @@ impl Reporter for ReportService {
     }
 
     fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
-        // Who has no step for the report does not want one.
+        // Without a step for the report, the operator does not want one.
         if self.in_use {
             let message = format!("Pyruse: {text}");
             let line = Line { level: ReportLevel::Warn, time: now, message, details: Details::All };
@@ -161,7 +161,7 @@ impl Reporter for ReportService {
 pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
     let settings = ReportSettings::clone(&start.settings());
     Ok(Box::new(ReportService {
-        // Settings that are refused get this far only in `check`, where nothing is due.
+        // Only `check` uses refused settings, and nothing is due there.
         at: settings.time().unwrap_or_else(Time::midnight),
         zone: TimeZone::system(),
         subject: start.settings::<EmailSettings>().subject.clone(),
@@ -196,7 +196,7 @@ mod tests {
         }
     }
 
-    /// Hours since the beginning of some day.
+    /// Returns a time in hours since the beginning of some day.
     fn hour(hours: i64) -> Timestamp {
         Timestamp::from_seconds(1_795_046_400 + hours * 3600)
     }
@@ -213,7 +213,7 @@ mod tests {
         service.boot(&mut state, hour(12));
         record(&mut state, &service, hour(13));
         let mut mails = Vec::new();
-        // Past midnight; set back by three hours, with a further line; midnight again; the next midnight.
+        // Past midnight; set back by three hours, with another line; midnight again; the next midnight.
         for now in [hour(23), hour(24), hour(21), hour(23), hour(24), hour(25), hour(48), hour(49)] {
             service.due(&mut state, now);
             mails.push(state.get(service.mails).pending());
@@ -234,7 +234,7 @@ mod tests {
         service.recorded.record(&mut state, line, 10);
         let day = state.get_mut(service.recorded.day);
         day.adjust(Step { now: Now::at(now), by: now.0 - hour(9000).0 });
-        // Nothing is due that `due` would not do: the loop would be busy with it.
+        // `deadline` must not return a time at which `due` does nothing: the loop would spin.
         assert_eq!(service.deadline(&state, now), Some(hour(24)));
         service.due(&mut state, now);
         assert_eq!(state.get(service.mails).pending(), 0);

@@ -41,7 +41,7 @@ impl Default for ReportSettings {
 }
 
 impl ReportSettings {
-    /// The time of day; `None` for what is none.
+    /// Returns the time of day; `None` if the text is not one.
     pub(super) fn time(&self) -> Option<Time> {
         let plain = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b':');
         let format = if self.at.len() > 5 { "%H:%M:%S" } else { "%H:%M" };

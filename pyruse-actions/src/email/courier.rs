@@ -1,8 +1,9 @@
-//! The courier of mails: gives them to a program on its standard input, or to an SMTP server.
+//! The courier of mails: passes them to a program on its standard input, or to an SMTP server.
 //!
-//! Where the configuration names neither, it is sendmail. But most sendmails hand a mail over by becoming another user,
-//! which nothing can in a service with `NoNewPrivileges=`. There, the mail server of this machine is asked first; nearly
-//! all of them listen on localhost. If it answers, its answer is the answer: sendmail is run only where no server is.
+//! If the configuration names neither, it is sendmail. But most sendmails deliver a mail by becoming another user,
+//! which no process can do in a service with `NoNewPrivileges=`. There, the mail server of this machine is asked first;
+//! nearly all mail servers listen on localhost. If it answers, its answer is final: sendmail is only run if no server
+//! is there.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::smtp::{Refusal, Relay};
 use super::smtp_settings::SmtpSettings;
 use crate::program;
 
-/// How long a mail is tried. Then it is given up, and kept for the operator.
+/// How long a mail is retried. Then it is given up, and kept for the operator.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 pub(super) struct MailCourier {
@@ -28,7 +29,7 @@ pub(super) struct MailCourier {
 enum Way {
     Program(Vec<String>),
     Server(Relay),
-    /// The server on localhost; where there is none, the program.
+    /// The server on localhost; if there is none, the program.
     Local(Relay, Vec<String>),
 }
 
@@ -65,7 +66,7 @@ impl MailCourier {
     }
 }
 
-/// Can no program that we start become another user?
+/// Whether no program that we start can become another user.
 fn is_confined() -> bool {
     prctl::get_no_new_privs().unwrap_or(false)
 }

@@ -1,11 +1,12 @@
-//! Alerts that come in a flood: so many of a subject an hour are mails of their own, the rest becomes one.
+//! Limits floods of alerts: at most a given number of mails per subject and hour are sent singly; the others become one
+//! mail.
 //!
-//! An hour begins with the first mail of its subject, by the time of the entry that caused it; so catching up on a
-//! journal gives the same mails as having been there. What is over is kept in the state, each text once, with how often
-//! and when it came, and becomes a mail (the *digest*) when the hour ends: with the first mail of the next hour, or by
-//! the loop's deadline, whichever is first. For an hour of old entries that deadline moves on while it still grows: the
-//! loop keeps to no deadline before it has read what there is, unless that takes very long. Nothing is dropped: when more
-//! is held than one mail should carry, a digest leaves early.
+//! An hour begins with the first mail of its subject, by the time of the entry that caused it. So catching up on a
+//! journal gives the same mails as reading it live. The state holds the mails over the limit, each text once, with how
+//! often and when it came. They become a mail (the *digest*) when the hour ends: with the first mail of the next hour,
+//! or at the loop's deadline, whichever is first. For an hour of old entries the deadline moves on while the hour still
+//! grows: the loop ignores deadlines until it has read all available entries, unless that takes very long. Nothing is
+//! dropped: if more is held than one mail should carry, a digest is sent early.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -21,16 +22,16 @@ use super::outgoing::Outgoing;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A digest has at most so many different texts …
+/// The maximum number of different texts in a digest …
 const TEXTS: usize = 5000;
 
-/// … and about so many bytes of them: servers refuse mails that are too large.
+/// … and the approximate maximum of their bytes: servers refuse mails that are too large.
 const BYTES: usize = 1 << 20;
 
-/// So many bytes of a text are in the digest.
+/// How many bytes of a text are in the digest.
 const SHOWN: usize = 2000;
 
-/// The hours that are running, by subject.
+/// The current hours, by subject.
 #[derive(Default)]
 pub(super) struct Flood {
     hours: BTreeMap<String, Hour>,
@@ -40,30 +41,30 @@ pub(super) struct Flood {
 
 struct Hour {
     begun: Begun,
-    /// The wall clock when it last grew, or was loaded.
+    /// The wall clock when the hour last grew, or was loaded.
     grew: Timestamp,
-    /// What is held, in the order in which it first came.
+    /// The held texts, in the order of their first mail.
     texts: Vec<Held>,
-    /// Where each text stands there.
+    /// The index of each text in `texts`.
     places: HashMap<Text, usize>,
     bytes: usize,
 }
 
-/// An hour as it is stored, without what is held.
+/// An hour as it is stored, without the held texts.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
 struct Begun {
-    /// The entry's time of its first mail.
+    /// The time of the entry that caused its first mail.
     at: Timestamp,
     /// The wall clock at that moment.
     seen: Timestamp,
-    /// So many mails were sent singly.
+    /// The number of mails that were sent singly.
     sent: u32,
-    /// Under this number stands what is held.
+    /// The number under which the held texts are stored.
     digest: u64,
 }
 
-/// A text that is held.
+/// A held text.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
 struct Held {
@@ -73,7 +74,7 @@ struct Held {
     last: Timestamp,
 }
 
-/// A text, or its beginning and what tells it from others that begin so.
+/// A text, or its beginning and what distinguishes it from other texts with this beginning.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
 struct Text {
@@ -97,7 +98,8 @@ enum Stored {
 }
 
 impl Flood {
-    /// Takes a mail of this subject in; gives those that leave now. `at` is the time of its entry, `seen` the wall clock.
+    /// Accepts a mail of this subject. Returns the mails to send now. `at` is the time of its entry, `seen` the wall
+    /// clock.
     pub(super) fn admit(
         &mut self,
         subject: &str,
@@ -134,12 +136,12 @@ impl Flood {
         leaving
     }
 
-    /// When the first of the hours ends, by the wall clock.
+    /// Returns when the first hour ends, by the wall clock.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.hours.values().map(Hour::end).min()
     }
 
-    /// Ends the hours that are over; gives their digests.
+    /// Ends the hours that have expired. Returns their digests.
     pub(super) fn end_hours(&mut self, wall: Timestamp) -> Vec<Outgoing> {
         let over =
             self.hours.iter().filter(|(_, hour)| hour.end() <= wall).map(|(subject, _)| subject.clone());
@@ -154,7 +156,7 @@ impl Flood {
         digest
     }
 
-    /// What is held of a subject, as a mail.
+    /// Returns the held texts of a subject, as a mail.
     fn empty(&mut self, subject: &str) -> Option<Outgoing> {
         let hour = self.hours.get_mut(subject).filter(|hour| !hour.texts.is_empty())?;
         let digest = hour.digest(subject, &TimeZone::system());
@@ -164,7 +166,7 @@ impl Flood {
             digest: hour.begun.digest,
             place,
         }));
-        // What is held from now on has a number of its own, so that no row is both deleted and written.
+        // The texts held from now on get a new number, so that no row is both deleted and written.
         let begun = Begun { digest: self.next_digest, ..hour.begun.clone() };
         self.next_digest += 1;
         *hour = Hour::new(begun, hour.grew);
@@ -173,7 +175,8 @@ impl Flood {
 }
 
 impl Begun {
-    /// Is a mail of that time one of this hour? Entries may be a little out of order, and a clock may have been wrong.
+    /// Whether a mail of that time belongs to this hour. Entries may be slightly out of order, and a clock may have
+    /// been wrong.
     fn covers(&self, at: Timestamp) -> bool {
         at < self.at.plus(HOUR) && self.at < at.plus(HOUR)
     }
@@ -184,15 +187,17 @@ impl Hour {
         Hour { begun, grew, texts: Vec::new(), places: HashMap::new(), bytes: 0 }
     }
 
-    /// An hour after the first mail, or of an entry from the future an hour after it was seen; not before it last grew.
+    /// Returns the end: an hour after the first mail or, for an entry from the future, an hour after it was seen; but
+    /// not before the hour last grew.
     fn end(&self) -> Timestamp {
         self.begun.at.min(self.begun.seen).plus(HOUR).max(self.grew)
     }
 
-    /// The clock has stepped: an hour of the future is one of now. Has what is stored of it changed?
+    /// Adjusts to a step of the clock: an hour in the future becomes a current one. Returns whether its stored part has
+    /// changed.
     fn adjust(&mut self, step: Step) -> bool {
         if step.is_load() {
-            // Its entries may not all have been read when we ended.
+            // The last run may have ended before all of its entries were read.
             self.grew = step.now.wall;
         }
         let mut is_changed = false;
@@ -204,7 +209,7 @@ impl Hour {
         is_changed
     }
 
-    /// Counts a text; gives its place.
+    /// Counts a text. Returns its index.
     fn hold(&mut self, text: Text, at: Timestamp) -> usize {
         if let Some(place) = self.places.get(&text) {
             let held = &mut self.texts[*place];
@@ -239,7 +244,7 @@ impl Hour {
             self.begun.sent,
         );
         for held in &self.texts {
-            // Writing to a text cannot fail.
+            // Writing to a String cannot fail.
             let _ = if held.count == 1 {
                 write!(body, "\nonce, at {}:\n", shown(held.first))
             } else {
@@ -251,7 +256,7 @@ impl Hour {
                     shown(held.last)
                 )
             };
-            // Set in, so that no text can look like one of our own lines.
+            // Indented, so that no text can look like one of our own lines.
             for line in held.text.shown.lines() {
                 let _ = writeln!(body, "    {line}");
             }
@@ -273,14 +278,15 @@ impl Text {
     }
 }
 
-/// FNV-1a: the same in every version, since it is stored. Texts that collide are counted as one, and look the same here.
+/// FNV-1a: the same in every version, because it is stored. Texts that collide are counted as one; here they also look
+/// the same.
 fn fnv(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Keys: `h` and the subject for an hour; `t`, the digest's number and the place for a text that it holds.
+/// Keys: `h` and the subject for an hour; `t`, the digest's number and the index for a held text.
 impl Resource for Flood {
     fn load(rows: Vec<Row>) -> Result<Self, String> {
         let mut flood = Flood::default();
@@ -318,7 +324,7 @@ impl Resource for Flood {
 
     fn changes(&mut self, changes: &mut Changes<'_>) {
         for row in std::mem::take(&mut self.dirty) {
-            // Texts and numbers always become JSON.
+            // Texts and numbers can always be serialized.
             match row {
                 Stored::Hour { subject } => {
                     let key = [b"h", subject.as_bytes()].concat();
@@ -355,7 +361,7 @@ mod tests {
         START.plus_seconds(seconds)
     }
 
-    /// A mail whose entry is read as it is written.
+    /// Admits a mail whose entry is read when it is written.
     fn live(flood: &mut Flood, body: &str, at: Timestamp) -> Vec<Outgoing> {
         flood.admit("ban", body.to_owned(), at, 2, at)
     }
@@ -435,7 +441,7 @@ mod tests {
             let mut mails = Vec::new();
             for (n, seconds) in (0..).zip(times) {
                 let at = after(seconds);
-                // The loop calls when it has read what there is.
+                // The loop calls this when it has read all available entries.
                 if is_live {
                     mails.extend(flood.end_hours(at));
                 }
@@ -481,7 +487,7 @@ mod tests {
         }
         flood.adjust(Step::loaded(Now::at(START)));
         assert_eq!(subjects(&flood.end_hours(after(3600))), ["ban (1 more)"]);
-        // The clock was not set, and is.
+        // The clock was not set before, and now is.
         for n in 0..3 {
             flood.admit("ban", String::new(), Timestamp(n), 2, Timestamp(n));
         }
@@ -513,7 +519,7 @@ mod tests {
 
     #[test]
     fn what_is_held_survives_and_leaves_once() {
-        // A part that is loaded looks at the wall clock.
+        // A loaded hour uses the wall clock.
         let start = Timestamp::now();
         let after = |seconds| start.plus_seconds(seconds);
         let directory = tempfile::tempdir().unwrap();
@@ -530,7 +536,7 @@ mod tests {
                 assert_eq!(mails.len(), usize::from(round == 0 && n < 2));
             }
             state.commit().unwrap();
-            // Not committed: never was.
+            // Not committed, so it never happened.
             live(state.get_mut(flood), "lost", after(round));
         }
         let (mut state, flood) = open();

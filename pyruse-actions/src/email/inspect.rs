@@ -1,5 +1,5 @@
-//! What `check --live` asks of the way that mails take: a server is asked up to the recipients, a program is looked
-//! for. No mail is sent.
+//! What `check --live` asks of the mail path: a server is asked up to the recipients, a program is looked up. No mail
+//! is sent.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,10 +15,10 @@ use super::smtp::{Asked, Refusal, rehearse};
 use super::smtp_settings::SmtpSettings;
 use crate::program;
 
-/// A server that takes longer is given up.
+/// A server that takes longer than this is given up.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Is there somebody who would take a mail, from our sender, to our recipients?
+/// Checks whether a server or program would take a mail from our sender to our recipients.
 pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
     if let Some(smtp) = &settings.smtp {
         for (asked, refusal) in rehearse_with(settings, smtp, inspection) {
@@ -36,7 +36,7 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
         inspection.setting("email.sendmail.0", Grade::Broken, message, help);
     }
     if settings.sendmail.is_none() {
-        // The packaged service asks this server first, and runs sendmail only where it is not there.
+        // The packaged service asks this server first, and only runs sendmail if it is not there.
         let smtp = SmtpSettings::local();
         for (asked, refusal) in rehearse_with(settings, &smtp, inspection) {
             if let Refusal::Unreachable(why) = &refusal {
@@ -56,14 +56,14 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
     }
 }
 
-/// Asked once, however many steps send mails.
+/// Asks the server, once even if several steps send mails.
 fn rehearse_with(
     settings: &EmailSettings,
     smtp: &SmtpSettings,
     inspection: &mut Inspection,
 ) -> Vec<(Asked, Refusal)> {
     let address = |text: &String| mailbox(text).ok().map(|mailbox| mailbox.email);
-    // A configuration with a broken address is not inspected.
+    // A configuration with an invalid address is not inspected.
     let Some(from) = address(&settings.from) else { return Vec::new() };
     let Some(to) = settings.to.iter().map(address).collect::<Option<Vec<_>>>() else { return Vec::new() };
     let question = format!("mail by {} port {}", smtp.host, smtp.port());
@@ -74,7 +74,7 @@ fn rehearse_with(
 fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, inspection: &mut Inspection) {
     let server = format!("the mail server {} port {}", smtp.host, smtp.port());
     let why = refusal.why();
-    // A server may put a recipient off, to see whether we come again.
+    // A server may defer a recipient, to see whether the client tries again.
     let grade = if matches!(refusal, Refusal::ForNow(_)) { Grade::Doubtful } else { worst };
     match asked {
         Asked::Connection => {
@@ -100,7 +100,7 @@ fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, i
         }
         Asked::Recipient(n) => {
             let (grade, help) = match refusal {
-                // No other way is tried then.
+                // Then no other way is tried.
                 Refusal::ForGood(_) => (
                     Grade::Broken,
                     "no mail will reach this recipient: write an address that exists, or, on a mail server of your own, \
@@ -113,7 +113,7 @@ fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, i
     }
 }
 
-/// Can that program be run, as the system would look for it?
+/// Checks whether the program can be run, as the system would look it up.
 fn runnable(program: &str) -> Result<(), String> {
     let path = if program.contains('/') {
         PathBuf::from(program)
@@ -130,7 +130,7 @@ fn executable(path: &Path) -> Result<(), String> {
         std::io::ErrorKind::NotFound => "is not there".to_owned(),
         _ => format!("cannot be looked at: {e}"),
     })?;
-    // Root may run what anybody may.
+    // Root may run any file that has an execute bit.
     if !found.is_file() || found.permissions().mode() & 0o111 == 0 || access(path, AccessFlags::X_OK).is_err()
     {
         return Err("is there, but cannot be run".to_owned());

@@ -1,4 +1,4 @@
-//! `action_email`: a mail at once; and the courier for all mails.
+//! `action_email`: sends a mail at once. Also the courier for all mails.
 
 mod courier;
 mod flood;
@@ -33,13 +33,14 @@ use crate::text;
 
 const NAME: &str = "action_email";
 
-/// A longer mail is cut: servers refuse what is too large, and an entry may hold a thousand fields.
+/// The maximum size of a mail's body; a longer one is cut. Servers refuse what is too large, and an entry may hold a
+/// thousand fields.
 const BODY_LIMIT: usize = 256 * 1024;
 
-/// The queue of all mails, whoever writes them.
+/// The queue of all mails, of every author.
 pub(crate) const QUEUE: &str = NAME;
 
-/// What is held back.
+/// The mails that are held back.
 const FLOOD: &str = "action_email/flood";
 
 #[derive(Deserialize, JsonSchema)]
@@ -146,7 +147,7 @@ struct MailService {
 impl Service for MailService {
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
         let courier = Courier::new(NAME, self.courier.take()?)
-            // One at a time: a program that hangs must not make a whole batch wait for its answer.
+            // One at a time: a hanging program must not make a whole batch wait for its answer.
             .batch(1)
             .longest_wait(Duration::from_secs(300));
         Some((self.queue, courier))

@@ -1,4 +1,4 @@
-//! A mail on its way: what is queued, and the message that is made of it.
+//! A mail on its way: its queued form, and the message made from it.
 
 use std::time::UNIX_EPOCH;
 
@@ -11,8 +11,8 @@ use pyruse_core::time::Timestamp;
 use super::settings::{EmailSettings, host, mailbox};
 use crate::unique;
 
-/// A mail in the queue: its content and its identity. Addresses come from the settings when it is delivered, so that
-/// a mistake in them can be mended while mails wait.
+/// A mail in the queue: its content and its identity. The addresses come from the settings at delivery, so that a
+/// mistake in them can be corrected while mails wait.
 #[derive(Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
 pub(crate) struct Outgoing {
@@ -20,31 +20,31 @@ pub(crate) struct Outgoing {
     pub(super) body: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     html: Option<String>,
-    /// The same over all tries, so that a mail that arrives twice can be known as one.
+    /// The same for all tries, so that a mail that arrives twice can be recognized.
     message_id: String,
-    /// When what it tells of happened.
+    /// When the reported event happened.
     pub(super) date: Timestamp,
 }
 
 impl Outgoing {
-    /// A mail of plain text.
+    /// Returns a mail of plain text.
     pub(crate) fn text(subject: &str, body: String, date: Timestamp) -> Outgoing {
         let message_id = format!("<{}@{}>", unique::id(), host());
         Outgoing { subject: subject.to_owned(), body, html: None, message_id, date }
     }
 
-    /// The same with an HTML form beside the text.
+    /// Adds an HTML form beside the text.
     pub(crate) fn with_html(self, html: String) -> Outgoing {
         Outgoing { html: Some(html), ..self }
     }
 
     /// Queues it.
     pub(crate) fn queue(&self, state: &mut State, queue: Handle<Queue>) {
-        // A struct of texts and numbers always becomes JSON.
+        // A struct of texts and numbers can always be serialized.
         state.get_mut(queue).push(None, serde_json::to_string(self).unwrap_or_default());
     }
 
-    /// The message, from and to those whom the settings name.
+    /// Builds the message, with the sender and the recipients of the settings.
     pub(super) fn compose(self, settings: &EmailSettings) -> Result<Message, String> {
         let mut builder = Message::builder().from(mailbox(&settings.from)?);
         for address in &settings.to {
@@ -67,7 +67,7 @@ impl Outgoing {
     }
 }
 
-/// Says that no person wrote the mail, so that no person's absence is answered to it (RFC 3834).
+/// The header that says that a program wrote the mail, so that no absence reply is sent to it (RFC 3834).
 #[derive(Clone)]
 struct AutoSubmitted;
 
@@ -85,14 +85,14 @@ impl Header for AutoSubmitted {
     }
 }
 
-/// The longest line of quoted-printable text, without its end (RFC 2045).
+/// The maximum length of a line of quoted-printable text, without its line end (RFC 2045).
 const LINE: usize = 76;
 
-/// A text as quoted-printable, in which no line begins with what a program on the way may take for its own: a dot,
-/// which ends a mail for `sendmail` without `-i`, or `From `, which begins the next mail in a mailbox.
+/// Encodes a text as quoted-printable. No line begins with what a program on the way may interpret: a dot, which ends a
+/// mail for `sendmail` without `-i`, or `From `, which begins the next mail in a mailbox.
 fn quoted(text: String) -> Body {
     let encoding = ContentTransferEncoding::QuotedPrintable;
-    // Any text can be quoted-printable.
+    // Every text can be encoded as quoted-printable.
     let encoded = Body::new_with_encoding(text, encoding).map_or_else(|text| text, Body::into_vec);
     let mut safe = Vec::with_capacity(encoded.len());
     for mut line in encoded.split_inclusive(|byte| *byte == b'\n') {
@@ -103,7 +103,7 @@ fn quoted(text: String) -> Body {
             if !is_long {
                 break;
             }
-            // A soft line break, which is not part of the text. The rest may begin with a dot, too.
+            // A soft line break, which is not part of the text. The rest may also begin with a dot.
             safe.extend_from_slice(b"=\r\n");
         }
         safe.extend_from_slice(line);
@@ -111,7 +111,7 @@ fn quoted(text: String) -> Body {
     Body::dangerous_pre_encoded(safe, encoding)
 }
 
-/// The code of the first character, if the line must not begin with it.
+/// Returns the code of the first character if the line must not begin with it.
 fn code_of_first(line: &[u8]) -> Option<&'static [u8]> {
     match line {
         [b'.', ..] => Some(b"=2E"),
@@ -120,7 +120,7 @@ fn code_of_first(line: &[u8]) -> Option<&'static [u8]> {
     }
 }
 
-/// The message as a pipe takes it: with the line ends of this system.
+/// Returns the message for a pipe: with the line ends of this system.
 pub(super) fn for_a_pipe(message: &Message) -> Vec<u8> {
     let text = message.formatted();
     let is_kept = |n: usize| text[n] != b'\r' || text.get(n + 1) != Some(&b'\n');
@@ -188,7 +188,7 @@ mod tests {
         }
     }
 
-    /// Quoted-printable by its definition: soft breaks go, `=XX` is a byte.
+    /// Decodes quoted-printable by its definition: soft breaks are removed, `=XX` is a byte.
     fn decode(encoded: &str) -> String {
         let text = encoded.replace("=\r\n", "");
         let mut parts = text.split('=');

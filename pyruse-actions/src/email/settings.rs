@@ -10,7 +10,7 @@ use pyruse_core::template::placeholder;
 
 use super::smtp_settings::SmtpSettings;
 
-/// Where sendmail is, if the configuration does not say.
+/// The path of sendmail, if the configuration gives none.
 pub(super) const DEFAULT_SENDMAIL: &str = "/usr/bin/sendmail";
 
 /// Who gets mails, and how they are sent.
@@ -56,7 +56,7 @@ impl Default for EmailSettings {
 }
 
 impl EmailSettings {
-    /// The command that takes a mail.
+    /// Returns the command that takes a mail.
     pub(super) fn command(&self) -> Vec<String> {
         self.sendmail.clone().unwrap_or_else(|| vec![DEFAULT_SENDMAIL.into(), "-t".into()])
     }
@@ -103,8 +103,8 @@ impl ModuleSettings for EmailSettings {
     }
 }
 
-/// A mail address. A bare local name gets the full name of this host, and a domain beyond ASCII is written in its ASCII
-/// form, which every mail server takes.
+/// Parses a mail address. A bare local name gets the full name of this host. A domain beyond ASCII is converted to its
+/// ASCII form, which every mail server accepts.
 pub(super) fn mailbox(text: &str) -> Result<Mailbox, String> {
     let full = if text.contains('@') { text.to_owned() } else { format!("{}@{}", text.trim(), full_host()) };
     let bad = |e: &dyn std::fmt::Display| format!("`{text}` is not a mail address: {e}");
@@ -116,13 +116,13 @@ pub(super) fn mailbox(text: &str) -> Result<Mailbox, String> {
     Ok(Mailbox { name, email: Address::new(email.user(), domain).map_err(|e| bad(&e))? })
 }
 
-/// The name of this host, as the kernel has it.
+/// Returns the name of this host from the kernel.
 pub(crate) fn host() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
 }
 
-/// The name of this host with its domain, if the kernel or `/etc/hosts` knows it. No name server is asked.
+/// Returns the name of this host with its domain, if the kernel or `/etc/hosts` has it. No name server is asked.
 pub(crate) fn full_host() -> String {
     let name = host();
     if name.contains('.') {
@@ -132,7 +132,7 @@ pub(crate) fn full_host() -> String {
     full_name(&hosts, &name).unwrap_or(name)
 }
 
-/// The first name with a domain on a line that has this name: `127.0.1.1 server.example.org server`.
+/// Returns the first name with a domain on a line that has this name: `127.0.1.1 server.example.org server`.
 fn full_name(hosts: &str, name: &str) -> Option<String> {
     hosts.lines().find_map(|line| {
         let line = line.split('#').next().unwrap_or_default();
@@ -181,7 +181,7 @@ mod tests {
         for unknown in ["other", "serve", ""] {
             assert_eq!(full_name(hosts, unknown), None, "{unknown}");
         }
-        // An alias of this name leads nowhere else.
+        // An alias of this name must not lead to another host.
         assert_eq!(full_name("127.0.0.1 localhost.localdomain localhost server", "server"), None);
         assert_eq!(
             full_name("10.0.0.1 server server.example.org", "server").as_deref(),

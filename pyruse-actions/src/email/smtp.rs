@@ -1,10 +1,10 @@
-//! Gives a mail to an SMTP server.
+//! Sends a mail to an SMTP server.
 //!
-//! The step of the conversation that fails decides what becomes of the mail. Until the server has let us in, a failure
-//! is not the mail's: the server is down, its name or certificate or our password is wrong, and the mail waits until
-//! that is mended. Once it has, a 5xx answer to our sender, or one that refuses to relay, is about a setting: the mail
-//! waits as well. Any other 5xx answer is about this mail or one of its recipients, and asking again would not change
-//! it.
+//! The step of the conversation that fails decides what happens to the mail. Until the server has accepted the login,
+//! the mail is not the cause of a failure: the server is down, or its name, its certificate or our password is wrong.
+//! The mail waits until that is corrected. After that, a 5xx answer to our sender, or one that refuses to relay, is
+//! about a setting: the mail waits as well. Any other 5xx answer is about this mail or one of its recipients, and a
+//! retry would not change it.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display};
@@ -21,34 +21,34 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use super::settings::full_host;
 use super::smtp_settings::{Proof, SmtpSettings, Tls, read_password};
 
-/// How much of an answer is told.
+/// How many characters of an answer are reported.
 const ANSWER: usize = 400;
 
-/// What the TLS library says of a certificate that it does not trust.
+/// What the TLS library reports about a certificate that it does not trust.
 const UNTRUSTED: &str = "invalid peer certificate";
 
-/// How long its answer to our farewell is waited for.
+/// How long to wait for the answer to our `QUIT`.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Answers that are about who we are: the operator will mend that.
+/// Answers about our identity: the operator must correct that.
 const NOT_LET_IN: [u16; 4] = [530, 534, 535, 538];
 
-/// The mail, and not its sender, is too large, or there is no room for it.
+/// The mail, not its sender, is too large, or there is no room for it.
 const TOO_LARGE: u16 = 552;
 
-/// Answers to a recipient that say that this server does not take mails for it from us (RFC 5321).
+/// Answers to a recipient which say that this server does not take mails for it from us (RFC 5321).
 const NOT_RELAYED: [u16; 3] = [551, 553, 554];
 
-/// Why a mail was not taken.
+/// The reason why a mail was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// There is no server.
+    /// No server answers.
     Unreachable(String),
-    /// It may be taken later.
+    /// The server may accept it later.
     ForNow(String),
-    /// It will be taken when a setting is changed, ours or the server's.
+    /// The server will accept it when a setting is changed, ours or the server's.
     Setting(String),
-    /// It will not be.
+    /// The server will never accept it.
     ForGood(String),
 }
 
@@ -71,7 +71,7 @@ impl Refusal {
     }
 }
 
-/// What the server is asked about.
+/// What the server is asked.
 #[derive(Clone, Copy)]
 enum Question<'a> {
     Sender,
@@ -90,7 +90,7 @@ impl Display for Question<'_> {
 }
 
 impl Question<'_> {
-    /// Is this permanent refusal about a setting, and which?
+    /// Returns which setting this permanent refusal is about, if any.
     fn setting(self, code: u16, answer: &str) -> Option<&'static str> {
         let relays = "use a server that relays for this machine, or log in (`email.smtp.user`)";
         match self {
@@ -98,7 +98,7 @@ impl Question<'_> {
             Question::Sender if code != TOO_LARGE => {
                 Some("set `email.from` to an address that this server accepts as a sender")
             }
-            // `5.7.x` is the code for what a policy forbids (RFC 3463); not every server gives such codes.
+            // `5.7.x` is the code for what a policy forbids (RFC 3463); not every server sends such codes.
             Question::Recipient(_)
                 if NOT_RELAYED.contains(&code)
                     || answer.contains("5.7.")
@@ -111,12 +111,12 @@ impl Question<'_> {
     }
 }
 
-/// A server, and who has got which mail from it.
+/// A server, and the recipients that it has already accepted for each mail.
 pub(super) struct Relay {
     settings: SmtpSettings,
     limit: Duration,
-    /// Recipients that have got a mail that others still wait for, by the number of its letter. It is forgotten at the
-    /// end of the program; then they get it once more, with the same Message-ID.
+    /// For each letter's number, the recipients that have got the mail while others still wait for it. The list is lost
+    /// at the end of the program; then these recipients get the mail again, with the same Message-ID.
     served: HashMap<u64, HashSet<Address>>,
 }
 
@@ -125,7 +125,7 @@ impl Relay {
         Relay { settings, limit, served: HashMap::new() }
     }
 
-    /// Sends a mail to all of its recipients that have not got it yet.
+    /// Sends a mail to all recipients that have not got it yet.
     pub(super) fn send(&mut self, letter: u64, message: &Message) -> Result<(), Refusal> {
         let sent = self.converse(letter, message);
         if matches!(sent, Ok(()) | Err(Refusal::ForGood(_))) {
@@ -175,8 +175,8 @@ impl Relay {
     }
 }
 
-/// What becomes of a mail with these refusals: while somebody may still get it, it is not given up for the others, who
-/// refuse it again then.
+/// Returns what the refusals mean for the mail. While a recipient may still get it, it is not given up for the others,
+/// who are tried and refused again then.
 fn summary(refusals: &[Refusal], served: usize) -> Option<Refusal> {
     let why = refusals.iter().map(Refusal::why).collect::<Vec<_>>().join("; ");
     if refusals.is_empty() {
@@ -194,8 +194,8 @@ fn summary(refusals: &[Refusal], served: usize) -> Option<Refusal> {
     }
 }
 
-/// Asks the server whether it would take mails from this sender to these recipients. No mail is sent. Gives what it
-/// refuses: a recipient by its number, or neither the one nor the other.
+/// Asks the server whether it would accept mails from this sender to these recipients. No mail is sent. Returns what
+/// the server refuses: a recipient, by its index, the sender, or the connection.
 pub(super) fn rehearse(
     settings: &SmtpSettings,
     limit: Duration,
@@ -220,24 +220,24 @@ pub(super) fn rehearse(
                 refused.push((Asked::Recipient(n), refusal));
             }
         }
-        // Whatever it answers, the connection is closed next.
+        // Whatever the answer is, the connection is closed next.
         let _ = line.connection.command("RSET\r\n");
     }
     line.close();
     refused
 }
 
-/// What a server was asked in a rehearsal.
+/// What a rehearsal asked the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// To let us in.
+    /// To accept our connection and login.
     Connection,
     Sender,
-    /// The number of the recipient.
+    /// The index of the recipient.
     Recipient(usize),
 }
 
-/// A connection over which we are let in, and when our patience with it ends.
+/// An open connection, logged in, and when its time limit ends.
 struct Line {
     connection: SmtpConnection,
     end: Instant,
@@ -247,7 +247,7 @@ impl Line {
     fn open(settings: &SmtpSettings, limit: Duration) -> Result<Line, Refusal> {
         let opened = Line::open_with(settings, limit, Proof::Authority);
         match opened {
-            // No authority vouches for it. It may be the very certificate that we know.
+            // No authority signed the certificate. It may be the one in `caFile`.
             Err(refusal) if settings.ca_file.is_some() && refusal.why().contains(UNTRUSTED) => {
                 Line::open_with(settings, limit, Proof::Pinned).map_err(|_| refusal)
             }
@@ -289,7 +289,7 @@ impl Line {
         Ok(line)
     }
 
-    /// A step on the way in.
+    /// Runs one step of opening the connection.
     fn step(
         &mut self,
         what: &str,
@@ -299,13 +299,13 @@ impl Line {
         step(&mut self.connection).map_err(|e| Refusal::ForNow(told(&what, &e)))
     }
 
-    /// Says goodbye. What the server says to that changes nothing.
+    /// Says goodbye. The server's answer to that changes nothing.
     fn close(mut self) {
         let _ = self.connection.set_timeout(Some(FAREWELL));
         self.connection.abort();
     }
 
-    /// What is left of our patience is for the next answer.
+    /// Sets the time limit of the next answer to the time that is left.
     fn set_limit(&mut self) -> Result<(), String> {
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -332,7 +332,7 @@ impl Line {
         })
     }
 
-    /// What the server must know beforehand of a mail that is not all ASCII.
+    /// Returns the parameters that announce a mail that is not all ASCII.
     fn parameters<'a>(
         &self,
         mut addresses: impl Iterator<Item = &'a Address>,
@@ -357,20 +357,20 @@ impl Line {
     }
 }
 
-/// Is nobody there, or somebody who does not want us?
+/// Distinguishes whether no server answers, or a server refuses us.
 fn not_connected(error: &Error) -> Refusal {
     let why = told(&"connecting", error);
     let has_answered = error.status().is_some() || error.is_timeout() || why.contains(UNTRUSTED);
     if has_answered { Refusal::ForNow(why) } else { Refusal::Unreachable(why) }
 }
 
-/// As whom we greet: by our name if it is a full one, since many servers refuse any other.
+/// Returns the name for our greeting: our own if it is a full one, because many servers refuse any other.
 fn hello() -> ClientId {
     let name = full_host();
     if name.contains('.') { ClientId::Domain(name) } else { ClientId::default() }
 }
 
-/// What went wrong, on one line however the server puts it.
+/// Returns what went wrong, on one line even if the server's answer has several.
 fn told(what: &impl Display, error: &Error) -> String {
     let text = format!("{what}: {error}");
     let mut line: String = text.chars().take(ANSWER).map(|c| if c.is_control() { ' ' } else { c }).collect();

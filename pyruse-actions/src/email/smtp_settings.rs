@@ -1,7 +1,7 @@
 //! `email.smtp`: the server that takes mails where there is no sendmail.
 //!
-//! Whatever can be known when the configuration is read is refused then: files that are not there, a password that
-//! would be sent in the clear. A host that does not resolve may resolve tomorrow: that is the courier's concern.
+//! What can be known when the configuration is read is refused then: missing files, a password that would be sent in
+//! the clear. A host that does not resolve may resolve tomorrow, so the courier checks that.
 
 use std::fs;
 use std::net::IpAddr;
@@ -55,7 +55,7 @@ pub(crate) struct SmtpSettings {
 }
 
 impl SmtpSettings {
-    /// The mail server of this very machine.
+    /// Returns the settings for the mail server of this machine.
     pub(super) fn local() -> SmtpSettings {
         SmtpSettings {
             host: "localhost".into(),
@@ -75,7 +75,7 @@ impl SmtpSettings {
         })
     }
 
-    /// Complains with paths within `email`.
+    /// Reports errors, with paths relative to `email`.
     pub(super) fn check(&self, complain: &mut dyn FnMut(&str, String)) {
         if !is_host(&self.host) {
             let message = format!(
@@ -124,7 +124,7 @@ impl SmtpSettings {
         }
     }
 
-    /// Complains likewise about what is better mended.
+    /// Reports in the same way what should be improved.
     pub(super) fn doubt(&self, complain: &mut dyn FnMut(&str, String)) {
         let Some(file) = &self.password_file else { return };
         if fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o007 != 0) {
@@ -136,11 +136,11 @@ impl SmtpSettings {
         }
     }
 
-    /// How the server proves itself. The file is read each time, so that a renewed certificate is taken up.
+    /// Returns how the server proves its identity. The file is read each time, so that a renewed certificate is used.
     pub(super) fn tls_parameters(&self, proof: Proof) -> Result<TlsParameters, String> {
         let mut builder = TlsParameters::builder(self.host.clone());
         builder = match (proof, &self.ca_file) {
-            // Its key is still verified in the handshake; whose certificate it is, `is_pinned` asks.
+            // The handshake still verifies its key; `is_pinned` checks whose certificate it is.
             (Proof::Pinned, _) => {
                 builder.dangerous_accept_invalid_certs(true).dangerous_accept_invalid_hostnames(true)
             }
@@ -150,23 +150,23 @@ impl SmtpSettings {
         builder.build().map_err(|e| e.to_string())
     }
 
-    /// Is this certificate, in DER form, one of those in `caFile`?
+    /// Whether this certificate, in DER form, is one of those in `caFile`.
     pub(super) fn is_pinned(&self, certificate: &[u8]) -> bool {
         let text = self.ca_file.as_ref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
         CertificateDer::pem_slice_iter(&text).flatten().any(|pinned| pinned.as_ref() == certificate)
     }
 }
 
-/// How a server proves that it is the one we mean.
+/// How a server proves its identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// An authority that we trust has signed its certificate, for its name, and for this time.
+    /// A trusted authority has signed its certificate, for its name and for the current time.
     Authority,
     /// Its certificate is in `caFile`.
     Pinned,
 }
 
-/// The first line of the file.
+/// Returns the first line of the file.
 pub(super) fn read_password(file: &Path) -> Result<String, String> {
     let name = file.display();
     let text = fs::read(file).map_err(|e| format!("{name}: {e}"))?;

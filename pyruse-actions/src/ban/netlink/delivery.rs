@@ -1,8 +1,8 @@
-//! A batch of orders on its way to the kernel.
+//! Delivers a batch of orders to the kernel.
 //!
-//! Sets are looked at first, once for a batch: whoever changes them in between gets a refusal, not a wrong element. Then
-//! orders go in transactions. One bad element fails its whole transaction, and the kernel names all that are bad: so
-//! without these, the rest goes at the next try.
+//! The sets are looked up first, once per batch: if a set changes in between, the kernel refuses the order, and adds no
+//! wrong element. Then the orders are sent in transactions. One bad element fails its whole transaction, and the kernel
+//! names all bad ones: so the rest succeeds at the next try, without them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,42 +19,42 @@ use super::trouble::{Trouble, words};
 use crate::ban::obstacle::Obstacle;
 use crate::ban::{Left, Order};
 
-/// A socket takes 208 KiB at once where nobody has changed that; and each transaction keeps others waiting.
+/// By default, a socket takes 208 KiB at once; and each transaction blocks other users of nf_tables.
 const DATAGRAM: usize = 128 * 1024;
 
-/// A set, as it is found at the beginning of a batch.
+/// A set as it was found at the beginning of a batch.
 enum Found {
     Set(SetName, SetKind),
     Missing,
-    /// What it is called can only be explained by nft.
+    /// Only nft can interpret the name.
     Unknown,
 }
 
 pub(super) struct Delivery {
-    /// What is to be told to the kernel, with the places of the letters.
+    /// The orders for the kernel, with the indexes of their letters.
     orders: Vec<(usize, Order)>,
     sets: HashMap<String, Found>,
     now: Timestamp,
-    /// The places of the letters that are for nft …
+    /// The indexes of the letters that are for nft …
     for_nft: Vec<usize>,
-    /// … because of these sets, and why.
+    /// … because of these sets, each with the reason.
     pub(super) unfit: HashMap<String, &'static str>,
 }
 
-/// The numbers of a transaction's messages.
+/// The sequence numbers of a transaction's messages.
 struct Numbers {
     begin: u32,
-    /// Those of orders follow that of the beginning.
+    /// The number of orders, whose numbers follow that of the beginning.
     orders: u32,
 }
 
 impl Delivery {
-    /// Of orders that were read at `now`.
+    /// Takes orders that were read at `now`.
     pub(super) fn of(orders: Vec<(usize, Order)>, now: Timestamp) -> Delivery {
         Delivery { orders, sets: HashMap::new(), now, for_nft: Vec::new(), unfit: HashMap::new() }
     }
 
-    /// Tells the kernel. After trouble, what it has not been told is left.
+    /// Sends the orders to the kernel. After trouble, the orders that were not sent are left.
     pub(super) fn make(&mut self, socket: &mut Socket, outcomes: &mut [Outcome]) -> Result<(), Trouble> {
         for (_, order) in &self.orders {
             if let Entry::Vacant(place) = self.sets.entry(order.set.clone()) {
@@ -70,7 +70,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// The places of the letters that nft must deliver, in their order.
+    /// Returns the indexes of the letters that nft must deliver, in order.
     pub(super) fn left(self) -> Vec<usize> {
         let mut left = self.for_nft;
         left.extend(self.orders.iter().map(|(at, _)| at));
@@ -78,7 +78,7 @@ impl Delivery {
         left
     }
 
-    /// Keeps the orders that the kernel can be told.
+    /// Keeps the orders that the kernel can take.
     fn sort(&mut self, outcomes: &mut [Outcome]) {
         for (at, order) in std::mem::take(&mut self.orders) {
             let unfit = match &self.sets[&order.set] {
@@ -100,14 +100,14 @@ impl Delivery {
         }
     }
 
-    /// As many orders as fit into one transaction, from the first on.
+    /// Builds a transaction of as many orders as fit, from the first on.
     fn transaction(&self, socket: &mut Socket) -> (Vec<u8>, Numbers) {
         let most = u32::try_from(self.orders.len()).unwrap_or(u32::MAX - 2);
         let begin = socket.numbers(most + 2);
         let mut transaction = Transaction::begin(begin);
         let mut number = begin;
         for (_, order) in self.orders.iter().take(most as usize) {
-            // What is in `orders` has a set that was found.
+            // Every order in `orders` has a set that was found.
             let Some(Found::Set(name, _)) = self.sets.get(&order.set) else { continue };
             number += 1;
             for change in changes(order, self.now) {
@@ -120,8 +120,8 @@ impl Delivery {
         (transaction.end(number + 1), Numbers { begin, orders: number - begin })
     }
 
-    /// Takes the answers: either all orders of the transaction are done, or those that were refused have their answer
-    /// and the others go again.
+    /// Evaluates the answers. Either all orders of the transaction are done, or the refused ones get their outcome and
+    /// the others are sent again.
     fn settle(
         &mut self,
         answers: &Answers,
@@ -132,7 +132,7 @@ impl Delivery {
         let mut errors: HashMap<u32, Errno> = HashMap::new();
         for answer in &answers.all {
             if let Said::No(errno) = answer.said {
-                // What failed first for an order is why it failed.
+                // The first error of an order is its cause.
                 errors.entry(answer.sequence).or_insert(errno);
             }
         }
@@ -175,7 +175,7 @@ impl Delivery {
     }
 }
 
-/// What is this set to the kernel?
+/// Asks the kernel what this set is.
 fn look(set: &str, socket: &mut Socket) -> Result<Found, Trouble> {
     let Some(name) = SetName::parse(set) else { return Ok(Found::Unknown) };
     let number = socket.numbers(1);
@@ -185,35 +185,37 @@ fn look(set: &str, socket: &mut Socket) -> Result<Found, Trouble> {
             None => Err(Trouble(format!("it describes set `{set}` in a way that is not understood"))),
         },
         Some(Said::No(Errno::ENOENT)) => Ok(Found::Missing),
-        // A family that this kernel does not have.
+        // This kernel does not support the family.
         Some(Said::No(Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP)) => Ok(Found::Unknown),
         Some(Said::No(errno)) => Err(Trouble::from(*errno)),
         Some(Said::Yes) | None => Err(Trouble("it does not answer".to_owned())),
     }
 }
 
-/// As nft is told it; but what is not there may be deleted: the kernel says so, and that is the answer.
+/// Returns the same changes as the nft command, except that deleting a missing element is allowed: the kernel's error
+/// is the answer.
 fn changes(order: &Order, now: Timestamp) -> Vec<Change> {
     let timeout = match order.left(now) {
-        // What was over has been sorted out.
+        // Expired orders were removed before.
         Left::Over | Left::Forever => None,
         Left::Seconds(seconds) => Some(seconds.saturating_mul(1000)),
     };
     if order.lift {
         vec![Change::Delete]
     } else if order.renew {
-        // In one transaction, nobody sees the moment in between; the first is there so that the second cannot fail.
+        // In one transaction, no observer sees an intermediate state. The first change is there so that the second
+        // cannot fail.
         vec![Change::Add(None), Change::Delete, Change::Add(timeout)]
     } else {
         vec![Change::Add(timeout)]
     }
 }
 
-/// Is it a refusal that nft would get as well, and that may be over some time?
+/// Whether nft would be refused too, for a reason that may pass.
 fn is_understood(errno: Errno, order: &Order, set: Option<&Found>) -> bool {
     match errno {
-        // A set that has gone since it was looked at, or that is full; a kernel without memory, or at work; a time-out
-        // that is longer than it can count.
+        // The set was removed since it was looked up, or is full; the kernel has no memory, or is busy; the timeout is
+        // longer than the kernel can count.
         Errno::ENOENT
         | Errno::ENFILE
         | Errno::ENOSPC
@@ -223,7 +225,7 @@ fn is_understood(errno: Errno, order: &Order, set: Option<&Found>) -> bool {
         | Errno::EINTR
         | Errno::EEXIST
         | Errno::ERANGE => true,
-        // A time-out for a set without.
+        // A timeout for a set without timeouts.
         Errno::EINVAL => {
             order.until.is_some() && matches!(set, Some(Found::Set(_, kind)) if !kind.has_timeouts())
         }

@@ -1,10 +1,9 @@
-//! Bans told to the kernel itself, by netlink: a few microseconds each, where a process of nft takes milliseconds.
+//! Delivers bans to the kernel by netlink. A ban takes a few microseconds, where a process of nft takes milliseconds.
 //!
-//! A batch becomes transactions of one datagram each. What nft would do is done here for what bans need, single
-//! addresses in sets of addresses; a set that is anything else, such as one of intervals, is left to nft, which knows
-//! how. And when the kernel does not take our word at all, for lack of CAP_NET_ADMIN or of nf_tables, or answers what
-//! we do not understand, nft is run from then on, which is said once. A refusal that we do understand is told in nft's
-//! words.
+//! A batch becomes transactions of one datagram each. What nft does is done here only for what bans need: single
+//! addresses in sets of addresses. A set of anything else, such as intervals, is left to nft, which supports it. If the
+//! kernel refuses our messages altogether, for lack of CAP_NET_ADMIN or of nf_tables, or sends an answer that is not
+//! understood, nft is run from then on, which is logged once. A refusal that is understood is reported in nft's words.
 
 mod delivery;
 mod request;
@@ -24,20 +23,20 @@ use self::socket::{Said, Socket};
 use self::trouble::Trouble;
 use super::batch::{self, BanCourier, Tongue};
 
-/// Do we speak with the kernel?
+/// Whether the kernel takes our messages.
 enum Kernel {
-    /// Not yet: who bans nobody needs no socket.
+    /// Not known yet: without bans, no socket is needed.
     Unasked,
     Speaks(Socket),
     Silent,
 }
 
-/// Delivers bans to the kernel, and what is beyond it to nft.
+/// Delivers bans to the kernel, and to nft what the kernel does not take.
 pub(super) struct NetlinkCourier<T> {
     who: &'static str,
     kernel: Kernel,
     nft: BanCourier<T>,
-    /// The sets that are nft's business, and why: told once each.
+    /// The sets that are left to nft, and why; each is logged once.
     told: HashMap<String, &'static str>,
 }
 
@@ -74,7 +73,7 @@ impl<T: Tongue> Deliver for NetlinkCourier<T> {
 }
 
 impl<T> NetlinkCourier<T> {
-    /// `nft` does what the kernel does not.
+    /// `nft` delivers what the kernel does not take.
     pub(super) fn new(who: &'static str, nft: BanCourier<T>) -> NetlinkCourier<T> {
         NetlinkCourier { who, kernel: Kernel::Unasked, nft, told: HashMap::new() }
     }
@@ -85,7 +84,7 @@ impl<T> NetlinkCourier<T> {
     }
 }
 
-/// Opens the socket, and finds out whether the kernel knows nf_tables, and we may speak with it.
+/// Opens the socket, and checks whether the kernel supports nf_tables and permits us to use it.
 fn begin() -> Result<Socket, Trouble> {
     let mut socket = Socket::open()?;
     let number = socket.numbers(1);

@@ -1,7 +1,7 @@
-//! What is said to the kernel, as bytes: questions, and transactions on the elements of sets.
+//! Requests to the kernel, as bytes: questions, and transactions on the elements of sets.
 //!
-//! The words are those of `linux/netfilter/nfnetlink.h` and `linux/netfilter/nf_tables.h`. Each element has a message of
-//! its own, so that the kernel's answers, which carry a message's number, tell the bad ones from the good.
+//! The names are those of `linux/netfilter/nfnetlink.h` and `linux/netfilter/nf_tables.h`. Each element has its own
+//! message. The kernel's answers carry the message's number, and so distinguish the bad elements from the good.
 
 use std::net::IpAddr;
 
@@ -19,15 +19,15 @@ use netlink_packet_netfilter::{
 
 use super::set::SetName;
 
-/// One change of a set.
+/// One change to a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Adds the element, with a time-out in milliseconds or, with none, the set's own.
+    /// Adds the element, with a timeout in milliseconds or, without one, with the set's own.
     Add(Option<u64>),
     Delete,
 }
 
-/// Which generation of the rules is in force? Of all who know nf_tables, everybody can answer that.
+/// Asks which generation of the rules is in force. Every kernel with nf_tables answers that to every user.
 pub(super) fn generation(sequence: u32) -> Vec<u8> {
     let message = NfTablesMessage::GetGen(GenMessage { attributes: Vec::new() });
     let mut datagram = Vec::new();
@@ -35,7 +35,7 @@ pub(super) fn generation(sequence: u32) -> Vec<u8> {
     datagram
 }
 
-/// What is this set?
+/// Asks for the description of a set.
 pub(super) fn describe(name: &SetName, sequence: u32) -> Vec<u8> {
     let attributes = vec![SetAttribute::Table(name.table.clone()), SetAttribute::Name(name.set.clone())];
     let message = NfTablesMessage::GetSet(SetMessage { attributes });
@@ -57,7 +57,7 @@ impl Transaction {
         Transaction { datagram, last: 0 }
     }
 
-    /// Adds a change of this element; the answer will carry this number.
+    /// Adds a change of this element; the answer carries this number.
     pub(super) fn change(&mut self, name: &SetName, ip: IpAddr, change: Change, sequence: u32) {
         let key = match ip {
             IpAddr::V4(ip) => ip.octets().to_vec(),
@@ -82,12 +82,13 @@ impl Transaction {
         append(&mut self.datagram, name.family, 0, message, (sequence, flags));
     }
 
-    /// How large it is so far, in bytes.
+    /// Returns the size so far, in bytes.
     pub(super) fn len(&self) -> usize {
         self.datagram.len()
     }
 
-    /// The datagram. Its last change is answered also if nothing is wrong with it: that shows that all were looked at.
+    /// Returns the datagram. Its last change is also answered if it succeeds, which shows that all changes were
+    /// processed.
     pub(super) fn end(mut self, sequence: u32) -> Vec<u8> {
         let mut last = NetlinkBuffer::new(&mut self.datagram[self.last..]);
         last.set_flags(last.flags() | NLM_F_ACK);
@@ -125,8 +126,8 @@ fn append(
 mod tests {
     use super::*;
 
-    /// As `nft --debug=mnl` shows what nft 1.0.6 sends, but for the set's number, which is for sets that come into being
-    /// in the same transaction.
+    /// Compares with what nft 1.0.6 sends, as `nft --debug=mnl` prints it, except for the set's number, which is for
+    /// sets that are made in the same transaction.
     #[test]
     fn an_element_is_added_in_nfts_own_words() {
         let name = SetName::parse("ip t s").unwrap();

@@ -1,7 +1,7 @@
-//! A set as the kernel knows it: its name, and what it is made for.
+//! A set as the kernel knows it: its name, and the type of its elements.
 //!
-//! To the kernel, keys are bytes of a length; what they mean (`NFTA_SET_KEY_TYPE`) is nft's affair. So it is us who see
-//! to it that an IPv4 address never becomes, say, a mark of the same length.
+//! To the kernel, keys are bytes of some length; only nft knows what they mean (`NFTA_SET_KEY_TYPE`). So this module
+//! must check that an IPv4 address never becomes, for example, a mark of the same length.
 
 use std::net::IpAddr;
 
@@ -28,7 +28,7 @@ pub(super) struct SetName {
 }
 
 impl SetName {
-    /// Of `FAMILY TABLE SET`, or `TABLE SET` of the family `ip`; `None` for what cannot be the name of a set.
+    /// Parses `FAMILY TABLE SET`, or `TABLE SET` of the family `ip`; `None` if the text cannot be the name of a set.
     pub(super) fn parse(text: &str) -> Option<SetName> {
         let words: Vec<&str> = text.split(' ').collect();
         let (family, table, set) = match words[..] {
@@ -54,7 +54,7 @@ impl SetName {
     }
 }
 
-/// What a set is made for.
+/// The type of a set.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SetKind {
     flags: SetFlags,
@@ -62,11 +62,11 @@ pub(super) struct SetKind {
 }
 
 impl SetKind {
-    /// Of the kernel's description, a message `NFT_MSG_NEWSET`.
+    /// Reads the kernel's description, a message `NFT_MSG_NEWSET`.
     pub(super) fn read(message: &[u8]) -> Option<SetKind> {
         let (mut flags, mut key_type, mut key_length) = (SetFlags::empty(), None, None);
         for attribute in NlasIterator::new(message.get(NFGENMSG..)?) {
-            // What else describes a set is not ours to understand.
+            // Other attributes do not matter here.
             match SetAttribute::parse(&attribute.ok()?) {
                 Ok(SetAttribute::Flags(of_set)) => flags = of_set,
                 Ok(SetAttribute::KeyType(of_set)) => key_type = Some(of_set),
@@ -77,7 +77,7 @@ impl SetKind {
         Some(SetKind { flags, key: (key_type?, key_length?) })
     }
 
-    /// Why single addresses such as this one cannot be put there as they are; `None`: they can.
+    /// Returns why single addresses such as this one cannot be added as they are; `None` if they can.
     pub(super) fn unfit_for(&self, ip: IpAddr) -> Option<&'static str> {
         let plain = SetFlags::Timeout | SetFlags::Eval | SetFlags::Expression | SetFlags::Constant;
         let family = if ip.is_ipv4() { IPV4 } else { IPV6 };
@@ -96,7 +96,7 @@ impl SetKind {
         }
     }
 
-    /// Can its elements have time-outs?
+    /// Whether its elements can have timeouts.
     pub(super) fn has_timeouts(&self) -> bool {
         self.flags.contains(SetFlags::Timeout)
     }
@@ -134,7 +134,7 @@ mod tests {
             assert!(kind(flags, IPV4).unfit_for(v6).is_some());
             assert!(kind(flags, IPV6).unfit_for(v4).is_some());
         }
-        // `mark`: four bytes, too.
+        // `mark`: also four bytes.
         assert!(kind(SetFlags::empty(), (19, 4)).unfit_for(v4).is_some());
         for more in
             [SetFlags::Interval, SetFlags::Map, SetFlags::Object, SetFlags::Concat, SetFlags::Anonymous]

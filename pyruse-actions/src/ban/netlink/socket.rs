@@ -1,8 +1,8 @@
-//! The socket on which the kernel's netfilter listens: requests go out, answers come back.
+//! The netlink socket to the kernel's netfilter: requests go out, answers come back.
 //!
-//! The kernel does what a datagram asks for while it is being sent, and all of its answers are in our queue when
-//! sending is over (`netlink_sendmsg` ends in `nfnetlink_rcv`). So nothing here ever waits, and an answer that is not
-//! there will not come.
+//! The kernel processes a datagram while it is being sent, and all of its answers are in our queue when sending ends
+//! (`netlink_sendmsg` ends in `nfnetlink_rcv`). So nothing here ever waits, and an answer that is not there will not
+//! come.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -17,18 +17,19 @@ use nix::sys::socket::{
 /// `NLMSG_ERROR` of `linux/netlink.h`: an error, or, with the error 0, an acknowledgement.
 const NLMSG_ERROR: u16 = 2;
 
-/// Every element that is refused is an answer, which counts with about a kilobyte.
+/// The size of the receive queue: every refused element is an answer, which counts as about a kilobyte.
 const QUEUE: usize = 4 << 20;
 
-/// Answers repeat what they answer, which is one small message; the kernel's own are at most a page.
+/// The size of the largest answer. Answers repeat what they answer, which is one small message; the kernel's own
+/// messages are at most a page.
 const DATAGRAM: usize = 32 * 1024;
 
-/// What the kernel says to one message.
+/// The kernel's answer to one message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     /// The number of the message.
     pub(super) sequence: u32,
-    /// What it says.
+    /// The content of the answer.
     pub(super) said: Said,
 }
 
@@ -40,21 +41,21 @@ pub(super) enum Said {
     Message(u16, Vec<u8>),
 }
 
-/// What the kernel said to one datagram.
+/// The kernel's answers to one datagram.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    /// In the order in which it said so.
+    /// In the order in which they came.
     pub(super) all: Vec<Answer>,
 }
 
 impl Answers {
-    /// What was said to the message of that number, first.
+    /// Returns the first answer to the message with that number.
     pub(super) fn to(&self, sequence: u32) -> Option<&Said> {
         self.all.iter().find(|answer| answer.sequence == sequence).map(|answer| &answer.said)
     }
 }
 
-/// See the module. It belongs to the network namespace in which it was opened.
+/// The socket; see the module. It belongs to the network namespace in which it was opened.
 pub(super) struct Socket {
     fd: OwnedFd,
     sequence: u32,
@@ -69,22 +70,22 @@ impl Socket {
             SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
             SockProtocol::NetlinkNetFilter,
         )?;
-        // With the kernel, and nobody else: other programs can send to netlink sockets that are not connected.
+        // Connect to the kernel only: other programs can send to netlink sockets that are not connected.
         connect(fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
-        // Who may not do that may not ban either, and is told so at the first request.
+        // A process that may not do this may not ban either; the first request reports that.
         let _ = setsockopt(&fd, RcvBufForce, &QUEUE);
         Ok(Socket { fd, sequence: 0, buffer: vec![0; DATAGRAM] })
     }
 
-    /// The first of `count` numbers for messages, such as none of an earlier datagram had.
+    /// Returns the first of `count` numbers for messages. No earlier datagram has used these.
     pub(super) fn numbers(&mut self, count: u32) -> u32 {
-        // 0 is what the kernel calls its own messages.
+        // The kernel uses 0 for its own messages.
         let first = if self.sequence > u32::MAX - count { 1 } else { self.sequence + 1 };
         self.sequence = first + (count - 1);
         first
     }
 
-    /// Sends a datagram, of one or many messages; gives what the kernel said.
+    /// Sends a datagram of one or many messages. Returns the kernel's answers.
     pub(super) fn ask(&mut self, datagram: &[u8]) -> Result<Answers, Errno> {
         loop {
             match send(self.fd.as_raw_fd(), datagram, MsgFlags::empty()) {
@@ -98,7 +99,7 @@ impl Socket {
             match recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
                 Ok(length) => read(&self.buffer[..length], &mut answers.all),
                 Err(Errno::EAGAIN) => return Ok(answers),
-                // There were more answers than the queue could hold; those that it holds are as good.
+                // There were more answers than the queue could hold; those that it holds are valid.
                 Err(Errno::EINTR | Errno::ENOBUFS) => {}
                 Err(e) => return Err(e),
             }
@@ -106,7 +107,7 @@ impl Socket {
     }
 }
 
-/// The messages of a datagram; what is none ends it.
+/// Reads the messages of a datagram. Bytes that are not a message end it.
 fn read(mut datagram: &[u8], answers: &mut Vec<Answer>) {
     while let Ok(message) = NetlinkBuffer::new_checked(datagram) {
         let payload = message.payload();

@@ -1,8 +1,8 @@
-//! Why the kernel cannot be spoken with, in words.
+//! The reasons why netlink cannot be used, in words.
 
 use nix::errno::Errno;
 
-/// What is not as it should be, in words: nft must do it.
+/// Something is not as expected, in words: nft must deliver instead.
 pub(super) struct Trouble(pub(super) String);
 
 impl From<Errno> for Trouble {
@@ -11,7 +11,7 @@ impl From<Errno> for Trouble {
     }
 }
 
-/// As nft, and everybody else, calls it.
+/// Returns the error's name as nft and all other programs print it.
 pub(super) fn words(errno: Errno) -> String {
     let words = std::io::Error::from(errno).to_string();
     words.split(" (os error").next().unwrap_or_default().to_owned()
