@@ -36,7 +36,7 @@ pub(super) struct Command {
 }
 
 /// How to talk to one kind of firewall.
-pub(super) trait Tongue: Send {
+pub(super) trait Dialect: Send {
     /// The minimum number of commands worth running together; fewer are run one by one.
     const TOGETHER: usize;
     /// The maximum length of all commands of one run, in bytes, with two more for each command.
@@ -65,12 +65,12 @@ pub(super) trait Tongue: Send {
 
 /// Delivers orders for bans.
 pub(super) struct BanCourier<T> {
-    tongue: T,
+    dialect: T,
     /// Sets in which every command failed last time.
     hopeless: HashSet<String>,
 }
 
-impl<T: Tongue> Deliver for BanCourier<T> {
+impl<T: Dialect> Deliver for BanCourier<T> {
     fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::Done; letters.len()];
         let mut commands = Vec::with_capacity(letters.len());
@@ -98,9 +98,9 @@ impl<T: Tongue> Deliver for BanCourier<T> {
     }
 }
 
-impl<T: Tongue> BanCourier<T> {
-    pub(super) fn new(tongue: T) -> BanCourier<T> {
-        BanCourier { tongue, hopeless: HashSet::new() }
+impl<T: Dialect> BanCourier<T> {
+    pub(super) fn new(dialect: T) -> BanCourier<T> {
+        BanCourier { dialect, hopeless: HashSet::new() }
     }
 
     /// Probes hopeless sets with their oldest and their newest command. If both fail, the other commands of the set are
@@ -117,12 +117,12 @@ impl<T: Tongue> BanCourier<T> {
             probes.extend(commands[1..].last());
             let mut went = false;
             for probe in probes {
-                match self.tongue.run(&[probe]) {
+                match self.dialect.run(&[probe]) {
                     Ok(()) => {
                         went = true;
                         break;
                     }
-                    Err(failure) => error = Some(told::<T>(probe, &failure)),
+                    Err(failure) => error = Some(explain::<T>(probe, &failure)),
                 }
             }
             if went {
@@ -138,7 +138,7 @@ impl<T: Tongue> BanCourier<T> {
 
     fn apply(&mut self, commands: &[&Command], outcomes: &mut [Outcome]) {
         if commands.len() >= T::TOGETHER {
-            match self.tongue.run(commands) {
+            match self.dialect.run(commands) {
                 Ok(()) => return,
                 Err(failure) if failure.timed_out => {
                     // The program hangs whatever the commands are: trying each part would hang as often.
@@ -165,12 +165,12 @@ impl<T: Tongue> BanCourier<T> {
         }
         let alone = commands.len() == 1;
         let result =
-            if alone || commands.len() >= T::TOGETHER { Some(self.tongue.run(commands)) } else { None };
+            if alone || commands.len() >= T::TOGETHER { Some(self.dialect.run(commands)) } else { None };
         match result {
             // A success shows that the set exists.
             Some(Ok(())) => failed.clear(),
             Some(Err(failure)) if alone || failure.timed_out => {
-                let error = told::<T>(commands[0], &failure);
+                let error = explain::<T>(commands[0], &failure);
                 retry(commands, &error, outcomes);
                 let weight = if failure.timed_out { HOPELESS } else { 1 };
                 failed.extend(std::iter::repeat_n(error, weight));
@@ -185,7 +185,7 @@ impl<T: Tongue> BanCourier<T> {
 }
 
 /// Returns the orders in a batch of letters, with their indexes. A letter that is not an order is given up.
-pub(super) fn orders<T: Tongue>(
+pub(super) fn orders<T: Dialect>(
     letters: &[Letter],
     now: Timestamp,
     outcomes: &mut [Outcome],
@@ -224,7 +224,7 @@ fn by_set<'c>(commands: &[&'c Command]) -> Vec<Vec<&'c Command>> {
 }
 
 /// Returns what failed, why, and what the operator can do.
-fn told<T: Tongue>(command: &Command, failure: &Failure) -> String {
+fn explain<T: Dialect>(command: &Command, failure: &Failure) -> String {
     let cure = T::cure(command, &failure.message).map(|cure| format!("; {cure}")).unwrap_or_default();
     format!("set `{}`: {}{cure}", command.set, failure.message)
 }
@@ -249,7 +249,7 @@ mod tests {
         hangs: bool,
     }
 
-    impl<const TOGETHER: usize> Tongue for Fake<TOGETHER> {
+    impl<const TOGETHER: usize> Dialect for Fake<TOGETHER> {
         const TOGETHER: usize = TOGETHER;
         const LONGEST: usize = usize::MAX;
 
@@ -293,7 +293,7 @@ mod tests {
         let bad = bad.iter().map(|n| format!("10.0.0.{n}")).collect();
         let mut courier = BanCourier::new(Fake::<N> { bad, runs: RefCell::default(), hangs: false });
         let outcomes = courier.deliver(letters);
-        (outcomes.iter().map(|o| *o == Outcome::Done).collect(), courier.tongue.runs.take())
+        (outcomes.iter().map(|o| *o == Outcome::Done).collect(), courier.dialect.runs.take())
     }
 
     #[test]
@@ -316,19 +316,19 @@ mod tests {
         let mut courier = BanCourier::new(fake);
         let letters = letters(&[("missing", 200), ("b", 10)]);
         courier.deliver(&letters);
-        courier.tongue.runs.take();
+        courier.dialect.runs.take();
         for _ in 0..3 {
             let outcomes = courier.deliver(&letters);
             assert!(
                 outcomes[..200].iter().all(|outcome| *outcome == Outcome::Retry("set `missing`: no".into()))
             );
             assert!(outcomes[200..].iter().all(|outcome| *outcome == Outcome::Done));
-            assert_eq!(courier.tongue.runs.take(), [1, 1, 10]);
+            assert_eq!(courier.dialect.runs.take(), [1, 1, 10]);
         }
         // A single bad element makes its set suspect, and harms no other element.
-        courier.tongue.bad.insert("10.0.0.3".into());
+        courier.dialect.bad.insert("10.0.0.3".into());
         courier.deliver(&letters[203..204]);
-        courier.tongue.runs.take();
+        courier.dialect.runs.take();
         let outcomes = courier.deliver(&letters[203..]);
         let failed = outcomes.iter().filter(|outcome| **outcome != Outcome::Done).count();
         assert_eq!(failed, 1);
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn an_address_that_no_set_can_hold_is_given_up_at_once_and_its_end_is_done() {
         struct Never;
-        impl Tongue for Never {
+        impl Dialect for Never {
             const TOGETHER: usize = 2;
             const LONGEST: usize = usize::MAX;
 
@@ -372,7 +372,7 @@ mod tests {
         let mut courier = BanCourier::new(fake);
         let outcomes = courier.deliver(&letters(&[("; flush ruleset", 1)]));
         assert_eq!(outcomes, [Outcome::GiveUp("`; flush ruleset` cannot be the name of a set".into())]);
-        assert!(courier.tongue.runs.take().is_empty());
+        assert!(courier.dialect.runs.take().is_empty());
     }
 
     #[test]
@@ -398,6 +398,6 @@ mod tests {
         let mut courier = BanCourier::new(Fake::<2> { bad, runs: RefCell::default(), hangs: true });
         let outcomes = courier.deliver(&letters(&[("a", 200), ("b", 200)]));
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Retry("no".into())));
-        assert_eq!(courier.tongue.runs.take(), [400]);
+        assert_eq!(courier.dialect.runs.take(), [400]);
     }
 }

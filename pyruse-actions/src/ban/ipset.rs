@@ -17,7 +17,7 @@ use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 
-use super::batch::{BanCourier, Command, Tongue};
+use super::batch::{BanCourier, Command, Dialect};
 use super::configured::{MAX_BANS, Notes, check_settings};
 use super::inspect::{Asked, Firewall, Set, inspect};
 use super::{BanAction, BanService, Bans, Left, Order};
@@ -235,7 +235,7 @@ impl Firewall for Ipset {
     }
 }
 
-impl Tongue for Ipset {
+impl Dialect for Ipset {
     const TOGETHER: usize = 17;
     const LONGEST: usize = usize::MAX;
 

@@ -16,7 +16,7 @@ use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 use serde_json::Value;
 
-use super::batch::{BanCourier, Command, Tongue};
+use super::batch::{BanCourier, Command, Dialect};
 use super::configured::{MAX_BANS, Notes, check_settings};
 use super::inspect::{Asked, Firewall, Set, inspect};
 use super::netlink::NetlinkCourier;
@@ -254,7 +254,7 @@ fn holds_value(value: &Value, wanted: &Value) -> bool {
         }
 }
 
-impl Tongue for Nft {
+impl Dialect for Nft {
     const TOGETHER: usize = 2;
     const LONGEST: usize = ARGUMENT;
 

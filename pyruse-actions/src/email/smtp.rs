@@ -296,7 +296,7 @@ impl Line {
         step: impl FnOnce(&mut SmtpConnection) -> Result<(), Error>,
     ) -> Result<(), Refusal> {
         self.set_limit().map_err(Refusal::ForNow)?;
-        step(&mut self.connection).map_err(|e| Refusal::ForNow(told(&what, &e)))
+        step(&mut self.connection).map_err(|e| Refusal::ForNow(explain(&what, &e)))
     }
 
     /// Says goodbye. The server's answer to that changes nothing.
@@ -321,7 +321,7 @@ impl Line {
     ) -> Result<(), Refusal> {
         self.set_limit().map_err(Refusal::ForNow)?;
         let Err(e) = ask(self) else { return Ok(()) };
-        let why = told(&question, &e);
+        let why = explain(&question, &e);
         if !e.is_permanent() {
             return Err(Refusal::ForNow(why));
         }
@@ -359,7 +359,7 @@ impl Line {
 
 /// Distinguishes whether no server answers, or a server refuses us.
 fn not_connected(error: &Error) -> Refusal {
-    let why = told(&"connecting", error);
+    let why = explain(&"connecting", error);
     let has_answered = error.status().is_some() || error.is_timeout() || why.contains(UNTRUSTED);
     if has_answered { Refusal::ForNow(why) } else { Refusal::Unreachable(why) }
 }
@@ -371,7 +371,7 @@ fn hello() -> ClientId {
 }
 
 /// Returns what went wrong, on one line even if the server's answer has several.
-fn told(what: &impl Display, error: &Error) -> String {
+fn explain(what: &impl Display, error: &Error) -> String {
     let text = format!("{what}: {error}");
     let mut line: String = text.chars().take(ANSWER).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(ANSWER).is_some() {

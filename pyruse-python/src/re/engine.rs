@@ -65,8 +65,8 @@ pub(super) struct Engines {
 
 /// The engine that searches a text.
 enum Searcher<'e> {
-    /// None: the text cannot contain the expression.
-    Nobody,
+    /// No engine is needed: the text cannot contain the expression.
+    Unneeded,
     Linear(&'e Linear),
     Machine(&'e Machine),
 }
@@ -101,10 +101,10 @@ impl Engines {
 
     pub(super) fn is_match(&self, text: &str) -> Result<bool, MatchError> {
         match self.searcher(text) {
-            Searcher::Nobody => Ok(false),
+            Searcher::Unneeded => Ok(false),
             Searcher::Linear(regex) => Ok(regex.is_match(text)),
             Searcher::Machine(machine) => {
-                self.in_two_goes(text, |from, steps| machine.is_match(text, from, steps))
+                self.run_screened(text, |from, steps| machine.is_match(text, from, steps))
             }
         }
     }
@@ -113,10 +113,10 @@ impl Engines {
     pub(super) fn search(&self, text: &str, slots: &mut Slots) -> Result<bool, MatchError> {
         slots.clear();
         match self.searcher(text) {
-            Searcher::Nobody => {}
+            Searcher::Unneeded => {}
             Searcher::Linear(regex) => regex.search(text, slots),
             Searcher::Machine(machine) => {
-                self.in_two_goes(text, |from, steps| machine.search(text, from, steps, slots))?;
+                self.run_screened(text, |from, steps| machine.search(text, from, steps, slots))?;
             }
         }
         Ok(!slots.is_empty())
@@ -148,11 +148,11 @@ impl Engines {
 
     fn searcher(&self, text: &str) -> Searcher<'_> {
         if text.len() < self.shortest {
-            return Searcher::Nobody;
+            return Searcher::Unneeded;
         }
         let form = self.form_of(text);
         if (form != Some(USUAL) || self.facts.backtracking) && self.lacks_required(text) {
-            return Searcher::Nobody;
+            return Searcher::Unneeded;
         }
         let is_quick = self.size.saturating_mul(text.len() as u64) <= MOST_WORK;
         if let Some(linear) = form.filter(|_| is_quick).and_then(|form| self.linear(form)) {
@@ -163,7 +163,7 @@ impl Engines {
 
     /// Runs the machine. `run` gets the byte to start from and the step limit. A search that does not end soon is
     /// screened before it runs with the full limit.
-    fn in_two_goes(
+    fn run_screened(
         &self,
         text: &str,
         mut run: impl FnMut(usize, u32) -> Result<bool, MatchError>,

@@ -21,7 +21,7 @@ use pyruse_core::time::Timestamp;
 use self::delivery::Delivery;
 use self::socket::{Said, Socket};
 use self::trouble::Trouble;
-use super::batch::{self, BanCourier, Tongue};
+use super::batch::{self, BanCourier, Dialect};
 
 /// Whether the kernel takes our messages.
 enum Kernel {
@@ -37,10 +37,10 @@ pub(super) struct NetlinkCourier<T> {
     kernel: Kernel,
     nft: BanCourier<T>,
     /// The sets that are left to nft, and why; each is logged once.
-    told: HashMap<String, &'static str>,
+    logged: HashMap<String, &'static str>,
 }
 
-impl<T: Tongue> Deliver for NetlinkCourier<T> {
+impl<T: Dialect> Deliver for NetlinkCourier<T> {
     fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
         if matches!(self.kernel, Kernel::Unasked) {
             self.kernel = match begin() {
@@ -57,7 +57,7 @@ impl<T: Tongue> Deliver for NetlinkCourier<T> {
             self.kernel = self.silent(&trouble);
         }
         for (set, why) in &delivery.unfit {
-            if self.told.insert(set.clone(), why) != Some(why) {
+            if self.logged.insert(set.clone(), why) != Some(why) {
                 tracing::info!("{}: set `{}`: {why}: nft is run for it", self.who, excerpt(set));
             }
         }
@@ -75,7 +75,7 @@ impl<T: Tongue> Deliver for NetlinkCourier<T> {
 impl<T> NetlinkCourier<T> {
     /// `nft` delivers what the kernel does not take.
     pub(super) fn new(who: &'static str, nft: BanCourier<T>) -> NetlinkCourier<T> {
-        NetlinkCourier { who, kernel: Kernel::Unasked, nft, told: HashMap::new() }
+        NetlinkCourier { who, kernel: Kernel::Unasked, nft, logged: HashMap::new() }
     }
 
     fn silent(&self, Trouble(why): &Trouble) -> Kernel {

@@ -14,7 +14,7 @@ pub(in crate::re) const STEPS: u32 = 750_000;
 pub(in crate::re) const SOON: u32 = 2_000;
 
 /// The cost, in steps, of what takes longer than an instruction: a backtrack, or remembering one.
-const DEAR: u32 = 3;
+const EXPENSIVE: u32 = 3;
 /// Runs of at most this many characters are scanned directly.
 const SHORT_RUN: u32 = 32;
 
@@ -248,7 +248,7 @@ impl<'r, T: Text> Run<'r, T> {
         let Some(from) = place.checked_sub(back) else {
             return if negated { Flow::Go(end + 1, place) } else { Flow::Fail };
         };
-        self.steps += DEAR;
+        self.steps += EXPENSIVE;
         self.scratch.levels.push(self.scratch.frames.len());
         self.scratch.frames.push(Frame::Level { pc, place });
         Flow::Go(pc + 1, from)
@@ -257,7 +257,7 @@ impl<'r, T: Text> Run<'r, T> {
     /// Backtracks to the next path that is left; `None` if there is none.
     fn back(&mut self) -> Result<Option<Flow>, MatchError> {
         while let Some(frame) = self.scratch.frames.pop() {
-            self.count(DEAR)?;
+            self.count(EXPENSIVE)?;
             match frame {
                 Frame::Way { pc, place } => return Ok(Some(Flow::Go(pc, place))),
                 Frame::Slot { slot, was } => self.scratch.slots[slot as usize] = was,
@@ -311,7 +311,7 @@ impl<'r, T: Text> Run<'r, T> {
             }
             let row = self.memo_row(row, place);
             self.scratch.frames.push(Frame::Begun { row, place });
-            self.steps += DEAR;
+            self.steps += EXPENSIVE;
         }
         Flow::Go(pc + 1, place)
     }
@@ -398,7 +398,7 @@ impl<'r, T: Text> Run<'r, T> {
         };
         self.steps += passed / T::CHARS;
         if !is_last || row != NO_ROW {
-            self.steps += DEAR;
+            self.steps += EXPENSIVE;
             self.scratch.frames.push(Frame::Loop { pc, row, from, to, at, then });
         }
         Flow::Go(pc + 1, at)
