@@ -125,7 +125,7 @@ fn said(complaint: &[u8]) -> String {
     if text.is_empty() { String::new() } else { format!(": {}", text.replace('\n', " / ")) }
 }
 
-/// Reads its standard error until it ends; `None` if the time limit expired.
+/// Reads the standard error of a program until the program ends; `None` if the time limit expired before.
 fn attend(
     child: &mut Child,
     complaint: &mut Vec<u8>,

@@ -1,7 +1,7 @@
 //! Imports the lines that the first Pyruse recorded: `action_dailyReport.py.journal`.
 //!
-//! The file is a JSON array that may lack its end, because the first program appended to it. Its items are `{"L":
-//! 1|2|0, "T": unix seconds, "M": message, "D": details}`, where L is 1 for WARN, 2 for INFO, 0 for OTHER.
+//! The file is a JSON array that may lack its end, because the first program appended to it. Its items are
+//! `{"L": 1|2|0, "T": unix seconds, "M": message, "D": details}`, where L is 1 for WARN, 2 for INFO, 0 for OTHER.
 
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
