@@ -167,7 +167,7 @@ impl Follower {
         }
         match self.reopen(state) {
             Ok(()) => {
-                tracing::info!("the journal's directory is another one now; it is opened anew");
+                tracing::info!("the journal's directory is another one now; it is opened again");
                 true
             }
             Err(e) => {
