@@ -1,7 +1,7 @@
-//! IP addresses as text, read in one way everywhere.
+//! Parses IP addresses from text, in one way everywhere.
 //!
-//! Text goes in, an address comes out, in the form that bans, allow-lists and mappings compare: if two of them read one
-//! text differently, they would disagree about who it is.
+//! Text goes in; an address comes out, in the form that bans, allow-lists and mappings compare. If two of them parsed
+//! the same text differently, they would disagree about which host it is.
 //!
 //! - An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) *is* that IPv4 address.
 //! - A zone index (`fe80::1%eth0`) is cut off: programs log it with link-local addresses, and no set of a firewall
@@ -9,15 +9,15 @@
 
 use std::net::IpAddr;
 
-/// The kernel's limit for the name of an interface, in bytes.
+/// The kernel's limit for the length of an interface name, in bytes.
 const LONGEST_ZONE: usize = 15;
 
-/// The address that this text is; nothing but an address is taken (no port, no prefix, no spaces).
+/// Parses an address. Text with anything else in it (a port, a prefix, spaces) is `None`.
 pub fn parse(text: &str) -> Option<IpAddr> {
     parse_as_written(text).map(|address| address.to_canonical())
 }
 
-/// The same, but an IPv4-mapped IPv6 address stays one: for what was stored or written in that form.
+/// Like [`parse`], but an IPv4-mapped IPv6 address stays one: for text that was stored or written in that form.
 pub fn parse_as_written(text: &str) -> Option<IpAddr> {
     match text.split_once('%') {
         None => text.parse().ok(),
@@ -30,13 +30,14 @@ pub fn parse_as_written(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// Can this be the name or the number of an interface?
+/// Returns `true` if this can be the name or the number of an interface.
 fn is_zone(zone: &str) -> bool {
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"%/:".contains(c);
     (1..=LONGEST_ZONE).contains(&zone.len()) && zone.chars().all(plain)
 }
 
-/// What kind of address this is, if a ban of it can only do harm: it is not one remote host.
+/// Says what kind of special address this is; `None` for an ordinary one. A special address is not one remote host, so
+/// a ban of it can only do harm.
 pub fn special(address: IpAddr) -> Option<&'static str> {
     let address = address.to_canonical();
     if address.is_unspecified() {

@@ -1,8 +1,8 @@
-//! Couriers: who carries messages to the world, outside the reading loop.
+//! Couriers: they deliver messages to the outside world, outside the reading loop.
 //!
-//! A service gives one courier for its queue. [`Couriers`] hands it batches, one at a time, and records in the queue
-//! how each message went. A courier with a thread may wait for the world as long as it must; an inline courier runs
-//! in the loop right after a commit and must never wait.
+//! A service has one courier for its queue. [`Couriers`] hands it batches, one at a time, and records the outcome of
+//! each message in the queue. A courier with a thread may wait as long as it must; an inline courier runs in the loop
+//! right after a commit and must never wait.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,16 +14,16 @@ use crate::state::{Handle, Letter, Queue, State};
 use crate::throttle::Throttle;
 use crate::time::{Now, Steady};
 
-/// At most this many different failures of one courier are logged per window; the rest are only counted. A set
-/// that is missing from the firewall fails every ban of every attacker: that must not fill the log.
+/// At most this many different failures of one courier are logged per window; the rest are only counted. If a set is
+/// missing from the firewall, every ban fails: this must not fill the log.
 const LOGGED: u32 = 5;
 
 /// The longest wait between two tries of a message that is [`Outcome::Blocked`].
 const BLOCKED_WAIT: Duration = Duration::from_secs(3600);
 
-/// What a courier does.
+/// Delivers messages.
 pub trait Deliver: Send {
-    /// Delivers; one outcome for each letter, in their order.
+    /// Delivers a batch; returns one outcome for each letter, in the same order.
     fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome>;
 }
 
@@ -31,64 +31,64 @@ pub trait Deliver: Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// On a thread of its own; it may wait.
+    /// On its own thread; it may wait.
     Thread,
     /// In the loop, after a commit; it must not wait.
     Inline,
 }
 
-/// A courier and its terms.
+/// A courier and its settings.
 #[non_exhaustive]
 pub struct Courier {
-    /// For messages to people.
+    /// Its name, for messages to people.
     pub name: &'static str,
-    /// The largest batch it is given; 100, unless it says otherwise.
+    /// The largest batch it gets; 100 by default.
     pub batch: usize,
-    /// The longest wait between two tries, which doubles from one second; a minute, unless it says otherwise.
+    /// The longest wait between two tries. The wait doubles, from one second up to this; the default is one minute.
     pub longest_wait: Duration,
-    /// Where it runs; on a thread, unless it says otherwise.
+    /// Where it runs; on its own thread by default.
     pub place: Place,
-    /// It is sent out before the others, and need not wait for the disk: what it carries protects, and is gone from the
-    /// world after a power cut anyway. Not so, unless it says otherwise.
+    /// Whether it runs before the others and does not wait for the disk. This is for messages that protect, and whose
+    /// effect a power cut undoes anyway. The default is no.
     pub ahead: bool,
-    /// Who does it.
+    /// The code that delivers.
     pub deliver: Box<dyn Deliver>,
 }
 
 impl Courier {
-    /// A courier on a thread, on ordinary terms.
+    /// Makes a courier on a thread, with default settings.
     pub fn new(name: &'static str, deliver: impl Deliver + 'static) -> Courier {
         let longest_wait = Duration::from_secs(60);
         let place = Place::Thread;
         Courier { name, batch: 100, longest_wait, place, ahead: false, deliver: Box::new(deliver) }
     }
 
-    /// Gives it at most so many letters at once.
+    /// Sets the largest batch.
     #[must_use]
     pub fn batch(self, batch: usize) -> Courier {
         Courier { batch, ..self }
     }
 
-    /// Lets it wait for so long between two tries.
+    /// Sets the longest wait between two tries.
     #[must_use]
     pub fn longest_wait(self, longest_wait: Duration) -> Courier {
         Courier { longest_wait, ..self }
     }
 
-    /// Sends it out before the others, and before what it carries is surely on the disk.
+    /// Runs it before the others, and before its messages are safely on the disk.
     #[must_use]
     pub fn ahead(self) -> Courier {
         Courier { ahead: true, ..self }
     }
 
-    /// Lets it run in the loop: it must not wait.
+    /// Runs it in the loop: it must not wait.
     #[must_use]
     pub fn inline(self) -> Courier {
         Courier { place: Place::Inline, ..self }
     }
 }
 
-/// For whoever has it in a box already.
+/// For callers that already have it in a box.
 impl<D: Deliver + ?Sized> Deliver for Box<D> {
     fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
         (**self).deliver(letters)
@@ -100,10 +100,10 @@ enum Runner {
     Inline(Box<dyn Deliver>),
 }
 
-/// What a courier's thread is told.
+/// A job for a courier's thread.
 enum Job {
     Deliver(Vec<Letter>),
-    /// From now on, this one delivers.
+    /// Use this implementation for all later batches.
     Replace(Box<dyn Deliver>),
 }
 
@@ -130,14 +130,14 @@ pub struct Couriers {
 }
 
 impl Couriers {
-    /// No couriers yet; `wake` is called, from any thread, when a reply waits for [`Couriers::collect`].
+    /// Makes an empty set of couriers. `wake` is called, from any thread, when a reply waits for [`Couriers::collect`].
     pub fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Couriers {
         let (sender, replies) = channel();
         Couriers { posts: Vec::new(), replies, sender, wake }
     }
 
-    /// Employs a courier for a queue. One who is employed for it already is replaced when he has come back: what he
-    /// carries is not carried twice, and no older letter overtakes a newer one.
+    /// Starts a courier for a queue. If the queue already has one, it is replaced when its current batch is done: no
+    /// message is delivered twice, and no older message overtakes a newer one.
     pub fn employ(&mut self, queue: Handle<Queue>, courier: Courier) -> std::io::Result<()> {
         if let Some(post) = self.posts.iter_mut().find(|post| post.queue == queue) {
             (post.batch, post.longest_wait) = (courier.batch, courier.longest_wait);
@@ -146,7 +146,7 @@ impl Couriers {
                 Runner::Inline(deliver) => *deliver = courier.deliver,
                 Runner::Thread { jobs, .. } => {
                     if let Some(jobs) = jobs {
-                        // A thread ends only when its jobs do.
+                        // The thread ends only when this sender is dropped.
                         let _ = jobs.send(Job::Replace(courier.deliver));
                     }
                 }
@@ -183,17 +183,17 @@ impl Couriers {
         Ok(())
     }
 
-    /// Hands out what is due. Call it after a commit: what is handed out must be on the disk.
+    /// Hands out the messages that are due. Call it after a commit: what is handed out must be on the disk.
     ///
-    /// Says whether inline couriers have changed the state, so that another commit is worth its while.
+    /// Returns `true` if inline couriers have changed the state, so that another commit is worthwhile.
     pub fn dispatch(&mut self, state: &mut State, now: Now) -> bool {
         let ahead = self.dispatch_ahead(state, now);
         let others = self.dispatch_those(false, state, now);
         ahead || others
     }
 
-    /// The same, for those only who go [ahead](Courier::ahead). They need not wait for the disk: call it between
-    /// [`State::write`] and [`State::sync`].
+    /// Like [`Couriers::dispatch`], but only for couriers that run [ahead](Courier::ahead). They need not wait for the
+    /// disk: call it between [`State::write`] and [`State::sync`].
     pub fn dispatch_ahead(&mut self, state: &mut State, now: Now) -> bool {
         self.dispatch_those(true, state, now)
     }
@@ -229,7 +229,7 @@ impl Couriers {
         changed
     }
 
-    /// Records the replies that have come; were there any?
+    /// Records the replies that have arrived; returns `true` if there were any.
     pub fn collect(&mut self, state: &mut State, now: Now) -> bool {
         let mut any = false;
         while let Ok(reply) = self.replies.try_recv() {
@@ -243,20 +243,20 @@ impl Couriers {
         any
     }
 
-    /// When the next message is due that a free courier could take, or the next line for the log.
+    /// Returns when the next message is due that a free courier could take, or the next log line, whichever is first.
     pub fn deadline(&self, state: &State) -> Option<Steady> {
         let free = self.posts.iter().filter(|post| !matches!(post.runner, Runner::Thread { busy: true, .. }));
         let due = free.filter_map(|post| state.get(post.queue).next_due());
         due.chain(self.posts.iter().filter_map(|post| post.failures.due())).min()
     }
 
-    /// Is a courier on its way?
+    /// Returns `true` if a courier has a batch.
     pub fn is_busy(&self) -> bool {
         self.posts.iter().any(|post| matches!(post.runner, Runner::Thread { busy: true, .. }))
     }
 
-    /// Gives couriers on their way until `patience` is over to come back, records what they say, and takes back what
-    /// the others carry: it stays queued.
+    /// Waits up to `patience` for busy couriers, and records their replies. Messages of couriers that have not replied
+    /// by then stay queued.
     pub fn stop(mut self, state: &mut State, patience: Duration) {
         let end = Instant::now() + patience;
         for post in &mut self.posts {
@@ -287,7 +287,7 @@ impl Couriers {
 }
 
 fn outcomes(deliver: &mut dyn Deliver, batch: &[Letter]) -> Vec<(u64, Outcome)> {
-    // A panic in a courier must not silence it for ever: its letters wait for another try.
+    // A panic in a courier must not stop it for ever: its letters are tried again.
     let outcomes =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| deliver.deliver(batch))).unwrap_or_default();
     let missing = || Outcome::Retry("the courier gave no answer".to_owned());
@@ -323,7 +323,7 @@ fn record(
     }
 }
 
-/// How a delivery failed.
+/// The kind of a failed delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Failure {
     Retry,
@@ -331,11 +331,11 @@ enum Failure {
     GiveUp,
 }
 
-/// The log of one courier's failures: each text once per window, at most [`LOGGED`] texts, and at the window's end
-/// the number of those that were not logged.
+/// The log of one courier's failures: each text is logged once per window, at most [`LOGGED`] texts; at the end of the
+/// window, the number of unlogged failures is logged.
 struct Failures {
     name: &'static str,
-    /// Counts apart what is tried again and what is given up.
+    /// Counts retries and given-up messages separately.
     throttle: Throttle<(Failure, String), IsGivenUp>,
 }
 
@@ -365,7 +365,7 @@ impl Failures {
         }
     }
 
-    /// When the number of those that were not logged is due.
+    /// Returns when the number of unlogged failures is due.
     fn due(&self) -> Option<Steady> {
         self.throttle.left().map(|left| Now::read().steady.plus(left))
     }
@@ -374,7 +374,7 @@ impl Failures {
         self.throttle.flush_if_over(|is_given_up, more, _| log_more(self.name, is_given_up, more));
     }
 
-    /// Logs how many were not logged, and begins a new window.
+    /// Logs the number of unlogged failures, and begins a new window.
     fn flush(&mut self) {
         self.throttle.flush(|is_given_up, more, _| log_more(self.name, is_given_up, more));
     }

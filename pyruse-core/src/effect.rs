@@ -1,7 +1,7 @@
-//! What a workflow does to the world, as data.
+//! Effects: what a workflow does to the world, as data.
 //!
-//! `replay` and `run --dry-run` show these instead of acting; embedders read them. The form is a contract: one JSON
-//! object each.
+//! `replay` and `run --dry-run` show effects instead of acting; embedders read them. Their form is a contract: one JSON
+//! object for each effect.
 
 use schemars::JsonSchema;
 use serde::ser::SerializeMap;
@@ -74,12 +74,12 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// JSON Schema of all kinds, each with the keys that are its own.
+    /// Returns the JSON Schema of all kinds, each with its own keys.
     pub fn schema() -> serde_json::Value {
         schemars::schema_for!(Effect).to_value()
     }
 
-    /// Its kind, as the key `effect` says it.
+    /// Returns its kind, as in the key `effect`.
     pub fn name(&self) -> &'static str {
         match self {
             Effect::Ban { .. } => "ban",
@@ -92,22 +92,22 @@ impl Effect {
     }
 }
 
-/// An effect with its place and time.
+/// An effect with its step and time.
 #[derive(Clone, Debug)]
 pub struct PlacedEffect<'a> {
-    /// What is done.
+    /// The effect.
     pub effect: &'a Effect,
     /// The entry's time.
     pub at: Timestamp,
     /// The entry's address.
     pub cursor: Option<&'a str>,
-    /// The chain.
+    /// The chain of the step.
     pub chain: &'a str,
-    /// The step in it, from 0.
+    /// The number of the step in its chain, from 0.
     pub step: usize,
 }
 
-/// Written in the order in which people read it: what, when, where, and then its own keys.
+/// Serialized in the order in which people read it: what, when, where, and then the effect's own keys.
 impl Serialize for PlacedEffect<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut line = serializer.serialize_map(None)?;

@@ -1,4 +1,4 @@
-//! All that one configuration needs, put together: workflow, services, settings.
+//! The engine: everything that one configuration needs, put together (workflow, services, settings).
 
 use jiff::tz::TimeZone;
 
@@ -10,30 +10,30 @@ pub use crate::services::Services;
 use crate::state::{Layout, State, StateError};
 use crate::workflow::{Compiler, Done, Observer, Refused, Site, SiteId, Workflow};
 
-/// The field that marks our own diagnostics in the journal. An entry that has it never has consequences: else one error
-/// about an entry would be an entry with an error.
+/// The field that marks our own diagnostics in the journal. An entry that has it never has consequences: otherwise an
+/// error about an entry would become an entry with an error.
 pub const DIAGNOSTIC: &str = "PYRUSE_DIAGNOSTIC";
 
 /// A loaded configuration, ready to run.
 #[non_exhaustive]
 pub struct Engine {
-    /// What entries ride.
+    /// The compiled workflow.
     pub workflow: Workflow,
-    /// What stands beside it.
+    /// The services that run beside it.
     pub services: Services,
-    /// What the file says.
+    /// The configuration file.
     pub config: Config,
-    /// What the file says to the modules.
+    /// The settings of the modules.
     pub settings: Settings,
-    /// The field [`DIAGNOSTIC`].
+    /// The slot of the field [`DIAGNOSTIC`].
     mark: Slot,
 }
 
 impl Engine {
-    /// Compiles a configuration against the parts that `layout` has already. `Ok(None)`: it cannot be used, and
-    /// `diagnostics` say why. Nothing of the world is touched.
+    /// Compiles a configuration against the parts that `layout` already has. `Ok(None)` means that it cannot be used;
+    /// `diagnostics` holds the reasons. Nothing outside is changed.
     ///
-    /// `fields` are those that an observer wants to read from entries, beside what the configuration names.
+    /// `fields` are the fields that an observer wants to read from entries, beside those that the configuration names.
     pub fn plan(
         source: &Source,
         registry: &Registry,
@@ -62,7 +62,7 @@ impl Engine {
         Ok(Some(Plan { engine: Engine { workflow, services, config, settings, mark }, layout, on_bind }))
     }
 
-    /// Compiles a configuration and puts it in force at once: [`Engine::plan`] and [`Plan::bind`].
+    /// Compiles a configuration and puts it in force at once: [`Engine::plan`] followed by [`Plan::bind`].
     pub fn load(
         source: &Source,
         registry: &Registry,
@@ -74,15 +74,15 @@ impl Engine {
         plan.map(|plan| plan.bind(state)).transpose()
     }
 
-    /// Pushes one record through the workflow. Entries that may have no consequences have none, and services see what the
-    /// others cause. What it changes is in `state` and in the observer afterwards.
+    /// Runs one record through the workflow. An entry that may have no consequences has none; services see the
+    /// consequences of the others. Changes are in `state` and in the observer afterwards.
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, state: &mut State, observer: &mut O) {
         let mut gate = Gate { services: &mut self.services, mark: self.mark, observer };
         self.workflow.run(record, state, &mut gate);
     }
 }
 
-/// A configuration that is good, and not in force yet. Making it has changed nothing, and dropping it leaves no trace.
+/// A valid configuration that is not in force yet. Making one changes nothing, and dropping it leaves no trace.
 pub struct Plan {
     engine: Engine,
     layout: Layout,
@@ -90,23 +90,23 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What it will be, to look at.
+    /// Returns the engine that it will become, for inspection.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Makes its workflow faster: see [`Workflow::optimize`].
+    /// Makes its workflow faster; see [`Workflow::optimize`].
     pub fn optimize(&mut self) {
         self.engine.workflow.optimize();
     }
 
-    /// Opens the parts of the state that it works on. An error says what is stored and cannot be used; then it can be
-    /// tried with another state.
+    /// Opens the parts of the state that it uses. An error means that stored data cannot be used; you can then try
+    /// again with another state.
     pub fn open_parts(&self, state: &mut State) -> Result<(), StateError> {
         state.adopt(&self.layout)
     }
 
-    /// Puts it in force with that state, which must have the parts that it was compiled against.
+    /// Puts it in force with this state, which must have the parts that it was compiled against.
     pub fn bind(self, state: &mut State) -> Result<Engine, StateError> {
         self.open_parts(state)?;
         Ok(self.finish(state))
@@ -116,14 +116,14 @@ impl Plan {
         &mut self.engine.services
     }
 
-    /// The rest of [`Plan::bind`], after [`Plan::open_parts`].
+    /// The second half of [`Plan::bind`], after [`Plan::open_parts`].
     pub(crate) fn finish(self, state: &mut State) -> Engine {
         self.on_bind.into_iter().for_each(|work| work(state));
         self.engine
     }
 }
 
-/// Stands between the workflow and an observer: asks whether an entry is admitted, and shows services what happens.
+/// Sits between the workflow and an observer: checks whether an entry is admitted, and shows services what happens.
 struct Gate<'a, O> {
     services: &'a mut Services,
     mark: Slot,
@@ -131,7 +131,7 @@ struct Gate<'a, O> {
 }
 
 impl<O: Observer> Observer for Gate<'_, O> {
-    // Services may want to see effects, too.
+    // Services may want to see effects too.
     const EFFECTS: bool = true;
     const STEPS: bool = O::STEPS;
 
@@ -171,7 +171,7 @@ impl<O: Observer> Observer for Gate<'_, O> {
     }
 }
 
-/// The time zone of this process; UTC on a machine that does not say.
+/// Returns the time zone of this process; UTC if the machine does not set one.
 fn local_zone() -> Result<TimeZone, String> {
     match (TimeZone::try_system(), std::env::var("TZ")) {
         (Ok(zone), _) => Ok(zone),

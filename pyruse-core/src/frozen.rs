@@ -1,8 +1,8 @@
 //! A map from texts that are all known at the start, for the hot path.
 //!
-//! An open-addressed table of at most a quarter load, on a hash of length, head and tail of the text. A text that is
-//! not in it nearly always meets an empty place at once; one that is, costs one comparison. Whoever writes log lines
-//! chooses what is looked up, never what is in the table: no secret is needed in the hash.
+//! An open-addressed table of at most a quarter load, with a hash over length, head and tail of the text. A text that
+//! is not in it nearly always meets an empty place at once; one that is in it costs one comparison. People who write
+//! log lines choose which texts are looked up, never which are in the table: the hash needs no secret.
 
 /// The map.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct Frozen<T> {
 }
 
 impl<T> Frozen<T> {
-    /// The map of these texts; of equal ones the first counts.
+    /// Makes a map of these texts; of equal ones, the first counts.
     pub fn new<K: AsRef<[u8]>>(items: impl IntoIterator<Item = (K, T)>) -> Frozen<T> {
         let items: Vec<(K, T)> = items.into_iter().collect();
         let size = (items.len() * 4).next_power_of_two().max(16);
@@ -29,12 +29,12 @@ impl<T> Frozen<T> {
         frozen
     }
 
-    /// What belongs to a text.
+    /// Returns the value of a text.
     pub fn get(&self, text: &[u8]) -> Option<&T> {
         self.places[self.find(text)].as_ref().map(|(_, item)| item)
     }
 
-    /// The place of a text, or the empty one where it would be.
+    /// Returns the place of a text, or the empty place where it would be.
     fn find(&self, text: &[u8]) -> usize {
         let mut place = self.start(text);
         while self.places[place].as_ref().is_some_and(|(other, _)| **other != *text) {

@@ -21,7 +21,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// Its number, as in the journal's field `PRIORITY`: from 0, the most urgent, to 7.
+    /// Returns its number, as in the journal's field `PRIORITY`: from 0, the most urgent, to 7.
     pub fn number(self) -> u8 {
         self as u8
     }
@@ -53,7 +53,7 @@ pub enum ReportLevel {
 }
 
 impl ReportLevel {
-    /// All, in the order of the report.
+    /// All sections, in the order of the report.
     pub const ALL: [ReportLevel; 3] = [ReportLevel::Warn, ReportLevel::Info, ReportLevel::Other];
 }
 

@@ -1,26 +1,26 @@
 //! The engine of Pyruse.
 //!
-//! One sentence: *a record comes out of the journal, becomes an entry with numbered slots, rides a graph that was
-//! compiled once, leaves changes and messages behind, and all of that is committed together with the place where we
-//! stopped reading.* The modules, in that order:
+//! In one sentence: *a record comes out of the journal, becomes an entry with numbered slots, passes through a graph
+//! that was compiled once, leaves changes and messages behind, and all of that is committed together with the position
+//! where reading stopped.* The modules, in that order:
 //!
 //! - [`entry`]: records, and entries with lazily read fields;
-//! - [`config`]: the configuration file, with positions and complaints;
-//! - [`plugin`]: what a filter, an action and a service are, and which are linked;
-//! - [`workflow`]: the compiler, and the loop that an entry rides;
-//! - [`pattern`] and [`template`]: Python's expressions and format strings, which users wrote their rules in;
+//! - [`config`]: the configuration file, with positions and diagnostics;
+//! - [`plugin`]: what filters, actions and services are, and which are linked;
+//! - [`workflow`]: the compiler, and the loop that an entry runs through;
+//! - [`pattern`] and [`template`]: Python's expressions and format strings, in which users wrote their rules;
 //! - [`state`]: maps, logs and queues, durable together;
-//! - [`courier`]: who carries messages to the world;
+//! - [`courier`]: delivers messages to the outside world;
 //! - [`effect`]: what a workflow does, as data;
-//! - [`operation`]: what an operator asks of all that, and is told;
-//! - [`engine`]: all of that put together;
+//! - [`operation`]: the requests of an operator, and the answers;
+//! - [`engine`]: all of these put together;
 //! - [`pump`]: the engine at work, with its state and its couriers;
-//! - [`review`]: what is better mended in a configuration, though it can be used.
+//! - [`review`]: finds what you should correct in a configuration that can be used.
 //!
-//! The core knows nothing of the journal, of any concrete filter or action, or of the process that it runs in.
+//! The core knows nothing about the journal, about any concrete filter or action, or about the process that it runs in.
 //!
 //! There are two reasons to depend on this crate: to write a filter or an action (begin with [`plugin`]), or to run
-//! Pyruse's rules in a program of one's own. The latter, without a file and without couriers, is this:
+//! Pyruse's rules in your own program. The latter, without a file and without couriers, looks like this:
 //!
 //! ```
 //! use pyruse_core::config::{Diagnostics, Source};
@@ -101,16 +101,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With a state file and couriers, the order of things matters: run entries, [commit](state::State::commit), and only then
-//! [dispatch](courier::Couriers::dispatch). The repository's `examples/embed` is a whole program, and `docs/embedders.md`
-//! explains it; `docs/plugin-authors.md` leads from `cargo new` to a running Pyruse with a filter of one's own.
+//! With a state file and couriers, order matters: run entries, [commit](state::State::commit), and only then
+//! [dispatch](courier::Couriers::dispatch). The repository's `examples/embed` is a whole program, and
+//! `docs/embedders.md` explains it; `docs/plugin-authors.md` leads from `cargo new` to a running Pyruse with a filter
+//! of your own.
 //!
 //! # Other crates in this interface
 //!
-//! `serde`, `schemars`, `inventory` and `serde_json` are handed on, since derives, registrations and effects need them;
-//! `jiff`, since points in time become calendars by it. They are a part of the interface on purpose: a new
-//! incompatible version of one of them makes a new incompatible version of this crate. [`pattern`] and [`template`] hand on
-//! a part of `pyruse-python`, which has the version of this crate. No other crate appears in it.
+//! `serde`, `schemars`, `inventory` and `serde_json` are re-exported, because derives, registrations and effects need
+//! them; `jiff` is re-exported, because it converts points in time to calendar times. They are a part of the interface
+//! on purpose: a new incompatible version of one of them makes a new incompatible version of this crate. [`pattern`]
+//! and [`template`] re-export a part of `pyruse-python`, which has the version of this crate. No other crate appears in
+//! the interface.
 
 #![warn(missing_docs)]
 
@@ -136,7 +138,7 @@ pub mod throttle;
 pub mod time;
 pub mod workflow;
 
-// What a plugin's derives and registrations need, so that a plugin crate depends on this crate alone.
+// Plugins' derives and registrations need these; so a plugin crate depends on this crate alone.
 pub use inventory;
 pub use jiff;
 pub use schemars;

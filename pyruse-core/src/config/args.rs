@@ -1,8 +1,8 @@
-//! From a JSON object with positions to a module's own typed arguments.
+//! Turns a JSON object with positions into a module's own typed arguments.
 //!
-//! serde stops at its first complaint, a person wants all of them. So unknown and missing keys are found with the
-//! module's JSON Schema, which knows both lists; then serde is run, and run again without the key it complained of,
-//! until it has nothing more to say.
+//! serde stops at its first error, but a user wants to see all of them. So unknown and missing keys are found with the
+//! module's JSON Schema, which knows both lists. Then serde runs; after each error it runs again without the key that
+//! caused the error, until it reports no more errors.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use super::diagnostic::{Diagnostics, StepPlace};
 use super::node::{Node, SourceSpan};
 
-/// Reads an object into `T`. What is wrong stands in `diagnostics`; the value is then what can be made of the rest, so
-/// that a module can complain of it too, or `None` where that is not enough.
+/// Reads an object into `T`. Errors are added to `diagnostics`; the returned value is then built from the remaining
+/// keys, so that a module can check it too. It is `None` where the remaining keys are not enough.
 ///
-/// `what` names the object in messages (``arguments of `filter_pcre` ``); a missing node is an empty object.
+/// `what` names the object in messages (``arguments of `filter_pcre` ``); a missing node counts as an empty object.
 pub(crate) fn read<T: DeserializeOwned + JsonSchema>(
     node: Option<&Node>,
     fallback: &Node,
@@ -90,7 +90,7 @@ fn read_object<T>(
                 let path = path.replace('[', ".").replace(']', "");
                 let key = path.split('.').next().unwrap_or_default().to_owned();
                 if object.remove(&key).is_none() {
-                    // Not at a key: it misses what we have reported, or what we took out.
+                    // The error is not at a key: serde misses a key that we have reported or removed.
                     if good {
                         diagnostics.error(
                             node.unwrap_or(fallback).span.clone(),
@@ -124,7 +124,7 @@ fn read_object<T>(
     }
 }
 
-/// A key deep within, that nobody reads.
+/// A nested key that nothing reads.
 struct Unknown<'a> {
     key: &'a str,
     span: SourceSpan,
@@ -132,7 +132,8 @@ struct Unknown<'a> {
     known: Vec<&'a str>,
 }
 
-/// What serde means by its message, if that is about a key; `path` may lead to the key, or to what it stands in.
+/// Finds the key that a message of serde is about, if it is about one; `path` may lead to the key, or to the object
+/// that holds it.
 fn unknown_key<'a>(node: &Node, path: &'a str, message: &'a str) -> Option<Unknown<'a>> {
     let (key, rest) = message.strip_prefix("unknown field `")?.split_once('`')?;
     let within = path.strip_suffix(key).and_then(|path| path.strip_suffix('.')).unwrap_or(path);
@@ -145,7 +146,7 @@ fn backticked(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// serde's words, without what means nothing to somebody who writes JSON.
+/// Returns serde's message without the parts that mean nothing to somebody who writes JSON.
 fn plain(message: &str) -> String {
     let message = message.split(" at line ").next().unwrap_or(message);
     if let Some(rest) = message.strip_prefix("unknown variant ") {

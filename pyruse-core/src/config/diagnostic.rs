@@ -1,7 +1,7 @@
-//! What is wrong with a configuration, where, and what to write instead.
+//! Findings: what is wrong with a configuration, where, and what to write instead.
 //!
-//! Everything that is found is collected in one [`Diagnostics`], so that a person mends a file in one go. How it is
-//! drawn (source line and caret) is decided here and nowhere else.
+//! All findings are collected in one [`Diagnostics`], so that a user can correct a file in one go. This module alone
+//! decides how a finding is drawn (source line and caret).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::text::{self, floor_char_boundary, is_hidden, printable};
 pub struct StepPlace {
     /// The chain's label.
     pub chain: String,
-    /// The number of the step in its chain, from 0; none where the chain as a whole is meant.
+    /// The number of the step in its chain, from 0; `None` if the finding is about the whole chain.
     pub step: Option<usize>,
 }
 
@@ -33,15 +33,15 @@ pub struct Diagnostic {
     pub message: String,
     /// Where in the source.
     pub span: SourceSpan,
-    /// What stands under the caret.
+    /// The text under the caret.
     pub label: Option<String>,
-    /// The step it belongs to.
+    /// The step that the finding belongs to.
     pub place: Option<StepPlace>,
-    /// What else a person should know, e.g. by which way an entry gets there.
+    /// Further information, e.g. the path by which an entry gets there.
     pub notes: Vec<String>,
     /// What to write instead.
     pub help: Option<String>,
-    /// The lint that it comes from.
+    /// The lint that reported it.
     pub lint: Option<&'static Lint>,
 }
 
@@ -49,12 +49,12 @@ pub struct Diagnostic {
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
-    /// How many more there are of each lint, which are not shown.
+    /// The number of further findings of each lint that are not shown.
     beyond: BTreeMap<&'static str, (Severity, usize)>,
 }
 
 impl Diagnostics {
-    /// Adds one.
+    /// Adds a finding.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
     }
@@ -100,12 +100,12 @@ impl Diagnostics {
         &mut self.found[at]
     }
 
-    /// Is there an error among them?
+    /// Returns `true` if at least one finding is an error.
     pub fn has_errors(&self) -> bool {
         self.found.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// Adds what a lint found.
+    /// Adds a finding of a lint.
     pub fn lint(
         &mut self,
         lint: &'static Lint,
@@ -118,19 +118,19 @@ impl Diagnostics {
         told
     }
 
-    /// How many errors and warnings there are.
+    /// Returns the number of errors and of warnings.
     pub fn counts(&self) -> (usize, usize) {
         (self.count(Severity::Error), self.count(Severity::Warning))
     }
 
-    /// How many there are of a severity.
+    /// Returns the number of findings with this severity.
     pub fn count(&self, severity: Severity) -> usize {
         let beyond = self.beyond.values().filter(|(of, _)| *of == severity).map(|(_, more)| more);
         self.found.iter().filter(|d| d.severity == severity).count() + beyond.sum::<usize>()
     }
 
-    /// Keeps the first `most` findings of each lint, in order of their place. The others are counted, and the last one
-    /// kept says how many they are.
+    /// Keeps the first `most` findings of each lint, in order of position. The others are counted, and the last finding
+    /// that is kept states their number.
     pub(crate) fn bound(&mut self, most: usize) {
         self.found.sort_by_key(|d| (d.span.start, d.span.end));
         let mut seen: BTreeMap<&'static str, usize> = BTreeMap::new();
@@ -153,17 +153,17 @@ impl Diagnostics {
         }
     }
 
-    /// Keeps those that are to be told.
+    /// Keeps only the findings for which `keep` returns `true`.
     pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
         self.found.retain(keep);
     }
 
-    /// Is there nothing to say?
+    /// Returns `true` if there are no findings.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// All findings, in order of their place.
+    /// Returns all findings, in order of position.
     pub fn in_order(&self) -> Vec<&Diagnostic> {
         let mut all: Vec<_> = self.found.iter().collect();
         all.sort_by_key(|d| (d.span.start, d.span.end));
@@ -172,31 +172,31 @@ impl Diagnostics {
 }
 
 impl Diagnostic {
-    /// Says what to write instead.
+    /// Sets the help text: what to write instead.
     pub fn help(&mut self, text: impl Into<String>) -> &mut Self {
         self.help = Some(text.into());
         self
     }
 
-    /// Says what the caret points at.
+    /// Sets the text under the caret.
     pub fn label(&mut self, text: impl Into<String>) -> &mut Self {
         self.label = Some(text.into());
         self
     }
 
-    /// Says what else a person should know.
+    /// Adds a note.
     pub fn note(&mut self, text: impl Into<String>) -> &mut Self {
         self.notes.push(text.into());
         self
     }
 
-    /// The same of what may be nothing.
+    /// Adds any number of notes.
     pub fn notes(&mut self, texts: impl IntoIterator<Item = String>) -> &mut Self {
         self.notes.extend(texts);
         self
     }
 
-    /// Suggests the name among `known` that is nearest to `name`, if one is near.
+    /// Suggests the name among `known` that is nearest to `name`, if one is near enough.
     pub fn suggest<'k>(&mut self, name: &str, known: impl IntoIterator<Item = &'k str>) -> &mut Self {
         if let Some(near) = nearest(name, known) {
             self.help = Some(format!("did you mean `{near}`?"));
@@ -205,7 +205,7 @@ impl Diagnostic {
     }
 }
 
-/// The name that was probably meant.
+/// Returns the known name that the user probably meant.
 pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let lower = name.to_lowercase();
     known
@@ -216,7 +216,7 @@ pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// A source text with its name: what findings are shown against.
+/// A source text and its name. Findings are shown against it.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// The file's path, as the user gave it.
@@ -225,7 +225,7 @@ pub struct Source {
     pub text: String,
 }
 
-/// A finding as data, for `check --json`.
+/// A finding as plain data, for `check --json`.
 #[derive(Serialize)]
 pub struct Finding<'a> {
     severity: Severity,
@@ -253,38 +253,38 @@ pub struct Finding<'a> {
     read_on: Option<String>,
 }
 
-/// Where lines begin, so that the place of each of many findings is found by halving.
+/// The start of each line, so that a binary search finds the line of a finding.
 pub struct Lines<'a> {
     source: &'a Source,
     starts: Vec<usize>,
 }
 
 impl Lines<'_> {
-    /// How many there are; the first is there even in an empty text.
+    /// Returns the number of lines; even an empty text has one.
     pub fn count(&self) -> usize {
         self.starts.len()
     }
 
-    /// The number, from 0, of the line that holds this byte.
+    /// Returns the number, from 0, of the line that holds this byte.
     pub fn number(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
-    /// The bytes of a line, without its end.
+    /// Returns the bytes of a line, without its line end.
     pub fn span(&self, number: usize) -> SourceSpan {
         let start = self.starts.get(number).copied().unwrap_or(self.source.text.len());
         let end = self.starts.get(number + 1).map_or(self.source.text.len(), |next| next - 1);
         start..end.max(start)
     }
 
-    /// Line and column, both from 1, the column in characters.
+    /// Returns line and column, both from 1; the column counts characters.
     fn line_column(&self, offset: usize) -> (usize, usize) {
         let offset = floor_char_boundary(&self.source.text, offset);
         let line = self.number(offset);
         (line + 1, self.source.text[self.starts[line]..offset].chars().count() + 1)
     }
 
-    /// A finding as data.
+    /// Turns a finding into plain data.
     fn finding<'d>(&'d self, diagnostic: &'d Diagnostic) -> Finding<'d> {
         let (line, column) = self.line_column(diagnostic.span.start);
         let place = diagnostic.place.as_ref();
@@ -315,18 +315,18 @@ impl Lines<'_> {
         };
         let text = &self.source.text;
         let mut span = diagnostic.span.start.min(text.len())..diagnostic.span.end.min(text.len());
-        // A value over many lines would drown its message: its first line says where.
+        // A value of many lines would hide its message: only its first line is marked.
         if let Some(newline) = text.get(span.clone()).and_then(|text| text.find('\n')) {
             span.end = span.start + newline;
         }
-        // Only that line is given away to be drawn: to look through the whole text for each finding takes long.
+        // The renderer gets only that line: to search the whole text for each finding is slow.
         let number = self.number(span.start);
         let line = self.span(number);
         let (shown, place) = shown_line(text.get(line.clone()).unwrap_or_default(), line.start, &span);
-        // `123 | ` stands before the source, and `123 = note: ` before what is said of it.
+        // `123 | ` is in front of the source line, and `123 = note: ` in front of a note.
         let margin = (number + 1).to_string().len() + 3;
         let label = diagnostic.label.as_deref().map(visible).unwrap_or_default();
-        // Beside the source, a label takes at most two thirds of the line; a longer one follows as a note.
+        // Beside the source line, a label takes at most two thirds of the width; a longer one is shown as a note.
         let (beside, below) =
             if text::columns(&label) * 3 > columns * 2 { ("", &*label) } else { (&*label, "") };
         let place = shortened(&shown, place, beside, columns.saturating_sub(margin));
@@ -370,12 +370,12 @@ impl Lines<'_> {
     }
 }
 
-/// A text as it is said: without what a terminal obeys, in lines of so many columns.
+/// Prepares a text for output: terminal control characters are escaped, and lines have at most `room` columns.
 fn said(text: &str, room: usize) -> String {
     text::folded(&visible(text), room)
 }
 
-/// Without what a terminal obeys; lines stay lines.
+/// Escapes characters that a terminal would obey; line breaks stay.
 fn visible(text: &str) -> Cow<'_, str> {
     let is_obeyed = |c: char| is_hidden(c) && c != '\n';
     if !text.contains(is_obeyed) {
@@ -384,7 +384,7 @@ fn visible(text: &str) -> Cow<'_, str> {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n").into()
 }
 
-/// A line of the source, which begins at byte `start`, as it is drawn, and where in it the span is then.
+/// Returns a source line, which begins at byte `start`, as it is drawn, and the position of the span in the drawn line.
 fn shown_line(line: &str, start: usize, span: &SourceSpan) -> (String, SourceSpan) {
     let mut shown = String::with_capacity(line.len());
     let (mut first, mut last) = (None, None);
@@ -396,7 +396,7 @@ fn shown_line(line: &str, start: usize, span: &SourceSpan) -> (String, SourceSpa
             last = Some(shown.len());
         }
         match c {
-            // The renderer gives it a width.
+            // The renderer expands tabs itself.
             '\t' => shown.push(c),
             c if is_hidden(c) => shown.extend(c.escape_unicode()),
             c => shown.push(c),
@@ -407,9 +407,10 @@ fn shown_line(line: &str, start: usize, span: &SourceSpan) -> (String, SourceSpa
     (shown, first..last)
 }
 
-/// The place, cut where it and its label would not fit into the room: a long value is marked at its beginning.
+/// Shortens the marked span if it and its label do not fit into `room` columns: only the beginning of a long value is
+/// marked.
 fn shortened(line: &str, place: SourceSpan, label: &str, room: usize) -> SourceSpan {
-    /// The renderer keeps so many columns on each side for `...`.
+    /// The renderer keeps this many columns on each side for `...`.
     const ELLIPSES: usize = 12;
     let room = room.saturating_sub(ELLIPSES + text::columns(label) + 1).max(1);
     let mut taken = 0;
@@ -421,31 +422,31 @@ fn shortened(line: &str, place: SourceSpan, label: &str, room: usize) -> SourceS
 }
 
 impl Source {
-    /// Where its lines begin.
+    /// Finds where the lines begin.
     pub fn lines(&self) -> Lines<'_> {
         let after = self.text.match_indices('\n').map(|(at, _)| at + 1);
         Lines { source: self, starts: std::iter::once(0).chain(after).collect() }
     }
 
-    /// Line and column of a byte, both from 1, the column in characters.
+    /// Returns line and column of a byte, both from 1; the column counts characters.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         self.lines().line_column(offset)
     }
 
-    /// All findings as data, in order of their place.
+    /// Returns all findings as plain data, in order of position.
     pub fn findings(&self, diagnostics: &Diagnostics) -> serde_json::Value {
         let lines = self.lines();
         let found = diagnostics.in_order();
-        // Texts and numbers always become JSON.
+        // Strings and numbers always serialize to JSON.
         found.into_iter().map(|d| serde_json::to_value(lines.finding(d)).unwrap_or_default()).collect()
     }
 
-    /// All findings, drawn with file, line, column, the source line and a caret, as wide as a page is.
+    /// Draws all findings with file, line, column, source line and caret, at the standard page width.
     pub fn draw(&self, diagnostics: &Diagnostics, colour: bool) -> String {
         self.draw_within(80, diagnostics, colour)
     }
 
-    /// The same for a terminal of so many columns. Only a word that is longer makes a longer line.
+    /// Draws all findings for a terminal with this many columns. Only a word that is longer makes a longer line.
     pub fn draw_within(&self, columns: usize, diagnostics: &Diagnostics, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.term_width(columns);

@@ -1,4 +1,5 @@
-//! The top-level keys that the core itself reads, as data: for messages, references and the schema of the file.
+//! The top-level keys that the core itself reads, as data: for messages, the reference pages and the schema of the
+//! file.
 
 use serde_json::{Value, json};
 
@@ -10,11 +11,12 @@ pub struct CoreKey {
     pub key: &'static str,
     /// What it is for.
     pub doc: &'static str,
-    /// JSON Schema of its value. That of `actions` knows no module: whoever has a registry says what a step may be.
+    /// JSON Schema of its value. The schema of `actions` knows no module: a caller that has a registry adds what a step
+    /// may be.
     pub schema: fn() -> Value,
 }
 
-/// All of them, in the order in which people write them.
+/// All core keys, in the order in which people write them.
 pub const CORE_KEYS: [CoreKey; 5] = [
     CoreKey {
         key: "$schema",

@@ -1,7 +1,7 @@
-//! The configuration file: text in, chains of steps out, each with its place in the text.
+//! Reads the configuration file: text goes in; chains of steps come out, each with its position in the text.
 //!
-//! This level knows the file's *form* (top-level keys, chains, steps) and complains about it; what a step's arguments
-//! mean is its plugin's business, and how steps are linked is the workflow compiler's.
+//! This module knows the file's *form* (top-level keys, chains, steps) and reports errors in it. Plugins know what a
+//! step's arguments mean; the workflow compiler knows how steps are linked.
 
 mod args;
 mod diagnostic;
@@ -19,27 +19,27 @@ pub use self::node::{Content, Member, Node, SourceSpan, SyntaxError, comments, p
 
 use crate::entry::EightBit;
 
-/// A text of the configuration, and where it stands.
+/// A text from the configuration, and its position.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Spanned {
     /// The text.
     pub text: String,
-    /// Where it stands.
+    /// Its position.
     pub span: SourceSpan,
 }
 
-/// What kind of module a step asks for.
+/// The kind of module that a step uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ModuleKind {
-    /// A switch point.
+    /// A switch point: it passes an entry, or does not.
     Filter,
-    /// Something that is done.
+    /// Something that is done for an entry.
     Action,
 }
 
 impl ModuleKind {
-    /// `filter` or `action`, as in the configuration.
+    /// Returns `filter` or `action`, as in the configuration.
     pub fn word(self) -> &'static str {
         match self {
             ModuleKind::Filter => "filter",
@@ -52,13 +52,13 @@ impl ModuleKind {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Step {
-    /// Filter or action, and its name; none where the step does not say (which is reported).
+    /// Filter or action, and its name; `None` where the step does not name one (which is reported).
     pub module: Option<(ModuleKind, Spanned)>,
     /// The arguments, if there are any.
     pub args: Option<Node>,
-    /// The chain to go on with.
+    /// The chain to continue with.
     pub then: Option<Spanned>,
-    /// The chain to go on with when a filter does not pass.
+    /// The chain to continue with when a filter does not pass.
     pub otherwise: Option<Spanned>,
     /// The whole step.
     pub node: Node,
@@ -74,24 +74,24 @@ pub struct Chain {
     pub steps: Vec<Step>,
 }
 
-/// A configuration whose form is good.
+/// A configuration without errors of form.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
     /// The chains, in file order.
     pub chains: Vec<Chain>,
-    /// The directory for state.
+    /// The directory that holds the state.
     pub storage: PathBuf,
-    /// For texts that are not UTF-8.
+    /// The encoding of texts that are not UTF-8.
     pub eight_bit: EightBit,
-    /// More verbose diagnostics.
+    /// Whether diagnostics are more verbose.
     pub debug: bool,
     root: Node,
 }
 
 impl Config {
-    /// Reads the text. `settings_keys` are the top-level keys of the linked modules. Whatever is wrong is added to
-    /// `diagnostics`; `None` only when nothing more can be said.
+    /// Reads the text. `settings_keys` are the top-level keys of the linked modules. Errors are added to `diagnostics`;
+    /// the result is `None` only if no further checks are possible.
     pub fn read(source: &Source, settings_keys: &[&str], diagnostics: &mut Diagnostics) -> Option<Config> {
         let root = match parse(&source.text) {
             Ok(root) => root,
@@ -134,12 +134,12 @@ impl Config {
         Some(config)
     }
 
-    /// The value of a top-level key.
+    /// Returns the value of a top-level key.
     pub fn top(&self, key: &str) -> Option<&Node> {
         self.root.get(key)
     }
 
-    /// The whole file.
+    /// Returns the root node of the file.
     pub fn root(&self) -> &Node {
         &self.root
     }
@@ -156,7 +156,7 @@ impl Config {
                 None => wrong("an object of chains"),
             },
             "storage" => match value.as_text() {
-                // An empty path would be whatever directory we run in.
+                // An empty path would mean the current directory.
                 Some(path) if !path.is_empty() && !path.contains('\0') => self.storage = PathBuf::from(path),
                 _ => wrong("the path of a directory"),
             },
@@ -266,7 +266,7 @@ fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostic
             continue;
         }
         let Some(text) = member.value.as_text() else {
-            // The first Pyruse took `null` for an absent link.
+            // The first Pyruse accepted `null` for an absent link.
             if !(matches!(member.value.content, Content::Null)
                 && matches!(member.key.as_str(), "then" | "else"))
             {

@@ -1,7 +1,7 @@
 //! JSON with positions.
 //!
-//! Text goes in, a tree goes out in which every value and every key knows where it stands, so that each later
-//! complaint can point at the very character. Comments and trailing commas are taken (JSONC), nothing laxer.
+//! Text goes in; a tree comes out in which every value and every key knows its position. So each later error can point
+//! at the exact character. Comments and trailing commas are accepted (JSONC), nothing laxer.
 
 use std::ops::Range;
 
@@ -12,16 +12,16 @@ use jsonc_parser::{
     CollectOptions, CommentCollectionStrategy, ParseOptions, ParseStringErrorKind, parse_to_ast,
 };
 
-/// Bytes of the source text.
+/// A range of bytes in the source text.
 pub type SourceSpan = Range<usize>;
 
-/// A JSON value and its place.
+/// A JSON value and its position.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Node {
-    /// Where it stands.
+    /// Its position.
     pub span: SourceSpan,
-    /// What it is.
+    /// Its content.
     pub content: Content,
 }
 
@@ -39,7 +39,7 @@ pub enum Content {
     Text(String),
     /// An array.
     Array(Vec<Node>),
-    /// An object: all its members in file order, repeated keys included.
+    /// An object: all members in file order, including repeated keys.
     Object(Vec<Member>),
 }
 
@@ -49,23 +49,23 @@ pub enum Content {
 pub struct Member {
     /// The key.
     pub key: String,
-    /// Where the key stands, quotes included.
+    /// The position of the key, including its quotes.
     pub key_span: SourceSpan,
     /// The value.
     pub value: Node,
 }
 
-/// The text is no JSON: what is wrong, and where.
+/// A syntax error: the text is not JSON.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SyntaxError {
-    /// Where.
+    /// The position.
     pub span: SourceSpan,
-    /// What.
+    /// What is wrong.
     pub message: String,
-    /// What the place is, where the message alone would mislead.
+    /// The text under the caret, where the message alone would mislead.
     pub label: Option<&'static str>,
-    /// What to write instead, where that is known.
+    /// What to write instead, if that is known.
     pub help: Option<&'static str>,
 }
 
@@ -92,7 +92,7 @@ impl SyntaxError {
     }
 }
 
-/// JSON with comments and trailing commas.
+/// The parser options: JSON with comments and trailing commas.
 const JSONC: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
@@ -106,7 +106,7 @@ const JSONC: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
-/// The comments of a JSONC text with what stands in them, in order; none of a text that is broken.
+/// Returns the comments of a JSONC text with their content, in order; none if the text has a syntax error.
 pub fn comments(source: &str) -> Vec<(SourceSpan, String)> {
     let collect =
         CollectOptions { comments: CommentCollectionStrategy::Separate, ..CollectOptions::default() };
@@ -114,7 +114,7 @@ pub fn comments(source: &str) -> Vec<(SourceSpan, String)> {
     let all = parsed.comments.iter().flat_map(|map| map.values()).flat_map(|comments| comments.iter());
     let mut comments: Vec<(SourceSpan, String)> =
         all.map(|comment| (comment.range().start..comment.range().end, comment.text().to_owned())).collect();
-    // The parser's map has most of them twice: behind what they follow, and before what they precede.
+    // The parser's map has most comments twice: after what they follow, and before what they precede.
     comments.sort_by_key(|(span, _)| span.start);
     comments.dedup_by_key(|(span, _)| span.start);
     comments
@@ -166,7 +166,7 @@ fn node(value: &ast::Value<'_>) -> Result<Node, SyntaxError> {
 }
 
 impl Node {
-    /// The name of its type, for messages.
+    /// Returns the name of its type, for messages.
     pub fn type_name(&self) -> &'static str {
         match self.content {
             Content::Null => "null",
@@ -178,7 +178,7 @@ impl Node {
         }
     }
 
-    /// Its members, if it is an object.
+    /// Returns its members, if it is an object.
     pub fn members(&self) -> Option<&[Member]> {
         match &self.content {
             Content::Object(members) => Some(members),
@@ -186,7 +186,7 @@ impl Node {
         }
     }
 
-    /// The text, if it is one.
+    /// Returns the text, if it is one.
     pub fn as_text(&self) -> Option<&str> {
         match &self.content {
             Content::Text(text) => Some(text),
@@ -194,12 +194,13 @@ impl Node {
         }
     }
 
-    /// The member of that key.
+    /// Returns the value of the member with this key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.members()?.iter().find(|member| member.key == key).map(|member| &member.value)
     }
 
-    /// The node at a path of keys and indices such as `re.2`; as deep as the path leads.
+    /// Returns the node at a path of keys and indices such as `re.2`; if the path does not exist, the deepest node on
+    /// it.
     pub fn at(&self, path: &str) -> &Node {
         let mut node = self;
         for part in path.split('.').filter(|part| !part.is_empty()) {
@@ -213,7 +214,7 @@ impl Node {
         node
     }
 
-    /// The same value without positions; of a repeated key the last value.
+    /// Returns the same value without positions; for a repeated key, its last value.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;
         match &self.content {
@@ -228,7 +229,7 @@ impl Node {
         }
     }
 
-    /// Where byte `offset` of a text value stands in the source: escapes make a text and its literal differ.
+    /// Returns the position in the source of byte `offset` of a text value. Escapes make a text and its literal differ.
     pub fn span_within(&self, source: &str, offset: usize) -> SourceSpan {
         let literal = source.get(self.span.clone()).unwrap_or("");
         let mut decoded = 0;
@@ -248,7 +249,7 @@ impl Node {
     }
 }
 
-/// Of the first character of a string literal's rest: its length as written, and as decoded to UTF-8.
+/// Returns the length of the first character of `rest`, the rest of a string literal: as written, and as decoded UTF-8.
 fn escape_lengths(rest: &str) -> (usize, usize) {
     let Some(first) = rest.chars().next() else { return (1, 1) };
     if first != '\\' {

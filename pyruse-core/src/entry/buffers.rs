@@ -1,7 +1,7 @@
-//! The memory that the entries of one workflow share, one after the other.
+//! The memory that the entries of one workflow share, one entry at a time.
 //!
-//! Texts lie in one arena; a slot's cell points to a chain of elements. Nothing is cleared between two entries but
-//! lengths: a cell is stale unless it carries the number (`epoch`) of the current entry.
+//! Texts are in one arena; a slot's cell points to a chain of elements. Between two entries, only lengths are reset: a
+//! cell is stale unless it carries the number (`epoch`) of the current entry.
 
 use jiff::tz::TimeZone;
 
@@ -14,10 +14,11 @@ use super::value::{Span, Stored, Value};
 use crate::text::floor_char_boundary;
 use crate::time::Timestamp;
 
-/// No element.
+/// Marks the absence of an element.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// All texts of one entry together; what comes after is not kept. journald itself takes at most 1,024 fields.
+/// The limit for all texts of one entry together, in bytes; what exceeds it is not kept. journald itself accepts at
+/// most 1,024 fields.
 const ARENA_LIMIT: usize = 1024 * FIELD_LIMIT;
 
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +26,9 @@ pub(super) struct Cell {
     epoch: u32,
     pub(super) first: u32,
     pub(super) last: u32,
-    /// The element that shows a repeated field; it is not in the chain.
+    /// The joined text of a repeated field, for display; it is not in the chain.
     pub(super) joined: u32,
-    /// A step has set or unset it: what the record still holds no longer counts.
+    /// Whether a step has set or unset the field: then the rest of the record no longer counts for it.
     pub(super) assigned: bool,
 }
 
@@ -39,7 +40,7 @@ struct Element {
     next: u32,
 }
 
-/// The memory of entries, one after the other; belongs to one workflow.
+/// The memory of one workflow's entries, one entry at a time.
 #[derive(Debug)]
 pub struct Buffers {
     fields: Fields,
@@ -50,12 +51,12 @@ pub struct Buffers {
     cells: Vec<Cell>,
     elements: Vec<Element>,
     arena: String,
-    /// What was counted for the entry, in order.
+    /// The counts that counters reached for the entry, in order.
     pub(super) counted: Vec<Counted>,
 }
 
 impl Buffers {
-    /// Buffers for entries of these fields; `zone` is the one that times are shown in.
+    /// Makes buffers for entries with these fields; `zone` is the time zone in which times are shown.
     pub fn new(fields: Fields, eight_bit: EightBit, zone: TimeZone) -> Buffers {
         let cells = vec![EMPTY; fields.len()];
         let wanted = Names::new(&fields);
@@ -72,17 +73,17 @@ impl Buffers {
         }
     }
 
-    /// The names of the slots.
+    /// Returns the names of the slots.
     pub fn fields(&self) -> &Fields {
         &self.fields
     }
 
-    /// The time zone that times are shown in.
+    /// Returns the time zone in which times are shown.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
     }
 
-    /// Makes room for the next entry.
+    /// Resets the buffers for the next entry.
     pub(super) fn begin(&mut self) {
         self.elements.clear();
         self.arena.clear();
@@ -124,7 +125,7 @@ impl Buffers {
         }
     }
 
-    /// What is shown of a field that has been read.
+    /// Returns the displayed value of a field that has been read.
     pub(super) fn shown(&self, slot: Slot) -> Option<Stored> {
         let cell = self.cell(slot);
         let element = if cell.joined == NONE { cell.first } else { cell.joined };
@@ -160,7 +161,7 @@ impl Buffers {
         self.cells[slot.index()].joined = joined;
     }
 
-    /// A field of the record, see [`Buffers::push_value`].
+    /// Stores a field of the record; see [`Buffers::push_value`].
     pub(super) fn push_field(&mut self, name: &[u8], value: &[u8]) -> bool {
         match self.wanted.find(name) {
             Some((slot, length)) if length == name.len() => self.push_value(slot, value),
@@ -168,13 +169,13 @@ impl Buffers {
         }
     }
 
-    /// The same, of `NAME=value`.
+    /// Stores a field of the record, given as `NAME=value`.
     pub(super) fn push_assignment(&mut self, field: &[u8]) -> bool {
         let Some((slot, length)) = self.wanted.find(field) else { return false };
         self.push_value(slot, field.get(length + 1..).unwrap_or_default())
     }
 
-    /// A value of the record: kept if no step has set the field.
+    /// Stores a value of the record, unless a step has set the field.
     fn push_value(&mut self, slot: Slot, value: &[u8]) -> bool {
         let mut cell = self.cell(slot);
         if cell.assigned || self.arena.len() >= ARENA_LIMIT {

@@ -1,16 +1,16 @@
-//! What counters have come to by an entry.
+//! The counts that counters reach for an entry.
 
 use std::sync::Arc;
 
 use super::field::Slot;
 
-/// What a counter has come to by an entry: a later action may be done because of it.
+/// A count that a counter reached for an entry. A later action may happen because of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
     /// The counter's category.
     pub category: Arc<str>,
     /// The field whose value is counted.
     pub key: Slot,
-    /// The count, this entry included.
+    /// The count, including this entry.
     pub count: u64,
 }

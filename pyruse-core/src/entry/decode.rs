@@ -1,18 +1,18 @@
-//! Bytes to text: UTF-8 first, else the configured 8-bit encoding.
+//! Decodes bytes to text: as UTF-8 if possible, otherwise with the configured 8-bit encoding.
 //!
-//! A journal field is bytes, written by anybody. Nothing here fails and nothing is lost silently: what neither
-//! encoding knows becomes U+FFFD.
+//! A journal field holds bytes that anybody can write. Decoding never fails, and nothing is lost silently: bytes that
+//! neither encoding knows become U+FFFD.
 
 use std::borrow::Cow;
 
 use encoding_rs::Encoding;
 
-/// An 8-bit encoding, by one of the labels that Python and WHATWG share.
+/// An 8-bit encoding, named by one of the labels that Python and WHATWG share.
 #[derive(Clone, Copy, Debug)]
 pub struct EightBit {
     encoding: &'static Encoding,
-    /// The bytes 0x80 to 0x9f are the control characters of those numbers, as in every ISO 8859: for some of its
-    /// labels, WHATWG means the Windows code page that has letters there, where Python means what it says.
+    /// Whether the bytes 0x80 to 0x9f are the control characters with those numbers, as in every ISO 8859. For some of
+    /// its labels, WHATWG means the Windows code page that has letters there; Python means ISO 8859.
     iso: bool,
 }
 
@@ -26,7 +26,8 @@ impl Default for EightBit {
 }
 
 impl EightBit {
-    /// The encoding of that label, in either case; `None` for a label that is unknown or not 8-bit.
+    /// Returns the encoding with this label, in either case; `None` if the label is unknown or its encoding is not
+    /// 8-bit.
     pub fn for_label(label: &str) -> Option<EightBit> {
         let label = label.trim().to_ascii_lowercase();
         let hyphenated = label.replace('_', "-");
@@ -40,7 +41,7 @@ impl EightBit {
         Some(EightBit { encoding, iso: !is_windows && by_windows.contains(&encoding) })
     }
 
-    /// The text of bytes that are not UTF-8.
+    /// Decodes bytes that are not UTF-8.
     pub fn decode<'b>(&self, bytes: &'b [u8]) -> Cow<'b, str> {
         if !self.iso {
             return self.encoding.decode_without_bom_handling(bytes).0;
@@ -61,20 +62,20 @@ fn is_control(byte: u8) -> bool {
     (0x80..0xa0).contains(&byte)
 }
 
-/// Cuts at `limit` bytes; where that would split a UTF-8 sequence, before it.
+/// Cuts at `limit` bytes; if that would split a UTF-8 sequence, cuts before the sequence.
 pub(crate) fn cut(bytes: &[u8], limit: usize) -> &[u8] {
     if bytes.len() <= limit {
         return bytes;
     }
     let kept = &bytes[..limit];
     match std::str::from_utf8(kept) {
-        // No length: the sequence was whole before the cut, as far as one can know.
+        // No error length: the sequence was complete before the cut, as far as one can know.
         Err(e) if e.error_len().is_none() => &kept[..e.valid_up_to()],
         _ => kept,
     }
 }
 
-/// An integer as the journal writes them: an optional sign and decimal digits, nothing else.
+/// Parses an integer as the journal writes them: an optional sign and decimal digits, nothing else.
 pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
     std::str::from_utf8(bytes).ok()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Why a step could not do its work on one entry.
+//! The error of a step that could not do its work on one entry.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,12 +11,12 @@ pub struct StepError {
 }
 
 impl StepError {
-    /// An error with this message.
+    /// Makes an error with this message.
     pub fn new(message: impl Into<Cow<'static, str>>) -> StepError {
         StepError { message: message.into(), exhausted: false }
     }
 
-    /// So much time was spent in vain that it must not be tried again on further elements of the field.
+    /// Makes an error that also stops the search in further elements of the field: too much time was spent already.
     pub fn exhausted(message: impl Into<Cow<'static, str>>) -> StepError {
         StepError { message: message.into(), exhausted: true }
     }
@@ -25,7 +25,7 @@ impl StepError {
         self.exhausted
     }
 
-    /// The entry lacks a field that the step cannot do without.
+    /// Makes the error that the entry lacks a field that the step needs.
     pub fn missing(field: &str) -> StepError {
         StepError::new(format!("the entry has no field `{field}`"))
     }

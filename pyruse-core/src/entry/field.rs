@@ -1,8 +1,8 @@
 //! Field names, numbered.
 //!
-//! While a configuration is compiled, every name that it reads or saves is given a [`Slot`]; at run time only slots
-//! are left. The one look-up that remains per entry, from the name of a journal field to its slot, is answered by a
-//! [`Frozen`](crate::frozen::Frozen) map.
+//! While a configuration is compiled, every name that it reads or saves gets a [`Slot`]; at run time, only slots are
+//! left. One look-up per field remains, from the name of a journal field to its slot; a
+//! [`Frozen`](crate::frozen::Frozen) map answers it.
 
 use std::collections::HashMap;
 
@@ -16,19 +16,19 @@ impl Slot {
     }
 }
 
-/// What the bytes of a field mean; decided by its name alone.
+/// What the bytes of a field mean; its name alone decides that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// A decimal integer, or text where the bytes are none.
+    /// A decimal integer, or text if the bytes are not an integer.
     Integer,
-    /// Microseconds since the epoch, or text where the bytes are no integer.
+    /// Microseconds since the epoch, or text if the bytes are not an integer.
     Time,
     /// Text.
     Text,
 }
 
-/// Names whose values are integers in the journal (systemd.journal-fields(7)).
+/// Names of fields whose values are integers in the journal (systemd.journal-fields(7)).
 pub const INTEGER_FIELDS: &[&str] = &[
     "CODE_LINE",
     "COREDUMP_GID",
@@ -55,12 +55,12 @@ pub const INTEGER_FIELDS: &[&str] = &[
     "_UID",
 ];
 
-/// Names whose values are points in time.
+/// Names of fields whose values are points in time.
 pub const TIME_FIELDS: &[&str] =
     &["COREDUMP_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"];
 
 impl Kind {
-    /// The kind of the field with this name.
+    /// Returns the kind of the field with this name.
     pub fn of(name: &str) -> Kind {
         if INTEGER_FIELDS.contains(&name) {
             Kind::Integer
@@ -72,7 +72,7 @@ impl Kind {
     }
 }
 
-/// Fields that are not data of the entry but its address in the journal.
+/// Fields that are not data of the entry, but its address in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Realtime,
@@ -87,7 +87,7 @@ struct Name {
     address: Option<Address>,
 }
 
-/// The names of one workflow; grows while it is compiled.
+/// The field names of one workflow; grows while the workflow is compiled.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
     names: Vec<Name>,
@@ -95,7 +95,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The slot of a name, a new one if it has none yet.
+    /// Returns the slot of a name; a new one if the name has none yet.
     pub fn slot(&mut self, name: &str) -> Slot {
         if let Some(slot) = self.by_text.get(name) {
             return *slot;
@@ -112,27 +112,27 @@ impl Fields {
         slot
     }
 
-    /// The slot of a name that somebody wanted.
+    /// Returns the slot of a name, if it has one.
     pub fn find(&self, name: &str) -> Option<Slot> {
         self.by_text.get(name).copied()
     }
 
-    /// The name of a slot.
+    /// Returns the name of a slot.
     pub fn name(&self, slot: Slot) -> &str {
         &self.names[slot.index()].text
     }
 
-    /// How many slots there are.
+    /// Returns the number of slots.
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Is there none?
+    /// Returns `true` if there are no slots.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// All slots with their names.
+    /// Iterates over all slots with their names.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &str)> {
         self.names
             .iter()

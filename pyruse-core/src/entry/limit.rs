@@ -1,4 +1,4 @@
-//! How much of a value is read.
+//! The limit for the length of a value.
 
 /// A value is cut at this many bytes: libsystemd's own default data threshold.
 pub const FIELD_LIMIT: usize = 64 * 1024;

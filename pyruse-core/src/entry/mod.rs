@@ -1,12 +1,12 @@
-//! An entry: what the filters and actions of a workflow see of one record.
+//! An entry: the view that filters and actions have of one record.
 //!
-//! A record goes in, values by [`Slot`] come out. Fields are read from the record only until the one that is asked
-//! for has been seen, and copied into one arena that all entries share, so that an entry costs no allocation. What
-//! steps save lies over what the record holds.
+//! A record goes in; values by [`Slot`] come out. Fields are read from the record only until the requested one has been
+//! seen, and are copied into one arena that all entries share, so that an entry costs no allocation. Values that steps
+//! save hide those of the record.
 //!
 //! *Repeated fields.* The journal may hold a field several times, and libsystemd does not say so in advance. A
-//! comparison holds if any element holds; so a comparison that holds stops reading, and only one that does not hold
-//! has to read the record to its end, to know that no further element would.
+//! comparison holds if any element holds. So a comparison that holds stops reading; only one that does not hold must
+//! read the record to its end, to know that no further element would.
 
 mod buffers;
 mod counted;
@@ -43,13 +43,13 @@ pub struct Entry<'r> {
 }
 
 impl Buffers {
-    /// The next entry.
+    /// Begins the next entry.
     pub fn entry<'r>(&'r mut self, record: &'r mut dyn Record) -> Entry<'r> {
         let time = record.realtime();
         self.entry_at(record, time)
     }
 
-    /// The next entry, with the time that it counts as.
+    /// Begins the next entry, with the time that it counts as.
     pub(crate) fn entry_at<'r>(&'r mut self, record: &'r mut dyn Record, time: Timestamp) -> Entry<'r> {
         self.begin();
         Entry::new(record, self, time)
@@ -63,25 +63,25 @@ impl<'r> Entry<'r> {
 }
 
 impl Entry<'_> {
-    /// The entry's time: the only "now" that filters and actions know. Where there is a clock, an entry from the future
-    /// is one of now; its field `__REALTIME_TIMESTAMP` is as it was written.
+    /// Returns the entry's time: the only "now" that filters and actions know. If there is a clock, an entry from the
+    /// future counts as one of now; its field `__REALTIME_TIMESTAMP` keeps the original time.
     pub fn time(&self) -> Timestamp {
         self.time
     }
 
-    /// The entry's address in its journal.
+    /// Returns the entry's address in its journal.
     pub fn cursor(&mut self) -> Option<String> {
         self.record.cursor()
     }
 
-    /// The names of the slots.
+    /// Returns the names of the slots.
     pub fn fields(&self) -> &Fields {
         self.buffers.fields()
     }
 
-    /// Is there an element of which `holds` is true? `None`: the field is missing.
+    /// Returns whether `holds` is true for any element. `None`: the field is missing.
     ///
-    /// An error counts only when no element holds; but one that says [`StepError::exhausted`] ends it at once.
+    /// An error is returned only if no element holds; but one that says [`StepError::exhausted`] is returned at once.
     pub fn any(
         &mut self,
         slot: Slot,
@@ -105,8 +105,8 @@ impl Entry<'_> {
         }
     }
 
-    /// As [`Entry::any`], on the text of each element: numbers as decimal digits, times as they are shown.
-    /// Gives the place of the text for which `holds` was true, for [`Entry::save_part`].
+    /// Like [`Entry::any`], but on the text of each element: numbers as decimal digits, times as they are shown.
+    /// Returns the position of the text for which `holds` was true, for [`Entry::save_part`].
     pub fn find_text(
         &mut self,
         slot: Slot,
@@ -127,35 +127,36 @@ impl Entry<'_> {
         error.map_or(Ok(None), Err)
     }
 
-    /// The value to show: of a field that occurs several times, its texts joined by `, `. `None`: missing.
+    /// Returns the value to show: for a field that occurs several times, its texts joined by `, `. `None`: it is
+    /// missing.
     pub fn value(&mut self, slot: Slot) -> Option<Value<'_>> {
         let stored = self.joined(slot)?;
         Some(self.value_of(stored))
     }
 
-    /// The text of the field's first element; unlike [`Entry::text`] it reads no further.
+    /// Returns the text of the field's first element; unlike [`Entry::text`], it reads no further.
     pub fn first_text(&mut self, slot: Slot) -> Option<&str> {
         let first = self.first(slot);
         (first != NONE).then(|| self.element_text(first))
     }
 
-    /// The text to show, see [`Entry::value`].
+    /// Returns the text to show; see [`Entry::value`].
     pub fn text(&mut self, slot: Slot) -> Option<&str> {
         let stored = self.joined(slot)?;
         let span = self.text_of(stored);
         Some(self.buffers.text(span))
     }
 
-    /// The text of the field, or the error that it is missing: for actions that cannot do without.
+    /// Returns the text of the field, or the error that it is missing: for actions that cannot do without it.
     pub fn required_text(&mut self, slot: Slot) -> Result<&str, StepError> {
-        // Asked twice, since a borrow that is returned would last over the error's need of the names.
+        // This reads the field twice: a returned borrow would still be in use where the error needs the names.
         if self.joined(slot).is_none() {
             return Err(StepError::missing(self.buffers.fields().name(slot)));
         }
         Ok(self.text(slot).unwrap_or_default())
     }
 
-    /// Appends the rendered template; `slots` are those of `template.names()`.
+    /// Appends the rendered template; `slots` are the slots of `template.names()`.
     pub fn render(
         &mut self,
         template: &crate::template::Template,
@@ -182,10 +183,10 @@ impl Entry<'_> {
         self.assign(slot, Some(Stored::Integer(integer)));
     }
 
-    /// Sets a field to a part of a text that [`Entry::find_text`] gave; `None` unsets it.
+    /// Sets a field to a part of a text that [`Entry::find_text`] returned; `None` unsets it.
     pub fn save_part(&mut self, slot: Slot, of: Span, part: Option<std::ops::Range<usize>>) {
         let stored = part.map(|part| {
-            // The parts lie within a text of at most FIELD_LIMIT bytes and stay where they are: no copy is needed.
+            // The parts are within a text of at most FIELD_LIMIT bytes and do not move: no copy is needed.
             let at = |offset: usize| of.start + u32::try_from(offset).unwrap_or(0);
             Stored::Text(Span { start: at(part.start), end: at(part.end) })
         });
@@ -197,12 +198,12 @@ impl Entry<'_> {
         self.assign(slot, None);
     }
 
-    /// Notes what a counter has come to.
+    /// Records the count that a counter reached.
     pub fn note_count(&mut self, category: &Arc<str>, key: Slot, count: u64) {
         self.buffers.counted.push(Counted { category: category.clone(), key, count });
     }
 
-    /// What counters have come to on the entry's way so far, the last one last.
+    /// Returns the counts that counters reached for the entry so far, the last one last.
     pub fn counted(&self) -> &[Counted] {
         &self.buffers.counted
     }
@@ -211,7 +212,7 @@ impl Entry<'_> {
         self.buffers.assign(slot, stored);
     }
 
-    /// The first element, read from the record if need be.
+    /// Returns the first element; reads it from the record if necessary.
     fn first(&mut self, slot: Slot) -> u32 {
         let cell = self.buffers.cell(slot);
         if cell.first != NONE || cell.assigned {
@@ -225,7 +226,7 @@ impl Entry<'_> {
         self.buffers.cell(slot).first
     }
 
-    /// The element after `at`, read from the record if need be.
+    /// Returns the element after `at`; reads it from the record if necessary.
     fn next(&mut self, slot: Slot, at: u32) -> u32 {
         let next = self.buffers.next(at);
         if next != NONE || self.exhausted || self.buffers.cell(slot).assigned {
@@ -235,7 +236,7 @@ impl Entry<'_> {
         self.buffers.next(at)
     }
 
-    /// Reads fields until the slot's last element is another than `last`, or the record is at its end.
+    /// Reads fields until the slot's last element is no longer `last`, or the record ends.
     fn read_until(&mut self, slot: Slot, last: u32) {
         while !self.exhausted && self.buffers.cell(slot).last == last {
             self.exhausted = !self.record.next_field(&mut Sink::new(self.buffers));
@@ -255,7 +256,8 @@ impl Entry<'_> {
         self.assign(slot, stored);
     }
 
-    /// What to show of the field, for [`Buffers::shown`] to find: its only element, or the text that joins several.
+    /// Returns what to show of the field (also for [`Buffers::shown`]): its only element, or the joined text of
+    /// several.
     fn joined(&mut self, slot: Slot) -> Option<Stored> {
         let first = self.first(slot);
         if first == NONE {

@@ -1,8 +1,7 @@
-//! From a field, as a journal holds it (`NAME=value`), to its slot: for the hot path, where most fields are wanted by
-//! nobody.
+//! Finds the slot of a field in journal form (`NAME=value`), for the hot path, where most fields are not wanted.
 //!
-//! An open-addressed table of at most a quarter load, by the first eight bytes of the name. A name that nobody wants
-//! nearly always meets an empty place at once, before anybody has looked where it ends; names that begin alike are
+//! An open-addressed table of at most a quarter load, keyed by the first eight bytes of the name. A name that is not
+//! wanted nearly always meets an empty place at once, before its end is searched for. Names that begin alike are
 //! compared one after the other.
 
 use super::field::{Fields, Slot};
@@ -27,7 +26,7 @@ const EMPTY: Place = Place { head: 0, first: 0, end: 0 };
 
 impl Names {
     pub(super) fn new(fields: &Fields) -> Names {
-        // No field of a journal has a name with a `=` in it.
+        // The name of a journal field never contains a `=`.
         let possible = fields.iter().filter(|(_, name)| !name.contains('='));
         let mut names: Vec<(Box<[u8]>, Slot)> =
             possible.map(|(slot, name)| (name.as_bytes().into(), slot)).collect();
@@ -47,11 +46,12 @@ impl Names {
         all
     }
 
-    /// The slot of a field, and the length of its name. What follows the name, if anything does, begins with a `=`.
+    /// Returns the slot of a field, and the length of its name. The text after the name, if there is any, begins with a
+    /// `=`.
     pub(super) fn find(&self, field: &[u8]) -> Option<(Slot, usize)> {
         let place = self.places[self.place(head(field))];
         for (name, slot) in &self.wanted[place.first as usize..place.end as usize] {
-            // Most that only begin alike are told apart by where they end.
+            // The position of the end already distinguishes most names that only begin alike.
             if matches!(field.get(name.len()), None | Some(b'=')) && field.starts_with(name) {
                 return Some((*slot, name.len()));
             }
@@ -59,7 +59,7 @@ impl Names {
         None
     }
 
-    /// The place of the names that begin like that, or the empty one where they would be.
+    /// Returns the place of the names with this beginning, or the empty place where they would be.
     fn place(&self, head: u64) -> usize {
         // Fibonacci hashing: the high bits of the product are the well-mixed ones.
         let start = head.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift;
@@ -71,7 +71,7 @@ impl Names {
     }
 }
 
-/// The first eight bytes of a field's name; zeros where it is shorter.
+/// Returns the first eight bytes of a field's name, padded with zeros.
 fn head(field: &[u8]) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
@@ -84,7 +84,7 @@ fn head(field: &[u8]) -> u64 {
         bytes
     };
     let head = u64::from_le_bytes(bytes);
-    // The lowest high bit that is set stands in the byte of the first `=`; those above it may be wrong.
+    // The lowest high bit that is set is in the byte of the first `=`; the bits above it may be wrong.
     let different = head ^ EQUALS;
     let equals = different.wrapping_sub(ONES) & !different & HIGHS;
     let lowest = equals & equals.wrapping_neg();

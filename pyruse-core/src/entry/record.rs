@@ -1,9 +1,9 @@
-//! Where entries come from, as far as the core knows.
+//! The source of entries, as far as the core knows it.
 
 use super::Buffers;
 use crate::time::Timestamp;
 
-/// Where a record puts a field that it was asked for.
+/// Where a record puts a requested field.
 pub struct Sink<'a> {
     buffers: &'a mut Buffers,
 }
@@ -14,20 +14,20 @@ impl<'a> Sink<'a> {
     }
 
     /// Takes a field: the name without the `=`, normally `[A-Z0-9_]+`, and a value of any bytes, which is cut at
-    /// [`super::FIELD_LIMIT`]. What the workflow does not want is dropped here. Was it wanted? If not, the record may
-    /// go on with its next field by itself.
+    /// [`super::FIELD_LIMIT`]. A field that the workflow does not want is dropped. Returns `true` if the field was
+    /// wanted; if it was not, the record may continue with its next field by itself.
     pub fn field(&mut self, name: &[u8], value: &[u8]) -> bool {
         self.buffers.push_field(name, value)
     }
 
-    /// The same for a field as a journal holds it, `NAME=value`: whose name nobody wants is not even taken apart.
+    /// Like [`Sink::field`], for a field in journal form, `NAME=value`: an unwanted field is not even split.
     pub fn assignment(&mut self, field: &[u8]) -> bool {
         self.buffers.push_assignment(field)
     }
 }
 
-/// A source's view of one journal entry: it yields its fields one at a time, and is asked only for as many as the
-/// workflow turns out to need.
+/// A source's view of one journal entry: it returns its fields one at a time, and only as many as the workflow turns
+/// out to need.
 pub trait Record {
     /// `__REALTIME_TIMESTAMP`.
     fn realtime(&mut self) -> Timestamp;
@@ -38,12 +38,12 @@ pub trait Record {
     /// `__CURSOR`: the address of the entry in its journal.
     fn cursor(&mut self) -> Option<String>;
 
-    /// Puts the next field that is wanted, or just the next, into the sink; in any order, a repeated field once per
-    /// value. `false` at the end.
+    /// Puts the next wanted field, or just the next one, into the sink, in any order; a repeated field comes once per
+    /// value. Returns `false` at the end.
     fn next_field(&mut self, sink: &mut Sink<'_>) -> bool;
 }
 
-/// A record in memory: for tests, examples and embedders that have the whole entry at hand.
+/// A record in memory: for tests, examples and embedders that have the whole entry.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryRecord {
     /// The entry's time.
@@ -57,12 +57,12 @@ pub struct MemoryRecord {
 }
 
 impl MemoryRecord {
-    /// A record without fields.
+    /// Makes a record without fields.
     pub fn at(realtime: Timestamp) -> MemoryRecord {
         MemoryRecord { realtime, ..MemoryRecord::default() }
     }
 
-    /// With one more field.
+    /// Returns the record with one more field.
     #[must_use]
     pub fn with(mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> MemoryRecord {
         self.push(name, value);
@@ -82,12 +82,12 @@ impl MemoryRecord {
         }
     }
 
-    /// How many fields have been asked for.
+    /// Returns how many fields have been read.
     pub fn fields_read(&self) -> usize {
         self.next
     }
 
-    /// Empties the record, keeping its memory, and yields its fields from the start again.
+    /// Empties the record but keeps its memory; reading starts again at the first field.
     pub fn clear(&mut self) {
         self.fields.clear();
         self.next = 0;
@@ -96,12 +96,12 @@ impl MemoryRecord {
         self.cursor = None;
     }
 
-    /// Yields the fields from the first one again.
+    /// Starts reading again at the first field.
     pub fn rewind(&mut self) {
         self.next = 0;
     }
 
-    /// The fields, names and values.
+    /// Iterates over the fields, names and values.
     pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.fields.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
     }

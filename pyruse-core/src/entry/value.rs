@@ -14,7 +14,7 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// The name of the type, for error messages.
+    /// Returns the name of the type, for error messages.
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Text(_) => "text",
@@ -24,14 +24,14 @@ impl Value<'_> {
     }
 }
 
-/// A piece of the arena: the text of a value.
+/// A range of the arena: the text of a value.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     pub(super) start: u32,
     pub(super) end: u32,
 }
 
-/// A value whose text lies in the entry's arena.
+/// A value whose text is in the entry's arena.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Stored {
     Text(Span),

@@ -1,4 +1,4 @@
-//! How a module lets an operator look at what it keeps, and change it.
+//! How a module lets an operator inspect and change what it keeps.
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ impl Family {
         if ip.is_ipv4() { Family::V4 } else { Family::V6 }
     }
 
-    /// As people call it.
+    /// Returns its usual name.
     pub fn name(self) -> &'static str {
         match self {
             Family::V4 => "IPv4",
@@ -35,7 +35,7 @@ impl Family {
 pub struct BanSet {
     /// Its name.
     pub name: String,
-    /// What it is for.
+    /// The family of addresses that it holds.
     pub family: Family,
 }
 
@@ -46,52 +46,52 @@ pub struct HeldBan {
     pub set: String,
     /// The address.
     pub ip: IpAddr,
-    /// Since when, if that is known.
+    /// When it began, if that is known.
     pub since: Option<Timestamp>,
-    /// Until when; none: for ever.
+    /// When it ends; `None` means never.
     pub until: Option<Timestamp>,
-    /// Why, if that is known.
+    /// The reason, if it is known.
     pub reason: Option<Reason>,
-    /// The message in the module's queue that tells the firewall, if it is still there.
+    /// The message in the module's queue that orders the firewall to do it, if it is still there.
     pub order: Option<u64>,
 }
 
 /// A service that keeps bans.
 pub trait BanKeeper {
-    /// The sets that the configuration names.
+    /// Returns the sets that the configuration names.
     fn sets(&self, state: &State) -> Vec<BanSet>;
 
-    /// The name of a set as this module writes it; `None` if it cannot be one of its.
+    /// Returns the name of a set as this module writes it; `None` if it cannot be one of its sets.
     fn set_name(&self, text: &str) -> Option<String>;
 
-    /// The bans in force, in any order.
+    /// Returns the bans in force, in any order.
     fn bans(&self, state: &State, now: Timestamp) -> Vec<HeldBan>;
 
-    /// How many are in force.
+    /// Returns the number of bans in force.
     fn count(&self, state: &State, now: Timestamp) -> usize {
         self.bans(state, now).len()
     }
 
-    /// Bans an address for so many seconds from now (0: for ever) in one of its sets.
+    /// Bans an address in one of its sets for this many seconds from now (0: for ever).
     fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, seconds: u64, now: Timestamp) -> HeldBan;
 
-    /// Forgets a ban that is in force, and queues what tells the firewall: the message's number.
+    /// Forgets a ban that is in force, and queues a message to the firewall; returns the message's number.
     fn remove(&mut self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64>;
 }
 
 /// A service that keeps counters.
 pub trait CounterKeeper {
-    /// The categories that the configuration names.
+    /// Returns the categories that the configuration names.
     fn categories(&self, state: &State) -> Vec<String>;
 
-    /// What is counted in one of them, in any order.
+    /// Returns the counts of one category, in any order.
     fn counts(&self, state: &State, category: &str, now: Timestamp) -> Vec<Count>;
 
-    /// For how many keys something is counted, or not counted for a while.
+    /// Returns the number of keys that have a count or a grace period.
     fn count(&self, state: &State, now: Timestamp) -> usize {
         self.categories(state).iter().map(|category| self.counts(state, category, now).len()).sum()
     }
 
-    /// Forgets what is counted for a key; what it was. `None`: nothing was.
+    /// Forgets the count of a key and returns it. `None`: the key had no count.
     fn reset(&mut self, state: &mut State, category: &str, key: &str, now: Timestamp) -> Option<Count>;
 }

@@ -1,10 +1,11 @@
-//! What an operator asks of a Pyruse, and what he is told: bans, counters, deliveries, and how things stand.
+//! Operations: an operator's requests to Pyruse and their answers, about bans, counters, deliveries, and the overall
+//! status.
 //!
-//! An [`Operation`] goes to [`Services::operate`](crate::engine::Services::operate), wherever the state is: in a daemon
-//! that was asked from outside, or in a command that holds the state itself. The modules answer through their
-//! *keepers* ([`BanKeeper`], [`CounterKeeper`]): what is common to all of them (which set is meant, what an address is,
-//! near names for wrong ones) is done here, once. Nothing here commits: whoever asks tells an answer to a change
-//! only when the commit that holds it has succeeded.
+//! An [`Operation`] goes to [`Services::operate`](crate::engine::Services::operate) where the state is: in a daemon
+//! that got a request from outside, or in a command that holds the state itself. The modules answer through their
+//! *keepers* ([`BanKeeper`], [`CounterKeeper`]). What all modules share (which set is meant, what an address is, near
+//! names for wrong ones) is done here, once. Nothing here commits: the caller returns the answer to a change only when
+//! the commit that holds it has succeeded.
 
 mod keeper;
 mod operate;
@@ -21,22 +22,22 @@ pub use self::keeper::{BanKeeper, BanSet, CounterKeeper, Family, HeldBan};
 use crate::state::MessageStatus;
 use crate::time::Timestamp;
 
-/// What an operator asks.
+/// A request of an operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Operation {
-    /// All bans in force.
+    /// Lists all bans in force.
     ListBans,
     /// Bans an address, as an action would.
     AddBan {
         /// The address.
         ip: IpAddr,
-        /// The set; may be left out where the configuration names just one for that family of addresses.
+        /// The set; may be omitted if the configuration names exactly one for that family of addresses.
         set: Option<String>,
-        /// For how many seconds from now; 0: for ever.
+        /// The duration in seconds from now; 0 means for ever.
         seconds: u64,
-        /// Also if it is an address that no single remote host has, see [`special`](crate::address::special).
+        /// Whether to ban an address that no single remote host has; see [`special`](crate::address::special).
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         allow_special: bool,
     },
@@ -44,29 +45,29 @@ pub enum Operation {
     RemoveBan {
         /// The address.
         ip: IpAddr,
-        /// The set; else all in which it is banned.
+        /// The set; `None` means all sets in which it is banned.
         set: Option<String>,
     },
-    /// What is counted.
+    /// Lists the counts.
     ListCounters {
         /// Only in this category.
         category: Option<String>,
     },
-    /// Forgets what is counted for a key.
+    /// Forgets the count of a key.
     ResetCounter {
         /// The category.
         category: String,
         /// The key.
         key: String,
     },
-    /// Deliveries that wait, are on their way, or were given up.
+    /// Lists deliveries that wait, are on their way, or were given up.
     ListOutbox,
-    /// Those of these deliveries that are still to be made.
+    /// Returns those of these deliveries that are still to be made.
     ShowDeliveries {
         /// Their identities.
         ids: Vec<String>,
     },
-    /// Tries a delivery at once, also one that was given up.
+    /// Tries a delivery at once, even one that was given up.
     RetryDelivery {
         /// Its identity.
         id: String,
@@ -76,14 +77,14 @@ pub enum Operation {
         /// Its identity.
         id: String,
     },
-    /// Sends the report as it stands now.
+    /// Sends the report as of now.
     SendReport,
-    /// How things stand.
+    /// Returns the overall status.
     Overview,
 }
 
 impl Operation {
-    /// Does it change the state, so that its answer must wait for a commit?
+    /// Returns `true` if it changes the state, so that its answer must wait for a commit.
     pub fn changes(&self) -> bool {
         !matches!(
             self,
@@ -96,23 +97,23 @@ impl Operation {
     }
 }
 
-/// What an operator is told.
+/// The answer to an operator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Answer {
-    /// Bans: in force, made, or lifted.
+    /// Bans: in force, added, or lifted.
     Bans(Vec<Ban>),
-    /// What is counted, or was.
+    /// Counts, current or just forgotten.
     Counters(Vec<Count>),
     /// Deliveries.
     Deliveries(Vec<Delivery>),
     /// The report is queued.
     Report {
-        /// Was there anything to tell?
+        /// Whether there was anything to report.
         anything: bool,
     },
-    /// How things stand.
+    /// The overall status.
     Overview(Overview),
 }
 
@@ -125,14 +126,14 @@ pub struct Ban {
     pub set: String,
     /// The address.
     pub ip: IpAddr,
-    /// Since when; not known of all.
+    /// When it began, if that is known.
     pub since: Option<Timestamp>,
-    /// Until when; none: for ever.
+    /// When it ends; `None` means never.
     pub until: Option<Timestamp>,
-    /// Why, if that is known.
+    /// The reason, if it is known.
     #[serde(default)]
     pub reason: Option<Reason>,
-    /// What the firewall still has to be told of it.
+    /// The delivery to the firewall that is still to be made for it.
     pub delivery: Option<Delivery>,
 }
 
@@ -143,13 +144,13 @@ pub struct Ban {
 pub enum Reason {
     /// A rule bans it.
     Rule {
-        /// The chain whose step does.
+        /// The chain of the step that bans.
         chain: Box<str>,
-        /// The counter that led to it, if one was raised on the entry's way: of several, the last one that counts the
+        /// The counter that led to the ban, if one was raised for the entry; of several, the last one that counts the
         /// banned address.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         counter: Option<Box<str>>,
-        /// What that counter had come to.
+        /// The count that the counter had reached.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         count: Option<u64>,
     },
@@ -169,7 +170,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What is counted for a key.
+/// The count of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// The category.
@@ -178,34 +179,34 @@ pub struct Count {
     pub key: String,
     /// The count.
     pub count: u64,
-    /// Until when nothing is counted.
+    /// The end of the grace period, during which nothing is counted.
     pub grace: Option<Timestamp>,
-    /// When the count will be 0, if nothing is added; none: never, or it is.
+    /// When the count will reach 0 if nothing is added; `None`: never, or it is 0 now.
     pub ends: Option<Timestamp>,
 }
 
-/// A message that is to be delivered.
+/// A message to deliver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Its identity: the module's name, without `action_`, and its number in that module's queue: `nftBan:12`.
     pub id: String,
     /// The module.
     pub module: String,
-    /// Where it is on its way.
+    /// Its status.
     pub status: DeliveryStatus,
     /// When it was queued.
     pub queued: Timestamp,
     /// How many tries have failed.
     pub tries: u32,
-    /// When the next try is due; none: at once, or there is none.
+    /// When the next try is due; `None`: at once, or there is no next try.
     pub next: Option<Timestamp>,
     /// Why the last try failed.
     pub error: Option<String>,
-    /// What it is, in a few words.
+    /// A short description.
     pub what: String,
 }
 
-/// Where a delivery is on its way.
+/// The status of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -214,7 +215,7 @@ pub enum DeliveryStatus {
     Waiting,
     /// It is being delivered.
     Away,
-    /// It was given up, and stays to be looked at.
+    /// It was given up, and is kept for inspection.
     GivenUp,
 }
 
@@ -228,18 +229,18 @@ impl From<MessageStatus> for DeliveryStatus {
     }
 }
 
-/// How things stand.
+/// The overall status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overview {
     /// Bans in force.
     pub bans: u64,
-    /// Keys for which something is counted, or not counted for a while.
+    /// Keys that have a count or a grace period.
     pub counters: u64,
     /// Deliveries that wait or are on their way.
     pub waiting: u64,
     /// Deliveries that were given up.
     pub given_up: u64,
-    /// The report's times, where a module makes one.
+    /// The times of the report, if a module makes one.
     pub report: Option<ReportTimes>,
 }
 
@@ -248,11 +249,11 @@ pub struct Overview {
 pub struct ReportTimes {
     /// When the last one was due.
     pub last: Option<Timestamp>,
-    /// When the next one is; none: nothing would be recorded for it.
+    /// When the next one is due; `None`: nothing would be recorded for it.
     pub next: Option<Timestamp>,
 }
 
-/// Why an operation is not done, in words for people.
+/// The reason why an operation is refused, as text for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{0}")]
 pub struct Refusal(pub String);

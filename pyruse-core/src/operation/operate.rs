@@ -1,4 +1,4 @@
-//! Operations, done: each goes to those services that keep what it is about.
+//! Carries out operations: each goes to the services that keep what it is about.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,11 +11,11 @@ use crate::services::Services;
 use crate::state::State;
 use crate::time::Timestamp;
 
-/// So many names are listed in a message.
+/// At most this many names are listed in a message.
 const NAMED: usize = 8;
 
 impl Services {
-    /// Does what an operator asks, in memory; the caller commits.
+    /// Carries out an operation in memory; the caller commits.
     pub fn operate(
         &mut self,
         operation: &Operation,
@@ -59,7 +59,7 @@ impl Services {
         }
     }
 
-    /// How things stand.
+    /// Returns the overall status.
     pub fn overview(&mut self, state: &State, now: Timestamp) -> Overview {
         let mut overview = Overview::default();
         for (_, service) in &mut self.all {
@@ -87,7 +87,7 @@ impl Services {
         bans
     }
 
-    /// A ban of the service at that place, as an operator sees it.
+    /// Turns a ban of the service at index `at` into the form that an operator sees.
     fn shown(&self, at: usize, held: HeldBan, state: &State) -> Ban {
         let delivery = held.order.and_then(|number| {
             let queue = self.all[at].1.queue()?;
@@ -104,7 +104,7 @@ impl Services {
         }
     }
 
-    /// The sets of all services, with the place of each service.
+    /// Returns the sets of all services, with the index of each service.
     fn sets(&mut self, state: &State) -> Vec<(usize, BanSet)> {
         let mut sets = Vec::new();
         for (at, (_, service)) in self.all.iter_mut().enumerate() {
@@ -173,8 +173,8 @@ impl Services {
         self.all[at].1.bans()?.set_name(text)
     }
 
-    /// Lifts the ban in all sets, or in one. An address is one whatever its spelling: what was taken over from elsewhere
-    /// may stand there as `::ffff:10.0.0.1`.
+    /// Lifts the ban in all sets, or in one. The spelling of an address does not matter: imported bans may have it as
+    /// `::ffff:10.0.0.1`.
     fn remove_ban(
         &mut self,
         state: &mut State,
@@ -277,7 +277,7 @@ impl Services {
     }
 }
 
-/// Addresses in their order, before all else.
+/// The sort key: addresses come first, in numeric order.
 fn order(key: &str) -> (bool, Option<IpAddr>, &str) {
     let ip = address::parse(key);
     (ip.is_none(), ip, key)
@@ -310,7 +310,7 @@ fn hint(text: &str, known: &BTreeSet<&str>) -> String {
     near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
-/// `a`, `b` and 3 more
+/// Returns a list such as "`a`, `b` and 3 more".
 fn listed(names: &BTreeSet<&str>) -> String {
     if names.is_empty() {
         return "none".into();

@@ -1,4 +1,4 @@
-//! The deliveries of all services, each with an identity of its own.
+//! The deliveries of all services, each with its own identity.
 
 use super::{Delivery, Refusal};
 use crate::config::nearest;
@@ -6,7 +6,7 @@ use crate::plugin::excerpt;
 use crate::services::Services;
 use crate::state::{Handle, Message, Queue, State};
 
-/// What most names of modules begin with, and an identity does without.
+/// The prefix of most module names; identities omit it.
 const PREFIX: &str = "action_";
 
 impl Services {
@@ -35,13 +35,13 @@ impl Services {
         }
     }
 
-    /// A module's name in an identity: the short one, unless another module has that as its whole name.
+    /// Returns a module's name for identities: the short one, unless it is the whole name of another module.
     fn label<'n>(&self, module: &'n str) -> &'n str {
         let short = module.strip_prefix(PREFIX).unwrap_or(module);
         if self.all.iter().any(|(other, _)| *other == short) { module } else { short }
     }
 
-    /// The delivery of that identity, with its queue and its number there.
+    /// Returns the delivery with this identity, with its queue and its number there.
     pub(super) fn delivery(
         &self,
         state: &State,

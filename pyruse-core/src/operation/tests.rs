@@ -1,4 +1,4 @@
-//! Operations as a module from outside sees them.
+//! Tests operations with a module from outside.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use crate::services::Services;
 use crate::state::{Handle, Queue, State};
 use crate::time::Timestamp;
 
-/// A module from outside: doors that it locks, and knocks that it counts.
+/// A module from outside: it locks doors, and counts knocks.
 struct Doors {
     queue: Handle<Queue>,
     sets: Vec<BanSet>,
@@ -77,7 +77,7 @@ impl CounterKeeper for Doors {
 
 const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
-/// A service of that name, with sets for IPv4.
+/// Makes a service with this name, with sets for IPv4.
 fn doors(state: &mut State, name: &'static str, sets: &[&str]) -> (&'static str, Box<dyn Service>) {
     let sets = sets.iter().map(|name| BanSet { name: (*name).to_owned(), family: Family::V4 });
     let count = |key: &str, count| Count {

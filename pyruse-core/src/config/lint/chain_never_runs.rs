@@ -1,8 +1,8 @@
-//! `P002`
+//! P002: a chain that no entry can reach.
 
 use super::{Examples, Lint, Severity};
 
-/// Told while the graph is linked.
+/// Reported while the graph is linked.
 pub(crate) static LINT: Lint = Lint {
     code: "P002",
     name: "chain-never-runs",

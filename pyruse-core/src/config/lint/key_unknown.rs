@@ -1,8 +1,8 @@
-//! `P001`
+//! P001: a top-level key that nothing in this program reads.
 
 use super::{Examples, Lint, Severity};
 
-/// Told while the configuration is read.
+/// Reported while the configuration is read.
 pub(crate) static LINT: Lint = Lint {
     code: "P001",
     name: "unknown-key",

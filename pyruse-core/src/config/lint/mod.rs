@@ -1,7 +1,7 @@
-//! What a lint is, and the three lints that loading a configuration reports.
+//! Defines what a lint is, and the three lints that loading a configuration reports.
 //!
-//! A lint is a kind of finding: its code, its texts and its examples. The other lints, and the checks that find them, are
-//! in [`crate::review`].
+//! A lint is a kind of finding: its code, its texts and its examples. The other lints, and the checks that find them,
+//! are in [`crate::review`].
 
 mod chain_never_runs;
 mod key_unknown;
@@ -22,7 +22,7 @@ pub enum Severity {
     Error,
     /// The configuration can be used, but something in it was probably not meant, or does harm.
     Warning,
-    /// Worth knowing.
+    /// The finding is worth knowing.
     Note,
 }
 
@@ -31,7 +31,7 @@ pub enum Severity {
 pub struct Lint {
     /// The code, e.g. `P001`.
     pub code: &'static str,
-    /// A name for people.
+    /// A name for people to read.
     pub name: &'static str,
     /// How bad it is.
     pub severity: Severity,
@@ -48,24 +48,24 @@ pub struct Lint {
 /// Examples of a lint.
 #[derive(Clone, Copy, Debug)]
 pub enum Examples {
-    /// Configurations: the first gives just this finding, the second none.
+    /// Configurations: the first has exactly this finding, the second has none.
     Rules {
         /// What it finds.
         bad: &'static str,
         /// How to correct it.
         good: &'static str,
     },
-    /// It is about the machine, not the text alone.
+    /// The lint is about the machine, not about the text alone.
     World,
 }
 
 impl Lint {
-    /// The page that says more.
+    /// Returns the path of the page that explains the lint.
     pub fn page(&self) -> String {
         format!("docs/lints.md#{}", self.code.to_lowercase())
     }
 
-    /// The command that shows the same on a terminal.
+    /// Returns the command that shows the same explanation on a terminal.
     pub fn explained_by(&self) -> String {
         format!("pyruse check --explain {}", self.code)
     }

@@ -1,8 +1,8 @@
-//! `P003`
+//! P003: a step after one with `then`.
 
 use super::{Examples, Lint, Severity};
 
-/// Told while the graph is linked.
+/// Reported while the graph is linked.
 pub(crate) static LINT: Lint = Lint {
     code: "P003",
     name: "step-never-runs",
