@@ -1,11 +1,12 @@
-//! The pump: everything that happens with records between a source and the world, in the right order.
+//! The pump: does everything that happens with records between a source and the world, in the right order.
 //!
-//! A program reads records and gives them to [`Pump::run`]; then it calls [`Pump::settle`]. In between, what happened is
-//! in memory. Settling writes it together with the position, hands out what protects, waits for the disk, and hands out
-//! the rest: what a crash takes away is read again, and nothing is counted twice. The program waits for its source until
-//! [`Pump::deadline`], and calls [`Pump::collect`] and [`Pump::due`] when it wakes up.
+//! A program reads records and passes them to [`Pump::run`]; then it calls [`Pump::settle`]. Until then, changes are
+//! only in memory. Settling writes them together with the position, hands out messages that protect, waits for the
+//! disk, and hands out the rest. Entries whose changes a crash takes away are read again, and nothing is counted twice.
+//! The program waits for its source until [`Pump::deadline`], and calls [`Pump::collect`] and [`Pump::due`] when it
+//! wakes up.
 //!
-//! The daemon, rehearsals (`replay`, `run --dry-run`) and embedders all run this one.
+//! The daemon, rehearsals (`replay`, `run --dry-run`) and embedders all use this pump.
 
 use std::io;
 use std::sync::Arc;
@@ -18,21 +19,21 @@ use crate::state::{Letter, State, StateError};
 use crate::time::{Now, Timestamp};
 use crate::workflow::Observer;
 
-/// An engine at work: with its state and its couriers.
+/// A running engine, with its state and its couriers.
 #[non_exhaustive]
 pub struct Pump {
-    /// The configuration that is in force.
+    /// The engine of the configuration that is in force.
     pub engine: Engine,
-    /// What entries leave behind.
+    /// The durable state.
     pub state: State,
     couriers: Couriers,
 }
 
-/// Why another configuration could not be put in force.
+/// The reason why another configuration could not be put in force.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReloadError {
-    /// What is stored cannot be used with it.
+    /// Stored data cannot be used with it.
     #[error(transparent)]
     State(#[from] StateError),
     /// A courier could not be started.
@@ -40,7 +41,7 @@ pub enum ReloadError {
     Courier(#[from] io::Error),
 }
 
-/// Takes every letter and delivers none.
+/// A courier that takes every letter and delivers none.
 struct Nobody;
 
 impl Deliver for Nobody {
@@ -50,15 +51,15 @@ impl Deliver for Nobody {
 }
 
 impl Pump {
-    /// Employs the couriers of the engine's services. `wake` is called, from any thread, when a courier has come back and
-    /// waits for [`Pump::collect`].
+    /// Starts the couriers of the engine's services. `wake` is called, from any thread, when a courier's reply waits
+    /// for [`Pump::collect`].
     pub fn new(mut engine: Engine, state: State, wake: Arc<dyn Fn() + Send + Sync>) -> io::Result<Pump> {
         let mut couriers = Couriers::new(wake);
         engine.services.employ(&mut couriers)?;
         Ok(Pump { engine, state, couriers })
     }
 
-    /// A pump without consequences: nothing is delivered, and no service sees entries.
+    /// Makes a pump without consequences: nothing is delivered, and no service sees entries.
     pub fn rehearsal(mut engine: Engine, state: State) -> io::Result<Pump> {
         let mut couriers = Couriers::new(Arc::new(|| ()));
         engine.services.close_eyes();
@@ -68,57 +69,57 @@ impl Pump {
         Ok(Pump { engine, state, couriers })
     }
 
-    /// Puts back in force what the state says is in force: once, before the first record.
+    /// Puts back in force what the state says is in force. Call it once, before the first record.
     pub fn boot(&mut self, now: Timestamp) {
         self.engine.services.boot(&mut self.state, now);
     }
 
-    /// Pushes one record through the workflow: see [`Engine::run`].
+    /// Runs one record through the workflow; see [`Engine::run`].
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, observer: &mut O) {
         self.engine.run(record, &mut self.state, observer);
     }
 
-    /// Writes what has happened, and hands out what is due. After an error, what happened is kept in memory: do not read
-    /// on, and try again.
+    /// Writes all changes, and hands out the messages that are due. After an error, the changes are kept in memory:
+    /// read no further, and try again.
     pub fn settle(&mut self, now: Now) -> Result<(), StateError> {
         self.state.write()?;
-        // A ban does not wait for the disk: after a power cut the firewall is empty, and entries are read again.
+        // A ban does not wait for the disk: after a power cut, the firewall is empty and entries are read again.
         let ahead = self.couriers.dispatch_ahead(&mut self.state, now);
         self.state.sync()?;
-        // What inline couriers did is worth a commit: what they told the journal will be read again.
+        // The work of inline couriers is worth a commit: the lines that they wrote to the journal will be read again.
         if self.couriers.dispatch(&mut self.state, now) || ahead { self.state.commit() } else { Ok(()) }
     }
 
-    /// Records how couriers fared that have come back.
+    /// Records the replies of couriers.
     pub fn collect(&mut self, now: Now) {
         self.couriers.collect(&mut self.state, now);
     }
 
-    /// Calls the services whose time has come.
+    /// Calls the services whose deadline has come.
     pub fn due(&mut self, now: Timestamp) {
         self.engine.services.due(&mut self.state, now);
     }
 
-    /// For how long the nearest deadline of a service is past; zero where none is.
+    /// Returns how long the earliest deadline of a service is past; zero if none is.
     pub fn overdue(&self, now: Timestamp) -> Duration {
         self.engine.services.deadline(&self.state, now).map_or(Duration::ZERO, |due| due.until(now))
     }
 
-    /// How long a program may wait for its source: then a courier or a service is due. `None`: for ever.
+    /// Returns how long a program may wait for its source: until a courier or a service is due. `None`: for ever.
     pub fn deadline(&self, now: Now) -> Option<Duration> {
-        // Retries wait by the steady clock; services want to be called at a time of day.
+        // Retries wait by the steady clock; services have deadlines by the wall clock.
         let retry = self.couriers.deadline(&self.state).map(|due| now.steady.until(due));
         let due = self.engine.services.deadline(&self.state, now.wall).map(|due| now.wall.until(due));
         [retry, due].into_iter().flatten().min()
     }
 
-    /// Is there anything to deliver now, or on its way?
+    /// Returns `true` if something is due for delivery, or is being delivered.
     pub fn is_delivering(&self, now: Now) -> bool {
         self.couriers.is_busy() || self.couriers.deadline(&self.state).is_some_and(|due| due <= now.steady)
     }
 
-    /// Puts another configuration in force, which was compiled against the layout of this state. All state is kept. After
-    /// an error, the old configuration goes on.
+    /// Puts another configuration in force, which was compiled against the layout of this state. All state is kept.
+    /// After an error, the old configuration stays in force.
     pub fn reload(&mut self, mut plan: Plan, now: Timestamp) -> Result<(), ReloadError> {
         plan.open_parts(&mut self.state)?;
         plan.services_mut().employ(&mut self.couriers)?;
@@ -127,8 +128,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Gives couriers that are on their way so much time to come back, and writes what they say. What others carry stays
-    /// queued.
+    /// Waits up to `patience` for busy couriers, and writes their replies. Messages of the other couriers stay queued.
     pub fn stop(mut self, patience: Duration) -> Result<(), StateError> {
         self.couriers.stop(&mut self.state, patience);
         self.state.commit()

@@ -1,4 +1,4 @@
-//! Lengths of time, as people write them: a number of seconds, or a text such as `1h30m` or `7d`.
+//! Lengths of time as people write them: a number of seconds, or a text such as `1h30m` or `7d`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,14 +23,14 @@ pub struct Seconds(pub u64);
 /// The schema's `format` of such arguments.
 pub const FORMAT: &str = "length-of-time";
 
-/// A thousand years: what is longer is a mistake, or meant for ever.
+/// A thousand years: a longer time is a mistake, or means for ever.
 pub const LONGEST: u64 = 1000 * 366 * 86_400;
 
 impl FromStr for Seconds {
     type Err = String;
 
-    /// Any unit up to weeks, in the friendly form or as ISO 8601 has it. A day has 24 hours; months and years have no
-    /// length of their own. Parts of a second are rounded up.
+    /// Accepts any unit up to weeks, in the friendly form or in ISO 8601. A day has 24 hours; months and years have no
+    /// fixed length. Fractions of a second are rounded up.
     fn from_str(text: &str) -> Result<Seconds, String> {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(format!(

@@ -1,4 +1,4 @@
-//! Python's format strings, with Python's outcome: see [`pyruse_python::format`].
+//! Python's format strings, with Python's results; see [`pyruse_python::format`].
 
 use jiff::tz::TimeZone;
 use pyruse_python::format::{self, Value};
@@ -19,7 +19,7 @@ impl<'a> From<entry::Value<'a>> for Value<'a> {
     }
 }
 
-/// A time as `{FIELD}` shows it.
+/// Formats a time as `{FIELD}` shows it.
 pub(crate) fn show_time(Timestamp(micros): Timestamp, zone: &TimeZone) -> String {
     format::show_time(micros, zone)
 }

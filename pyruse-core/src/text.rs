@@ -1,14 +1,14 @@
-//! Texts as a person reads them: on a terminal, in a report, in a mail.
+//! Prepares texts for people to read: on a terminal, in a report, in a mail.
 //!
-//! Whoever writes a log line may put anything into it. What is shown of it must not be obeyed by a terminal, must not
-//! hide from the reader, and must not push the columns of a table out of line. So the characters that are escaped are
-//! listed here, once, and the width of a text is what a terminal shows of it.
+//! People who write a log line may put anything into it. When parts of it are shown, a terminal must not obey them,
+//! they must not hide from the reader, and they must not push the columns of a table out of line. So the characters to
+//! escape are listed here, once, and the width of a text is the width that a terminal shows.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The text on one line, without anything that a terminal would obey or not show.
+/// Returns the text on one line; whatever a terminal would obey or not show is escaped.
 pub fn printable(text: &str) -> String {
-    // Nearly all texts: a report may have hundreds of thousands of them.
+    // Nearly all texts are plain; a report may have hundreds of thousands of them.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.to_owned();
     }
@@ -23,11 +23,12 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// Is this a character that a terminal obeys, that nobody can see, or that changes how its neighbours are shown?
+/// Returns `true` if a terminal obeys this character, if nobody can see it, or if it changes how its neighbours are
+/// shown.
 ///
-/// This is the one list of the project: terminals, JSON, reports, mails and findings all escape what is on it. It holds
-/// the control characters, the marks of writing direction, the line and paragraph separators, and what Unicode calls
-/// `Default_Ignorable_Code_Point`: the characters without a shape of their own.
+/// This is the only list of such characters in the project: terminals, JSON, reports, mails and findings all escape
+/// them. It holds the control characters, the marks of writing direction, the line and paragraph separators, and what
+/// Unicode calls `Default_Ignorable_Code_Point`: the characters without their own shape.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -37,14 +38,14 @@ pub fn is_hidden(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// How many columns of a terminal it takes.
+/// Returns how many columns of a terminal the text takes.
 pub fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// The words of a text in lines of at most `room` columns. Only a word that is longer makes a longer line.
+/// Breaks a text at words into lines of at most `room` columns. Only a word that is longer makes a longer line.
 ///
-/// What stands between back-ticks is one word, as long as it fits on a line: a command stays whole.
+/// Text between back-ticks is one word, as long as it fits on a line: so a command stays whole.
 pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
@@ -63,21 +64,21 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// The same, but a line that fits stays as it is, with its blanks.
+/// Like [`wrapped`], but a line that fits stays as it is, with its blanks.
 pub fn folded(text: &str, room: usize) -> String {
     let fold =
         |line: &str| if columns(line) <= room { line.to_owned() } else { wrapped(line, room).join("\n") };
     text.split('\n').map(fold).collect::<Vec<_>>().join("\n")
 }
 
-/// The words of a line. Back-ticks hold words together, where the whole fits into so many columns.
+/// Returns the words of a line. Back-ticks hold words together if the whole fits into `room` columns.
 fn words(line: &str, room: usize) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() {
         let blank = |text: &str| text.find(char::is_whitespace).unwrap_or(text.len());
         let mut end = blank(rest);
-        // An opening back-tick without its partner in this word: the word goes on to the word with the partner.
+        // The word has an opening back-tick without its partner: the word extends to the one with the partner.
         if rest[..end].matches('`').count() % 2 == 1 {
             let close = rest[end..].find('`').map(|at| end + at + 1);
             let whole = close.map(|close| close + blank(&rest[close..]));
@@ -89,8 +90,8 @@ fn words(line: &str, room: usize) -> Vec<&str> {
     words
 }
 
-/// A text in at most so many lines of so many columns, broken between words where that is possible within the line's last
-/// third, with `…` for what is left out.
+/// Breaks a text into at most `most` lines of `room` columns, with `…` for what is omitted. A break is between words
+/// where that is possible within the last third of the line.
 pub fn wrapped_anywhere(text: &str, room: usize, most: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut rest = text.trim_end();
@@ -105,7 +106,7 @@ pub fn wrapped_anywhere(text: &str, room: usize, most: usize) -> Vec<String> {
     lines
 }
 
-/// How many bytes of the text fit into so many columns; at least one character.
+/// Returns how many bytes of the text fit into `room` columns; at least one character.
 fn fitting(text: &str, room: usize) -> usize {
     let mut taken = 0;
     let mut end = 0;
@@ -119,13 +120,13 @@ fn fitting(text: &str, room: usize) -> usize {
     end
 }
 
-/// The text, or as much of it as fits into so many columns, with `…` for the rest.
+/// Returns the text, or as much of it as fits into `room` columns, with `…` for the rest.
 pub fn cut(text: &str, room: usize) -> String {
     if columns(text) <= room {
         return text.to_owned();
     }
     let mut kept = 0;
-    // A character may be without width, but not all of them: the look ahead has an end.
+    // A character may have no width, but not all of them: so the look-ahead is bounded.
     for (at, c) in text.char_indices().take(8 * room) {
         let end = at + c.len_utf8();
         if columns(&text[..end]) >= room {
@@ -136,20 +137,20 @@ pub fn cut(text: &str, room: usize) -> String {
     format!("{}…", text[..kept].trim_end())
 }
 
-/// The text, cut or filled up to exactly so many columns.
+/// Returns the text, cut or padded to exactly `room` columns.
 pub fn fitted(text: &str, room: usize) -> String {
     let mut text = cut(text, room);
     text.extend(std::iter::repeat_n(' ', room.saturating_sub(columns(&text))));
     text
 }
 
-/// The last place, at most `limit` bytes in, where the text can be cut between two characters.
+/// Returns the last position, at most `limit` bytes in, where the text can be cut between two characters.
 // `str::floor_char_boundary` is this, from Rust 1.91 on.
 pub fn floor_char_boundary(text: &str, limit: usize) -> usize {
     (0..=limit.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// A number with its thousands apart: `1,234,567`.
+/// Formats a number with separated thousands: `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
@@ -162,7 +163,7 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// `1 entry`, `2 entries`.
+/// Formats a number with its noun: `1 entry`, `2 entries`.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }

@@ -1,7 +1,8 @@
-//! At most so many log lines per window: the rest are counted, and their number is logged when the window ends.
+//! Limits log lines: at most a fixed number per window are logged. The rest are counted, and their number is logged
+//! when the window ends.
 //!
-//! Whoever can write a line to the journal can cause errors and bans. What is logged about them must not fill the log.
-//! A throttle only decides and counts; its owner writes the lines, because each has words of its own.
+//! People who can write a line to the journal can cause errors and bans. What is logged about these must not fill the
+//! log. A throttle only decides and counts; its owner writes the lines, because each owner words them differently.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
@@ -12,21 +13,21 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// Decides which events are logged, and counts the others.
 ///
-/// `K` tells events apart that share a limit, `G` those that are counted together.
+/// `K` distinguishes events that share a limit; `G` distinguishes groups that are counted separately.
 #[derive(Debug)]
 pub struct Throttle<K, G> {
     per_key: u32,
     total: u32,
     /// When the window began.
     since: Option<Instant>,
-    /// How many were logged, by key: never more keys than `total`.
+    /// How many events were logged, by key: never more keys than `total`.
     logged: HashMap<K, u32>,
     total_logged: u32,
     unlogged: BTreeMap<G, u64>,
 }
 
 impl<K: Eq + Hash, G: Ord> Throttle<K, G> {
-    /// Logs at most `per_key` events with the same key, and `total` events in all, per window.
+    /// Makes a throttle that admits, per window, at most `per_key` events with the same key, and `total` events in all.
     pub fn new(per_key: u32, total: u32) -> Throttle<K, G> {
         Throttle {
             per_key,
@@ -38,7 +39,8 @@ impl<K: Eq + Hash, G: Ord> Throttle<K, G> {
         }
     }
 
-    /// Is this to be logged? If not, `count` is added to what `group` has at the window's end.
+    /// Returns `true` if this event is to be logged. If not, `count` is added to the number of `group` at the window's
+    /// end.
     ///
     /// Call [`flush_if_over`](Throttle::flush_if_over) first.
     pub fn admits(&mut self, key: K, group: G, count: u64) -> bool {
@@ -55,13 +57,13 @@ impl<K: Eq + Hash, G: Ord> Throttle<K, G> {
         false
     }
 
-    /// How long until the number of unlogged events is due; none if all are logged.
+    /// Returns the time until the number of unlogged events is due; `None` if all are logged.
     pub fn left(&self) -> Option<Duration> {
         let since = self.since.filter(|_| !self.unlogged.is_empty())?;
         Some(WINDOW.saturating_sub(since.elapsed()))
     }
 
-    /// If the window is over: [`flush`](Throttle::flush).
+    /// Calls [`flush`](Throttle::flush) if the window has ended.
     pub fn flush_if_over(&mut self, report: impl FnMut(G, u64, Duration)) {
         if self.since.is_some_and(|since| since.elapsed() >= WINDOW) {
             self.flush(report);
@@ -78,7 +80,7 @@ impl<K: Eq + Hash, G: Ord> Throttle<K, G> {
         self.total_logged = 0;
     }
 
-    /// How many events of a group are not logged yet.
+    /// Returns how many events of a group are not logged yet.
     pub fn unlogged(&self, group: &G) -> u64 {
         self.unlogged.get(group).copied().unwrap_or(0)
     }

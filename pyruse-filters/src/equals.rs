@@ -1,4 +1,4 @@
-//! `filter_equals`
+//! `filter_equals`: passes when a field has a value.
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::{Fact, Test};

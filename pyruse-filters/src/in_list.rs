@@ -1,4 +1,4 @@
-//! `filter_in`
+//! `filter_in`: passes when a field has one of several values.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! `filter_inNetworks`
+//! `filter_inNetworks`: passes when a field holds an address in one of some networks.
 
 use std::net::IpAddr;
 
@@ -26,7 +26,7 @@ struct InNetworks {
     v6: Ranges<u128>,
 }
 
-/// Disjoint ranges in order: one binary search answers for any number of networks.
+/// Disjoint ranges in order: one binary search is enough for any number of networks.
 struct Ranges<T>(Vec<(T, T)>);
 
 impl<T: Ord + Copy> Ranges<T> {
@@ -48,7 +48,7 @@ impl<T: Ord + Copy> Ranges<T> {
     }
 }
 
-/// A network; an IPv4-mapped one (`::ffff:10.0.0.0/104`) is that IPv4 network, and a zone index is cut off.
+/// Parses a network; an IPv4-mapped one (`::ffff:10.0.0.0/104`) is that IPv4 network, and a zone index is cut off.
 fn network(text: &str) -> Option<IpNet> {
     let Some((ip, bits)) = text.split_once('/') else {
         return address::parse(text).map(IpNet::from);

@@ -1,4 +1,4 @@
-//! The built-in filters: one file each. A crate that links this one says `use pyruse_filters as _;`.
+//! The built-in filters, each in its own file. A crate that links this one says `use pyruse_filters as _;`.
 
 #![warn(missing_docs)]
 

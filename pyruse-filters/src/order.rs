@@ -1,4 +1,4 @@
-//! `filter_lowerOrEquals` and `filter_greaterOrEquals`: one filter, looking both ways.
+//! `filter_lowerOrEquals` and `filter_greaterOrEquals`: one filter, for both directions.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! `filter_pcre`
+//! `filter_pcre`: passes when an expression is found in a field.
 
 use pyruse_core::entry::{Entry, Slot, Span};
 use pyruse_core::pattern::{Groups, Pattern};
@@ -20,10 +20,11 @@ struct Args {
     save: Vec<String>,
 }
 
-/// Bytes of all elements of a field that an expression which is not regular may search: as many as one element may have.
+/// The most bytes, over all elements of a field, that an expression which is not regular may search: as many as one
+/// element may have.
 const MOST_SEARCHED: usize = 64 * 1024;
 
-/// An expression, and where its groups go.
+/// An expression, and the fields that its groups are saved in.
 pub(crate) struct Search {
     pub(crate) pattern: Pattern,
     saves: Vec<(usize, Slot)>,
@@ -34,7 +35,8 @@ impl Search {
         Search { pattern, saves }
     }
 
-    /// In which element of the field is it found? `groups` says where in it, as far as somebody wants to know.
+    /// Finds the element of the field in which it matches. `groups` gets the positions of the groups, as far as they
+    /// are wanted.
     pub(crate) fn find(
         &self,
         entry: &mut Entry<'_>,
@@ -44,7 +46,7 @@ impl Search {
         let mut searched = 0;
         entry.find_text(field, |text| {
             if self.pattern.is_backtracking() && !self.pattern.is_out_of_question(text) {
-                // The first is always searched: its length must be no way past the expression.
+                // The first element is always searched: a long element must not evade the expression.
                 if searched > MOST_SEARCHED {
                     return Err(StepError::exhausted(
                         "the elements of the field are too long together for an expression that is not regular",
@@ -62,7 +64,7 @@ impl Search {
         } else {
             self.pattern.search(text, groups)
         };
-        // What took so long on one element may take as long on the next.
+        // A search that took so long on one element may take as long on the next.
         found.map_err(|e| StepError::exhausted(e.to_string()))
     }
 

@@ -1,4 +1,4 @@
-//! `filter_pcreAny`
+//! `filter_pcreAny`: passes when one of several expressions is found in a field.
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::pattern::{Candidates, Groups, Pattern};
@@ -19,13 +19,13 @@ struct Args {
     re: Vec<String>,
 }
 
-/// Fewer expressions are asked one by one.
+/// Fewer expressions than this are searched one by one.
 const FEW: usize = 4;
 
 struct PcreAny {
     field: Slot,
     searches: Vec<Search>,
-    /// Tells which of them can be found at all, where they are many.
+    /// Finds which of them can match at all, if there are many.
     candidates: Option<Candidates>,
     groups: Groups,
 }
@@ -53,7 +53,7 @@ impl Module for PcreAny {
         if let Some(invalid) = invalid {
             return Err(invalid);
         }
-        // Only what all of them save is saved whichever is found.
+        // Only what all of them save is saved whichever matches.
         let mut common: Vec<String> = named(patterns.first());
         for pattern in patterns.iter().skip(1) {
             let names = named(Some(pattern));
@@ -94,8 +94,8 @@ impl Module for PcreAny {
 impl Filter for PcreAny {
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
         let PcreAny { field, searches, candidates, groups } = self;
-        // Of a repeated field, any value will do for an expression; so the order of expressions goes before that of
-        // values.
+        // For a repeated field, any value will do for an expression; so the order of expressions comes before the order
+        // of values.
         if let Some(candidates) = candidates {
             candidates.clear();
             entry.find_text(*field, |text| {

@@ -17,7 +17,7 @@ pub(crate) enum Scalar {
 }
 
 impl Scalar {
-    /// Equal, of the same type: 1 equals 1.0, `"1"` does not.
+    /// Returns `true` if both are equal and of the same type: 1 equals 1.0, `"1"` does not.
     pub(crate) fn equals(&self, value: Value<'_>) -> bool {
         match (self, value) {
             (Scalar::Text(ours), Value::Text(theirs)) => ours == theirs,
@@ -27,10 +27,10 @@ impl Scalar {
         }
     }
 
-    /// How the field's value lies to this one; `None` for different types.
+    /// Compares the field's value with this one; `None` for different types.
     pub(crate) fn order_of(&self, value: Value<'_>) -> Option<Ordering> {
         match (self, value) {
-            // Bytes of UTF-8 are in the order of code points.
+            // The order of UTF-8 bytes is the order of code points.
             (Scalar::Text(ours), Value::Text(theirs)) => Some(theirs.cmp(ours.as_str())),
             (Scalar::Integer(ours), Value::Integer(theirs)) => Some(theirs.cmp(ours)),
             (Scalar::Float(ours), Value::Integer(theirs)) => compare(theirs, *ours),
@@ -38,7 +38,7 @@ impl Scalar {
         }
     }
 
-    /// As a fact about the step.
+    /// Returns it as a literal, for facts about the step.
     #[allow(
         clippy::cast_precision_loss,
         reason = "facts are for reviews, which do not count on the last digit"
@@ -59,7 +59,7 @@ impl Scalar {
     }
 }
 
-/// Exact, where a conversion of the integer to a float would round.
+/// Compares exactly, where a conversion of the integer to a float would round.
 #[allow(clippy::cast_possible_truncation, reason = "the float is within the range of i64 there")]
 fn compare(integer: i64, float: f64) -> Option<Ordering> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;

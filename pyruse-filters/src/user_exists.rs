@@ -1,4 +1,4 @@
-//! `filter_userExists`
+//! `filter_userExists`: passes when a user with this name exists.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ struct Args {
     field: String,
 }
 
-/// An answer counts for so long: asking may mean a trip over the network, and whoever guesses names asks a lot.
+/// How long an answer is kept: a query may go over the network, and attackers who guess names cause many.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// So many answers are kept.
+/// At most this many answers are kept.
 const KEPT: usize = 1024;
 
 struct UserExists {
@@ -62,7 +62,7 @@ impl Filter for UserExists {
         }
         let known = &mut self.known;
         let found = entry.find_text(self.field, |name| {
-            // What cannot be a name need not be asked for; and a NUL would end the name early.
+            // A text that cannot be a name needs no query; and a NUL would end the name early.
             if name.is_empty() || name.len() > 256 || name.contains('\0') {
                 return Ok(false);
             }

@@ -1,17 +1,17 @@
-//! What fail2ban would replace in an expression, for those who copy its rules.
+//! Finds what fail2ban would replace in an expression, for people who copy its rules.
 
 use std::ops::Range;
 
 /// A tag or an interpolation of fail2ban in an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
-    /// Its bytes.
+    /// Its position in the expression, in bytes.
     pub at: Range<usize>,
-    /// What to write here.
+    /// What to write instead.
     pub instead: &'static str,
 }
 
-/// What fail2ban would replace in the expression. To Python, and here, these are plain text.
+/// Returns what fail2ban would replace in the expression. In Python, and in Pyruse, these are plain text.
 pub fn fail2ban_tags(expression: &str) -> Vec<Tag> {
     let mut tags: Vec<Tag> = Vec::new();
     let mut from = 0;

@@ -1,4 +1,4 @@
-//! The compile step of a module: names become numbers here, and mistakes get their place.
+//! The compile step of a module: names become numbers here, and errors get their position.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::pattern::{self, Pattern};
 use crate::state::{Handle, Layout, Resource, State};
 use crate::template::Template;
 
-/// A mistake was found and reported: nothing can be compiled. Only [`Compile`] makes one.
+/// An error was found and reported: nothing can be compiled. Only [`Compile`] makes one.
 #[derive(Debug)]
 pub struct Invalid(());
 
-/// A field that a module asked for.
+/// A field that a module requested.
 pub type Field = Slot;
 
-/// What a module has at hand while it is compiled.
+/// What a module can use while it is compiled.
 pub struct Compile<'a> {
     pub(crate) source: &'a Source,
     pub(crate) diagnostics: &'a mut Diagnostics,
@@ -27,18 +27,18 @@ pub struct Compile<'a> {
     pub(crate) setup: &'a mut Setup,
     pub(crate) settings: &'a Settings,
     pub(crate) facts: &'a mut Vec<Stated>,
-    /// The step's `args`, or the step where it has none.
+    /// The step's `args`, or the whole step if it has none.
     pub(crate) node: &'a Node,
     pub(crate) place: StepPlace,
 }
 
 impl Compile<'_> {
-    /// The label of the chain that the step is in.
+    /// Returns the label of the chain that the step is in.
     pub fn chain(&self) -> &str {
         &self.place.chain
     }
 
-    /// A field that the module will read. Its place is the argument that names it.
+    /// Registers a field that the module will read. Its position is the argument that names it.
     pub fn reads(&mut self, name: &str) -> Slot {
         let span = self.naming(name);
         let slot = self.fields.slot(name);
@@ -46,14 +46,14 @@ impl Compile<'_> {
         slot
     }
 
-    /// The same, where several arguments may have the same text: `path` is the one that is meant.
+    /// Like [`Compile::reads`], where several arguments may have the same text: `path` is the one that names the field.
     pub fn reads_at(&mut self, path: &str, name: &str) -> Slot {
         let slot = self.fields.slot(name);
         self.states(path, Fact::Reads(slot));
         slot
     }
 
-    /// A field that the module will set, to whatever. Its place is the argument that names it.
+    /// Registers a field that the module will set, to any value. Its position is the argument that names it.
     pub fn saves(&mut self, name: &str) -> Slot {
         let span = self.naming(name);
         let field = self.fields.slot(name);
@@ -62,33 +62,33 @@ impl Compile<'_> {
         field
     }
 
-    /// The same, with more to say: `content` is what is saved, and `surely` is true if what was there before is gone
-    /// whenever a filter has passed, or an action is done.
+    /// Like [`Compile::saves`], with details: `content` is the type of what is saved; `surely` is true if the previous
+    /// value is gone whenever a filter has passed, or an action is done.
     pub fn saves_at(&mut self, path: &str, name: &str, content: SavedAs, surely: bool) -> Slot {
         let field = self.fields.slot(name);
         self.states(path, Fact::Saves(Save { field, content, surely, asked: true }));
         field
     }
 
-    /// States what follows from the argument at `path`, for reviews of the whole workflow.
+    /// States a fact that follows from the argument at `path`, for reviews of the whole workflow.
     pub fn states(&mut self, path: &str, fact: Fact) {
         let span = self.span(path);
         self.facts.push(Stated { fact, span });
     }
 
-    /// Where an argument stands, for facts that tell of several places.
+    /// Returns the position of an argument, for facts that refer to several positions.
     pub fn span(&self, path: &str) -> SourceSpan {
         self.node.at(path).span.clone()
     }
 
-    /// A part of a text argument, by its bytes there.
+    /// Returns the position of a part of a text argument, given by its bytes in the text.
     fn span_in(&self, path: &str, part: Range<usize>) -> SourceSpan {
         let node = self.node.at(path);
         let start = node.span_within(&self.source.text, part.start).start;
         start..node.span_within(&self.source.text, part.end).start.max(start)
     }
 
-    /// The argument that is this text; the whole of the arguments, if there is none.
+    /// Returns the position of the argument that has this text; if there is none, the position of all arguments.
     fn naming(&self, text: &str) -> SourceSpan {
         fn find<'n>(node: &'n Node, text: &str, depth: usize) -> Option<&'n Node> {
             use crate::config::Content::{Array, Object, Text};
@@ -104,10 +104,10 @@ impl Compile<'_> {
         find(self.node, text, 3).unwrap_or(self.node).span.clone()
     }
 
-    /// States that the field is searched for an expression that stands at `path`, and that its named groups are saved;
-    /// `listed` are the names that groups 1, 2, … have beside, at `list`. Gives where each group goes.
+    /// States that the field is searched for the expression at `path`, and that its named groups are saved; `listed`
+    /// are the names that groups 1, 2, … have in addition, at `list`. Returns where each group is saved.
     ///
-    /// `surely` says of a name whether it is saved whenever the filter passes: other expressions may be found instead.
+    /// `surely` returns whether a name is saved whenever the filter passes: other expressions may be found instead.
     pub fn searches(
         &mut self,
         path: &str,
@@ -133,14 +133,14 @@ impl Compile<'_> {
         groups
     }
 
-    /// Reports a mistake at an argument; `path` is its key, or key and index as in `re.2`.
+    /// Reports an error in an argument; `path` is its key, or key and index as in `re.2`.
     pub fn error(&mut self, path: &str, message: impl Into<String>) -> Invalid {
         let span = self.node.at(path).span.clone();
         self.diagnostics.error(span, Some(self.place.clone()), message);
         Invalid(())
     }
 
-    /// The same, with a suggestion.
+    /// Reports an error in an argument, with a suggestion.
     pub fn error_with_help(
         &mut self,
         path: &str,
@@ -152,15 +152,15 @@ impl Compile<'_> {
         Invalid(())
     }
 
-    /// Reports a mistake at byte `offset` of a text argument.
+    /// Reports an error at byte `offset` of a text argument.
     pub fn error_within(&mut self, path: &str, offset: usize, message: impl Into<String>) -> Invalid {
         let span = self.node.at(path).span_within(&self.source.text, offset);
         self.diagnostics.error(span, Some(self.place.clone()), message);
         Invalid(())
     }
 
-    /// Warns of a part of a text argument, by its bytes there: the configuration can be used, but this may not be what
-    /// was meant.
+    /// Warns about a part of a text argument, given by its bytes in the text: the configuration can be used, but this
+    /// may not be what was meant.
     pub fn warning_within(
         &mut self,
         path: &str,
@@ -210,28 +210,29 @@ impl Compile<'_> {
         Ok(Message { template, slots })
     }
 
-    /// A part of the durable state; all that give the same name share it. It is opened when the whole configuration is
-    /// known to be good.
+    /// Registers a part of the durable state; all callers that give the same name share it. It is opened when the whole
+    /// configuration is known to be valid.
     pub fn state<R: Resource>(&mut self, name: &str) -> Result<Handle<R>, Invalid> {
         self.setup.layout.open(name).map_err(|e| self.error("", e.to_string()))
     }
 
-    /// The same, for code that opens several parts.
+    /// Returns the layout, for code that opens several parts.
     pub fn layout(&mut self) -> &mut Layout {
         &mut self.setup.layout
     }
 
-    /// What the steps of this configuration note for the service of their module. It is empty before the first step.
+    /// Returns the note that the steps of this configuration write for the service of their module. It is empty before
+    /// the first step.
     pub fn note<T: Default + Send + 'static>(&mut self) -> &mut T {
         self.setup.note()
     }
 
-    /// Does `work` when the configuration is put in force. It must not fail.
+    /// Runs `work` when the configuration is put in force. It must not fail.
     pub fn on_bind(&mut self, work: impl FnOnce(&mut State) + Send + 'static) {
         self.setup.on_bind.push(Box::new(work));
     }
 
-    /// The top-level settings of that type.
+    /// Returns the top-level settings of this type.
     pub fn settings<S: ModuleSettings>(&self) -> Arc<S> {
         self.settings.get()
     }

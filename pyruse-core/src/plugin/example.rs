@@ -1,6 +1,6 @@
 //! Examples as data: shown to users, printed in the docs, and run by a test ([`super::run_examples`]).
 
-/// Arguments, an entry, and what comes out.
+/// Arguments, an entry, and the outcome.
 #[derive(Clone, Debug)]
 pub struct Example {
     /// What it shows.
@@ -9,11 +9,11 @@ pub struct Example {
     pub args: &'static str,
     /// The fields of the entry.
     pub entry: &'static [(&'static str, &'static str)],
-    /// What comes out.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// What comes out of an example.
+/// The outcome of an example.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -21,11 +21,11 @@ pub enum Outcome {
     Passes,
     /// The filter does not pass.
     Fails,
-    /// It passes, and these fields have these values then.
+    /// The filter passes, and these fields then have these values.
     Saves(&'static [(&'static str, &'static str)]),
-    /// The step cannot do its work, and says this.
+    /// The step cannot do its work, with this error message.
     Error(&'static str),
-    /// The action has this effect, as JSON without its place.
+    /// The action has this effect, as JSON without chain, step and time.
     Effect(&'static str),
     /// The action has no visible effect.
     Nothing,

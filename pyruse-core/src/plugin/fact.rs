@@ -1,8 +1,8 @@
-//! What a module states about its step while it is compiled: the words in which a whole workflow can be reviewed.
+//! Facts: what a module states about its step while it is compiled, so that a whole workflow can be reviewed.
 //!
-//! The core knows no module, and a review must know what steps do: which fields they read and save, what they ask,
-//! whom they ban. So each module says it, in these words, at the argument that says it to the module. A module that only
-//! says what it reads and saves is reviewed as far as that goes.
+//! The core knows no module, but a review must know what steps do: which fields they read and save, what they test,
+//! which addresses they ban. So each module states facts, at the argument that they follow from. If a module states
+//! only what it reads and saves, only that is reviewed.
 
 use crate::config::SourceSpan;
 use crate::entry::Slot;
@@ -11,9 +11,9 @@ use crate::pattern::Pattern;
 /// A fact, and the text of the configuration that it follows from.
 #[derive(Clone, Debug)]
 pub struct Stated {
-    /// What is so.
+    /// The fact.
     pub fact: Fact,
-    /// Where the configuration says it.
+    /// The position in the configuration that says so.
     pub span: SourceSpan,
 }
 
@@ -23,11 +23,11 @@ pub struct Stated {
 pub enum Fact {
     /// It reads the field.
     Reads(Slot),
-    /// It shows the field in a format that a missing field does not have: the step then fails.
+    /// It shows the field in a format that a missing field does not have: then the step fails.
     Formats(Slot),
     /// It saves into the field: a filter when it passes, an action when it is done.
     Saves(Save),
-    /// The filter passes, or does not, by what is in the field.
+    /// The filter tests the content of the field.
     Tests(Slot, Test),
     /// The filter passes when the expression is found in the field.
     Searches(Search),
@@ -47,46 +47,47 @@ pub enum Fact {
 /// What is saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Save {
-    /// Into this field.
+    /// The field.
     pub field: Slot,
-    /// What it is then.
+    /// The type of the new value.
     pub content: SavedAs,
-    /// Always, and not only in some cases: what was there before is gone.
+    /// Whether it always saves, and not only in some cases: then the previous value is gone.
     pub surely: bool,
-    /// Because an argument asks for it; else the name stands in an expression, where it may be there for people.
+    /// Whether an argument asks for it. If not, the name is in an expression, where it may only be an explanation for
+    /// people.
     pub asked: bool,
 }
 
-/// The type of what is saved.
+/// The type of a saved value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SavedAs {
     /// Text.
     Text,
     /// An integer.
     Number,
-    /// The one or the other.
+    /// Text or an integer.
     Either,
 }
 
-/// What a filter asks of a field.
+/// A filter's test of a field.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Test {
-    /// Is it one of these?
+    /// The field is one of these values.
     OneOf {
-        /// The values, with their places.
+        /// The values, with their positions.
         values: Vec<(Literal, SourceSpan)>,
-        /// Does a missing field pass, too?
+        /// Whether a missing field passes too.
         missing: bool,
     },
-    /// Is it at least, or at most, this?
+    /// The field is at least, or at most, this value.
     Bound(Literal, SourceSpan),
-    /// Is it an address in one of some networks?
+    /// The field is an address in one of some networks.
     Networks {
-        /// Where it says "all of IPv4", or "all of IPv6".
+        /// The position that says "all of IPv4", or "all of IPv6", if there is one.
         everything: Option<SourceSpan>,
     },
-    /// Something else, with the help of the machine (a user database, a name server), which takes its time.
+    /// Anything else that needs the machine (a user database, a name server), which takes time.
     Machine,
 }
 
@@ -106,23 +107,23 @@ pub struct Search {
     pub field: Slot,
     /// The expression.
     pub pattern: Pattern,
-    /// The numbers of the groups that are saved, and where to.
+    /// The numbers of the groups that are saved, and the fields that they are saved in.
     pub groups: Vec<(usize, Slot)>,
 }
 
-/// How is counted.
+/// How a step counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// One more.
+    /// It adds one.
     Raises {
-        /// Does it ever count no more by itself?
+        /// Whether the count ever expires by itself.
         expires: bool,
-        /// The field that the count is saved in.
+        /// The field in which the count is saved.
         save: Option<Slot>,
     },
-    /// One less, or none.
+    /// It subtracts one, or resets the count to zero.
     Lowers {
-        /// The field that the count is saved in.
+        /// The field in which the count is saved.
         save: Option<Slot>,
     },
 }
@@ -132,7 +133,7 @@ pub enum Count {
 pub struct Ban {
     /// The field that holds the address.
     pub address: Slot,
-    /// Does it end?
+    /// Whether it ends.
     pub ends: bool,
     /// The sets for IPv4 and for IPv6.
     pub sets: [String; 2],

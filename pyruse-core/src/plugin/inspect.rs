@@ -1,27 +1,27 @@
-//! Asking the world, without changing it, whether a configuration can do its work there: `check --live`.
+//! Checks, without changing anything, whether a configuration can do its work on this machine: `check --live`.
 //!
-//! A step or a service looks at what it depends on (sets of a firewall, a program, a server) and says what it finds.
+//! A step or a service looks at what it depends on (sets of a firewall, a program, a server) and reports what it finds.
 
 use std::any::Any;
 use std::collections::HashMap;
 
-/// How bad it is.
+/// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
     /// It will not work.
     Broken,
     /// It will work, but not well.
     Doubtful,
-    /// It could not be asked, so nobody knows.
+    /// It could not be checked, so the answer is not known.
     Unknown,
 }
 
-/// What was found.
+/// A finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// How bad it is.
     pub grade: Grade,
-    /// The argument of the step, or the top-level setting, that it is about.
+    /// The argument of the step, or the top-level setting, that the finding is about.
     pub at: Subject,
     /// What is wrong.
     pub message: String,
@@ -38,7 +38,7 @@ pub enum Subject {
     Setting(String),
 }
 
-/// Takes what a step or a service finds.
+/// Collects the findings of a step or a service.
 #[derive(Debug, Default)]
 pub struct Inspection {
     found: Vec<Trouble>,
@@ -46,7 +46,7 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Something is wrong, or in doubt, about the argument at `path`.
+    /// Reports that something is wrong or uncertain about the argument at `path`.
     pub fn argument(
         &mut self,
         path: &str,
@@ -57,13 +57,13 @@ impl Inspection {
         self.tell(Subject::Argument(path.into()), grade, message.into(), help.into());
     }
 
-    /// The same about the top-level setting at `path`, which begins with its key.
+    /// Reports the same about the top-level setting at `path`, which begins with its key.
     pub fn setting(&mut self, path: &str, grade: Grade, message: impl Into<String>, help: impl Into<String>) {
         self.tell(Subject::Setting(path.into()), grade, message.into(), help.into());
     }
 
-    /// The answer to what several steps ask, and which is asked but once: it may take long to come. `question` says what
-    /// is asked, and of whom.
+    /// Returns the answer to a question that several steps ask; `ask` runs only once, because it may take long.
+    /// `question` identifies the question and what answers it.
     pub fn once<T: Clone + 'static>(&mut self, question: &str, ask: impl FnOnce() -> T) -> T {
         if let Some(answer) = self.answers.get(question).and_then(|answer| answer.downcast_ref::<T>()) {
             return answer.clone();
@@ -77,7 +77,7 @@ impl Inspection {
         self.found.push(Trouble { grade, at, message, help });
     }
 
-    /// All that was found so far.
+    /// Takes all findings so far.
     pub fn take(&mut self) -> Vec<Trouble> {
         std::mem::take(&mut self.found)
     }

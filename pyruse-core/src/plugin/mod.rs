@@ -1,6 +1,6 @@
-//! What a filter or an action is, for whoever writes one.
+//! Defines filters and actions, for authors of modules.
 //!
-//! A module is a type that is compiled once from its arguments ([`Module`]) and then run per
+//! A module is a type that is compiled once from its arguments ([`Module`]) and then run for each
 //! entry ([`Filter`], [`Action`]). Compiling resolves every name to a number and never acts on the world; running
 //! looks nothing up. A module registers itself with `inventory::submit!(Plugin::filter::<MyFilter>())`.
 //!
@@ -59,8 +59,8 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
-//! The crate of a module must be *named* by the main program (`use my_crate as _;`), or it is not linked, and its modules
-//! are not there.
+//! The main program must *name* the crate of a module (`use my_crate as _;`). If it does not, the crate is not linked,
+//! and its modules are missing.
 
 mod compile;
 mod example;
@@ -96,20 +96,20 @@ use crate::state::State;
 
 /// A filter, ready to run: a switch point.
 pub trait Filter: Send {
-    /// Does the entry pass? An error counts as "no", and is reported.
+    /// Returns whether the entry passes. An error counts as "no", and is reported.
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError>;
 
-    /// What it asks, if that is all it does: then filters that ask alike can be answered together.
+    /// Returns its question, if it does nothing but answer it: similar filters can then be answered together.
     fn question(&self) -> Option<Question<'_>> {
         None
     }
 }
 
-/// What a filter asks of one field.
+/// A filter's question about one field.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Question<'f> {
-    /// Is it one of these? The filter passes exactly if one element of the field is, and does nothing else.
+    /// Is the field one of these? The filter passes exactly if one element of the field is, and does nothing else.
     Equals {
         /// The field.
         field: Slot,
@@ -117,11 +117,11 @@ pub enum Question<'f> {
         texts: Vec<&'f str>,
         /// Integers.
         integers: Vec<i64>,
-        /// It passes, too, where the field is missing.
+        /// Whether it also passes if the field is missing.
         missing: bool,
     },
-    /// Is one of these found in it? Where none is, in no element of the field, the filter does not pass, does not err,
-    /// and changes nothing.
+    /// Is one of these found in the field? If none is found in any element of the field, the filter does not pass,
+    /// returns no error, and changes nothing.
     Finds {
         /// The field.
         field: Slot,
@@ -131,7 +131,7 @@ pub enum Question<'f> {
 }
 
 impl<'f> Question<'f> {
-    /// Can both be answered together?
+    /// Returns `true` if both can be answered together.
     pub(crate) fn is_like(&self, other: &Question<'_>) -> bool {
         match (self, other) {
             (Question::Equals { field: a, .. }, Question::Equals { field: b, .. })
@@ -150,29 +150,29 @@ impl<'f> Question<'f> {
 
 /// An action, ready to run.
 pub trait Action: Send {
-    /// Acts on the entry and the state. An error ends the way of this entry, and is reported.
+    /// Acts on the entry and the state. An error stops this entry, and is reported.
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError>;
 
-    /// Asks the world, without changing it, whether this action can do its work: for `check --live`.
+    /// Checks, without changing anything, whether this action can do its work: for `check --live`.
     fn inspect(&self, _inspection: &mut Inspection) {}
 
-    /// Does it do nothing whatever the entry? Such an action costs not even the check for our own diagnostics.
+    /// Returns `true` if it does nothing for any entry. Such an action skips even the check for our own diagnostics.
     fn is_inert(&self) -> bool {
         false
     }
 }
 
-/// What an action has at hand: the entry, the durable state, and a way to say what it does.
+/// What an action can use: the entry, the durable state, and a way to report its effects.
 pub struct Act<'a, 'r> {
     /// The entry.
     pub entry: &'a mut Entry<'r>,
-    /// The state; a module opened its parts at compile and holds handles to them.
+    /// The state; a module opens its parts when it is compiled, and holds handles to them.
     pub state: &'a mut State,
     pub(crate) effects: Option<&'a mut Vec<Effect>>,
 }
 
 impl Act<'_, '_> {
-    /// Tells what the action does, to whoever watches (`replay`, `run --dry-run`); free when nobody does.
+    /// Reports what the action does to the observers (`replay`, `run --dry-run`); free of cost if there are none.
     pub fn effect(&mut self, effect: impl FnOnce() -> Effect) {
         if let Some(effects) = self.effects.as_deref_mut() {
             effects.push(effect());
@@ -184,15 +184,15 @@ impl Act<'_, '_> {
 pub trait Module: Sized + 'static {
     /// The name in the configuration, `filter_…` or `action_…`.
     const NAME: &'static str;
-    /// One sentence: when does an entry pass? What does the action do?
+    /// One sentence that says when an entry passes, or what the action does.
     const DOC: &'static str;
-    /// The top-level keys that it reads, itself or by its service: shown beside its arguments.
+    /// The top-level keys that it or its service reads: shown beside its arguments.
     const SETTINGS: &'static [&'static str] = &[];
     /// The arguments; their doc comments are the reference.
     type Args: DeserializeOwned + JsonSchema;
-    /// Resolves the arguments.
+    /// Compiles the arguments.
     fn compile(args: Self::Args, cx: &mut Compile<'_>) -> Result<Self, Invalid>;
-    /// Arguments, an entry, and what comes out: shown to users and run by a test.
+    /// Arguments, an entry, and the outcome: shown to users and run by a test.
     fn examples() -> Vec<Example>;
 }
 
@@ -200,7 +200,7 @@ pub trait Module: Sized + 'static {
 #[derive(serde::Deserialize, JsonSchema)]
 pub struct NoArgs {}
 
-/// The start of a text, for a message that must stay short and on one line whatever an entry holds.
+/// Returns the start of a text, for a message that must stay short and on one line whatever an entry holds.
 pub fn excerpt(text: &str) -> String {
     const LIMIT: usize = 100;
     let mut excerpt = String::new();

@@ -1,7 +1,7 @@
-//! Which modules are linked into this program.
+//! The registry: which modules are linked into this program.
 //!
-//! Every module submits itself to `inventory`; nobody keeps a list. The registry sorts them, refuses two of one
-//! name, and knows near names for a wrong one.
+//! Every module submits itself to `inventory`; there is no list to maintain. The registry sorts the modules, refuses
+//! two with the same name, and suggests near names for a wrong one.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub struct Plugin {
     pub kind: ModuleKind,
     /// The name in the configuration.
     pub name: &'static str,
-    /// One sentence.
+    /// One sentence that says what it does.
     pub doc: &'static str,
     /// The top-level keys that it reads.
     pub settings: &'static [&'static str],
@@ -48,7 +48,7 @@ pub struct Plugin {
 inventory::collect!(Plugin);
 
 impl Plugin {
-    /// The registration of a filter: `inventory::submit!(Plugin::filter::<MyFilter>());`
+    /// Registers a filter: `inventory::submit!(Plugin::filter::<MyFilter>());`
     #[track_caller]
     pub const fn filter<M: Module + Filter>() -> Plugin {
         fn compile<M: Module + Filter>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
@@ -67,7 +67,7 @@ impl Plugin {
         }
     }
 
-    /// The registration of an action: `inventory::submit!(Plugin::action::<MyAction>());`
+    /// Registers an action: `inventory::submit!(Plugin::action::<MyAction>());`
     #[track_caller]
     pub const fn action<M: Module + Action>() -> Plugin {
         fn compile<M: Module + Action>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
@@ -100,7 +100,7 @@ fn read_module_args<A: DeserializeOwned + JsonSchema>(
     read_args(args, cx.node, &format!("arguments of `{name}`"), Some(&cx.place), cx.diagnostics)
 }
 
-/// Settings that are linked.
+/// Linked settings.
 pub struct SettingsPlugin {
     /// The top-level key.
     pub key: &'static str,
@@ -112,7 +112,7 @@ pub struct SettingsPlugin {
 inventory::collect!(SettingsPlugin);
 
 impl SettingsPlugin {
-    /// The registration: `inventory::submit!(SettingsPlugin::of::<MySettings>());`
+    /// Registers settings: `inventory::submit!(SettingsPlugin::of::<MySettings>());`
     pub const fn of<S: ModuleSettings>() -> SettingsPlugin {
         fn read<S: ModuleSettings>(
             node: &Node,
@@ -134,7 +134,7 @@ impl SettingsPlugin {
     }
 }
 
-/// All that is linked.
+/// All linked modules, settings and services.
 pub struct Registry {
     plugins: BTreeMap<&'static str, &'static Plugin>,
     settings: BTreeMap<&'static str, &'static SettingsPlugin>,
@@ -142,7 +142,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Collects what submitted itself; the error names two of one name.
+    /// Collects everything that submitted itself; the error names two with the same name.
     pub fn linked() -> Result<Registry, String> {
         let mut registry =
             Registry { plugins: BTreeMap::new(), settings: BTreeMap::new(), services: BTreeMap::new() };
@@ -167,27 +167,27 @@ impl Registry {
         Ok(registry)
     }
 
-    /// All filters and actions, by name.
+    /// Returns all filters and actions, by name.
     pub fn plugins(&self) -> impl Iterator<Item = &'static Plugin> {
         self.plugins.values().copied()
     }
 
-    /// All services, by name.
+    /// Returns all services, by name.
     pub fn services(&self) -> impl Iterator<Item = &'static ServicePlugin> {
         self.services.values().copied()
     }
 
-    /// The module of that kind and name.
+    /// Returns the module with this kind and name.
     pub fn plugin(&self, kind: ModuleKind, name: &str) -> Option<&'static Plugin> {
         self.plugins.get(name).copied().filter(|plugin| plugin.kind == kind)
     }
 
-    /// The owner of a top-level key.
+    /// Returns the owner of a top-level key.
     pub fn settings(&self, key: &str) -> Option<&'static SettingsPlugin> {
         self.settings.get(key).copied()
     }
 
-    /// All top-level keys that modules own.
+    /// Returns all top-level keys that modules own.
     pub fn settings_keys(&self) -> impl Iterator<Item = &'static str> {
         self.settings.keys().copied()
     }

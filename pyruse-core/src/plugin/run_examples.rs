@@ -7,7 +7,8 @@ use crate::plugin::{Act, Registry};
 use crate::state::State;
 use crate::time::Timestamp;
 
-/// Runs the examples of all linked modules; each failure in one line. Entries are of 2026-11-18 11:06:40 UTC.
+/// Runs the examples of all linked modules; returns one line for each failure. Entries have the time 2026-11-18
+/// 11:06:40 UTC.
 pub fn run_examples(registry: &Registry) -> Vec<String> {
     let mut failures = Vec::new();
     for plugin in registry.plugins() {

@@ -1,7 +1,7 @@
-//! The standing part of a module: what runs beside the workflow.
+//! Services: the part of a module that runs beside the workflow.
 //!
-//! A module that acts on the world registers a service. At start it gets its settings and its part of the state; it
-//! may give a courier for a queue, put things back in force, and ask to be called at a point in time.
+//! A module that acts on the world registers a service. At start, the service gets its settings and its part of the
+//! state. It may return a courier for a queue, put things back in force, and ask to be called at a point in time.
 
 use std::sync::Arc;
 
@@ -15,8 +15,7 @@ use crate::plugin::{Inspection, ModuleSettings, Settings};
 use crate::state::{Handle, Layout, Queue, State, StateError};
 use crate::time::Timestamp;
 
-/// What a service has at hand when it starts: after the steps of the configuration are compiled, before the state is
-/// there.
+/// What a service can use when it starts: after the steps of the configuration are compiled, before the state exists.
 pub struct Start<'a> {
     pub(crate) setup: &'a mut Setup,
     pub(crate) fields: &'a mut Fields,
@@ -25,27 +24,27 @@ pub struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// The modules' settings of that type.
+    /// Returns the modules' settings of this type.
     pub fn settings<S: ModuleSettings>(&self) -> Arc<S> {
         self.settings.get()
     }
 
-    /// The whole configuration.
+    /// Returns the whole configuration.
     pub fn config(&self) -> &Config {
         self.config
     }
 
-    /// A field that the service will read from entries.
+    /// Registers a field that the service will read from entries.
     pub fn reads(&mut self, name: &str) -> Slot {
         self.fields.slot(name)
     }
 
-    /// The parts of the durable state.
+    /// Returns the parts of the durable state.
     pub fn layout(&mut self) -> &mut Layout {
         &mut self.setup.layout
     }
 
-    /// What the steps of this configuration have noted.
+    /// Returns what the steps of this configuration have noted.
     pub fn note<T: Default + Send + 'static>(&mut self) -> &mut T {
         self.setup.note()
     }
@@ -55,27 +54,27 @@ impl Start<'_> {
 /// [`Gate`], [`Witness`], [`BanKeeper`], [`CounterKeeper`]), which it hands out. Whether it does must not change while it
 /// lives.
 pub trait Service: Send {
-    /// The queue that this service delivers, and who does it. Asked once.
+    /// Returns the queue that this service delivers, and its courier. Called once.
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
         None
     }
 
-    /// The same queue, as often as it is asked: an operator may look into it.
+    /// Returns the same queue; may be called any number of times, so that an operator can inspect the queue.
     fn queue(&self) -> Option<Handle<Queue>> {
         None
     }
 
-    /// What a message of that queue is, in a few words for an operator, e.g. `ban 192.0.2.1 in ip filter ssh_ban`.
+    /// Describes a message of the queue in a few words for an operator, e.g. `ban 192.0.2.1 in ip filter ssh_ban`.
     fn describe(&self, _payload: &str) -> String {
         String::new()
     }
 
-    /// Its bans, if it keeps some that an operator may look at and change.
+    /// Returns its bans, if it keeps bans that an operator may inspect and change.
     fn bans(&mut self) -> Option<&mut dyn BanKeeper> {
         None
     }
 
-    /// Its counters, likewise.
+    /// Returns its counters, likewise.
     fn counters(&mut self) -> Option<&mut dyn CounterKeeper> {
         None
     }
@@ -100,11 +99,11 @@ pub trait Service: Send {
         None
     }
 
-    /// Puts back in force, by queueing deliveries, what the state says is in force: called at every start.
+    /// Queues the deliveries that put back in force what the state says is in force; called at every start.
     fn boot(&mut self, _state: &mut State, _now: Timestamp) {}
 
-    /// When it wants [`Service::due`] to be called, by the wall clock. `now` is what the wall clock shows in this round;
-    /// a service that reads the clock itself may get another answer, and wait for ever.
+    /// Returns when [`Service::due`] is to be called, by the wall clock. `now` is the wall clock's reading in this
+    /// round; a service that reads the clock itself may get another time, and wait for ever.
     fn deadline(&self, _state: &State, _now: Timestamp) -> Option<Timestamp> {
         None
     }
@@ -112,23 +111,23 @@ pub trait Service: Send {
     /// Asks the world, without changing it, whether this service can do its work: for `check --live`.
     fn inspect(&self, _inspection: &mut Inspection) {}
 
-    /// Its deadline has come.
+    /// Called when its deadline has come.
     fn due(&mut self, _state: &mut State, _now: Timestamp) {}
 }
 
-/// A service that is linked: `inventory::submit!(ServicePlugin::new("action_mine", |start| …));`
+/// A linked service: `inventory::submit!(ServicePlugin::new("action_mine", |start| …));`
 #[non_exhaustive]
 pub struct ServicePlugin {
     /// The module it belongs to, e.g. `action_email`.
     pub name: &'static str,
-    /// Does it have something to put back at start, so that `pyruse boot` makes sense for it?
+    /// Whether it has something to put back in force at start, so that `pyruse boot` makes sense for it.
     pub boots: bool,
-    /// Starts it.
+    /// Starts the service.
     pub start: fn(&mut Start<'_>) -> Result<Box<dyn Service>, StateError>,
 }
 
 impl ServicePlugin {
-    /// The service of the module with this name.
+    /// Makes the service of the module with this name.
     pub const fn new(
         name: &'static str,
         start: fn(&mut Start<'_>) -> Result<Box<dyn Service>, StateError>,
@@ -136,7 +135,7 @@ impl ServicePlugin {
         ServicePlugin { name, boots: false, start }
     }
 
-    /// It has something to put back at start.
+    /// States that it has something to put back in force at start.
     #[must_use]
     pub const fn that_boots(self) -> ServicePlugin {
         ServicePlugin { boots: true, ..self }

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-/// Settings with a top-level key of their own.
+/// Settings with their own top-level key.
 pub trait ModuleSettings: DeserializeOwned + JsonSchema + Default + Send + Sync + 'static {
     /// The top-level key.
     const KEY: &'static str;
 
-    /// Complains, with the path of a member, about what the types cannot express.
+    /// Reports, with the path of a member, errors that the types cannot express.
     fn check(&self, _complain: &mut dyn FnMut(&str, String)) {}
 
-    /// Complains likewise about what can be used, but is better mended: a warning.
+    /// Reports, in the same way, warnings: what can be used, but should be corrected.
     fn doubt(&self, _complain: &mut dyn FnMut(&str, String)) {}
 }
 
@@ -30,7 +30,7 @@ impl Settings {
         self.by_key.insert(key, settings);
     }
 
-    /// The settings of that type; their defaults, where the module that owns them is not linked.
+    /// Returns the settings of this type; their defaults, if the module that owns them is not linked.
     pub fn get<S: ModuleSettings>(&self) -> Arc<S> {
         let settings = self.by_key.get(S::KEY).cloned();
         settings.and_then(|settings| settings.downcast().ok()).unwrap_or_default()

@@ -1,5 +1,5 @@
 //! What modules set up beside their steps while a configuration is compiled: parts of the state, notes for their
-//! services, and work for the moment when the state is there.
+//! services, and work to do when the state is there.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use crate::pattern::Pattern;
 use crate::state::{Layout, State};
 
-/// Work on the state, once.
+/// Work to do on the state, once.
 pub(crate) type OnBind = Box<dyn FnOnce(&mut State) + Send>;
 
-/// See the module.
+/// What modules have set up; see the module documentation.
 #[derive(Default)]
 pub(crate) struct Setup {
     pub(crate) layout: Layout,
@@ -25,7 +25,7 @@ impl Setup {
         Setup { layout, ..Setup::default() }
     }
 
-    /// The note of that type, which is empty at first.
+    /// Returns the note of this type, which is empty at first.
     pub(crate) fn note<T: Default + Send + 'static>(&mut self) -> &mut T {
         let note = self.notes.entry(TypeId::of::<T>()).or_insert_with(|| Box::<T>::default());
         note.downcast_mut().expect("a note is stored under its own type")

@@ -1,4 +1,4 @@
-//! `P011`
+//! P011: an expression that takes the address to ban from a place that text within the message can move.
 
 use std::collections::{HashMap, HashSet};
 
@@ -56,7 +56,7 @@ static LINT: Lint = Lint {
 
 inventory::submit!(LintPlugin::new(&LINT, check));
 
-/// An address, and the programs that write one before anything that strangers send.
+/// An address, and the programs that write one before any text from strangers.
 const ADDRESS: Target<'_> = Target {
     alphabet: "0123456789abcdefABCDEF.:",
     own_words: &[
@@ -104,7 +104,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     }
     let strangers = written_by_strangers(review);
     taken.retain(|taken| review.flow.nodes_of(taken.site).iter().any(|node| strangers.contains(node)));
-    // "The address is the one that this expression took", until another expression is asked for it.
+    // The track: "the address is the one that this expression matched", until another step saves into its field.
     let tracks: Vec<Track> = taken
         .iter()
         .map(|taken| {
@@ -157,7 +157,7 @@ fn tell(review: &Review<'_>, findings: &mut Findings, found: &Taken<'_>, ban: us
         .help(help);
 }
 
-/// The nodes that an entry may come to that is not the kernel's.
+/// Returns the nodes that an entry which is not the kernel's can reach.
 fn written_by_strangers(review: &Review<'_>) -> HashSet<u32> {
     let mut track = Track { at_start: true, changes: Vec::new() };
     for (site, fact, _) in review.facts() {

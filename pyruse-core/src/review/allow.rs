@@ -1,31 +1,31 @@
-//! Comments that allow findings: `// allow P007: the reason`, on a line of the step or right above it.
+//! Handles comments that allow findings: `// allow P007: the reason`, on a line of the step or right above it.
 //!
-//! Only real comments count. One that allows nothing is told, since it would hide tomorrow's mistake; so is one without
-//! a reason, since the next person needs it.
+//! Only real comments count. One that allows nothing is reported, because it would hide tomorrow's mistake; one without
+//! a reason is reported too, because the next person needs the reason.
 
 use super::allows;
 use super::check::lints;
 use crate::config::{Config, Diagnostic, Diagnostics, Examples, Source, SourceSpan, comments, nearest};
 
-/// A comment that allows.
+/// A comment that allows findings.
 struct Allow {
     span: SourceSpan,
     codes: Vec<String>,
     has_reason: bool,
-    /// The line that it speaks of, from 0.
+    /// The line that it applies to, from 0.
     line: usize,
     used: Vec<bool>,
 }
 
-/// Takes away what is allowed. `complete`: everything has been looked for, so an allowance that was not needed is
-/// useless.
+/// Removes the findings that are allowed. `complete` means that all checks have run, so an allowance that was not
+/// needed is useless.
 pub(super) fn heed(source: &Source, config: &Config, diagnostics: &mut Diagnostics, complete: bool) {
     let mut allowed = read(source);
     if allowed.is_empty() {
         return;
     }
     let lines = source.lines();
-    // Where each step stands, for findings that point into it.
+    // The position of each step, for findings within it.
     let steps: std::collections::HashMap<(&str, usize), &SourceSpan> = config
         .chains
         .iter()
@@ -87,13 +87,14 @@ fn complain(allow: &Allow, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Is it found only where the machine is asked? Then a look at the text alone cannot tell that it is not needed.
+/// Returns `true` if only a check of the machine can have findings with this code. Then a check of the text alone
+/// cannot say that the allowance is useless.
 fn asks_the_machine(code: &str) -> bool {
     lints().any(|lint| lint.code == code && matches!(lint.examples, Examples::World))
 }
 
 fn read(source: &Source) -> Vec<Allow> {
-    // Nearly no configuration has any: then it is not read once more.
+    // Nearly no configuration has such a comment: then the text is not parsed again.
     if !source.text.contains("allow") && !source.text.contains("Allow") {
         return Vec::new();
     }
@@ -103,7 +104,7 @@ fn read(source: &Source) -> Vec<Allow> {
     for (n, (span, text)) in comments.iter().enumerate() {
         let Some((codes, has_reason)) = parse(text) else { continue };
         let used = vec![false; codes.len()];
-        // On a line with nothing but comments, it speaks of the next line that has more.
+        // On a line with nothing but comments, it applies to the next line that has more.
         let mut line = lines.number(span.start);
         let alone = |line: usize| {
             let bytes = lines.span(line);
@@ -137,7 +138,8 @@ fn is_blank(source: &Source, span: SourceSpan) -> bool {
     source.text.get(span).is_none_or(|text| text.trim().is_empty())
 }
 
-/// The codes of `allow P001, P002: the reason`, and whether there is a reason; `None` for any other comment.
+/// Parses `allow P001, P002: the reason`; returns the codes, and whether there is a reason. `None` for any other
+/// comment.
 fn parse(comment: &str) -> Option<(Vec<String>, bool)> {
     let text = comment.trim().trim_start_matches('*').trim_start();
     let rest = text.strip_prefix("allow").or_else(|| text.strip_prefix("Allow"))?;
@@ -156,7 +158,7 @@ fn parse(comment: &str) -> Option<(Vec<String>, bool)> {
             && letters.all(|c| c.is_ascii_digit())
     };
     let codes: Vec<String> = words.clone().take_while(is_code).map(str::to_ascii_uppercase).collect();
-    // What follows without a colon is prose, or a reason with its colon forgotten.
+    // Text after the codes without a colon is prose, or a reason whose colon was forgotten.
     let all = codes.len() == words.count();
     (!codes.is_empty()).then_some((codes, reason && all))
 }

@@ -1,4 +1,4 @@
-//! `P010`
+//! P010: an allow-list before a ban that holds the whole of IPv4, or of IPv6.
 
 use std::collections::HashMap;
 
@@ -69,7 +69,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             _ => {}
         }
     }
-    // "It is not in this list", until it is another address.
+    // The track: "the address is not in this list", until the field gets another address.
     let at = |sites: &[usize], exit, holds| {
         let nodes = sites.iter().flat_map(|site| review.flow.nodes_of(*site));
         nodes.map(|node| (*node, exit, holds)).collect::<Vec<_>>()

@@ -1,9 +1,9 @@
-//! `P004`
+//! P004: an `allow` comment that allows nothing, has an unknown code, or gives no reason.
 
 use super::check::LintPlugin;
 use crate::config::{Examples, Lint, Severity};
 
-/// Told when the comments are heeded: see [`super::allow`].
+/// Reported when the comments are applied; see [`super::allow`].
 pub(super) static LINT: Lint = Lint {
     code: "P004",
     name: "useless-allow",

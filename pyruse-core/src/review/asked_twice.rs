@@ -1,4 +1,4 @@
-//! `P018`
+//! P018: a filter that repeats a question which every entry that comes there has been asked before.
 
 use std::collections::HashMap;
 
@@ -48,7 +48,7 @@ static LINT: Lint = Lint {
 
 inventory::submit!(LintPlugin::new(&LINT, check));
 
-/// A question about a field: the values, and whether it may be missing.
+/// A question about a field: the values, and whether the field may be missing.
 type Question<'a> = (Slot, Vec<String>, bool);
 
 fn question<'a>(slot: Slot, values: &[(Literal, SourceSpan)], missing: bool) -> Question<'a> {
@@ -73,7 +73,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             saves.entry(save.field).or_default().push(site);
         }
     }
-    // Two tracks for each question: it may not have been asked with "yes", and not with "no".
+    // Two tracks for each question: "no filter has answered yes so far", and "no filter has answered no so far".
     let mut tracks = Vec::new();
     for ((slot, ..), sites) in &asked {
         for exit in [Exit::Pass, Exit::Fail] {

@@ -1,4 +1,4 @@
-//! `P020`
+//! P020: an expression that refers to what its own groups matched.
 
 use super::check::LintPlugin;
 use super::findings::Findings;

@@ -1,4 +1,4 @@
-//! `P012`
+//! P012: a ban that never ends.
 
 use super::check::LintPlugin;
 use super::findings::Findings;

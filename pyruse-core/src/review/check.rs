@@ -1,10 +1,10 @@
-//! How a lint registers itself, with the check that finds it.
+//! Registers a lint, together with the check that finds it.
 
 use super::findings::Findings;
 use super::subject::Review;
 use crate::config::Lint;
 
-/// The check of a lint: reads the configuration, and adds what it finds.
+/// The check of a lint: reads the configuration, and adds its findings.
 pub type Check = fn(&Review<'_>, &mut Findings);
 
 /// A linked lint: `inventory::submit!(LintPlugin::new(&LINT, check));`
@@ -18,12 +18,12 @@ pub struct LintPlugin {
 inventory::collect!(LintPlugin);
 
 impl LintPlugin {
-    /// A lint that [`review`](super::review) checks.
+    /// Makes a lint that [`review`](super::review) checks.
     pub const fn new(lint: &'static Lint, check: Check) -> LintPlugin {
         LintPlugin { lint, check: Some(check) }
     }
 
-    /// A lint that other code than a check reports.
+    /// Makes a lint that other code than a check reports.
     pub(crate) const fn reported_elsewhere(lint: &'static Lint) -> LintPlugin {
         LintPlugin { lint, check: None }
     }
@@ -39,7 +39,7 @@ pub(super) fn plugins() -> Vec<&'static LintPlugin> {
     plugins
 }
 
-/// All linked lints, in order of their codes.
+/// Returns all linked lints, in order of their codes.
 pub fn lints() -> impl Iterator<Item = &'static Lint> + Clone {
     plugins().into_iter().map(|plugin| plugin.lint)
 }

@@ -1,4 +1,4 @@
-//! `P019`
+//! P019: an expression that is searched before a cheap question which could have spared the search.
 
 use super::check::LintPlugin;
 use super::findings::Findings;
@@ -36,7 +36,7 @@ static LINT: Lint = Lint {
 
 inventory::submit!(LintPlugin::new(&LINT, check));
 
-/// What it costs to ask.
+/// The cost of a filter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cost {
     Comparison,
@@ -64,7 +64,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     for chain in &review.config.chains {
         let first = site;
         site += chain.steps.len();
-        // The costliest filter of those that may change places with what follows, and what they all save.
+        // The filters before this one that can change places with it.
         let mut before: Vec<usize> = Vec::new();
         for n in first..site {
             let step = review.steps[n];
@@ -76,7 +76,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             before.retain(|other| review.steps[*other].otherwise.as_ref().map(|to| &to.text) == way_out);
             let found = &review.workflow.sites()[n];
             let can_go_before = |other: &usize| {
-                // What stands in between goes along, so all of it must not save what is asked here.
+                // The filters in between move too, so none of them may save a field that is read here.
                 before.iter().filter(|between| *between >= other).all(|between| {
                     let saved: Vec<_> = review.workflow.sites()[*between].saves().collect();
                     found.reads().all(|slot| !saved.contains(&slot))

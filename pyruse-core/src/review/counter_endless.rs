@@ -1,4 +1,4 @@
-//! `P014`
+//! P014: a counter that is raised for ever, without `keepSeconds` and with no step that resets or lowers it.
 
 use std::collections::HashSet;
 

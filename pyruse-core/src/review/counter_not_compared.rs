@@ -1,4 +1,4 @@
-//! `P015`
+//! P015: a counter that is raised, but whose count no step ever looks at.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -42,7 +42,7 @@ inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
     let read: HashSet<Slot> = review.sites().flat_map(|(_, site)| site.reads()).collect();
-    // Of each category: where it is raised first, and whether a count of it is looked at.
+    // For each category: where it is raised first, and whether a step looks at its count.
     let mut raised: BTreeMap<&str, (usize, &SourceSpan)> = BTreeMap::new();
     let mut looked_at: HashSet<&str> = HashSet::new();
     for (site, fact, span) in review.facts() {

@@ -1,4 +1,4 @@
-//! `P005`
+//! P005: a field that is read, but that the journal does not have and no step on any path there saves.
 
 use std::collections::HashMap;
 
@@ -83,7 +83,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
                 told.help("put the step that saves it before this one");
             } else {
                 told.help("save it with a step before this one, or write the name of a field that there is");
-                // The same in other capitals is nearest.
+                // The same name in other capitals is nearest.
                 let twin = || names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied();
                 let near = || twin().or_else(|| nearest(name, names.iter().copied()));
                 if let Some(near) = (!is_full).then(near).flatten() {

@@ -1,4 +1,4 @@
-//! What one check finds.
+//! The findings of one check.
 
 use super::flow::Exit;
 use super::subject::Review;
@@ -7,7 +7,7 @@ use crate::config::{Diagnostic, Diagnostics, Lint, SourceSpan, StepPlace};
 /// At most this many findings of one kind are shown; the rest are counted.
 pub(super) const MOST: usize = 100;
 
-/// What one check finds.
+/// The findings of one check.
 pub struct Findings {
     lint: &'static Lint,
     found: Vec<Diagnostic>,
@@ -18,7 +18,7 @@ impl Findings {
         Findings { lint, found: Vec::new() }
     }
 
-    /// Adds one, which belongs to a step.
+    /// Adds a finding, which belongs to a step.
     pub fn add(
         &mut self,
         span: &SourceSpan,
@@ -39,19 +39,19 @@ impl Findings {
         &mut self.found[at]
     }
 
-    /// Are further ones only counted? Then what is costly to find out about them is not worth it.
+    /// Returns `true` if further findings are only counted. Then costly details about them are not worth it.
     pub fn is_full(&self) -> bool {
         self.found.len() > MOST
     }
 
-    /// A way to the next one, if that is shown.
+    /// Returns the text of a path to the next finding, if that finding is shown.
     pub(super) fn way(&self, review: &Review<'_>, way: impl FnOnce() -> Vec<(u32, Exit)>) -> Option<String> {
         (!self.is_full()).then(|| review.tell_way(&way()))
     }
 
     pub(super) fn tell(mut self, diagnostics: &mut Diagnostics) {
         self.found.sort_by_key(|found| (found.span.start, found.span.end));
-        // One step may be a node several times; what is told of it is told once.
+        // One step may be several nodes; what is reported about it is reported once.
         self.found.dedup_by(|b, a| a.span == b.span && a.message == b.message);
         for found in self.found {
             diagnostics.push(found);

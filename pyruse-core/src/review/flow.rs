@@ -1,42 +1,42 @@
-//! The graph, and what holds along its ways.
+//! The graph, and what holds along its paths.
 //!
-//! A *track* is a statement about an entry on its way ("nobody has asked yet who wrote it"), with what it is at the
-//! start and the exits of nodes where it changes. [`Flow::spread`] finds, for each node, whether there is a way on which
-//! the statement holds there: in one pass over the nodes, each before those that it leads to, for 64 tracks at a time.
-//! (The graph has no loops: those are refused when it is linked.)
+//! A *track* is a statement about an entry in the workflow ("nothing has asked yet who wrote it"), with its truth at
+//! the start and the exits of nodes where it changes. [`Flow::spread`] finds, for each node, whether there is a path on
+//! which the statement holds there. It takes one pass over the nodes, each before its successors, for 64 tracks at a
+//! time. (The graph has no loops: the linker refuses them.)
 
 use std::collections::VecDeque;
 
 use crate::workflow::Workflow;
 
-/// By which exit a node is left. Actions have but one, which is the first.
+/// The exit by which a node is left. Actions have only one, which is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
     Pass,
     Fail,
 }
 
-/// The nodes of a workflow, in an order that serves.
+/// The nodes of a workflow, in a useful order.
 pub(super) struct Flow {
-    /// Where each exit leads; beyond the last node: nowhere.
+    /// Where each exit leads; a number beyond the last node means that the path ends.
     next: Vec<[u32; 2]>,
     filters: Vec<bool>,
     sites: Vec<u32>,
-    /// The nodes that can be reached, each before those that it leads to.
+    /// The reachable nodes, each before its successors.
     order: Vec<u32>,
-    /// The nodes of each site: all in one list, and where each site's begin.
+    /// The nodes of each site: all in one list, and the start of each site in it.
     of_sites: (Vec<u32>, Vec<usize>),
 }
 
-/// A statement, as it changes along the ways.
+/// A statement, and how it changes along the paths.
 #[derive(Default)]
 pub(super) struct Track {
     pub(super) at_start: bool,
-    /// Of several at one exit, the last counts.
+    /// If there are several at one exit, the last one counts.
     pub(super) changes: Vec<(u32, Exit, bool)>,
 }
 
-/// What a track is at all nodes.
+/// The values of a track at all nodes.
 pub(super) struct Spread<'f> {
     flow: &'f Flow,
     at: &'f [u64],
@@ -56,11 +56,11 @@ impl Effect {
     }
 }
 
-/// How a field is used, for [`Flow::live`].
+/// The use of a field, for [`Flow::live`].
 #[derive(Default)]
 pub(super) struct Use {
     pub(super) readers: Vec<u32>,
-    /// Exits behind which what was there before is gone.
+    /// Exits after which the previous value is gone.
     pub(super) overwritten: Vec<(u32, Exit)>,
 }
 
@@ -90,7 +90,7 @@ impl Flow {
         Flow { next, filters, sites, order, of_sites: (nodes, starts) }
     }
 
-    /// The nodes of a site that can be reached.
+    /// Returns the reachable nodes of a site.
     pub(super) fn nodes_of(&self, site: usize) -> &[u32] {
         let (nodes, starts) = &self.of_sites;
         &nodes[starts[site]..starts[site + 1]]
@@ -104,18 +104,18 @@ impl Flow {
         self.sites[node as usize] as usize
     }
 
-    /// The node behind an exit, if the way does not end there.
+    /// Returns the node after an exit, if the path does not end there.
     pub(super) fn behind(&self, node: u32, exit: Exit) -> Option<u32> {
         let next = self.next[node as usize][exit as usize];
         ((next as usize) < self.next.len()).then_some(next)
     }
 
-    /// The exits that a node has.
+    /// Returns the exits of a node.
     fn exits(&self, node: u32) -> &'static [Exit] {
         if self.is_filter(node) { &[Exit::Pass, Exit::Fail] } else { &[Exit::Pass] }
     }
 
-    /// Shows what each track is at all nodes, one track after the other.
+    /// Calls `see` with the values of each track at all nodes, one track after the other.
     pub(super) fn spread(&self, tracks: &[Track], mut see: impl FnMut(usize, &Spread<'_>)) {
         let mut at = vec![0_u64; self.next.len()];
         let mut effects = vec![Effect::default(); self.next.len()];
@@ -150,7 +150,8 @@ impl Flow {
         }
     }
 
-    /// Shows of each field, in turn, whether it is still read behind an exit before it is overwritten.
+    /// Calls `see` for each field in turn, with a function that says whether the field is still read after an exit
+    /// before it is overwritten.
     pub(super) fn live(&self, uses: &[Use], mut see: impl FnMut(usize, &dyn Fn(u32, Exit) -> bool)) {
         let mut at = vec![0_u64; self.next.len()];
         let mut gone = vec![[0_u64; 2]; self.next.len()];
@@ -181,11 +182,11 @@ impl Flow {
     }
 }
 
-/// The nodes that the first one leads to, each before those that it leads to itself.
+/// Returns the nodes that the first one leads to, each before its successors.
 fn in_order(next: &[[u32; 2]]) -> Vec<u32> {
     let mut seen = vec![false; next.len()];
     let mut done = Vec::with_capacity(next.len());
-    // A stack of our own: chains may jump a hundred thousand deep.
+    // Our own stack: chains may jump a hundred thousand deep.
     let mut path: Vec<(u32, usize)> = Vec::new();
     if !next.is_empty() {
         seen[0] = true;
@@ -208,15 +209,16 @@ fn in_order(next: &[[u32; 2]]) -> Vec<u32> {
 }
 
 impl Spread<'_> {
-    /// Is there a way to this node on which it holds there?
+    /// Returns `true` if there is a path to this node on which the statement holds there.
     pub(super) fn holds(&self, node: u32) -> bool {
         self.at[node as usize] & self.bit != 0
     }
 
-    /// A shortest way to this node on which it holds there; the exits by which the nodes on it are left.
+    /// Returns a shortest path to this node on which the statement holds there: its nodes, and the exit by which each
+    /// is left.
     pub(super) fn way(&self, goal: u32) -> Vec<(u32, Exit)> {
         let count = self.flow.next.len();
-        // Each node is looked at twice: where it holds, and where it does not.
+        // Each node is visited in two states: with the statement true, and with it false.
         let mut came: Vec<Option<(u32, Exit, bool)>> = vec![None; 2 * count];
         let mut seen = vec![false; 2 * count];
         let place = |node: u32, holds: bool| 2 * node as usize + usize::from(holds);
@@ -248,7 +250,7 @@ impl Spread<'_> {
     }
 
     fn starts_held(&self) -> bool {
-        // Nothing leads to the first node, so what is there is what is at the start.
+        // Nothing leads to the first node, so its value is the one at the start.
         self.at.first().is_some_and(|bits| bits & self.bit != 0)
     }
 }

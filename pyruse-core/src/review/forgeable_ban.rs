@@ -1,4 +1,4 @@
-//! `P007`
+//! P007: a ban that an entry can reach although no filter asked who wrote the entry.
 
 use super::check::LintPlugin;
 use super::findings::Findings;
@@ -51,13 +51,13 @@ static LINT: Lint = Lint {
 
 inventory::submit!(LintPlugin::new(&LINT, check));
 
-/// By which exits of this filter it is known who wrote the entry? None, if it does not ask.
+/// Returns the exits of this filter by which it is known who wrote the entry; none if the filter does not ask.
 pub(super) fn proofs(review: &Review<'_>, site: usize) -> &'static [Exit] {
     let facts = &review.workflow.sites()[site].facts;
     let (mut asks, mut found) = (false, false);
     for stated in facts {
         let (slot, exits): (_, &[Exit]) = match &stated.fact {
-            // Who writes and is gone before journald looks at him has neither unit nor program.
+            // A program that exits before journald looks at it has neither unit nor executable.
             Fact::Tests(_, Test::OneOf { missing: true, .. }) => return &[],
             Fact::Tests(slot, Test::OneOf { values, .. }) => {
                 let is_safe = |(value, _): &(Literal, _)| matches!(value, Literal::Text(text) if journal::is_safe_transport(text));
@@ -70,7 +70,7 @@ pub(super) fn proofs(review: &Review<'_>, site: usize) -> &'static [Exit] {
                 if !journal::is_identity(review.name(search.field)) {
                     continue;
                 }
-                // Any of several expressions lets an entry pass: each has to be a proof.
+                // Any of several expressions lets an entry pass: each one must be a proof.
                 if !journal::is_proved_by(review.name(search.field), &search.pattern) {
                     return &[];
                 }
@@ -91,7 +91,7 @@ pub(super) fn proofs(review: &Review<'_>, site: usize) -> &'static [Exit] {
     if found {
         return &[Exit::Pass];
     }
-    // A filter that says no more than what it reads is trusted to know why.
+    // A filter that states only what it reads is trusted to know why.
     if asks { &[Exit::Pass, Exit::Fail] } else { &[] }
 }
 

@@ -1,4 +1,4 @@
-//! `P008`
+//! P008: a mail that believes the name which an entry gives itself, without asking who really wrote the entry.
 
 use super::check::LintPlugin;
 use super::findings::Findings;
@@ -43,7 +43,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     if mails.is_empty() {
         return;
     }
-    // Whoever asks has thought of it, whatever the answer: a mail about forged lines is one of its answers.
+    // A configuration that asks has considered forged lines, whatever the answer: a mail about them may be intended.
     let mut asked = Vec::new();
     let mut claims = Vec::new();
     for (site, found) in review.sites().filter(|(site, _)| review.is_filter(*site)) {
@@ -57,7 +57,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         }
     }
     let unasked = Track { at_start: true, changes: asked.clone() };
-    // Only a name that is believed while nobody has asked is believed in vain.
+    // Only a name that is believed while nothing has asked is believed without reason.
     let mut believed = Track { at_start: false, changes: asked };
     review.flow.spread(&[unasked], |_, unasked| {
         let claims = claims.iter().filter(|node| unasked.holds(**node));
@@ -78,7 +78,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     });
 }
 
-/// Does it pass on the word of whoever wrote the entry?
+/// Returns `true` if the filter passes on the word of the entry's writer alone.
 fn believes(review: &Review<'_>, fact: &Fact) -> bool {
     match fact {
         Fact::Tests(slot, Test::OneOf { values, .. }) => {

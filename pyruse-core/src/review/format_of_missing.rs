@@ -1,4 +1,4 @@
-//! `P021`
+//! P021: a message that shows a field in a format although the entry may lack the field.
 
 use std::collections::HashMap;
 
@@ -37,10 +37,10 @@ static LINT: Lint = Lint {
 
 inventory::submit!(LintPlugin::new(&LINT, check));
 
-/// The fields that are there once this step was left by that exit.
+/// Returns the field that is certainly there once the step was left by this exit.
 fn is_there(fact: &Fact, is_filter: bool) -> Option<(Slot, Exit)> {
     match fact {
-        // Who asks whether a field is missing, and is told no.
+        // A filter asked whether the field is missing, and it is not.
         Fact::Tests(slot, Test::OneOf { missing: true, .. }) => Some((*slot, Exit::Fail)),
         Fact::Tests(slot, _) => Some((*slot, Exit::Pass)),
         Fact::Searches(search) => Some((search.field, Exit::Pass)),
@@ -55,7 +55,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     let mut shown: HashMap<Slot, Vec<(usize, &SourceSpan)>> = HashMap::new();
     for (site, fact, span) in review.facts() {
         match fact {
-            // Of the entry itself, not of the journal: always there.
+            // Fields of the entry itself, not of the journal, are always there.
             Fact::Formats(slot) if !review.name(*slot).starts_with("__") => {
                 shown.entry(*slot).or_default().push((site, span));
             }
@@ -68,7 +68,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         shown.iter().map(|(slot, _)| (*slot, Track { at_start: true, changes: Vec::new() })).collect();
     for (site, found) in review.sites() {
         let nodes = review.flow.nodes_of(site);
-        // A filter that says what it asks of a field says by that when the field is there.
+        // A filter that states its test of a field states by that when the field is there.
         let told = found.facts.iter().any(|s| matches!(s.fact, Fact::Tests(..) | Fact::Searches(_)));
         let silent = review.is_filter(site) && !told;
         // A counter's key must be there, or the step fails.

@@ -1,10 +1,10 @@
-//! What is known of the journal's own fields: their names, their types, and who can write them.
+//! What is known about the journal's own fields: their names, their types, and who can write them.
 
 use crate::config::nearest;
 use crate::entry::{INTEGER_FIELDS, Kind, TIME_FIELDS};
 use crate::pattern::Pattern;
 
-/// Fields that anybody who writes to the journal can set, beside those in [`INTEGER_FIELDS`] and [`TIME_FIELDS`].
+/// Fields that any writer to the journal can set, beside those in [`INTEGER_FIELDS`] and [`TIME_FIELDS`].
 const WRITTEN: &[&str] = &[
     "AVAILABLE",
     "AVAILABLE_PRETTY",
@@ -158,9 +158,9 @@ const TRUSTED: &[&str] = &[
     "_UDEV_SYSNAME",
 ];
 
-/// Fields that say who wrote an entry in a way that he cannot choose. Not among them: `_COMM` and `_CMDLINE`, for a
-/// program may be called anything; `_SYSTEMD_USER_UNIT` and `_SYSTEMD_USER_SLICE`, for everybody names the units of his own
-/// systemd as he likes; the host and the times, which say nothing of the writer.
+/// Fields that identify the writer of an entry, and that the writer cannot choose. Not among them: `_COMM` and
+/// `_CMDLINE`, because a program may have any name; `_SYSTEMD_USER_UNIT` and `_SYSTEMD_USER_SLICE`, because all users
+/// name the units of their own systemd as they like; the host and the times, which say nothing about the writer.
 const IDENTITY: &[&str] = &[
     "_AUDIT_LOGINUID",
     "_AUDIT_SESSION",
@@ -179,8 +179,8 @@ const IDENTITY: &[&str] = &[
     "_UID",
 ];
 
-/// What these fields hold in entries of somebody who is a user of the machine and nothing more: an expression that is
-/// found in it says nothing of who wrote an entry.
+/// Values of these fields in entries of an ordinary user of the machine: an expression that matches one of them proves
+/// nothing about the writer.
 const OF_ANYBODY: &[(&str, &[&str])] = &[
     ("_CAP_EFFECTIVE", &["0"]),
     ("_EXE", &["/home/user/x", "/tmp/x", "/usr/bin/logger"]),
@@ -193,22 +193,22 @@ const OF_ANYBODY: &[(&str, &[&str])] = &[
     ("_UID", &["1000"]),
 ];
 
-/// Paths: where they begin is the system's, but what stands at their end anybody may choose below his own.
+/// Paths: the system determines how they begin, but below their own directories users choose how they end.
 const PATHS: &[&str] = &["_EXE", "_SYSTEMD_CGROUP"];
 
-/// Fields in which a writer says who he is, or what his message is about; whoever he is.
+/// Fields in which a writer claims an identity, or the topic of a message.
 const CLAIMS: &[&str] = &["MESSAGE_ID", "SYSLOG_IDENTIFIER", "UNIT", "USER_UNIT"];
 
-/// Ways into the journal that no user's program has.
+/// Transports into the journal that no user's program has.
 const SAFE_TRANSPORTS: &[&str] = &["kernel", "audit", "driver"];
 
-/// All names that are known.
+/// Returns all known names.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     [WRITTEN, TRUSTED, INTEGER_FIELDS, TIME_FIELDS].into_iter().flatten().copied()
 }
 
-/// May an entry of the journal hold a field of this name? Programs may have fields of their own, in capitals; but not
-/// one that is nearly a known one, which is a mistake in writing.
+/// Returns `true` if an entry of the journal may hold a field with this name. Programs may have their own fields, in
+/// capitals; but a name that nearly equals a known one is a spelling mistake.
 pub(super) fn may_hold(name: &str) -> bool {
     if names().any(|known| known == name)
         || name.strip_prefix('_').unwrap_or(name).starts_with("AUDIT_FIELD_")
@@ -219,47 +219,47 @@ pub(super) fn may_hold(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(own) && misspelt(name).is_none()
 }
 
-/// The known name that is but a slip away.
+/// Returns the known name that differs by only one slip.
 fn misspelt(name: &str) -> Option<&'static str> {
     let slips = if name.len() < 8 { 1 } else { 2 };
     nearest(name, names()).filter(|near| near.len() >= 5 && strsim::damerau_levenshtein(name, near) <= slips)
 }
 
-/// The type of a field in the journal: is it a number, a time, or text?
+/// Returns the type of a field in the journal: a number, a time, or text.
 pub(super) fn kind(name: &str) -> Kind {
     if name == "__MONOTONIC_TIMESTAMP" { Kind::Integer } else { Kind::of(name) }
 }
 
-/// Does the field say who wrote the entry, in a way that he cannot choose?
+/// Returns `true` if the field identifies the writer of the entry, and the writer cannot choose it.
 pub(super) fn is_identity(name: &str) -> bool {
     IDENTITY.contains(&name)
 }
 
-/// Does the field say something of who wrote the entry, and not by his own word alone? A program may be called anything,
-/// but who asks for its name has thought of it.
+/// Returns `true` if the field says something about the writer of the entry, and not by the writer's word alone. A
+/// program may have any name, but a configuration that asks for the name has considered this.
 pub(super) fn is_evidence(name: &str) -> bool {
     const CHOSEN: &[&str] = &["_COMM", "_CMDLINE", "_SYSTEMD_USER_SLICE", "_SYSTEMD_USER_UNIT"];
     is_identity(name) || CHOSEN.contains(&name)
 }
 
-/// Is it a proof of who wrote the entry that this expression is found in such a field?
+/// Returns `true` if a match of this expression in this field proves who wrote the entry.
 pub(super) fn is_proved_by(name: &str, pattern: &Pattern) -> bool {
     let anybody = OF_ANYBODY.iter().filter(|(field, _)| *field == name).flat_map(|(_, texts)| *texts);
     (!PATHS.contains(&name) || pattern.begins_with_text())
         && !anybody.into_iter().any(|text| pattern.is_match(text).unwrap_or(true))
 }
 
-/// Does the field say who wrote the entry, by his own word?
+/// Returns `true` if the field says who wrote the entry, by the writer's own word.
 pub(super) fn is_claim(name: &str) -> bool {
     CLAIMS.contains(&name)
 }
 
-/// Is that a way into the journal that no user's program has?
+/// Returns `true` if this is a transport that no user's program has.
 pub(super) fn is_safe_transport(value: &str) -> bool {
     SAFE_TRANSPORTS.contains(&value)
 }
 
-/// Is it a field that only journald sets?
+/// Returns `true` if only journald sets the field.
 pub(super) fn is_trusted(name: &str) -> bool {
     name.starts_with('_')
 }

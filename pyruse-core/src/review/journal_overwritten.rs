@@ -1,4 +1,4 @@
-//! `P017`
+//! P017: a step that saves into a field whose name begins with `_`.
 
 use super::check::LintPlugin;
 use super::findings::Findings;

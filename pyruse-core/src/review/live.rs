@@ -1,4 +1,4 @@
-//! `P101` to `P103`: what `check --live` finds in the world.
+//! P101 to P103: what `check --live` finds on the machine.
 
 use super::check::LintPlugin;
 use crate::config::{Config, Diagnostics, Examples, Lint, Severity, SourceSpan, StepPlace};
@@ -44,7 +44,7 @@ pub(super) static UNKNOWN: Lint = Lint {
 
 inventory::submit!(LintPlugin::reported_elsewhere(&UNKNOWN));
 
-/// Asks all steps and services whether they can do their work here.
+/// Checks whether all steps and services can do their work on this machine.
 pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
     let mut inspection = Inspection::default();
     let mut told: std::collections::HashSet<(Grade, String)> = std::collections::HashSet::new();
@@ -60,7 +60,7 @@ pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
                 Subject::Setting(path) => setting(&engine.config, path),
             };
             let place = matches!(trouble.at, Subject::Argument(_)).then(|| place.clone());
-            // Several steps may hang on the same thing.
+            // Several steps may depend on the same thing.
             if told.insert((trouble.grade, trouble.message.clone())) {
                 tell(trouble, span, place, diagnostics);
             }
@@ -72,14 +72,14 @@ pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Tells what somebody else than a step found, about a top-level setting.
+/// Reports a finding about a top-level setting that no step made.
 pub fn tell_setting(engine: &Engine, trouble: Trouble, diagnostics: &mut Diagnostics) {
     let (Subject::Setting(path) | Subject::Argument(path)) = &trouble.at;
     let span = setting(&engine.config, path);
     tell(trouble, span, None, diagnostics);
 }
 
-/// Where a setting stands; where it does not, its default is in force, and the file as a whole is meant.
+/// Returns the position of a setting; of the whole file, if the setting is missing and its default is in force.
 fn setting(config: &Config, path: &str) -> SourceSpan {
     let root = config.root();
     let key = path.split('.').next().unwrap_or_default();

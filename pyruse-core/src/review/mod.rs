@@ -1,12 +1,12 @@
-//! A configuration that compiles is read once more, as a colleague would who knows the journal, the firewall and what
-//! attackers write: what can never happen, what anybody can forge, what grows for ever.
+//! Reviews a configuration that compiles, like a colleague who knows the journal, the firewall and what attackers
+//! write: it finds what can never happen, what anybody can forge, what grows for ever.
 //!
-//! A loaded configuration goes in, findings come out. Each kind of finding is a [`Lint`](crate::config::Lint): one file, which holds its
-//! code, its texts, a bad and a good example (both are run by a test), and its check. The file registers itself
-//! ([`LintPlugin`]); a plugin crate can do the same. The checks know no module: they
-//! look at the graph (`flow`) and at what each step's module states about it ([`crate::plugin::fact`]). What hangs on
-//! the way by which an entry came is computed for all ways at once, never way by way, so that the largest graph is
-//! reviewed in time that grows with its size.
+//! A loaded configuration goes in; findings come out. Each kind of finding is a [`Lint`](crate::config::Lint) in one
+//! file, which holds its code, its texts, a bad and a good example (a test runs both), and its check. The file
+//! registers itself ([`LintPlugin`]); a plugin crate can do the same. The checks know no module: they look at the graph
+//! (`flow`) and at the facts that each step's module states ([`crate::plugin::fact`]). What depends on the path of an
+//! entry is computed for all paths at once, never path by path. So the time for a review grows only with the size of
+//! the graph.
 //!
 //! A comment next to a step allows a finding there (`allow`).
 
@@ -47,13 +47,13 @@ pub use self::subject::Review;
 use crate::config::{Config, Diagnostics, Source};
 use crate::engine::Engine;
 
-/// The fields that the journal is known to have.
+/// Returns the fields that the journal is known to have.
 pub fn known_fields() -> impl Iterator<Item = &'static str> {
     journal::names()
 }
 
-/// Reviews a loaded configuration: what is found is added to `diagnostics`, and what a comment allows is taken away,
-/// also of what was found while it was loaded.
+/// Reviews a loaded configuration: findings are added to `diagnostics`, and those that a comment allows are removed,
+/// including findings from loading.
 pub fn review(source: &Source, engine: &Engine, diagnostics: &mut Diagnostics) {
     let review = Review::new(source, &engine.config, &engine.workflow);
     let plugins = check::plugins();
@@ -75,11 +75,11 @@ pub fn review(source: &Source, engine: &Engine, diagnostics: &mut Diagnostics) {
         findings.tell(diagnostics);
     }
     allow::heed(source, &engine.config, diagnostics, true);
-    // Only now: what a comment allows is not counted.
+    // Only now: findings that a comment allows are not counted.
     diagnostics.bound(findings::MOST);
 }
 
-/// Takes away what a comment allows, of what was found while a configuration was loaded.
+/// Removes the findings that a comment allows, after a configuration was only loaded.
 pub fn heed_allows(source: &Source, config: &Config, diagnostics: &mut Diagnostics) {
     allow::heed(source, config, diagnostics, false);
 }

@@ -1,4 +1,4 @@
-//! `P009`
+//! P009: a ban that an entry can reach although its address was not checked against an allow-list.
 
 use std::collections::HashMap;
 
@@ -46,7 +46,7 @@ static LINT: Lint = Lint {
 
 inventory::submit!(LintPlugin::new(&LINT, check));
 
-/// The exits of a filter on this field by which an address is one that may be banned, as far as its writer cares.
+/// Returns the exits of a filter on this field after which the address counts as checked, and may be banned.
 fn listed(fact: &Fact, field: Slot) -> &'static [Exit] {
     match fact {
         Fact::Tests(slot, Test::Networks { everything: None }) if *slot == field => &[Exit::Pass, Exit::Fail],
@@ -70,7 +70,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         bans.iter().map(|(slot, _)| (*slot, Track { at_start: true, changes: Vec::new() })).collect();
     for (site, found) in review.sites() {
         let nodes = review.flow.nodes_of(site);
-        // What it says it reads, and no more: a filter of somebody's own, which is trusted to be such a list.
+        // A filter that states only what it reads is a filter of your own; it is trusted to be an allow-list.
         let silent = review.is_filter(site)
             && !found.facts.iter().any(|s| matches!(s.fact, Fact::Tests(..) | Fact::Searches(_)));
         for fact in found.facts.iter().map(|stated| &stated.fact) {

@@ -1,4 +1,4 @@
-//! `P013`
+//! P013: a ban that names the same set for IPv4 and for IPv6.
 
 use super::check::LintPlugin;
 use super::findings::Findings;

@@ -1,4 +1,4 @@
-//! `docs/lints.md`, from the lints themselves.
+//! Generates `docs/lints.md` from the lints themselves.
 
 use std::fmt::Write as _;
 
@@ -26,7 +26,7 @@ it asks this machine, without changing it, whether what the configuration depend
 
 ";
 
-/// The page.
+/// Returns the page.
 pub fn page() -> String {
     let mut page = HEAD.to_owned();
     page.push_str("| code | name | is | finds |\n|---|---|---|---|\n");

@@ -1,4 +1,4 @@
-//! `P016`
+//! P016: an argument that asks to save into a field which no later step on any path reads.
 
 use std::collections::HashMap;
 
@@ -67,7 +67,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     let mut asked: Vec<_> = asked.into_iter().collect();
     asked.sort_by_key(|(slot, _)| *slot);
     let uses: Vec<Use> = asked.iter().map(|(slot, _)| uses.remove(slot).unwrap_or_default()).collect();
-    // Of each step: what it asks to save, in order, and whether somebody reads it.
+    // For each step: the fields that it asks to save, in order, and whether a step reads them.
     let mut saves: HashMap<usize, Vec<(&SourceSpan, Slot, bool)>> = HashMap::new();
     review.flow.live(&uses, |n, is_live| {
         let (slot, asked) = &asked[n];
@@ -83,7 +83,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         });
         let needed = saves.iter().rposition(|(_, _, read)| *read).map_or(0, |last| last + 1);
         for (n, (span, slot, read)) in saves.into_iter().enumerate() {
-            // In a list, names in front of one that is needed keep its place.
+            // In a list, names in front of one that is needed keep their place.
             if read || (is_list && n < needed) {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! What a check looks at: the configuration, its workflow, and what its steps state.
+//! The input of a check: the configuration, its workflow, and the facts about its steps.
 
 use super::flow::{Exit, Flow};
 use crate::config::{Config, Content, Node, Source, SourceSpan, Step, StepPlace};
@@ -6,7 +6,7 @@ use crate::entry::{Fields, Slot};
 use crate::plugin::Fact;
 use crate::workflow::{Site, Workflow};
 
-/// What a check looks at.
+/// The input of a check.
 pub struct Review<'a> {
     pub(super) source: &'a Source,
     pub(super) config: &'a Config,
@@ -22,28 +22,28 @@ impl<'a> Review<'a> {
         Review { source, config, workflow, steps, flow: Flow::new(workflow) }
     }
 
-    /// All fields that the workflow names.
+    /// Returns all fields that the workflow names.
     pub fn fields(&self) -> &Fields {
         self.workflow.fields()
     }
 
-    /// The name of a field.
+    /// Returns the name of a field.
     pub fn name(&self, slot: Slot) -> &str {
         self.fields().name(slot)
     }
 
-    /// The steps that an entry can come to, with their numbers.
+    /// Returns the steps that an entry can reach, with their numbers.
     pub fn sites(&self) -> impl Iterator<Item = (usize, &'a Site)> {
         let sites = self.workflow.sites().iter().enumerate();
         sites.filter(|(site, _)| !self.flow.nodes_of(*site).is_empty())
     }
 
-    /// Is the step a filter?
+    /// Returns `true` if the step is a filter.
     pub fn is_filter(&self, site: usize) -> bool {
         self.flow.nodes_of(site).first().is_some_and(|node| self.flow.is_filter(*node))
     }
 
-    /// All facts, with the step that they are about.
+    /// Returns all facts, with the step that each is about.
     pub fn facts(&self) -> impl Iterator<Item = (usize, &'a Fact, &'a SourceSpan)> {
         let stated = |(site, found): (usize, &'a Site)| {
             found.facts.iter().map(move |stated| (site, &stated.fact, &stated.span))
@@ -51,25 +51,25 @@ impl<'a> Review<'a> {
         self.sites().flat_map(stated)
     }
 
-    /// The chain and the number of a step.
+    /// Returns the chain and the number of a step.
     pub fn place(&self, site: usize) -> StepPlace {
         let found = &self.workflow.sites()[site];
         StepPlace { chain: found.chain.clone(), step: Some(found.step) }
     }
 
-    /// The character of an expression that stands at this span, at that byte.
+    /// Returns the position of the character at byte `at` of the expression at this span.
     pub fn within(&self, span: &SourceSpan, expression: &str, at: usize) -> SourceSpan {
         let text = Node { span: span.clone(), content: Content::Text(expression.to_owned()) };
         text.span_within(&self.source.text, at)
     }
 
-    /// A way through the graph, for people.
+    /// Describes a path through the graph, for people.
     pub(super) fn tell_way(&self, way: &[(u32, Exit)]) -> String {
         const MOST_CHAINS: usize = 6;
         let mut chains: Vec<(&str, Vec<String>, bool)> = Vec::new();
         for (node, exit) in way {
             let site = self.flow.site(*node);
-            // A chain that says at its first step that an entry is none of its business only makes the way long.
+            // A chain whose first step rejects the entry only makes the path long.
             let passed_by = *exit == Exit::Fail && self.steps[site].otherwise.is_none();
             let site = &self.workflow.sites()[site];
             let step = match (self.flow.is_filter(*node), exit) {

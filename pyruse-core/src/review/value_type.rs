@@ -1,4 +1,4 @@
-//! `P006`
+//! P006: a field that is compared with a value of a type that it never has.
 
 use std::collections::HashMap;
 
@@ -39,7 +39,7 @@ static LINT: Lint = Lint {
 
 inventory::submit!(LintPlugin::new(&LINT, check));
 
-/// A comparison: step, value, its place.
+/// A comparison: step, value, position.
 type Asked<'a> = (usize, &'a Literal, &'a SourceSpan);
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
@@ -58,7 +58,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     }
     let mut asked: Vec<(Slot, Vec<Asked<'_>>)> = asked.into_iter().collect();
     asked.sort_by_key(|(slot, _)| *slot);
-    // For each field: may it be a number here, may it be text here?
+    // Two tracks for each field: "it may be a number here", and "it may be text here".
     let mut numbers: HashMap<Slot, (Track, Track)> = HashMap::new();
     for (slot, _) in &asked {
         let name = review.name(*slot);
@@ -84,7 +84,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         let (number, text) = numbers.remove(slot).unwrap_or_default();
         tracks.extend([number, text]);
     }
-    // The two tracks of a field come one after the other: what the first says is kept for the second.
+    // The two tracks of a field follow each other: the result of the first is kept for the second.
     let mut may_be_number: HashMap<usize, bool> = HashMap::new();
     review.flow.spread(&tracks, |n, here| {
         let (slot, asked) = &asked[n / 2];

@@ -1,7 +1,7 @@
-//! From a configuration to a workflow that runs.
+//! Compiles a configuration to a workflow that runs.
 //!
-//! Every step's module is compiled once, wherever its chain is used; the graph only refers to it. All complaints of
-//! all modules, and those about links, are gathered before anything is refused.
+//! Every step's module is compiled once, wherever its chain is used; the graph only refers to it. All errors of all
+//! modules, and those about links, are collected before the configuration is refused.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ pub(crate) struct Steps {
 
 /// Inputs of the compiler.
 pub(crate) struct Compiler<'a> {
-    /// The text, for places within it.
+    /// The source text, for positions within it.
     pub(crate) source: &'a Source,
     /// The linked modules.
     pub(crate) registry: &'a Registry,
@@ -32,8 +32,8 @@ pub(crate) struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    /// Compiles the steps; `fields` and `setup` get what they need. `None` when there were errors, all of which then
-    /// stand in `diagnostics`.
+    /// Compiles the steps; `fields` and `setup` get what the steps need. `None` means errors, all of which are in
+    /// `diagnostics`.
     pub(crate) fn compile(
         &self,
         config: &Config,
@@ -135,7 +135,7 @@ impl Compiler<'_> {
             return;
         }
         let linked: Vec<&str> = self.registry.plugins().filter(|p| p.kind == kind).map(|p| p.name).collect();
-        // A crate that is listed as a dependency and never named is not linked: its modules are as good as not there.
+        // A crate that is listed as a dependency but never named is not linked: its modules are missing.
         let cure = "The main program must name its crate: `use your_crate as _;`";
         if linked.is_empty() {
             complaint.help(format!("no {} is linked into this program. {cure}", kind.word()));
@@ -168,7 +168,7 @@ fn shapes(config: &Config, diagnostics: &mut Diagnostics) -> Vec<Vec<Shape>> {
                 found
             };
             let (then, otherwise) = (find(&step.then), find(&step.otherwise));
-            // A step that says nothing has been complained of; as a filter it makes no further noise.
+            // A step that names no module was already reported; treated as a filter, it causes no further errors.
             let is_filter = step.module.as_ref().is_none_or(|(kind, _)| *kind == ModuleKind::Filter);
             Shape { is_filter, then, otherwise }
         });

@@ -1,21 +1,22 @@
-//! How chains become one graph of nodes.
+//! Links chains to one graph of nodes.
 //!
-//! The input says of each step what kind it is and which chains it jumps to; the output is a flat list of nodes whose
-//! exits are node numbers. Nothing here knows a module.
+//! For each step, the input has its kind and the chains it jumps to. The output is a flat list of nodes whose exits are
+//! node numbers. Nothing here knows a module.
 //!
-//! A chain that is jumped to goes on, at its dangling exits, where the top-level chain of its caller goes on. So what
-//! a chain compiles to is determined by the pair (chain, continuation), and is compiled once for each such pair; a
-//! chain that never dangles needs only one. That keeps the graph linear, however the jumps are woven.
+//! A chain that is the target of a jump continues, at its dangling exits, where the top-level chain of its caller
+//! continues. So the pair (chain, continuation) determines what a chain compiles to; the chain is compiled once for
+//! each such pair, and a chain that never dangles needs only one. That keeps the graph linear, however the jumps are
+//! woven.
 
 use std::collections::HashMap;
 
-/// The way ends here.
+/// The number of no node: the path ends here.
 pub const STOP: u32 = u32::MAX;
 
-/// A step, as far as linking is concerned; links are numbers of chains.
+/// A step, as linking sees it; links are numbers of chains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Two exits, or one?
+    /// Whether it has two exits, and not one.
     pub is_filter: bool,
     /// The explicit `then`.
     pub then: Option<usize>,
@@ -30,32 +31,32 @@ pub struct Link {
     pub chain: u32,
     /// The step in it.
     pub step: u32,
-    /// The node to go on with when a filter passes, or after an action; or [`STOP`].
+    /// The node to continue with when a filter passes, or after an action; or [`STOP`].
     pub pass: u32,
-    /// The node to go on with when a filter does not pass; or [`STOP`].
+    /// The node to continue with when a filter does not pass; or [`STOP`].
     pub fail: u32,
 }
 
 /// The linked graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Graph {
-    /// All nodes; the entry is the first.
+    /// All nodes; an entry starts at the first.
     pub nodes: Vec<Link>,
     /// The top-level chains, in order.
     pub top_level: Vec<usize>,
 }
 
-/// A loop: each chain jumps to the next, the last to the first; with the step that does.
+/// A loop: each chain jumps to the next, the last to the first; with the step that jumps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loop(pub Vec<(usize, usize)>);
 
-/// The steps of a chain that can run: an explicit `then` is the end of its chain.
+/// Returns the steps of a chain that can run: an explicit `then` ends its chain.
 pub fn live(chain: &[Shape]) -> &[Shape] {
     let end = chain.iter().position(|step| step.then.is_some()).map_or(chain.len(), |at| at + 1);
     &chain[..end]
 }
 
-/// Links the chains; all loops instead, if there are any.
+/// Links the chains; if there are loops, returns all of them instead.
 pub fn link(chains: &[Vec<Shape>]) -> Result<Graph, Vec<Loop>> {
     let order = callees_first(chains)?;
     let dangles = dangling(chains, &order);
@@ -80,10 +81,10 @@ fn jumps(chain: &[Shape]) -> impl Iterator<Item = (usize, usize)> {
     steps.flat_map(|(n, step)| [step.then, step.otherwise].into_iter().flatten().map(move |to| (n, to)))
 }
 
-/// A chain on the way down: its number, its jumps, and how many of them have been followed.
+/// A chain on the path from the root: its number, its jumps, and how many of them have been followed.
 type Visit = (usize, Vec<(usize, usize)>, usize);
 
-/// All chains, each after those that it jumps to.
+/// Returns all chains, each after those that it jumps to.
 fn callees_first(chains: &[Vec<Shape>]) -> Result<Vec<usize>, Vec<Loop>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -98,7 +99,7 @@ fn callees_first(chains: &[Vec<Shape>]) -> Result<Vec<usize>, Vec<Loop>> {
         if marks[root] != Mark::New {
             continue;
         }
-        // A stack of our own: chains may jump thousands deep.
+        // Our own stack: chains may jump thousands deep.
         let mut path: Vec<Visit> = vec![(root, jumps(&chains[root]).collect(), 0)];
         marks[root] = Mark::Open;
         while let Some((chain, targets, next)) = path.last_mut() {
@@ -127,7 +128,7 @@ fn callees_first(chains: &[Vec<Shape>]) -> Result<Vec<usize>, Vec<Loop>> {
     if loops.is_empty() { Ok(order) } else { Err(loops) }
 }
 
-/// For each chain: has it, or a chain that it jumps to, a dangling exit?
+/// Returns for each chain whether it, or a chain that it jumps to, has a dangling exit.
 fn dangling(chains: &[Vec<Shape>], callees_first: &[usize]) -> Vec<bool> {
     let mut dangles = vec![false; chains.len()];
     for &chain in callees_first {
@@ -142,7 +143,7 @@ fn dangling(chains: &[Vec<Shape>], callees_first: &[usize]) -> Vec<bool> {
     dangles
 }
 
-/// The labels in file order, minus those that were already reached by a jump when their turn came.
+/// Returns the labels in file order, without those that a jump had already reached when their turn came.
 fn top_level(chains: &[Vec<Shape>]) -> Vec<usize> {
     let mut reached = vec![false; chains.len()];
     let mut top = Vec::new();
@@ -174,7 +175,7 @@ struct Linker<'c> {
 }
 
 impl Linker<'_> {
-    /// The first node of the n-th top-level chain.
+    /// Returns the first node of the n-th top-level chain.
     fn top(&mut self, n: usize) -> u32 {
         match self.top_level.get(n) {
             Some(&chain) => self.instance(chain, n + 1),
@@ -182,7 +183,7 @@ impl Linker<'_> {
         }
     }
 
-    /// The first node of a chain whose dangling exits lead to the `continuation`-th top-level chain.
+    /// Returns the first node of a chain whose dangling exits lead to the `continuation`-th top-level chain.
     fn instance(&mut self, chain: usize, continuation: usize) -> u32 {
         let continuation = if self.dangles[chain] { continuation } else { usize::MAX };
         if let Some(base) = self.instances.get(&(chain, continuation)) {

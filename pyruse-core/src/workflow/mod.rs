@@ -1,7 +1,7 @@
-//! The static workflow: a train on rails, where the filters are the switch points.
+//! The static workflow: entries are trains on rails, and filters are the switch points.
 //!
-//! A configuration goes in once; then records go in, and what they leave is in the state. No decision
-//! that could have been taken at the start is taken per entry: a step is a number, an exit is a number.
+//! A configuration goes in once; then records go in, and their changes are in the state. No decision that could be made
+//! at the start is made per entry: a step is a number, an exit is a number.
 
 mod compile;
 mod graph;
@@ -33,13 +33,13 @@ pub struct Workflow {
     sites: Vec<Site>,
     ladders: Ladders,
     buffers: Buffers,
-    /// What the entry on its way has caused, and by which steps.
+    /// The effects of the current entry, and the steps that caused them.
     effects: Vec<Effect>,
     causes: Vec<SiteId>,
 }
 
 impl Workflow {
-    /// `fields` are all that its steps, services and observers read.
+    /// `fields` are all fields that its steps, services and observers read.
     pub(crate) fn new(steps: Steps, fields: Fields, eight_bit: EightBit, zone: TimeZone) -> Workflow {
         let Steps { nodes, filters, actions, sites } = steps;
         Workflow {
@@ -54,7 +54,7 @@ impl Workflow {
         }
     }
 
-    /// Pushes one record through. What it changes is in `state` and in the observer afterwards.
+    /// Runs one record through the workflow. Changes are in `state` and in the observer afterwards.
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, state: &mut State, observer: &mut O) {
         let Workflow { nodes, filters, actions, sites, ladders, buffers, effects, causes } = self;
         let time = state.believed(record.realtime());
@@ -65,12 +65,12 @@ impl Workflow {
         causes.clear();
     }
 
-    /// Makes it faster, once: filters that ask alike are answered together. What it does stays the same.
+    /// Makes it faster, once: similar filters are answered together. Its results stay the same.
     pub fn optimize(&mut self) {
         self.optimize_where(Worth::default());
     }
 
-    /// The same wherever it can be done, worth it or not: for tests.
+    /// Like [`Workflow::optimize`], wherever it can be done, worth it or not: for tests.
     #[doc(hidden)]
     pub fn optimize_everywhere(&mut self) {
         self.optimize_where(Worth { switch: 1, sieve: 1 });
@@ -82,35 +82,36 @@ impl Workflow {
         }
     }
 
-    /// The steps of the configuration.
+    /// Returns the steps of the configuration.
     pub fn sites(&self) -> &[Site] {
         &self.sites
     }
 
-    /// A step.
+    /// Returns a step.
     pub fn site(&self, site: SiteId) -> &Site {
         &self.sites[site.index()]
     }
 
-    /// All fields that the configuration names.
+    /// Returns all fields that the configuration names.
     pub fn fields(&self) -> &Fields {
         self.buffers.fields()
     }
 
-    /// The fields that entries are asked for.
+    /// Returns the fields that are read from entries.
     pub fn wanted(&self) -> impl Iterator<Item = (Slot, &str)> {
         self.buffers.fields().iter()
     }
 
-    /// The nodes of the graph, in order of their numbers: the step of each, whether that is a filter, and the numbers of
-    /// the nodes behind its exits (one that there is not: the way ends). The first node is where entries begin.
+    /// Returns the nodes of the graph, in order of their numbers: the step of each, whether it is a filter, and the
+    /// numbers of the nodes after its exits (a number without a node means that the path ends). Entries begin at the
+    /// first node.
     pub fn graph(&self) -> impl Iterator<Item = (SiteId, bool, [u32; 2])> {
         let node =
             |node: &Node| (SiteId(node.site), !matches!(node.op, Op::Action { .. }), [node.pass, node.fail]);
         self.nodes.iter().map(node)
     }
 
-    /// The actions, with their steps: for [`crate::review::inspect`].
+    /// Returns the actions, with their steps: for [`crate::review::inspect`].
     pub(crate) fn actions(&self) -> impl Iterator<Item = (SiteId, &dyn Action)> {
         let mut known = vec![false; self.actions.len()];
         self.nodes.iter().filter_map(move |node| match node.op {
@@ -121,7 +122,7 @@ impl Workflow {
         })
     }
 
-    /// How many nodes the graph has.
+    /// Returns the number of nodes of the graph.
     pub fn size(&self) -> usize {
         self.nodes.len()
     }

@@ -1,4 +1,4 @@
-//! A node of the graph: what runs there, and the numbers of the nodes behind its exits.
+//! A node of the graph: what runs there, and the numbers of the nodes after its exits.
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
@@ -7,7 +7,7 @@ pub(super) enum Op {
         action: u32,
         inert: bool,
     },
-    /// Stands for a rung of a ladder of comparisons, and those after it.
+    /// Stands for a rung of a ladder of comparisons, and for all rungs after it.
     Switch {
         switch: u32,
         from: u32,

@@ -1,46 +1,47 @@
-//! Who watches entries on their way: hit counts, `explain`, `replay`, and the daemon's log of errors are observers,
-//! not copies of the loop.
+//! Observers watch entries in the workflow: hit counts, `explain`, `replay`, and the daemon's log of errors are
+//! observers, not copies of the loop.
 
 use super::site::{Site, SiteId};
 use crate::effect::Effect;
 use crate::entry::{Entry, StepError};
 use crate::state::State;
 
-/// Watches a run. Every method does nothing unless it is written; what is not written costs nothing.
+/// Watches a run. Every method does nothing by default; a default method costs nothing.
 pub trait Observer {
-    /// Does it want to see effects? Else none are made.
+    /// Whether it wants to see effects. If not, none are made.
     const EFFECTS: bool = false;
 
-    /// Does it want to see steps ([`Observer::enter`], [`Observer::step`])? To tell of all that an entry passes by in a
-    /// ladder of like questions takes longer than to find its way. Say `false` where neither is written.
+    /// Whether it wants to see steps ([`Observer::enter`], [`Observer::step`]). To report every rung that an entry
+    /// skips in a ladder of similar questions takes longer than to find its path. Set it to `false` if you implement
+    /// neither method.
     const STEPS: bool = true;
 
-    /// May this entry have consequences? Asked once, before the first action that acts or the first error that is
-    /// told; "no" ends its way.
+    /// Returns `true` if this entry may have consequences. Called once, before the first action that acts or the first
+    /// error that is reported; `false` stops the entry.
     fn admits(&mut self, _entry: &mut Entry<'_>, _state: &mut State) -> bool {
         true
     }
 
-    /// A step is about to run.
+    /// Called when a step is about to run.
     fn enter(&mut self, _id: SiteId, _site: &Site, _entry: &mut Entry<'_>) {}
 
-    /// A step has run; did it pass?
+    /// Called when a step has run; `_passed` says whether it passed.
     fn step(&mut self, _id: SiteId, _site: &Site, _entry: &mut Entry<'_>, _passed: bool) {}
 
-    /// An action does something.
+    /// Called when an action does something.
     fn effect(&mut self, _site: &Site, _entry: &mut Entry<'_>, _effect: &Effect) {}
 
-    /// The entry may have no consequences, and its way ends here.
+    /// Called when the entry may have no consequences, and stops here.
     fn refused(&mut self, _why: Refused) {}
 
-    /// The entry has gone its way, with all that it has caused.
+    /// Called when the entry is finished, with all effects that it has caused.
     fn finished(&mut self, _entry: &mut Entry<'_>, _state: &mut State, _done: Done<'_>) {}
 
-    /// A step could not do its work.
+    /// Called when a step could not do its work.
     fn error(&mut self, _id: SiteId, _site: &Site, _entry: &mut Entry<'_>, _error: &StepError) {}
 }
 
-/// Nobody watches.
+/// An observer that ignores everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unobserved;
 
@@ -48,17 +49,17 @@ impl Observer for Unobserved {
     const STEPS: bool = false;
 }
 
-/// Why an entry may have no consequences.
+/// The reason why an entry may have no consequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
     /// It is one of our own diagnostics: an error about an entry must not become an entry with an error.
     OwnDiagnostic,
-    /// A service knows that it has had its consequences already.
+    /// A service knows that the entry has already had its consequences.
     Repeated,
 }
 
-/// What one entry has caused: effects, each with the step that it is of.
+/// The effects that one entry has caused, each with its step.
 #[derive(Clone, Copy, Debug)]
 pub struct Done<'a> {
     effects: &'a [Effect],
@@ -71,7 +72,7 @@ impl<'a> Done<'a> {
         Done { effects, causes, sites }
     }
 
-    /// The effects, in the order in which they happened.
+    /// Returns the effects, in the order in which they happened.
     pub fn effects(self) -> impl Iterator<Item = (&'a Site, &'a Effect)> {
         let sites = self.causes.iter().map(move |site| &self.sites[site.index()]);
         sites.zip(self.effects)

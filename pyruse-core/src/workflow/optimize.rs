@@ -1,14 +1,14 @@
-//! A pass over the compiled graph that makes ladders of like questions one question.
+//! A pass over the compiled graph that turns each ladder of similar questions into one question.
 //!
-//! Configurations ask the same field again and again, chain after chain: is SYSLOG_IDENTIFIER `sshd`? else `nginx`? else
-//! …; and does MESSAGE match this expression, or else that one? Each ladder of filters that are linked by their `fail`
-//! exits is put behind a node of its own:
+//! Configurations ask about the same field again and again, chain after chain: is SYSLOG_IDENTIFIER `sshd`? else
+//! `nginx`? else …; and does MESSAGE match this expression, or else that one? Each ladder of filters that are linked by
+//! their `fail` exits gets its own node in front:
 //!
-//! - a [`Switch`] stands for comparisons with values: one look-up tells the first rung that passes;
-//! - a [`Sieve`] stands for searches: one look at the text tells which rungs can pass at all; those are run as they are.
+//! - a [`Switch`] stands for comparisons with values: one look-up finds the first rung that passes;
+//! - a [`Sieve`] stands for searches: one scan of the text finds which rungs can pass at all; these are run as usual.
 //!
-//! What happens is the same, to the entry, the state and the observer, which is told of every rung that was passed by.
-//! Filters say themselves what they ask ([`Filter::question`]); one that says nothing is run as it is.
+//! The results are the same for the entry, the state and the observer, which gets a report of every rung that was
+//! skipped. Filters state their question themselves ([`Filter::question`]); one that states none is run as it is.
 
 use std::collections::HashMap;
 
@@ -20,12 +20,12 @@ use crate::frozen::Frozen;
 use crate::pattern::Candidates;
 use crate::plugin::{Filter, Question};
 
-/// What is worth a node of its own.
+/// The thresholds above which a ladder gets its own node.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Worth {
-    /// Shorter ladders of comparisons are climbed as they are; at least 1.
+    /// Shorter ladders of comparisons are run as they are; at least 1.
     pub(super) switch: usize,
-    /// Searches of fewer expressions are made one by one.
+    /// Ladders with fewer expressions are run as they are.
     pub(super) sieve: usize,
 }
 
@@ -43,16 +43,16 @@ pub(super) struct Switch {
     field: Slot,
     texts: Frozen<Rungs>,
     integers: HashMap<i64, Rungs>,
-    /// Those that pass where the field is missing.
+    /// The rungs that pass if the field is missing.
     missing: Rungs,
-    /// The nodes.
+    /// The nodes of the rungs.
     pub(super) rungs: Box<[u32]>,
-    /// Where the last one fails to.
+    /// The node after the `fail` exit of the last rung.
     pub(super) beyond: u32,
 }
 
 impl Switch {
-    /// The first rung, at `from` or above, that passes.
+    /// Returns the first rung, at `from` or later, that passes.
     pub(super) fn ask(&self, entry: &mut Entry<'_>, from: u32) -> Result<Option<u32>, StepError> {
         let mut first = u32::MAX;
         let found = entry.any(self.field, |value| {
@@ -62,7 +62,7 @@ impl Switch {
                 Value::Time(_) => None,
             };
             first = first.min(at_or_above(rungs, from));
-            // No other element of the field can pass before.
+            // No other element of the field can pass earlier.
             Ok(first == from)
         })?;
         if found.is_none() {
@@ -83,14 +83,14 @@ pub(super) struct Sieve {
     candidates: Candidates,
     /// The rung of each expression.
     rung_of: Vec<u32>,
-    /// The nodes.
+    /// The nodes of the rungs.
     pub(super) rungs: Box<[u32]>,
-    /// Where the last one fails to.
+    /// The node after the `fail` exit of the last rung.
     pub(super) beyond: u32,
 }
 
 impl Sieve {
-    /// Looks at the field.
+    /// Scans the field for all expressions at once.
     pub(super) fn look(&mut self, entry: &mut Entry<'_>) -> Result<(), StepError> {
         let Sieve { field, candidates, .. } = self;
         candidates.clear();
@@ -101,7 +101,7 @@ impl Sieve {
         Ok(())
     }
 
-    /// The first rung, at `from` or above, that can pass.
+    /// Returns the first rung, at `from` or later, that can pass.
     pub(super) fn next(&self, from: u32) -> Option<u32> {
         let mut at = self.rung_of.partition_point(|rung| *rung < from);
         at = self.candidates.next(at)?;
@@ -109,7 +109,7 @@ impl Sieve {
     }
 }
 
-/// The graph with its ladders made one question each.
+/// The ladders of a graph, each turned into one question.
 #[derive(Default)]
 pub(super) struct Ladders {
     pub(super) switches: Vec<Switch>,
@@ -117,7 +117,7 @@ pub(super) struct Ladders {
 }
 
 impl Ladders {
-    /// Finds the ladders of a graph, and puts nodes for them into it.
+    /// Finds the ladders of a graph, and adds nodes for them to it.
     pub(super) fn of(nodes: &mut Vec<Node>, filters: &[Box<dyn Filter>], worth: Worth) -> Ladders {
         let mut ladders = Ladders::default();
         let asked: Vec<Option<Question<'_>>> = nodes.iter().map(|node| question(node, filters)).collect();
@@ -125,21 +125,21 @@ impl Ladders {
             let [a, b] = [at, other].map(|n| asked.get(n as usize).and_then(Option::as_ref));
             a.zip(b).is_some_and(|(a, b)| a.is_like(b))
         };
-        // A rung that another rung fails to is no head; that a node may be entered from elsewhere changes nothing.
+        // A rung after the `fail` exit of another rung is not the head of a ladder, even if other paths enter there.
         let mut is_rung = vec![false; nodes.len()];
         for (at, node) in (0..).zip(nodes.iter()) {
             if node.fail != STOP && alike(at, node.fail) {
                 is_rung[node.fail as usize] = true;
             }
         }
-        // What leads to a node is to lead to the node that stands for it.
+        // Exits that lead to a node must lead to the node that stands for it.
         let mut instead: HashMap<u32, u32> = HashMap::new();
         let mut added = Vec::new();
         let mut taken = vec![false; nodes.len()];
         for head in (0..).zip(&is_rung).filter(|(_, is_rung)| !**is_rung).map(|(at, _): (u32, _)| at) {
             let mut rungs = vec![head];
             let mut beyond = nodes[head as usize].fail;
-            // Two ladders may lead into a third: the rungs of that one belong to the first of them.
+            // Two ladders may lead into a third one: its rungs belong to the first of them.
             while beyond != STOP && alike(head, beyond) && !taken[beyond as usize] {
                 taken[beyond as usize] = true;
                 rungs.push(beyond);
@@ -153,7 +153,7 @@ impl Ladders {
             match questions.first() {
                 Some(Question::Equals { field, .. }) if rungs.len() >= worth.switch => {
                     let switch = number(ladders.switches.len());
-                    // Each rung may be entered by itself; the last ones are as fast without.
+                    // A path may enter at any rung; the last rungs are as fast without a node of their own.
                     for (at, rung) in (0..).zip(&rungs[..=rungs.len() - worth.switch]) {
                         instead.insert(*rung, first + at);
                         added.push(node(Op::Switch { switch, from: at }));

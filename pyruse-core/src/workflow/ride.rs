@@ -1,4 +1,4 @@
-//! The loop that an entry rides.
+//! The loop that runs an entry through the workflow.
 
 use super::graph::STOP;
 use super::node::{Node, Op};
@@ -10,7 +10,7 @@ use crate::entry::{Entry, StepError};
 use crate::plugin::{Act, Action, Filter};
 use crate::state::State;
 
-/// The parts of a workflow while an entry, which borrows the rest, is on its way.
+/// The parts of a workflow that are in use while an entry, which borrows the rest, runs.
 pub(super) struct Ride<'w> {
     pub(super) nodes: &'w [Node],
     pub(super) filters: &'w mut [Box<dyn Filter>],
@@ -75,7 +75,7 @@ impl Ride<'_> {
         debug_assert!(at == STOP || self.nodes.is_empty());
     }
 
-    /// What a filter's answer means; `None`: the entry may have no consequences, and its way ends.
+    /// Applies a filter's answer; `None`: the entry may have no consequences, and stops here.
     fn answered<O: Observer>(
         &self,
         site: SiteId,
@@ -99,7 +99,7 @@ impl Ride<'_> {
 
     fn switch<O: Observer>(&self, switch: u32, from: u32, entry: &mut Entry<'_>, observer: &mut O) -> u32 {
         let switch = &self.ladders.switches[switch as usize];
-        // Comparisons never err.
+        // Comparisons never return an error.
         let passing = switch.ask(entry, from).ok().flatten();
         let rungs = &switch.rungs[from as usize..];
         let Some(rung) = passing else {
@@ -113,7 +113,7 @@ impl Ride<'_> {
         node.pass
     }
 
-    /// The observer is told of filters that did not pass.
+    /// Reports to the observer the filters that did not pass.
     fn tell<O: Observer>(&self, rungs: &[u32], entry: &mut Entry<'_>, observer: &mut O) {
         if O::STEPS {
             for rung in rungs {
@@ -128,7 +128,7 @@ impl Ride<'_> {
         }
     }
 
-    /// The node to go on with; `None`: the way ends here.
+    /// Returns the node to continue with; `None`: the entry stops here.
     fn sieve<O: Observer>(
         &mut self,
         sieve: u32,
@@ -138,7 +138,7 @@ impl Ride<'_> {
         observer: &mut O,
     ) -> Option<u32> {
         let sieve = sieve as usize;
-        // Looking never errs.
+        // Scanning never returns an error.
         let _ = self.ladders.sieves[sieve].look(entry);
         let mut from = 0;
         loop {
@@ -163,7 +163,7 @@ impl Ride<'_> {
     }
 }
 
-/// Once per entry, and only before something is done or said because of it.
+/// Checks whether the entry is admitted: once per entry, and only before something is done or reported because of it.
 fn admit<O: Observer>(
     admitted: &mut bool,
     observer: &mut O,

@@ -3,7 +3,7 @@
 use crate::entry::{Slot, StepError};
 use crate::plugin::fact::{Fact, Stated};
 
-/// A step in the configuration: what a node goes back to.
+/// A step in the configuration, to which nodes refer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Site {
@@ -16,7 +16,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// The fields that it reads.
+    /// Returns the fields that it reads.
     pub fn reads(&self) -> impl Iterator<Item = Slot> {
         self.facts.iter().filter_map(|stated| match stated.fact {
             Fact::Reads(slot) => Some(slot),
@@ -24,7 +24,7 @@ impl Site {
         })
     }
 
-    /// The fields that it saves.
+    /// Returns the fields that it saves.
     pub fn saves(&self) -> impl Iterator<Item = Slot> {
         self.facts.iter().filter_map(|stated| match stated.fact {
             Fact::Saves(save) => Some(save.field),
@@ -38,13 +38,13 @@ impl Site {
 pub struct SiteId(pub(super) u32);
 
 impl SiteId {
-    /// For tables with one place for each site.
+    /// Returns its index, for tables with one place for each site.
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// Errors are told to people with their place.
+/// Formats an error with its position, for people.
 pub fn describe(site: &Site, error: &StepError) -> String {
     format!("chain `{}`, step {}: {error}", site.chain, site.step)
 }
