@@ -1,8 +1,8 @@
 //! Points in time, as the journal counts them.
 //!
 //! Everything that Pyruse computes (windows, graces, bans, mappings) is computed from the time of an *entry*, never
-//! from the wall clock, so that catching up and replaying give the result of having been there. The [clocks](Clock) are
-//! read once in a round of the loop. What is stored ends at [`Ends`], which no wrong clock can put years ahead.
+//! from the wall clock, so that catching up and replaying give the same results as live reading. The [clocks](Clock)
+//! are read once in each round of the loop. What is stored ends at [`Ends`], which no wrong clock can put years ahead.
 
 mod clock;
 mod ends;
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use self::clock::{Clock, Now, Steady, Step};
 pub use self::ends::Ends;
 
-/// 2026-01-01: this program did not run before. A machine without a clock of its own starts years earlier, in 1970 or at
-/// the date of its system's release.
+/// 2026-01-01: the program cannot have run before. A machine without its own clock starts years earlier, in 1970 or at
+/// the release date of its system.
 const PLAUSIBLE: Timestamp = Timestamp::from_seconds(1_767_225_600);
 
 /// Microseconds since the Unix epoch, UTC: the journal's `__REALTIME_TIMESTAMP`.
@@ -26,26 +26,26 @@ const PLAUSIBLE: Timestamp = Timestamp::from_seconds(1_767_225_600);
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// Later than everything: what "for ever" is in an ordered structure.
+    /// Later than everything: it stands for "for ever" in an ordered structure.
     pub const NEVER: Timestamp = Timestamp(i64::MAX);
 
-    /// The wall clock. Not for use in filters and actions: their time is the entry's.
+    /// Reads the wall clock. Do not use it in filters and actions: their time is the entry's.
     pub fn now() -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
-    /// From whole seconds since the epoch, saturating.
+    /// Makes a timestamp from whole seconds since the epoch, saturating.
     pub const fn from_seconds(seconds: i64) -> Timestamp {
         Timestamp(seconds.saturating_mul(1_000_000))
     }
 
-    /// Whole seconds since the epoch, rounded down.
+    /// Returns whole seconds since the epoch, rounded down.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 
-    /// That many seconds later, saturating at [`Timestamp::NEVER`].
+    /// Returns the time this many seconds later, saturating at [`Timestamp::NEVER`].
     #[must_use]
     pub const fn plus_seconds(self, seconds: u64) -> Timestamp {
         let micros = seconds.saturating_mul(1_000_000);
@@ -56,29 +56,29 @@ impl Timestamp {
         }
     }
 
-    /// That much later, saturating.
+    /// Returns the time this much later, saturating.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Timestamp {
         Timestamp(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// How long from `self` until `later`; zero when that is over.
+    /// Returns the time from `self` until `later`; zero if `later` is earlier.
     pub fn until(self, later: Timestamp) -> Duration {
         Duration::from_micros(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
     }
 
-    /// Can it be the time at which this program runs? Not so: that is a clock which nobody has set.
+    /// Returns `true` if this program can run at this time. If not, the clock has not been set.
     pub fn is_plausible(self) -> bool {
         self >= PLAUSIBLE
     }
 
-    /// May a clock that shows this time say that `other` is too far ahead? Not if nobody has set the clock, and `other` is
-    /// from a clock that was set.
+    /// Returns `true` if a clock that shows this time may decide that `other` is too far ahead. It may not if the clock
+    /// has not been set, and `other` is from a clock that was set.
     pub fn can_judge(self, other: Timestamp) -> bool {
         self.is_plausible() || !other.is_plausible()
     }
 
-    /// The same point in time for calendar arithmetic; out-of-range values are clamped to jiff's limits.
+    /// Converts to jiff, for calendar arithmetic; out-of-range values are clamped to jiff's limits.
     pub fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(if self.0 < 0 {
             jiff::Timestamp::MIN
@@ -87,18 +87,18 @@ impl Timestamp {
         })
     }
 
-    /// As a person reads it: to the second, local to that zone, with the zone's offset from UTC.
+    /// Formats it for people: to the second, in this time zone, with the zone's offset from UTC.
     pub fn shown_in(self, zone: &TimeZone) -> String {
         self.to_jiff().to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
     }
 
-    /// The same in this machine's zone. What programs read is in UTC: see `Display`.
+    /// Formats it for people in this machine's zone. Output for programs is in UTC; see `Display`.
     pub fn local(self) -> String {
         self.shown_in(&TimeZone::system())
     }
 }
 
-/// RFC 3339 in UTC with six digits of fraction, as the effects of `replay --json` show it.
+/// RFC 3339 in UTC with six decimal places, as the effects of `replay --json` show it.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.6}", self.to_jiff())
@@ -123,7 +123,7 @@ mod tests {
         {
             assert_eq!(Timestamp::from_seconds(seconds).shown_in(&zone), shown);
         }
-        // Out of the calendar's range, but no panic.
+        // Out of the calendar's range, but this does not panic.
         assert!(
             !Timestamp::NEVER.shown_in(&zone).is_empty() && !Timestamp(i64::MIN).shown_in(&zone).is_empty()
         );

@@ -1,8 +1,8 @@
-//! Why the state cannot be used.
+//! The error type of the state.
 
 use std::path::{Path, PathBuf};
 
-/// Why the state cannot be used. The file is never changed or replaced on the way to such an error.
+/// The reason why the state cannot be used. The file is never changed or replaced before such an error.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
@@ -14,7 +14,7 @@ pub enum StateError {
         /// Why.
         reason: String,
     },
-    /// What is in the file cannot be used.
+    /// The content of the file cannot be used.
     #[error(
         "{path}: the file is damaged ({detail}); it is left as it is. Put a backup in its place, or begin with empty \
          state on purpose: {}, and start again",
@@ -26,7 +26,7 @@ pub enum StateError {
         /// What is wrong.
         detail: String,
     },
-    /// There was a state, and it is not there any more, or not all of it.
+    /// There was a state, and it is gone, completely or in part.
     #[error(
         "{path}: the state is lost: {detail}; nothing was changed. Bring it back, or begin with empty state on purpose: \
          {}, and start again",
@@ -48,10 +48,10 @@ pub enum StateError {
         path: PathBuf,
         /// Its format.
         found: i64,
-        /// Ours.
+        /// The newest format that this program knows.
         known: i64,
     },
-    /// What is stored makes no sense to the module that reads it.
+    /// A stored part makes no sense to the module that reads it.
     #[error("the stored part `{part}` cannot be read: {reason}")]
     Part {
         /// The part.
@@ -65,13 +65,13 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// Is the state itself gone or damaged, so that trying again does not help?
+    /// Returns `true` if the state itself is gone or damaged, so that another try does not help.
     pub fn is_loss(&self) -> bool {
         matches!(self, StateError::Damaged { .. } | StateError::Lost { .. })
     }
 }
 
-/// The command that puts a state out of the way: all its files, over none that was put there before.
+/// Returns the command that moves a state out of the way: all its files, without overwriting an earlier copy.
 fn put_aside(path: &Path) -> String {
     let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

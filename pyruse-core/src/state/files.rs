@@ -1,18 +1,18 @@
-//! Files beside the state, and paths that are no place for a file.
+//! Files beside the state, and paths that cannot hold a file.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-/// The file beside another one whose name has this at its end.
+/// Returns the path of the file beside `path` that has the same name with `end` appended.
 pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
 }
 
-/// Why a path that will be opened is no place for a file: reading a FIFO waits for ever, and a link to nowhere would be
-/// followed there. `None`: it is a regular file, or nothing yet.
+/// Returns the reason why a path that will be opened cannot hold a file; `None` if it is a regular file, or does not
+/// exist yet. To read a FIFO would wait for ever, and to open a dangling link would follow it.
 pub fn irregular(path: &Path) -> Option<String> {
     let entry = path.symlink_metadata().ok()?;
     match path.metadata() {
@@ -32,7 +32,7 @@ pub fn irregular(path: &Path) -> Option<String> {
             path.display(),
             std::fs::read_link(path).unwrap_or_default().display()
         )),
-        // Opening it says why.
+        // The attempt to open it will report the reason.
         Err(_) => None,
     }
 }

@@ -1,8 +1,8 @@
-//! Items by a key that is a text: the bounded store that every module fills with what entries bring.
+//! Items with a text as key: the bounded store that every module fills with data from entries.
 //!
-//! It knows the item that was added or touched longest ago, and goes around with a hand over all of them (see
-//! [`super::Places`]). What is forgotten, and when, its owner says: [`super::Map`] removes what has expired, a counter a
-//! key of which no tick is left. An item holds its key, so that a key is in memory once.
+//! It knows the item that was added or touched longest ago, and has a hand that goes around over all items (see
+//! [`super::Places`]). Its owner decides which items are removed, and when: [`super::Map`] removes expired items; a
+//! counter removes a key that has no tick left. An item holds its key, so that a key is in memory only once.
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::{Index, IndexMut};
@@ -17,12 +17,12 @@ pub trait HasKey {
     fn key(&self) -> &str;
 }
 
-/// See the module.
+/// The store; see the module documentation.
 pub struct Keyed<T> {
     items: Places<T, 1>,
     by_age: Order<0>,
     index: HashTable<Place>,
-    /// Keys come from entries: nobody may know which of them meet in the index.
+    /// Keys come from entries: an attacker must not know which keys collide in the index.
     random: RandomState,
 }
 
@@ -38,22 +38,22 @@ impl<T> Default for Keyed<T> {
 }
 
 impl<T: HasKey> Keyed<T> {
-    /// How many items there are.
+    /// Returns the number of items.
     pub fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// Is there none?
+    /// Returns `true` if there are no items.
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
 
-    /// Where the item of that key is.
+    /// Returns the place of the item with this key.
     pub fn find(&self, key: &str) -> Option<Place> {
         self.index.find(self.random.hash_one(key), |at| self.items[*at].key() == key).copied()
     }
 
-    /// Adds an item as the newest one. There must be none of its key, and fewer than [`Place::MOST`].
+    /// Adds an item as the newest one. Its key must be new, and there must be fewer than [`Place::MOST`] items.
     pub fn insert(&mut self, item: T) -> Place {
         let hash = self.random.hash_one(item.key());
         let at = self.items.insert(item);
@@ -81,32 +81,32 @@ impl<T: HasKey> Keyed<T> {
         Some(item)
     }
 
-    /// The item that was added or touched longest ago.
+    /// Returns the item that was added or touched longest ago.
     pub fn oldest(&self) -> Option<Place> {
         self.by_age.first()
     }
 
-    /// The item that was added or touched last.
+    /// Returns the item that was added or touched last.
     pub fn newest(&self) -> Option<Place> {
         self.by_age.last()
     }
 
-    /// All items, in no order.
+    /// Returns all items, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.items.iter()
     }
 
-    /// All items, to change them.
+    /// Returns all items, in no order, to change them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.items.iter_mut()
     }
 
-    /// Moves the hand to the next place; the item there, if there is one.
+    /// Moves the hand to the next place; returns the item there, if there is one.
     pub fn turn(&mut self) -> Option<Place> {
         self.items.turn()
     }
 
-    /// How often the hand must be moved to go around once.
+    /// Returns how many times the hand must be moved to go around once.
     pub fn turns(&self) -> usize {
         self.items.turns()
     }

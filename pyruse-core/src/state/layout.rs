@@ -1,16 +1,16 @@
-//! The parts of the state that a configuration works on: their names and numbers, while nothing is opened yet.
+//! The parts of the state that a configuration uses: their names and numbers, before anything is opened.
 //!
-//! A configuration is compiled against a layout, so that one that is refused changes nothing. [`State::adopt`] opens its
+//! A configuration is compiled against a layout, so that a refused one changes nothing. [`State::adopt`] opens its
 //! parts when everything else has succeeded.
 
 use std::any::{Any, TypeId};
 
 use super::{Handle, Resource, State, StateError, handle};
 
-/// Opens a part of that name.
+/// Opens a part with this name.
 type Open = fn(&mut State, &str) -> Result<(), StateError>;
 
-/// See the module.
+/// The layout; see the module documentation.
 #[derive(Clone, Default)]
 pub struct Layout {
     parts: Vec<Reserved>,
@@ -20,12 +20,12 @@ pub struct Layout {
 struct Reserved {
     name: String,
     kind: TypeId,
-    /// None of a part that is open.
+    /// `None` if the part is open already.
     open: Option<Open>,
 }
 
 impl Layout {
-    /// The part of that name. Callers that give the same name with the same type get the same part.
+    /// Returns the part with this name. Callers that give the same name with the same type get the same part.
     pub fn open<R: Resource>(&mut self, name: &str) -> Result<Handle<R>, StateError> {
         if let Some(index) = self.parts.iter().position(|part| part.name == name) {
             let is_same = self.parts[index].kind == TypeId::of::<R>();
@@ -38,7 +38,7 @@ impl Layout {
 }
 
 impl State {
-    /// The parts that are open now: a configuration that is compiled against them can be used with this state.
+    /// Returns the parts that are open now: a configuration that is compiled against them can be used with this state.
     pub fn layout(&self) -> Layout {
         let reserved = |part: &super::Part| {
             let resource: &dyn Any = &*part.resource;
@@ -47,13 +47,13 @@ impl State {
         Layout { parts: self.parts.iter().map(reserved).collect() }
     }
 
-    /// Opens the parts of a layout that are not open yet. After an error, it can be tried with another state.
+    /// Opens the parts of a layout that are not open yet. After an error, you can try again with another state.
     pub fn adopt(&mut self, layout: &Layout) -> Result<(), StateError> {
         for (index, part) in layout.parts.iter().enumerate() {
             match (self.parts.get(index), part.open) {
                 (Some(known), _) if known.name == part.name => {}
                 (None, Some(open)) => open(self, &part.name)?,
-                // The layout is that of another state.
+                // The layout belongs to another state.
                 _ => return Err(StateError::Kind(part.name.clone())),
             }
         }

@@ -1,6 +1,6 @@
-//! Append, then drain: lines that wait for a report.
+//! A log: records are appended, wait for a report, and are then drained.
 //!
-//! The records stay on the disk: only those not yet written, and two numbers, are in memory.
+//! The records are on the disk; only the unwritten ones, and two numbers, are in memory.
 
 use super::resource::{Changes, Resource};
 use super::rows::Row;
@@ -15,34 +15,34 @@ pub struct Log {
 }
 
 impl Log {
-    /// Adds a record; gives its number.
+    /// Adds a record; returns its number.
     pub fn append(&mut self, record: impl Into<Box<[u8]>>) -> u64 {
         self.fresh.push(record.into());
         self.next += 1;
         self.next - 1
     }
 
-    /// How many records it holds.
+    /// Returns how many records it holds.
     pub fn len(&self) -> u64 {
         self.next - self.first
     }
 
-    /// Does it hold none?
+    /// Returns `true` if it holds no records.
     pub fn is_empty(&self) -> bool {
         self.next == self.first
     }
 
-    /// The number that the next record will get.
+    /// Returns the number that the next record will get.
     pub fn next_number(&self) -> u64 {
         self.next
     }
 
-    /// The number of the record that is stored under this key.
+    /// Returns the number of the record that is stored under this key.
     pub fn number(key: &[u8]) -> u64 {
         key.try_into().map_or(0, u64::from_be_bytes)
     }
 
-    /// Forgets all records before that number. Call it for records that have been committed.
+    /// Forgets all records before this number. Call it for records that have been committed.
     pub fn drain(&mut self, before: u64) {
         let before = before.min(self.next - self.fresh.len() as u64);
         if before > self.first {

@@ -1,5 +1,5 @@
-//! Key → value with an end: bans, and whatever else a module must remember for a while. A [`Keyed`] store whose items
-//! have an end and a row each.
+//! A map from keys to values that expire: bans, and whatever else a module must remember for a while. It is a [`Keyed`]
+//! store whose items have an end and a row each.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::time::{Ends, Step, Timestamp};
 
 #[derive(Serialize, Deserialize)]
 struct Item<V> {
-    /// That of its row.
+    /// The key of its row.
     #[serde(skip)]
     key: Box<str>,
     #[serde(rename = "e")]
@@ -29,12 +29,12 @@ impl<V> HasKey for Item<V> {
     }
 }
 
-/// For how many seconds an expired item is kept at least: whoever acts on the world a little later can still ask for its
+/// How many seconds an expired item is kept at least: code that acts on the world a little later can still look up its
 /// end.
 const LINGER_SECONDS: u64 = 10;
 
-/// A durable map from text to `V`. An item expires at its end. Expired items are removed bit by bit as others are
-/// inserted, so that neither an operation nor the memory grows with them.
+/// A durable map from text to `V`. An item expires at its end. Expired items are removed a few at a time as others are
+/// inserted, so that neither the cost of an operation nor the memory grows with them.
 pub struct Map<V> {
     items: Keyed<Item<V>>,
     dirty: Vec<Box<str>>,
@@ -47,17 +47,17 @@ impl<V> Default for Map<V> {
 }
 
 impl<V> Map<V> {
-    /// The value of a key, unless it has expired at `now`.
+    /// Returns the value of a key, unless it has expired at `now`.
     pub fn get(&self, key: &str, now: Timestamp) -> Option<&V> {
         self.item(key).filter(|item| !item.ends.is_over(now)).map(|item| &item.value)
     }
 
-    /// When the value of a key ends; known for ten seconds after that end at least.
+    /// Returns when the value of a key ends; known until at least ten seconds after that end.
     pub fn ends(&self, key: &str) -> Option<Ends> {
         self.item(key).map(|item| item.ends)
     }
 
-    /// The value of a key, as long as [`Map::ends`] knows its end.
+    /// Returns the value of a key, as long as [`Map::ends`] knows its end.
     pub fn last(&self, key: &str) -> Option<&V> {
         self.item(key).map(|item| &item.value)
     }
@@ -66,7 +66,7 @@ impl<V> Map<V> {
         self.items.find(key).map(|at| &self.items[at])
     }
 
-    /// Sets a value that expires at `ends`; [`Ends::NEVER`]: it does not.
+    /// Sets a value that expires at `ends`; with [`Ends::NEVER`], it never expires.
     pub fn insert(&mut self, key: &str, value: V, ends: Ends, now: Timestamp) {
         self.expire(now);
         if let Some(at) = self.items.find(key) {
@@ -79,7 +79,7 @@ impl<V> Map<V> {
         self.dirty.push(key.into());
     }
 
-    /// Removes a key; was it there?
+    /// Removes a key; returns `true` if it was there.
     pub fn remove(&mut self, key: &str) -> bool {
         let found = self.items.find(key);
         found.map(|at| self.remove_at(at)).is_some()
@@ -89,13 +89,13 @@ impl<V> Map<V> {
         self.dirty.extend(self.items.remove(at).map(|item| item.key));
     }
 
-    /// All that has not expired at `now`, in no order: key, value, end.
+    /// Returns all items that have not expired at `now`, in no order: key, value, end.
     pub fn live(&self, now: Timestamp) -> impl Iterator<Item = (&str, &V, Ends)> {
         let items = self.items.iter().filter(move |item| !item.ends.is_over(now));
         items.map(|item| (&*item.key, &item.value, item.ends))
     }
 
-    /// Gives the ends that were stored without a span the one that `span` says; `None`: it is not known.
+    /// Gives a span to each end that was stored without one, as `span` returns it; `None` means that it is not known.
     pub fn complete(&mut self, span: impl Fn(&V) -> Option<Duration>, step: Step) {
         for item in self.items.iter_mut() {
             if item.ends.span().is_none()
@@ -109,18 +109,18 @@ impl<V> Map<V> {
         }
     }
 
-    /// How many keys it holds, expired ones included.
+    /// Returns how many keys it holds, including expired ones.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Is it empty?
+    /// Returns `true` if it holds no keys.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// Removes one item to make room: of some that stand together, the one that ends first, and never the one that was
-    /// inserted last. What it costs does not grow with the map.
+    /// Removes one item to make room: among a few neighbours, the one that ends first, and never the one that was
+    /// inserted last. The cost does not grow with the map.
     pub fn forget_one(&mut self, now: Timestamp) {
         const LOOKED_AT: usize = 16;
         let newest = self.items.newest();
@@ -142,8 +142,8 @@ impl<V> Map<V> {
         }
     }
 
-    /// Looks at two items and removes those that have expired: twice as fast as items can be added. For maps that are
-    /// read more often than they are changed.
+    /// Looks at two items and removes those that have expired: this is twice as fast as items can be added. For maps
+    /// that are read more often than they are changed.
     pub fn expire(&mut self, now: Timestamp) {
         for _ in 0..2 {
             let over = |ends: Ends| ends.at().plus_seconds(LINGER_SECONDS) <= now;

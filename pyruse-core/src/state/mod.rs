@@ -1,10 +1,10 @@
-//! Durable state: what entries leave behind, committed together with the place where reading stopped.
+//! Durable state: what entries leave behind, committed together with the position where reading stopped.
 //!
-//! A module opens named parts of the state (a [`Map`], a [`Log`], a [`Queue`], or a [`Resource`] of its own) while it
-//! is compiled, and works on them in memory. Each part remembers what changed; [`State::commit`] writes all changes of
-//! all parts and the [`Position`] in one transaction. A commit that fails (a full disk) keeps its changes and can be
-//! repeated: nothing is lost as long as the program lives, and after it the journal is read again from the old
-//! position.
+//! A module opens named parts of the state (a [`Map`], a [`Log`], a [`Queue`], or its own [`Resource`]) while it is
+//! compiled, and works on them in memory. Each part remembers its changes; [`State::commit`] writes all changes of all
+//! parts and the [`Position`] in one transaction. A commit that fails (e.g. because the disk is full) keeps its changes
+//! and can be repeated: nothing is lost as long as the program runs, and after a restart the journal is read again from
+//! the old position.
 
 mod error;
 mod files;
@@ -84,72 +84,72 @@ struct Part {
     resource: Box<dyn Resource>,
 }
 
-/// At most this often, a step of the clock is logged.
+/// The shortest time between two log lines about a step of the clock.
 const STEP_TOLD: Duration = Duration::from_secs(60);
 
-/// All durable state of one Pyruse. One writer; see the module.
+/// All durable state of one Pyruse. There is one writer; see the module documentation.
 pub struct State {
     store: Store,
-    /// None where the times of entries are the only ones: nothing is from the future there.
+    /// `None` if the times of entries are the only ones: then nothing is from the future.
     clock: Option<Clock>,
-    /// When a step of the clock was logged last.
+    /// When a step of the clock was last logged.
     step_told: Steady,
     parts: Vec<Part>,
     pending: Vec<Change>,
-    /// Somebody waits for what is pending, or written and not synced, so that it must be on the disk.
+    /// Whether somebody waits for pending or unsynced changes, so that the next commit must wait for the disk.
     urgent: bool,
     position: Option<Position>,
     position_changed: bool,
-    /// A part makes no sense to its module.
+    /// The error of a part that makes no sense to its module.
     loss: Option<StateError>,
 }
 
 impl State {
-    /// State that is forgotten: for tests, `replay`, and embedders that want no file.
+    /// Makes a state that is not kept: for tests, `replay`, and embedders that want no file.
     pub fn in_memory() -> State {
         State::with(Store::Memory(BTreeMap::new()), None)
     }
 
-    /// State whose parts work, but whose rows are kept nowhere: for rehearsals of any length.
+    /// Makes a state whose parts work but whose rows are not kept: for rehearsals of any length.
     pub fn of_rehearsal() -> State {
         State::with(Store::Nowhere, None)
     }
 
-    /// Is there a state in that file? `false`: there never was one, as far as anything tells. Where there was one that is
-    /// gone, that is an error.
+    /// Returns whether there is a state in this file. `false` means that there never was one, as far as can be
+    /// determined. A state that was there and is gone is an error.
     pub fn is_in_file(path: &Path) -> Result<bool, StateError> {
         sqlite::is_there(path)
     }
 
-    /// The state in that file, which is made if it is not there and never was. `Ok` means that it could be read *and*
-    /// written.
+    /// Opens the state in this file; makes it if it does not exist and never did. `Ok` means that it could be read
+    /// *and* written.
     pub fn open_file(path: &Path) -> Result<State, StateError> {
         let sqlite = Sqlite::open(path)?;
         let position = sqlite.position()?;
         Ok(State::with(Store::Sqlite(Box::new(sqlite)), position).with_clock(Clock::system()))
     }
 
-    /// The state in that file as it is now, for looking at; changes stay in memory.
+    /// Opens the state in this file as it is now, for inspection; changes stay in memory.
     pub fn read_file(path: &Path) -> Result<State, StateError> {
         let sqlite = Sqlite::open_read_only(path)?;
         let position = sqlite.position()?;
         Ok(State::with(Store::Sqlite(Box::new(sqlite)), position).with_clock(Clock::system()))
     }
 
-    /// The same state with another clock. State in a file has that of the machine; any other has none, unless it is given
-    /// one before its parts are opened.
+    /// Returns the same state with another clock. A state in a file has the machine's clock; any other state has no
+    /// clock, unless it gets one before its parts are opened.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> State {
         State { clock: Some(clock), ..self }
     }
 
-    /// Begins a round: reads the clocks, once for all that happens in it. Where the wall clock has stepped since the last
-    /// round, all parts are [adjusted](Resource::adjust).
+    /// Begins a round: reads the clocks, once for everything that happens in the round. If the wall clock has stepped
+    /// since the last round, all parts are [adjusted](Resource::adjust).
     pub fn tick(&mut self) -> Now {
         let Some(clock) = &mut self.clock else { return Now::read() };
         let (step, now) = (clock.tick(), clock.now());
         if let Some(step) = step {
-            // A clock that flaps must not fill the log.
+            // A clock that jumps back and forth must not fill the log.
             if self.step_told.until(now.steady) >= STEP_TOLD {
                 self.step_told = now.steady;
                 tracing::warn!(
@@ -161,12 +161,12 @@ impl State {
         now
     }
 
-    /// The clocks as this round has read them.
+    /// Returns the clocks as this round has read them.
     pub fn now(&self) -> Now {
         self.clock.as_ref().map_or_else(Now::read, Clock::now)
     }
 
-    /// The time of an entry, as far as it is believed: one from the future is one of now.
+    /// Returns the time of an entry, as far as it is believed: an entry from the future counts as one of now.
     pub(crate) fn believed(&mut self, time: Timestamp) -> Timestamp {
         match &mut self.clock {
             Some(clock) => clock.believed(time),
@@ -188,7 +188,7 @@ impl State {
         }
     }
 
-    /// Opens a part; who opens the same name with the same type gets the same part.
+    /// Opens a part; callers that give the same name with the same type get the same part.
     pub fn open<R: Resource>(&mut self, name: &str) -> Result<Handle<R>, StateError> {
         if let Some(index) = self.parts.iter().position(|part| part.name == name) {
             let resource: &dyn Any = &*self.parts[index].resource;
@@ -208,7 +208,7 @@ impl State {
                 if let Some(clock) = &self.clock {
                     resource.adjust(Step::loaded(clock.now()));
                 }
-                // Only now: a part that could not be loaded must not take the number of the next.
+                // Only now: a part that could not be loaded must not take the number of the next one.
                 sqlite.number(stored);
                 resource
             }
@@ -217,48 +217,48 @@ impl State {
         Ok(handle(self.parts.len() - 1))
     }
 
-    /// Why this state cannot be used, if one of its parts makes no sense.
+    /// Returns the reason why this state cannot be used, if one of its parts makes no sense.
     pub fn loss(&self) -> Option<&StateError> {
         self.loss.as_ref()
     }
 
-    /// An opened part.
+    /// Returns an opened part.
     pub fn get<R: Resource>(&self, handle: Handle<R>) -> &R {
         let resource: &dyn Any = &*self.parts[handle.index as usize].resource;
         resource.downcast_ref().expect("a handle is made with the type of its part")
     }
 
-    /// An opened part, to change it.
+    /// Returns an opened part, to change it.
     pub fn get_mut<R: Resource>(&mut self, handle: Handle<R>) -> &mut R {
         let resource: &mut dyn Any = &mut *self.parts[handle.index as usize].resource;
         resource.downcast_mut().expect("a handle is made with the type of its part")
     }
 
-    /// Where reading stopped.
+    /// Returns the position where reading stopped.
     pub fn position(&self) -> Option<&Position> {
         self.position.as_ref()
     }
 
-    /// Where reading has come to; written with the next commit.
+    /// Sets the position that reading has reached; the next commit writes it.
     pub fn set_position(&mut self, position: Position) {
         self.position = Some(position);
         self.position_changed = true;
     }
 
-    /// Somebody waits for the next commit: it must be on the disk when it returns.
+    /// Makes the next commit wait for the disk: its changes must be on the disk when it returns.
     pub fn wait_for_disk(&mut self) {
         self.urgent = true;
     }
 
-    /// Writes all changes and the position in one transaction, and waits for the disk if somebody waits for them. After
-    /// an error the changes wait for the next call.
+    /// Writes all changes and the position in one transaction, and waits for the disk if that was requested. After an
+    /// error, the changes are kept for the next call.
     pub fn commit(&mut self) -> Result<(), StateError> {
         self.write()?;
         self.sync()
     }
 
-    /// The first half of [`State::commit`]: what is written survives the end of this program, whatever ends it. Until
-    /// the second half is done, a power cut may take it.
+    /// The first half of [`State::commit`]: what is written survives any end of this program. A power cut may lose it
+    /// until the second half is done.
     pub fn write(&mut self) -> Result<(), StateError> {
         for (index, part) in self.parts.iter_mut().enumerate() {
             self.urgent |= part.resource.is_urgent();
@@ -285,7 +285,7 @@ impl State {
         Ok(())
     }
 
-    /// The second half: waits until what has been written is on the disk, if somebody waits for it.
+    /// The second half: waits until everything written is on the disk, if that was requested.
     pub fn sync(&mut self) -> Result<(), StateError> {
         if self.urgent
             && let Store::Sqlite(sqlite) = &mut self.store
@@ -296,7 +296,7 @@ impl State {
         Ok(())
     }
 
-    /// Visits the stored rows of a part in order of their keys, after writing what waits.
+    /// Visits the stored rows of a part in order of their keys, after writing pending changes.
     pub fn scan<R: Resource>(
         &mut self,
         handle: Handle<R>,

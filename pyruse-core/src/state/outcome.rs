@@ -1,16 +1,16 @@
-//! How the delivery of one message went.
+//! The outcome of one delivery.
 
-/// How the delivery of one message went.
+/// The outcome of one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It is delivered, or needs no more delivery.
+    /// The message is delivered, or needs no more delivery.
     Done,
-    /// It failed for now, and why.
+    /// The delivery failed for now; with the reason.
     Retry(String),
-    /// It fails until somebody changes a setting, and why. It is logged as an error, and the wait between two tries
-    /// grows to an hour.
+    /// The delivery fails until somebody changes a setting; with the reason. It is logged as an error, and the wait
+    /// between two tries grows to an hour.
     Blocked(String),
-    /// It will never succeed, and why.
+    /// The delivery will never succeed; with the reason.
     GiveUp(String),
 }

@@ -1,26 +1,26 @@
 //! Items at places that do not move, in as many orders as their owner needs.
 //!
-//! A store that is bounded must know at once which item to forget: the oldest, or the one that expires first. So the
-//! orders are chains through the places themselves. To enter an order, to leave it, and to ask for its first item cost
-//! the same however many items there are. An index of any kind keeps places, which are four bytes each, so the item with
-//! its key is in memory once.
+//! A bounded store must know at once which item to forget: the oldest, or the one that expires first. So the orders are
+//! linked lists through the places themselves. The cost to enter an order, to leave it, and to find its first item does
+//! not depend on the number of items. An index of any kind holds places, which are four bytes each, so the item with
+//! its key is in memory only once.
 //!
-//! What costs memory without being asked for is found by a hand: it goes around, and the owner looks at a few items
-//! whenever it adds one.
+//! A hand finds items that use memory although nothing asks for them: it goes around, and the owner looks at a few
+//! items whenever it adds one.
 
 use std::iter::successors;
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
-/// Where an item is, from [`Places::insert`] until [`Places::remove`].
+/// The place of an item, valid from [`Places::insert`] until [`Places::remove`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place(
-    /// One more than its index, so that "no place" takes no memory.
+    /// The index plus one, so that "no place" takes no memory.
     NonZeroU32,
 );
 
 impl Place {
-    /// How many places there may be.
+    /// The largest number of places.
     pub const MOST: usize = u32::MAX as usize - 1;
 
     fn new(index: usize) -> Place {
@@ -33,7 +33,7 @@ impl Place {
     }
 }
 
-/// The first and the last item of an order. `NUMBER` tells the orders of one store apart, from 0 on.
+/// The first and the last item of an order. `NUMBER`, from 0 on, distinguishes the orders of one store.
 #[derive(Debug, Default)]
 pub struct Order<const NUMBER: usize> {
     first: Option<Place>,
@@ -41,12 +41,12 @@ pub struct Order<const NUMBER: usize> {
 }
 
 impl<const NUMBER: usize> Order<NUMBER> {
-    /// The first item; none if the order is empty.
+    /// Returns the first item; `None` if the order is empty.
     pub fn first(&self) -> Option<Place> {
         self.first
     }
 
-    /// The last item.
+    /// Returns the last item; `None` if the order is empty.
     pub fn last(&self) -> Option<Place> {
         self.last
     }
@@ -64,7 +64,7 @@ struct Neighbours {
     after: Option<Place>,
 }
 
-/// See the module.
+/// The store; see the module documentation.
 pub struct Places<T, const ORDERS: usize> {
     held: Vec<Option<Held<T, ORDERS>>>,
     free: Vec<Place>,
@@ -78,12 +78,12 @@ impl<T, const ORDERS: usize> Default for Places<T, ORDERS> {
 }
 
 impl<T, const ORDERS: usize> Places<T, ORDERS> {
-    /// How many items there are.
+    /// Returns the number of items.
     pub fn len(&self) -> usize {
         self.held.len() - self.free.len()
     }
 
-    /// Is there none?
+    /// Returns `true` if there are no items.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -105,23 +105,23 @@ impl<T, const ORDERS: usize> Places<T, ORDERS> {
         Some(held.item)
     }
 
-    /// All items.
+    /// Returns all items.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.held.iter().flatten().map(|held| &held.item)
     }
 
-    /// All items, to change them.
+    /// Returns all items, to change them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.held.iter_mut().flatten().map(|held| &mut held.item)
     }
 
-    /// Moves the hand to the next place; the item there, if there is one.
+    /// Moves the hand to the next place; returns the item there, if there is one.
     pub fn turn(&mut self) -> Option<Place> {
         self.hand = if self.hand + 1 < self.held.len() { self.hand + 1 } else { 0 };
         self.held.get(self.hand)?.as_ref().map(|_| Place::new(self.hand))
     }
 
-    /// How often the hand must be moved to go around once.
+    /// Returns how many times the hand must be moved to go around once.
     pub fn turns(&self) -> usize {
         self.held.len()
     }
@@ -149,12 +149,12 @@ impl<T, const ORDERS: usize> Places<T, ORDERS> {
         }
     }
 
-    /// The items of an order, from the first to the last.
+    /// Returns the items of an order, from the first to the last.
     pub fn forwards<const NUMBER: usize>(&self, order: &Order<NUMBER>) -> impl Iterator<Item = Place> {
         successors(order.first, |place| self.held(*place).neighbours[NUMBER].after)
     }
 
-    /// The items of an order, from the last to the first.
+    /// Returns the items of an order, from the last to the first.
     pub fn backwards<const NUMBER: usize>(&self, order: &Order<NUMBER>) -> impl Iterator<Item = Place> {
         successors(order.last, |place| self.held(*place).neighbours[NUMBER].before)
     }
@@ -200,7 +200,7 @@ mod tests {
         place
     }
 
-    /// Both orders, each as a text.
+    /// Returns both orders, each as a text.
     fn shown(places: &Letters, all: &Order<0>, some: &Order<1>) -> [String; 2] {
         let text = |order: Vec<Place>| order.into_iter().map(|place| places[place]).collect::<String>();
         let mut back: Vec<Place> = places.backwards(all).collect();

@@ -1,11 +1,11 @@
 //! Messages that wait for a courier.
 //!
-//! A message stays in the queue until its courier says that it is done; it survives a crash with its identity and
-//! its number of tries. A message with a *key* replaces an older one of that key that still waits: for a ban, only the
-//! newest word counts.
+//! A message stays in the queue until its courier reports that it is done; it survives a crash with its identity and
+//! its number of tries. A message with a *key* replaces an older waiting one with the same key: for a ban, only the
+//! newest message counts.
 //!
-//! What waits here waits by the steady clock, so whoever sets the wall clock neither holds it back nor makes it old. The
-//! times of the wall clock that a message has are for people, and for the next start.
+//! Messages wait by the steady clock, so a change of the wall clock neither delays them nor makes them old. The
+//! wall-clock times of a message are for people, and for the next start.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -17,17 +17,17 @@ use super::resource::{Changes, Resource};
 use super::rows::Row;
 use crate::time::{Ends, Now, Steady, Step, Timestamp};
 
-/// Where a message is on its way.
+/// The status of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum MessageStatus {
-    /// Waits until its time, for the first try or the next.
+    /// It waits until its next try (or its first) is due.
     Waiting,
     /// Its courier has it.
     #[serde(skip)]
     Away,
-    /// Its courier has given it up; it stays to be looked at.
+    /// Its courier has given it up; it is kept for inspection.
     GivenUp,
 }
 
@@ -36,7 +36,7 @@ pub enum MessageStatus {
 pub struct Message {
     /// What is to be delivered, in the courier's own form.
     pub payload: String,
-    /// Messages of one key replace each other.
+    /// Messages with the same key replace each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// When it was queued, by the wall clock.
@@ -44,26 +44,26 @@ pub struct Message {
     /// How many tries have failed.
     #[serde(default)]
     pub tries: u32,
-    /// When the next try is due, by the wall clock; long ago: at once. See [`Message::next_try`].
+    /// When the next try is due, by the wall clock; a time long ago means at once. See [`Message::next_try`].
     due: Ends,
-    /// For how many seconds it has been tried, when it was written last.
+    /// How many seconds it had been tried for when it was last written.
     #[serde(default, skip_serializing_if = "is_zero")]
     tried: u64,
     /// Why the last try failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Where it is.
+    /// Its status.
     pub status: MessageStatus,
-    /// It is made anew at every start, and not stored.
+    /// Whether it is made again at every start, and not stored.
     #[serde(skip)]
     volatile: bool,
     /// When the next try is due.
     #[serde(skip, default = "at_once")]
     ready: Steady,
-    /// When it was queued; before the start of this program, as well as the wall clock can tell.
+    /// When it was queued; if that was before this program started, as exactly as the wall clock can say.
     #[serde(skip)]
     queued: Steady,
-    /// Since when it has been tried, if all tries were in one run.
+    /// Since when it has been tried, if all tries were in this run.
     #[serde(skip)]
     tried_since: Option<Steady>,
 }
@@ -80,19 +80,19 @@ fn at_once() -> Steady {
 /// A message is written at least this often while it is tried, so that its age survives the end of the program.
 const TRIED_WRITTEN: Duration = Duration::from_secs(3600);
 
-/// The longest wait that an earlier version may have stored: it did not say how long it waited.
+/// The longest wait that an earlier version may have stored: it did not store the length of the wait.
 const LONGEST_UNKNOWN_WAIT: u64 = 3600;
 
 impl Message {
-    /// When the next try is due, by the wall clock; none: at once, or it does not wait.
+    /// Returns when the next try is due, by the wall clock; `None`: at once, or it does not wait.
     pub fn next_try(&self) -> Option<Timestamp> {
         let waits = self.status == MessageStatus::Waiting && self.due.at() > Timestamp(0);
         waits.then_some(self.due.at())
     }
 
-    /// It was loaded: nobody was there to count how long it waits.
+    /// Sets the times on the steady clock after a load: no clock measured how long the message waits.
     fn resume(&mut self, now: Now) {
-        // An earlier version did not say how long it waits; but the waits double.
+        // An earlier version did not store the length of the wait; but the waits double.
         let wait = LONGEST_UNKNOWN_WAIT.min(1 << self.tries.saturating_sub(1).min(20));
         self.due = self.due.with_span(Duration::from_secs(wait));
         self.due.adjust(Step::loaded(now));
@@ -103,7 +103,7 @@ impl Message {
             _ => Steady::START,
         };
         let (one, other) = (now.wall.is_plausible(), self.created.is_plausible());
-        // Of a message and a clock of which only one was set in time, the age is not known.
+        // If only one of message and clock had a correct time, the age is not known.
         let age = if one == other { self.created.until(now.wall) } else { Duration::ZERO };
         self.queued = now.steady.minus(age);
         if now.wall.can_judge(self.created) {
@@ -111,7 +111,7 @@ impl Message {
         }
     }
 
-    /// The wall clock has stepped: this is what it would have shown.
+    /// Adapts the wall-clock times to a step: the new times are what a correct clock would have shown.
     fn follow(&mut self, now: Now) {
         self.created = now.wall_at(self.queued);
         if let (Some(_), Some(span)) = (self.next_try(), self.due.span()) {
@@ -119,18 +119,18 @@ impl Message {
         }
     }
 
-    /// For how long it has been tried, in all runs.
+    /// Returns how long it has been tried, in all runs.
     fn tried(&self, now: Steady) -> Duration {
         self.tried_since.map_or(Duration::from_secs(self.tried), |since| since.until(now))
     }
 }
 
-/// A message on its way to a courier.
+/// A message as its courier gets it.
 #[derive(Clone, Debug, Default)]
 pub struct Letter {
     /// Its number in the queue.
     pub id: u64,
-    /// What is to be delivered.
+    /// The content to deliver.
     pub payload: String,
     /// How many tries have failed.
     pub tries: u32,
@@ -138,7 +138,7 @@ pub struct Letter {
     pub created: Timestamp,
     /// How long ago that was, whatever happened to the wall clock since.
     pub age: Duration,
-    /// For how long it has been tried; the time in which nobody ran does not count.
+    /// How long it has been tried; time in which the program did not run is not included.
     pub tried: Duration,
 }
 
@@ -154,13 +154,13 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Queues a message; gives its number.
+    /// Queues a message; returns its number.
     pub fn push(&mut self, key: Option<&str>, payload: String) -> u64 {
         self.urgent = true;
         self.add(key, payload, false)
     }
 
-    /// Queues a message that need not survive a crash, because it is derived from state at every start.
+    /// Queues a message that need not survive a crash, because every start derives it from the state again.
     pub fn push_volatile(&mut self, key: Option<&str>, payload: String) -> u64 {
         self.add(key, payload, true)
     }
@@ -187,7 +187,7 @@ impl Queue {
                 error: None,
                 status: MessageStatus::Waiting,
                 volatile,
-                // Due at once, and in order: a retried message waits behind its own time only.
+                // Due at once, and in order: only a retried message waits for a later time.
                 ready: Steady::START,
                 queued: now.steady,
                 tried_since: None,
@@ -198,7 +198,7 @@ impl Queue {
         id
     }
 
-    /// The messages that are due, oldest first, at most `limit`; they are away until [`Queue::settle`].
+    /// Returns the due messages, oldest first, at most `limit`; their courier has them until [`Queue::settle`].
     pub fn take_due(&mut self, now: Now, limit: usize) -> Vec<Letter> {
         let now = now.steady;
         let ids: Vec<(Steady, u64)> = self.due.range(..=(now, u64::MAX)).take(limit).copied().collect();
@@ -222,7 +222,7 @@ impl Queue {
         letters
     }
 
-    /// Records how a delivery went. `longest_wait` bounds the doubling wait between tries.
+    /// Records the outcome of a delivery. `longest_wait` limits the doubling wait between tries.
     pub fn settle(&mut self, id: u64, outcome: Outcome, now: Now, longest_wait: Duration) {
         let Some(message) = self.messages.get_mut(&id) else { return };
         let superseded = message.key.as_ref().is_some_and(|key| self.newest_of_key.get(key) != Some(&id));
@@ -230,8 +230,8 @@ impl Queue {
             Outcome::Done => self.remove(id),
             Outcome::Retry(_) | Outcome::Blocked(_) if superseded => self.remove(id),
             Outcome::Retry(error) | Outcome::Blocked(error) => {
-                // A try that failed as the one before it changes nothing but time, and is not written: after a crash
-                // it is tried a little earlier. Thousands may wait for a set that is missing.
+                // A try that failed like the one before it changes only times, and is not written: after a crash, the
+                // message is tried a little earlier. Thousands may wait for a missing set.
                 let tried = message.tried(now.steady);
                 let unwritten = tried.saturating_sub(Duration::from_secs(message.tried));
                 if message.error.as_ref() != Some(&error) || unwritten >= TRIED_WRITTEN {
@@ -255,7 +255,7 @@ impl Queue {
         }
     }
 
-    /// Takes back what its courier never answered for, unless there is a newer message of its key.
+    /// Takes back messages that their courier never reported on, unless there is a newer message with the same key.
     pub fn recall(&mut self) {
         let mut superseded = Vec::new();
         for (id, message) in &mut self.messages {
@@ -274,7 +274,8 @@ impl Queue {
         }
     }
 
-    /// Makes a message due at once, also one that was given up; not one that its courier has, or that is not there.
+    /// Makes a message due at once, even one that was given up; returns `false` if its courier has it, or it does not
+    /// exist.
     pub fn retry(&mut self, id: u64) -> bool {
         let Some(message) = self.messages.get_mut(&id) else { return false };
         if message.status == MessageStatus::Away {
@@ -288,7 +289,7 @@ impl Queue {
         true
     }
 
-    /// What waits for its next try is due now: the world may have changed.
+    /// Makes all messages that wait for their next try due now: the world may have changed.
     pub fn hurry(&mut self) {
         for (id, message) in &mut self.messages {
             if message.status == MessageStatus::Waiting {
@@ -299,7 +300,7 @@ impl Queue {
         }
     }
 
-    /// Removes a message, wherever it is.
+    /// Removes a message, whatever its status.
     pub fn remove(&mut self, id: u64) {
         if let Some(message) = self.messages.remove(&id) {
             self.due.remove(&(message.ready, id));
@@ -314,49 +315,50 @@ impl Queue {
         }
     }
 
-    /// When the next message is due.
+    /// Returns when the next message is due.
     pub fn next_due(&self) -> Option<Steady> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// All messages, oldest first.
+    /// Returns all messages, oldest first.
     pub fn messages(&self) -> impl Iterator<Item = (u64, &Message)> {
         self.messages.iter().map(|(id, message)| (*id, message))
     }
 
-    /// A message.
+    /// Returns a message.
     pub fn get(&self, id: u64) -> Option<&Message> {
         self.messages.get(&id)
     }
 
-    /// The newest message of a key that is not done.
+    /// Returns the newest message with this key that is not done.
     pub fn of_key(&self, key: &str) -> Option<u64> {
         self.newest_of_key.get(key).copied()
     }
 
-    /// How many messages are not done.
+    /// Returns how many messages are not done.
     pub fn len(&self) -> usize {
         self.messages.len()
     }
 
-    /// Is there none?
+    /// Returns `true` if there are no messages.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 
-    /// How many messages are not done and not given up.
+    /// Returns how many messages are neither done nor given up.
     pub fn pending(&self) -> usize {
         self.messages.values().filter(|m| m.status != MessageStatus::GivenUp).count()
     }
 }
 
-/// The moment before `due` in which all come due that wait equally long, at least half of that wait from now. So what
-/// failed one by one, e.g. for a set that is missing, is tried again together: a process a batch, not one a message.
+/// Returns a common moment, no later than `due`, for all messages with the same wait; at least half of the wait is left
+/// until then. So messages that failed one by one, e.g. because a set is missing, are tried again together: one process
+/// for a batch, not one for each message.
 fn in_step(due: Steady, wait: Duration) -> Steady {
     due.rounded_down(wait / 2)
 }
 
-/// As an end: long ago.
+/// The end of a message that is due at once: a time long ago.
 const AT_ONCE: Ends = Ends::without_span(Timestamp(0));
 
 impl Resource for Queue {
@@ -372,7 +374,8 @@ impl Resource for Queue {
             if let Some(key) = &message.key
                 && let Some(older) = queue.newest_of_key.insert(key.clone(), id)
             {
-                // It was away when the newer one came. Waiting for its own time, it would have the last word now.
+                // The older message was being delivered when the newer one came. If it waited for its own time, it
+                // would now take effect last.
                 queue.remove(older);
             }
             queue.messages.insert(id, message);
@@ -402,7 +405,7 @@ impl Resource for Queue {
                 Some(message) if message.volatile => {}
                 Some(message) => match serde_json::to_vec(message) {
                     Ok(value) => changes.put(id.to_be_bytes(), value),
-                    // Texts and numbers always become JSON.
+                    // Strings and numbers always serialize to JSON.
                     Err(e) => tracing::error!("a message cannot be stored: {e}"),
                 },
                 None => changes.delete(id.to_be_bytes()),
@@ -419,7 +422,7 @@ impl Resource for Queue {
 mod tests {
     use super::*;
 
-    /// What a store would hold after these changes.
+    /// Returns what a store would hold after these changes.
     fn stored(queue: &mut Queue) -> Vec<Row> {
         let mut pending = Vec::new();
         queue.changes(&mut Changes { resource: 0, pending: &mut pending });
@@ -534,12 +537,12 @@ mod tests {
 
     const START: Now = Now::at(Timestamp::from_seconds(1_795_000_000));
 
-    /// The same moment, with the wall clock set to that time.
+    /// Returns the same moment, with the wall clock set to this time.
     fn set(now: Now, wall: Timestamp) -> Step {
         Step { now: Now { wall, ..now }, by: wall.0 - now.wall.0 }
     }
 
-    /// A letter that failed at [`START`] and waits for its longest wait.
+    /// Makes a queue with a letter that failed at [`START`] and waits for its longest wait.
     fn waiting(longest: Duration) -> (Queue, u64) {
         let mut queue = Queue::default();
         let id = queue.push(None, "letter".into());
@@ -548,7 +551,7 @@ mod tests {
             assert_eq!(queue.take_due(START, 9).len(), 1);
             queue.settle(id, Outcome::Retry("no".into()), START, longest);
         }
-        // Its age is that of this test, not of its clock.
+        // Its age is measured by the clock of this test, not by its own.
         queue.messages.get_mut(&id).unwrap().queued = START.steady;
         (queue, id)
     }
@@ -587,7 +590,7 @@ mod tests {
         queue.messages.get_mut(&id).unwrap().created = ahead.wall;
         queue.dirty.push(id);
         let mut rows = stored(&mut queue);
-        // As an earlier version wrote it.
+        // The form that an earlier version wrote.
         let old = format!(
             r#"{{"payload":"p","created":{at},"tries":10,"due":{at},"error":"no","status":"waiting"}}"#,
             at = ahead.wall.0
@@ -602,7 +605,7 @@ mod tests {
         assert!(loaded.take_due(START, 9).is_empty());
         assert_eq!(loaded.take_due(START.plus(longest), 9).len(), 1);
         assert_eq!(loaded.take_due(START.plus(Duration::from_secs(600)), 9).len(), 1);
-        // While nobody ran, time went by as well.
+        // Time also passes while the program does not run.
         let mut later = Queue::load(stored(&mut queue)).unwrap();
         assert_eq!(later.len(), 0, "nothing new is written");
         later = Queue::load(vec![(
@@ -628,12 +631,12 @@ mod tests {
         assert_eq!(tried(&mut queue, now), 0);
         now = now.plus(2 * HOUR);
         assert_eq!(tried(&mut queue, now), 7200);
-        // The clock is set, by 56 years.
+        // The clock is set by 56 years.
         let step = set(now, START.wall);
         queue.adjust(step);
         now = step.now.plus(HOUR);
         assert_eq!(tried(&mut queue, now), 10_800);
-        // It is off for a year.
+        // The program does not run for a year.
         let mut queue = Queue::load(stored(&mut queue)).unwrap();
         now = Now::at(START.wall.plus_seconds(365 * 86_400));
         queue.adjust(Step::loaded(now));

@@ -1,25 +1,25 @@
-//! What a part of the state must do: be loaded from its rows, and hand over the rows that changed.
+//! What a part of the state must do: load itself from its rows, and return the rows that changed.
 
 use std::any::Any;
 
 use super::rows::{Change, Row};
 use crate::time::Step;
 
-/// A part of the state: in memory, with changes that wait to be written.
+/// A part of the state: in memory, with changes that are not written yet.
 pub trait Resource: Any + Send {
     /// Builds the part from its stored rows, in order of their keys. The error says why the rows make no sense.
     fn load(rows: Vec<Row>) -> Result<Self, String>
     where
         Self: Sized;
 
-    /// Hands over what changed since the last call.
+    /// Returns the changes since the last call.
     fn changes(&mut self, changes: &mut Changes<'_>);
 
-    /// Corrects times that cannot be right, see [`Ends::adjust`](crate::time::Ends::adjust). Called right after
-    /// [`Resource::load`], and whenever the wall clock was seen to step. A part that holds no ends has nothing to do.
+    /// Corrects times that cannot be right; see [`Ends::adjust`](crate::time::Ends::adjust). Called right after
+    /// [`Resource::load`], and whenever a step of the wall clock was detected. A part without ends has nothing to do.
     fn adjust(&mut self, _step: Step) {}
 
-    /// Must the next commit be on the disk when it returns, because somebody waits for it?
+    /// Returns `true` if somebody waits for the next commit, so that it must be on the disk when it returns.
     fn is_urgent(&self) -> bool {
         false
     }

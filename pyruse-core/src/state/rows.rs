@@ -7,10 +7,10 @@ use crate::time::Timestamp;
 /// A row as it is stored: key and value.
 pub type Row = (Box<[u8]>, Box<[u8]>);
 
-/// Where reading stopped: the last entry whose changes are in the state.
+/// The position where reading stopped: the last entry whose changes are in the state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// The entry's address; none where only a time is known.
+    /// The entry's address; `None` if only a time is known.
     pub cursor: Option<String>,
     /// The entry's time.
     pub realtime: Timestamp,

@@ -1,8 +1,8 @@
-//! The two clocks of a machine, and how a step of one is seen by the other.
+//! The two clocks of a machine, and how each step of the wall clock is detected.
 //!
-//! The *wall clock* says what time it is. It may be wrong, and it steps when somebody puts it right. The *steady clock*
-//! only counts, from the start of the machine, and never steps. While both go on alike, their difference stays the
-//! same (a slow correction by NTP changes both): so a difference that changes is a step of the wall clock.
+//! The *wall clock* says what time it is. It may be wrong, and it steps when somebody corrects it. The *steady clock*
+//! only counts, from the start of the machine, and never steps. While both run alike, their difference stays the same
+//! (a slow correction by NTP changes both): so a change of the difference is a step of the wall clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,42 +11,43 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::Timestamp;
 
-/// A smaller change of the difference may come from reading the clocks one after the other.
+/// A smaller change of the difference, in microseconds, is not a step: it may come from reading the clocks one after the
+/// other.
 const TOLERANCE: i64 = 1_000_000;
 
-/// The clocks are read again where something kept us for longer between the readings.
+/// If more microseconds than this pass between the readings of the two clocks, they are read again.
 const APART: i64 = 100_000;
 
-/// A reading of the steady clock (`CLOCK_BOOTTIME`), in microseconds. It counts while the machine is suspended, too.
+/// A reading of the steady clock (`CLOCK_BOOTTIME`), in microseconds. It also counts while the machine is suspended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Steady(i64);
 
 impl Steady {
-    /// Before every reading: what is due then is due at once.
+    /// Earlier than every reading: what is due then is due at once.
     pub const START: Steady = Steady(i64::MIN);
 
     fn read() -> Steady {
         Steady(micros(ClockId::CLOCK_BOOTTIME))
     }
 
-    /// That much later, saturating.
+    /// Returns the reading this much later, saturating.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Steady {
         Steady(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// That much earlier, saturating.
+    /// Returns the reading this much earlier, saturating.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Steady {
         Steady(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// How long from `self` until `later`; zero if that is over.
+    /// Returns the time from `self` until `later`; zero if `later` is earlier.
     pub fn until(self, later: Steady) -> Duration {
         Duration::from_micros(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
     }
 
-    /// The last moment before `self` that is a multiple of `step`.
+    /// Returns the last moment, no later than `self`, that is a multiple of `step`.
     #[must_use]
     pub(crate) fn rounded_down(self, step: Duration) -> Steady {
         let step = i64::try_from(step.as_micros()).unwrap_or(i64::MAX).max(1);
@@ -54,11 +55,11 @@ impl Steady {
     }
 }
 
-/// One reading of both clocks. Read it once in a round of your loop, and let everything in that round go by it: who reads
-/// twice may get two answers that do not agree.
+/// One reading of both clocks. Read it once in each round of your loop, and use it for everything in that round: two
+/// readings may not agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// What time it is. For ends that people are told, and for calendars.
+    /// The time of day, for ends that are shown to people, and for calendars.
     pub wall: Timestamp,
     /// For waiting.
     pub steady: Steady,
@@ -77,60 +78,60 @@ impl Now {
         }
     }
 
-    /// A reading for tests and for what has no clock: both clocks show the same number.
+    /// Makes a reading for tests and for code without a clock: both clocks show the same number.
     pub const fn at(wall: Timestamp) -> Now {
         Now { wall, steady: Steady(wall.0) }
     }
 
-    /// The reading that much later, if nobody sets the wall clock.
+    /// Returns the reading this much later, if nobody sets the wall clock.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Now {
         Now { wall: self.wall.plus(duration), steady: self.steady.plus(duration) }
     }
 
-    /// What the wall clock, as it is set now, showed or will show at that reading of the steady clock.
+    /// Returns what the wall clock, as it is set now, showed or will show at this reading of the steady clock.
     pub fn wall_at(self, steady: Steady) -> Timestamp {
         Timestamp(self.wall.0.saturating_add(steady.0.saturating_sub(self.steady.0)))
     }
 
-    /// The wall clock ahead of the steady one.
+    /// Returns how far the wall clock is ahead of the steady one.
     fn difference(self) -> i64 {
         self.wall.0.saturating_sub(self.steady.0)
     }
 }
 
-/// Why stored times are looked at: they were loaded, or the wall clock was seen to step.
+/// The reason why stored times are checked: they were loaded, or a step of the wall clock was detected.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
     /// The clocks, after the step.
     pub now: Now,
-    /// By how many microseconds the wall clock went forward; 0: there was no step, the times were loaded.
+    /// By how many microseconds the wall clock went forward; 0: there was no step; the times were loaded.
     pub by: i64,
 }
 
 impl Step {
-    /// Times were loaded.
+    /// Makes the value for times that were loaded.
     pub fn loaded(now: Now) -> Step {
         Step { now, by: 0 }
     }
 
-    /// Were times loaded, of which nobody knows what clock they were taken from?
+    /// Returns `true` if times were loaded; then it is not known which clock they came from.
     pub fn is_load(self) -> bool {
         self.by == 0
     }
 
-    /// What the wall clock would show without the step.
+    /// Returns what the wall clock would show without the step.
     pub fn before(self) -> Timestamp {
         Timestamp(self.now.wall.0.saturating_sub(self.by))
     }
 
-    /// Was the clock of a machine that starts without the time set just now?
+    /// Returns `true` if this step sets the clock of a machine that started without the time.
     pub(super) fn sets_the_clock(self) -> bool {
         self.now.wall.is_plausible() && !self.before().is_plausible()
     }
 }
 
-/// For people: `the clock was set back by 1h 0m 3s`.
+/// Text for people: `the clock was set back by 1h 0m 3s`.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let direction = if self.by < 0 { "back" } else { "forward" };
@@ -145,37 +146,37 @@ impl fmt::Display for Step {
     }
 }
 
-/// Both clocks, with what they showed last.
+/// Both clocks, with their last readings.
 pub struct Clock {
     read: Box<dyn Fn() -> Now + Send>,
     now: Now,
     difference: i64,
-    /// No entry before this is from the future.
+    /// No entry before this time is from the future.
     reached: Timestamp,
 }
 
 impl Clock {
-    /// The clocks of this machine.
+    /// Returns the clocks of this machine.
     pub fn system() -> Clock {
         Clock::of(Now::read)
     }
 
-    /// Clocks that this function reads.
+    /// Makes clocks that this function reads.
     pub fn of(read: impl Fn() -> Now + Send + 'static) -> Clock {
         let now = read();
         Clock { read: Box::new(read), now, difference: now.difference(), reached: now.wall }
     }
 
-    /// The last reading.
+    /// Returns the last reading.
     pub fn now(&self) -> Now {
         self.now
     }
 
-    /// Reads the clocks; has the wall clock stepped since that was seen last?
+    /// Reads the clocks; returns the step if the wall clock has stepped since the last one was detected.
     pub fn tick(&mut self) -> Option<Step> {
         self.now = (self.read)();
         self.reached = self.now.wall;
-        // Held against the difference at the last step, so that many small steps are seen in the end.
+        // Compared with the difference at the last step, so that many small steps are detected in the end.
         let by = self.now.difference().saturating_sub(self.difference);
         if by.abs() < TOLERANCE {
             return None;
@@ -184,8 +185,8 @@ impl Clock {
         Some(Step { now: self.now, by })
     }
 
-    /// The time of an entry, as far as it is believed: nothing has happened in the future. A clock that is not set yet is
-    /// believed less than an entry.
+    /// Returns the time of an entry, as far as it is believed: nothing has happened in the future. A clock that is not
+    /// set yet is believed less than an entry.
     #[inline]
     pub(crate) fn believed(&mut self, time: Timestamp) -> Timestamp {
         if time <= self.reached { time } else { self.believed_now(time) }
@@ -193,14 +194,14 @@ impl Clock {
 
     #[cold]
     fn believed_now(&mut self, time: Timestamp) -> Timestamp {
-        // What is read may have been written since the round began.
+        // The entry may have been written since the round began.
         self.reached = (self.read)().wall;
         if self.reached.can_judge(time) { time.min(self.reached) } else { time }
     }
 }
 
 fn micros(clock: ClockId) -> i64 {
-    // These clocks are there on every Linux that runs us.
+    // Every Linux that can run this program has these clocks.
     let Ok(time) = clock_gettime(clock) else { return 0 };
     time.tv_sec().saturating_mul(1_000_000).saturating_add(time.tv_nsec() / 1000)
 }

@@ -1,4 +1,4 @@
-//! When something ends: the one type for every end that is stored.
+//! Ends: the one type for every end that is stored.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use super::{Step, Timestamp};
 
 /// An end, with the span that was given when it began.
 ///
-/// A clock that is wrong for a moment leaves ends behind that are wrong for years. But nothing that is to last an hour
-/// ends more than an hour from now: so whoever holds ends [adjusts](Ends::adjust) them when they were loaded, and when
-/// the clock was seen to step.
+/// A clock that is wrong for a moment leaves ends behind that are wrong for years. But nothing that lasts an hour ends
+/// more than an hour from now: so code that holds ends [adjusts](Ends::adjust) them after they are loaded, and when a
+/// step of the clock was detected.
 ///
-/// It is stored as `[end, span]`, in microseconds. A lone number is an end whose span nobody knows.
+/// It is stored as `[end, span]`, in microseconds. A lone number is an end whose span is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ends {
     at: Timestamp,
-    /// In microseconds; the greatest number: not known, or for ever.
+    /// In microseconds; the greatest number means not known, or for ever.
     span: i64,
 }
 
@@ -26,33 +26,33 @@ impl Ends {
     /// Never.
     pub const NEVER: Ends = Ends { at: Timestamp::NEVER, span: i64::MAX };
 
-    /// This long after `start`.
+    /// Makes the end this long after `start`.
     pub fn after(start: Timestamp, span: Duration) -> Ends {
         Ends { at: start.plus(span), span: i64::try_from(span.as_micros()).unwrap_or(i64::MAX) }
     }
 
-    /// This many seconds after `start`.
+    /// Makes the end this many seconds after `start`.
     pub fn after_seconds(start: Timestamp, seconds: u64) -> Ends {
         Ends::after(start, Duration::from_secs(seconds))
     }
 
-    /// An end that is believed, whatever it is: it has no span.
+    /// Makes an end that is always believed: it has no span.
     pub const fn without_span(at: Timestamp) -> Ends {
         Ends { at, span: i64::MAX }
     }
 
-    /// The end.
+    /// Returns the end.
     pub const fn at(self) -> Timestamp {
         self.at
     }
 
-    /// For how long it was to last, where that is known and not for ever.
+    /// Returns how long it was to last, if that is known and not for ever.
     pub fn span(self) -> Option<Duration> {
         let span = u64::try_from(self.span).ok().filter(|_| self.span != i64::MAX);
         span.map(Duration::from_micros)
     }
 
-    /// The same end with a span, if it has none.
+    /// Returns the same end with a span, if it has none.
     #[must_use]
     pub fn with_span(self, span: Duration) -> Ends {
         if self.span != i64::MAX || self.at == Timestamp::NEVER {
@@ -61,22 +61,22 @@ impl Ends {
         Ends { span: i64::try_from(span.as_micros()).unwrap_or(i64::MAX), ..self }
     }
 
-    /// The later of the two.
+    /// Returns the later of the two.
     #[must_use]
     pub fn max(self, other: Ends) -> Ends {
         if other.at > self.at { other } else { self }
     }
 
-    /// Is it over at `now`? At its very end it is.
+    /// Returns `true` if it has expired at `now`. At the end itself, it has.
     pub fn is_over(self, now: Timestamp) -> bool {
         self.at <= now
     }
 
-    /// Moves an end that cannot be right; was it moved?
+    /// Moves an end that cannot be right; returns `true` if it was moved.
     ///
-    /// - An end is at most its span from now. (While the clock is not set, ends that were made when it was are left
-    ///   alone: it is the clock that is wrong.)
-    /// - What began while the clock was not set moves along when it is set: it keeps what is left of it.
+    /// - An end is at most its span from now. (While the clock is not set, ends that were made when it was set are left
+    ///   alone: the clock is wrong, not they.)
+    /// - What began while the clock was not set moves along when the clock is set: it keeps its remaining time.
     pub fn adjust(&mut self, step: Step) -> bool {
         let before = self.at;
         if self.at == Timestamp::NEVER {
@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for Ends {
         }
         Ok(match Stored::deserialize(deserializer)? {
             Stored::Alone(at) => Ends::without_span(at),
-            // A span below zero is none.
+            // A negative span means no span.
             Stored::WithSpan(at, span) => Ends { at, span: span.max(0) },
         })
     }
@@ -142,10 +142,10 @@ mod tests {
             // A clock that was ahead.
             (NOW.plus_seconds(YEARS), NOW.plus_seconds(3600)),
             (NOW.plus_seconds(1), NOW.plus_seconds(3600)),
-            // What is right stays.
+            // Correct ends stay.
             (NOW, NOW.plus_seconds(3600)),
             (Timestamp::from_seconds(NOW.seconds() - 3000), NOW.plus_seconds(600)),
-            // What is over stays over.
+            // Expired ends stay expired.
             (Timestamp::from_seconds(NOW.seconds() - 9000), Timestamp::from_seconds(NOW.seconds() - 5400)),
         ] {
             assert_eq!(adjusted(Ends::after_seconds(start, 3600), loaded), end);
@@ -163,7 +163,7 @@ mod tests {
         let ends = Ends::after_seconds(NOW, 3600);
         let unset = Now::at(Timestamp::from_seconds(100));
         assert_eq!(adjusted(ends, Step::loaded(unset)), ends.at());
-        // Began 40 s after the start without a clock.
+        // It began 40 s after a start without a clock.
         let early = Ends::after_seconds(Timestamp::from_seconds(40), 3600);
         assert_eq!(adjusted(early, Step::loaded(unset)), Timestamp::from_seconds(3640));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What went wrong, and what a person can do.
+//! Explains failures: what went wrong, and what you can do about it.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -7,7 +7,7 @@ use rusqlite::ErrorCode;
 
 use crate::state::error::StateError;
 
-/// The file, or its directory, cannot be used.
+/// Makes the error that the file, or its directory, cannot be used.
 pub(super) fn no_file(path: &Path, error: &std::io::Error) -> StateError {
     let reason = match error.kind() {
         ErrorKind::StorageFull => FULL.to_owned(),
@@ -18,10 +18,10 @@ pub(super) fn no_file(path: &Path, error: &std::io::Error) -> StateError {
 
 const FULL: &str = "the disk is full; make room, and reading goes on where it stopped";
 
-/// SQLite cannot do what it is asked to.
+/// Makes the error of a request that SQLite could not do.
 pub(super) fn failure(path: &Path, error: &rusqlite::Error) -> StateError {
     let damaged = |detail: String| StateError::Damaged { path: path.to_owned(), detail };
-    // No room for the index of its journal is no failure of the device either.
+    // If there is no room for the index of SQLite's journal, the device has not failed either.
     let no_room =
         error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
     let reason = match error.sqlite_error_code() {

@@ -1,15 +1,15 @@
-//! The mark: a small file beside the state that says what the state must hold, so that a loss is noticed.
+//! The mark: a small file beside the state that says what the state must hold, so that a loss is detected.
 //!
-//! SQLite takes a journal (`-wal`) that is missing for an empty one, and reads a damaged one only up to the damage: what
-//! was committed behind it vanishes silently. And a state that is missing looks like a first start. The state counts its
-//! commits, and the mark holds two lower bounds of that count:
+//! If its journal (`-wal`) is missing, SQLite takes it for empty; if the journal is damaged, SQLite reads it only up to
+//! the damage. So commits after the damage vanish silently. And a missing state looks like a first start. Therefore the
+//! state counts its commits, and the mark holds two lower bounds of that count:
 //!
-//! - `synced`: that many commits are on the disk. Fewer are a loss, whatever happened.
-//! - `written`: that many commits were made. A power cut may take the last of them, but it takes them from the journal's
-//!   end; it cannot take the journal itself, whose beginning SQLite syncs before it relies on it.
+//! - `synced`: this many commits are on the disk. Fewer are a loss, whatever happened.
+//! - `written`: this many commits were made. A power cut may lose the last of them, but it takes them from the
+//!   journal's end; it cannot take the journal itself, whose beginning SQLite syncs before it relies on it.
 //!
-//! A bound is raised after what it tells has happened, so a crash at any moment leaves it too low, never too high. That
-//! costs one small write to the page cache for each commit; the mark is never synced once it is made.
+//! A bound is raised after the event that it counts, so a crash at any moment leaves it too low, never too high. This
+//! costs one small write to the page cache for each commit; the mark is never synced after it is made.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -21,29 +21,30 @@ use crate::state::files::beside;
 
 const HEAD: &str = "pyruse state mark 1";
 
-/// A mark is shorter than that.
+/// An upper limit for the size of a mark, in bytes.
 const LONGEST: u64 = 4096;
 
-/// What a mark says.
+/// The content of a mark.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
-    /// At least that many commits were made.
+    /// At least this many commits were made.
     pub(super) written: u64,
-    /// At least that many are on the disk.
+    /// At least this many commits are on the disk.
     pub(super) synced: u64,
-    /// Which boot of the machine wrote this; empty: not known.
+    /// The boot of the machine in which this was written; empty if it is not known.
     pub(super) boot: String,
-    /// Which file the state is, as the file system tells files apart: one that was put in its place is another.
+    /// The identity of the state file in its file system: a file that replaces it has another one.
     pub(super) file: (u64, u64),
 }
 
 impl Facts {
-    /// Of the same boot: there was no power cut since, and what was written then is still as it was written.
+    /// Returns `true` if it was written in this boot: then there was no power cut since, and everything written is
+    /// still as it was written.
     pub(super) fn is_of_this_boot(&self) -> bool {
         !self.boot.is_empty() && self.boot == this_boot()
     }
 
-    /// In a fixed width, so that it is always overwritten as a whole.
+    /// Formats the mark in a fixed width, so that it is always overwritten as a whole.
     fn text(&self) -> String {
         let Facts { written, synced, boot, file: (number, born) } = self;
         let text = format!(
@@ -71,7 +72,7 @@ impl Facts {
     }
 }
 
-/// FNV-1a.
+/// Computes an FNV-1a checksum.
 fn sum(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
@@ -82,13 +83,13 @@ pub(super) fn this_boot() -> String {
     boot.trim().chars().take(36).collect()
 }
 
-/// What tells a file from others of its file system, also from one that got its number later.
+/// Returns what distinguishes a file from others of its file system, even from a later one with the same inode number.
 pub(super) fn identity(file: &Metadata) -> (u64, u64) {
     let born = file.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
     (file.ino(), born.and_then(|born| u64::try_from(born.as_nanos()).ok()).unwrap_or(0))
 }
 
-/// The mark of the state at `path`, if there is one, and it makes sense.
+/// Reads the mark of the state at `path`; `None` if there is none, or it makes no sense.
 pub(super) fn read(path: &Path) -> std::io::Result<Option<Facts>> {
     let file = match File::open(beside(path, "-mark")) {
         Ok(file) => file,
@@ -103,16 +104,16 @@ pub(super) fn read(path: &Path) -> std::io::Result<Option<Facts>> {
     }
 }
 
-/// The mark of a state that is being written.
+/// The mark of a state that is open for writing.
 pub(super) struct Mark {
     file: File,
     facts: Facts,
-    /// A failure was logged.
+    /// Whether a failure was logged.
     told: bool,
 }
 
 impl Mark {
-    /// Makes it, or makes it again; afterwards it is on the disk.
+    /// Makes the mark, or makes it again; afterwards it is on the disk.
     pub(super) fn make(path: &Path, facts: Facts) -> std::io::Result<Mark> {
         let (name, new) = (beside(path, "-mark"), beside(path, "-mark.new"));
         match std::fs::remove_file(&new) {
@@ -128,13 +129,13 @@ impl Mark {
         Ok(Mark { file, facts, told: false })
     }
 
-    /// That many commits were made.
+    /// Records that this many commits were made.
     pub(super) fn written(&mut self, commits: u64) {
         self.facts.written = commits;
         self.update();
     }
 
-    /// That many commits are on the disk.
+    /// Records that this many commits are on the disk.
     pub(super) fn synced(&mut self, commits: u64) {
         if self.facts.synced != commits {
             self.facts.synced = commits;
@@ -142,7 +143,8 @@ impl Mark {
         }
     }
 
-    /// A bound that could not be raised is lower than it might be: a loss may go unnoticed, and nothing else happens.
+    /// Writes the mark. If that fails, a bound is lower than it could be: a loss may not be detected, and nothing else
+    /// happens.
     fn update(&mut self) {
         if let Err(e) = self.file.write_all_at(self.facts.text().as_bytes(), 0)
             && !std::mem::replace(&mut self.told, true)
@@ -154,7 +156,7 @@ impl Mark {
     }
 }
 
-/// A new name in the directory of this file is on the disk afterwards.
+/// Syncs the directory of this file, so that a new name in it is on the disk.
 pub(super) fn sync_directory_of(path: &Path) -> std::io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.map_or_else(|| PathBuf::from("."), Path::to_owned))?.sync_all()

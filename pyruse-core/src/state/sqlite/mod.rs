@@ -1,8 +1,8 @@
 //! The state in one SQLite file.
 //!
-//! All parts share one table of rows. WAL, one writer. A commit that carries a delivery waits for the disk; any other
-//! may lose its tail in a power cut, since its entries are then simply read again. SQLite itself waits for the disk when
-//! it moves pages from its journal to the file (`synchronous=NORMAL`); in between, we do, when it is wanted.
+//! All parts share one table of rows. WAL, one writer. A commit that carries a delivery waits for the disk; a power cut
+//! may lose the last of the others, since their entries are then simply read again. SQLite itself waits for the disk
+//! when it moves pages from its journal to the file (`synchronous=NORMAL`); in between, we wait when that is requested.
 
 mod failure;
 mod mark;
@@ -27,17 +27,17 @@ use super::files::beside;
 use super::rows::{Change, Position, Row};
 use crate::time::Timestamp;
 
-/// The format that this program writes; a change of the schema counts it up.
+/// The format that this program writes; a change of the schema increments it.
 const FORMAT: i64 = 1;
 
 /// `PRAGMA application_id`: "pyru".
 const APPLICATION: i64 = 0x7079_7275;
 
-/// KiB of its pages that are kept in memory; what is written stands close together, and the system has the file's pages
-/// too.
+/// The size of SQLite's page cache in KiB. It is small because changes are close together in the file, and the system
+/// caches the file's pages too.
 const CACHE: i64 = 512;
 
-/// Above this size the whole file is not checked at start: the rows that are read are checked as they are read.
+/// Above this size, the whole file is not checked at start: rows are checked when they are read.
 const CHECKED_AT_START: u64 = 16 << 20;
 
 const WRITABLE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE;
@@ -47,19 +47,19 @@ pub(super) struct Sqlite {
     path: PathBuf,
     /// The stored number of each opened part.
     parts: Vec<i64>,
-    /// SQLite's journal. Where the file system knows no WAL, there is none, and each commit waits for the disk.
+    /// SQLite's journal. If the file system does not support WAL, there is none, and each commit waits for the disk.
     wal: Option<File>,
-    /// The disk has refused some of the journal, which it must be given again.
+    /// Whether the disk refused some of the journal; then the journal must be written again.
     refused: bool,
     read_only: bool,
-    /// How many commits it holds.
+    /// The number of commits that it holds.
     commits: u64,
     mark: Option<Mark>,
 }
 
 impl Sqlite {
-    /// A new file is made under another name first. So a file of this name is never half made, and one that is empty
-    /// is damaged: to take it for a new one would be to start from nothing, silently.
+    /// A new file is made under another name first. So a file with this name is never incomplete, and an empty one is
+    /// damaged: to take it for a new one would be to start with nothing, silently.
     pub(super) fn open(path: &Path) -> Result<Sqlite, StateError> {
         let failed = |e: &std::io::Error| no_file(path, e);
         if !is_there(path)? {
@@ -73,14 +73,14 @@ impl Sqlite {
             std::fs::rename(&new, path).map_err(|e| failed(&e))?;
             mark::sync_directory_of(path).map_err(|e| failed(&e))?;
         }
-        // A link to the file is followed; SQLite's further files are where that is.
+        // A link to the file is followed; SQLite's further files are where the file really is.
         let real = path.canonicalize().map_err(|e| failed(&e))?;
         check_companions(path, &real)?;
         let wal = beside(&real, "-wal");
         leaving_no_journal(&wal, || Sqlite::open_there(path, &real, &wal))
     }
 
-    /// Opens the state at `path`, which really is at `real`.
+    /// Opens the state at `path`, whose real path is `real`.
     fn open_there(path: &Path, real: &Path, wal: &Path) -> Result<Sqlite, StateError> {
         let failed = |e: &std::io::Error| no_file(path, e);
         let marked = mark::read(path).map_err(|e| failed(&e))?;
@@ -94,7 +94,7 @@ impl Sqlite {
         let mut store = Sqlite::connect(path, WRITABLE)?;
         let identity = mark::identity(&path.metadata().map_err(|e| failed(&e))?);
         store.commits = store.compare_with(marked.as_ref(), identity, looks != Looks::Absent)?;
-        // It has proved sound: from here on it may be changed.
+        // The file is proved to be sound: from here on it may be changed.
         store.may_checkpoint(true)?;
         store.prepare()?;
         store.wal = match File::options().read(true).write(true).open(wal) {
@@ -105,14 +105,14 @@ impl Sqlite {
         let synchronous = if store.wal.is_some() { "NORMAL" } else { "FULL" };
         let set = store.connection.pragma_update(None, "synchronous", synchronous);
         set.map_err(|e| store.fail(&e))?;
-        // What entries said is for nobody else's eyes; SQLite gives its further files the mode of this one.
+        // Nobody else may read what entries say; SQLite gives its further files the mode of this one.
         for end in ["", "-wal", "-shm"] {
             let _ = std::fs::set_permissions(beside(real, end), std::fs::Permissions::from_mode(0o600));
         }
         store.sync()?;
         let mut boot = mark::this_boot();
         if matches!(looks, Looks::Broken { .. }) && !store.empty_journal() {
-            // A power cut left frames behind the journal's end that would look like damage next time.
+            // A power cut left frames after the journal's end that would look like damage next time.
             boot = String::new();
         }
         let facts = Facts { written: store.commits, synced: store.commits, boot, file: identity };
@@ -120,7 +120,8 @@ impl Sqlite {
         Ok(store)
     }
 
-    /// Is all there that the mark says was written? The number of commits, for the next one to go on with.
+    /// Checks that everything is there that the mark says was written. Returns the number of commits, from which the
+    /// next commit continues.
     fn compare_with(
         &self,
         marked: Option<&Facts>,
@@ -129,7 +130,7 @@ impl Sqlite {
     ) -> Result<u64, StateError> {
         let stored = self.stored_commits().map_err(|e| self.fail(&e))?;
         let Some(marked) = marked else { return Ok(stored.unwrap_or(0)) };
-        // A version that does not count wrote last.
+        // A version that does not count commits wrote last.
         let Some(stored) = stored else { return Ok(marked.written) };
         let least = if has_journal { marked.synced } else { marked.written };
         if stored >= least {
@@ -156,7 +157,7 @@ impl Sqlite {
         Err(StateError::Lost { path: self.path.clone(), detail })
     }
 
-    /// How many commits it counts; none: a version that does not count wrote it last.
+    /// Returns how many commits it counts; `None` if a version that does not count them wrote it last.
     fn stored_commits(&self) -> rusqlite::Result<Option<u64>> {
         if !self.counts_commits()? {
             return Ok(None);
@@ -171,7 +172,7 @@ impl Sqlite {
         self.connection.query_row(column, [], |row| row.get::<_, i64>(0)).map(|count| count > 0)
     }
 
-    /// Moves all of the journal into the file, and begins a new one; is that done?
+    /// Moves all of the journal into the file, and begins a new one; returns `true` if that is done.
     fn empty_journal(&self) -> bool {
         let done =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
@@ -191,12 +192,11 @@ impl Sqlite {
                                                       realtime INTEGER NOT NULL);",
             )?;
             if !self.counts_commits()? {
-                // In this table, since the page that holds it is written by nearly every commit anyway.
+                // The count is in this table because nearly every commit writes the page that holds it anyway.
                 connection.execute_batch("ALTER TABLE position ADD COLUMN commits INTEGER")?;
             }
             connection.pragma_update(None, "application_id", APPLICATION)?;
-            // Writing the same version again makes a read-only file or a full disk show itself now, not at the first
-            // ban.
+            // To write the same version again makes a read-only file or a full disk show up now, not at the first ban.
             connection.pragma_update(None, "user_version", FORMAT)?;
             connection.execute_batch("COMMIT")
         };
@@ -207,7 +207,7 @@ impl Sqlite {
         let real = path.canonicalize().map_err(|e| no_file(path, &e))?;
         check_companions(path, &real)?;
         let wal = beside(&real, "-wal");
-        // Before the state: a bound that was raised meanwhile would be too high for it.
+        // Read the mark before the state: a bound that was raised in between would be too high for the state.
         let marked = mark::read(path).ok().flatten();
         let has_journal = wal::begins(&wal).unwrap_or(true);
         leaving_no_journal(&wal, || {
@@ -219,7 +219,7 @@ impl Sqlite {
         })
     }
 
-    /// Opens the file, and looks whether it is one of ours and sound; nothing is changed.
+    /// Opens the file, and checks that it is one of ours and sound; changes nothing.
     fn connect(path: &Path, flags: OpenFlags) -> Result<Sqlite, StateError> {
         let fail = |e: &rusqlite::Error| failure(path, e);
         let damaged = |detail: &str| StateError::Damaged { path: path.to_owned(), detail: detail.to_owned() };
@@ -230,7 +230,7 @@ impl Sqlite {
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|e| fail(&e))?;
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(|e| fail(&e))?;
-        // SQLite means KiB by a negative number, pages by a positive one.
+        // For SQLite, a negative number means KiB, a positive one pages.
         connection.pragma_update(None, "cache_size", -CACHE).map_err(|e| fail(&e))?;
         let store = Sqlite {
             connection,
@@ -242,7 +242,7 @@ impl Sqlite {
             commits: 0,
             mark: None,
         };
-        // Until the file has proved sound, its journal is not written into it: a damaged one is left as it is.
+        // Until the file is proved to be sound, its journal is not written into it: a damaged file is left as it is.
         store.may_checkpoint(is_new)?;
         let pragma = |name: &str| store.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let found = pragma("user_version").map_err(|e| fail(&e))?;
@@ -260,7 +260,7 @@ impl Sqlite {
                 .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
                 .map_err(|e| fail(&e))?;
             if verdict != "ok" {
-                // Its first line only names the database, and there is but one.
+                // Its first line only names the database, and there is only one.
                 return Err(damaged(verdict.lines().last().unwrap_or_default()));
             }
         }
@@ -272,7 +272,7 @@ impl Sqlite {
         set.map(drop).map_err(|e| self.fail(&e))
     }
 
-    /// What is stored of a part makes no sense to it.
+    /// Makes the error that the stored rows of a part make no sense to it.
     pub(super) fn damaged_part(&self, part: &str, reason: &str) -> StateError {
         StateError::Damaged { path: self.path.clone(), detail: format!("part `{part}`: {reason}") }
     }
@@ -290,7 +290,8 @@ impl Sqlite {
             .map_err(|e| self.fail(&e))
     }
 
-    /// The stored number of a part, and its rows; [`Sqlite::number`] it when it could be loaded from them.
+    /// Returns the stored number of a part, and its rows. Call [`Sqlite::number`] with that number once the part is
+    /// loaded from them.
     pub(super) fn find_part(&self, name: &str) -> Result<(i64, Vec<Row>), StateError> {
         let known = self
             .connection
@@ -310,12 +311,12 @@ impl Sqlite {
         Ok((id, rows))
     }
 
-    /// The next part of this run is the one that is stored under that number.
+    /// Assigns this stored number to the next part of this run.
     pub(super) fn number(&mut self, stored: i64) {
         self.parts.push(stored);
     }
 
-    /// `index` is a part's number in this run; the file has its own.
+    /// Visits the stored rows of a part. `index` is its number in this run; the file has its own number.
     pub(super) fn scan(&self, index: u32, visit: impl FnMut(&[u8], &[u8])) -> Result<(), StateError> {
         self.scan_stored(self.parts[index as usize], visit)
     }
@@ -333,7 +334,7 @@ impl Sqlite {
         scan().map_err(|e| self.fail(&e))
     }
 
-    /// The position goes with every commit, since its row counts them.
+    /// Writes changes and the position. The position goes with every commit, because its row counts the commits.
     pub(super) fn write(
         &mut self,
         changes: &[Change],
@@ -377,7 +378,7 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Waits until all that has been written is on the disk.
+    /// Waits until everything written is on the disk.
     pub(super) fn sync(&mut self) -> Result<(), StateError> {
         if let Some(wal) = &self.wal {
             let again = if self.refused { write_again(wal) } else { Ok(()) };
@@ -395,7 +396,8 @@ impl Sqlite {
     }
 }
 
-/// Opens a state. SQLite begins a journal where there is none; after an error it would be taken for the missing one.
+/// Opens a state. SQLite makes a journal if there is none; after an error, that would be mistaken for the missing one,
+/// so it is removed.
 fn leaving_no_journal(
     wal: &Path,
     open: impl FnOnce() -> Result<Sqlite, StateError>,
@@ -408,8 +410,9 @@ fn leaving_no_journal(
     })
 }
 
-/// Linux tells only once that it could not bring something to the disk; from then on it holds it for written, and a
-/// second sync would say that all is well. So a file is written over with what it holds. Nobody else writes to it.
+/// Rewrites a file with its own content. Linux reports only once that it could not write something to the disk; from
+/// then on it treats it as written, and a second sync would report success. So everything is written again. Nobody else
+/// writes to the file.
 fn write_again(file: &File) -> std::io::Result<()> {
     let mut buffer = vec![0; 64 << 10];
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! Whether there is a state, was one, or never was; and whether its files are files.
+//! Checks whether there is a state, was one, or never was; and whether its files are regular files.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::failure::no_file;
 use crate::state::error::StateError;
 use crate::state::files::{beside, irregular};
 
-/// Is there a state? Where there was one that is gone, that is an error.
+/// Returns whether there is a state. One that was there and is gone is an error.
 pub(in crate::state) fn is_there(path: &Path) -> Result<bool, StateError> {
     let lost = |detail: String| StateError::Lost { path: path.to_owned(), detail };
     let is_nothing = |e: &std::io::Error| e.kind() == ErrorKind::NotFound;
@@ -38,7 +38,7 @@ pub(in crate::state) fn is_there(path: &Path) -> Result<bool, StateError> {
     }
 }
 
-/// The files that belong to the state at `path`, which really is at `real`.
+/// Checks the files that belong to the state at `path`, whose real path is `real`.
 pub(super) fn check_companions(path: &Path, real: &Path) -> Result<(), StateError> {
     let companions = ["-wal", "-shm", "-journal"].map(|end| beside(real, end));
     let reason = companions.iter().chain([&beside(path, "-mark")]).find_map(|file| irregular(file));

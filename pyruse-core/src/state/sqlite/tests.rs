@@ -1,4 +1,4 @@
-//! What becomes of the state when something happens to its files.
+//! Tests what happens to the state when something happens to its files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,7 +12,7 @@ fn position(n: i64) -> Position {
     Position { cursor: Some("c".repeat(3000)), realtime: Timestamp(n) }
 }
 
-/// A state in use, of which copies are taken as crashes leave it.
+/// A state in use; tests take copies of it as crashes leave it.
 struct Bench {
     directory: TempDir,
     store: Sqlite,
@@ -37,7 +37,7 @@ impl Bench {
         fs::read(self.directory.path().join("state-wal")).unwrap()
     }
 
-    /// The files as they are now, elsewhere, with this as the journal.
+    /// Copies the files as they are now to another directory, with this as the journal.
     fn crashed_with(&self, wal: Option<&[u8]>) -> Crashed {
         let directory = tempfile::tempdir().unwrap();
         let to = |name: &str| directory.path().join(name);
@@ -48,7 +48,7 @@ impl Bench {
         }
         let facts = mark::read(&from("state")).unwrap().unwrap();
         let crashed = Crashed { directory };
-        // A copy is another file; here it stands for the same.
+        // A copy is another file; here it stands for the same one.
         crashed.mark(Facts { file: mark::identity(&crashed.path().metadata().unwrap()), ..facts });
         crashed
     }
@@ -75,7 +75,7 @@ impl Crashed {
         mark::read(&self.path()).unwrap().unwrap()
     }
 
-    /// After a power cut, another boot finds it.
+    /// Makes it look as if another boot found it after a power cut.
     fn of_another_boot(self) -> Crashed {
         self.mark(Facts { boot: "another".into(), ..self.facts() });
         self
@@ -86,14 +86,14 @@ impl Crashed {
             .unwrap()
             .map(|entry| entry.unwrap())
             .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).ok()))
-            // SQLite makes its index of the journal again at every opening.
+            // SQLite makes its index of the journal again whenever it opens the file.
             .filter(|(name, _)| name != "state-shm")
             .collect();
         files.sort();
         files
     }
 
-    /// Opens it; the last position that was found.
+    /// Opens it; returns the last position that was found.
     fn opened(&self) -> i64 {
         let looked = Sqlite::open_read_only(&self.path()).unwrap_or_else(|e| panic!("to look: {e}"));
         let found = looked.position().unwrap().map_or(0, |position| position.realtime.0);
@@ -103,7 +103,7 @@ impl Crashed {
         found
     }
 
-    /// Does not open it, twice, and changes nothing; why.
+    /// Checks that it does not open, twice, and that nothing changes; returns the reason.
     fn refused(&self) -> String {
         let before = self.files();
         for _ in 0..2 {
@@ -146,7 +146,7 @@ fn a_power_cut_may_take_what_was_not_synced_and_nothing_else() {
     for length in (synced..=all.len()).step_by(4999) {
         let found = bench.crashed_with(Some(&all[..length])).opened();
         assert!((20..=40).contains(&found), "{found}");
-        // What the disk got of the rest may be anything.
+        // The disk may hold anything in place of the rest.
         let mut holes = all.clone();
         holes[synced..length].fill(0);
         let crashed = bench.crashed_with(Some(&holes)).of_another_boot();
@@ -175,7 +175,7 @@ fn what_a_power_cut_left_behind_is_no_damage_after_the_next_crash() {
     holes[synced..synced + 9000].fill(0);
     let crashed = bench.crashed_with(Some(&holes)).of_another_boot();
     assert_eq!(crashed.opened(), 10);
-    // The same boot now; it writes little, and crashes.
+    // Now the same boot; it writes little, and crashes.
     let directory = crashed.directory;
     let store = Sqlite::open(&directory.path().join("state")).unwrap();
     let mut bench = Bench { directory, store, written: 10 };
@@ -197,12 +197,12 @@ fn a_bit_that_flips_in_the_journal_is_found_unless_it_is_in_its_last_commits() {
         let expected = if at < 32 { "the state is lost: it holds " } else { "damaged (its journal " };
         assert!(why.contains(expected), "{at}: {why}");
     }
-    // At the very end it looks as a crash does.
+    // Damage at the very end looks like a crash.
     let mut bad = good.clone();
     let last = good.len() - 100;
     bad[last] ^= 0x10;
     assert!(bench.crashed_with(Some(&bad)).opened() >= 30);
-    // After a power cut too, where it was synced.
+    // The same after a power cut, where the journal was synced.
     let mut bad = good;
     bad[100] ^= 1;
     let why = bench.crashed_with(Some(&bad)).of_another_boot().refused();
@@ -237,12 +237,12 @@ fn a_state_that_is_gone_is_no_first_start() {
     let crashed = bench.crashed();
     fs::remove_file(crashed.path()).unwrap();
     assert!(crashed.refused().contains("the file is missing, and "));
-    // Only its journal is left, as of a version without marks.
+    // Only its journal is left, as with a version without marks.
     fs::remove_file(crashed.directory.path().join("state-mark")).unwrap();
     assert!(crashed.refused().contains("the file is missing, and its journal "));
     fs::remove_file(crashed.directory.path().join("state-wal")).unwrap();
     assert_eq!(is_there(&crashed.path()).ok(), Some(false));
-    // A link to where nothing is mounted stays one.
+    // A dangling link, e.g. to a file system that is not mounted, stays a link.
     symlink("/no/such/place/state", crashed.path()).unwrap();
     assert!(crashed.refused().contains("it is a link to /no/such/place/state, which is not there"));
     assert!(crashed.path().is_symlink());
@@ -282,7 +282,7 @@ fn a_state_of_a_version_that_did_not_count_is_taken_as_it_is() {
     old.execute_batch(schema).unwrap();
     let put = "INSERT OR REPLACE INTO position (id, cursor, realtime) VALUES (0, 'c', ?1)";
     old.execute(put, [7]).unwrap();
-    // Its journal, as a crash leaves it.
+    // The journal, as a crash leaves it.
     let crashed = Crashed { directory: tempfile::tempdir().unwrap() };
     for end in ["", "-wal"] {
         fs::copy(beside(&path, end), beside(&crashed.path(), end)).unwrap();
@@ -307,20 +307,20 @@ fn a_backup_that_is_put_in_its_place_is_taken() {
     let backup = fs::read(bench.directory.path().join("state")).unwrap();
     bench.write(5);
     let crashed = bench.crashed();
-    // As documented: all files away, the copy there.
+    // As documented: all files are removed, and the copy is put there.
     for end in ["", "-wal", "-mark"] {
         fs::rename(beside(&crashed.path(), end), crashed.directory.path().join(format!("aside{end}")))
             .unwrap();
     }
     fs::write(crashed.path(), &backup).unwrap();
     assert_eq!(crashed.opened(), 5);
-    // The mark was forgotten: it is another file all the same.
+    // The mark was forgotten: it is still another file.
     let crashed = bench.crashed();
     fs::rename(crashed.path(), crashed.directory.path().join("aside")).unwrap();
     fs::remove_file(beside(&crashed.path(), "-wal")).unwrap();
     fs::write(crashed.path(), &backup).unwrap();
     assert_eq!(crashed.opened(), 5);
-    // The same file written over is not told from a loss; the message says what to do.
+    // The same file, overwritten, looks like a loss; the message says what to do.
     let crashed = bench.crashed();
     fs::remove_file(beside(&crashed.path(), "-wal")).unwrap();
     fs::write(crashed.path(), &backup).unwrap();
@@ -373,7 +373,7 @@ fn what_the_disk_has_refused_is_written_again_before_it_counts_as_written() {
         store.write(&[], Some(&position(n))).unwrap();
     }
     store.sync().unwrap();
-    // It can be written, and cannot be synced.
+    // The journal can be written, but not synced.
     let wal = store.wal.replace(File::options().read(true).write(true).open("/dev/null").unwrap()).unwrap();
     for _ in 0..2 {
         let refused = store.sync().unwrap_err().to_string();

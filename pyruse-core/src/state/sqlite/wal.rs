@@ -1,10 +1,10 @@
-//! SQLite's journal (`-wal`), looked at before SQLite reads it, by its documented format
+//! Checks SQLite's journal (`-wal`) before SQLite reads it, by its documented format
 //! (<https://www.sqlite.org/walformat.html>).
 //!
-//! SQLite reads the journal up to the first frame whose checksum is wrong, and takes that for its end. That is right
-//! after a crash. It is wrong if that frame was damaged later: then sound frames stand behind it, with commits that
-//! SQLite would drop. The checksum of a frame starts from that of the frame before it, as it is stored there; so frames
-//! behind a bad one can still be checked.
+//! SQLite reads the journal up to the first frame with a wrong checksum, and takes that for its end. That is right
+//! after a crash. It is wrong if that frame was damaged later: then sound frames follow it, with commits that SQLite
+//! would drop. The checksum of a frame starts from the stored checksum of the frame before it; so frames after a bad
+//! one can still be checked.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
@@ -13,18 +13,18 @@ use std::path::Path;
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 
-/// What a journal looks like.
+/// The condition of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Looks {
-    /// There is none, or nothing that SQLite would read: it is empty to SQLite.
+    /// There is no journal, or nothing in it that SQLite would read: SQLite takes it for empty.
     Absent,
-    /// Its beginning is sound, and nothing that was committed stands behind its end.
+    /// Its beginning is sound, and no commit follows its end.
     Sound,
-    /// This frame, counted from 1, is bad, and a commit stands behind it.
+    /// This frame, counted from 1, is bad, and a commit follows it.
     Broken { frame: u64 },
 }
 
-/// Looks at a journal, which nobody writes meanwhile.
+/// Checks a journal. Nobody may write to it meanwhile.
 pub(super) fn look(path: &Path) -> std::io::Result<Looks> {
     match File::open(path) {
         Ok(file) => scan(BufReader::with_capacity(1 << 16, file)),
@@ -33,7 +33,7 @@ pub(super) fn look(path: &Path) -> std::io::Result<Looks> {
     }
 }
 
-/// Is there a journal that SQLite would begin to read?
+/// Returns `true` if there is a journal that SQLite would begin to read.
 pub(super) fn begins(path: &Path) -> std::io::Result<bool> {
     match File::open(path) {
         Ok(mut file) => Ok(header(&mut file)?.is_some()),
@@ -89,12 +89,12 @@ fn scan(mut file: impl Read) -> std::io::Result<Looks> {
     while read_whole(&mut file, &mut frame)? {
         number += 1;
         let stored = (word(&frame, 16), word(&frame, 20));
-        // Frames of an older round of the journal have other salts.
+        // Frames from an earlier round of the journal have other salts.
         let sound = frame[8..16] == salts
             && add(add(before, &frame[..8], big_endian), &frame[FRAME_HEADER..], big_endian) == stored;
         match bad {
             None if !sound => bad = Some(number),
-            // The size of the database after a commit; 0 in the middle of a transaction.
+            // The size of the database after a commit; 0 within a transaction.
             Some(bad) if sound && word(&frame, 4) != 0 => return Ok(Looks::Broken { frame: bad }),
             _ => {}
         }
@@ -113,7 +113,7 @@ fn add((mut a, mut b): Sum, bytes: &[u8], big_endian: bool) -> Sum {
     (a, b)
 }
 
-/// Reads until the buffer is full; false: the file ends before.
+/// Reads until the buffer is full; returns `false` if the file ends before that.
 fn read_whole(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<bool> {
     match file.read_exact(buffer) {
         Ok(()) => Ok(true),
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// The journal of a database after these numbers of rows were committed, as a crash leaves it.
+    /// Returns the journal of a database after commits with these numbers of rows, as a crash leaves it.
     fn journal(commits: u32) -> Vec<u8> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("db");
