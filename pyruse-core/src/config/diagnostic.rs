@@ -113,9 +113,9 @@ impl Diagnostics {
         place: Option<StepPlace>,
         message: impl Into<String>,
     ) -> &mut Diagnostic {
-        let told = self.add(lint.severity, span, place, message.into());
-        told.lint = Some(lint);
-        told
+        let finding = self.add(lint.severity, span, place, message.into());
+        finding.lint = Some(lint);
+        finding
     }
 
     /// Returns the number of errors and of warnings.
@@ -338,7 +338,7 @@ impl Lines<'_> {
         let snippet = Snippet::source(shown).line_start(number + 1).path(name).annotation(annotation);
         let code = diagnostic.lint.map(|lint| lint.code);
         let head = "warning: ".len() + code.map_or(0, |code| code.len() + 2);
-        let mut title = level.primary_title(said(&diagnostic.message, columns.saturating_sub(head)));
+        let mut title = level.primary_title(visible_lines(&diagnostic.message, columns.saturating_sub(head)));
         if let Some(code) = code {
             title = title.id(code);
         }
@@ -349,21 +349,23 @@ impl Lines<'_> {
                 Some(step) => format!("in chain `{}`, step {step}", place.chain),
                 None => format!("in chain `{}`", place.chain),
             };
-            group = group.element(Level::NOTE.message(said(&text, room("note"))));
+            group = group.element(Level::NOTE.message(visible_lines(&text, room("note"))));
         }
         let below = Some(below).filter(|below| !below.is_empty());
         for note in below.into_iter().chain(diagnostic.notes.iter().map(String::as_str)) {
-            group = group.element(Level::NOTE.message(said(note, room("note"))));
+            group = group.element(Level::NOTE.message(visible_lines(note, room("note"))));
         }
         if let Some(lint) = diagnostic.lint {
-            group = group.element(Level::NOTE.with_name("why").message(said(lint.why, room("why"))));
+            group = group.element(Level::NOTE.with_name("why").message(visible_lines(lint.why, room("why"))));
         }
         if let Some(help) = &diagnostic.help {
-            group = group.element(Level::HELP.message(said(help, room("help"))));
+            group = group.element(Level::HELP.message(visible_lines(help, room("help"))));
         }
         if let Some(lint) = diagnostic.lint {
             group = group.element(
-                Level::NOTE.with_name("read on").message(said(&lint.explained_by(), room("read on"))),
+                Level::NOTE
+                    .with_name("read on")
+                    .message(visible_lines(&lint.explained_by(), room("read on"))),
             );
         }
         renderer.render(&[group])
@@ -371,7 +373,7 @@ impl Lines<'_> {
 }
 
 /// Prepares a text for output: terminal control characters are escaped, and lines have at most `room` columns.
-fn said(text: &str, room: usize) -> String {
+fn visible_lines(text: &str, room: usize) -> String {
     text::folded(&visible(text), room)
 }
 

@@ -196,8 +196,8 @@ impl Config {
             key => {
                 let known = CORE_KEYS.into_iter().map(|core| core.key).chain(settings_keys.iter().copied());
                 let message = format!("`{key}` is nothing that this program reads");
-                let told = diagnostics.lint(&lint::KEY_UNKNOWN, member.key_span.clone(), None, message);
-                told.help("remove it, or write one of the keys that are read").suggest(key, known);
+                let finding = diagnostics.lint(&lint::KEY_UNKNOWN, member.key_span.clone(), None, message);
+                finding.help("remove it, or write one of the keys that are read").suggest(key, known);
             }
         }
     }

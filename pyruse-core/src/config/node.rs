@@ -78,16 +78,16 @@ impl SyntaxError {
         use ParseErrorKind::{String, UnterminatedArray, UnterminatedObject};
         use ParseStringErrorKind::{InvalidEscape, InvalidEscapeInDoubleQuoteString};
         let range = error.range();
-        let told = lower_first(&error.kind().to_string());
-        let told = SyntaxError::new(range.start..range.end.max(range.start), told);
+        let message = lower_first(&error.kind().to_string());
+        let syntax = SyntaxError::new(range.start..range.end.max(range.start), message);
         match error.kind() {
             UnterminatedArray | UnterminatedObject => {
-                SyntaxError { label: Some("opened here, not closed before the end of the file"), ..told }
+                SyntaxError { label: Some("opened here, not closed before the end of the file"), ..syntax }
             }
             String(InvalidEscape | InvalidEscapeInDoubleQuoteString) => {
-                SyntaxError { help: Some(r"in JSON, a backslash is written `\\`"), ..told }
+                SyntaxError { help: Some(r"in JSON, a backslash is written `\\`"), ..syntax }
             }
-            _ => told,
+            _ => syntax,
         }
     }
 }

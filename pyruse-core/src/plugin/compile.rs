@@ -178,9 +178,9 @@ impl Compile<'_> {
         let pattern = known.map_or_else(|| Pattern::new(expression), Ok).map_err(|e| {
             let span = self.node.at(path).span_within(&self.source.text, e.offset);
             let message = format!("bad expression: {}", e.message);
-            let told = self.diagnostics.error(span, Some(self.place.clone()), message);
+            let finding = self.diagnostics.error(span, Some(self.place.clone()), message);
             if let Some(advice) = pattern::advice(expression, &e) {
-                told.help(advice);
+                finding.help(advice);
             }
             Invalid(())
         })?;

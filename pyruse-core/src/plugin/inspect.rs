@@ -54,12 +54,12 @@ impl Inspection {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.tell(Subject::Argument(path.into()), grade, message.into(), help.into());
+        self.report(Subject::Argument(path.into()), grade, message.into(), help.into());
     }
 
     /// Reports the same about the top-level setting at `path`, which begins with its key.
     pub fn setting(&mut self, path: &str, grade: Grade, message: impl Into<String>, help: impl Into<String>) {
-        self.tell(Subject::Setting(path.into()), grade, message.into(), help.into());
+        self.report(Subject::Setting(path.into()), grade, message.into(), help.into());
     }
 
     /// Returns the answer to a question that several steps ask; `ask` runs only once, because it may take long.
@@ -73,7 +73,7 @@ impl Inspection {
         answer
     }
 
-    fn tell(&mut self, at: Subject, grade: Grade, message: String, help: String) {
+    fn report(&mut self, at: Subject, grade: Grade, message: String, help: String) {
         self.found.push(Trouble { grade, at, message, help });
     }
 

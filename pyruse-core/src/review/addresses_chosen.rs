@@ -122,12 +122,12 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         let banned =
             sites.copied().find(|site| review.flow.nodes_of(*site).iter().any(|node| here.holds(*node)));
         if let Some(ban) = banned {
-            tell(review, findings, found, ban);
+            report(review, findings, found, ban);
         }
     });
 }
 
-fn tell(review: &Review<'_>, findings: &mut Findings, found: &Taken<'_>, ban: usize) {
+fn report(review: &Review<'_>, findings: &mut Findings, found: &Taken<'_>, ban: usize) {
     let name = review.name(found.slot);
     let message = format!("text within the message can choose what `{name}` is, which is banned");
     let (span, label, help) = match found.why {

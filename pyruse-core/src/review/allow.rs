@@ -19,7 +19,7 @@ struct Allow {
 
 /// Removes the findings that are allowed. `complete` means that all checks have run, so an allowance that was not
 /// needed is useless.
-pub(super) fn heed(source: &Source, config: &Config, diagnostics: &mut Diagnostics, complete: bool) {
+pub(super) fn apply(source: &Source, config: &Config, diagnostics: &mut Diagnostics, complete: bool) {
     let mut allowed = read(source);
     if allowed.is_empty() {
         return;
@@ -65,7 +65,7 @@ pub(super) fn heed(source: &Source, config: &Config, diagnostics: &mut Diagnosti
 }
 
 fn complain(allow: &Allow, diagnostics: &mut Diagnostics) {
-    let mut tell = |message: String, help: String| {
+    let mut report = |message: String, help: String| {
         diagnostics.lint(&allows::LINT, allow.span.clone(), None, message).help(help);
     };
     for (code, used) in allow.codes.iter().zip(&allow.used) {
@@ -75,15 +75,15 @@ fn complain(allow: &Allow, diagnostics: &mut Diagnostics) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "`pyruse check --explain` lists the codes".to_owned(),
             };
-            tell(format!("there is no finding with the code `{code}`"), help);
+            report(format!("there is no finding with the code `{code}`"), help);
         } else if !used && !asks_the_machine(code) {
             let help = "remove it; or move it to the line of the step, or right above";
-            tell(format!("nothing here has to be allowed: `{code}` is not found"), help.to_owned());
+            report(format!("nothing here has to be allowed: `{code}` is not found"), help.to_owned());
         }
     }
     if !allow.has_reason {
         let help = format!("write `allow {}: …`, and why it is right here", allow.codes.join(", "));
-        tell("it is not said why this is allowed".to_owned(), help);
+        report("it is not said why this is allowed".to_owned(), help);
     }
 }
 

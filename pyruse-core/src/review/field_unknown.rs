@@ -71,7 +71,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
                 continue;
             }
             let is_full = findings.is_full();
-            let told = if saved.contains_key(slot) {
+            let finding = if saved.contains_key(slot) {
                 let message = format!("`{name}` is not there yet: no step saves it on any way to this one");
                 findings.add(span, review.place(*site), message).label("read here, saved elsewhere")
             } else {
@@ -80,14 +80,15 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
                 findings.add(span, review.place(*site), message)
             };
             if saved.contains_key(slot) {
-                told.help("put the step that saves it before this one");
+                finding.help("put the step that saves it before this one");
             } else {
-                told.help("save it with a step before this one, or write the name of a field that there is");
+                finding
+                    .help("save it with a step before this one, or write the name of a field that there is");
                 // The same name in other capitals is nearest.
                 let twin = || names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied();
                 let near = || twin().or_else(|| nearest(name, names.iter().copied()));
                 if let Some(near) = (!is_full).then(near).flatten() {
-                    told.help(format!("did you mean `{near}`?"));
+                    finding.help(format!("did you mean `{near}`?"));
                 }
             }
         }

@@ -46,10 +46,10 @@ impl Findings {
 
     /// Returns the text of a path to the next finding, if that finding is shown.
     pub(super) fn way(&self, review: &Review<'_>, way: impl FnOnce() -> Vec<(u32, Exit)>) -> Option<String> {
-        (!self.is_full()).then(|| review.tell_way(&way()))
+        (!self.is_full()).then(|| review.describe_way(&way()))
     }
 
-    pub(super) fn tell(mut self, diagnostics: &mut Diagnostics) {
+    pub(super) fn report(mut self, diagnostics: &mut Diagnostics) {
         self.found.sort_by_key(|found| (found.span.start, found.span.end));
         // One step may be several nodes; what is reported about it is reported once.
         self.found.dedup_by(|b, a| a.span == b.span && a.message == b.message);

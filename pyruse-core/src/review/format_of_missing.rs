@@ -69,8 +69,8 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     for (site, found) in review.sites() {
         let nodes = review.flow.nodes_of(site);
         // A filter that states its test of a field states by that when the field is there.
-        let told = found.facts.iter().any(|s| matches!(s.fact, Fact::Tests(..) | Fact::Searches(_)));
-        let silent = review.is_filter(site) && !told;
+        let tests = found.facts.iter().any(|s| matches!(s.fact, Fact::Tests(..) | Fact::Searches(_)));
+        let silent = review.is_filter(site) && !tests;
         // A counter's key must be there, or the step fails.
         let counts = found.facts.iter().any(|s| matches!(s.fact, Fact::Counts { .. }));
         for stated in &found.facts {
@@ -89,7 +89,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             let message = format!("this fails on an entry without `{name}`: a missing field has no format");
             findings
                 .add(span, review.place(*site), message)
-                .note(review.tell_way(&missing.way(*node)))
+                .note(review.describe_way(&missing.way(*node)))
                 .help(format!("write `{{{name}!s:…}}`, or ask for `{name}` with a filter before this step"));
         }
     });

@@ -47,7 +47,7 @@ inventory::submit!(LintPlugin::reported_elsewhere(&UNKNOWN));
 /// Checks whether all steps and services can do their work on this machine.
 pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
     let mut inspection = Inspection::default();
-    let mut told: std::collections::HashSet<(Grade, String)> = std::collections::HashSet::new();
+    let mut reported: std::collections::HashSet<(Grade, String)> = std::collections::HashSet::new();
     for (id, action) in engine.workflow.actions() {
         action.inspect(&mut inspection);
         let site = engine.workflow.site(id);
@@ -61,8 +61,8 @@ pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
             };
             let place = matches!(trouble.at, Subject::Argument(_)).then(|| place.clone());
             // Several steps may depend on the same thing.
-            if told.insert((trouble.grade, trouble.message.clone())) {
-                tell(trouble, span, place, diagnostics);
+            if reported.insert((trouble.grade, trouble.message.clone())) {
+                report(trouble, span, place, diagnostics);
             }
         }
     }
@@ -76,7 +76,7 @@ pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
 pub fn tell_setting(engine: &Engine, trouble: Trouble, diagnostics: &mut Diagnostics) {
     let (Subject::Setting(path) | Subject::Argument(path)) = &trouble.at;
     let span = setting(&engine.config, path);
-    tell(trouble, span, None, diagnostics);
+    report(trouble, span, None, diagnostics);
 }
 
 /// Returns the position of a setting; of the whole file, if the setting is missing and its default is in force.
@@ -86,14 +86,14 @@ fn setting(config: &Config, path: &str) -> SourceSpan {
     if root.get(key).is_some() { root.at(path).span.clone() } else { root.span.start..root.span.start + 1 }
 }
 
-fn tell(trouble: Trouble, span: SourceSpan, place: Option<StepPlace>, diagnostics: &mut Diagnostics) {
+fn report(trouble: Trouble, span: SourceSpan, place: Option<StepPlace>, diagnostics: &mut Diagnostics) {
     let lint = match trouble.grade {
         Grade::Broken => &BROKEN,
         Grade::Doubtful => &DOUBTFUL,
         Grade::Unknown => &UNKNOWN,
     };
-    let told = diagnostics.lint(lint, span, place, trouble.message);
+    let finding = diagnostics.lint(lint, span, place, trouble.message);
     if !trouble.help.is_empty() {
-        told.help(trouble.help);
+        finding.help(trouble.help);
     }
 }

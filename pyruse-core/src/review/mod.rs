@@ -72,14 +72,14 @@ pub fn review(source: &Source, engine: &Engine, diagnostics: &mut Diagnostics) {
         let Some(check) = plugin.check else { continue };
         let mut findings = Findings::new(plugin.lint);
         check(&review, &mut findings);
-        findings.tell(diagnostics);
+        findings.report(diagnostics);
     }
-    allow::heed(source, &engine.config, diagnostics, true);
+    allow::apply(source, &engine.config, diagnostics, true);
     // Only now: findings that a comment allows are not counted.
     diagnostics.bound(findings::MOST);
 }
 
 /// Removes the findings that a comment allows, after a configuration was only loaded.
 pub fn heed_allows(source: &Source, config: &Config, diagnostics: &mut Diagnostics) {
-    allow::heed(source, config, diagnostics, false);
+    allow::apply(source, config, diagnostics, false);
 }

@@ -64,7 +64,7 @@ impl<'a> Review<'a> {
     }
 
     /// Describes a path through the graph, for people.
-    pub(super) fn tell_way(&self, way: &[(u32, Exit)]) -> String {
+    pub(super) fn describe_way(&self, way: &[(u32, Exit)]) -> String {
         const MOST_CHAINS: usize = 6;
         let mut chains: Vec<(&str, Vec<String>, bool)> = Vec::new();
         for (node, exit) in way {

@@ -96,12 +96,12 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         for (site, value, span) in asked {
             let (number, text) = (may_be_number.get(site).copied().unwrap_or(false), holds(*site));
             let name = review.name(*slot);
-            tell(review, findings, (*site, value, span), name, (number, text));
+            report(review, findings, (*site, value, span), name, (number, text));
         }
     });
 }
 
-fn tell(
+fn report(
     review: &Review<'_>,
     findings: &mut Findings,
     (site, value, span): Asked<'_>,

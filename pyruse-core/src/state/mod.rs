@@ -85,7 +85,7 @@ struct Part {
 }
 
 /// The shortest time between two log lines about a step of the clock.
-const STEP_TOLD: Duration = Duration::from_secs(60);
+const STEP_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// All durable state of one Pyruse. There is one writer; see the module documentation.
 pub struct State {
@@ -93,7 +93,7 @@ pub struct State {
     /// `None` if the times of entries are the only ones: then nothing is from the future.
     clock: Option<Clock>,
     /// When a step of the clock was last logged.
-    step_told: Steady,
+    step_logged: Steady,
     parts: Vec<Part>,
     pending: Vec<Change>,
     /// Whether somebody waits for pending or unsynced changes, so that the next commit must wait for the disk.
@@ -150,8 +150,8 @@ impl State {
         let (step, now) = (clock.tick(), clock.now());
         if let Some(step) = step {
             // A clock that jumps back and forth must not fill the log.
-            if self.step_told.until(now.steady) >= STEP_TOLD {
-                self.step_told = now.steady;
+            if self.step_logged.until(now.steady) >= STEP_LOG_INTERVAL {
+                self.step_logged = now.steady;
                 tracing::warn!(
                     "{step}: no ban, grace or count lasts longer for it, and retries wait as before"
                 );
@@ -178,7 +178,7 @@ impl State {
         State {
             store,
             clock: None,
-            step_told: Steady::START,
+            step_logged: Steady::START,
             parts: Vec::new(),
             pending: Vec::new(),
             urgent: false,

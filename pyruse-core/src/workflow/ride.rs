@@ -103,18 +103,18 @@ impl Ride<'_> {
         let passing = switch.ask(entry, from).ok().flatten();
         let rungs = &switch.rungs[from as usize..];
         let Some(rung) = passing else {
-            self.tell(rungs, entry, observer);
+            self.report(rungs, entry, observer);
             return switch.beyond;
         };
         let (passed_by, rungs) = rungs.split_at((rung - from) as usize);
-        self.tell(passed_by, entry, observer);
+        self.report(passed_by, entry, observer);
         let node = self.nodes[rungs[0] as usize];
         self.stepped(node.site, true, entry, observer);
         node.pass
     }
 
     /// Reports to the observer the filters that did not pass.
-    fn tell<O: Observer>(&self, rungs: &[u32], entry: &mut Entry<'_>, observer: &mut O) {
+    fn report<O: Observer>(&self, rungs: &[u32], entry: &mut Entry<'_>, observer: &mut O) {
         if O::STEPS {
             for rung in rungs {
                 self.stepped(self.nodes[*rung as usize].site, false, entry, observer);
@@ -145,10 +145,10 @@ impl Ride<'_> {
             let found = self.ladders.sieves[sieve].next(from);
             let rungs = &self.ladders.sieves[sieve].rungs;
             let Some(rung) = found else {
-                self.tell(&rungs[from as usize..], entry, observer);
+                self.report(&rungs[from as usize..], entry, observer);
                 return Some(self.ladders.sieves[sieve].beyond);
             };
-            self.tell(&rungs[from as usize..rung as usize], entry, observer);
+            self.report(&rungs[from as usize..rung as usize], entry, observer);
             let node = self.nodes[rungs[rung as usize] as usize];
             let site = SiteId(node.site);
             let Op::Filter(filter) = node.op else { return Some(node.pass) };

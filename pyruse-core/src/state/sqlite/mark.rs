@@ -109,7 +109,7 @@ pub(super) struct Mark {
     file: File,
     facts: Facts,
     /// Whether a failure was logged.
-    told: bool,
+    failure_logged: bool,
 }
 
 impl Mark {
@@ -126,7 +126,7 @@ impl Mark {
         file.sync_all()?;
         std::fs::rename(new, name)?;
         sync_directory_of(path)?;
-        Ok(Mark { file, facts, told: false })
+        Ok(Mark { file, facts, failure_logged: false })
     }
 
     /// Records that this many commits were made.
@@ -147,7 +147,7 @@ impl Mark {
     /// happens.
     fn update(&mut self) {
         if let Err(e) = self.file.write_all_at(self.facts.text().as_bytes(), 0)
-            && !std::mem::replace(&mut self.told, true)
+            && !std::mem::replace(&mut self.failure_logged, true)
         {
             tracing::warn!(
                 "the state's mark cannot be written: {e}; a later loss of the state may go unnoticed"
