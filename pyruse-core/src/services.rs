@@ -12,9 +12,9 @@ use crate::workflow::Done;
 /// The services of all linked modules.
 pub struct Services {
     pub(crate) all: Vec<(&'static str, Box<dyn Service>)>,
-    /// Those that are gates.
+    /// The services that are gates.
     gates: Vec<usize>,
-    /// Those that are witnesses.
+    /// The services that are witnesses.
     witnesses: Vec<usize>,
 }
 
@@ -52,24 +52,24 @@ impl Services {
         Services::with(services)
     }
 
-    /// Only the services of these modules.
+    /// Keeps only the services of these modules.
     #[must_use]
     pub fn only(mut self, modules: &[&str]) -> Services {
         self.all.retain(|(name, _)| modules.contains(name));
         Services::with(self.all)
     }
 
-    /// From here on, none of them sees entries.
+    /// Stops showing entries to services.
     pub(crate) fn close_eyes(&mut self) {
         self.witnesses.clear();
     }
 
-    /// Employs their couriers; returns the queues that these serve. Asked once.
+    /// Starts their couriers; returns the queues that these serve. Call it once.
     pub fn employ(&mut self, couriers: &mut Couriers) -> std::io::Result<Vec<Handle<Queue>>> {
         self.employ_as(couriers, |courier| courier)
     }
 
-    /// Employs others in their place, e.g. some that deliver nothing.
+    /// Starts other couriers in their place, e.g. ones that deliver nothing.
     pub fn employ_as(
         &mut self,
         couriers: &mut Couriers,
@@ -85,7 +85,7 @@ impl Services {
         Ok(queues)
     }
 
-    /// Asks the world whether they can do their work.
+    /// Checks, without changing anything, whether the services can do their work on this machine.
     pub(crate) fn inspect(&self, inspection: &mut Inspection) {
         self.all.iter().for_each(|(_, service)| service.inspect(inspection));
     }
@@ -98,12 +98,12 @@ impl Services {
         self.all.iter_mut().find_map(|(_, service)| service.reporter())
     }
 
-    /// The files of the first Pyruse that services can take over.
+    /// Returns the names of the first Pyruse's files that services can import.
     pub fn former_files(&mut self) -> Vec<&'static str> {
         self.importers().map(|importer| importer.former_file()).collect()
     }
 
-    /// Gives the content of such a file to its service; see [`Importer::import`].
+    /// Passes the content of such a file to its service; see [`Importer::import`].
     pub fn import(
         &mut self,
         file: &str,
@@ -117,18 +117,18 @@ impl Services {
         }
     }
 
-    /// Puts back in force what the state says is in force.
+    /// Queues whatever is needed to put back in force what the state says is in force.
     pub fn boot(&mut self, state: &mut State, now: Timestamp) {
         self.all.iter_mut().for_each(|(_, service)| service.boot(state, now));
     }
 
-    /// May this entry have consequences?
+    /// Returns `true` if this entry may have consequences.
     pub(crate) fn admit(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         let all = &mut self.all;
         self.gates.iter().all(|n| all[*n].1.gate().is_none_or(|gate| gate.admits(entry, state)))
     }
 
-    /// An entry has gone its way.
+    /// Shows the witnesses an entry that has finished, and its effects.
     pub(crate) fn saw(&mut self, entry: &mut Entry<'_>, done: Done<'_>, state: &mut State) {
         for n in &self.witnesses {
             if let Some(witness) = self.all[*n].1.witness() {
@@ -137,14 +137,14 @@ impl Services {
         }
     }
 
-    /// Records something that readers of the report must know, although no entry says it.
+    /// Records a fact that readers of the report must know although no entry states it.
     pub fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
         if let Some(reporter) = self.reporter() {
             reporter.remark(text, state, now);
         }
     }
 
-    /// The report as it stands now; `None` where no module makes one.
+    /// Returns the report as of now; `None` if no module makes one.
     pub fn report(
         &mut self,
         state: &mut State,
@@ -154,22 +154,23 @@ impl Services {
         self.reporter().map(|reporter| reporter.report(state, now, form))
     }
 
-    /// Queues the report now; `None` where no module makes one.
+    /// Queues the report now; `None` if no module makes one.
     pub fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {
         self.reporter().map(|reporter| reporter.send(state, now))
     }
 
-    /// When reports are due; `None` where no module makes one.
+    /// Returns when reports are due; `None` if no module makes one.
     pub(crate) fn report_times(&mut self, state: &State, now: Timestamp) -> Option<ReportTimes> {
         self.reporter().map(|reporter| reporter.times(state, now))
     }
 
-    /// The nearest of their deadlines, by the wall clock; `now` is that of this round.
+    /// Returns the earliest deadline of the services, by the wall clock; `now` is the wall clock's reading in this
+    /// round.
     pub fn deadline(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
         self.all.iter().filter_map(|(_, service)| service.deadline(state, now)).min()
     }
 
-    /// Calls those whose deadline has come.
+    /// Calls the services whose deadline has come.
     pub fn due(&mut self, state: &mut State, now: Timestamp) {
         for (_, service) in &mut self.all {
             if service.deadline(state, now).is_some_and(|deadline| deadline <= now) {

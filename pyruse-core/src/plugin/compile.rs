@@ -172,7 +172,8 @@ impl Compile<'_> {
         self.diagnostics.warning(span, Some(self.place.clone()), message).help(help);
     }
 
-    /// Compiles an expression in the syntax of Python's `re`. Equal expressions of one configuration share their memory.
+    /// Compiles an expression in the syntax of Python's `re`. Equal expressions of one configuration share their
+    /// memory.
     pub fn pattern(&mut self, path: &str, expression: &str) -> Result<Pattern, Invalid> {
         let known = self.setup.patterns.get(expression).cloned();
         let pattern = known.map_or_else(|| Pattern::new(expression), Ok).map_err(|e| {

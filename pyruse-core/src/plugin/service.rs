@@ -50,9 +50,9 @@ impl Start<'_> {
     }
 }
 
-/// The standing part of a module. What it does beside deliveries stands in traits of their own ([`Importer`], [`Reporter`],
-/// [`Gate`], [`Witness`], [`BanKeeper`], [`CounterKeeper`]), which it hands out. Whether it does must not change while it
-/// lives.
+/// The part of a module that runs beside the workflow. What it does beside deliveries is in separate traits
+/// ([`Importer`], [`Reporter`], [`Gate`], [`Witness`], [`BanKeeper`], [`CounterKeeper`]), which its methods return.
+/// Which of them it returns must not change during its life.
 pub trait Service: Send {
     /// Returns the queue that this service delivers, and its courier. Called once.
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
@@ -79,22 +79,22 @@ pub trait Service: Send {
         None
     }
 
-    /// Takes over what the first Pyruse stored, if there is something.
+    /// Returns its importer, if it imports what the first Pyruse stored.
     fn importer(&mut self) -> Option<&mut dyn Importer> {
         None
     }
 
-    /// Makes the report, if it is the one that does.
+    /// Returns its reporter, if it makes the report.
     fn reporter(&mut self) -> Option<&mut dyn Reporter> {
         None
     }
 
-    /// Decides whether entries may have consequences, if it does.
+    /// Returns its gate, if it decides whether entries may have consequences.
     fn gate(&mut self) -> Option<&mut dyn Gate> {
         None
     }
 
-    /// Sees what every entry causes, if it wants to.
+    /// Returns its witness, if it wants to see what every entry causes.
     fn witness(&mut self) -> Option<&mut dyn Witness> {
         None
     }
@@ -108,7 +108,7 @@ pub trait Service: Send {
         None
     }
 
-    /// Asks the world, without changing it, whether this service can do its work: for `check --live`.
+    /// Checks, without changing anything, whether this service can do its work: for `check --live`.
     fn inspect(&self, _inspection: &mut Inspection) {}
 
     /// Called when its deadline has come.

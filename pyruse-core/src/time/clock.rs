@@ -11,8 +11,8 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::Timestamp;
 
-/// A smaller change of the difference, in microseconds, is not a step: it may come from reading the clocks one after the
-/// other.
+/// A smaller change of the difference, in microseconds, is not a step: it may come from reading the clocks one after
+/// the other.
 const TOLERANCE: i64 = 1_000_000;
 
 /// If more microseconds than this pass between the readings of the two clocks, they are read again.
