@@ -13,8 +13,8 @@ pub trait Importer {
     fn former_file(&self) -> &'static str;
 
     /// Imports the content of that file. Called once for a file, before [`Service::boot`](super::Service::boot), and
-    /// committed together with the note that it is done. Returns how much was imported, as text for people, e.g. `3
-    /// bans`. An error says what is wrong with the file; after one, the state must be unchanged.
+    /// committed together with the note that it is done. Returns how much was imported, as text for people, e.g.
+    /// `3 bans`. An error says what is wrong with the file; after one, the state must be unchanged.
     fn import(&mut self, content: &[u8], state: &mut State, now: Timestamp) -> Result<String, String>;
 }
 
