@@ -1,39 +1,22 @@
 //! The real client behind a proxy, without a journal: what is captured is found again, exactly as the rule of retention
 //! says, also by a program that was started anew.
 
+mod said;
+
 use std::path::Path;
 
 use pyruse_actions as _;
 use pyruse_core::config::{Diagnostics, Source};
-use pyruse_core::effect::Effect;
 use pyruse_core::engine::Engine;
-use pyruse_core::entry::{Entry, Fields, MemoryRecord};
-use pyruse_core::plugin::{Registry, StepError};
+use pyruse_core::entry::{Fields, MemoryRecord};
+use pyruse_core::plugin::Registry;
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
-use pyruse_core::workflow::{Observer, Site, SiteId};
 use pyruse_filters as _;
+use said::Said;
 use serde_json::{Value, json};
 
 const START: i64 = 1_795_000_000;
-
-#[derive(Default)]
-struct Said(Vec<String>);
-
-impl Observer for Said {
-    const EFFECTS: bool = true;
-
-    fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: &Effect) {
-        match effect {
-            Effect::Log { message, .. } => self.0.push(message.clone()),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn error(&mut self, _: SiteId, site: &Site, _: &mut Entry<'_>, error: &StepError) {
-        panic!("{} {}: {error}", site.chain, site.step);
-    }
-}
 
 /// A workflow with its state.
 struct Bench {

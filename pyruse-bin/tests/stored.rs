@@ -4,18 +4,19 @@
 //! state files of that time are out there. The program of today must make the same rows of the same entries, and must go
 //! on from the file as it goes on from state of its own.
 
+mod said;
+
 use std::path::Path;
 
 use pyruse_actions as _;
 use pyruse_core::config::{Diagnostics, Source};
-use pyruse_core::effect::Effect;
 use pyruse_core::engine::Engine;
-use pyruse_core::entry::{Entry, Fields, MemoryRecord};
-use pyruse_core::plugin::{Registry, StepError};
+use pyruse_core::entry::{Fields, MemoryRecord};
+use pyruse_core::plugin::Registry;
 use pyruse_core::state::{Changes, Resource, Row, State};
 use pyruse_core::time::{Clock, Now, Timestamp};
-use pyruse_core::workflow::{Observer, Site, SiteId};
 use pyruse_filters as _;
+use said::Said;
 use serde_json::{Value, json};
 
 const START: i64 = 1_795_000_000;
@@ -115,24 +116,6 @@ const AFTER: Entries = &[
     (21, &[("KIND", "byService"), ("D", "\u{1f980}\"\\\n")]),
     (21, &[("KIND", "byPort"), ("A", "10.0.0.10"), ("P", "7"), ("SP", "as it was")]),
 ];
-
-#[derive(Default)]
-struct Said(Vec<String>);
-
-impl Observer for Said {
-    const EFFECTS: bool = true;
-
-    fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: &Effect) {
-        match effect {
-            Effect::Log { message, .. } => self.0.push(message.clone()),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn error(&mut self, _: SiteId, site: &Site, _: &mut Entry<'_>, error: &StepError) {
-        panic!("{} {}: {error}", site.chain, site.step);
-    }
-}
 
 fn open(path: &Path) -> State {
     let now = Now::at(Timestamp::from_seconds(START + 10_000));

@@ -119,7 +119,8 @@ impl Pump {
     }
 
     /// Puts another configuration in force, which was compiled against the layout of this state. All state is kept.
-    /// After an error, the old configuration stays in force.
+    /// After an error, the old rules stay in force. (If a thread of a courier cannot be started, couriers that were
+    /// replaced before it keep their new settings.)
     pub fn reload(&mut self, mut plan: Plan, now: Timestamp) -> Result<(), ReloadError> {
         plan.open_parts(&mut self.state)?;
         plan.services_mut().employ(&mut self.couriers)?;

@@ -34,7 +34,8 @@ impl Services {
         Ok(Services::with(services))
     }
 
-    fn with(mut services: Vec<(&'static str, Box<dyn Service>)>) -> Services {
+    /// These services; which of them are gates and witnesses is asked once.
+    pub(crate) fn with(mut services: Vec<(&'static str, Box<dyn Service>)>) -> Services {
         let (mut gates, mut witnesses) = (Vec::new(), Vec::new());
         for (n, (_, service)) in services.iter_mut().enumerate() {
             if service.gate().is_some() {
@@ -45,11 +46,6 @@ impl Services {
             }
         }
         Services { all: services, gates, witnesses }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of(services: Vec<(&'static str, Box<dyn Service>)>) -> Services {
-        Services::with(services)
     }
 
     /// Keeps only the services of these modules.

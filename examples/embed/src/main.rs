@@ -95,8 +95,8 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
         }
         pump.collect(now);
         pump.due(now.wall);
-        // First what has happened goes to the disk, with the position; then the world is told. (A program with many
-        // entries at once settles once for many.)
+        // Settling writes changes and the position, and only then delivers. (With many entries at once, settle once for
+        // all of them.)
         pump.settle(now)?;
         for line in watch.told {
             writeln!(out, "{line}")?;

@@ -22,7 +22,7 @@ type Bytes = Box<[u8]>;
 /// What a row says about a key.
 pub(super) enum Said {
     Tick(Tick),
-    /// So many ticks are only counted; the number of the newest tick when that was stored.
+    /// How many ticks are only counted, and the number of the newest tick when that was stored.
     Folded(u32, u64),
     Reset(Timestamp),
     Grace(Grace),

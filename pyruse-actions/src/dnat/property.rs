@@ -79,7 +79,7 @@ impl Combination {
         self.members(one).eq(self.members(other))
     }
 
-    /// Texts come from log lines: whoever writes them does not know the secret by which they are hashed.
+    /// Texts come from log lines, so an attacker may choose them. The hash has a secret key that the attacker does not know.
     pub(super) fn hash(self, texts: &Texts<'_>, random: &RandomState) -> u64 {
         let mut hasher = random.build_hasher();
         for text in self.members(texts) {

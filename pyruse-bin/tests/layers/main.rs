@@ -1,4 +1,4 @@
-//! No modules of a crate stand in a circle: whoever reads a file can read first what it builds upon.
+//! No modules of a crate depend on each other in a circle: you can read first what a file builds on.
 //!
 //! A module is a file. A file hangs on another one when its code (tests aside) names what is defined there; through
 //! whose re-export it comes does not matter. Where files hang on each other in a circle, none can be understood, or
@@ -22,7 +22,7 @@ use self::source::{Files, Source};
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The circles of one crate, each as a text for whoever has to mend it. `root` is `lib.rs` or `main.rs`.
+/// The circles of one crate, each as a text that says how to break it. `root` is `lib.rs` or `main.rs`.
 fn told(files: &Files, root: &str) -> Vec<String> {
     let source = Source::read(files, root);
     let arrows = arrows(&source);

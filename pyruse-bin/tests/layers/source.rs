@@ -100,7 +100,7 @@ impl Source {
         self.follow(module, path, &mut BTreeSet::new())
     }
 
-    /// The same; `seen` holds the names that are being looked up, lest re-exports lead round and round.
+    /// The same; `seen` holds the names that are being looked up, so that re-exports in a circle end.
     fn follow(&self, module: usize, path: &[String], seen: &mut BTreeSet<(usize, String)>) -> Vec<Target> {
         let mut at = module;
         for (i, name) in path.iter().enumerate() {

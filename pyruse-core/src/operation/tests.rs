@@ -121,7 +121,7 @@ fn a_module_from_outside_answers_as_the_built_in_ones_do() {
         doors(&mut state, "action_front", &["front"]),
         doors(&mut state, "action_back", &["back", "both"]),
     ];
-    let mut services = Services::of(list);
+    let mut services = Services::with(list);
     let mut operate = |operation: &Operation| services.operate(operation, &mut state, NOW);
     let refusal = |answer: Result<Answer, Refusal>| answer.unwrap_err().0;
     assert_eq!(
@@ -165,7 +165,7 @@ fn a_module_from_outside_answers_as_the_built_in_ones_do() {
 #[test]
 fn what_counts_most_comes_first_and_addresses_stand_in_their_order() {
     let mut state = State::in_memory();
-    let mut services = Services::of(vec![doors(&mut state, "action_front", &[])]);
+    let mut services = Services::with(vec![doors(&mut state, "action_front", &[])]);
     let list = Operation::ListCounters { category: None };
     let Ok(Answer::Counters(counts)) = services.operate(&list, &mut state, NOW) else { panic!("counters") };
     let keys: Vec<&str> = counts.iter().map(|count| count.key.as_str()).collect();
@@ -177,7 +177,7 @@ fn every_delivery_has_an_identity_of_its_own_whatever_the_modules_are_called() {
     let mut state = State::in_memory();
     let names = ["action_door", "door", "action_gate"];
     let list = names.into_iter().map(|name| doors(&mut state, name, &[name])).collect();
-    let mut services = Services::of(list);
+    let mut services = Services::with(list);
     for name in names {
         services.operate(&add("10.0.0.1", Some(name)), &mut state, NOW).unwrap();
     }
