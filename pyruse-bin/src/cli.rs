@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::ending::{Ending, WrongUsage};
-use crate::{command, configuration, journal, messages};
+use crate::{command, configuration, messages};
 
 /// Reads the systemd journal, bans who misbehaves, and reports what deserves reading.
 ///
@@ -59,7 +59,7 @@ enum Command {
 
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
-    journal::raise_descriptor_limit();
+    pyruse_sources::journal::raise_descriptor_limit();
     let config = cli.config.as_deref();
     let result = match cli.command.unwrap_or_else(|| Command::Run(command::run::Args::default())) {
         Command::Run(args) => command::run::run(config, &args),

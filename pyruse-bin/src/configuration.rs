@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use pyruse_core::config::{Diagnostics, Source};
 use tracing::Level;
 
-use crate::access::quoted;
 use crate::command::{columns_of, has_colours};
-use crate::{access, messages};
+use crate::messages;
+use pyruse_core::access::quoted;
 
 const DEFAULT: &str = "/etc/pyruse/pyruse.json";
 
@@ -52,7 +52,7 @@ pub(crate) fn read_trusted(path: &Path) -> anyhow::Result<Source> {
 /// Reads the file if what was opened is to be trusted.
 fn read_if(path: &Path, trust: impl FnOnce(&Metadata) -> Result<(), String>) -> anyhow::Result<Source> {
     let shown = path.display();
-    let failed = |e: std::io::Error| unusable(access::failure(path, &e));
+    let failed = |e: std::io::Error| unusable(pyruse_core::access::failure(path, &e));
     let mut file = File::open(path).map_err(failed)?;
     trust(&file.metadata().map_err(failed)?).map_err(unusable)?;
     let mut bytes = Vec::new();

@@ -5,13 +5,11 @@
 
 #![warn(missing_docs)]
 
-mod access;
 mod cli;
 mod command;
 mod configuration;
 mod daemon;
 mod ending;
-mod journal;
 mod messages;
 mod when;
 

@@ -116,6 +116,7 @@
 
 #![warn(missing_docs)]
 
+pub mod access;
 pub mod address;
 pub mod config;
 pub mod courier;

@@ -10,8 +10,8 @@ use pyruse_core::time::Timestamp;
 use super::progress::{Progress, Way};
 use super::values;
 use crate::ending::WrongUsage;
-use crate::journal::{Form, JournalSettings, Recording, Source, is_journal_file};
 use crate::when;
+use pyruse_sources::journal::{Form, JournalSettings, Recording, Source, is_journal_file};
 
 /// Which entries; by default, all of the journal that the configuration names
 #[derive(clap::Args)]

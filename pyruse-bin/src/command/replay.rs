@@ -14,7 +14,7 @@ use super::summary::Summary;
 use super::text::terminal_columns;
 use crate::configuration;
 use crate::ending::Ending;
-use crate::journal::JournalSettings;
+use pyruse_sources::journal::JournalSettings;
 
 /// Shows what this configuration would have done with past entries
 ///

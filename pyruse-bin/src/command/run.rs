@@ -14,8 +14,8 @@ use super::rehearsal::Rehearsal;
 use super::values;
 use crate::daemon::{Daemon, Parts, Wake, storage};
 use crate::ending::Ending;
-use crate::journal::{JournalSettings, Source, go_to_position};
 use crate::{configuration, when};
+use pyruse_sources::journal::{JournalSettings, Source, go_to_position};
 
 /// Follows the journal (what happens without a command)
 ///

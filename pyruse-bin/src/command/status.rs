@@ -22,8 +22,10 @@ use super::text::{counted, grouped, printable, terminal_columns, wrapped};
 use crate::daemon::request::{DaemonStatus, Reply, Request};
 use crate::daemon::storage::{self, Holder};
 use crate::ending::Ending;
-use crate::journal::losses::{Total, range};
-use crate::journal::{JournalSettings, LeftOut, Resumed, Source, left_out, units_unheard, words_for_units};
+use pyruse_sources::journal::losses::{Total, range};
+use pyruse_sources::journal::{
+    JournalSettings, LeftOut, Resumed, Source, left_out, units_unheard, words_for_units,
+};
 
 /// A daemon that is well answers at once.
 const PATIENCE: Duration = Duration::from_secs(3);

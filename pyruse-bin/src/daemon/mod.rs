@@ -38,7 +38,7 @@ pub(crate) use self::storage::Storage;
 pub(crate) use self::wake::Wake;
 pub(crate) use self::watch::{ErrorLog, Watch};
 use crate::configuration;
-use crate::journal::{Follower, JournalSettings, open_at_position};
+use pyruse_sources::journal::{Follower, JournalSettings, open_at_position};
 
 /// A batch is at most so many entries …
 const BATCH: u32 = 2000;

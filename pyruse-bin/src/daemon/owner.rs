@@ -19,7 +19,7 @@ use std::path::Path;
 
 use nix::unistd::{Gid, Uid, User, geteuid, setfsgid, setfsuid};
 
-use crate::access::quoted;
+use pyruse_core::access::quoted;
 
 /// The owner of a directory, where it is we who must become him to touch what is in it.
 #[derive(Clone, Copy, Debug)]

@@ -7,8 +7,8 @@ use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::journal::LeftOut;
-use crate::journal::losses::Total;
+use pyruse_sources::journal::LeftOut;
+use pyruse_sources::journal::losses::Total;
 
 /// A request is at most so long.
 pub(crate) const LONGEST: usize = 64 * 1024;

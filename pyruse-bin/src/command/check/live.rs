@@ -10,10 +10,12 @@ use pyruse_core::engine::Engine;
 use pyruse_core::plugin::inspect::{Grade, Subject, Trouble};
 use pyruse_core::review::tell_setting;
 
-use crate::access::Reader;
 use crate::daemon::owner::Owner;
 use crate::daemon::storage;
-use crate::journal::{JournalSettings, Source, files_read, left_out, units_not_read, words_for_units};
+use pyruse_core::access::Reader;
+use pyruse_sources::journal::{
+    JournalSettings, Source, files_read, left_out, units_not_read, words_for_units,
+};
 
 /// `file` is the configuration's own.
 pub(super) fn inspect(engine: &Engine, file: &Path, diagnostics: &mut Diagnostics) {

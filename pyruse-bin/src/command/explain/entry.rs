@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use pyruse_core::entry::MemoryRecord;
 use pyruse_core::time::Timestamp;
 
-use crate::journal::{JournalSettings, Source, read_one};
+use pyruse_sources::journal::{JournalSettings, Source, read_one};
 
 /// An entry of the journal has less.
 const INPUT_LIMIT: u64 = 64 << 20;

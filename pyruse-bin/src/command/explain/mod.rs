@@ -18,7 +18,7 @@ use super::text::terminal_columns;
 use crate::configuration;
 use crate::daemon::storage;
 use crate::ending::Ending;
-use crate::journal::JournalSettings;
+use pyruse_sources::journal::JournalSettings;
 
 /// Follows one entry through the workflow, and tells what each step did with it
 ///

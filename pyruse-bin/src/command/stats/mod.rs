@@ -22,7 +22,7 @@ use super::text::{counted, folded, grouped, printable, terminal_columns};
 use super::values;
 use crate::configuration;
 use crate::ending::Ending;
-use crate::journal::JournalSettings;
+use pyruse_sources::journal::JournalSettings;
 
 /// Counts past entries by SYSLOG_IDENTIFIER or another field, and by priority: what to filter first
 ///

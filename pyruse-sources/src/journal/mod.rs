@@ -16,7 +16,7 @@ mod json;
 mod left_out;
 mod lines;
 mod lookup3;
-pub(crate) mod losses;
+pub mod losses;
 mod places;
 mod raw;
 mod record;
@@ -39,25 +39,25 @@ use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenO
 
 use self::account::Account;
 use self::arrivals::Arrivals;
-pub(crate) use self::follow::{Follower, go_to_position, open_at_position};
+pub use self::follow::{Follower, go_to_position, open_at_position};
 use self::fresh::{Fresh, Verdict};
-pub(crate) use self::hidden::{units_not_read, units_unheard, words as words_for_units};
-pub(crate) use self::json::read_one;
-pub(crate) use self::left_out::{LeftOut, left_out};
+pub use self::hidden::{units_not_read, units_unheard, words as words_for_units};
+pub use self::json::read_one;
+pub use self::left_out::{LeftOut, left_out};
 use self::losses::{Kind, Losses};
 use self::places::Directories;
-pub(crate) use self::places::files_read;
+pub use self::places::files_read;
 use self::record::{JournalRecord, TRIES};
-pub(crate) use self::recording::{Form, Recording, is_journal_file};
-pub(crate) use self::resume::Resumed;
-pub(crate) use self::settings::{JournalSettings, Scope};
+pub use self::recording::{Form, Recording, is_journal_file};
+pub use self::resume::Resumed;
+pub use self::settings::{JournalSettings, Scope};
 
 /// So many entries are read at most without looking for rotation.
 const PROCESS_EVERY: u32 = 1000;
 
 /// What came of going on.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub enum Next {
     /// There is an entry.
     Entry,
     /// There are no more for now.
@@ -67,7 +67,7 @@ pub(crate) enum Next {
 }
 
 /// An open journal.
-pub(crate) struct Source {
+pub struct Source {
     journal: Journal,
     /// The current entry has not been given out yet.
     held: bool,
@@ -86,7 +86,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn open(settings: &JournalSettings) -> anyhow::Result<Source> {
+    pub fn open(settings: &JournalSettings) -> anyhow::Result<Source> {
         let files = settings.files.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
         Source::open_with(settings, files)
     }
@@ -123,33 +123,33 @@ impl Source {
     }
 
     /// Are its directories others than those that were opened, so that it must be opened again?
-    pub(crate) fn has_moved(&self, settings: &JournalSettings) -> bool {
+    pub fn has_moved(&self, settings: &JournalSettings) -> bool {
         settings.files.iter().all(|file| file.exists())
             && self.directories.as_ref().is_some_and(|opened| *opened != Directories::of(settings))
     }
 
     /// Readable when it may have moved; then call [`Source::clear_arrivals`]. Without this, it must be asked from time to
     /// time whether it [`Source::has_moved`].
-    pub(crate) fn arrivals(&self) -> Option<BorrowedFd<'_>> {
+    pub fn arrivals(&self) -> Option<BorrowedFd<'_>> {
         self.arrivals.as_ref().map(Arrivals::as_fd)
     }
 
-    pub(crate) fn clear_arrivals(&self) {
+    pub fn clear_arrivals(&self) {
         if let Some(arrivals) = &self.arrivals {
             arrivals.clear();
         }
     }
 
     /// Is there no directory at all yet?
-    pub(crate) fn is_nowhere(&self) -> bool {
+    pub fn is_nowhere(&self) -> bool {
         self.directories.as_ref().is_some_and(Directories::is_empty)
     }
 
-    pub(crate) fn open_directory(directory: &Path) -> anyhow::Result<Source> {
+    pub fn open_directory(directory: &Path) -> anyhow::Result<Source> {
         Source::new(open_directory(directory, false)?)
     }
 
-    pub(crate) fn open_files(files: &[PathBuf]) -> anyhow::Result<Source> {
+    pub fn open_files(files: &[PathBuf]) -> anyhow::Result<Source> {
         Source::new(open_files(files)?)
     }
 
@@ -175,12 +175,12 @@ impl Source {
     }
 
     /// Readable when something has happened; then call [`Source::process`].
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
         raw::descriptor(&self.journal)
     }
 
     /// Looks at what has happened: new entries, new files, files that are gone.
-    pub(crate) fn process(&mut self) {
+    pub fn process(&mut self) {
         self.since_process = 0;
         self.account.stir();
         if let Err(e) = self.journal.process() {
@@ -207,19 +207,19 @@ impl Source {
         self.fresh.forget();
     }
 
-    pub(crate) fn seek_head(&mut self) -> anyhow::Result<()> {
+    pub fn seek_head(&mut self) -> anyhow::Result<()> {
         self.leave();
         self.journal.seek_head().context("seeking the journal's head")
     }
 
-    pub(crate) fn seek_time(&mut self, time: Timestamp) -> anyhow::Result<()> {
+    pub fn seek_time(&mut self, time: Timestamp) -> anyhow::Result<()> {
         self.leave();
         let micros = u64::try_from(time.0).unwrap_or(0);
         self.journal.seek_realtime_usec(micros).context("seeking a time in the journal")
     }
 
     /// Behind the last entry; its position.
-    pub(crate) fn seek_tail(&mut self) -> anyhow::Result<Position> {
+    pub fn seek_tail(&mut self) -> anyhow::Result<Position> {
         self.leave();
         self.journal.seek_tail().context("seeking the journal's tail")?;
         if self.journal.previous().context("seeking the journal's tail")? == 0 {
@@ -234,7 +234,7 @@ impl Source {
     }
 
     /// Goes to the entry of that cursor; is it there?
-    pub(crate) fn find(&mut self, cursor: &str) -> anyhow::Result<bool> {
+    pub fn find(&mut self, cursor: &str) -> anyhow::Result<bool> {
         self.leave();
         if self.journal.seek_cursor(cursor).is_err() {
             bail!("`{}` is no cursor of the journal", cursor.escape_debug());
@@ -244,7 +244,7 @@ impl Source {
     }
 
     /// Goes to the next entry; is there one? Waits for one that journald has not finished.
-    pub(crate) fn next(&mut self) -> bool {
+    pub fn next(&mut self) -> bool {
         loop {
             match self.poll() {
                 Next::Entry => return true,
@@ -255,7 +255,7 @@ impl Source {
     }
 
     /// Goes to the next entry, without waiting for one that journald has not finished.
-    pub(crate) fn poll(&mut self) -> Next {
+    pub fn poll(&mut self) -> Next {
         loop {
             if !self.fresh.is_waiting() {
                 if !self.advance() {
@@ -295,7 +295,7 @@ impl Source {
     }
 
     /// Goes to the next entry, for who does not look into it; is there one?
-    pub(crate) fn advance(&mut self) -> bool {
+    pub fn advance(&mut self) -> bool {
         if std::mem::take(&mut self.held) {
             return true;
         }
@@ -325,18 +325,18 @@ impl Source {
     }
 
     /// The current entry.
-    pub(crate) fn record(&mut self) -> JournalRecord<'_> {
+    pub fn record(&mut self) -> JournalRecord<'_> {
         JournalRecord::new(&mut self.journal, &mut self.losses, self.at)
     }
 
     /// The current entry's time.
-    pub(crate) fn time(&self) -> anyhow::Result<Timestamp> {
+    pub fn time(&self) -> anyhow::Result<Timestamp> {
         Ok(time_of(&self.journal)?)
     }
 
     /// The position of the entry that was given out last. Where its file is gone since it was read, time is all that is
     /// left of it, and the position is right behind it.
-    pub(crate) fn position(&mut self) -> Position {
+    pub fn position(&mut self) -> Position {
         let position = match &self.known {
             Some(known) => known.clone(),
             None => match self.journal.cursor() {
@@ -356,7 +356,7 @@ impl Source {
 
     /// Looks from time to time whether everything was read. `is_at_end`: [`Source::poll`] has just said that there is no
     /// more. Gives whether it must be asked again, at once.
-    pub(crate) fn tend(&mut self, is_at_end: bool) -> bool {
+    pub fn tend(&mut self, is_at_end: bool) -> bool {
         let again = self.account.look(is_at_end, &mut self.losses);
         if again {
             // Files that were counted just now may be too new to be known to libsystemd.
@@ -367,22 +367,22 @@ impl Source {
     }
 
     /// When [`Source::tend`] wants to be called, if nothing happens.
-    pub(crate) fn next_tend(&self) -> Option<Duration> {
+    pub fn next_tend(&self) -> Option<Duration> {
         [self.account.next_look(), self.losses.next_tend()].into_iter().flatten().min()
     }
 
     /// What could not be given out as it was written.
-    pub(crate) fn losses(&mut self) -> &mut Losses {
+    pub fn losses(&mut self) -> &mut Losses {
         &mut self.losses
     }
 
     /// The files that libsystemd leaves out, as far as [`Source::tend`] has come.
-    pub(crate) fn left_out(&self) -> Vec<LeftOut> {
+    pub fn left_out(&self) -> Vec<LeftOut> {
         self.account.left_out()
     }
 
     /// Goes on counting where the journal that this one replaces has stopped.
-    pub(crate) fn succeed(&mut self, former: &mut Source) {
+    pub fn succeed(&mut self, former: &mut Source) {
         self.losses = std::mem::take(&mut former.losses);
         former.account.hand_over(&mut self.account);
     }
@@ -402,7 +402,7 @@ impl Source {
 
 /// libsystemd holds a descriptor for every file of the journal, and there may be more than the usual 1,024; what it
 /// cannot open, it leaves out without a word. To be called before a journal is opened.
-pub(crate) fn raise_descriptor_limit() {
+pub fn raise_descriptor_limit() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
         && let Err(e) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)

@@ -85,7 +85,7 @@ pub(super) fn list(settings: &JournalSettings, files: &[PathBuf]) -> Vec<Listed>
 }
 
 /// The files of a journal that are read.
-pub(crate) fn files_read(settings: &JournalSettings) -> Vec<PathBuf> {
+pub fn files_read(settings: &JournalSettings) -> Vec<PathBuf> {
     let files: Vec<_> = settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).collect();
     let listed = list(settings, &files).into_iter();
     listed.filter(|listed| listed.in_scope).map(|listed| listed.path).collect()

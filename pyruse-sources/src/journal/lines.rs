@@ -12,7 +12,7 @@ use pyruse_core::time::Timestamp;
 use super::intake::{Input, Intake, VALUE_LIMIT};
 
 /// Fields with their values.
-pub(crate) type GivenFields = Vec<(String, String)>;
+pub type GivenFields = Vec<(String, String)>;
 
 /// Reads lines.
 pub(super) struct LineReader {

@@ -83,7 +83,7 @@ impl JsonReader {
 }
 
 /// Reads the one object that a text is, over as many lines as it likes.
-pub(crate) fn read_one(text: &[u8], name: &str) -> anyhow::Result<MemoryRecord> {
+pub fn read_one(text: &[u8], name: &str) -> anyhow::Result<MemoryRecord> {
     if text.trim_ascii().is_empty() {
         bail!("{name}: there is no entry; it is one object of `journalctl -o json`");
     }

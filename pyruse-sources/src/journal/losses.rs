@@ -23,7 +23,7 @@ const REMEMBERED: usize = 100;
 /// What can be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Entries that were deleted, or whose file was damaged, before they were read.
     Missing,
     /// The same, where some of the numbers that are missing may have been entries that are not wanted.
@@ -44,7 +44,7 @@ const KINDS: [Kind; 6] =
 
 impl Kind {
     /// This number of losses of this kind in words; `range` says when.
-    pub(crate) fn words(self, count: u64, range: &str) -> String {
+    pub fn words(self, count: u64, range: &str) -> String {
         let plural = |one: &str, many: &str| if count == 1 { one.to_owned() } else { many.to_owned() };
         match self {
             Kind::Missing | Kind::MissingAtMost => format!(
@@ -84,11 +84,11 @@ impl Kind {
 /// How much was lost of one kind since the start, and when that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Total {
-    pub(crate) kind: Kind,
-    pub(crate) count: u64,
-    pub(crate) from: Timestamp,
-    pub(crate) until: Timestamp,
+pub struct Total {
+    pub kind: Kind,
+    pub count: u64,
+    pub from: Timestamp,
+    pub until: Timestamp,
 }
 
 /// Losses of one kind that belong together.
@@ -113,7 +113,7 @@ struct Tally {
 
 /// The losses of one journal.
 #[derive(Debug, Default)]
-pub(crate) struct Losses {
+pub struct Losses {
     tallies: [Tally; KINDS.len()],
     /// What was logged, for the report.
     logged: Vec<String>,
@@ -145,7 +145,7 @@ impl Losses {
     }
 
     /// Logs what is due.
-    pub(crate) fn tend(&mut self) {
+    pub fn tend(&mut self) {
         let now = Instant::now();
         for kind in KINDS {
             let Some(episode) = self.tallies[kind as usize].episode else { continue };
@@ -169,19 +169,19 @@ impl Losses {
     }
 
     /// Logs what is not logged yet.
-    pub(crate) fn flush(&mut self) {
+    pub fn flush(&mut self) {
         for kind in KINDS {
             self.finish(kind);
         }
     }
 
     /// What was logged since it was asked last.
-    pub(crate) fn take_logged(&mut self) -> Vec<String> {
+    pub fn take_logged(&mut self) -> Vec<String> {
         std::mem::take(&mut self.logged)
     }
 
     /// How much was lost of each kind since the start.
-    pub(crate) fn totals(&self) -> Vec<Total> {
+    pub fn totals(&self) -> Vec<Total> {
         self.tallies.iter().filter_map(|tally| tally.total).collect()
     }
 
@@ -211,7 +211,7 @@ impl Losses {
 }
 
 /// From when until when, in words.
-pub(crate) fn range(from: &impl Display, until: &impl Display) -> String {
+pub fn range(from: &impl Display, until: &impl Display) -> String {
     let (from, until) = (from.to_string(), until.to_string());
     if from == until { format!("at {from}") } else { format!("between {from} and {until}") }
 }

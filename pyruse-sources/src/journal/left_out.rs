@@ -23,14 +23,14 @@ const BEING_MADE: Duration = Duration::from_millis(200);
 
 /// A file that is not read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LeftOut {
-    pub(crate) file: PathBuf,
-    pub(crate) why: String,
+pub struct LeftOut {
+    pub file: PathBuf,
+    pub why: String,
 }
 
 impl LeftOut {
     /// In words.
-    pub(crate) fn words(&self) -> String {
+    pub fn words(&self) -> String {
         let what = if self.file.is_dir() { "journal in" } else { "journal file" };
         format!("the {what} {} is left out: {}", self.file.display(), self.why)
     }
@@ -101,7 +101,7 @@ impl Judge {
 }
 
 /// All files of a journal that are left out now.
-pub(crate) fn left_out(settings: &JournalSettings) -> Vec<LeftOut> {
+pub fn left_out(settings: &JournalSettings) -> Vec<LeftOut> {
     let mut judge = Judge::default();
     let files: Vec<_> = settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).collect();
     judge.judge(list(settings, &files).iter());

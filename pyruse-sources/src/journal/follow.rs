@@ -40,7 +40,7 @@ const REOPEN_SILENCE: Duration = Duration::from_millis(100);
 const REOPEN_IN_BACKLOG: u64 = 100_000;
 
 /// See the module.
-pub(crate) struct Follower {
+pub struct Follower {
     source: Source,
     settings: Arc<JournalSettings>,
     /// Entries that were read since the last [`Follower::take_position`].
@@ -58,7 +58,7 @@ pub(crate) struct Follower {
 
 impl Follower {
     /// Opens the journal where the state says, or at `since`, or at its end.
-    pub(crate) fn open(
+    pub fn open(
         settings: Arc<JournalSettings>,
         state: &mut State,
         since: Option<Timestamp>,
@@ -82,7 +82,7 @@ impl Follower {
     }
 
     /// Goes on with a journal that [`open_at_position`] has opened.
-    pub(crate) fn go_on_with(&mut self, mut source: Source, settings: Arc<JournalSettings>) {
+    pub fn go_on_with(&mut self, mut source: Source, settings: Arc<JournalSettings>) {
         source.succeed(&mut self.source);
         self.source = source;
         self.settings = settings;
@@ -91,7 +91,7 @@ impl Follower {
     }
 
     /// Goes to the next entry. `false`: there is none for now.
-    pub(crate) fn next(&mut self) -> bool {
+    pub fn next(&mut self) -> bool {
         self.unfinished = None;
         match self.source.poll() {
             Next::Entry => {
@@ -107,12 +107,12 @@ impl Follower {
     }
 
     /// The current entry.
-    pub(crate) fn record(&mut self) -> JournalRecord<'_> {
+    pub fn record(&mut self) -> JournalRecord<'_> {
         self.source.record()
     }
 
     /// The position behind the last entry, if any was read since the last call.
-    pub(crate) fn take_position(&mut self) -> Option<Position> {
+    pub fn take_position(&mut self) -> Option<Position> {
         let fresh = std::mem::take(&mut self.fresh);
         if fresh == 0 {
             return None;
@@ -123,18 +123,18 @@ impl Follower {
     }
 
     /// How many entries were read.
-    pub(crate) fn entries(&self) -> u64 {
+    pub fn entries(&self) -> u64 {
         self.entries
     }
 
     /// Checks whether the journal gave everything. `is_drained`: [`Follower::next`] has just found nothing. Returns
     /// whether it must be called again at once.
-    pub(crate) fn tend(&mut self, is_drained: bool) -> bool {
+    pub fn tend(&mut self, is_drained: bool) -> bool {
         self.source.tend(is_drained && self.unfinished.is_none())
     }
 
     /// Opens the journal again where that is needed; was it?
-    pub(crate) fn reopen_if_needed(&mut self, state: &mut State, is_drained: bool) -> bool {
+    pub fn reopen_if_needed(&mut self, state: &mut State, is_drained: bool) -> bool {
         self.give_back_memory(state) || (is_drained && self.follow_move(state))
     }
 
@@ -185,7 +185,7 @@ impl Follower {
     }
 
     /// The longest time to wait for events. `is_reading`: entries would be read if there were any.
-    pub(crate) fn patience(&self, is_reading: bool) -> Option<Duration> {
+    pub fn patience(&self, is_reading: bool) -> Option<Duration> {
         let now = Instant::now();
         let silence = self.last_read.elapsed();
         let look = (is_reading && silence < LOOKING).then(|| (silence / 32).max(LOOK));
@@ -197,51 +197,51 @@ impl Follower {
     }
 
     /// Readable when there may be entries; then call [`Follower::note_news`].
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.source.as_fd()
     }
 
     /// See [`Follower::as_fd`].
-    pub(crate) fn note_news(&mut self) {
+    pub fn note_news(&mut self) {
         self.source.process();
     }
 
     /// Readable when a directory of the journal may have come; then call [`Follower::note_arrival`].
-    pub(crate) fn arrivals(&self) -> Option<BorrowedFd<'_>> {
+    pub fn arrivals(&self) -> Option<BorrowedFd<'_>> {
         self.source.arrivals()
     }
 
     /// See [`Follower::arrivals`].
-    pub(crate) fn note_arrival(&mut self) {
+    pub fn note_arrival(&mut self) {
         self.source.clear_arrivals();
         self.next_check = Instant::now();
     }
 
     /// Is there no journal at all yet?
-    pub(crate) fn is_nowhere(&self) -> bool {
+    pub fn is_nowhere(&self) -> bool {
         self.source.is_nowhere()
     }
 
     /// What could not be given out as it was written.
-    pub(crate) fn losses(&mut self) -> &mut Losses {
+    pub fn losses(&mut self) -> &mut Losses {
         self.source.losses()
     }
 
     /// The files that libsystemd leaves out.
-    pub(crate) fn left_out(&self) -> Vec<LeftOut> {
+    pub fn left_out(&self) -> Vec<LeftOut> {
         self.source.left_out()
     }
 }
 
 /// Opens a journal where reading stopped.
-pub(crate) fn open_at_position(settings: &JournalSettings, state: &mut State) -> anyhow::Result<Source> {
+pub fn open_at_position(settings: &JournalSettings, state: &mut State) -> anyhow::Result<Source> {
     let mut source = Source::open(settings)?;
     go_to_position(&mut source, state, None)?;
     Ok(source)
 }
 
 /// Moves a journal to where reading goes on: the position in the state, `since`, or its end.
-pub(crate) fn go_to_position(
+pub fn go_to_position(
     journal: &mut Source,
     state: &mut State,
     since: Option<Timestamp>,

@@ -13,7 +13,7 @@ use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgrouplist, getgrou
 const FIRST_PERSON: u32 = 1000;
 
 /// Somebody who wants to read.
-pub(crate) struct Reader {
+pub struct Reader {
     uid: Uid,
     gid: Gid,
     groups: Vec<Gid>,
@@ -28,7 +28,7 @@ impl Reader {
     }
 
     /// That user, as a service of theirs would be.
-    pub(crate) fn of(uid: Uid) -> Option<Reader> {
+    pub fn of(uid: Uid) -> Option<Reader> {
         let user = User::from_uid(uid).ok()??;
         let groups =
             CString::new(user.name.as_str()).ok().and_then(|name| getgrouplist(&name, user.gid).ok());
@@ -50,7 +50,7 @@ impl Reader {
     }
 
     /// What keeps this user from reading the file, by the modes of the file and of the directories above it.
-    pub(crate) fn obstacle(&self, path: &Path) -> Option<Obstacle> {
+    pub fn obstacle(&self, path: &Path) -> Option<Obstacle> {
         // Behind links: it is the file's own place that counts.
         let real = path.canonicalize().or_else(|_| std::path::absolute(path)).ok()?;
         let mut way: Vec<&Path> = real.ancestors().collect();
@@ -63,7 +63,7 @@ impl Reader {
     }
 
     /// The same in words: who, and what.
-    pub(crate) fn denied(&self, path: &Path, Obstacle { path: at, found }: &Obstacle) -> String {
+    pub fn denied(&self, path: &Path, Obstacle { path: at, found }: &Obstacle) -> String {
         let owner =
             format!("{}:{}", user_name(Uid::from_raw(found.uid())), group_name(Gid::from_raw(found.gid())));
         let mode = found.mode() & 0o7777;
@@ -76,7 +76,7 @@ impl Reader {
     }
 
     /// The same, and how to mend it.
-    pub(crate) fn complain(&self, path: &Path, obstacle: &Obstacle) -> String {
+    pub fn complain(&self, path: &Path, obstacle: &Obstacle) -> String {
         let Obstacle { path: at, found } = obstacle;
         let mode = found.mode() & 0o7777;
         let group = group_name(self.gid);
@@ -88,21 +88,21 @@ impl Reader {
 }
 
 /// What keeps a user from reading a file.
-pub(crate) struct Obstacle {
+pub struct Obstacle {
     path: PathBuf,
     found: Metadata,
 }
 
 impl Obstacle {
     /// May an access control list, which the mode does not show, let the user in all the same?
-    pub(crate) fn may_be_passed(&self) -> bool {
+    pub fn may_be_passed(&self) -> bool {
         // A list's mask stands in the place of the group's bits.
         self.found.mode() & if self.found.is_dir() { 0o010 } else { 0o040 } != 0
     }
 }
 
 /// The error of opening that file to read it, in words.
-pub(crate) fn failure(path: &Path, error: &Error) -> String {
+pub fn failure(path: &Path, error: &Error) -> String {
     if error.kind() != ErrorKind::PermissionDenied {
         return format!("{}: {error}", path.display());
     }
@@ -133,7 +133,7 @@ fn group_name(gid: Gid) -> String {
 }
 
 /// A path as a shell takes it.
-pub(crate) fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 

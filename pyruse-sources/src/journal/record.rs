@@ -11,7 +11,7 @@ use super::raw;
 pub(super) const TRIES: u32 = 3;
 
 /// See the module.
-pub(crate) struct JournalRecord<'j> {
+pub struct JournalRecord<'j> {
     journal: &'j mut Journal,
     losses: &'j mut Losses,
     at: Timestamp,

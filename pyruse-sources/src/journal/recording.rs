@@ -17,7 +17,7 @@ use super::export::ExportReader;
 use super::intake::Input;
 use super::json::JsonReader;
 use super::lines::{GivenFields, LineReader};
-use crate::access;
+use pyruse_core::access;
 
 /// What a journal file begins with.
 const JOURNAL_FILE: &[u8] = b"LPKSHHRH";
@@ -31,7 +31,7 @@ const FIRST_LINE: u64 = 256;
 
 /// How entries were written down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Form {
+pub enum Form {
     /// Export or JSON, as the first line looks
     #[default]
     Auto,
@@ -44,7 +44,7 @@ pub(crate) enum Form {
 }
 
 /// Entries that were written down.
-pub(crate) struct Recording {
+pub struct Recording {
     format: Format,
     length: Option<u64>,
 }
@@ -57,7 +57,7 @@ enum Format {
 
 impl Recording {
     /// Reads a file, or standard input for `-`. Plain lines get these fields.
-    pub(crate) fn open(path: &Path, form: Form, fields: &GivenFields) -> anyhow::Result<Recording> {
+    pub fn open(path: &Path, form: Form, fields: &GivenFields) -> anyhow::Result<Recording> {
         let (file, name) = if path == Path::new("-") {
             let name = "standard input".to_owned();
             let stdin = std::io::stdin().as_fd().try_clone_to_owned().with_context(|| name.clone())?;
@@ -79,7 +79,7 @@ impl Recording {
     }
 
     /// Reads the next entry into `record`; `false` at the end.
-    pub(crate) fn next(&mut self, record: &mut MemoryRecord) -> anyhow::Result<bool> {
+    pub fn next(&mut self, record: &mut MemoryRecord) -> anyhow::Result<bool> {
         record.clear();
         match &mut self.format {
             Format::Export(reader) => reader.next(record),
@@ -89,7 +89,7 @@ impl Recording {
     }
 
     /// How many bytes have been read.
-    pub(crate) fn offset(&self) -> u64 {
+    pub fn offset(&self) -> u64 {
         match &self.format {
             Format::Export(reader) => reader.offset(),
             Format::Json(reader) => reader.offset(),
@@ -98,7 +98,7 @@ impl Recording {
     }
 
     /// How many bytes there are, where one can know.
-    pub(crate) fn length(&self) -> Option<u64> {
+    pub fn length(&self) -> Option<u64> {
         self.length
     }
 }
@@ -156,7 +156,7 @@ fn begins_with_a_field(line: &[u8]) -> bool {
 }
 
 /// Does it begin as journal files do?
-pub(crate) fn is_journal_file(path: &Path) -> anyhow::Result<bool> {
+pub fn is_journal_file(path: &Path) -> anyhow::Result<bool> {
     let failed = |e: &std::io::Error| anyhow::Error::msg(access::failure(path, e));
     let file = File::open(path).map_err(|e| failed(&e))?;
     let mut first = Vec::new();

@@ -13,7 +13,7 @@ use super::{Source, file::Id};
 
 /// Where reading goes on.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Resumed {
+pub enum Resumed {
     /// Right behind the stored entry.
     Exactly,
     /// The stored entry is not there any more: at the first one that follows, of that time.
@@ -24,7 +24,7 @@ pub(crate) enum Resumed {
 
 impl Source {
     /// Behind the entry of that position, or where it was.
-    pub(crate) fn resume(&mut self, position: &Position) -> anyhow::Result<Resumed> {
+    pub fn resume(&mut self, position: &Position) -> anyhow::Result<Resumed> {
         self.leave();
         self.follow_files(position)?;
         let resumed = self.resume_at(position)?;

@@ -10,7 +10,7 @@ use pyruse_core::serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", rename_all = "lowercase")]
 #[schemars(crate = "pyruse_core::schemars")]
-pub(crate) enum Scope {
+pub enum Scope {
     /// Those of the system and its services.
     System,
     /// Those of users too.
@@ -21,19 +21,19 @@ pub(crate) enum Scope {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
-pub(crate) struct JournalSettings {
+pub struct JournalSettings {
     /// `system` (default) or `all`; with `directory`, `all` is the default. A system service that runs as an account of
     /// a user (UID 1000 and above) writes into that user's journal, which only `all` reads.
-    pub(crate) scope: Option<Scope>,
+    pub scope: Option<Scope>,
     /// The journal files of this directory.
-    pub(crate) directory: Option<PathBuf>,
+    pub directory: Option<PathBuf>,
     /// These journal files. Where journald rotates one of them, what was written before is read from the archived file.
-    pub(crate) files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
     /// The journal of this namespace (`LogNamespace=` of systemd.exec(5)).
-    pub(crate) namespace: Option<String>,
+    pub namespace: Option<String>,
     /// Only entries that match, as `journalctl` takes it: `FIELD=value`; of one field any, of several fields all;
     /// `+` stands between alternatives.
-    pub(crate) matches: Vec<String>,
+    pub matches: Vec<String>,
 }
 
 impl ModuleSettings for JournalSettings {
