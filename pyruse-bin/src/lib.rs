@@ -1,17 +1,12 @@
 //! Pyruse as a program: the systemd journal in, the workflow, and a command line.
 //!
 //! A program with filters or actions of its own is a main of three lines: it names its plugin crates with
-//! `use … as _;` and calls [`run`].
+//! `use … as _;` and calls [`run`](run()).
 
 #![warn(missing_docs)]
 
-mod cli;
-mod command;
-mod configuration;
 mod daemon;
-mod ending;
-mod messages;
-mod when;
+mod run;
 
 use std::process::ExitCode;
 
@@ -20,5 +15,5 @@ use pyruse_filters as _;
 
 /// Runs the command line; gives the exit code of the process.
 pub fn run() -> ExitCode {
-    cli::run()
+    pyruse_cli::main(run::run)
 }

@@ -1,13 +1,13 @@
 //! The daemon's answers to operators: what they ask is done between two batches, and what it changed is committed with
 //! the next; only then are they told.
 
+use pyruse_cli::request::{DaemonStatus, Reply, Request};
 use pyruse_core::operation::{Answer, Operation, Overview};
 use pyruse_core::plugin::excerpt;
 use pyruse_core::time::Timestamp;
 
 use super::Daemon;
 use super::control::{Control, Question};
-use super::request::{DaemonStatus, Reply, Request};
 
 /// A question, with the answer that waits for the commit; or why there is none.
 pub(super) type Asked = (Question, Result<Answer, String>);

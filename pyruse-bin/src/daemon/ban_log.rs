@@ -6,10 +6,9 @@
 use std::time::Duration;
 
 use pyruse_core::effect::Effect;
+use pyruse_core::text::printable;
 use pyruse_core::throttle::Throttle;
 use pyruse_core::time::Timestamp;
-
-use crate::command::printable;
 
 /// At most this many bans are logged per window.
 const LOGGED: u32 = 20;

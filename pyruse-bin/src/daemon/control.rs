@@ -8,38 +8,29 @@
 //! Who may ask is root and the daemon's own user. The socket's mode says it, and the kernel is asked besides who is at
 //! the other end: a mode can be changed.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use nix::libc;
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen, setsockopt,
-    socket, sockopt,
-};
+use nix::sys::socket::{Backlog, bind, getsockopt, listen, sockopt};
 use nix::sys::stat::{Mode, fchmod};
-use nix::sys::time::TimeVal;
 use nix::unistd::geteuid;
+use pyruse_cli::control::{connect_to, stream, with_address};
+use pyruse_cli::owner::Owner;
+use pyruse_cli::request::{LONGEST, Reply, Request};
+use pyruse_cli::storage::Storage;
 
-use super::owner::Owner;
-use super::request::{LONGEST, Reply, Request};
-use super::storage::Storage;
 use super::wake::Wake;
 
 const NAME: &str = "control";
 
 /// A client has so long to write its line, and so long to take each piece of the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The kernel's limit for the path of a socket, with room for its end.
-const LONGEST_PATH: usize = 107;
 
 /// So seldom is it told that somebody was refused.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
@@ -111,7 +102,7 @@ fn bind_in(directory: &Path) -> std::io::Result<UnixListener> {
     let path = directory.join(NAME);
     if path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket()) {
         // A runtime directory may be shared by two daemons, each with a state of its own.
-        if self::connect_to(&path).is_ok() {
+        if connect_to(&path).is_ok() {
             return Err(std::io::Error::new(ErrorKind::AddrInUse, "another daemon listens there"));
         }
         std::fs::remove_file(&path)?;
@@ -123,31 +114,6 @@ fn bind_in(directory: &Path) -> std::io::Result<UnixListener> {
     with_address(&path, |address| bind(socket.as_raw_fd(), address))?;
     listen(&socket, Backlog::new(64)?)?;
     Ok(UnixListener::from(socket))
-}
-
-fn stream() -> nix::Result<OwnedFd> {
-    socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
-}
-
-/// The address of a path of any length: one that is too long is reached through its open directory.
-fn with_address<T>(path: &Path, with: impl FnOnce(&UnixAddr) -> nix::Result<T>) -> std::io::Result<T> {
-    if path.as_os_str().as_bytes().len() <= LONGEST_PATH {
-        return Ok(with(&UnixAddr::new(path)?)?);
-    }
-    let directory = path.parent().unwrap_or(path);
-    let directory = File::options().read(true).custom_flags(libc::O_PATH).open(directory)?;
-    let name = path.file_name().unwrap_or_default();
-    let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
-    Ok(with(&UnixAddr::new(&short)?)?)
-}
-
-/// Connects to a control socket. Where its queue is full, as when a daemon is stopped, that does not wait for ever.
-pub(crate) fn connect_to(path: &Path) -> std::io::Result<UnixStream> {
-    let socket = stream()?;
-    let patience = i64::try_from(PATIENCE.as_secs()).unwrap_or(i64::MAX);
-    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::new(patience, 0))?;
-    with_address(path, |address| connect(socket.as_raw_fd(), address))?;
-    Ok(UnixStream::from(socket))
 }
 
 fn take_connections(listener: &UnixListener, questions: &Sender<Question>, wake: &(dyn Fn() + Send + Sync)) {

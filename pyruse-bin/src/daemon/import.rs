@@ -8,11 +8,10 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use pyruse_cli::owner::Owner;
 use pyruse_core::engine::Services;
 use pyruse_core::state::{Changes, Handle, Resource, Row, State, StateError};
 use pyruse_core::time::Timestamp;
-
-use super::owner::Owner;
 
 /// The files that are in the state, and may still have their old name.
 #[derive(Default)]

@@ -6,12 +6,9 @@
 mod answering;
 mod ban_log;
 mod clock_set;
-pub(crate) mod control;
+mod control;
 mod import;
 mod manager;
-pub(crate) mod owner;
-pub(crate) mod request;
-pub(crate) mod storage;
 mod wake;
 mod watch;
 
@@ -21,12 +18,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
+use pyruse_cli::storage::{self, Storage};
+use pyruse_cli::{configuration, load};
 use pyruse_core::config::Diagnostics;
-use pyruse_core::engine::{Engine, Plan};
-use pyruse_core::entry::Fields;
+use pyruse_core::engine::Engine;
 use pyruse_core::plugin::Registry;
 use pyruse_core::pump::Pump;
-use pyruse_core::state::{Layout, State};
+use pyruse_core::state::State;
 use pyruse_core::time::{Now, Steady, Timestamp};
 
 use self::ban_log::BanLog;
@@ -34,10 +32,8 @@ use self::clock_set::ClockSet;
 use self::control::Control;
 use self::import::Imports;
 use self::manager::ServiceManager;
-pub(crate) use self::storage::Storage;
 pub(crate) use self::wake::Wake;
-pub(crate) use self::watch::{ErrorLog, Watch};
-use crate::configuration;
+use self::watch::{ErrorLog, Watch};
 use pyruse_sources::journal::{Follower, JournalSettings, open_at_position};
 
 /// A batch is at most so many entries …
@@ -61,20 +57,6 @@ const BACKLOG_PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long couriers on their way are waited for at the end; what they carry stays queued.
 const FAREWELL: Duration = Duration::from_millis(300);
-
-/// Compiles a configuration; without the findings that a comment allows.
-pub(crate) fn load(
-    source: &pyruse_core::config::Source,
-    registry: &Registry,
-    layout: Layout,
-    diagnostics: &mut Diagnostics,
-) -> anyhow::Result<Option<Plan>> {
-    let plan = Engine::plan(source, registry, Fields::default(), layout, diagnostics)?;
-    if let Some(plan) = &plan {
-        pyruse_core::review::heed_allows(source, &plan.engine().config, diagnostics);
-    }
-    Ok(plan)
-}
 
 /// The daemon.
 pub(crate) struct Daemon {

@@ -14,8 +14,8 @@ use super::deliver::deliver;
 use super::loaded::Loaded;
 use super::text::{counted, print_line};
 use super::values;
-use crate::daemon::storage;
 use crate::ending::Ending;
+use crate::storage;
 
 /// A courier that fails is tried again for so long.
 const PATIENCE: Duration = Duration::from_secs(10);

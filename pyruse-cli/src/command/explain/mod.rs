@@ -16,8 +16,8 @@ use super::paint::Paint;
 use super::past::parse_field;
 use super::text::terminal_columns;
 use crate::configuration;
-use crate::daemon::storage;
 use crate::ending::Ending;
+use crate::storage;
 use pyruse_sources::journal::JournalSettings;
 
 /// Follows one entry through the workflow, and tells what each step did with it

@@ -1,11 +1,12 @@
 //! The command line: which commands there are, and with which code they end. What a command takes stands with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::command::run::Args as RunArgs;
 use crate::ending::{Ending, WrongUsage};
 use crate::{command, configuration, messages};
 
@@ -33,7 +34,7 @@ const EXIT_CODES: &str =
 
 #[derive(Subcommand)]
 enum Command {
-    Run(command::run::Args),
+    Run(RunArgs),
     Boot(command::boot::Args),
     Check(command::check::Args),
     Replay(command::replay::Args),
@@ -57,12 +58,13 @@ enum Command {
     Complete(command::complete::Args),
 }
 
-pub(crate) fn run() -> ExitCode {
+/// Runs the command line; returns the exit code of the process. `follow` is what `run` does.
+pub fn main(follow: fn(Option<&Path>, &RunArgs) -> anyhow::Result<Ending>) -> ExitCode {
     let cli = Cli::parse();
     pyruse_sources::journal::raise_descriptor_limit();
     let config = cli.config.as_deref();
-    let result = match cli.command.unwrap_or_else(|| Command::Run(command::run::Args::default())) {
-        Command::Run(args) => command::run::run(config, &args),
+    let result = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
+        Command::Run(args) => follow(config, &args),
         Command::Boot(args) => command::boot::run(config, &args),
         Command::Check(args) => command::check::run(config, &args),
         Command::Replay(args) => command::replay::run(config, &args),

@@ -15,10 +15,10 @@ use pyruse_core::review;
 use pyruse_core::state::Layout;
 use serde_json::json;
 
+use super::loaded::load;
 use super::text::{folded, terminal_columns};
 use super::values;
 use crate::configuration;
-use crate::daemon::load;
 use crate::ending::Ending;
 
 /// Loads, compiles and reviews the configuration; prints every finding with its place, and what to write instead

@@ -75,7 +75,7 @@ enum From {
 }
 
 /// Why there may be no entries.
-pub(super) const MAY_NOT_READ: &str = "or none that we may read: be root or in the group systemd-journal";
+pub const MAY_NOT_READ: &str = "or none that we may read: be root or in the group systemd-journal";
 
 /// Past entries, opened.
 pub(super) struct Past {

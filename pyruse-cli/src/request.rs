@@ -11,12 +11,12 @@ use pyruse_sources::journal::LeftOut;
 use pyruse_sources::journal::losses::Total;
 
 /// A request is at most so long.
-pub(crate) const LONGEST: usize = 64 * 1024;
+pub const LONGEST: usize = 64 * 1024;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) enum Request {
+pub enum Request {
     /// How the daemon is.
     Status,
     /// Something about the state.
@@ -26,7 +26,7 @@ pub(crate) enum Request {
 /// What is answered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) enum Reply {
+pub enum Reply {
     /// How the daemon is.
     Status(Box<DaemonStatus>),
     /// It is done, and on the disk if it changed anything.
@@ -44,27 +44,34 @@ pub(crate) enum Reply {
 /// How a daemon is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct DaemonStatus {
-    pub(crate) pid: u32,
-    pub(crate) version: String,
-    pub(crate) since: Timestamp,
-    /// The configuration in use, and since when.
-    pub(crate) config: PathBuf,
-    pub(crate) loaded: Timestamp,
-    /// Entries read, and errors of steps, since the start.
-    pub(crate) entries: u64,
-    pub(crate) errors: u64,
+pub struct DaemonStatus {
+    /// Its process.
+    pub pid: u32,
+    /// The version of the program.
+    pub version: String,
+    /// When it started.
+    pub since: Timestamp,
+    /// The configuration in use.
+    pub config: PathBuf,
+    /// When the configuration was loaded.
+    pub loaded: Timestamp,
+    /// Entries read since the start.
+    pub entries: u64,
+    /// Errors of steps since the start.
+    pub errors: u64,
     /// Why the state cannot be written, if it cannot.
-    pub(crate) unwritten: Option<String>,
+    pub unwritten: Option<String>,
     /// Why it works without its state, if it does.
     #[serde(default)]
-    pub(crate) without_state: Option<String>,
+    pub without_state: Option<String>,
     /// There is no journal where the configuration says.
-    pub(crate) journal_missing: bool,
-    pub(crate) position: Option<Position>,
+    pub journal_missing: bool,
+    /// Of the entry that was read last.
+    pub position: Option<Position>,
     /// What was lost since the start.
-    pub(crate) losses: Vec<Total>,
+    pub losses: Vec<Total>,
     /// Files of the journal that are not read.
-    pub(crate) left_out: Vec<LeftOut>,
-    pub(crate) overview: Overview,
+    pub left_out: Vec<LeftOut>,
+    /// What the services hold.
+    pub overview: Overview,
 }

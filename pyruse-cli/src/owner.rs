@@ -23,7 +23,7 @@ use pyruse_core::access::quoted;
 
 /// The owner of a directory, where it is we who must become him to touch what is in it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Owner {
+pub struct Owner {
     uid: Uid,
     gid: Gid,
     /// We are root: all others are taken at their own word, and the system's.
@@ -32,7 +32,7 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// The owner of that directory. As root, it is refused if anybody else could change what is in it.
-    pub(crate) fn of(directory: &Path) -> Result<Owner, String> {
+    pub fn of(directory: &Path) -> Result<Owner, String> {
         let found = directory.metadata().map_err(|e| format!("{}: {e}", directory.display()))?;
         let owner = Owner {
             uid: Uid::from_raw(found.uid()),
@@ -64,7 +64,7 @@ impl Owner {
     }
 
     /// This thread touches files as the owner until the guard goes.
-    pub(crate) fn enter(self) -> AsOwner {
+    pub fn enter(self) -> AsOwner {
         let changed = self.checked && !self.uid.is_root();
         // In this order: only root may take another group.
         let before = changed.then(|| {
@@ -83,7 +83,7 @@ impl Owner {
     }
 
     /// The same of what has been opened.
-    pub(crate) fn check_opened(self, path: &Path, file: &File) -> Result<(), String> {
+    pub fn check_opened(self, path: &Path, file: &File) -> Result<(), String> {
         let found = file.metadata().map_err(|e| e.to_string())?;
         if self.checked { self.check_found(path, &found) } else { Ok(()) }
     }
@@ -105,7 +105,7 @@ impl Owner {
 }
 
 /// While it is there, this thread touches files as another user.
-pub(crate) struct AsOwner {
+pub struct AsOwner {
     before: Option<(Uid, Gid)>,
     /// The identity is this thread's.
     thread: PhantomData<*const ()>,

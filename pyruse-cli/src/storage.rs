@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use pyruse_core::state::{State, StateError, irregular};
 use pyruse_core::time::Clock;
 
-use super::owner::Owner;
+use crate::owner::Owner;
 
 const FILE: &str = "state.sqlite";
 const LOCK: &str = "lock";
@@ -29,29 +29,30 @@ const ORPHANED: Duration = Duration::from_secs(5);
 const LONGEST_PATH: u64 = 4096;
 
 /// The directory of the state, held by us alone.
-pub(crate) struct Storage {
-    pub(crate) owner: Owner,
+pub struct Storage {
+    /// Of the directory.
+    pub owner: Owner,
     /// Why the daemon works without the state that should be here: then it works with one in memory.
-    pub(crate) lost: Option<String>,
+    pub lost: Option<String>,
     lock: File,
 }
 
 impl Storage {
     /// Says where we can be asked.
-    pub(crate) fn tell_socket(&mut self, socket: &Path) -> std::io::Result<()> {
+    pub fn tell_socket(&mut self, socket: &Path) -> std::io::Result<()> {
         write_lock(&mut self.lock, Some(socket))
     }
 
     /// Works without the state from here on, which is left as it is. A machine whose state is lost must still be
     /// protected: an attack does not wait until somebody reads the log.
-    pub(crate) fn go_without(&mut self, why: &anyhow::Error) -> State {
+    pub fn go_without(&mut self, why: &anyhow::Error) -> State {
         self.lost = Some(format!("{why:#}"));
         State::in_memory().with_clock(Clock::system())
     }
 }
 
 /// Is it the state itself that is gone or damaged?
-pub(crate) fn is_loss(error: &anyhow::Error) -> bool {
+pub fn is_loss(error: &anyhow::Error) -> bool {
     error.downcast_ref::<StateError>().is_some_and(StateError::is_loss)
 }
 
@@ -85,7 +86,7 @@ pub(crate) enum Opened {
 }
 
 /// Opens the state of a daemon; another's is refused. Where it is lost or damaged, the daemon goes without.
-pub(crate) fn open(directory: &Path) -> anyhow::Result<(Storage, State)> {
+pub fn open(directory: &Path) -> anyhow::Result<(Storage, State)> {
     match open_or(directory, StateError::is_loss)? {
         Opened::Free(storage, state) => Ok((storage, *state)),
         Opened::Held(Holder { pid, .. }) => {

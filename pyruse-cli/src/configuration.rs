@@ -45,7 +45,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
 }
 
 /// Reads the file of a program that acts, and may be root: only if nobody else can have written it.
-pub(crate) fn read_trusted(path: &Path) -> anyhow::Result<Source> {
+pub fn read_trusted(path: &Path) -> anyhow::Result<Source> {
     read_if(path, |found| check_owner(path, found))
 }
 
@@ -81,7 +81,7 @@ fn unusable(why: String) -> anyhow::Error {
 }
 
 /// Shows findings.
-pub(crate) fn show(source: &Source, diagnostics: &Diagnostics) {
+pub fn show(source: &Source, diagnostics: &Diagnostics) {
     if !diagnostics.is_empty() {
         let level = if diagnostics.counts().0 > 0 { Level::ERROR } else { Level::WARN };
         let stderr = std::io::stderr();

@@ -6,30 +6,49 @@ use std::sync::Arc;
 use anyhow::bail;
 use pyruse_core::config::{Config, Diagnostics, Source};
 use pyruse_core::engine::{Engine, Plan};
+use pyruse_core::entry::Fields;
 use pyruse_core::plugin::{ModuleSettings, Registry};
+use pyruse_core::review;
 use pyruse_core::state::{Layout, State};
 
-use crate::daemon::load;
 use crate::{configuration, messages};
 
+/// Compiles a configuration; without the findings that a comment allows.
+pub fn load(
+    source: &Source,
+    registry: &Registry,
+    layout: Layout,
+    diagnostics: &mut Diagnostics,
+) -> anyhow::Result<Option<Plan>> {
+    let plan = Engine::plan(source, registry, Fields::default(), layout, diagnostics)?;
+    if let Some(plan) = &plan {
+        review::heed_allows(source, &plan.engine().config, diagnostics);
+    }
+    Ok(plan)
+}
+
 /// A configuration that can be used.
-pub(super) struct Loaded {
-    pub(super) path: PathBuf,
-    pub(super) source: Source,
-    pub(super) registry: Registry,
-    pub(super) plan: Plan,
+pub struct Loaded {
+    /// Where the file is.
+    pub path: PathBuf,
+    /// What it says.
+    pub source: Source,
+    /// The linked modules.
+    pub registry: Registry,
+    /// What it compiles to.
+    pub plan: Plan,
     /// What there is to say about it: warnings only.
-    pub(super) diagnostics: Diagnostics,
+    pub diagnostics: Diagnostics,
 }
 
 impl Loaded {
     /// For commands that only look.
-    pub(super) fn open(config: Option<&Path>) -> anyhow::Result<Loaded> {
+    pub fn open(config: Option<&Path>) -> anyhow::Result<Loaded> {
         Loaded::read(config, configuration::read)
     }
 
     /// For commands that act, and may be root: see [`configuration::read_trusted`].
-    pub(super) fn open_trusted(config: Option<&Path>) -> anyhow::Result<Loaded> {
+    pub fn open_trusted(config: Option<&Path>) -> anyhow::Result<Loaded> {
         Loaded::read(config, configuration::read_trusted)
     }
 
@@ -49,7 +68,7 @@ impl Loaded {
     }
 
     /// What the file says.
-    pub(super) fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.plan.engine().config
     }
 

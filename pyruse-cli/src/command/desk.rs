@@ -10,7 +10,7 @@ use pyruse_core::plugin::Registry;
 use tracing::Level;
 
 use super::loaded::Loaded;
-use crate::daemon::storage::{self, Holder};
+use crate::storage::{self, Holder};
 use crate::{configuration, messages};
 
 /// Where a package has the state.

@@ -15,8 +15,8 @@ use super::desk::Desk;
 use super::json;
 use super::loaded::Loaded;
 use super::operate;
-use crate::daemon::storage;
 use crate::ending::Ending;
+use crate::storage;
 
 /// The mail of a report is tried for so long before the command gives up; it stays queued.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// How a command ended, as its exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub enum Ending {
     /// 0
     Good,
     /// 1: it failed, or found problems.

@@ -14,10 +14,10 @@ use super::deliver::deliver;
 use super::desk::Desk;
 use super::loaded::Loaded;
 use super::text::printable;
-use crate::daemon::control::connect_to;
-use crate::daemon::owner::Owner;
-use crate::daemon::request::{Reply, Request};
-use crate::daemon::storage::{self, Holder, Opened};
+use crate::control::connect_to;
+use crate::owner::Owner;
+use crate::request::{Reply, Request};
+use crate::storage::{self, Holder, Opened};
 
 /// So long a daemon has to answer, and whoever else holds the state to be done with it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);

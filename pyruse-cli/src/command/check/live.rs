@@ -10,8 +10,8 @@ use pyruse_core::engine::Engine;
 use pyruse_core::plugin::inspect::{Grade, Subject, Trouble};
 use pyruse_core::review::tell_setting;
 
-use crate::daemon::owner::Owner;
-use crate::daemon::storage;
+use crate::owner::Owner;
+use crate::storage;
 use pyruse_core::access::Reader;
 use pyruse_sources::journal::{
     JournalSettings, Source, files_read, left_out, units_not_read, words_for_units,

@@ -19,9 +19,9 @@ use super::loaded::Loaded;
 use super::operate::{Unanswered, ask};
 use super::table::{length, local};
 use super::text::{counted, grouped, printable, terminal_columns, wrapped};
-use crate::daemon::request::{DaemonStatus, Reply, Request};
-use crate::daemon::storage::{self, Holder};
 use crate::ending::Ending;
+use crate::request::{DaemonStatus, Reply, Request};
+use crate::storage::{self, Holder};
 use pyruse_sources::journal::losses::{Total, range};
 use pyruse_sources::journal::{
     JournalSettings, LeftOut, Resumed, Source, left_out, units_unheard, words_for_units,

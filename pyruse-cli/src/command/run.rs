@@ -1,0 +1,76 @@
+//! `pyruse run`: its arguments, and what `--dry-run` prints. What it does is the daemon's.
+
+use std::io::{LineWriter, StdoutLock, Write};
+
+use pyruse_core::entry::Record;
+use pyruse_core::pump::Pump;
+use pyruse_core::time::Timestamp;
+
+use super::loaded::Loaded;
+use super::printer::EffectPrinter;
+use super::rehearsal::Rehearsal;
+use super::values;
+use crate::when;
+
+/// Follows the journal (what happens without a command)
+///
+/// Reads every entry, in order, and acts. At the first start it begins with what is written from then on (or with
+/// --since); at every later one, behind the entry that it read last. Counters, bans, waiting mails and that place are
+/// written together: after a crash nothing is lost, and nothing is counted twice.
+///
+/// Signals: SIGTERM ends it in good order. SIGHUP reads the configuration anew and keeps all state; a broken one is
+/// reported, and the old one stays. systemd is told when it is ready, reloading, stopping, and alive.
+///
+/// With --dry-run nothing is written and nothing delivered: what would be done is printed, until Ctrl-C.
+#[derive(clap::Args, Default)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Read and decide, but write no state and deliver nothing: print the effects
+    #[arg(long)]
+    pub dry_run: bool,
+    /// With --dry-run: print effects as JSON, one object a line
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
+    /// Where to begin at the first start, or with --dry-run: `2026-11-18 11:00`, `yesterday`, `2h ago`, `@1795000000`
+    #[arg(long, value_name = "T", value_parser = when::parse, add = values::times())]
+    pub since: Option<Timestamp>,
+    /// Run the workflow as it was compiled
+    #[arg(long, hide = true)]
+    pub no_optimize: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pyruse run --dry-run --since '1h ago'
+  pyruse --config new.json run --dry-run --json | jq -c 'select(.effect == \"ban\")'";
+
+/// Entries run without consequences; their effects are printed.
+pub struct DryRun {
+    rehearsal: Rehearsal,
+    printer: EffectPrinter<LineWriter<StdoutLock<'static>>>,
+}
+
+impl DryRun {
+    /// With state that is fresh; effects are JSON, or lines for people.
+    pub fn new(loaded: Loaded, json: bool) -> anyhow::Result<DryRun> {
+        let (engine, state) = loaded.rehearsed()?;
+        let printer = EffectPrinter::new(LineWriter::new(std::io::stdout().lock()), json);
+        Ok(DryRun { rehearsal: Rehearsal::new(engine, state)?, printer })
+    }
+
+    /// The engine at work.
+    pub fn pump(&mut self) -> &mut Pump {
+        &mut self.rehearsal.pump
+    }
+
+    /// Runs an entry and prints its effects.
+    pub fn run(&mut self, record: &mut dyn Record) -> std::io::Result<()> {
+        self.rehearsal.run(record, &mut self.printer)
+    }
+
+    /// Throws away what is queued; what is printed so far is out.
+    pub fn settle(&mut self) -> std::io::Result<()> {
+        self.rehearsal.settle()?;
+        self.printer.out.flush()
+    }
+}

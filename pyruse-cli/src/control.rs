@@ -1,0 +1,43 @@
+//! Where a daemon is asked: the address of its control socket, and the client's way to it.
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use nix::libc;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt};
+use nix::sys::time::TimeVal;
+
+/// How long a client waits, in seconds, while the socket's queue is full.
+const PATIENCE: i64 = 2;
+
+/// The kernel's limit for the path of a socket, with room for its end.
+const LONGEST_PATH: usize = 107;
+
+/// A socket that is neither bound nor connected yet.
+pub fn stream() -> nix::Result<OwnedFd> {
+    socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
+}
+
+/// The address of a path of any length: one that is too long is reached through its open directory.
+pub fn with_address<T>(path: &Path, with: impl FnOnce(&UnixAddr) -> nix::Result<T>) -> std::io::Result<T> {
+    if path.as_os_str().as_bytes().len() <= LONGEST_PATH {
+        return Ok(with(&UnixAddr::new(path)?)?);
+    }
+    let directory = path.parent().unwrap_or(path);
+    let directory = File::options().read(true).custom_flags(libc::O_PATH).open(directory)?;
+    let name = path.file_name().unwrap_or_default();
+    let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
+    Ok(with(&UnixAddr::new(&short)?)?)
+}
+
+/// Connects to a control socket. Where its queue is full, as when a daemon is stopped, that does not wait for ever.
+pub fn connect_to(path: &Path) -> std::io::Result<UnixStream> {
+    let socket = stream()?;
+    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::new(PATIENCE, 0))?;
+    with_address(path, |address| connect(socket.as_raw_fd(), address))?;
+    Ok(UnixStream::from(socket))
+}
