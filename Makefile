@@ -48,11 +48,10 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-# The pages that are generated: docs/reference, docs/lints.md, docs/third-party.md.
+# The pages that are generated: docs/reference, docs/lints.md, packaging/man, docs/third-party.md.
 reference:
 	@.ci/install build
-	cargo run --quiet -p pyruse-bin -- generate reference docs/reference
-	UPDATE_DOCS=1 cargo test --quiet -p pyruse-bin --test review the_page_of_lints
+	cargo run --quiet -p pyruse-bin --example generate
 	UPDATE_DOCS=1 cargo test --quiet -p pyruse-bin --test third_party fresh
 
 # Kills at random moments: a hundred of them over much state, two hundred over every kind of effect; minutes.

@@ -47,8 +47,10 @@ install:
 	done
 	install -D -m 644 packaging/bans.nft $(DESTDIR)$(DATADIR)/pyruse/bans.nft
 	install -m 644 packaging/systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/pyruse.conf
-	packaging/install-generated $(PYRUSE) $(DOCDIR)/docs $(DESTDIR)$(MANDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) \
-	    $(DESTDIR)$(FISHDIR)
+	packaging/install-man $(DOCDIR) $(DESTDIR)$(MANDIR)
+	install -D -m 644 packaging/completions/pyruse.bash $(DESTDIR)$(BASHDIR)/pyruse
+	install -D -m 644 packaging/completions/_pyruse $(DESTDIR)$(ZSHDIR)/_pyruse
+	install -D -m 644 packaging/completions/pyruse.fish $(DESTDIR)$(FISHDIR)/pyruse.fish
 	packaging/install-tree docs $(DESTDIR)$(DOCDIR)/docs
 	install -m 644 README.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(DOCDIR)
 	packaging/install-tree examples $(DESTDIR)$(DOCDIR)/examples

@@ -3,15 +3,22 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::run;
+use pyruse_bin as _;
 
-/// Lets the program under test generate that.
-fn generate(what: &str, directory: &Path) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pyruse"));
-    run(command.args(["generate", what]).arg(directory).env("SOURCE_DATE_EPOCH", "1795000000"));
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Manual pages as they are installed, below man1 and man5; they lead to the pages of this repository.
+fn manual_pages() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let mut install = Command::new(top().join("packaging/install-man"));
+    run(install.arg(top()).arg(directory.path()).env("SOURCE_DATE_EPOCH", "1795000000"));
+    directory
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -21,6 +28,11 @@ fn names(directory: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+fn manuals(directory: &Path) -> Vec<PathBuf> {
+    let section = |name: &str| directory.join(name).read_dir().unwrap().map(|entry| entry.unwrap().path());
+    section("man1").chain(section("man5")).collect()
 }
 
 /// The commands that the help lists.
@@ -36,15 +48,14 @@ fn commands() -> Vec<String> {
 
 #[test]
 fn every_command_has_a_manual_page_and_mandoc_has_nothing_to_say_against_any() {
-    let directory = tempfile::tempdir().unwrap();
-    generate("man", directory.path());
+    let directory = manual_pages();
     let mut expected: Vec<String> = commands().iter().map(|name| format!("pyruse-{name}.1")).collect();
     assert!(expected.len() >= 6, "{expected:?}");
-    expected.extend(["pyruse.1".to_owned(), "pyruse.json.5".to_owned()]);
+    expected.push("pyruse.1".to_owned());
     expected.sort();
-    assert_eq!(names(directory.path()), expected);
-    for page in &expected {
-        let page = directory.path().join(page);
+    assert_eq!(names(&directory.path().join("man1")), expected);
+    assert_eq!(names(&directory.path().join("man5")), ["pyruse.json.5"]);
+    for page in manuals(directory.path()) {
         let output = Command::new("mandoc").args(["-Tlint", "-Wwarning"]).arg(&page).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         let shown = run(Command::new("mandoc").args(["-Tutf8"]).arg(&page));
@@ -61,11 +72,10 @@ fn every_command_has_a_manual_page_and_mandoc_has_nothing_to_say_against_any() {
 
 #[test]
 fn the_manual_page_of_the_configuration_names_every_module_and_argument() {
-    let directory = tempfile::tempdir().unwrap();
-    generate("man", directory.path());
+    let directory = manual_pages();
     let page = run(Command::new("mandoc")
         .args(["-Tascii", "-Owidth=500"])
-        .arg(directory.path().join("pyruse.json.5")));
+        .arg(directory.path().join("man5/pyruse.json.5")));
     let mut plain = String::new();
     for c in page.chars() {
         if c == '\u{8}' {
@@ -91,29 +101,30 @@ fn the_manual_page_of_the_configuration_names_every_module_and_argument() {
 }
 
 #[test]
-fn the_reference_pages_are_fresh() {
-    let directory = tempfile::tempdir().unwrap();
-    generate("reference", directory.path());
-    let kept = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference"));
-    let pages = names(directory.path());
-    assert_eq!(pages, ["commands.md", "configuration.md", "effects.md", "modules.md"]);
-    for page in pages {
-        let (made, kept) =
-            (fs::read_to_string(directory.path().join(&page)), fs::read_to_string(kept.join(&page)));
+fn the_generated_pages_are_fresh() {
+    let pages = pyruse_cli::generate::pages().unwrap();
+    for (path, content) in &pages {
         // Not compared by an assertion: nobody wants to see two whole pages.
-        let is_fresh = kept.is_ok_and(|kept| kept == made.unwrap());
-        assert!(
-            is_fresh,
-            "docs/reference/{page} is not what the program says any more: run `make reference`"
-        );
+        let is_fresh = fs::read_to_string(top().join(path)).is_ok_and(|kept| kept == *content);
+        assert!(is_fresh, "{path} is not what the program says any more: run `make reference`");
+    }
+    for directory in ["docs/reference", "packaging/man"] {
+        for name in names(&top().join(directory)) {
+            let path = format!("{directory}/{name}");
+            assert!(
+                pages.iter().any(|(page, _)| *page == path),
+                "{path} is not generated any more: delete it"
+            );
+        }
     }
 }
 
 /// A directory with the completion scripts, a configuration, and the program under the name that the scripts call.
 fn completions() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    generate("completions", directory.path());
-    assert_eq!(names(directory.path()), ["_pyruse", "pyruse.bash", "pyruse.fish"]);
+    for script in ["_pyruse", "pyruse.bash", "pyruse.fish"] {
+        fs::copy(top().join("packaging/completions").join(script), directory.path().join(script)).unwrap();
+    }
     fs::create_dir(directory.path().join("bin")).unwrap();
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pyruse"), directory.path().join("bin/pyruse")).unwrap();
     fs::create_dir(directory.path().join("rules")).unwrap();
@@ -134,7 +145,7 @@ const COMPLETED: &[(&str, &[&str])] = &[
     ("pyruse rep", &["replay", "report"]),
     ("pyruse replay --f", &["--feedback", "--field", "--file", "--format"]),
     ("pyruse report s", &["send", "show"]),
-    ("pyruse gene", &[]),
+    ("pyruse comp", &[]),
     ("pyruse modules filter_p", &["filter_pcre", "filter_pcreAny"]),
     ("pyruse boot action_n", &["action_nftBan"]),
     (
@@ -212,13 +223,10 @@ fn zsh_completes_commands_options_and_values() {
 
 #[test]
 fn manual_pages_lead_to_pages_that_are_there() {
-    let directory = tempfile::tempdir().unwrap();
-    let docs = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs")).canonicalize().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pyruse"));
-    run(command.args(["generate", "man"]).arg(directory.path()).arg("--docs").arg(&docs));
-    for name in names(directory.path()) {
-        let source = directory.path().join(&name);
-        let page = run(Command::new("mandoc").args(["-Tascii", "-Owidth=500"]).arg(source));
+    let directory = manual_pages();
+    for source in manuals(directory.path()) {
+        let name = source.display();
+        let page = run(Command::new("mandoc").args(["-Tascii", "-Owidth=500"]).arg(&source));
         // Bold and underlined: a step back, and the letter once more.
         let shown = page.chars().fold(String::new(), |mut shown, c| {
             if c == '\u{8}' {
@@ -228,7 +236,7 @@ fn manual_pages_lead_to_pages_that_are_there() {
             }
             shown
         });
-        let prefix = docs.display().to_string();
+        let prefix = top().join("docs").display().to_string();
         let led_to: Vec<&str> = shown
             .match_indices(&prefix)
             .map(|(at, _)| shown[at..].split(char::is_whitespace).next().unwrap())

@@ -82,20 +82,6 @@ fn every_finding_as_data() {
     insta::assert_snapshot!(told);
 }
 
-/// `UPDATE_DOCS=1 cargo test -p pyruse-bin --test review` writes the page anew.
-#[test]
-fn the_page_of_lints_is_fresh() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/lints.md");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, review::page()).unwrap();
-    }
-    let page = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        page == review::page(),
-        "docs/lints.md is not what the lints say: run this test with UPDATE_DOCS=1"
-    );
-}
-
 #[test]
 fn the_shipped_configurations_are_without_findings() {
     for file in ["conf/full.json", "demo/pyruse.json"] {

@@ -53,8 +53,6 @@ enum Command {
     Modules(command::modules::Args),
     Schema(command::schema::Args),
     #[command(hide = true)]
-    Generate(command::generate::Args),
-    #[command(hide = true)]
     Complete(command::complete::Args),
 }
 
@@ -78,8 +76,7 @@ pub fn main(follow: fn(Option<&Path>, &RunArgs) -> anyhow::Result<Ending>) -> Ex
         Command::Status(args) => command::status::run(config, &args),
         Command::Modules(args) => command::modules::run(&args),
         Command::Schema(args) => command::schema::run(&args),
-        Command::Generate(args) => command::generate::run(&Cli::command(), &args),
-        Command::Complete(args) => command::complete::run(Cli::command, &args),
+        Command::Complete(args) => command::complete::run(command_line, &args),
     };
     match result {
         Ok(ending) => ending.into(),
@@ -101,6 +98,27 @@ fn end_with_usage(wrong: &WrongUsage) -> ! {
     cli.build();
     let command = cli.find_subcommand(wrong.command).cloned();
     command.unwrap_or(cli).error(ErrorKind::ValueValidation, wrong.what).exit()
+}
+
+/// The command line as users see it: clap lists hidden commands wherever it generates something.
+pub(crate) fn command_line() -> clap::Command {
+    let cli = Cli::command();
+    let shown = |command: &&clap::Command| !command.is_hide_set();
+    let mut visible = clap::Command::new("pyruse")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(cli.get_arguments().cloned())
+        .subcommands(cli.get_subcommands().filter(shown).cloned());
+    if let Some(about) = cli.get_about() {
+        visible = visible.about(about.clone());
+    }
+    if let Some(about) = cli.get_long_about() {
+        visible = visible.long_about(about.clone());
+    }
+    if let Some(after) = cli.get_after_long_help().or(cli.get_after_help()) {
+        visible = visible.after_help(after.clone());
+    }
+    visible.build();
+    visible
 }
 
 #[cfg(test)]

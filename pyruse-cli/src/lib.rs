@@ -13,6 +13,7 @@ mod command;
 pub mod configuration;
 pub mod control;
 mod ending;
+pub mod generate;
 mod messages;
 pub mod owner;
 pub mod request;

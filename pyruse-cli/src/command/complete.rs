@@ -1,6 +1,6 @@
 //! `pyruse complete`: what may stand at the end of a command line, for the completion scripts of shells.
 //!
-//! The scripts (`generate/completions`) only hand over what was typed and take what is printed, one candidate a line.
+//! The scripts (`packaging/completions`) only hand over what was typed and take what is printed, one candidate a line.
 //! So bash, zsh and fish offer the same, and values that only this program knows: modules, sets, bans, keys.
 //!
 //! Candidates come from the configuration and the state, and so from whoever writes log lines. One that a terminal would
@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use clap_complete::engine::{CompletionCandidate, complete};
 
-use super::generate::visible;
 use super::text::is_hidden;
 use crate::ending::Ending;
 
@@ -64,7 +63,7 @@ fn candidates(cli: fn() -> clap::Command, words: Vec<OsString>) -> Vec<Completio
     std::thread::spawn(move || {
         let last = words.len().saturating_sub(1);
         let directory = std::env::current_dir().ok();
-        let found = complete(&mut visible(&cli()), words, last, directory.as_deref());
+        let found = complete(&mut cli(), words, last, directory.as_deref());
         // Nobody may wait for it any more.
         let _ = sender.send(found.unwrap_or_default());
     });

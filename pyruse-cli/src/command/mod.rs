@@ -7,7 +7,6 @@ pub(crate) mod complete;
 pub(crate) mod counters;
 mod deliver;
 pub(crate) mod explain;
-pub(crate) mod generate;
 pub(crate) mod graph;
 pub(crate) mod modules;
 pub(crate) mod outbox;
@@ -18,7 +17,7 @@ pub(crate) mod schema;
 pub(crate) mod stats;
 pub(crate) mod status;
 
-mod catalogue;
+pub(crate) mod catalogue;
 mod desk;
 mod feedback;
 mod json;
@@ -33,7 +32,7 @@ mod progress;
 mod rehearsal;
 mod summary;
 mod table;
-mod text;
+pub(crate) mod text;
 mod values;
 
 pub(crate) use self::text::{columns_of, has_colours, printable};

@@ -17,7 +17,7 @@ use crate::command::catalogue::{self, Member};
 
 /// All pages.
 pub(super) fn pages(program: &Command, registry: &Registry) -> Vec<Page> {
-    let page = |name: &str, content: String| (name.to_owned(), content.into_bytes());
+    let page = |name: &str, content: String| (format!("docs/reference/{name}"), content);
     vec![
         page("modules.md", modules(registry)),
         page("configuration.md", configuration(registry)),

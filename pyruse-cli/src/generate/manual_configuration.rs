@@ -1,7 +1,5 @@
 //! `pyruse.json(5)`: the form of the configuration, its top-level keys, and every module with its arguments.
 
-use std::path::Path;
-
 use pyruse_core::config::ModuleKind;
 use pyruse_core::plugin::{Plugin, Registry};
 use roff::{Inline, bold, roman};
@@ -11,7 +9,7 @@ use super::page::Page;
 use super::roff::Manual;
 use crate::command::catalogue::{self, Member};
 
-pub(super) fn page(registry: &Registry, docs: &Path) -> Page {
+pub(super) fn page(registry: &Registry) -> Page {
     let mut page = Manual::new("pyruse.json", "5");
     page.name("pyruse.json", "what Pyruse does with the entries of the systemd journal");
     page.section("SYNOPSIS");
@@ -41,7 +39,7 @@ pub(super) fn page(registry: &Registry, docs: &Path) -> Page {
     }
     page.section("SEE ALSO");
     page.prose("`pyruse`(1), `pyruse-check`(1), `pyruse-modules`(1), `pyruse-schema`(1), `systemd.journal-fields`(7)");
-    lead_to(&mut page, docs, &["guide/README.md", "reference/configuration.md", "reference/modules.md"]);
+    lead_to(&mut page, &["guide/README.md", "reference/configuration.md", "reference/modules.md"]);
     page.finish()
 }
 

@@ -24,14 +24,14 @@ impl Manual {
         let mut roff = Roff::new();
         let version = concat!("pyruse ", env!("CARGO_PKG_VERSION"));
         let title = name.to_uppercase();
-        roff.control("TH", [title.as_str(), section, date().as_str(), version, "Pyruse"]);
+        roff.control("TH", [title.as_str(), section, "@DATE@", version, "Pyruse"]);
         // Not hyphenated, and ragged: names of fields and options must stand as they are typed.
         roff.control("nh", []).control("ad", ["l"]);
         Manual { name: name.to_owned(), section, roff, titled: false }
     }
 
     pub(super) fn finish(self) -> super::page::Page {
-        (format!("{}.{}", self.name, self.section), self.roff.render().into_bytes())
+        (format!("packaging/man/{}.{}.in", self.name, self.section), self.roff.render())
     }
 
     pub(super) fn section(&mut self, title: &str) {
@@ -131,13 +131,6 @@ impl Manual {
             }
         }
     }
-}
-
-/// The date that a packager gives (reproducible-builds.org); else none: the same source gives the same page.
-fn date() -> String {
-    let seconds = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
-    let time = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    time.map_or_else(|| "\"\"".to_owned(), |time| time.strftime("%Y-%m-%d").to_string())
 }
 
 #[derive(Debug, PartialEq)]

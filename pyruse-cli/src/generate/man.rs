@@ -1,7 +1,6 @@
 //! Manual pages of the program and of its commands: one page for each, a group with all that belongs to it.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use clap::{Arg, Command};
 use pyruse_core::plugin::Registry;
@@ -13,9 +12,9 @@ use super::page::Page;
 use super::roff::Manual;
 
 /// All pages.
-pub(super) fn pages(program: &Command, registry: &Registry, docs: &Path) -> Vec<Page> {
-    let mut pages = vec![program_page(program, docs), manual_configuration::page(registry, docs)];
-    pages.extend(shown(program).map(|command| command_page(program, command, docs)));
+pub(super) fn pages(program: &Command, registry: &Registry) -> Vec<Page> {
+    let mut pages = vec![program_page(program), manual_configuration::page(registry)];
+    pages.extend(shown(program).map(|command| command_page(program, command)));
     pages
 }
 
@@ -52,7 +51,7 @@ fn shown(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
 }
 
-fn program_page(program: &Command, docs: &Path) -> Page {
+fn program_page(program: &Command) -> Page {
     let mut page = Manual::new("pyruse", "1");
     page.name("pyruse", &sentence_part(&about(program)));
     page.section("SYNOPSIS");
@@ -89,14 +88,14 @@ fn program_page(program: &Command, docs: &Path) -> Page {
     );
     page.section("DOCUMENTATION");
     for (name, about) in DOCS {
-        page.item(vec![italic(doc(docs, name))], about);
+        page.item(vec![italic(doc(name))], about);
     }
     page.section("SEE ALSO");
     page.prose("`pyruse.json`(5), `journalctl`(1), `systemd.journal-fields`(7), `nft`(8), `ipset`(8)");
     page.finish()
 }
 
-fn command_page(program: &Command, command: &Command, docs: &Path) -> Page {
+fn command_page(program: &Command, command: &Command) -> Page {
     let title = format!("pyruse-{}", command.get_name());
     let mut page = Manual::new(&title, "1");
     page.name(&title, &sentence_part(&about(command)));
@@ -137,7 +136,7 @@ fn command_page(program: &Command, command: &Command, docs: &Path) -> Page {
     let others = shown(program).filter(|other| other.get_name() != command.get_name());
     let others: Vec<String> = others.map(|other| format!("`pyruse-{}`(1)", other.get_name())).collect();
     page.prose(&format!("`pyruse`(1), `pyruse.json`(5), {}", others.join(", ")));
-    lead_to(&mut page, docs, docs_of(command.get_name()));
+    lead_to(&mut page, docs_of(command.get_name()));
     page.finish()
 }
 
