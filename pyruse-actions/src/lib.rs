@@ -9,6 +9,5 @@ mod dnat;
 mod email;
 mod log;
 mod noop;
-mod program;
 mod text;
 mod unique;

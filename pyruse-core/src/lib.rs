@@ -11,6 +11,8 @@
 //! - [`pattern`] and [`template`]: Python's expressions and format strings, in which users wrote their rules;
 //! - [`state`]: maps, logs and queues, durable together;
 //! - [`courier`]: delivers messages to the outside world;
+//! - [`ban`]: bans in the sets of any firewall;
+//! - [`program`]: runs another program, for couriers;
 //! - [`effect`]: what a workflow does, as data;
 //! - [`operation`]: the requests of an operator, and the answers;
 //! - [`engine`]: all of these put together;
@@ -118,6 +120,7 @@
 
 pub mod access;
 pub mod address;
+pub mod ban;
 pub mod config;
 pub mod courier;
 pub mod effect;
@@ -128,6 +131,7 @@ pub mod level;
 pub mod operation;
 pub mod pattern;
 pub mod plugin;
+pub mod program;
 pub mod pump;
 pub mod review;
 pub mod seconds;

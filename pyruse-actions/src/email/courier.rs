@@ -15,7 +15,7 @@ use super::outgoing::{Outgoing, for_a_pipe};
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings};
 use super::smtp::{Refusal, Relay};
 use super::smtp_settings::SmtpSettings;
-use crate::program;
+use pyruse_core::program;
 
 /// How long a mail is retried. Then it is given up, and kept for the operator.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);

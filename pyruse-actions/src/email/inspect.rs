@@ -13,7 +13,7 @@ use pyruse_core::plugin::inspect::Grade;
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings, mailbox};
 use super::smtp::{Asked, Refusal, rehearse};
 use super::smtp_settings::SmtpSettings;
-use crate::program;
+use pyruse_core::program;
 
 /// A server that takes longer than this is given up.
 const LIMIT: Duration = Duration::from_secs(10);

@@ -13,15 +13,13 @@ mod trouble;
 
 use std::collections::HashMap;
 
-use pyruse_core::courier::{Deliver, Outcome};
+use pyruse_core::ban::{BatchRunner, Dialect, Order};
+use pyruse_core::courier::Outcome;
 use pyruse_core::plugin::excerpt;
-use pyruse_core::state::Letter;
-use pyruse_core::time::Timestamp;
 
 use self::delivery::Delivery;
 use self::socket::{Said, Socket};
 use self::trouble::Trouble;
-use super::batch::{self, BanCourier, Dialect};
 
 /// Whether the kernel takes our messages.
 enum Kernel {
@@ -31,51 +29,46 @@ enum Kernel {
     Silent,
 }
 
-/// Delivers bans to the kernel, and to nft what the kernel does not take.
-pub(super) struct NetlinkCourier<T> {
+/// Delivers bans to the kernel.
+pub(super) struct Netlink {
     who: &'static str,
     kernel: Kernel,
-    nft: BanCourier<T>,
     /// The sets that are left to nft, and why; each is logged once.
     logged: HashMap<String, &'static str>,
 }
 
-impl<T: Dialect> Deliver for NetlinkCourier<T> {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+impl Netlink {
+    pub(super) fn new(who: &'static str) -> Netlink {
+        Netlink { who, kernel: Kernel::Unasked, logged: HashMap::new() }
+    }
+
+    /// Delivers orders. `nft` delivers what the kernel does not take.
+    pub(super) fn deliver(&mut self, orders: &[Order], nft: &mut BatchRunner<impl Dialect>) -> Vec<Outcome> {
         if matches!(self.kernel, Kernel::Unasked) {
             self.kernel = match begin() {
                 Ok(socket) => Kernel::Speaks(socket),
                 Err(trouble) => self.silent(&trouble),
             };
         }
-        let Kernel::Speaks(socket) = &mut self.kernel else { return self.nft.deliver(letters) };
-        let mut outcomes = vec![Outcome::Done; letters.len()];
-        let now = Timestamp::now();
-        let orders = batch::orders::<T>(letters, now, &mut outcomes);
-        let mut delivery = Delivery::of(orders, now);
+        let Kernel::Speaks(socket) = &mut self.kernel else { return nft.deliver(orders) };
+        let mut outcomes = vec![Outcome::Done; orders.len()];
+        let mut delivery = Delivery::of(orders);
         if let Err(trouble) = delivery.make(socket, &mut outcomes) {
             self.kernel = self.silent(&trouble);
         }
         for (set, why) in &delivery.unfit {
-            if self.logged.insert(set.clone(), why) != Some(why) {
+            if self.logged.insert((*set).to_owned(), why) != Some(why) {
                 tracing::info!("{}: set `{}`: {why}: nft is run for it", self.who, excerpt(set));
             }
         }
         let left = delivery.left();
         if !left.is_empty() {
-            let of_nft: Vec<Letter> = left.iter().map(|at| letters[*at].clone()).collect();
-            for (at, outcome) in left.into_iter().zip(self.nft.deliver(&of_nft)) {
+            let of_nft: Vec<Order> = left.iter().map(|at| orders[*at].clone()).collect();
+            for (at, outcome) in left.into_iter().zip(nft.deliver(&of_nft)) {
                 outcomes[at] = outcome;
             }
         }
         outcomes
-    }
-}
-
-impl<T> NetlinkCourier<T> {
-    /// `nft` delivers what the kernel does not take.
-    pub(super) fn new(who: &'static str, nft: BanCourier<T>) -> NetlinkCourier<T> {
-        NetlinkCourier { who, kernel: Kernel::Unasked, nft, logged: HashMap::new() }
     }
 
     fn silent(&self, Trouble(why): &Trouble) -> Kernel {

@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use pyruse_core::operation::BanSet;
+use crate::operation::BanSet;
 
 /// The default maximum number of bans held; they need about 60 MB.
-pub(super) const MAX_BANS: u32 = 200_000;
+pub const MAX_BANS: u32 = 200_000;
 
-/// Checks the settings that all firewalls share: its command, if it has one, under its key, and the maximum number of
-/// bans.
-pub(super) fn check_settings(
+/// Checks the settings that most firewalls share: the command, if there is one, under its key, and `maxBans`.
+pub fn check_settings(
     key: &str,
     command: Option<&[String]>,
     max_bans: u32,

@@ -2,9 +2,6 @@
 
 use pyruse_core::operation::Family;
 
-/// What a set holds, for IPv4 and for IPv6.
-pub(super) const HOLDS: [&str; 2] = ["ipv4_addr", "ipv6_addr"];
-
 /// What prevents a ban.
 #[derive(Clone, Copy)]
 pub(super) enum Obstacle {
@@ -20,17 +17,23 @@ impl Obstacle {
     /// Returns what the operator can do about it.
     pub(super) fn cure(self, set: &str, family: Family) -> String {
         match self {
-            Obstacle::Missing => {
-                format!("make it with: {}", making(set, HOLDS[usize::from(family == Family::V6)]))
-            }
+            Obstacle::Missing => format!("make it with: {}", create(set, family)),
             Obstacle::Full => "the set is full: make it larger, or without `size`".into(),
             Obstacle::NoTimeouts => "has the set `flags timeout`?".into(),
         }
     }
 }
 
+/// Returns what a set must hold.
+pub(super) fn holds(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "ipv4_addr",
+        Family::V6 => "ipv6_addr",
+    }
+}
+
 /// Returns the command that makes a set.
-pub(super) fn making(set: &str, holds: &str) -> String {
+pub(super) fn create(set: &str, family: Family) -> String {
     let table = set.rsplit_once(' ').map_or(set, |(table, _)| table);
-    format!("nft 'add table {table}; add set {set} {{ type {holds}; flags timeout; }}'")
+    format!("nft 'add table {table}; add set {set} {{ type {}; flags timeout; }}'", holds(family))
 }

@@ -8,16 +8,18 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use nix::errno::Errno;
+use pyruse_core::ban::{Order, OrderKind};
 use pyruse_core::courier::Outcome;
 use pyruse_core::operation::Family;
-use pyruse_core::time::Timestamp;
 
 use super::request::{self, Change, Transaction};
 use super::set::{SetKind, SetName};
 use super::socket::{Answers, Said, Socket};
 use super::trouble::{Trouble, words};
-use crate::ban::obstacle::Obstacle;
-use crate::ban::{Left, Order};
+use crate::ban::nft::obstacle::Obstacle;
+
+#[cfg(test)]
+mod tests;
 
 /// By default, a socket takes 208 KiB at once; and each transaction blocks other users of nf_tables.
 const DATAGRAM: usize = 128 * 1024;
@@ -30,15 +32,14 @@ enum Found {
     Unknown,
 }
 
-pub(super) struct Delivery {
-    /// The orders for the kernel, with the indexes of their letters.
-    orders: Vec<(usize, Order)>,
-    sets: HashMap<String, Found>,
-    now: Timestamp,
-    /// The indexes of the letters that are for nft …
+pub(super) struct Delivery<'o> {
+    /// The orders for the kernel, with their indexes.
+    orders: Vec<(usize, &'o Order)>,
+    sets: HashMap<&'o str, Found>,
+    /// The indexes of the orders that are for nft …
     for_nft: Vec<usize>,
     /// … because of these sets, each with the reason.
-    pub(super) unfit: HashMap<String, &'static str>,
+    pub(super) unfit: HashMap<&'o str, &'static str>,
 }
 
 /// The sequence numbers of a transaction's messages.
@@ -48,16 +49,16 @@ struct Numbers {
     orders: u32,
 }
 
-impl Delivery {
-    /// Takes orders that were read at `now`.
-    pub(super) fn of(orders: Vec<(usize, Order)>, now: Timestamp) -> Delivery {
-        Delivery { orders, sets: HashMap::new(), now, for_nft: Vec::new(), unfit: HashMap::new() }
+impl<'o> Delivery<'o> {
+    pub(super) fn of(orders: &'o [Order]) -> Delivery<'o> {
+        let orders = orders.iter().enumerate().collect();
+        Delivery { orders, sets: HashMap::new(), for_nft: Vec::new(), unfit: HashMap::new() }
     }
 
     /// Sends the orders to the kernel. After trouble, the orders that were not sent are left.
     pub(super) fn make(&mut self, socket: &mut Socket, outcomes: &mut [Outcome]) -> Result<(), Trouble> {
         for (_, order) in &self.orders {
-            if let Entry::Vacant(place) = self.sets.entry(order.set.clone()) {
+            if let Entry::Vacant(place) = self.sets.entry(&order.set) {
                 place.insert(look(&order.set, socket)?);
             }
         }
@@ -70,7 +71,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// Returns the indexes of the letters that nft must deliver, in order.
+    /// Returns the indexes of the orders that nft must deliver, in order.
     pub(super) fn left(self) -> Vec<usize> {
         let mut left = self.for_nft;
         left.extend(self.orders.iter().map(|(at, _)| at));
@@ -81,10 +82,9 @@ impl Delivery {
     /// Keeps the orders that the kernel can take.
     fn sort(&mut self, outcomes: &mut [Outcome]) {
         for (at, order) in std::mem::take(&mut self.orders) {
-            let unfit = match &self.sets[&order.set] {
-                _ if matches!(order.left(self.now), Left::Over) => continue,
+            let unfit = match &self.sets[order.set.as_str()] {
                 Found::Missing => {
-                    outcomes[at] = refused(&order, Errno::ENOENT);
+                    outcomes[at] = refused(order, Errno::ENOENT);
                     continue;
                 }
                 Found::Set(_, kind) => kind.unfit_for(order.ip),
@@ -93,7 +93,7 @@ impl Delivery {
             match unfit {
                 None => self.orders.push((at, order)),
                 Some(why) => {
-                    self.unfit.insert(order.set, why);
+                    self.unfit.insert(&order.set, why);
                     self.for_nft.push(at);
                 }
             }
@@ -108,9 +108,9 @@ impl Delivery {
         let mut number = begin;
         for (_, order) in self.orders.iter().take(most as usize) {
             // Every order in `orders` has a set that was found.
-            let Some(Found::Set(name, _)) = self.sets.get(&order.set) else { continue };
+            let Some(Found::Set(name, _)) = self.sets.get(order.set.as_str()) else { continue };
             number += 1;
-            for change in changes(order, self.now) {
+            for change in changes(order) {
                 transaction.change(name, order.ip, change, number);
             }
             if transaction.len() >= DATAGRAM {
@@ -141,7 +141,7 @@ impl Delivery {
                 return Err(Trouble::from(*errno));
             }
             for (at, order) in self.orders.drain(..sent) {
-                outcomes[at] = refused(&order, *errno);
+                outcomes[at] = refused(order, *errno);
             }
             return Ok(());
         }
@@ -161,10 +161,10 @@ impl Delivery {
             let Some(errno) = errors.get(&number).filter(|_| number <= numbers.begin + numbers.orders) else {
                 return true;
             };
-            if order.lift && *errno == Errno::ENOENT {
+            if order.kind == OrderKind::Lift && *errno == Errno::ENOENT {
                 return false;
             }
-            if !is_understood(*errno, order, sets.get(&order.set)) {
+            if !is_understood(*errno, order, sets.get(order.set.as_str())) {
                 trouble.get_or_insert(*errno);
                 return true;
             }
@@ -194,20 +194,14 @@ fn look(set: &str, socket: &mut Socket) -> Result<Found, Trouble> {
 
 /// Returns the same changes as the nft command, except that deleting a missing element is allowed: the kernel's error
 /// is the answer.
-fn changes(order: &Order, now: Timestamp) -> Vec<Change> {
-    let timeout = match order.left(now) {
-        // Expired orders were removed before.
-        Left::Over | Left::Forever => None,
-        Left::Seconds(seconds) => Some(seconds.saturating_mul(1000)),
-    };
-    if order.lift {
-        vec![Change::Delete]
-    } else if order.renew {
+fn changes(order: &Order) -> Vec<Change> {
+    let add = |timeout: Option<u64>| Change::Add(timeout.map(|seconds| seconds.saturating_mul(1000)));
+    match order.kind {
+        OrderKind::Ban { timeout } => vec![add(timeout)],
         // In one transaction, no observer sees an intermediate state. The first change is there so that the second
         // cannot fail.
-        vec![Change::Add(None), Change::Delete, Change::Add(timeout)]
-    } else {
-        vec![Change::Add(timeout)]
+        OrderKind::Renew { timeout } => vec![add(None), Change::Delete, add(timeout)],
+        OrderKind::Lift => vec![Change::Delete],
     }
 }
 
@@ -227,7 +221,11 @@ fn is_understood(errno: Errno, order: &Order, set: Option<&Found>) -> bool {
         | Errno::ERANGE => true,
         // A timeout for a set without timeouts.
         Errno::EINVAL => {
-            order.until.is_some() && matches!(set, Some(Found::Set(_, kind)) if !kind.has_timeouts())
+            let timeout = match order.kind {
+                OrderKind::Ban { timeout } | OrderKind::Renew { timeout } => timeout,
+                OrderKind::Lift => None,
+            };
+            timeout.is_some() && matches!(set, Some(Found::Set(_, kind)) if !kind.has_timeouts())
         }
         _ => false,
     }
@@ -243,89 +241,4 @@ fn refused(order: &Order, errno: Errno) -> Outcome {
     let cure = |obstacle: Obstacle| format!("; {}", obstacle.cure(&order.set, Family::of(order.ip)));
     let cure = obstacle.map(cure).unwrap_or_default();
     Outcome::Retry(format!("set `{}`: {}{cure}", order.set, words(errno)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn order(n: u8) -> Order {
-        Order {
-            set: "ip a b".into(),
-            ip: [192, 0, 2, n].into(),
-            until: None,
-            left: None,
-            seconds: 0,
-            renew: false,
-            lift: false,
-        }
-    }
-
-    fn sent(count: u8) -> (Delivery, Numbers, Vec<Outcome>) {
-        let orders = (0..count).map(|n| (usize::from(n), order(n))).collect();
-        let numbers = Numbers { begin: 100, orders: count.into() };
-        (Delivery::of(orders, Timestamp::now()), numbers, vec![Outcome::Done; count.into()])
-    }
-
-    fn said(answers: &[(u32, Said)]) -> Answers {
-        let answer = |(sequence, said): &(u32, Said)| {
-            let said = match said {
-                Said::No(errno) => Said::No(*errno),
-                _ => Said::Yes,
-            };
-            super::super::socket::Answer { sequence: *sequence, said }
-        };
-        Answers { all: answers.iter().map(answer).collect() }
-    }
-
-    #[test]
-    fn without_a_refusal_all_is_done_only_if_the_last_was_answered() {
-        let (mut delivery, numbers, mut outcomes) = sent(3);
-        assert!(delivery.settle(&said(&[]), &numbers, &mut outcomes).is_err());
-        assert!(delivery.settle(&said(&[(102, Said::Yes)]), &numbers, &mut outcomes).is_err());
-        assert_eq!(delivery.orders.len(), 3, "nft gets them");
-        assert!(delivery.settle(&said(&[(103, Said::Yes)]), &numbers, &mut outcomes).is_ok());
-        assert!(delivery.orders.is_empty() && outcomes == vec![Outcome::Done; 3]);
-    }
-
-    #[test]
-    fn who_is_refused_has_his_answer_and_the_others_go_again() {
-        let (mut delivery, numbers, mut outcomes) = sent(4);
-        delivery.orders[3].1.lift = true;
-        let (full, gone) = (Said::No(Errno::ENFILE), Said::No(Errno::ENOENT));
-        assert!(delivery.settle(&said(&[(102, full), (104, gone)]), &numbers, &mut outcomes).is_ok());
-        let places: Vec<usize> = delivery.orders.iter().map(|(at, _)| *at).collect();
-        assert_eq!(places, [0, 2]);
-        let words =
-            "set `ip a b`: Too many open files in system; the set is full: make it larger, or without `size`";
-        assert_eq!(outcomes[1], Outcome::Retry(words.into()));
-        assert_eq!(outcomes[3], Outcome::Done, "it is not there: that was wanted");
-    }
-
-    #[test]
-    fn what_is_not_understood_is_left_to_nft() {
-        for errno in [Errno::EPERM, Errno::EINVAL, Errno::EOPNOTSUPP] {
-            let (mut delivery, numbers, mut outcomes) = sent(2);
-            let answers = said(&[(101, Said::No(Errno::ENFILE)), (102, Said::No(errno))]);
-            assert!(delivery.settle(&answers, &numbers, &mut outcomes).is_err());
-            assert_eq!(delivery.left(), [1]);
-            let (mut delivery, numbers, mut outcomes) = sent(2);
-            assert!(delivery.settle(&said(&[(100, Said::No(errno))]), &numbers, &mut outcomes).is_err());
-            assert_eq!(delivery.left(), [0, 1]);
-        }
-        let (mut delivery, numbers, mut outcomes) = sent(2);
-        assert!(delivery.settle(&said(&[(100, Said::No(Errno::ENOMEM))]), &numbers, &mut outcomes).is_ok());
-        assert!(delivery.left().is_empty() && outcomes.iter().all(|outcome| *outcome != Outcome::Done));
-    }
-
-    #[test]
-    fn orders_are_the_changes_that_nft_would_make() {
-        let now = Timestamp(10_000_000);
-        let timed = Order { until: Some(Timestamp(70_000_001)), seconds: 100, ..order(1) };
-        assert_eq!(changes(&order(1), now), [Change::Add(None)]);
-        assert_eq!(changes(&timed, now), [Change::Add(Some(61_000))]);
-        let renewal = [Change::Add(None), Change::Delete, Change::Add(Some(61_000))];
-        assert_eq!(changes(&Order { renew: true, ..timed }, now), renewal);
-        assert_eq!(changes(&Order { lift: true, ..order(1) }, now), [Change::Delete]);
-    }
 }

@@ -2,15 +2,35 @@
 //!
 //! The timestamp is the end of the ban in Unix seconds; 0: for ever. A file is imported as a whole or not at all.
 
-use pyruse_core::address;
-use pyruse_core::plugin::excerpt;
-use pyruse_core::serde::Deserialize;
-use pyruse_core::time::Timestamp;
+use serde::Deserialize;
 
 use super::held::Ban;
+use super::store::Bans;
+use crate::address;
+use crate::plugin::{Importer, excerpt};
+use crate::state::State;
+use crate::time::Timestamp;
+
+/// Imports the first Pyruse's bans.
+pub(super) struct FormerBans {
+    pub(super) file: &'static str,
+    pub(super) bans: Bans,
+    /// Returns the normal form of a set's name, or `None` if the text is not one.
+    pub(super) set_name: fn(&str) -> Option<String>,
+}
+
+impl Importer for FormerBans {
+    fn former_file(&self) -> &'static str {
+        self.file
+    }
+
+    fn import(&mut self, content: &[u8], state: &mut State, now: Timestamp) -> Result<String, String> {
+        let bans = read(content, self.set_name)?;
+        Ok(self.bans.import(state, bans, now))
+    }
+}
 
 #[derive(Deserialize)]
-#[serde(crate = "pyruse_core::serde")]
 struct Item {
     #[serde(rename = "IP")]
     ip: String,
@@ -20,12 +40,8 @@ struct Item {
     timestamp: f64,
 }
 
-/// Reads the bans of such a file, with their ends. `check_set` returns the normal form of a set's name, or `None` if
-/// the text is not one.
-pub(super) fn read(
-    content: &[u8],
-    check_set: impl Fn(&str) -> Option<String>,
-) -> Result<Vec<(Ban, Timestamp)>, String> {
+/// Reads the bans of such a file, with their ends.
+fn read(content: &[u8], set_name: impl Fn(&str) -> Option<String>) -> Result<Vec<(Ban, Timestamp)>, String> {
     let items: Vec<Item> = serde_json::from_slice(content).map_err(|e| {
         let what = if e.is_eof() { "cut off" } else { "damaged, or no list of bans" };
         format!("the file is {what} ({e})")
@@ -35,7 +51,7 @@ pub(super) fn read(
         // Not normalized: the first Pyruse put mapped addresses into the set for IPv6.
         let ip = address::parse_as_written(&item.ip)
             .ok_or_else(|| fail(format!("`{}` is not an IP address", excerpt(&item.ip))))?;
-        let set = check_set(&item.set)
+        let set = set_name(&item.set)
             .ok_or_else(|| fail(format!("`{}` does not name a set", excerpt(&item.set))))?;
         Ok((Ban { set, ip, seconds: 0, at: None, why: None }, end(item.timestamp)))
     };
@@ -56,8 +72,8 @@ mod tests {
     use super::*;
 
     fn bans(content: &str) -> Result<Vec<(String, Timestamp)>, String> {
-        let check = |set: &str| (set != "bad").then(|| set.to_owned());
-        let bans = read(content.as_bytes(), check)?;
+        let set_name = |set: &str| (set != "bad").then(|| set.to_owned());
+        let bans = read(content.as_bytes(), set_name)?;
         Ok(bans.into_iter().map(|(ban, end)| (format!("{} {}", ban.set, ban.ip), end)).collect())
     }
 

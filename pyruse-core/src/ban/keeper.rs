@@ -3,12 +3,13 @@
 
 use std::net::IpAddr;
 
-use pyruse_core::operation::{BanKeeper, BanSet, HeldBan, Reason};
-use pyruse_core::state::State;
-use pyruse_core::time::Timestamp;
+use crate::operation::{BanKeeper, BanSet, HeldBan, Reason};
+use crate::state::State;
+use crate::time::Timestamp;
 
-use super::held::Ban;
-use super::{BanService, Bans, ends};
+use super::held::{Ban, ends};
+use super::service::BanService;
+use super::store::Bans;
 
 fn unless_never(end: Timestamp) -> Option<Timestamp> {
     (end != Timestamp::NEVER).then_some(end)
@@ -20,7 +21,7 @@ impl BanKeeper for BanService {
     }
 
     fn set_name(&self, text: &str) -> Option<String> {
-        (self.check_set)(text)
+        (self.set_name)(text)
     }
 
     fn bans(&self, state: &State, now: Timestamp) -> Vec<HeldBan> {

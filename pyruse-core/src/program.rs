@@ -1,4 +1,5 @@
-//! Runs a configured program: an argv without a shell, with input, and with a time limit.
+//! Runs a configured program: an argv without a shell, with input, and with a time limit. It waits for the program, so
+//! only couriers may use it.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -18,7 +19,7 @@ use nix::unistd::Pid;
 const COMPLAINT: usize = 2000;
 
 /// Returns the argv. If the default program is not at the default path, it is looked up in the usual directories.
-pub(crate) fn with_default_found(argv: &[String], default: &str) -> Vec<String> {
+pub fn with_default_found(argv: &[String], default: &str) -> Vec<String> {
     let mut argv = argv.to_vec();
     if let Some(program) =
         argv.first_mut().filter(|program| *program == default && !Path::new(default).exists())
@@ -34,20 +35,20 @@ pub(crate) fn with_default_found(argv: &[String], default: &str) -> Vec<String> 
 
 /// The reason why a program failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub struct Failure {
     /// What the operator needs to know: which program, how it ended, and what it printed.
-    pub(crate) message: String,
+    pub message: String,
     /// It did not end in time: running it again at once would only wait as long again.
-    pub(crate) timed_out: bool,
+    pub timed_out: bool,
     /// It could not be started.
-    pub(crate) not_started: bool,
+    pub not_started: bool,
 }
 
 /// The maximum size of an answer that is read; nothing that we ask for is longer.
 const ANSWER: u64 = 64 << 20;
 
 /// Runs the program with these additional arguments. Returns its standard output.
-pub(crate) fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec<u8>, Failure> {
+pub fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec<u8>, Failure> {
     let failed = |e: std::io::Error| Failure {
         message: format!("its answer cannot be read: {e}"),
         timed_out: false,
@@ -65,7 +66,7 @@ pub(crate) fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec
 ///
 /// The input is complete before the program starts, as a file in memory. If this process were killed while it writes to
 /// a pipe, the program would take the truncated input for all of it.
-pub(crate) fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration) -> Result<(), Failure> {
+pub fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration) -> Result<(), Failure> {
     run_into(argv, more, input, limit, Stdio::null())
 }
 

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use pyruse_core::operation::Reason;
-use pyruse_core::serde::{Deserialize, Serialize};
-use pyruse_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::operation::Reason;
+use crate::time::{Ends, Timestamp};
 
 /// A ban as the state holds it. It ends when its entry in the state does.
 #[derive(Serialize, Deserialize)]
-#[serde(crate = "pyruse_core::serde")]
 pub(super) struct Ban {
     pub(super) set: String,
     pub(super) ip: IpAddr,
@@ -40,4 +40,9 @@ impl Ban {
     pub(super) fn length(&self) -> Option<Duration> {
         (self.seconds > 0).then(|| Duration::from_secs(self.seconds))
     }
+}
+
+/// Returns the end of a ban of `seconds` seconds; 0: for ever.
+pub(super) fn ends(start: Timestamp, seconds: u64) -> Ends {
+    if seconds == 0 { Ends::NEVER } else { Ends::after_seconds(start, seconds) }
 }

@@ -1,0 +1,186 @@
+//! `action_nftBan`: bans in sets of nftables.
+//!
+//! A batch of bans is one transaction: sent to the kernel directly ([`netlink`]), or by one `nft` process if the
+//! configuration names a command.
+
+mod netlink;
+mod obstacle;
+mod program;
+
+use pyruse_core::ban::{
+    self, BanAction, BanArgs, BatchRunner, Firewall, MAX_BANS, Order, SetState, check_settings,
+};
+use pyruse_core::courier::Outcome;
+use pyruse_core::operation::Family;
+use pyruse_core::plugin::{Example, Inspection, ModuleSettings, Outcome as Shown, Plugin, SettingsPlugin};
+use pyruse_core::program::with_default_found;
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::seconds::Seconds;
+use pyruse_core::serde::Deserialize;
+
+use self::netlink::Netlink;
+use self::program::NftProgram;
+
+const DEFAULT_NFT: &str = "/usr/bin/nft";
+
+/// How `action_nftBan` reaches nftables.
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct NftSettings {
+    /// The command, as a list: the program and its first arguments. The nft command is appended to it as one more
+    /// argument. It is run without a shell. Where none is given, no program is run: bans are told to the kernel itself,
+    /// by netlink, which takes CAP_NET_ADMIN; and only what cannot be told so, such as elements of a set with
+    /// `flags interval`, is done by `/usr/bin/nft`.
+    nft: Option<Vec<String>>,
+    /// How many bans are held; beyond that, one that ends soon is forgotten: the firewall keeps it until it ends, but it is
+    /// not put back.
+    #[serde(rename = "maxBans")]
+    max_bans: u32,
+}
+
+impl Default for NftSettings {
+    fn default() -> Self {
+        NftSettings { nft: None, max_bans: MAX_BANS }
+    }
+}
+
+impl ModuleSettings for NftSettings {
+    const KEY: &'static str = "nftBan";
+
+    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+        check_settings("nft", self.nft.as_deref(), self.max_bans, complain);
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
+#[schemars(crate = "pyruse_core::schemars")]
+struct Args {
+    /// The field that holds the address to ban.
+    #[serde(rename = "IP")]
+    ip: String,
+    /// For how long from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever.
+    #[serde(rename = "banSeconds", default)]
+    ban_seconds: Option<Seconds>,
+    /// The set for IPv4 addresses: family, table and set, e.g. `ip Inet4 mail_ban`.
+    #[serde(rename = "nftSetIPv4")]
+    set_v4: String,
+    /// The set for IPv6 addresses: family, table and set, e.g. `ip6 Inet6 mail_ban`.
+    #[serde(rename = "nftSetIPv6")]
+    set_v6: String,
+    /// Ban also the unspecified address, loopback, multicast and broadcast addresses. Without this, they are refused: no
+    /// remote host has one, and a ban of it hits your own services.
+    #[serde(rename = "allowSpecial", default)]
+    allow_special: bool,
+}
+
+impl From<Args> for BanArgs {
+    fn from(args: Args) -> BanArgs {
+        BanArgs {
+            ip: args.ip,
+            seconds: args.ban_seconds.map_or(0, |seconds| seconds.0),
+            sets: [args.set_v4, args.set_v6],
+            allow_special: args.allow_special,
+        }
+    }
+}
+
+/// The firewall.
+struct Nft {
+    /// Used unless the configuration names a program.
+    netlink: Option<Netlink>,
+    program: BatchRunner<NftProgram>,
+}
+
+impl Firewall for Nft {
+    const NAME: &'static str = "action_nftBan";
+    const DOC: &'static str = "Bans an address by adding it to a set of nftables.";
+    const SET_ARGUMENTS: [&'static str; 2] = ["nftSetIPv4", "nftSetIPv6"];
+    const SET_HELP: &'static str = "write family, table and set: `ip Inet4 mail_ban`";
+    const FORMER_FILE: Option<&'static str> = Some("action_nftBan.py.json");
+    type Args = Args;
+    type Settings = NftSettings;
+
+    fn new(settings: &NftSettings) -> Nft {
+        let default = [DEFAULT_NFT.to_owned()];
+        let argv = with_default_found(settings.nft.as_deref().unwrap_or(&default), DEFAULT_NFT);
+        Nft {
+            netlink: settings.nft.is_none().then(|| Netlink::new(Self::NAME)),
+            program: BatchRunner::new(NftProgram { argv }),
+        }
+    }
+
+    fn max_bans(settings: &NftSettings) -> u32 {
+        settings.max_bans
+    }
+
+    /// It is the configuration's own text, so all that matters is that it stays a single name.
+    fn set_name(text: &str) -> Result<String, String> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let plain = |c: char| !c.is_control() && !"{}();\"'#$\\".contains(c);
+        if (2..=3).contains(&words.len()) && text.chars().all(plain) {
+            Ok(words.join(" "))
+        } else {
+            Err(format!("`{text}` does not name a set of nftables"))
+        }
+    }
+
+    fn deliver(&mut self, orders: &[Order]) -> Vec<Outcome> {
+        match &mut self.netlink {
+            Some(netlink) => netlink.deliver(orders, &mut self.program),
+            None => self.program.deliver(orders),
+        }
+    }
+
+    fn look_at(&self, set: &str, family: Family, inspection: &mut Inspection) -> Option<SetState> {
+        let is_needed = self.netlink.is_none();
+        Some(self.program.dialect.look_at(set, family, is_needed, inspection))
+    }
+
+    fn examples() -> Vec<Example> {
+        let args = r#"{"IP": "thatIP", "banSeconds": 600, "nftSetIPv4": "ip Inet4 ssh_ban", "nftSetIPv6": "ip6 Inet6 ssh_ban"}"#;
+        let example = |title, entry, outcome| Example { title, args, entry, outcome };
+        vec![
+            example(
+                "ten minutes",
+                &[("thatIP", "192.0.2.1")],
+                Shown::Effect(
+                    r#"{"effect": "ban", "action": "action_nftBan", "set": "ip Inet4 ssh_ban", "ip": "192.0.2.1", "seconds": 600, "renewed": false}"#,
+                ),
+            ),
+            example(
+                "the parsed address counts, not the text",
+                &[("thatIP", "2001:DB8:0::1")],
+                Shown::Effect(
+                    r#"{"effect": "ban", "action": "action_nftBan", "set": "ip6 Inet6 ssh_ban", "ip": "2001:db8::1", "seconds": 600, "renewed": false}"#,
+                ),
+            ),
+            example(
+                "a zone index is cut off",
+                &[("thatIP", "fe80::1%eth0")],
+                Shown::Effect(
+                    r#"{"effect": "ban", "action": "action_nftBan", "set": "ip6 Inet6 ssh_ban", "ip": "fe80::1", "seconds": 600, "renewed": false}"#,
+                ),
+            ),
+            example(
+                "an address that no remote host has",
+                &[("thatIP", "127.0.0.1")],
+                Shown::Error(
+                    "127.0.0.1 is a loopback address: nothing is banned; `allowSpecial` would ban it",
+                ),
+            ),
+            example(
+                "an attack on nft's parser",
+                &[("thatIP", "192.0.2.1}; flush ruleset; add element x {")],
+                Shown::Error(
+                    "`192.0.2.1}; flush ruleset; add element x {` is not an IP address: nothing is banned",
+                ),
+            ),
+        ]
+    }
+}
+
+pyruse_core::inventory::submit!(Plugin::action::<BanAction<Nft>>());
+pyruse_core::inventory::submit!(SettingsPlugin::of::<NftSettings>());
+pyruse_core::inventory::submit!(ban::service::<Nft>());

@@ -1,0 +1,78 @@
+use super::*;
+
+fn order(n: u8) -> Order {
+    Order { set: "ip a b".into(), ip: [192, 0, 2, n].into(), kind: OrderKind::Ban { timeout: None } }
+}
+
+fn orders(count: u8) -> Vec<Order> {
+    (0..count).map(order).collect()
+}
+
+fn sent(orders: &[Order]) -> (Delivery<'_>, Numbers, Vec<Outcome>) {
+    let numbers = Numbers { begin: 100, orders: u32::try_from(orders.len()).unwrap() };
+    (Delivery::of(orders), numbers, vec![Outcome::Done; orders.len()])
+}
+
+fn said(answers: &[(u32, Said)]) -> Answers {
+    let answer = |(sequence, said): &(u32, Said)| {
+        let said = match said {
+            Said::No(errno) => Said::No(*errno),
+            _ => Said::Yes,
+        };
+        crate::ban::nft::netlink::socket::Answer { sequence: *sequence, said }
+    };
+    Answers { all: answers.iter().map(answer).collect() }
+}
+
+#[test]
+fn without_a_refusal_all_is_done_only_if_the_last_was_answered() {
+    let three = orders(3);
+    let (mut delivery, numbers, mut outcomes) = sent(&three);
+    assert!(delivery.settle(&said(&[]), &numbers, &mut outcomes).is_err());
+    assert!(delivery.settle(&said(&[(102, Said::Yes)]), &numbers, &mut outcomes).is_err());
+    assert_eq!(delivery.orders.len(), 3, "nft gets them");
+    assert!(delivery.settle(&said(&[(103, Said::Yes)]), &numbers, &mut outcomes).is_ok());
+    assert!(delivery.orders.is_empty() && outcomes == vec![Outcome::Done; 3]);
+}
+
+#[test]
+fn who_is_refused_has_his_answer_and_the_others_go_again() {
+    let mut four = orders(4);
+    four[3].kind = OrderKind::Lift;
+    let (mut delivery, numbers, mut outcomes) = sent(&four);
+    let (full, gone) = (Said::No(Errno::ENFILE), Said::No(Errno::ENOENT));
+    assert!(delivery.settle(&said(&[(102, full), (104, gone)]), &numbers, &mut outcomes).is_ok());
+    let places: Vec<usize> = delivery.orders.iter().map(|(at, _)| *at).collect();
+    assert_eq!(places, [0, 2]);
+    let words =
+        "set `ip a b`: Too many open files in system; the set is full: make it larger, or without `size`";
+    assert_eq!(outcomes[1], Outcome::Retry(words.into()));
+    assert_eq!(outcomes[3], Outcome::Done, "it is not there: that was wanted");
+}
+
+#[test]
+fn what_is_not_understood_is_left_to_nft() {
+    let two = orders(2);
+    for errno in [Errno::EPERM, Errno::EINVAL, Errno::EOPNOTSUPP] {
+        let (mut delivery, numbers, mut outcomes) = sent(&two);
+        let answers = said(&[(101, Said::No(Errno::ENFILE)), (102, Said::No(errno))]);
+        assert!(delivery.settle(&answers, &numbers, &mut outcomes).is_err());
+        assert_eq!(delivery.left(), [1]);
+        let (mut delivery, numbers, mut outcomes) = sent(&two);
+        assert!(delivery.settle(&said(&[(100, Said::No(errno))]), &numbers, &mut outcomes).is_err());
+        assert_eq!(delivery.left(), [0, 1]);
+    }
+    let (mut delivery, numbers, mut outcomes) = sent(&two);
+    assert!(delivery.settle(&said(&[(100, Said::No(Errno::ENOMEM))]), &numbers, &mut outcomes).is_ok());
+    assert!(delivery.left().is_empty() && outcomes.iter().all(|outcome| *outcome != Outcome::Done));
+}
+
+#[test]
+fn orders_are_the_changes_that_nft_would_make() {
+    let changes = |kind| changes(&Order { kind, ..order(1) });
+    assert_eq!(changes(OrderKind::Ban { timeout: None }), [Change::Add(None)]);
+    assert_eq!(changes(OrderKind::Ban { timeout: Some(61) }), [Change::Add(Some(61_000))]);
+    let renewal = [Change::Add(None), Change::Delete, Change::Add(Some(61_000))];
+    assert_eq!(changes(OrderKind::Renew { timeout: Some(61) }), renewal);
+    assert_eq!(changes(OrderKind::Lift), [Change::Delete]);
+}

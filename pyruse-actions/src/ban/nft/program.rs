@@ -1,0 +1,177 @@
+//! Runs nft: each run is one transaction.
+
+use std::time::Duration;
+
+use pyruse_core::ban::{Command, Dialect, FoundSet, Order, OrderKind, SetState};
+use pyruse_core::operation::Family;
+use pyruse_core::plugin::Inspection;
+use pyruse_core::program::{self, Failure};
+use serde_json::Value;
+
+use super::obstacle::{Obstacle, create, holds};
+
+/// The kernel's limit for one argument is 128 KiB.
+const ARGUMENT: usize = 100 * 1024;
+
+/// What nft prints about a set, table, or element that does not exist.
+const MISSING: &str = "No such file or directory";
+
+/// What nft prints about a set that is full.
+const FULL: &str = "Too many open files in system";
+
+/// A healthy `nft` takes milliseconds.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// The program.
+pub(super) struct NftProgram {
+    pub(super) argv: Vec<String>,
+}
+
+impl Dialect for NftProgram {
+    const TOGETHER: usize = 2;
+    const LONGEST: usize = ARGUMENT;
+
+    fn command(order: &Order) -> String {
+        let Order { set, ip, .. } = order;
+        let add = |timeout: Option<u64>| match timeout {
+            Some(seconds) => format!("add element {set} {{{ip} timeout {seconds}s}}"),
+            None => format!("add element {set} {{{ip}}}"),
+        };
+        // Deleting a missing element fails, and would fail the whole transaction: so it is added first.
+        let delete = || format!("{}; delete element {set} {{{ip}}}", add(None));
+        match order.kind {
+            OrderKind::Ban { timeout } => add(timeout),
+            // A repeated add would keep the old timeout. In one transaction, no observer sees a state between delete
+            // and add.
+            OrderKind::Renew { timeout } => format!("{}; {}", delete(), add(timeout)),
+            OrderKind::Lift => delete(),
+        }
+    }
+
+    fn run(&self, commands: &[&Command<'_>]) -> Result<(), Failure> {
+        let texts: Vec<&str> = commands.iter().map(|command| command.text.as_str()).collect();
+        let text = texts.join("; ");
+        // nft repeats the whole command in its error. Without the command, equal errors are reported as one.
+        let brief = |failure: Failure| match failure.message.split_once(&format!(" / {text}")) {
+            Some((brief, _)) => Failure { message: brief.to_owned(), ..failure },
+            None => failure,
+        };
+        let failure = match program::run(&self.argv, &[&text], b"", TIME_LIMIT) {
+            Ok(()) => return Ok(()),
+            Err(failure) => brief(failure),
+        };
+        // Nothing can be added to a full set, not even in order to delete it.
+        if let [Command { order: Order { kind: OrderKind::Lift, .. }, text, .. }] = commands
+            && let Some((_, delete)) = text.split_once("; ")
+            && failure.message.contains(FULL)
+        {
+            return match program::run(&self.argv, &[delete], b"", TIME_LIMIT) {
+                Err(failure) if !failure.message.contains(MISSING) => Err(failure),
+                _ => Ok(()),
+            };
+        }
+        Err(failure)
+    }
+
+    fn cure(command: &Command<'_>, words: &str) -> Option<String> {
+        let obstacle = if words.contains(MISSING) && words.contains("Error: ") {
+            Obstacle::Missing
+        } else if words.contains(FULL) {
+            Obstacle::Full
+        } else if words.contains("Invalid argument") && command.text.contains(" timeout ") {
+            Obstacle::NoTimeouts
+        } else {
+            return None;
+        };
+        Some(obstacle.cure(&command.order.set, Family::of(command.order.ip)))
+    }
+}
+
+impl NftProgram {
+    /// Asks for the set's whole table, which has the rules that use the set, but without elements. `is_needed` is
+    /// false if bans work without the program.
+    pub(super) fn look_at(
+        &self,
+        set: &str,
+        family: Family,
+        is_needed: bool,
+        inspection: &mut Inspection,
+    ) -> SetState {
+        let missing = || {
+            let of_the_package = if set.starts_with("inet pyruse ") {
+                "if it is one of the package's: systemctl start pyruse-nft-sets; else "
+            } else {
+                ""
+            };
+            SetState::Missing { help: format!("{of_the_package}make it with: {}", create(set, family)) }
+        };
+        let words: Vec<&str> = set.split(' ').collect();
+        let (table_family, table, name) = match words.as_slice() {
+            [table_family, table, name] => (*table_family, *table, *name),
+            [table, name] => ("ip", *table, *name),
+            _ => return missing(),
+        };
+        let question = format!("list table {table_family} {table}");
+        let ask = || program::ask(&self.argv, &["-j", "-t", &question], TIME_LIMIT);
+        let answer = match inspection.once(&format!("nft {question}"), ask) {
+            Ok(answer) => answer,
+            Err(Failure { not_started: true, message, .. }) if is_needed => {
+                return SetState::NoProgram { setting: "nftBan.nft", message };
+            }
+            Err(Failure { not_started: false, message, .. }) if message.contains(MISSING) => {
+                return missing();
+            }
+            Err(Failure { message, .. }) => return SetState::Unknown(message),
+        };
+        let Ok(listing) = serde_json::from_slice::<Value>(&answer) else {
+            return SetState::Unknown(format!("`{}` does not answer as nft does", self.argv.join(" ")));
+        };
+        let items = listing["nftables"].as_array().map_or(&[][..], Vec::as_slice);
+        let Some(found) = items.iter().map(|item| &item["set"]).find(|set| set["name"] == name) else {
+            return missing();
+        };
+        let flags = found["flags"].as_array().map_or(&[][..], Vec::as_slice);
+        let reference = Value::String(format!("@{name}"));
+        SetState::Found(FoundSet {
+            holds: match &found["type"] {
+                Value::String(one) => one.clone(),
+                Value::Array(several) => {
+                    several.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" . ")
+                }
+                _ => "something else".to_owned(),
+            },
+            wanted: holds(family),
+            command: create(set, family),
+            has_timeouts: flags.iter().any(|flag| flag == "timeout"),
+            own_timeout: found["timeout"].as_u64().filter(|seconds| *seconds > 0),
+            has_ranges: flags.iter().any(|flag| flag == "interval"),
+            is_used: items.iter().any(|item| holds_value(&item["rule"], &reference)),
+        })
+    }
+}
+
+fn holds_value(value: &Value, wanted: &Value) -> bool {
+    value == wanted
+        || match value {
+            Value::Array(items) => items.iter().any(|item| holds_value(item, wanted)),
+            Value::Object(members) => members.values().any(|item| holds_value(item, wanted)),
+            _ => false,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ban_is_told_with_the_time_that_is_left() {
+        let text = |kind| NftProgram::command(&Order { set: "ip a b".into(), ip: [1, 2, 3, 4].into(), kind });
+        assert_eq!(text(OrderKind::Ban { timeout: Some(60) }), "add element ip a b {1.2.3.4 timeout 60s}");
+        assert_eq!(text(OrderKind::Ban { timeout: None }), "add element ip a b {1.2.3.4}");
+        assert_eq!(text(OrderKind::Lift), "add element ip a b {1.2.3.4}; delete element ip a b {1.2.3.4}");
+        assert_eq!(
+            text(OrderKind::Renew { timeout: Some(60) }),
+            "add element ip a b {1.2.3.4}; delete element ip a b {1.2.3.4}; add element ip a b {1.2.3.4 timeout 60s}"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! The action that bans, for every firewall.
+
+use super::configured::Notes;
+use super::firewall::{BanArgs, Firewall};
+use super::held::{Ban, ends};
+use super::inspect::inspect;
+use super::store::Bans;
+use crate::address;
+use crate::effect::Effect;
+use crate::entry::{Counted, Slot, StepError};
+use crate::operation::{BanSet, Family, Reason};
+use crate::plugin::fact::{Ban as BanFact, Fact};
+use crate::plugin::{Act, Action, Compile, Example, Inspection, Invalid, Module, ModuleSettings, excerpt};
+
+/// The action of a firewall.
+pub struct BanAction<F> {
+    ip: Slot,
+    /// The sets for IPv4 and IPv6.
+    sets: [String; 2],
+    seconds: u64,
+    allow_special: bool,
+    chain: Box<str>,
+    bans: Bans,
+    /// For inspections.
+    firewall: F,
+}
+
+impl<F: Firewall> Module for BanAction<F> {
+    const NAME: &'static str = F::NAME;
+    const DOC: &'static str = F::DOC;
+    const SETTINGS: &'static [&'static str] = &[F::Settings::KEY];
+    type Args = F::Args;
+
+    fn compile(args: F::Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
+        let BanArgs { ip, seconds, sets: [v4, v6], allow_special } = args.into();
+        let [of_v4, of_v6] = F::SET_ARGUMENTS;
+        let (v4, v6) = (set_name::<F>(of_v4, &v4, cx), set_name::<F>(of_v6, &v6, cx));
+        let sets = [v4?, v6?];
+        let ip = cx.reads_at("IP", &ip);
+        cx.states("IP", Fact::Bans(BanFact { address: ip, ends: seconds > 0, sets: sets.clone() }));
+        let known = cx.note::<Notes>().of(F::NAME);
+        for (name, family) in sets.iter().zip([Family::V4, Family::V6]) {
+            known.sets.insert(BanSet { name: name.clone(), family });
+        }
+        let warned = known.warned.clone();
+        let settings = cx.settings::<F::Settings>();
+        let bans = match Bans::open(cx.layout(), F::NAME, F::max_bans(&settings), warned) {
+            Ok(bans) => bans,
+            Err(e) => return Err(cx.error("", e.to_string())),
+        };
+        let chain = cx.chain().into();
+        Ok(BanAction { ip, sets, seconds, allow_special, chain, bans, firewall: F::new(&settings) })
+    }
+
+    fn examples() -> Vec<Example> {
+        F::examples()
+    }
+}
+
+fn set_name<F: Firewall>(argument: &str, set: &str, cx: &mut Compile<'_>) -> Result<String, Invalid> {
+    F::set_name(set).map_err(|why| cx.error_with_help(argument, why, F::SET_HELP))
+}
+
+impl<F: Firewall> Action for BanAction<F> {
+    fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
+        let text = run.entry.required_text(self.ip)?;
+        let Some(ip) = address::parse(text) else {
+            return Err(StepError::new(format!(
+                "`{}` is not an IP address: nothing is banned",
+                excerpt(text)
+            )));
+        };
+        if let Some(kind) = address::special(ip).filter(|_| !self.allow_special) {
+            return Err(StepError::new(format!(
+                "{ip} is {kind}: nothing is banned; `allowSpecial` would ban it"
+            )));
+        }
+        let [v4, v6] = &self.sets;
+        let set = if ip.is_ipv4() { v4 } else { v6 };
+        let now = run.entry.time();
+        let reason = self.reason(run.entry.counted());
+        let ban =
+            Ban { set: set.clone(), ip, seconds: self.seconds, at: Some(now), why: Some(reason.clone()) };
+        let renewed = self.bans.ban(run.state, ban, ends(now, self.seconds), now);
+        run.effect(|| Effect::Ban {
+            action: F::NAME,
+            set: set.clone(),
+            ip: ip.to_string(),
+            seconds: self.seconds,
+            renewed,
+            reason,
+        });
+        Ok(())
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        inspect(&self.firewall, &self.sets, self.seconds, inspection);
+    }
+}
+
+impl<F> BanAction<F> {
+    /// If several counters count the address itself, the last one is taken as the cause.
+    fn reason(&self, counted: &[Counted]) -> Reason {
+        let of_address = counted.iter().rfind(|counted| counted.key == self.ip);
+        let counted = of_address.or(counted.last());
+        Reason::Rule {
+            chain: self.chain.clone(),
+            counter: counted.map(|counted| (*counted.category).into()),
+            count: counted.map(|counted| counted.count),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What `check --live` reports about the sets of a ban: whether they exist, and whether they are what bans need.
+
+use super::firewall::Firewall;
+use super::set_state::{FoundSet, SetState};
+use crate::operation::Family;
+use crate::plugin::Inspection;
+use crate::plugin::inspect::Grade;
+
+/// Checks both sets of a ban of `seconds` seconds.
+pub(super) fn inspect<F: Firewall>(
+    firewall: &F,
+    sets: &[String; 2],
+    seconds: u64,
+    inspection: &mut Inspection,
+) {
+    let arguments = F::SET_ARGUMENTS.into_iter().zip([Family::V4, Family::V6]);
+    for (set, (argument, family)) in sets.iter().zip(arguments) {
+        let Some(state) = firewall.look_at(set, family, inspection) else { continue };
+        let mut tell = |grade, message: String, help: String| {
+            inspection.argument(argument, grade, message, help);
+        };
+        match state {
+            SetState::Missing { help } => {
+                tell(Grade::Broken, format!("there is no set `{set}`: every ban for it fails"), help);
+            }
+            SetState::NoProgram { setting, message } => {
+                inspection.setting(setting, Grade::Broken, message, "install it, or say where it is");
+                return;
+            }
+            SetState::Unknown(message) => tell(
+                Grade::Unknown,
+                format!("the set `{set}` cannot be looked at: {message}"),
+                "ask as root, or as the user that runs Pyruse (with CAP_NET_ADMIN)".into(),
+            ),
+            SetState::Found(found) => judge(set, &found, seconds, &mut tell),
+        }
+    }
+}
+
+/// Reports what is wrong with a set that exists.
+fn judge(set: &str, found: &FoundSet, seconds: u64, tell: &mut dyn FnMut(Grade, String, String)) {
+    let FoundSet { holds, wanted, command, .. } = found;
+    if holds != wanted {
+        let message = format!("the set `{set}` holds {holds}, not {wanted}: every ban for it fails");
+        let help = format!("name another; or delete it, and make it with: {command}");
+        tell(Grade::Broken, message, help);
+        return;
+    }
+    let make_again = || format!("delete it, and make it with: {command}");
+    if seconds > 0 && !found.has_timeouts {
+        let message = format!("the set `{set}` knows no time-outs: every ban for it fails");
+        tell(Grade::Broken, message, make_again());
+    }
+    if let (0, Some(seconds)) = (seconds, found.own_timeout) {
+        let message = format!("bans for ever end after {seconds} s: that is the time-out of the set `{set}`");
+        tell(Grade::Doubtful, message, make_again());
+    }
+    if found.has_ranges {
+        let message = format!("the set `{set}` is one of ranges: with many bans, each takes long");
+        tell(Grade::Doubtful, message, make_again());
+    }
+    if !found.is_used {
+        let message = format!("no rule uses the set `{set}`: nobody in it is kept out");
+        tell(Grade::Doubtful, message, "add a rule that drops what comes from it".into());
+    }
+}

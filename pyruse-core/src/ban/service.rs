@@ -1,0 +1,115 @@
+//! The service of a firewall: owns the courier, and puts bans back.
+
+use std::collections::BTreeSet;
+
+use super::configured::Notes;
+use super::courier::BanCourier;
+use super::firewall::Firewall;
+use super::held::Ban;
+use super::import::FormerBans;
+use super::order::QueuedOrder;
+use super::store::Bans;
+use crate::courier::Courier;
+use crate::operation::{BanKeeper, BanSet};
+use crate::plugin::{Importer, Service, ServicePlugin, Start};
+use crate::state::{Handle, Queue, State, StateError};
+use crate::time::{Step, Timestamp};
+
+/// The largest batch that a firewall gets.
+const BATCH: usize = 2000;
+
+/// Returns the service of a firewall: `inventory::submit!(ban::service::<MyFirewall>());`
+pub const fn service<F: Firewall>() -> ServicePlugin {
+    ServicePlugin::new(F::NAME, start::<F>).that_boots()
+}
+
+fn start<F: Firewall>(start: &mut Start<'_>) -> Result<Box<dyn Service>, StateError> {
+    let settings = start.settings::<F::Settings>();
+    let configured = start.note::<Notes>().of(F::NAME).clone();
+    let bans = Bans::open(start.layout(), F::NAME, F::max_bans(&settings), configured.warned)?;
+    let set_name = |text: &str| F::set_name(text).ok();
+    let courier = Courier::new(F::NAME, BanCourier(F::new(&settings))).batch(BATCH).ahead();
+    Ok(Box::new(BanService {
+        former: F::FORMER_FILE.map(|file| FormerBans { file, bans: bans.clone(), set_name }),
+        bans,
+        sets: configured.sets,
+        set_name,
+        longest_timeout: F::LONGEST_TIMEOUT,
+        put_back: None,
+        courier: Some(courier),
+    }))
+}
+
+/// The service of a firewall.
+pub(super) struct BanService {
+    pub(super) bans: Bans,
+    /// The sets that the configuration names.
+    pub(super) sets: BTreeSet<BanSet>,
+    /// Returns the normal form of a set's name, or `None` if the text is not one.
+    pub(super) set_name: fn(&str) -> Option<String>,
+    /// The longest timeout that the firewall supports, in seconds.
+    pub(super) longest_timeout: Option<u64>,
+    /// When the bans that the firewall expires too early are put back.
+    pub(super) put_back: Option<Timestamp>,
+    pub(super) former: Option<FormerBans>,
+    pub(super) courier: Option<Courier>,
+}
+
+impl BanService {
+    /// Puts back the bans that last for more than `longer_than` seconds, and sets when to do so again. A ban that is
+    /// longer than the firewall's longest timeout begins with that one. At every half of it, all bans are put back that
+    /// last longer than the other half. So each is put back before its element expires, at the latest in the middle of
+    /// its timeout, and nothing needs to be remembered.
+    pub(super) fn put_back_from(&mut self, state: &mut State, longer_than: u64, now: Timestamp) {
+        self.bans.put_back(state, longer_than, now);
+        self.put_back = self.next_put_back(now);
+    }
+
+    fn next_put_back(&self, now: Timestamp) -> Option<Timestamp> {
+        self.longest_timeout.map(|longest| now.plus_seconds(longest / 2))
+    }
+}
+
+impl Service for BanService {
+    fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
+        Some((self.bans.orders, self.courier.take()?))
+    }
+
+    fn queue(&self) -> Option<Handle<Queue>> {
+        Some(self.bans.orders)
+    }
+
+    fn describe(&self, payload: &str) -> String {
+        match serde_json::from_str::<QueuedOrder>(payload) {
+            Ok(QueuedOrder { set, ip, lift: false, .. }) => format!("ban {ip} in {set}"),
+            Ok(QueuedOrder { set, ip, lift: true, .. }) => format!("lift the ban of {ip} in {set}"),
+            Err(_) => "no order for a ban".into(),
+        }
+    }
+
+    fn bans(&mut self) -> Option<&mut dyn BanKeeper> {
+        Some(self)
+    }
+
+    fn importer(&mut self) -> Option<&mut dyn Importer> {
+        self.former.as_mut().map(|former| former as &mut dyn Importer)
+    }
+
+    fn boot(&mut self, state: &mut State, now: Timestamp) {
+        // Earlier versions stored no span with the end.
+        let step = Step::loaded(state.now());
+        state.get_mut(self.bans.held).complete(Ban::length, step);
+        // The operator who reloads may have made the set that orders wait for.
+        state.get_mut(self.bans.orders).hurry();
+        self.put_back_from(state, 0, now);
+    }
+
+    fn deadline(&self, _: &State, now: Timestamp) -> Option<Timestamp> {
+        // The deadline is never further away than that, even if the clock was wrong when it was set.
+        self.put_back.min(self.next_put_back(now))
+    }
+
+    fn due(&mut self, state: &mut State, now: Timestamp) {
+        self.put_back_from(state, self.longest_timeout.unwrap_or(0) / 2, now);
+    }
+}
