@@ -1,7 +1,7 @@
-//! `filter_workingHours`: did it happen while somebody was at work?
+//! `filter_workingHours`: passes during working hours.
 //!
-//! A filter for Pyruse, made outside of it, on nothing but `pyruse-core`. One file is one module: its arguments, what
-//! they are compiled to, what is done per entry, examples, registration, tests; in the order in which they come below.
+//! A filter for Pyruse in a crate of its own, which depends only on `pyruse-core`. One file is one module, in this order:
+//! its arguments, the compiled form, examples, the code that runs per entry, registration, tests.
 
 use pyruse_core::entry::{Entry, Slot, Value};
 use pyruse_core::jiff::civil::{Time, Weekday};
@@ -11,11 +11,11 @@ use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 
-// ─── The arguments, as the configuration has them ───
+// ─── The arguments, as in the configuration ───
 //
-// serde reads them, schemars describes them: an unknown key, a missing one or a wrong type is told with its place
-// before we are asked. The comments are the reference, in `pyruse modules` and in editors. The two attributes `crate`
-// let the derives find serde and schemars within the core, so that this crate need not depend on them itself.
+// serde reads them, schemars describes them: an unknown key, a missing one or a wrong type is reported with its place
+// before `compile` is called. The comments are the reference, in `pyruse modules` and in editors. The two attributes
+// `crate` let the derives find serde and schemars within the core, so that this crate need not depend on them itself.
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
@@ -23,14 +23,15 @@ use pyruse_core::time::Timestamp;
 struct Args {
     /// The first minute, `HH:MM`.
     from: String,
-    /// The minute after the last, `HH:MM`; before `from`, it is the next day's.
+    /// The minute after the last, `HH:MM`; a time before `from` belongs to the next day.
     to: String,
-    /// The days on which it begins: `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`. By default Monday to Friday.
+    /// The days on which the working hours begin: `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`. The default is Monday to
+    /// Friday.
     #[serde(default = "working_days")]
     days: Vec<String>,
-    /// The time zone whose clock is meant, e.g. `Europe/Paris`. By default that of this machine.
+    /// The time zone, e.g. `Europe/Paris`. The default is that of this machine.
     zone: Option<String>,
-    /// The field that holds the time. By default that of the entry.
+    /// The field with the time. The default is the time of the entry.
     #[serde(default = "entry_time")]
     field: String,
 }
@@ -43,21 +44,21 @@ fn entry_time() -> String {
     "__REALTIME_TIMESTAMP".to_owned()
 }
 
-// ─── What they are compiled to: numbers, and no names ───
+// ─── The compiled form: numbers, and no names ───
 
 struct WorkingHours {
-    /// The field, by its number.
+    /// The number of the field.
     field: Slot,
     from: Time,
     to: Time,
-    /// Is it a working day? Monday is the first.
+    /// Whether each day is a working day, from Monday.
     days: [bool; 7],
     zone: TimeZone,
 }
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// `HH:MM`, strictly.
+/// Parses `HH:MM`, strictly.
 fn clock(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let number = |text: &str| {
@@ -68,17 +69,17 @@ fn clock(text: &str) -> Option<Time> {
 }
 
 impl Module for WorkingHours {
-    // The name in the configuration; `filter_` in front is the rule.
+    // The name in the configuration; a filter's name begins with `filter_`.
     const NAME: &'static str = "filter_workingHours";
     // One sentence, for `pyruse modules`.
     const DOC: &'static str = "Passes when the time in the field is within working hours.";
     type Args = Args;
 
-    // Once for each step that uses the filter. All that can be wrong is found here, and each mistake is reported at the
-    // argument that it is in: not only the first, since a person wants to mend them all at once. Nothing outside is
-    // touched: `pyruse check` comes here too.
+    // Runs once for each step that uses the filter. All errors are found here, and each is reported at its argument: not
+    // only the first, since people want to fix all of them at once. It changes nothing outside: `pyruse check` runs it,
+    // too.
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        // Says that we read the field, and gives its number. At run time nobody looks up a name any more.
+        // Declares that we read the field, and returns its number. At run time no name is looked up.
         let field = cx.reads(&args.field);
 
         let mut time = |path: &str, text: &str| {
@@ -94,7 +95,7 @@ impl Module for WorkingHours {
                 (Some(day), Ok(days)) => days[day] = true,
                 (Some(_), Err(_)) => {}
                 (None, _) => {
-                    // The path of an element of a list is its key and its number.
+                    // The path of a list element is the list's key and the element's number.
                     let message = format!("`{name}` is not a day");
                     days = Err(cx.error_with_help(&format!("days.{n}"), message, DAYS.join(", ")));
                 }
@@ -104,19 +105,19 @@ impl Module for WorkingHours {
         let zone = match &args.zone {
             None => Ok(TimeZone::system()),
             Some(name) => TimeZone::get(name)
-                .map_err(|_| cx.error("zone", format!("this machine knows no time zone `{name}`"))),
+                .map_err(|_| cx.error("zone", format!("this machine has no time zone `{name}`"))),
         };
 
-        // `Invalid` can only be had by reporting something: so nobody fails in silence.
+        // Only reporting an error returns `Invalid`: so no module fails silently.
         let (from, to, days, zone) = (from?, to?, days?, zone?);
         if from == to {
-            return Err(cx.error("to", "this is when it begins: no time would be within"));
+            return Err(cx.error("to", "this equals `from`: no time would be within"));
         }
         Ok(WorkingHours { field, from, to, days, zone })
     }
 
-    // Examples are data. They are shown by `pyruse modules filter_workingHours`, and a test runs them; they happen on
-    // Wednesday, 2026-11-18, at 11:06:40 UTC.
+    // Examples are data. `pyruse modules filter_workingHours` shows them, and a test runs them. Their entries are of
+    // Wednesday, 2026-11-18, 11:06:40 UTC.
     fn examples() -> Vec<Example> {
         let example = |title, args, outcome| Example { title, args, entry: &[], outcome };
         vec![
@@ -126,7 +127,7 @@ impl Module for WorkingHours {
                 Outcome::Passes,
             ),
             example(
-                "the same moment, elsewhere",
+                "the same time, in another zone",
                 r#"{"from": "08:00", "to": "18:00", "zone": "Asia/Tokyo"}"#,
                 Outcome::Fails,
             ),
@@ -136,21 +137,21 @@ impl Module for WorkingHours {
                 Outcome::Fails,
             ),
             example(
-                "the night shift, which began yesterday",
+                "a night shift that began the day before",
                 r#"{"from": "22:00", "to": "12:00", "days": ["tue"], "zone": "UTC"}"#,
                 Outcome::Passes,
             ),
             Example {
-                title: "no time",
+                title: "not a time",
                 args: r#"{"from": "08:00", "to": "18:00", "field": "MESSAGE"}"#,
                 entry: &[("MESSAGE", "at ten")],
-                outcome: Outcome::Error("the field holds text, not a time"),
+                outcome: Outcome::Error("the field contains text, not a time"),
             },
         ]
     }
 }
 
-// ─── What is done per entry ───
+// ─── The code that runs per entry ───
 
 impl WorkingHours {
     fn contain(&self, moment: Timestamp) -> bool {
@@ -166,27 +167,27 @@ impl WorkingHours {
 }
 
 impl Filter for WorkingHours {
-    // For every entry that comes to this step, maybe 100,000 times a second: no allocation, no look-up by name, no file,
-    // no lock, no clock (the only time that counts is the entry's). It keeps nothing between two entries; what must be
-    // kept belongs into the durable state, and thus into an action.
+    // Runs for every entry that reaches this step, up to 100,000 times a second: no allocation, no look-up by name, no
+    // file, no lock, no clock (only the entry's time counts). It keeps nothing between two entries; what must be kept
+    // belongs in the durable state, and so in an action.
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
-        // A field may occur several times: it is enough if one of its values holds. `None`: the entry lacks the field,
-        // and what is missing never passes.
+        // A field may occur several times: one matching value is enough. `None` means that the entry lacks the field; a
+        // missing field never passes.
         let holds = entry.any(self.field, |value| match value {
             Value::Time(moment) => Ok(self.contain(moment)),
-            // An error counts as "no", and is told with chain and step. An entry is written by anybody: what is quoted
-            // from it goes through `pyruse_core::plugin::excerpt`; better still, nothing is quoted.
-            other => Err(StepError::new(format!("the field holds {}, not a time", other.type_name()))),
+            // An error counts as "no", and is logged with chain and step. Attackers can write entries: quote text from one
+            // only through `pyruse_core::plugin::excerpt`, or better not at all.
+            other => Err(StepError::new(format!("the field contains {}, not a time", other.type_name()))),
         })?;
         Ok(holds.unwrap_or(false))
     }
 }
 
-// ─── Registration: the registry finds whatever is linked ───
+// ─── Registration: the registry finds everything that is linked ───
 
 pyruse_core::inventory::submit!(Plugin::filter::<WorkingHours>());
 
-// ─── Tests of what needs no workflow; the others are in tests/ ───
+// ─── Tests that need no workflow; the others are in tests/ ───
 
 #[cfg(test)]
 mod tests {
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_with_the_minute_before_the_end() {
+    fn the_last_minute_is_the_one_before_the_end() {
         let hours = WorkingHours {
             field: pyruse_core::entry::Fields::default().slot("T"),
             from: Time::constant(8, 0, 0, 0),

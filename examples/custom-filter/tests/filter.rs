@@ -1,6 +1,6 @@
-//! The filter as users meet it: with the registry, the configuration and the compiler of the core.
+//! Tests of the filter with the registry, the configuration and the compiler of the core.
 //!
-//! A test outside of the crate is linked to it only if it names it, like every program: hence `use … as _`.
+//! Like every program, a test outside the crate must name the crate to be linked with it: hence `use … as _`.
 
 use pyruse_core::config::{Diagnostics, Source};
 use pyruse_core::engine::Engine;
@@ -17,7 +17,7 @@ fn all_examples_are_true() {
 }
 
 #[test]
-fn every_mistake_is_told_at_its_place() {
+fn every_error_is_reported_at_its_place() {
     let text = r#"{"actions": {"night": [
     {"filter": "filter_workingHours", "args": {
         "from": "8:00", "to": "18:00", "days": ["mon", "mittwoch"], "zone": "Europe/Nowhere"}}
@@ -28,17 +28,17 @@ fn every_mistake_is_told_at_its_place() {
     let engine =
         Engine::load(&source, &registry, Fields::default(), &mut State::in_memory(), &mut diagnostics);
     assert!(engine.unwrap().is_none());
-    let told: Vec<_> = diagnostics
+    let reported: Vec<_> = diagnostics
         .in_order()
         .into_iter()
         .map(|found| (source.line_column(found.span.start), found.message.as_str(), found.help.as_deref()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             ((3, 17), "`8:00` is not a time of day", Some("write `08:30`")),
             ((3, 56), "`mittwoch` is not a day", Some("mon, tue, wed, thu, fri, sat, sun")),
-            ((3, 77), "this machine knows no time zone `Europe/Nowhere`", None),
+            ((3, 77), "this machine has no time zone `Europe/Nowhere`", None),
         ]
     );
 }

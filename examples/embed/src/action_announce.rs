@@ -1,9 +1,9 @@
-//! `action_announce`: tells somebody outside, once for each key and time, and surely.
+//! `action_announce`: announces a message, at most once per key and period, and never loses it.
 //!
-//! An action never touches the world. It leaves two things in the durable state: what has been announced (a [`Map`], whose
-//! items end by themselves), and the message (in a [`Queue`]). Both are committed together with the place where reading
-//! stopped. Afterwards, on a thread of its own, the *courier* takes messages from the queue and says how each one went.
-//! A *service* brings the two together. Here the courier appends to a file; yours may speak to whatever you like.
+//! An action does nothing outside the program. It leaves two things in the durable state: what has been announced (a
+//! [`Map`], whose items expire), and the message (in a [`Queue`]). Both are committed together with the position in the
+//! input. Afterwards the *courier*, on its own thread, delivers messages from the queue and returns an outcome for each.
+//! A *service* connects the two. Here the courier appends to a file; yours may deliver anywhere.
 
 use std::fs::File;
 use std::io::Write;
@@ -24,14 +24,14 @@ use pyruse_core::time::Ends;
 
 const NAME: &str = "action_announce";
 
-// ─── A top-level key of the configuration, for what is the same in all steps ───
+// ─── A top-level key of the configuration, for what all steps share ───
 
 /// Where announcements go.
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Announce {
-    /// The file that they are appended to.
+    /// The file to which they are appended.
     file: PathBuf,
 }
 
@@ -44,10 +44,10 @@ impl Default for Announce {
 impl ModuleSettings for Announce {
     const KEY: &'static str = "announce";
 
-    /// What the types cannot say.
+    /// Checks what the types cannot express.
     fn check(&self, complain: &mut dyn FnMut(&str, String)) {
         if self.file.as_os_str().is_empty() {
-            complain("file", "announcements need the name of a file".to_owned());
+            complain("file", "announcements need a file name".to_owned());
         }
     }
 }
@@ -64,7 +64,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// Whoever opens a name gets the same part: the action, for every step that uses it, and the service.
+    /// The same name always opens the same part: for the service, and for every step that uses the action.
     fn open(layout: &mut Layout) -> Result<Parts, StateError> {
         Ok(Parts {
             told: layout.open(&format!("{NAME}/told"))?,
@@ -84,7 +84,7 @@ struct Args {
     /// The field that holds the key.
     #[serde(rename = "for")]
     key: String,
-    /// For so many seconds, the same key is not announced again.
+    /// How many seconds must pass before the same key is announced again.
     once_in_seconds: u64,
 }
 
@@ -101,7 +101,7 @@ impl Module for AnnounceOnce {
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        // A template's names are resolved here, and its mistakes told with their place within the text.
+        // Resolves the template's names, and reports errors with their place within the text.
         let message = cx.message("message", &args.message)?;
         let key = cx.reads(&args.key);
         let parts = Parts::open(cx.layout()).map_err(|e| cx.error("", e.to_string()))?;
@@ -110,7 +110,7 @@ impl Module for AnnounceOnce {
 
     fn examples() -> Vec<Example> {
         vec![Example {
-            title: "who is here",
+            title: "a user logs in",
             args: r#"{"for": "USER", "message": "{USER} is here", "onceInSeconds": 3600}"#,
             entry: &[("USER", "alice")],
             outcome: Shown::Effect(
@@ -122,7 +122,7 @@ impl Module for AnnounceOnce {
 
 impl Action for AnnounceOnce {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
-        // The entry's time is the only clock: so a replay, or catching up after a night, does what would have been done.
+        // The entry's time is the only clock: so a replay, or catching up after an outage, gives the same result.
         let now = run.entry.time();
         let key = run.entry.required_text(self.key)?.to_owned();
         if run.state.get(self.parts.told).get(&key, now).is_some() {
@@ -130,10 +130,10 @@ impl Action for AnnounceOnce {
         }
         let mut text = String::new();
         self.message.render(run.entry, &mut text)?;
-        // For whoever watches: `replay` and dry runs show it instead of doing it.
+        // For observers: `replay` and dry runs show the effect instead of carrying it out.
         run.effect(|| Effect::Custom { action: NAME, details: json!({"key": key, "message": text}) });
         run.state.get_mut(self.parts.told).insert(&key, (), Ends::after_seconds(now, self.seconds), now);
-        // No key for the queue: every announcement is delivered. (With one, a newer message replaces one that waits.)
+        // No queue key: every announcement is delivered. (With a key, a newer message replaces a pending one.)
         run.state.get_mut(self.parts.waiting).push(None, text);
         Ok(())
     }
@@ -148,12 +148,12 @@ struct Appender {
 }
 
 impl Deliver for Appender {
-    /// May take its time. One answer for each letter; a letter whose answer is missing is tried again. After a crash,
-    /// letters may come a second time: their number is the same then, so that a reader can tell.
+    /// May block. Returns one outcome per letter; a letter without an outcome is retried. After a crash, a letter may
+    /// come again: it then has the same number, so that a reader can recognise it.
     fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
         let outcome = match append(&self.file, letters) {
             Ok(()) => Outcome::Done,
-            // After a wait that doubles each time, up to `longest_wait`. `Outcome::GiveUp` ends it.
+            // Retried after a wait that doubles each time, up to `longest_wait`. `Outcome::GiveUp` would end that.
             Err(e) => Outcome::Retry(format!("{}: {e}", self.file.display())),
         };
         vec![outcome; letters.len()]
@@ -163,13 +163,13 @@ impl Deliver for Appender {
 fn append(file: &Path, letters: &[Letter]) -> std::io::Result<()> {
     let mut lines = String::new();
     for letter in letters {
-        // As JSON, a text from an entry stays on its line.
+        // JSON keeps a text from an entry on one line.
         lines.push_str(&json!({"number": letter.id, "message": letter.payload}).to_string());
         lines.push('\n');
     }
     let mut file = File::options().create(true).append(true).open(file)?;
     file.write_all(lines.as_bytes())?;
-    // “Done” is for ever: it must be on the disk before we say so.
+    // `Done` is final: the data must be on the disk before we return it.
     file.sync_data()
 }
 
@@ -181,7 +181,7 @@ struct Announcements {
 }
 
 impl Service for Announcements {
-    /// Asked once: which queue, and who delivers it on which terms.
+    /// Called once: which queue, and which courier delivers it.
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
         Some((self.parts.waiting, Courier::new(NAME, self.courier.take()?)))
     }

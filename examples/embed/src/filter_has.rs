@@ -1,4 +1,4 @@
-//! `filter_has`: the smallest filter that is good for something.
+//! `filter_has`: passes when the entry has the field. A very small, but useful filter.
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
@@ -28,7 +28,7 @@ impl Module for Has {
 
     fn examples() -> Vec<Example> {
         let example = |title, entry, outcome| Example { title, args: r#"{"field": "USER"}"#, entry, outcome };
-        vec![example("it has", &[("USER", "")], Outcome::Passes), example("it has not", &[], Outcome::Fails)]
+        vec![example("present", &[("USER", "")], Outcome::Passes), example("missing", &[], Outcome::Fails)]
     }
 }
 

@@ -1,13 +1,12 @@
-//! The engine of Pyruse in a program of one's own.
+//! The engine of Pyruse in your own program.
 //!
 //! ```console
 //! $ journalctl -o json | embed pyruse.json state.sqlite
 //! ```
 //!
-//! Entries come as JSON, one object a line; effects go out likewise. What entries leave behind is in the state file,
-//! and survives this program's end however it comes. The filter and the action that the configuration may use stand
-//! beside this file; a program that wants Pyruse's own depends on `pyruse-filters` and `pyruse-actions` and says
-//! `use pyruse_filters as _;`.
+//! Reads entries as JSON, one object per line, and prints effects in the same form. What entries leave behind is in the
+//! state file, and survives any end of this program. The filter and the action that the configuration may use are beside
+//! this file. For the built-in ones, depend on `pyruse-filters` and `pyruse-actions` and add `use pyruse_filters as _;`.
 
 mod action_announce;
 mod filter_has;
@@ -30,15 +29,15 @@ use pyruse_core::state::{Position, State};
 use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::{Observer, Site, SiteId};
 
-/// For so long a courier is waited for at the end.
+/// How long to wait for couriers at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// What the loop waits for. One channel for all of it, so that one thread waits in one place.
+/// The events that the loop waits for. One channel has all of them, so that one thread waits in one place.
 enum Event {
     Line(String),
     /// There are no more lines.
     End,
-    /// A courier has come back.
+    /// A courier has results.
     Courier,
 }
 
@@ -49,14 +48,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
-    // 1. The durable state. `State::in_memory()` is for those who want no file.
+    // 1. The durable state. `State::in_memory()` works without a file.
     let mut state = State::open_file(state)?;
     if let Some(cursor) = state.position().and_then(|position| position.cursor.as_ref()) {
-        // For whoever feeds us: `journalctl --after-cursor=…`. What we got before has had its consequences.
+        // So that the input can resume there: `journalctl --after-cursor=…`. Earlier entries have had their effects.
         eprintln!("stopped behind {cursor}");
     }
 
-    // 2. The configuration. All mistakes in it are told together, with their places.
+    // 2. The configuration. All errors in it are reported together, with their places.
     let source = Source { name: config.display().to_string(), text: std::fs::read_to_string(config)? };
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked()?;
@@ -64,7 +63,7 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
     eprint!("{}", source.draw(&diagnostics, false));
     let Some(engine) = engine else { return Err("the configuration cannot be used".into()) };
 
-    // 3. The pump: couriers, each on a thread of its own, and what the state says is in force.
+    // 3. The pump: starts couriers, each on its own thread, and puts back in force what the state contains.
     let (events, incoming) = channel();
     let wake = events.clone();
     let mut pump = Pump::new(engine, state, Arc::new(move || drop(wake.send(Event::Courier))))?;
@@ -72,13 +71,13 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
     pump.boot(now.wall);
     std::thread::spawn(move || read_lines(&events));
 
-    // 4. Entries. After the last one, what can be delivered at once still is.
+    // 4. Entries. After the last one, what can be delivered at once is delivered.
     let mut out = std::io::stdout().lock();
     let mut leave = None;
     loop {
-        let patience = leave.map(|leave| now.steady.until(leave));
-        let event = next(&incoming, [pump.deadline(now), patience].into_iter().flatten().min());
-        // The clocks are read once in a round, so that nothing in it disagrees with anything else.
+        let remaining = leave.map(|leave| now.steady.until(leave));
+        let event = next(&incoming, [pump.deadline(now), remaining].into_iter().flatten().min());
+        // The clocks are read once per round, so that all parts of the round use the same time.
         now = pump.state.tick();
         let mut watch = Watch::default();
         match event {
@@ -95,24 +94,24 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
         }
         pump.collect(now);
         pump.due(now.wall);
-        // Settling writes changes and the position, and only then delivers. (With many entries at once, settle once for
-        // all of them.)
+        // Settling first writes changes and the position, and then delivers. (Settle once for several entries, if
+        // several arrive together.)
         pump.settle(now)?;
-        for line in watch.told {
+        for line in watch.lines {
             writeln!(out, "{line}")?;
         }
         if leave.is_some_and(|leave| leave <= now.steady || !pump.is_delivering(now)) {
             break;
         }
     }
-    // What still waits is delivered after the next start.
+    // Pending messages are delivered after the next start.
     Ok(pump.stop(Duration::ZERO)?)
 }
 
-/// The next event; `None` when none comes for so long.
-fn next(incoming: &Receiver<Event>, patience: Option<Duration>) -> Option<Event> {
-    let event = match patience {
-        Some(patience) => incoming.recv_timeout(patience),
+/// The next event; `None` after the time-out.
+fn next(incoming: &Receiver<Event>, timeout: Option<Duration>) -> Option<Event> {
+    let event = match timeout {
+        Some(timeout) => incoming.recv_timeout(timeout),
         None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
     };
     match event {
@@ -132,8 +131,8 @@ fn read_lines(events: &Sender<Event>) {
     let _ = events.send(Event::End);
 }
 
-/// An entry as `journalctl -o json` writes it: a value is a text; bytes that are no text are a list of numbers; a field
-/// that occurs several times is a list of such values.
+/// Reads an entry as `journalctl -o json` writes it: a value is a string; bytes that are not text are a list of numbers;
+/// a field that occurs several times is a list of such values.
 fn record(line: &str) -> Result<MemoryRecord, String> {
     let fields: serde_json::Map<String, Value> = serde_json::from_str(line).map_err(|e| e.to_string())?;
     let bytes = |value: &Value| -> Option<Vec<u8>> {
@@ -147,11 +146,12 @@ fn record(line: &str) -> Result<MemoryRecord, String> {
     for (name, value) in &fields {
         match (bytes(value), value) {
             (Some(value), _) => record.push(name.as_str(), value),
-            // Too large for journalctl, which says nothing then.
+            // The value was too large for journalctl.
             (None, Value::Null) => {}
             (None, Value::Array(values)) => {
                 for value in values {
-                    let value = bytes(value).ok_or_else(|| format!("`{name}` holds something strange"))?;
+                    let value =
+                        bytes(value).ok_or_else(|| format!("`{name}` contains a value that is not text"))?;
                     record.push(name.as_str(), value);
                 }
             }
@@ -161,32 +161,32 @@ fn record(line: &str) -> Result<MemoryRecord, String> {
     Ok(record)
 }
 
-/// Notes what entries cause.
+/// Collects the effects of entries.
 #[derive(Default)]
 struct Watch {
-    told: Vec<String>,
+    lines: Vec<String>,
 }
 
 impl Watch {
-    fn tell(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+    fn record(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
         let cursor = entry.cursor();
         let (at, cursor) = (entry.time(), cursor.as_deref());
         let placed = PlacedEffect { effect, at, cursor, chain: &site.chain, step: site.step };
-        // Texts and numbers always become JSON.
-        self.told.extend(serde_json::to_string(&placed));
+        // Serialising strings and numbers cannot fail.
+        self.lines.extend(serde_json::to_string(&placed));
     }
 }
 
 impl Observer for Watch {
-    /// Else nobody makes any.
+    /// Without this, no effects are built.
     const EFFECTS: bool = true;
     const STEPS: bool = false;
 
     fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
-        self.tell(site, entry, effect);
+        self.record(site, entry, effect);
     }
 
     fn error(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, error: &StepError) {
-        self.tell(site, entry, &Effect::Error { message: error.to_string() });
+        self.record(site, entry, &Effect::Error { message: error.to_string() });
     }
 }

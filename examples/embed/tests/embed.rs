@@ -1,4 +1,4 @@
-//! The program as it is: entries in, effects out, and a state that survives whatever ends it.
+//! Tests of the whole program: entries in, effects out, and a state that survives any end of the program.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// A directory of its own, empty, with the configuration of the example.
+/// A new directory with the configuration of the example.
 struct Site(PathBuf);
 
 impl Site {
@@ -25,7 +25,7 @@ impl Site {
         command
     }
 
-    /// Feeds it, and lets it come to its end.
+    /// Runs the program on these lines until it exits.
     fn run(&self, lines: &str) -> Output {
         let mut child = self.command().spawn().unwrap();
         child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
@@ -48,8 +48,8 @@ fn texts(output: &Output) -> [&str; 2] {
 }
 
 #[test]
-fn what_entries_do_is_told_and_done() {
-    let site = Site::new("told");
+fn effects_are_printed_and_delivered() {
+    let site = Site::new("effects");
     let lines = [
         entry(0, "alice"),
         entry(1, "alice"),
@@ -61,16 +61,16 @@ fn what_entries_do_is_told_and_done() {
         entry(60, "alice"),
     ];
     let output = site.run(&lines.concat());
-    let [told, complaints] = texts(&output);
-    assert!(output.status.success(), "{complaints}");
+    let [printed, errors] = texts(&output);
+    assert!(output.status.success(), "{errors}");
     assert_eq!(
-        told,
+        printed,
         r#"{"effect":"custom","at":"2026-11-18T11:06:40.000000Z","cursor":"c0","chain":"who","step":1,"action":"action_announce","details":{"key":"alice","message":"alice is here: hello"}}
 {"effect":"custom","at":"2026-11-18T11:09:40.000000Z","cursor":null,"chain":"who","step":1,"action":"action_announce","details":{"key":"bÿb","message":"bÿb is here: one, two\nthree"}}
 {"effect":"custom","at":"2026-11-18T12:06:40.000000Z","cursor":"c60","chain":"who","step":1,"action":"action_announce","details":{"key":"alice","message":"alice is here: hello"}}
 "#
     );
-    assert_eq!(complaints, "not an entry: expected ident at line 1 column 2\n");
+    assert_eq!(errors, "not an entry: expected ident at line 1 column 2\n");
     assert_eq!(
         site.announcements(),
         r#"{"message":"alice is here: hello","number":0}
@@ -81,19 +81,19 @@ fn what_entries_do_is_told_and_done() {
 }
 
 #[test]
-fn nothing_is_forgotten_when_it_is_killed() {
+fn nothing_is_lost_when_the_program_is_killed() {
     let site = Site::new("killed");
-    // What the courier needs is not there.
+    // The courier's directory does not exist yet.
     let config =
         include_str!("../pyruse.json").replace("\"announcements.jsonl\"", "\"later/announcements.jsonl\"");
     fs::write(site.0.join("pyruse.json"), config).unwrap();
     let mut child = site.command().spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(entry(0, "alice").as_bytes()).unwrap();
-    // What is told has been committed.
-    let mut told = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut told).unwrap();
-    assert!(told.contains("alice is here"), "{told}");
+    // An effect that is printed has been committed.
+    let mut printed = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut printed).unwrap();
+    assert!(printed.contains("alice is here"), "{printed}");
     child.kill().unwrap();
     child.wait().unwrap();
 
@@ -101,7 +101,7 @@ fn nothing_is_forgotten_when_it_is_killed() {
     let mut child = site.command().spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all([entry(1, "alice"), entry(2, "bob")].concat().as_bytes()).unwrap();
-    // A message that has failed once is tried again after a second, in any order with the new one.
+    // A delivery that failed is retried after a second; the two messages may come in any order.
     let file = site.0.join("later/announcements.jsonl");
     let end = Instant::now() + Duration::from_secs(60);
     let delivered = loop {
@@ -114,10 +114,10 @@ fn nothing_is_forgotten_when_it_is_killed() {
     };
     drop(stdin);
     let output = child.wait_with_output().unwrap();
-    let [told, complaints] = texts(&output);
-    assert_eq!(complaints, "stopped behind c0\n");
-    // Alice has been announced, and is not again; but Bob.
-    assert!(!told.contains("alice") && told.contains("bob is here"), "{told}");
+    let [printed, errors] = texts(&output);
+    assert_eq!(errors, "stopped behind c0\n");
+    // Alice was announced before, Bob was not.
+    assert!(!printed.contains("alice") && printed.contains("bob is here"), "{printed}");
     let mut delivered: Vec<&str> = delivered.lines().collect();
     delivered.sort_unstable();
     assert_eq!(
@@ -130,17 +130,17 @@ fn nothing_is_forgotten_when_it_is_killed() {
 }
 
 #[test]
-fn a_broken_configuration_is_told_with_its_places() {
+fn errors_of_the_configuration_are_printed_with_their_places() {
     let site = Site::new("broken");
     let config = r#"{"actions": {"who": [{"filter": "filter_equals"}, {"action": "action_announce", "args": {
     "for": "USER", "mesage": "{USER", "onceInSeconds": "1h"}}]}, "announce": {"file": ""}}"#;
     fs::write(site.0.join("pyruse.json"), config).unwrap();
     let output = site.run("");
-    let [told, complaints] = texts(&output);
-    assert_eq!((output.status.code(), told), (Some(1), ""));
-    // A long message goes on below its first word.
-    let complaints = complaints.replace("\n       ", " ");
-    let errors: Vec<&str> = complaints.lines().filter(|line| line.starts_with("error: ")).collect();
+    let [printed, diagnostics] = texts(&output);
+    assert_eq!((output.status.code(), printed), (Some(1), ""));
+    // A long message continues below its first word.
+    let diagnostics = diagnostics.replace("\n       ", " ");
+    let errors: Vec<&str> = diagnostics.lines().filter(|line| line.starts_with("error: ")).collect();
     assert_eq!(
         errors,
         [
@@ -148,8 +148,8 @@ fn a_broken_configuration_is_told_with_its_places() {
             "error: missing among the arguments of `action_announce`: `message`",
             "error: `mesage` is not among the arguments of `action_announce`",
             "error: `onceInSeconds`: must not be the text \"1h\", but a whole number, 0 or more",
-            "error: announcements need the name of a file",
+            "error: announcements need a file name",
         ]
     );
-    assert!(complaints.contains("= help: did you mean `message`?"), "{complaints}");
+    assert!(diagnostics.contains("= help: did you mean `message`?"), "{diagnostics}");
 }
