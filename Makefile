@@ -1,23 +1,23 @@
-# Two commands: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both install what they need first
-# (apt, as root or by sudo) and say so. The others are for those who work on it.
+# The main targets: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both first install what they need
+# (with apt, as root or with sudo) and print that. The other targets are for developers.
 
 .PHONY: run test build lint crash-campaign conformance-campaign expression-campaign bench bench-units bench-latency reference record
 
-# Shows the main job: see examples/demo/run.sh.
+# Shows the main task: see examples/demo/run.sh.
 run: build
 	@examples/demo/run.sh $(PYRUSE)
 
-# Where rustup puts what it installs; a shell that was open before does not know.
+# Where rustup installs programs; a shell that was opened before does not have it in its PATH.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-# PROFILE=campaign builds in half the time a program that runs a little slower: for trying the package.
+# PROFILE=campaign builds in half the time, for a slightly slower program: use it to try the package.
 PROFILE ?= release
 
 build:
 	@.ci/install build
 	cargo build --profile $(PROFILE) --target-dir target --package pyruse-bin
 
-# The tests start a journald and firewalls of their own, which takes root; without it, they are run by sudo.
+# The tests start their own journald and firewalls, which needs root; a user without root runs them with sudo.
 test:
 	@.ci/install test
 	@if [ "$$(id -u)" != 0 ]; then export CARGO_BUILD_TARGET="$$(rustc -vV | sed -n 's/^host: //p')"; \
@@ -28,17 +28,18 @@ test:
 	    cargo test --workspace --lib --bins --tests --examples && cargo test --workspace --doc; \
 	fi
 
-# The whole program as ratios to the raw reading of a journal, in one table (docs/performance.md); a quarter of an hour, as root.
+# Measures the whole program as ratios to the raw reading of a journal, in one table (docs/performance.md); needs root and a
+# quarter of an hour.
 bench:
 	@.ci/install test
 	cargo bench -p pyruse-bin --bench whole
 
-# The pieces, one by one: `make bench-units`, or `cargo bench -p pyruse-bin --bench units -- template`.
+# Measures the components one by one: `make bench-units`, or `cargo bench -p pyruse-bin --bench units -- template`.
 bench-units:
 	@.ci/install build
 	cargo bench -p pyruse-bin --bench units
 
-# Journal write to element in the kernel, and ten thousand bans at once: by netlink and by programs of nft.
+# Measures the time from a journal write to the element in the kernel, and ten thousand bans at once: with netlink and nft.
 bench-latency:
 	@.ci/install test
 	cargo bench -p pyruse-bin --bench latency
@@ -48,32 +49,33 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-# The pages that are generated: docs/reference, docs/lints.md, packaging/man, docs/third-party.md.
+# Writes the generated pages: docs/reference, docs/lints.md, packaging/man, docs/third-party.md.
 reference:
 	@.ci/install build
 	cargo run --quiet -p pyruse-bin --example generate
 	UPDATE_DOCS=1 cargo test --quiet -p pyruse-bin --test third_party fresh
 
-# Kills at random moments: a hundred of them over much state, two hundred over every kind of effect; minutes.
+# Kills the program at random moments: a hundred times with a large state, two hundred times with every kind of effect;
+# takes minutes.
 crash-campaign:
 	@.ci/install test
 	PYRUSE_KILLS=100 cargo test --profile campaign -p pyruse-bin --test crash -- --nocapture
 	PYRUSE_KILLS=200 cargo test --profile campaign -p pyruse-bin --test crash_all -- --nocapture
 
-# The program against the simple interpreter of the tests: 200,000 entries, 20,000 random workflows; minutes.
+# Compares the program with the tests' simple interpreter: 200,000 entries, 20,000 random workflows; takes minutes.
 conformance-campaign:
 	@.ci/install test
 	PYRUSE_ENTRIES=200000 PYRUSE_CASES=20000 cargo test --profile campaign -p pyruse-bin \
 	    --test conformance --test random_chains -- --nocapture
 
-# Attacks the real programs of several releases of Debian, and records what they write, for the rules in examples/conf: as
-# root, with the network; minutes.
+# Attacks the real programs of several Debian releases, and records what they write, for the rules in examples/conf: as
+# root, with the network; takes minutes.
 record:
 	@.ci/install record
 	for script in examples/conf/*/record; do $$script || exit 1; done
 
-# Random expressions and texts against Python 3.11, which must be installed; then hostile ones, none of which may take more
-# than 10 ms of the processor's time on a quiet machine; minutes.
+# Compares random expressions and texts with Python 3.11, which must be installed; then runs hostile ones, none of which may
+# take more than 10 ms of processor time on a quiet machine; takes minutes.
 expression-campaign:
 	cargo build --profile campaign -p pyruse-python --example search_lines
 	for mode in grammar hard plain noise; do \

@@ -3,8 +3,8 @@
 #     make build && sudo make install               into /usr/local
 #     make install PREFIX=/usr DESTDIR=stage        for a package
 #
-# `install` builds nothing, so that root needs no toolchain. What it replaces are its own files; a configuration that is
-# there is the admin's, and stays.
+# `install` builds nothing, so that root needs no toolchain. It replaces only its own files; an existing configuration
+# belongs to the administrator, and stays.
 
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -18,11 +18,11 @@ SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 MANDIR = $(DATADIR)/man
 DOCDIR = $(DATADIR)/doc/pyruse
 BASHDIR = $(DATADIR)/bash-completion/completions
-# Where zsh looks on most systems, and in /usr/local on all; Debian's packages have a place of their own.
+# Where zsh looks on most systems, and in /usr/local on all; Debian's packages use another directory.
 ZSHDIR = $(DATADIR)/zsh/site-functions
 FISHDIR = $(DATADIR)/fish/vendor_completions.d
 
-# What a package for Debian is installed with.
+# The variables for a Debian package.
 DEBIAN = PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions
 
 UNITS = pyruse.service pyruse-boot@.service pyruse-nft-sets.service
@@ -32,7 +32,7 @@ FIREWALLS = nftables netfilter-persistent ipset firewalld
 .PHONY: install uninstall
 
 install:
-	@test -x $(PYRUSE) || { echo "$(PYRUSE) is not there: make build" >&2; exit 1; }
+	@test -x $(PYRUSE) || { echo "$(PYRUSE) does not exist: run make build" >&2; exit 1; }
 	install -d $(DESTDIR)$(BINDIR)
 	install -m 755 $(if $(shell command -v strip),-s) $(PYRUSE) $(DESTDIR)$(BINDIR)/pyruse
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR)
@@ -61,8 +61,8 @@ install:
 	    chmod 644 $(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json; }
 	@test -n "$(DESTDIR)" || echo "Now: systemd-sysusers && systemctl daemon-reload && systemctl enable --now pyruse"
 
-# The configuration, the state and the user stay. First of all it must be stopped: when the units are gone, nobody takes the
-# bans out of the firewall.
+# The configuration, the state and the user stay. Pyruse must be stopped first: without the units, nothing removes the bans
+# from the firewall.
 uninstall:
 	@test -n "$(DESTDIR)" || ! { systemctl --quiet is-active pyruse pyruse-nft-sets || \
 	    systemctl --quiet is-enabled pyruse; } 2>/dev/null || \
@@ -78,7 +78,7 @@ uninstall:
 	rm -f $(DESTDIR)$(BASHDIR)/pyruse $(DESTDIR)$(ZSHDIR)/_pyruse $(DESTDIR)$(FISHDIR)/pyruse.fish
 	rm -rf $(DESTDIR)$(DOCDIR)
 	@test -n "$(DESTDIR)" || echo "Now: systemctl daemon-reload"
-	@echo "What stays, until you delete it: $(SYSCONFDIR)/pyruse, /var/lib/pyruse, the user pyruse"
+	@echo "Not removed: $(SYSCONFDIR)/pyruse, /var/lib/pyruse, the user pyruse"
 
 # A Debian package, in target/debian.
 .PHONY: deb
@@ -87,12 +87,12 @@ deb: build
 	$(MAKE) --no-print-directory install $(DEBIAN) DESTDIR=target/stage >/dev/null
 	packaging/make-deb target/stage target/debian
 
-# What is handed to others, in target/dist: the Debian package, the tarball with the program, and the one with the sources.
+# The files for distribution, in target/dist: the Debian package, the tarball with the program, and the one with the sources.
 DIST ?= target/dist
 .PHONY: dist dist-files
 dist: build
 	$(MAKE) --no-print-directory dist-files
-# Of the program that is there.
+# Uses the existing program.
 dist-files:
 	rm -rf $(DIST)
 	packaging/make-tarballs $(DIST) $(PYRUSE)
@@ -101,20 +101,20 @@ dist-files:
 	rm -rf $(DIST)/stage
 	cd $(DIST) && sha256sum * >SHA256SUMS
 
-# The same by cargo-deb (`cargo install cargo-deb`), in target/debian.
+# The same with cargo-deb (`cargo install cargo-deb`), in target/debian.
 .PHONY: cargo-deb
 cargo-deb: build
 	rm -rf target/stage
 	$(MAKE) --no-print-directory install $(DEBIAN) DESTDIR=target/stage >/dev/null
 	cargo deb --package pyruse-bin --no-build --no-strip
 
-# An RPM, in target/rpm, of the binary that `build` has made; packaging/rpm/pyruse.spec builds it itself elsewhere.
+# An RPM, in target/rpm, with the binary that `build` has made; elsewhere, packaging/rpm/pyruse.spec builds the binary itself.
 .PHONY: rpm
 rpm: build
 	@.ci/install rpm
 	packaging/make-rpm target/rpm $(PYRUSE)
 
-# Installs, upgrades, breaks and removes the package on machines of its own, with real mail servers: as root; minutes.
+# Installs, upgrades, breaks and removes the package on test machines, with real mail servers: as root; takes minutes.
 .PHONY: package-test
 package-test: deb
 	@.ci/install package-test

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs Pyruse safely: an example configuration, state in a temporary directory, mails to files there, and bans written
-# down instead of applied. It reads this machine's journal, of the last hour and from now on; or, where there is none
-# (or with SAMPLE=1), the sample journal beside this script.
+# Runs Pyruse safely: with an example configuration, state in a temporary directory, mails written to files there, and bans
+# printed instead of applied. It reads this machine's journal, from an hour ago on; or, if there is none (or with SAMPLE=1),
+# the sample journal beside this script.
 set -eu
 pyruse=$1
 here=$(dirname "$0")
@@ -9,7 +9,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/pyruse-demo.XXXXXX")
 mkdir "$work/mails"
 trap 'rm -rf "$work"' EXIT
 
-# In the place of nft and sendmail.
+# Replacements for nft and sendmail.
 printf '#!/bin/sh\necho "$@" >>%s/bans\n' "$work" >"$work/nft"
 # shellcheck disable=SC2016  # expanded when it runs
 printf '#!/bin/sh\ncat >%s/mails/mail.$(date +%%s.%%N)\n' "$work" >"$work/sendmail"
@@ -23,11 +23,11 @@ if [ -z "$sample" ] && [ -z "$(journalctl --quiet --system -n 1 -o cat 2>/dev/nu
 fi
 if [ -n "$sample" ]; then
     if [ ! -x /lib/systemd/systemd-journal-remote ]; then
-        echo "This machine has no journal that we may read; the sample needs systemd-journal-remote."
+        echo "There is no readable journal on this machine; the sample needs systemd-journal-remote."
         "$here/../../.ci/install" sample
     fi
     mkdir "$work/journal"
-    # As if it had happened within the last minutes: a ban that is over would not be shown.
+    # Moves the times to the last minutes: an expired ban would not be shown.
     last=$(sed -n 's/^__REALTIME_TIMESTAMP=//p' "$here/sample.export" | tail -n 1)
     awk -F= -v OFS== -v shift="$(date +%s)" -v last="$last" \
         '$1 == "__REALTIME_TIMESTAMP" { $2 = sprintf("%.0f", $2 - last + shift * 1000000) } { print }' \
@@ -43,7 +43,7 @@ sed -e "s|@WORK@|$work|g" -e "s|\"@JOURNAL@\"|$journal|" "$here/pyruse.json" >"$
 pid=$!
 trap 'kill $pid 2>/dev/null || true; wait $pid 2>/dev/null || true; rm -rf "$work"' EXIT
 if [ -n "$sample" ]; then
-    # Until all of it is read, and what it caused is done.
+    # Wait until all of it is read, and all deliveries are done.
     done='"behind":{[^}]*"entries":0[,}].*"waiting":0[,}]'
     tries=0
     until "$pyruse" --config "$work/pyruse.json" status --json 2>/dev/null | grep -q "$done" || [ $tries = 300 ]; do
@@ -51,13 +51,13 @@ if [ -n "$sample" ]; then
         sleep 0.2
     done
 else
-    echo "Following this machine's journal. Ctrl-C ends it."
+    echo "Following this machine's journal. Press Ctrl-C to stop."
     trap 'kill $pid 2>/dev/null || true' INT
 fi
 [ -z "$sample" ] || kill "$pid"
 wait "$pid" || true
 echo
-echo "Bans, as nft would have been told:"
+echo "Bans, as commands for nft:"
 if [ -s "$work/bans" ]; then sed 's/^/    /' "$work/bans"; else echo "    none"; fi
 echo "Mails:"
 found=
