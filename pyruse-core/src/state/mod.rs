@@ -1,10 +1,10 @@
-//! Durable state: what entries leave behind, committed together with the position where reading stopped.
+//! Durable state: what entries leave behind, committed together with the positions where reading stopped.
 //!
 //! A module opens named parts of the state (a [`Map`], a [`Log`], a [`Queue`], or its own [`Resource`]) while it is
 //! compiled, and works on them in memory. Each part remembers its changes; [`State::commit`] writes all changes of all
-//! parts and the [`Position`] in one transaction. A commit that fails (e.g. because the disk is full) keeps its changes
-//! and can be repeated: nothing is lost as long as the program runs, and after a restart the journal is read again from
-//! the old position.
+//! parts and the [`Position`] of each source in one transaction. A commit that fails (e.g. because the disk is full) keeps its changes
+//! and can be repeated: nothing is lost as long as the program runs, and after a restart the sources are read again
+//! from the old positions.
 
 mod error;
 mod files;
@@ -38,7 +38,7 @@ pub use self::queue::{Letter, Message, MessageStatus, Queue};
 pub use self::resource::{Changes, Resource};
 pub use self::rows::{Position, Row};
 
-use self::rows::Change;
+use self::rows::{Change, SourceRow};
 use self::sqlite::Sqlite;
 use crate::time::{Clock, Now, Steady, Step, Timestamp};
 
@@ -98,8 +98,7 @@ pub struct State {
     pending: Vec<Change>,
     /// Whether somebody waits for pending or unsynced changes, so that the next commit must wait for the disk.
     urgent: bool,
-    position: Option<Position>,
-    position_changed: bool,
+    sources: Vec<SourceRow>,
     /// The error of a part that makes no sense to its module.
     loss: Option<StateError>,
 }
@@ -107,12 +106,12 @@ pub struct State {
 impl State {
     /// Makes a state that is not kept: for tests, `replay`, and embedders that want no file.
     pub fn in_memory() -> State {
-        State::with(Store::Memory(BTreeMap::new()), None)
+        State::with(Store::Memory(BTreeMap::new()), Vec::new())
     }
 
     /// Makes a state whose parts work but whose rows are not kept: for rehearsals of any length.
     pub fn of_rehearsal() -> State {
-        State::with(Store::Nowhere, None)
+        State::with(Store::Nowhere, Vec::new())
     }
 
     /// Returns whether there is a state in this file. `false` means that there never was one, as far as can be
@@ -125,15 +124,15 @@ impl State {
     /// *and* written.
     pub fn open_file(path: &Path) -> Result<State, StateError> {
         let sqlite = Sqlite::open(path)?;
-        let position = sqlite.position()?;
-        Ok(State::with(Store::Sqlite(Box::new(sqlite)), position).with_clock(Clock::system()))
+        let sources = sqlite.sources()?;
+        Ok(State::with(Store::Sqlite(Box::new(sqlite)), sources).with_clock(Clock::system()))
     }
 
     /// Opens the state in this file as it is now, for inspection; changes stay in memory.
     pub fn read_file(path: &Path) -> Result<State, StateError> {
         let sqlite = Sqlite::open_read_only(path)?;
-        let position = sqlite.position()?;
-        Ok(State::with(Store::Sqlite(Box::new(sqlite)), position).with_clock(Clock::system()))
+        let sources = sqlite.sources()?;
+        Ok(State::with(Store::Sqlite(Box::new(sqlite)), sources).with_clock(Clock::system()))
     }
 
     /// Returns the same state with another clock. A state in a file has the machine's clock; any other state has no
@@ -174,7 +173,7 @@ impl State {
         }
     }
 
-    fn with(store: Store, position: Option<Position>) -> State {
+    fn with(store: Store, sources: Vec<SourceRow>) -> State {
         State {
             store,
             clock: None,
@@ -182,8 +181,7 @@ impl State {
             parts: Vec::new(),
             pending: Vec::new(),
             urgent: false,
-            position,
-            position_changed: false,
+            sources,
             loss: None,
         }
     }
@@ -234,15 +232,33 @@ impl State {
         resource.downcast_mut().expect("a handle is made with the type of its part")
     }
 
-    /// Returns the position where reading stopped.
-    pub fn position(&self) -> Option<&Position> {
-        self.position.as_ref()
+    /// Returns the position in this source where reading stopped.
+    pub fn position(&self, source: &str) -> Option<&Position> {
+        self.sources.iter().find(|row| row.name == source)?.position.as_ref()
     }
 
-    /// Sets the position that reading has reached; the next commit writes it.
-    pub fn set_position(&mut self, position: Position) {
-        self.position = Some(position);
-        self.position_changed = true;
+    /// Returns the positions of all sources, with their names.
+    pub fn positions(&self) -> impl Iterator<Item = (&str, &Position)> {
+        self.sources.iter().filter_map(|row| Some((row.name.as_str(), row.position.as_ref()?)))
+    }
+
+    /// Sets the position that reading this source has reached; the next commit writes it.
+    pub fn set_position(&mut self, source: &str, position: Position) {
+        self.change_position(source, Some(position));
+    }
+
+    /// Forgets the position in a source that is no longer read.
+    pub fn forget_position(&mut self, source: &str) {
+        self.change_position(source, None);
+    }
+
+    fn change_position(&mut self, source: &str, position: Option<Position>) {
+        if let Some(row) = self.sources.iter_mut().find(|row| row.name == source) {
+            (row.position, row.is_changed) = (position, true);
+        } else if position.is_some() {
+            let id = self.sources.iter().map(|row| row.id).max().unwrap_or(0) + 1;
+            self.sources.push(SourceRow { id, name: source.to_owned(), position, is_changed: true });
+        }
     }
 
     /// Makes the next commit wait for the disk: its changes must be on the disk when it returns.
@@ -250,7 +266,7 @@ impl State {
         self.urgent = true;
     }
 
-    /// Writes all changes and the position in one transaction, and waits for the disk if that was requested. After an
+    /// Writes all changes and all positions in one transaction, and waits for the disk if that was requested. After an
     /// error, the changes are kept for the next call.
     pub fn commit(&mut self) -> Result<(), StateError> {
         self.write()?;
@@ -275,13 +291,14 @@ impl State {
                 }
             }
             Store::Sqlite(sqlite) => {
-                if !self.pending.is_empty() || self.position_changed {
-                    sqlite.write(&self.pending, self.position.as_ref())?;
+                if !self.pending.is_empty() || self.sources.iter().any(|row| row.is_changed) {
+                    sqlite.write(&self.pending, &self.sources)?;
                 }
                 self.pending.clear();
             }
         }
-        self.position_changed = false;
+        self.sources.retain(|row| row.position.is_some());
+        self.sources.iter_mut().for_each(|row| row.is_changed = false);
         Ok(())
     }
 

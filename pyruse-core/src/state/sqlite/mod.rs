@@ -7,6 +7,7 @@
 mod failure;
 mod mark;
 mod presence;
+mod schema;
 mod wal;
 
 use std::fs::File;
@@ -21,17 +22,11 @@ use self::failure::{failure, no_file};
 use self::mark::{Facts, Mark};
 use self::presence::check_companions;
 pub(super) use self::presence::is_there;
+use self::schema::{APPLICATION, FORMAT};
 use self::wal::Looks;
 use super::error::StateError;
 use super::files::beside;
-use super::rows::{Change, Position, Row};
-use crate::time::Timestamp;
-
-/// The format that this program writes; a change of the schema increments it.
-const FORMAT: i64 = 1;
-
-/// `PRAGMA application_id`: "pyru".
-const APPLICATION: i64 = 0x7079_7275;
+use super::rows::{Change, Row, SourceRow};
 
 /// The size of SQLite's page cache in KiB. It is small because changes are close together in the file, and the system
 /// caches the file's pages too.
@@ -128,7 +123,7 @@ impl Sqlite {
         identity: (u64, u64),
         has_journal: bool,
     ) -> Result<u64, StateError> {
-        let stored = self.stored_commits().map_err(|e| self.fail(&e))?;
+        let stored = schema::commits(&self.connection).map_err(|e| self.fail(&e))?;
         let Some(marked) = marked else { return Ok(stored.unwrap_or(0)) };
         // A version that does not count commits wrote last.
         let Some(stored) = stored else { return Ok(marked.written) };
@@ -157,21 +152,6 @@ impl Sqlite {
         Err(StateError::Lost { path: self.path.clone(), detail })
     }
 
-    /// Returns how many commits it counts; `None` if a version that does not count them wrote it last.
-    fn stored_commits(&self) -> rusqlite::Result<Option<u64>> {
-        if !self.counts_commits()? {
-            return Ok(None);
-        }
-        let stored = self.connection.query_row("SELECT commits FROM position", [], |row| row.get(0));
-        let stored: Option<Option<i64>> = stored.optional()?;
-        Ok(stored.map_or(Some(0), |commits| commits.map(i64::cast_unsigned)))
-    }
-
-    fn counts_commits(&self) -> rusqlite::Result<bool> {
-        let column = "SELECT count(*) FROM pragma_table_info('position') WHERE name = 'commits'";
-        self.connection.query_row(column, [], |row| row.get::<_, i64>(0)).map(|count| count > 0)
-    }
-
     /// Moves all of the journal into the file, and begins a new one; returns `true` if that is done.
     fn empty_journal(&self) -> bool {
         let done =
@@ -180,27 +160,8 @@ impl Sqlite {
     }
 
     fn prepare(&mut self) -> Result<(), StateError> {
-        let prepare = || {
-            let connection = &self.connection;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.execute_batch(
-                "BEGIN IMMEDIATE;
-                 CREATE TABLE IF NOT EXISTS parts (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-                 CREATE TABLE IF NOT EXISTS rows (part INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
-                                                  PRIMARY KEY (part, key)) WITHOUT ROWID;
-                 CREATE TABLE IF NOT EXISTS position (id INTEGER PRIMARY KEY CHECK (id = 0), cursor TEXT,
-                                                      realtime INTEGER NOT NULL);",
-            )?;
-            if !self.counts_commits()? {
-                // The count is in this table because nearly every commit writes the page that holds it anyway.
-                connection.execute_batch("ALTER TABLE position ADD COLUMN commits INTEGER")?;
-            }
-            connection.pragma_update(None, "application_id", APPLICATION)?;
-            // To write the same version again makes a read-only file or a full disk show up now, not at the first ban.
-            connection.pragma_update(None, "user_version", FORMAT)?;
-            connection.execute_batch("COMMIT")
-        };
-        prepare().map_err(|e| self.fail(&e))
+        let made = schema::make(&mut self.connection, self.commits);
+        made.map_err(|e| self.fail(&e))
     }
 
     pub(super) fn open_read_only(path: &Path) -> Result<Sqlite, StateError> {
@@ -244,7 +205,7 @@ impl Sqlite {
         };
         // Until the file is proved to be sound, its journal is not written into it: a damaged file is left as it is.
         store.may_checkpoint(is_new)?;
-        let pragma = |name: &str| store.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let pragma = |name: &str| schema::pragma(&store.connection, name);
         let found = pragma("user_version").map_err(|e| fail(&e))?;
         if found > FORMAT {
             return Err(StateError::Newer { path: path.to_owned(), found, known: FORMAT });
@@ -281,13 +242,9 @@ impl Sqlite {
         failure(&self.path, error)
     }
 
-    pub(super) fn position(&self) -> Result<Option<Position>, StateError> {
-        self.connection
-            .query_row("SELECT cursor, realtime FROM position", [], |row| {
-                Ok(Position { cursor: row.get(0)?, realtime: Timestamp(row.get(1)?) })
-            })
-            .optional()
-            .map_err(|e| self.fail(&e))
+    /// Returns the position of each source.
+    pub(super) fn sources(&self) -> Result<Vec<SourceRow>, StateError> {
+        schema::sources(&self.connection).map_err(|e| self.fail(&e))
     }
 
     /// Returns the stored number of a part, and its rows. Call [`Sqlite::number`] with that number once the part is
@@ -334,16 +291,12 @@ impl Sqlite {
         scan().map_err(|e| self.fail(&e))
     }
 
-    /// Writes changes and the position. The position goes with every commit, because its row counts the commits.
-    pub(super) fn write(
-        &mut self,
-        changes: &[Change],
-        position: Option<&Position>,
-    ) -> Result<(), StateError> {
+    /// Writes changes and positions.
+    pub(super) fn write(&mut self, changes: &[Change], sources: &[SourceRow]) -> Result<(), StateError> {
         if self.read_only {
             return Ok(());
         }
-        let commits = self.commits + u64::from(position.is_some());
+        let commits = self.commits + 1;
         let mut write = || -> rusqlite::Result<()> {
             let transaction = self.connection.transaction()?;
             {
@@ -360,14 +313,8 @@ impl Sqlite {
                         None => delete.execute(params![part, change.key])?,
                     };
                 }
-                if let Some(position) = position {
-                    transaction
-                        .prepare_cached(
-                            "INSERT OR REPLACE INTO position (id, cursor, realtime, commits) VALUES (0, ?1, ?2, ?3)",
-                        )?
-                        .execute(params![position.cursor, position.realtime.0, commits.cast_signed()])?;
-                }
             }
+            schema::write_sources(&transaction, sources, commits)?;
             transaction.commit()
         };
         write().map_err(|e| self.fail(&e))?;
@@ -428,3 +375,5 @@ fn write_again(file: &File) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod format_1_tests;
