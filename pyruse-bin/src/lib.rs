@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use pyruse_actions as _;
 use pyruse_filters as _;
+use pyruse_sources as _;
 
 /// Runs the command line; gives the exit code of the process.
 pub fn run() -> ExitCode {

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use anyhow::Context;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pyruse_cli::{DryRun, Ending, Loaded, MAY_NOT_READ, RunArgs, configuration, storage};
+use pyruse_core::sources::Sources;
 use pyruse_core::time::Timestamp;
-use pyruse_sources::journal::{Source, go_to_position};
 
-use crate::daemon::{Daemon, Parts, Wake};
+use crate::daemon::{Daemon, Parts, Wake, wait};
 
 pub(crate) fn run(config: Option<&Path>, args: &RunArgs) -> anyhow::Result<Ending> {
     // First of all: a SIGHUP before this ends the process.
@@ -38,28 +37,24 @@ pub(crate) fn run(config: Option<&Path>, args: &RunArgs) -> anyhow::Result<Endin
 /// Real reading and rules; effects are printed instead of having any.
 fn dry_run(mut dry: DryRun, mut wake: Wake, since: Option<Timestamp>) -> anyhow::Result<Ending> {
     let pump = dry.pump();
-    let mut journal = Source::open(&pump.engine.settings.get())?;
-    if journal.seek_tail()?.cursor.is_none() {
+    let mut sources = Sources::open(&pump.engine.sources, &mut pump.state, since)?;
+    if pump.state.positions().all(|(_, position)| position.place.is_empty()) && since.is_none() {
         tracing::warn!("no journal entries were found there, {MAY_NOT_READ}");
     }
-    go_to_position(&mut journal, &mut pump.state, since)?;
     tracing::info!("following the journal, dry: effects are printed, nothing is done; Ctrl-C ends");
     while !wake.stop() {
-        while journal.next() {
-            dry.run(&mut journal.record())?;
+        while let Some(source) = sources.advance()? {
+            let (name, record) = sources.record(source);
+            dry.run(name, record)?;
             if wake.stop() {
                 break;
             }
         }
         dry.settle()?;
-        let mut fds =
-            [PollFd::new(wake.as_fd(), PollFlags::POLLIN), PollFd::new(journal.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(e) => return Err(e.into()),
+        if !sources.tend(true) {
+            wait([wake.as_fd()], Some(&mut sources), None).context("waiting")?;
+            wake.clear();
         }
-        wake.clear();
-        journal.process();
     }
     Ok(Ending::Good)
 }

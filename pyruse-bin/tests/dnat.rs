@@ -13,6 +13,7 @@ use pyruse_core::plugin::Registry;
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 use pyruse_filters as _;
+use pyruse_sources as _;
 use said::Said;
 use serde_json::{Value, json};
 

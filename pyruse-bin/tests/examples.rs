@@ -22,6 +22,7 @@ use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::{Observer, Site, SiteId};
 use pyruse_filters as _;
+use pyruse_sources as _;
 use serde_json::Value;
 
 /// All folders of `examples/conf`.

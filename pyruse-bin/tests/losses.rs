@@ -357,7 +357,9 @@ fn a_place_ahead_of_the_clock_whose_entry_is_gone_does_not_make_deaf() {
     assert!(daemon.terminate().success());
     let known: String = {
         let state = rusqlite::Connection::open(site.path("state/state.sqlite")).unwrap();
-        state.query_row("SELECT cursor FROM position", [], |row| row.get(0)).unwrap()
+        state
+            .query_row("SELECT CAST(place AS TEXT) FROM sources WHERE name = 'journal'", [], |row| row.get(0))
+            .unwrap()
     };
     journald.line("prog", 3, "while it was down");
     written(&journald, "while it was down");
@@ -373,7 +375,7 @@ fn a_place_ahead_of_the_clock_whose_entry_is_gone_does_not_make_deaf() {
         let state = rusqlite::Connection::open(site.path("state/state.sqlite")).unwrap();
         state
             .execute(
-                "UPDATE position SET cursor = ?1, realtime = ?2",
+                "UPDATE sources SET place = CAST(coalesce(?1, '') AS BLOB), time = ?2 WHERE name = 'journal'",
                 rusqlite::params![cursor, 0x000f_ffff_ffff_fff0_i64],
             )
             .unwrap();

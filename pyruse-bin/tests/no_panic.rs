@@ -14,6 +14,7 @@ use pyruse_core::template::Template;
 use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::Unobserved;
 use pyruse_filters as _;
+use pyruse_sources as _;
 
 /// Loads the text, draws what is wrong, or runs an entry through what is not.
 fn load(text: &str) {

@@ -18,6 +18,7 @@ use pyruse_core::plugin::{Registry, StepError};
 use pyruse_core::state::State;
 use pyruse_core::workflow::{Observer, Site, SiteId};
 use pyruse_filters as _;
+use pyruse_sources as _;
 use serde_json::{Value, json};
 
 use reference::{Chains, Outcome, Reference};

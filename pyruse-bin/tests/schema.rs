@@ -72,18 +72,24 @@ fn it_takes_every_configuration_that_we_ship() {
 #[test]
 fn it_takes_the_arguments_of_every_example_of_every_module() {
     let modules = run(Command::new(env!("CARGO_BIN_EXE_pyruse")).args(["modules", "--json"]));
-    let mut steps = Vec::new();
+    let (mut steps, mut sources) = (Vec::new(), serde_json::Map::new());
     for module in modules.lines() {
         let module: Value = serde_json::from_str(module).unwrap();
         let name = module["name"].as_str().unwrap();
         let whole = run(Command::new(env!("CARGO_BIN_EXE_pyruse")).args(["modules", name, "--json"]));
         let whole: Value = serde_json::from_str(&whole).unwrap();
         for example in whole["examples"].as_array().unwrap() {
-            steps.push(json!({module["kind"].as_str().unwrap(): name, "args": example["args"]}));
+            let kind = module["kind"].as_str().unwrap();
+            let used = json!({kind: name, "args": example["args"]});
+            if kind == "source" {
+                sources.insert(format!("source{}", sources.len()), used);
+            } else {
+                steps.push(used);
+            }
         }
     }
-    assert!(steps.len() > 30);
-    assert_eq!(complaints(&[json!({"actions": {"a": steps}})]), [[] as [&str; 0]]);
+    assert!(steps.len() > 30 && sources.len() > 2);
+    assert_eq!(complaints(&[json!({"sources": sources, "actions": {"a": steps}})]), [[] as [&str; 0]]);
 }
 
 #[test]

@@ -224,7 +224,7 @@ fn the_state_of_a_newer_version_is_refused_and_kept() {
     assert_eq!(
         message.lines().last().unwrap(),
         format!(
-            "pyruse: {} was written by a newer version (its format is 99, this program knows up to 1); \
+            "pyruse: {} was written by a newer version (its format is 99, this program knows up to 2); \
              use that version, or start anew with another `storage` directory",
             file.display()
         )

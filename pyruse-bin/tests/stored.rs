@@ -16,6 +16,7 @@ use pyruse_core::plugin::Registry;
 use pyruse_core::state::{Changes, Resource, Row, State};
 use pyruse_core::time::{Clock, Now, Timestamp};
 use pyruse_filters as _;
+use pyruse_sources as _;
 use said::Said;
 use serde_json::{Value, json};
 

@@ -59,7 +59,6 @@ enum Command {
 /// Runs the command line; returns the exit code of the process. `follow` is what `run` does.
 pub fn main(follow: fn(Option<&Path>, &RunArgs) -> anyhow::Result<Ending>) -> ExitCode {
     let cli = Cli::parse();
-    pyruse_sources::journal::raise_descriptor_limit();
     let config = cli.config.as_deref();
     let result = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => follow(config, &args),

@@ -28,4 +28,4 @@ pub use self::ending::Ending;
 
 // Tests read the documentation of modules.
 #[cfg(test)]
-use {pyruse_actions as _, pyruse_filters as _};
+use {pyruse_actions as _, pyruse_filters as _, pyruse_sources as _};

@@ -3,12 +3,9 @@
 use std::path::PathBuf;
 
 use pyruse_core::operation::{Answer, Operation, Overview};
-use pyruse_core::state::Position;
+use pyruse_core::sources::SourceStatus;
 use pyruse_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
-
-use pyruse_sources::journal::LeftOut;
-use pyruse_sources::journal::losses::Total;
 
 /// A request is at most so long.
 pub const LONGEST: usize = 64 * 1024;
@@ -64,14 +61,9 @@ pub struct DaemonStatus {
     /// Why it works without its state, if it does.
     #[serde(default)]
     pub without_state: Option<String>,
-    /// There is no journal where the configuration says.
-    pub journal_missing: bool,
-    /// Of the entry that was read last.
-    pub position: Option<Position>,
-    /// What was lost since the start.
-    pub losses: Vec<Total>,
-    /// Files of the journal that are not read.
-    pub left_out: Vec<LeftOut>,
+    /// How the sources are doing.
+    #[serde(default)]
+    pub sources: Vec<SourceStatus>,
     /// What the services hold.
     pub overview: Overview,
 }

@@ -13,6 +13,7 @@ use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgrouplist, getgrou
 const FIRST_PERSON: u32 = 1000;
 
 /// Somebody who wants to read.
+#[derive(Clone, Debug)]
 pub struct Reader {
     uid: Uid,
     gid: Gid,
@@ -33,6 +34,12 @@ impl Reader {
         let groups =
             CString::new(user.name.as_str()).ok().and_then(|name| getgrouplist(&name, user.gid).ok());
         Some(Reader { uid, gid: user.gid, groups: groups.unwrap_or_default(), name: user.name })
+    }
+
+    /// The user that runs Pyruse, who owns the storage; `None` if that is root, or if nobody is known to.
+    pub fn of_service(storage: &Path) -> Option<Reader> {
+        let owner = storage.metadata().ok().map(|found| Uid::from_raw(found.uid()));
+        owner.filter(|uid| !uid.is_root()).and_then(Reader::of)
     }
 
     /// Does the mode let this user do that (4: read, 1: enter)?

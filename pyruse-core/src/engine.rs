@@ -7,6 +7,7 @@ use crate::effect::Effect;
 use crate::entry::{Entry, Fields, Record, Slot, StepError};
 use crate::plugin::{OnBind, Registry, Settings, Setup};
 pub use crate::services::Services;
+use crate::sources::{self, Configure, ConfiguredSource};
 use crate::state::{Layout, State, StateError};
 use crate::workflow::{Compiler, Done, Observer, Refused, Site, SiteId, Workflow};
 
@@ -25,6 +26,8 @@ pub struct Engine {
     pub config: Config,
     /// The settings of the modules.
     pub settings: Settings,
+    /// The sources of the configuration.
+    pub sources: Vec<ConfiguredSource>,
     /// The slot of the field [`DIAGNOSTIC`].
     mark: Slot,
 }
@@ -52,6 +55,11 @@ impl Engine {
         });
         let mark = fields.slot(DIAGNOSTIC);
         let mut setup = Setup::new(layout);
+        let from = Configure { text: source, config: &config, registry, settings: &settings };
+        let sources = sources::configure(&from, &mut fields, &mut setup, diagnostics);
+        // A program that reads without configured sources may get entries of any of them.
+        let tables = if sources.is_empty() { registry.field_tables() } else { sources::tables(&sources) };
+        fields.set_tables(tables);
         let compiler = Compiler { source, registry, settings: &settings };
         let Some(steps) = compiler.compile(&config, &mut fields, &mut setup, diagnostics) else {
             return Ok(None);
@@ -59,7 +67,11 @@ impl Engine {
         let services = Services::start(registry, &settings, &config, &mut fields, &mut setup)?;
         let workflow = Workflow::new(steps, fields, config.eight_bit, zone);
         let Setup { layout, on_bind, .. } = setup;
-        Ok(Some(Plan { engine: Engine { workflow, services, config, settings, mark }, layout, on_bind }))
+        Ok(Some(Plan {
+            engine: Engine { workflow, services, config, settings, sources, mark },
+            layout,
+            on_bind,
+        }))
     }
 
     /// Compiles a configuration and puts it in force at once: [`Engine::plan`] followed by [`Plan::bind`].
@@ -79,6 +91,18 @@ impl Engine {
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, state: &mut State, observer: &mut O) {
         let mut gate = Gate { services: &mut self.services, mark: self.mark, observer };
         self.workflow.run(record, state, &mut gate);
+    }
+
+    /// Runs one record of the source with this name, likewise.
+    pub fn run_from<O: Observer>(
+        &mut self,
+        source: &str,
+        record: &mut dyn Record,
+        state: &mut State,
+        observer: &mut O,
+    ) {
+        self.workflow.set_source(source);
+        self.run(record, state, observer);
     }
 }
 

@@ -6,7 +6,8 @@
 //!
 //! - [`entry`]: records, and entries with lazily read fields;
 //! - [`config`]: the configuration file, with positions and diagnostics;
-//! - [`plugin`]: what filters, actions and services are, and which are linked;
+//! - [`plugin`]: what filters, actions, sources and services are, and which are linked;
+//! - [`sources`] and [`losses`]: the sources that are read, and what they could not give;
 //! - [`workflow`]: the compiler, and the loop that an entry runs through;
 //! - [`pattern`] and [`template`]: Python's expressions and format strings, in which users wrote their rules;
 //! - [`state`]: maps, logs and queues, durable together;
@@ -19,7 +20,7 @@
 //! - [`pump`]: the engine at work, with its state and its couriers;
 //! - [`review`]: finds what you should correct in a configuration that can be used.
 //!
-//! The core knows nothing about the journal, about any concrete filter or action, or about the process that it runs in.
+//! The core knows nothing about any concrete source, filter or action, not even the journal, or about the process that it runs in.
 //!
 //! There are two reasons to depend on this crate: to write a filter or an action (begin with [`plugin`]), or to run
 //! Pyruse's rules in your own program. The latter, without a file and without couriers, looks like this:
@@ -128,6 +129,7 @@ pub mod engine;
 pub mod entry;
 pub mod frozen;
 pub mod level;
+pub mod losses;
 pub mod operation;
 pub mod pattern;
 pub mod plugin;
@@ -136,6 +138,7 @@ pub mod pump;
 pub mod review;
 pub mod seconds;
 mod services;
+pub mod sources;
 pub mod state;
 pub mod template;
 pub mod text;

@@ -10,11 +10,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::courier::{Courier, Couriers, Deliver, Outcome};
 use crate::engine::{Engine, Plan};
 use crate::entry::Record;
+use crate::plugin::SourceError;
+use crate::sources::Sources;
 use crate::state::{Letter, State, StateError};
 use crate::time::{Now, Timestamp};
 use crate::workflow::Observer;
@@ -26,7 +28,20 @@ pub struct Pump {
     pub engine: Engine,
     /// The durable state.
     pub state: State,
+    /// The sources that [`Pump::batch`] reads; a program can also pass records to [`Pump::run`] itself.
+    pub sources: Sources,
+    /// Whether it reads the configured sources; a program may read others by itself.
+    reads_sources: bool,
     couriers: Couriers,
+}
+
+/// How much [`Pump::batch`] reads at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// This many records.
+    pub entries: u32,
+    /// About this long: so a signal or a ban never waits for a long backlog.
+    pub time: Duration,
 }
 
 /// The reason why another configuration could not be put in force.
@@ -36,6 +51,9 @@ pub enum ReloadError {
     /// Stored data cannot be used with it.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A source could not be opened.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// A courier could not be started.
     #[error("starting couriers: {0}")]
     Courier(#[from] io::Error),
@@ -56,7 +74,7 @@ impl Pump {
     pub fn new(mut engine: Engine, state: State, wake: Arc<dyn Fn() + Send + Sync>) -> io::Result<Pump> {
         let mut couriers = Couriers::new(wake);
         engine.services.employ(&mut couriers)?;
-        Ok(Pump { engine, state, couriers })
+        Ok(Pump { engine, state, sources: Sources::default(), reads_sources: false, couriers })
     }
 
     /// Makes a pump without consequences: nothing is delivered, and no service sees entries.
@@ -66,7 +84,13 @@ impl Pump {
         engine.services.employ_as(&mut couriers, |courier| {
             Courier::new(courier.name, Nobody).inline().batch(usize::MAX)
         })?;
-        Ok(Pump { engine, state, couriers })
+        Ok(Pump { engine, state, sources: Sources::default(), reads_sources: false, couriers })
+    }
+
+    /// Returns the pump with sources that are already open; see [`Sources::open`].
+    #[must_use]
+    pub fn with_sources(self, sources: Sources) -> Pump {
+        Pump { sources, reads_sources: true, ..self }
     }
 
     /// Puts back in force what the state says is in force. Call it once, before the first record.
@@ -77,6 +101,56 @@ impl Pump {
     /// Runs one record through the workflow; see [`Engine::run`].
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, observer: &mut O) {
         self.engine.run(record, &mut self.state, observer);
+    }
+
+    /// Runs one record of the source with this name, likewise.
+    pub fn run_from<O: Observer>(&mut self, source: &str, record: &mut dyn Record, observer: &mut O) {
+        self.engine.run_from(source, record, &mut self.state, observer);
+    }
+
+    /// Reads records and runs them, until all sources are drained or the limit is reached, or `stop` returns `true`;
+    /// returns whether they are drained. The positions are in the state afterwards.
+    pub fn batch<O: Observer>(
+        &mut self,
+        limit: Limit,
+        observer: &mut O,
+        mut stop: impl FnMut() -> bool,
+    ) -> bool {
+        let Pump { engine, state, sources, .. } = self;
+        let start = Instant::now();
+        let mut read = 0;
+        let is_drained = loop {
+            if read >= limit.entries || (read > 0 && start.elapsed() >= limit.time) {
+                break false;
+            }
+            let source = match sources.advance() {
+                Ok(Some(source)) => source,
+                Ok(None) => break true,
+                Err(e) => {
+                    tracing::error!("{e}; reading it is tried again");
+                    continue;
+                }
+            };
+            read += 1;
+            let (name, record) = sources.record(source);
+            engine.run_from(name, record, state, observer);
+            if stop() {
+                break false;
+            }
+        };
+        sources.store_positions(state);
+        is_drained
+    }
+
+    /// Does what the sources have to do beside reading, and has the report say what was lost. `is_drained`: a batch has
+    /// just found them drained. Returns `true` if they must be read again at once.
+    pub fn tend(&mut self, is_drained: bool) -> bool {
+        let again = self.sources.tend(is_drained);
+        for text in self.sources.take_logged() {
+            let now = self.state.now().wall;
+            self.engine.services.remark(&text, &mut self.state, now);
+        }
+        again
     }
 
     /// Writes all changes, and hands out the messages that are due. After an error, the changes are kept in memory:
@@ -122,15 +196,23 @@ impl Pump {
     /// After an error, the old rules stay in force. (If a thread of a courier cannot be started, couriers that were
     /// replaced before it keep their new settings.)
     pub fn reload(&mut self, mut plan: Plan, now: Timestamp) -> Result<(), ReloadError> {
+        let sources = &self.sources;
+        let open = || sources.prepare(&plan.engine().sources, &self.state, None);
+        let sources = self.reads_sources.then(open).transpose()?;
         plan.open_parts(&mut self.state)?;
         plan.services_mut().employ(&mut self.couriers)?;
         self.engine = plan.finish(&mut self.state);
+        if let Some(sources) = sources {
+            self.sources.adopt(sources, &mut self.state);
+        }
         self.boot(now);
         Ok(())
     }
 
     /// Waits up to `patience` for busy couriers, and writes their replies. Messages of the other couriers stay queued.
     pub fn stop(mut self, patience: Duration) -> Result<(), StateError> {
+        self.sources.flush_losses();
+        self.tend(false);
         self.couriers.stop(&mut self.state, patience);
         self.state.commit()
     }

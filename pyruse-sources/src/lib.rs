@@ -1,3 +1,9 @@
-//! The built-in sources: the systemd journal, and recordings of it.
+//! The built-in sources of Pyruse: the systemd journal, and recordings of it.
+//!
+//! A program that wants them names this crate, `use pyruse_sources as _;`, and its configuration names them:
+//! `source_journal`, `source_recording`.
 
-pub mod journal;
+#![warn(missing_docs)]
+
+mod journal;
+mod recording;

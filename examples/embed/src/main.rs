@@ -47,12 +47,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     run(Path::new(config), Path::new(state))
 }
 
+/// The name of our only source: `_SOURCE` of its entries, and the name of its position in the state.
+const INPUT: &str = "stdin";
+
 fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
     // 1. The durable state. `State::in_memory()` works without a file.
     let mut state = State::open_file(state)?;
-    if let Some(cursor) = state.position().and_then(|position| position.cursor.as_ref()) {
+    if let Some(position) = state.position(INPUT) {
         // So that the input can resume there: `journalctl --after-cursor=…`. Earlier entries have had their effects.
-        eprintln!("stopped behind {cursor}");
+        eprintln!("stopped behind {}", String::from_utf8_lossy(&position.place));
     }
 
     // 2. The configuration. All errors in it are reported together, with their places.
@@ -83,9 +86,10 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
         match event {
             Some(Event::Line(line)) => match record(&line) {
                 Ok(mut record) => {
-                    let position = Position { cursor: record.cursor.clone(), realtime: record.realtime };
-                    pump.run(&mut record, &mut watch);
-                    pump.state.set_position(position);
+                    let place = record.cursor.clone().unwrap_or_default().into_bytes();
+                    let position = Position { place, time: record.realtime };
+                    pump.run_from(INPUT, &mut record, &mut watch);
+                    pump.state.set_position(INPUT, position);
                 }
                 Err(e) => eprintln!("not an entry: {e}"),
             },

@@ -77,8 +77,8 @@ impl Rules {
     }
 
     /// Writes the state, and delivers what is queued to nobody.
-    pub fn commit(&mut self, realtime: Timestamp) {
-        self.state.set_position(Position { cursor: None, realtime });
+    pub fn commit(&mut self, time: Timestamp) {
+        self.state.set_position("journal", Position { place: Vec::new(), time });
         self.state.commit().unwrap();
         if self.couriers.dispatch(&mut self.state, Now::read()) {
             self.state.commit().unwrap();

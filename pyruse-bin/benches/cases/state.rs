@@ -24,8 +24,8 @@ pub fn commit(rows: u64, waits: bool) -> Case {
                 let value = "ip Inet4 mail_ban, until tomorrow".to_owned();
                 state.get_mut(map).insert(&key, value, Ends::NEVER, Timestamp::default());
             }
-            let cursor = Some(format!("s=0123456789abcdef0123456789abcdef;i={number:x};b=7;m=1;t=2;x=3"));
-            state.set_position(Position { cursor, realtime: Timestamp(number) });
+            let cursor = format!("s=0123456789abcdef0123456789abcdef;i={number:x};b=7;m=1;t=2;x=3");
+            state.set_position("journal", Position { place: cursor.into_bytes(), time: Timestamp(number) });
             if waits {
                 state.wait_for_disk();
             }

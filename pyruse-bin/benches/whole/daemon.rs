@@ -228,7 +228,11 @@ impl Position {
         if self.connection.is_none() {
             self.connection = Connection::open_with_flags(&self.file, OpenFlags::SQLITE_OPEN_READ_ONLY).ok();
         }
-        let mut statement = self.connection.as_ref()?.prepare_cached("SELECT realtime FROM position").ok()?;
+        let mut statement = self
+            .connection
+            .as_ref()?
+            .prepare_cached("SELECT time FROM sources WHERE name IS NOT NULL")
+            .ok()?;
         statement.query_row([], |row| row.get(0)).ok().map(Timestamp)
     }
 }

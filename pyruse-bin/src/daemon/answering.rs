@@ -70,14 +70,11 @@ impl Daemon {
             since: now.wall_at(self.since),
             config: self.config_path.clone(),
             loaded: now.wall_at(self.loaded),
-            entries: self.journal.entries(),
+            entries: self.pump.sources.entries(),
             errors: self.errors.total(),
             unwritten: self.unwritten.clone(),
             without_state: self.storage.lost.clone(),
-            journal_missing: self.journal.is_nowhere(),
-            position: self.pump.state.position().cloned(),
-            losses: self.journal.losses().totals(),
-            left_out: self.journal.left_out(),
+            sources: self.pump.sources.status(&self.pump.state),
             overview,
         }
     }

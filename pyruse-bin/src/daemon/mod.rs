@@ -9,6 +9,7 @@ mod clock_set;
 mod control;
 mod import;
 mod manager;
+mod waiting;
 mod wake;
 mod watch;
 
@@ -16,14 +17,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::time::TimeSpec;
 use pyruse_cli::storage::{self, Storage};
 use pyruse_cli::{configuration, load};
 use pyruse_core::config::Diagnostics;
 use pyruse_core::engine::Engine;
 use pyruse_core::plugin::Registry;
-use pyruse_core::pump::Pump;
+use pyruse_core::pump::{Limit, Pump};
+use pyruse_core::sources::Sources;
 use pyruse_core::state::State;
 use pyruse_core::time::{Now, Steady, Timestamp};
 
@@ -32,15 +32,12 @@ use self::clock_set::ClockSet;
 use self::control::Control;
 use self::import::Imports;
 use self::manager::ServiceManager;
+pub(crate) use self::waiting::wait;
 pub(crate) use self::wake::Wake;
 use self::watch::{ErrorLog, Watch};
-use pyruse_sources::journal::{Follower, JournalSettings, open_at_position};
 
-/// A batch is at most so many entries …
-const BATCH: u32 = 2000;
-
-/// … and takes at most about so long, so that a signal or a ban never waits for a long backlog.
-const BATCH_TIME: Duration = Duration::from_millis(50);
+/// How much is read before everything else gets its turn: a signal or a ban never waits for a long backlog.
+const BATCH: Limit = Limit { entries: 2000, time: Duration::from_millis(50) };
 
 /// While the state cannot be written, it is tried so often.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
@@ -66,7 +63,6 @@ pub(crate) struct Daemon {
     pub(crate) registry: Registry,
     pub(crate) pump: Pump,
     optimize: bool,
-    pub(crate) journal: Follower,
     pub(crate) storage: Storage,
     pub(crate) wake: Wake,
     errors: ErrorLog,
@@ -96,8 +92,8 @@ impl Daemon {
     /// Opens the journal where the state says, or at `since`, or at its end; puts back what was in force.
     pub(crate) fn start(parts: Parts, since: Option<Timestamp>) -> anyhow::Result<Daemon> {
         let Parts { config_path, registry, mut engine, mut storage, mut state, wake, optimize } = parts;
-        let begins = state.position().is_none();
-        let journal = Follower::open(engine.settings.get(), &mut state, since)?;
+        let begins = state.positions().next().is_none();
+        let sources = Sources::open(&engine.sources, &mut state, since)?;
         if let Some(why) = &storage.lost {
             tracing::error!("{why}. {WITHOUT}");
         } else if begins {
@@ -118,7 +114,8 @@ impl Daemon {
         } else {
             None
         };
-        let mut pump = Pump::new(engine, state, wake.caller()).context("starting couriers")?;
+        let pump = Pump::new(engine, state, wake.caller()).context("starting couriers")?;
+        let mut pump = pump.with_sources(sources);
         let now = pump.state.tick();
         pump.boot(now.wall);
         // Where we begin is on the disk before the first entry is read: a crash from here on loses nothing.
@@ -132,7 +129,6 @@ impl Daemon {
             registry,
             pump,
             optimize,
-            journal,
             storage,
             wake,
             errors: ErrorLog::new(),
@@ -157,7 +153,7 @@ impl Daemon {
             let now = self.pump.state.tick();
             let began = Instant::now();
             let drained = committed.is_err() || self.read_batch();
-            let again = self.tend_journal(drained && committed.is_ok());
+            let again = self.pump.tend(drained && committed.is_ok());
             self.pump.collect(now);
             if committed.is_ok() {
                 self.call_services(now.wall, drained);
@@ -182,46 +178,18 @@ impl Daemon {
             self.errors.flush_if_over();
             self.bans.flush_if_over();
             let sign = self.manager.sign_of_life();
-            let anew = self.journal.reopen_if_needed(&mut self.pump.state, drained);
-            if drained && !anew && !again {
+            if drained && !again {
                 self.wait(now, began, sign, committed.is_err())?;
             }
         }
         self.stop()
     }
 
-    /// Reads until the journal is drained or the batch is full; is it drained?
+    /// Reads until the sources are drained or the batch is full; are they drained?
     fn read_batch(&mut self) -> bool {
-        let start = Instant::now();
-        let mut read = 0;
-        let drained = loop {
-            if read >= BATCH || (read > 0 && start.elapsed() >= BATCH_TIME) {
-                break false;
-            }
-            if !self.journal.next() {
-                break true;
-            }
-            read += 1;
-            let mut watch = Watch { errors: &mut self.errors, bans: &mut self.bans };
-            self.pump.run(&mut self.journal.record(), &mut watch);
-            if self.wake.stop() {
-                break false;
-            }
-        };
-        if let Some(position) = self.journal.take_position() {
-            self.pump.state.set_position(position);
-        }
-        drained
-    }
-
-    /// Looks whether the journal gave everything, and has what was lost reported. Must it be drained once more, at once?
-    fn tend_journal(&mut self, drained: bool) -> bool {
-        let again = self.journal.tend(drained);
-        for words in self.journal.losses().take_logged() {
-            let now = self.pump.state.now().wall;
-            self.pump.engine.services.remark(&words, &mut self.pump.state, now);
-        }
-        again
+        let mut watch = Watch { errors: &mut self.errors, bans: &mut self.bans };
+        let wake = &mut self.wake;
+        self.pump.batch(BATCH, &mut watch, || wake.stop())
     }
 
     /// Calls services whose deadline has come. While there is a backlog, they wait a while for it: a report that is due
@@ -263,35 +231,16 @@ impl Daemon {
         let deadline = if failing { None } else { self.pump.deadline(now) };
         let deadline = deadline.map(|left| left.saturating_sub(began.elapsed()));
         let retry = failing.then_some(COMMIT_RETRY);
-        let journal = self.journal.patience(!failing);
-        let timeout = [deadline, sign_of_life, journal, retry, self.errors.left(), self.bans.left()];
-        let timeout = timeout.into_iter().flatten().min();
-        let timeout = timeout.map(TimeSpec::from_duration);
-        let arrivals = self.journal.arrivals();
-        let mut fds = [
-            PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.clock_set.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.journal.as_fd(), PollFlags::POLLIN),
-            PollFd::new(arrivals.unwrap_or(self.journal.as_fd()), PollFlags::POLLIN),
-        ];
-        // While nothing can be committed, nothing is read, and news from the journal would only keep us busy.
-        let watched = if failing { 2 } else { 3 + usize::from(arrivals.is_some()) };
-        match ppoll(&mut fds[..watched], timeout, None) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(e) => return Err(e).context("waiting"),
-        }
-        let [wake, clock_set, journal, arrivals] = fds.map(|fd| fd.any().unwrap_or(false));
+        let timeout = [deadline, sign_of_life, retry, self.errors.left(), self.bans.left()];
+        let own = [self.wake.as_fd(), self.clock_set.as_fd()];
+        // While nothing can be committed, nothing is read, and news from a source would only keep us busy.
+        let sources = if failing { None } else { Some(&mut self.pump.sources) };
+        let [wake, clock_set] = wait(own, sources, timeout.into_iter().flatten().min()).context("waiting")?;
         if wake {
             self.wake.clear();
         }
         if clock_set {
             self.clock_set.clear();
-        }
-        if journal {
-            self.journal.note_news();
-        }
-        if arrivals {
-            self.journal.note_arrival();
         }
         Ok(())
     }
@@ -342,18 +291,8 @@ impl Daemon {
         if plan.engine().config.storage != self.pump.engine.config.storage {
             tracing::warn!("`storage` has changed: that takes effect at the next start");
         }
-        // What can fail comes first: until the new rules are in force, nothing of the old ones has changed.
-        let settings = plan.engine().settings.get::<JournalSettings>();
-        let is_other = *settings != *self.pump.engine.settings.get::<JournalSettings>();
-        if is_other {
-            tracing::info!("the configuration names another journal now; it is opened");
-        }
-        let journal = if is_other { Some(open_at_position(&settings, &mut self.pump.state)?) } else { None };
         let now = self.pump.state.tick();
         self.pump.reload(plan, now.wall)?;
-        if let Some(journal) = journal {
-            self.journal.go_on_with(journal, settings);
-        }
         self.errors.flush();
         self.loaded = now.steady;
         Ok(true)
@@ -364,10 +303,9 @@ impl Daemon {
         self.control = None;
         self.errors.flush();
         self.bans.flush();
-        self.journal.losses().flush();
-        self.tend_journal(false);
+        let entries = self.pump.sources.entries();
         let written = self.pump.stop(FAREWELL);
-        tracing::info!("stopped after {} entries, {} errors", self.journal.entries(), self.errors.total());
+        tracing::info!("stopped after {entries} entries, {} errors", self.errors.total());
         written.context("what was read last is not stored; the next start reads it again")
     }
 }

@@ -116,9 +116,9 @@ pub fn site() -> Site {
 
 /// Where reading stopped, and how many messages wait for their couriers; of one moment.
 fn progress(site: &Site) -> Option<(String, i64)> {
-    let query = "SELECT cursor, (SELECT count(*) FROM rows JOIN parts ON part = id WHERE name IN \
+    let query = "SELECT CAST(place AS TEXT), (SELECT count(*) FROM rows JOIN parts ON part = id WHERE name IN \
                  ('action_log', 'action_email', 'action_nftBan/orders', \
-                 'action_ipsetBan/orders')) FROM position";
+                 'action_ipsetBan/orders')) FROM sources WHERE name = 'journal'";
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let state = rusqlite::Connection::open_with_flags(site.path("state/state.sqlite"), flags).ok()?;
     // No row, or a writer that holds it: asked again.

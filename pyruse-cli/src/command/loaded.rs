@@ -1,13 +1,12 @@
 //! What a command works with: the configuration found, read and compiled, or refused with all that is wrong.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::bail;
 use pyruse_core::config::{Config, Diagnostics, Source};
 use pyruse_core::engine::{Engine, Plan};
 use pyruse_core::entry::Fields;
-use pyruse_core::plugin::{ModuleSettings, Registry};
+use pyruse_core::plugin::Registry;
 use pyruse_core::review;
 use pyruse_core::state::{Layout, State};
 
@@ -70,11 +69,6 @@ impl Loaded {
     /// What the file says.
     pub fn config(&self) -> &Config {
         &self.plan.engine().config
-    }
-
-    /// What the file says to the modules.
-    pub(super) fn settings<S: ModuleSettings>(&self) -> Arc<S> {
-        self.plan.engine().settings.get()
     }
 
     /// With state that is fresh, and kept nowhere.

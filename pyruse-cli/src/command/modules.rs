@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Ending> {
 /// Filters first, as in a chain.
 pub(crate) fn in_order(registry: &Registry) -> impl Iterator<Item = &'static Plugin> {
     let of = |kind| registry.plugins().filter(move |plugin| plugin.kind == kind);
-    of(ModuleKind::Filter).chain(of(ModuleKind::Action))
+    ModuleKind::ALL.into_iter().flat_map(of)
 }
 
 fn find(registry: &Registry, name: &str) -> anyhow::Result<&'static Plugin> {
@@ -81,14 +81,17 @@ fn find(registry: &Registry, name: &str) -> anyhow::Result<&'static Plugin> {
         |full: &&str| full.split_once('_').is_some_and(|(_, short)| short.eq_ignore_ascii_case(name));
     let near = names().find(is_short).or_else(|| nearest(name, names()));
     let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    bail!("no filter or action is called `{}`{hint} (`pyruse modules` lists them all)", printable(name));
+    bail!(
+        "no filter, action or source is called `{}`{hint} (`pyruse modules` lists them all)",
+        printable(name)
+    );
 }
 
 /// One line each.
 fn list(registry: &Registry, width: usize) -> String {
     let room = in_order(registry).map(|plugin| columns(plugin.name)).max().unwrap_or(0);
     let mut out = String::new();
-    for kind in [ModuleKind::Filter, ModuleKind::Action] {
+    for kind in ModuleKind::ALL {
         let gap = if out.is_empty() { "" } else { "\n" };
         let _ = writeln!(out, "{gap}{}s", kind.word());
         for plugin in in_order(registry).filter(|plugin| plugin.kind == kind) {
@@ -120,8 +123,10 @@ fn page(plugin: &Plugin, registry: &Registry, width: usize) -> String {
         page.prose(&format!("{}:", example.title), 2);
         let args = if example.args.is_empty() { "{}" } else { example.args };
         page.prose(&format!("\"args\": {args}"), 6);
-        page.prose(&format!("entry: {}", catalogue::entry(&example)), 6);
-        page.prose(&format!("→ {}", catalogue::outcome(&example)), 6);
+        if plugin.kind.is_step() {
+            page.prose(&format!("entry: {}", catalogue::entry(&example)), 6);
+            page.prose(&format!("→ {}", catalogue::outcome(&example)), 6);
+        }
     }
     for settings in plugin.settings.iter().filter_map(|key| catalogue::settings(registry, key)) {
         page.title(&format!("Top-level key `{}`", settings.key));

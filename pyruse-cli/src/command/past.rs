@@ -3,15 +3,32 @@
 use std::io;
 use std::path::PathBuf;
 
-use anyhow::bail;
-use pyruse_core::entry::{MemoryRecord, Record};
+use pyruse_core::entry::Record;
+use pyruse_core::plugin::{Begin, Registry, SourceError};
+use pyruse_core::sources::{ConfiguredSource, Sources, readers};
 use pyruse_core::time::Timestamp;
+use serde::Serialize;
+use serde_json::json;
 
 use super::progress::{Progress, Way};
 use super::values;
 use crate::ending::WrongUsage;
 use crate::when;
-use pyruse_sources::journal::{Form, JournalSettings, Recording, Source, is_journal_file};
+
+/// How entries were written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Form {
+    /// Export or JSON, as the first line looks
+    #[default]
+    Auto,
+    /// The journal export format: `journalctl -o export`
+    Export,
+    /// One JSON object a line: `journalctl -o json --all`
+    Json,
+    /// Plain lines: each is the MESSAGE of an entry, which has no time of its own
+    Text,
+}
 
 /// Which entries; by default, all of the journal that the configuration names
 #[derive(clap::Args)]
@@ -48,6 +65,27 @@ pub(super) fn parse_field(text: &str) -> Result<(String, String), String> {
 }
 
 impl PastArgs {
+    /// Returns the source that they name, if they do.
+    pub(crate) fn source(&self, registry: &Registry) -> Result<Option<ConfiguredSource>, SourceError> {
+        let name = registry.default_source().map_or("journal", |(name, _)| name);
+        let of = |module, args| ConfiguredSource::of(registry, name, module, &args).map(Some);
+        if let Some(input) = &self.input {
+            if self.format == Form::Text {
+                tracing::warn!(
+                    "plain lines have no times that are read: all of them count as written now, at once"
+                );
+            }
+            let fields: Vec<_> = self.field.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            of("source_recording", json!({"file": input, "format": self.format, "fields": fields}))
+        } else if let Some(directory) = &self.directory {
+            of("source_journal", json!({"directory": directory}))
+        } else if self.file.is_empty() {
+            Ok(None)
+        } else {
+            of("source_journal", json!({"files": self.file}))
+        }
+    }
+
     /// Do they say where the entries are?
     pub(crate) fn names_a_source(&self) -> bool {
         self.directory.is_some() || !self.file.is_empty() || self.input.is_some()
@@ -69,107 +107,76 @@ impl PastArgs {
     }
 }
 
-enum From {
-    Recording(Recording),
-    Journal(Box<Source>),
-}
-
-/// Why there may be no entries.
+/// The reason why there may be no entries.
 pub const MAY_NOT_READ: &str = "or none that we may read: be root or in the group systemd-journal";
 
 /// Past entries, opened.
 pub(super) struct Past {
-    from: From,
+    sources: Sources,
     since: Option<Timestamp>,
     until: Timestamp,
+    /// Whether they are in a recording, which may rightly be empty.
+    is_recording: bool,
 }
 
 impl Past {
-    pub(super) fn open(args: &PastArgs, settings: &JournalSettings) -> anyhow::Result<Past> {
-        let from = if let Some(input) = &args.input {
-            if args.format == Form::Text {
-                tracing::warn!(
-                    "plain lines have no times that are read: all of them count as written now, at once"
-                );
-            }
-            From::Recording(Recording::open(input, args.format, &args.field)?)
-        } else if let Some(directory) = &args.directory {
-            From::Journal(Box::new(Source::open_directory(directory)?))
-        } else if args.file.is_empty() {
-            From::Journal(Box::new(Source::open(settings)?))
-        } else {
-            for file in &args.file {
-                if !is_journal_file(file)? {
-                    bail!(
-                        "{}: this is not a journal file; exports and text are read with --input",
-                        file.display()
-                    );
-                }
-            }
-            From::Journal(Box::new(Source::open_files(&args.file)?))
+    /// Opens what the arguments name, or else the sources of the configuration.
+    pub(super) fn open(
+        args: &PastArgs,
+        registry: &Registry,
+        configured: &[ConfiguredSource],
+    ) -> anyhow::Result<Past> {
+        let readers = match args.source(registry)? {
+            Some(source) => readers(&[source])?,
+            None => readers(configured)?,
         };
-        Ok(Past { from, since: args.since, until: args.until.unwrap_or(Timestamp::NEVER) })
+        let until = args.until.unwrap_or(Timestamp::NEVER);
+        let sources = Sources::of_readers(readers);
+        Ok(Past { sources, since: args.since, until, is_recording: args.input.is_some() })
     }
 
-    /// Shows all entries, one after the other.
+    /// Shows all entries, each with the name of its source.
     pub(super) fn read(
-        self,
-        progress: Progress,
-        show: impl FnMut(&mut dyn Record) -> io::Result<()>,
+        mut self,
+        mut progress: Progress,
+        mut show: impl FnMut(&str, &mut dyn Record) -> io::Result<()>,
     ) -> anyhow::Result<()> {
-        let Past { from, since, until } = self;
-        match from {
-            From::Recording(recording) => read_recording(recording, since, until, progress, show),
-            From::Journal(journal) => read_journal(*journal, since, until, progress, show),
+        let sources = &mut self.sources;
+        let is_in_order = sources.is_in_order();
+        let mut last = self.until;
+        if is_in_order && progress.is_wanted() {
+            sources.resume(Begin::Tail)?;
+            last = sources.last_time().unwrap_or(last).min(last);
         }
-    }
-}
-
-fn read_recording(
-    mut recording: Recording,
-    since: Option<Timestamp>,
-    until: Timestamp,
-    mut progress: Progress,
-    mut show: impl FnMut(&mut dyn Record) -> io::Result<()>,
-) -> anyhow::Result<()> {
-    let since = since.unwrap_or(Timestamp(i64::MIN));
-    let mut record = MemoryRecord::default();
-    while recording.next(&mut record)? {
-        // Whoever wrote it down may have mixed several journals: an entry that is too late is not the end.
-        if (since..=until).contains(&record.realtime) {
-            show(&mut record)?;
+        let since = self.since.unwrap_or(Timestamp(i64::MIN));
+        sources.resume(self.since.map_or(Begin::Head, Begin::Since))?;
+        let mut first = None;
+        loop {
+            let Some(source) = sources.advance()? else {
+                // An entry that is not complete yet is waited for; else this is the end.
+                let Some(wait) = sources.later() else { break };
+                std::thread::sleep(wait);
+                continue;
+            };
+            let (name, record) = sources.record(source);
+            let time = record.realtime();
+            if time > self.until && is_in_order {
+                break;
+            }
+            // Whoever wrote a recording may have mixed several journals: an entry that is too late is not the end.
+            if (since..=self.until).contains(&time) {
+                show(name, record)?;
+            }
+            let first = *first.get_or_insert(time);
+            progress.entry(time, || match sources.progress() {
+                Some((done, whole)) => Way { done, whole },
+                None => Way::of_time(first, time, last),
+            });
         }
-        progress.entry(record.realtime, || Way { done: recording.offset(), whole: recording.length() });
-    }
-    Ok(())
-}
-
-fn read_journal(
-    mut journal: Source,
-    since: Option<Timestamp>,
-    until: Timestamp,
-    mut progress: Progress,
-    mut show: impl FnMut(&mut dyn Record) -> io::Result<()>,
-) -> anyhow::Result<()> {
-    let last = if progress.is_wanted() { journal.seek_tail()?.realtime.min(until) } else { until };
-    match since {
-        Some(since) => journal.seek_time(since)?,
-        None => journal.seek_head()?,
-    }
-    let mut first = None;
-    while journal.next() {
-        let mut record = journal.record();
-        let time = record.realtime();
-        if time > until {
-            break;
+        sources.flush_losses();
+        if first.is_none() && !self.is_recording {
+            tracing::warn!("no journal entries of that time were found there, {MAY_NOT_READ}");
         }
-        show(&mut record)?;
-        let first = *first.get_or_insert(time);
-        progress.entry(time, || Way::of_time(first, time, last));
+        Ok(())
     }
-    journal.losses().flush();
-    if first.is_none() {
-        tracing::warn!("no journal entries of that time were found there, {MAY_NOT_READ}");
-    }
-    Ok(())
 }

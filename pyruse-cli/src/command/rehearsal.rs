@@ -59,23 +59,28 @@ impl Rehearsal {
         Rehearsal { feedback: Some(Feedback::new(&self.pump.engine.workflow)), ..self }
     }
 
-    /// Runs an entry, and the lines that come back from it.
-    pub(crate) fn run(&mut self, record: &mut dyn Record, telling: &mut impl Telling) -> io::Result<()> {
+    /// Runs an entry of this source, and the lines that come back from it.
+    pub(crate) fn run(
+        &mut self,
+        source: &str,
+        record: &mut dyn Record,
+        telling: &mut impl Telling,
+    ) -> io::Result<()> {
         if let Some(feedback) = &mut self.feedback {
             feedback.begin();
         }
         telling.entry(record.realtime(), Origin::Source);
-        self.ride(record, telling)?;
+        self.ride(source, record, telling)?;
         while let Some(mut line) = self.feedback.as_mut().and_then(Feedback::next) {
             telling.entry(line.realtime, Origin::Feedback);
-            self.ride(&mut line, telling)?;
+            self.ride(source, &mut line, telling)?;
         }
         Ok(())
     }
 
-    fn ride(&mut self, record: &mut dyn Record, telling: &mut impl Telling) -> io::Result<()> {
+    fn ride(&mut self, source: &str, record: &mut dyn Record, telling: &mut impl Telling) -> io::Result<()> {
         let mut observer = Observed { feedback: self.feedback.as_mut(), telling, result: Ok(()) };
-        self.pump.run(record, &mut observer);
+        self.pump.run_from(source, record, &mut observer);
         observer.result?;
         self.entries += 1;
         if self.entries.is_multiple_of(SETTLE_EVERY) {

@@ -14,7 +14,6 @@ use super::summary::Summary;
 use super::text::terminal_columns;
 use crate::configuration;
 use crate::ending::Ending;
-use pyruse_sources::journal::JournalSettings;
 
 /// Shows what this configuration would have done with past entries
 ///
@@ -51,7 +50,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     args.past.check("replay")?;
     let mut loaded = Loaded::open(config)?;
     configuration::show(&loaded.source, &loaded.diagnostics);
-    let past = Past::open(&args.past, &loaded.settings::<JournalSettings>())?;
+    let past = Past::open(&args.past, &loaded.registry, &loaded.plan.engine().sources)?;
     if !args.no_optimize {
         loaded.plan.optimize();
     }
@@ -68,10 +67,10 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     // What came before a failure was processed, and is shown.
     let read = if args.json {
         let mut printer = EffectPrinter::new(&mut out, true);
-        past.read(progress, |record| rehearsal.run(record, &mut printer))
+        past.read(progress, |source, record| rehearsal.run(source, record, &mut printer))
     } else {
         let mut summary = Summary::new();
-        let read = past.read(progress, |record| rehearsal.run(record, &mut summary));
+        let read = past.read(progress, |source, record| rehearsal.run(source, record, &mut summary));
         summary.write(
             &mut out,
             rehearsal.pump.engine.workflow.sites(),

@@ -63,9 +63,9 @@ impl DryRun {
         &mut self.rehearsal.pump
     }
 
-    /// Runs an entry and prints its effects.
-    pub fn run(&mut self, record: &mut dyn Record) -> std::io::Result<()> {
-        self.rehearsal.run(record, &mut self.printer)
+    /// Runs an entry of this source and prints its effects.
+    pub fn run(&mut self, source: &str, record: &mut dyn Record) -> std::io::Result<()> {
+        self.rehearsal.run(source, record, &mut self.printer)
     }
 
     /// Throws away what is queued; what is printed so far is out.

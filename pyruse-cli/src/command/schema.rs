@@ -46,6 +46,9 @@ fn schema(registry: &Registry) -> Value {
         if core.key == "actions" {
             schema["additionalProperties"] = json!({"$ref": "#/$defs/chain"});
         }
+        if core.key == "sources" {
+            schema["additionalProperties"] = json!({"$ref": "#/$defs/source"});
+        }
         properties.insert(core.key.into(), schema);
     }
     for key in registry.settings_keys() {
@@ -69,6 +72,7 @@ fn schema(registry: &Registry) -> Value {
         }),
     );
     definitions.insert("step".into(), step(registry));
+    definitions.insert("source".into(), source(registry));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The configuration of Pyruse",
@@ -81,7 +85,7 @@ fn schema(registry: &Registry) -> Value {
 }
 
 fn step(registry: &Registry) -> Value {
-    let mut cases: Vec<Value> = registry.plugins().map(case).collect();
+    let mut cases: Vec<Value> = registry.plugins().filter(|plugin| plugin.kind.is_step()).map(case).collect();
     cases.push(json!({
         "if": {"required": ["action"]},
         "then": {"properties": {"else": {"description": "An action has no `else`.", "not": {}}}},
@@ -103,6 +107,21 @@ fn step(registry: &Registry) -> Value {
             },
         },
         "oneOf": [{"required": ["filter"]}, {"required": ["action"]}],
+        "additionalProperties": false,
+        "allOf": cases,
+    })
+}
+
+fn source(registry: &Registry) -> Value {
+    let cases: Vec<Value> = registry.plugins().filter(|plugin| !plugin.kind.is_step()).map(case).collect();
+    json!({
+        "description": "A source: where entries come from.",
+        "type": "object",
+        "properties": {
+            "source": {"description": "The module that reads it.", "anyOf": names(registry, ModuleKind::Source)},
+            "args": {"description": "Its arguments."},
+        },
+        "required": ["source"],
         "additionalProperties": false,
         "allOf": cases,
     })

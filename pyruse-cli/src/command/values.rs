@@ -60,11 +60,11 @@ pub(super) fn codes() -> ArgValueCandidates {
     ArgValueCandidates::new(|| of(review::lints().map(|lint| (lint.code.to_owned(), lint.name.to_owned()))))
 }
 
-/// Fields of the journal.
+/// Fields that the linked sources know.
 pub(super) fn fields() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let fields: BTreeSet<&str> = review::known_fields().collect();
-        of(fields.into_iter().map(|field| (field.to_owned(), String::new())))
+        let Ok(registry) = Registry::linked() else { return Vec::new() };
+        of(registry.field_tables().names().map(|field| (field.to_owned(), String::new())))
     })
 }
 

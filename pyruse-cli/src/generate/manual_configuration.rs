@@ -31,7 +31,9 @@ pub(super) fn page(registry: &Registry) -> Page {
         page.item(term(key.key, &key.kind, false), &format!("{}{default}", key.description));
         members(&mut page, &key.members);
     }
-    for (title, kind) in [("FILTERS", ModuleKind::Filter), ("ACTIONS", ModuleKind::Action)] {
+    for (title, kind) in
+        [("FILTERS", ModuleKind::Filter), ("ACTIONS", ModuleKind::Action), ("SOURCES", ModuleKind::Source)]
+    {
         page.section(title);
         for plugin in registry.plugins().filter(|plugin| plugin.kind == kind) {
             module(&mut page, plugin);
@@ -53,8 +55,12 @@ fn module(page: &mut Manual, plugin: &Plugin) {
         page.prose(&format!("Example, {}:", example.title));
         let args = if example.args.is_empty() { "{}" } else { example.args };
         let step = format!("{{\"{}\": \"{}\", \"args\": {args}}}", plugin.kind.word(), plugin.name);
-        let entry = catalogue::entry(&example);
-        page.verbatim(&format!("{step}\n{entry}\n→ {}", catalogue::outcome(&example)));
+        if plugin.kind.is_step() {
+            let (entry, outcome) = (catalogue::entry(&example), catalogue::outcome(&example));
+            page.verbatim(&format!("{step}\n{entry}\n→ {outcome}"));
+        } else {
+            page.verbatim(&step);
+        }
     }
     if !plugin.settings.is_empty() {
         let keys: Vec<String> = plugin.settings.iter().map(|key| format!("`{key}`")).collect();

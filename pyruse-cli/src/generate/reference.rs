@@ -35,10 +35,12 @@ fn head(title: &str, words: &str) -> String {
 fn modules(registry: &Registry) -> String {
     let mut out = head(
         "Modules",
-        "The filters and actions of the program as it is shipped. `pyruse modules` shows those of yours, with the ones that you \
+        "The filters, actions and sources of the program as it is shipped. `pyruse modules` shows those of yours, with the ones that you \
          have linked into it.",
     );
-    for (title, kind) in [("Filters", ModuleKind::Filter), ("Actions", ModuleKind::Action)] {
+    for (title, kind) in
+        [("Filters", ModuleKind::Filter), ("Actions", ModuleKind::Action), ("Sources", ModuleKind::Source)]
+    {
         let of_kind = || registry.plugins().filter(move |plugin| plugin.kind == kind);
         let _ = writeln!(out, "\n## {title}\n\n| name | does |\n|---|---|");
         for plugin in of_kind() {
@@ -66,15 +68,17 @@ fn write_module(out: &mut String, plugin: &Plugin) {
     write_members(out, &arguments, 0);
     for example in (plugin.examples)() {
         let args = if example.args.is_empty() { "{}" } else { example.args };
-        let _ = writeln!(
+        let (kind, name) = (plugin.kind.word(), plugin.name);
+        let _ = write!(
             out,
-            "\nExample, {}:\n\n```text\n{{\"{}\": \"{}\", \"args\": {args}}}\nentry: {}\n→ {}\n```",
-            example.title,
-            plugin.kind.word(),
-            plugin.name,
-            catalogue::entry(&example),
-            catalogue::outcome(&example)
+            "\nExample, {}:\n\n```text\n{{\"{kind}\": \"{name}\", \"args\": {args}}}\n",
+            example.title
         );
+        if plugin.kind.is_step() {
+            let (entry, outcome) = (catalogue::entry(&example), catalogue::outcome(&example));
+            let _ = writeln!(out, "entry: {entry}\n→ {outcome}");
+        }
+        out.push_str("```\n");
     }
     if !plugin.settings.is_empty() {
         let keys: Vec<String> = plugin

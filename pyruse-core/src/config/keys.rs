@@ -17,7 +17,7 @@ pub struct CoreKey {
 }
 
 /// All core keys, in the order in which people write them.
-pub const CORE_KEYS: [CoreKey; 5] = [
+pub const CORE_KEYS: [CoreKey; 6] = [
     CoreKey {
         key: "$schema",
         doc: "The JSON Schema of this file, for editors; `pyruse schema` writes it. Pyruse itself does not read it.",
@@ -33,6 +33,12 @@ pub const CORE_KEYS: [CoreKey; 5] = [
                 "additionalProperties": {"type": "array", "minItems": 1},
             })
         },
+    },
+    CoreKey {
+        key: "sources",
+        doc: "Where entries come from: each source has a name, a module (`source`) and its `args`. Without this key, the \
+              systemd journal is read, as the key `journal` says.",
+        schema: || json!({"type": "object", "minProperties": 1}),
     },
     CoreKey {
         key: "storage",

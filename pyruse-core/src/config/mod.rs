@@ -8,6 +8,7 @@ mod diagnostic;
 mod keys;
 pub(crate) mod lint;
 mod node;
+mod sources;
 
 use std::path::PathBuf;
 
@@ -15,19 +16,10 @@ pub(crate) use self::args::read as read_args;
 pub use self::diagnostic::{Diagnostic, Diagnostics, Finding, Lines, Source, StepPlace, nearest};
 pub use self::keys::{CORE_KEYS, CoreKey};
 pub use self::lint::{Examples, Lint, Severity};
-pub use self::node::{Content, Member, Node, SourceSpan, SyntaxError, comments, parse};
+pub use self::node::{Content, Member, Node, SourceSpan, Spanned, SyntaxError, comments, parse};
+pub use self::sources::SourceConfig;
 
 use crate::entry::EightBit;
-
-/// A text from the configuration, and its position.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Spanned {
-    /// The text.
-    pub text: String,
-    /// Its position.
-    pub span: SourceSpan,
-}
 
 /// The kind of module that a step uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,14 +28,25 @@ pub enum ModuleKind {
     Filter,
     /// Something that is done for an entry.
     Action,
+    /// Where entries come from.
+    Source,
 }
 
 impl ModuleKind {
-    /// Returns `filter` or `action`, as in the configuration.
+    /// All kinds, in the order in which people read about them.
+    pub const ALL: [ModuleKind; 3] = [ModuleKind::Filter, ModuleKind::Action, ModuleKind::Source];
+
+    /// Returns `true` if modules of this kind are steps of chains.
+    pub fn is_step(self) -> bool {
+        self != ModuleKind::Source
+    }
+
+    /// Returns `filter`, `action` or `source`, as in the configuration.
     pub fn word(self) -> &'static str {
         match self {
             ModuleKind::Filter => "filter",
             ModuleKind::Action => "action",
+            ModuleKind::Source => "source",
         }
     }
 }
@@ -80,6 +83,8 @@ pub struct Chain {
 pub struct Config {
     /// The chains, in file order.
     pub chains: Vec<Chain>,
+    /// The sources; empty if the default source is read.
+    pub sources: Vec<SourceConfig>,
     /// The directory that holds the state.
     pub storage: PathBuf,
     /// The encoding of texts that are not UTF-8.
@@ -113,6 +118,7 @@ impl Config {
         };
         let mut config = Config {
             chains: Vec::new(),
+            sources: Vec::new(),
             storage: PathBuf::from("/var/lib/pyruse"),
             eight_bit: EightBit::default(),
             debug: false,
@@ -154,6 +160,10 @@ impl Config {
             "actions" => match value.members() {
                 Some(chains) => self.chains = read_chains(chains, value, diagnostics),
                 None => wrong("an object of chains"),
+            },
+            "sources" => match value.members() {
+                Some(members) => self.sources = sources::read(members, value, diagnostics),
+                None => wrong("an object of sources"),
             },
             "storage" => match value.as_text() {
                 // An empty path would mean the current directory.

@@ -15,6 +15,16 @@ use jsonc_parser::{
 /// A range of bytes in the source text.
 pub type SourceSpan = Range<usize>;
 
+/// A text from the configuration, and its position.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Spanned {
+    /// The text.
+    pub text: String,
+    /// Its position.
+    pub span: SourceSpan,
+}
+
 /// A JSON value and its position.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 
 use super::counted::Counted;
 use super::decode::{self, EightBit};
-use super::field::{Fields, Kind, Slot};
+use super::field::{Fields, Slot};
 use super::limit::FIELD_LIMIT;
 use super::names::Names;
+use super::table::Kind;
 use super::value::{Span, Stored, Value};
 use crate::text::floor_char_boundary;
 use crate::time::Timestamp;
@@ -53,6 +54,8 @@ pub struct Buffers {
     arena: String,
     /// The counts that counters reached for the entry, in order.
     pub(super) counted: Vec<Counted>,
+    /// The name of the source that entries come from; empty if it is not known.
+    source: String,
 }
 
 impl Buffers {
@@ -70,6 +73,14 @@ impl Buffers {
             elements: Vec::new(),
             arena: String::new(),
             counted: Vec::new(),
+            source: String::new(),
+        }
+    }
+
+    /// Sets the name of the source that the next entries come from.
+    pub(crate) fn set_source(&mut self, name: &str) {
+        if self.source != name {
+            name.clone_into(&mut self.source);
         }
     }
 
@@ -137,6 +148,14 @@ impl Buffers {
         let room = ARENA_LIMIT.saturating_sub(self.arena.len());
         self.arena.push_str(&text[..floor_char_boundary(text, room)]);
         Span { start, end: self.end() }
+    }
+
+    /// Stores the name of the source, if it is known.
+    pub(super) fn push_source(&mut self) -> Option<Span> {
+        let source = std::mem::take(&mut self.source);
+        let span = (!source.is_empty()).then(|| self.push_text(&source));
+        self.source = source;
+        span
     }
 
     fn end(&self) -> u32 {

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use super::table::{FieldTables, Kind, SOURCE_FIELD};
+
 /// The number of a field in one compiled workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(pub(crate) u32);
@@ -16,68 +18,13 @@ impl Slot {
     }
 }
 
-/// What the bytes of a field mean; its name alone decides that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kind {
-    /// A decimal integer, or text if the bytes are not an integer.
-    Integer,
-    /// Microseconds since the epoch, or text if the bytes are not an integer.
-    Time,
-    /// Text.
-    Text,
-}
-
-/// Names of fields whose values are integers in the journal (systemd.journal-fields(7)).
-pub const INTEGER_FIELDS: &[&str] = &[
-    "CODE_LINE",
-    "COREDUMP_GID",
-    "COREDUMP_PID",
-    "COREDUMP_SESSION",
-    "COREDUMP_SIGNAL",
-    "COREDUMP_UID",
-    "ERRNO",
-    "EXIT_STATUS",
-    "INITRD_USEC",
-    "KERNEL_USEC",
-    "LEADER",
-    "PRIORITY",
-    "SESSION_ID",
-    "SYSLOG_FACILITY",
-    "SYSLOG_PID",
-    "USERSPACE_USEC",
-    "_AUDIT_LOGINUID",
-    "_AUDIT_SESSION",
-    "_GID",
-    "_PID",
-    "_SYSTEMD_OWNER_UID",
-    "_SYSTEMD_SESSION",
-    "_UID",
-];
-
-/// Names of fields whose values are points in time.
-pub const TIME_FIELDS: &[&str] =
-    &["COREDUMP_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"];
-
-impl Kind {
-    /// Returns the kind of the field with this name.
-    pub fn of(name: &str) -> Kind {
-        if INTEGER_FIELDS.contains(&name) {
-            Kind::Integer
-        } else if TIME_FIELDS.contains(&name) {
-            Kind::Time
-        } else {
-            Kind::Text
-        }
-    }
-}
-
-/// Fields that are not data of the entry, but its address in the journal.
+/// Fields that are not data of the entry, but say where and when it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Realtime,
     Monotonic,
     Cursor,
+    Source,
 }
 
 #[derive(Clone, Debug)]
@@ -92,9 +39,23 @@ struct Name {
 pub struct Fields {
     names: Vec<Name>,
     by_text: HashMap<String, Slot>,
+    tables: FieldTables,
 }
 
 impl Fields {
+    /// Sets what the sources say about fields; until then, all fields are text.
+    pub fn set_tables(&mut self, tables: FieldTables) {
+        for name in &mut self.names {
+            name.kind = tables.kind(&name.text);
+        }
+        self.tables = tables;
+    }
+
+    /// Returns what the sources say about fields.
+    pub fn tables(&self) -> &FieldTables {
+        &self.tables
+    }
+
     /// Returns the slot of a name; a new one if the name has none yet.
     pub fn slot(&mut self, name: &str) -> Slot {
         if let Some(slot) = self.by_text.get(name) {
@@ -105,9 +66,10 @@ impl Fields {
             "__REALTIME_TIMESTAMP" => Some(Address::Realtime),
             "__MONOTONIC_TIMESTAMP" => Some(Address::Monotonic),
             "__CURSOR" => Some(Address::Cursor),
+            SOURCE_FIELD => Some(Address::Source),
             _ => None,
         };
-        self.names.push(Name { text: name.to_owned(), kind: Kind::of(name), address });
+        self.names.push(Name { text: name.to_owned(), kind: self.tables.kind(name), address });
         self.by_text.insert(name.to_owned(), slot);
         slot
     }
@@ -160,6 +122,5 @@ mod tests {
         assert_eq!(fields.slot("MESSAGE"), slot);
         assert_eq!(fields.name(slot), "MESSAGE");
         assert_eq!(fields.kind(slot), Kind::Text);
-        assert_eq!(Kind::of("PRIORITY"), Kind::Integer);
     }
 }

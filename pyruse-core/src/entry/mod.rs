@@ -16,6 +16,7 @@ mod field;
 mod limit;
 mod names;
 mod record;
+mod table;
 mod value;
 
 use std::sync::Arc;
@@ -24,9 +25,10 @@ pub use self::buffers::Buffers;
 pub use self::counted::Counted;
 pub use self::decode::EightBit;
 pub use self::error::StepError;
-pub use self::field::{Fields, INTEGER_FIELDS, Kind, Slot, TIME_FIELDS};
+pub use self::field::{Fields, Slot};
 pub use self::limit::FIELD_LIMIT;
 pub use self::record::{MemoryRecord, Record, Sink};
+pub use self::table::{FieldTable, FieldTables, Kind, Origin, SOURCE_FIELD};
 pub use self::value::{Span, Value};
 
 use self::buffers::NONE;
@@ -251,6 +253,11 @@ impl Entry<'_> {
             }
             Address::Monotonic => self.record.monotonic().map(|micros| micros.to_string()),
             Address::Cursor => self.record.cursor(),
+            Address::Source => {
+                let named = self.buffers.push_source();
+                let span = named.or_else(|| self.record.source().map(|name| self.buffers.push_text(name)));
+                return self.assign(slot, span.map(Stored::Text));
+            }
         };
         let stored = text.map(|text| Stored::Text(self.buffers.push_text(&text)));
         self.assign(slot, stored);

@@ -26,8 +26,9 @@ const EMPTY: Place = Place { head: 0, first: 0, end: 0 };
 
 impl Names {
     pub(super) fn new(fields: &Fields) -> Names {
-        // The name of a journal field never contains a `=`.
-        let possible = fields.iter().filter(|(_, name)| !name.contains('='));
+        // The name of a field never contains a `=`. What a record says of itself is none of its fields.
+        let possible =
+            fields.iter().filter(|(slot, name)| !name.contains('=') && fields.address(*slot).is_none());
         let mut names: Vec<(Box<[u8]>, Slot)> =
             possible.map(|(slot, name)| (name.as_bytes().into(), slot)).collect();
         names.sort_by_key(|(name, _)| head(name));

@@ -38,6 +38,12 @@ pub trait Record {
     /// `__CURSOR`: the address of the entry in its journal.
     fn cursor(&mut self) -> Option<String>;
 
+    /// `_SOURCE`, as the record itself says, which anybody may have written. It counts only where a program runs records
+    /// without naming their source.
+    fn source(&self) -> Option<&str> {
+        None
+    }
+
     /// Puts the next wanted field, or just the next one, into the sink, in any order; a repeated field comes once per
     /// value. Returns `false` at the end.
     fn next_field(&mut self, sink: &mut Sink<'_>) -> bool;
@@ -52,6 +58,8 @@ pub struct MemoryRecord {
     pub monotonic: Option<i64>,
     /// The entry's address.
     pub cursor: Option<String>,
+    /// The name of the source that it was read from, if it says so itself.
+    pub source: Option<String>,
     fields: Vec<(Vec<u8>, Vec<u8>)>,
     next: usize,
 }
@@ -69,7 +77,8 @@ impl MemoryRecord {
         self
     }
 
-    /// Adds a field. The three address fields set the record's address instead.
+    /// Adds a field. The fields `__REALTIME_TIMESTAMP`, `__MONOTONIC_TIMESTAMP`, `__CURSOR` and `_SOURCE` set what the
+    /// record says of itself instead.
     pub fn push(&mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
         let (name, value) = (name.into(), value.into());
         match name.as_slice() {
@@ -78,6 +87,7 @@ impl MemoryRecord {
             }
             b"__MONOTONIC_TIMESTAMP" => self.monotonic = super::decode::integer(&value),
             b"__CURSOR" => self.cursor = Some(String::from_utf8_lossy(&value).into_owned()),
+            b"_SOURCE" => self.source = Some(String::from_utf8_lossy(&value).into_owned()),
             _ => self.fields.push((name, value)),
         }
     }
@@ -94,6 +104,7 @@ impl MemoryRecord {
         self.realtime = Timestamp(0);
         self.monotonic = None;
         self.cursor = None;
+        self.source = None;
     }
 
     /// Starts reading again at the first field.
@@ -118,6 +129,10 @@ impl Record for MemoryRecord {
 
     fn cursor(&mut self) -> Option<String> {
         self.cursor.clone()
+    }
+
+    fn source(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 
     fn next_field(&mut self, sink: &mut Sink<'_>) -> bool {

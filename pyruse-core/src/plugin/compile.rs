@@ -27,15 +27,18 @@ pub struct Compile<'a> {
     pub(crate) setup: &'a mut Setup,
     pub(crate) settings: &'a Settings,
     pub(crate) facts: &'a mut Vec<Stated>,
-    /// The step's `args`, or the whole step if it has none.
+    /// The `args`, or the whole step or source if it has none.
     pub(crate) node: &'a Node,
-    pub(crate) place: StepPlace,
+    /// The step; `None` for a source.
+    pub(crate) place: Option<StepPlace>,
+    /// What the arguments are called in errors.
+    pub(crate) title: String,
 }
 
 impl Compile<'_> {
-    /// Returns the label of the chain that the step is in.
+    /// Returns the label of the chain that the step is in; empty for a source.
     pub fn chain(&self) -> &str {
-        &self.place.chain
+        self.place.as_ref().map_or("", |place| &place.chain)
     }
 
     /// Registers a field that the module will read. Its position is the argument that names it.
@@ -136,7 +139,7 @@ impl Compile<'_> {
     /// Reports an error in an argument; `path` is its key, or key and index as in `re.2`.
     pub fn error(&mut self, path: &str, message: impl Into<String>) -> Invalid {
         let span = self.node.at(path).span.clone();
-        self.diagnostics.error(span, Some(self.place.clone()), message);
+        self.diagnostics.error(span, self.place.clone(), message);
         Invalid(())
     }
 
@@ -148,14 +151,14 @@ impl Compile<'_> {
         help: impl Into<String>,
     ) -> Invalid {
         let span = self.node.at(path).span.clone();
-        self.diagnostics.error(span, Some(self.place.clone()), message).help(help);
+        self.diagnostics.error(span, self.place.clone(), message).help(help);
         Invalid(())
     }
 
     /// Reports an error at byte `offset` of a text argument.
     pub fn error_within(&mut self, path: &str, offset: usize, message: impl Into<String>) -> Invalid {
         let span = self.node.at(path).span_within(&self.source.text, offset);
-        self.diagnostics.error(span, Some(self.place.clone()), message);
+        self.diagnostics.error(span, self.place.clone(), message);
         Invalid(())
     }
 
@@ -169,7 +172,7 @@ impl Compile<'_> {
         help: impl Into<String>,
     ) {
         let span = self.span_in(path, part);
-        self.diagnostics.warning(span, Some(self.place.clone()), message).help(help);
+        self.diagnostics.warning(span, self.place.clone(), message).help(help);
     }
 
     /// Compiles an expression in the syntax of Python's `re`. Equal expressions of one configuration share their
@@ -179,7 +182,7 @@ impl Compile<'_> {
         let pattern = known.map_or_else(|| Pattern::new(expression), Ok).map_err(|e| {
             let span = self.node.at(path).span_within(&self.source.text, e.offset);
             let message = format!("bad expression: {}", e.message);
-            let finding = self.diagnostics.error(span, Some(self.place.clone()), message);
+            let finding = self.diagnostics.error(span, self.place.clone(), message);
             if let Some(advice) = pattern::advice(expression, &e) {
                 finding.help(advice);
             }

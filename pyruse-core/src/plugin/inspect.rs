@@ -5,6 +5,8 @@
 use std::any::Any;
 use std::collections::HashMap;
 
+use crate::access::Reader;
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
@@ -43,9 +45,20 @@ pub enum Subject {
 pub struct Inspection {
     found: Vec<Trouble>,
     answers: HashMap<String, Box<dyn Any>>,
+    service_user: Option<Reader>,
 }
 
 impl Inspection {
+    /// Begins an inspection; `service_user` is the user that runs Pyruse, if that is known and not root.
+    pub fn of(service_user: Option<Reader>) -> Inspection {
+        Inspection { service_user, ..Inspection::default() }
+    }
+
+    /// Returns the user that runs Pyruse, if that is known and not root, who can read everything.
+    pub fn service_user(&self) -> Option<&Reader> {
+        self.service_user.as_ref()
+    }
+
     /// Reports that something is wrong or uncertain about the argument at `path`.
     pub fn argument(
         &mut self,

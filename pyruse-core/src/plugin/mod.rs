@@ -72,6 +72,7 @@ mod run_examples;
 mod service;
 mod settings;
 mod setup;
+mod source;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -87,6 +88,9 @@ pub use self::run_examples::run_examples;
 pub use self::service::{Service, ServicePlugin, Start};
 pub use self::settings::{ModuleSettings, Settings};
 pub(crate) use self::setup::{OnBind, Setup};
+pub use self::source::{
+    Begin, Begun, Excluded, LeftOut, Next, Reader, Readiness, Source, SourceError, SourceModule,
+};
 
 use crate::effect::Effect;
 pub use crate::entry::StepError;
@@ -180,11 +184,12 @@ impl Act<'_, '_> {
     }
 }
 
-/// A kind of filter or action: its name, its arguments, and how they become a [`Filter`] or an [`Action`].
+/// A kind of filter, action or source: its name, its arguments, and how they become a [`Filter`], an [`Action`] or a
+/// [`Source`].
 pub trait Module: Sized + 'static {
-    /// The name in the configuration, `filter_…` or `action_…`.
+    /// The name in the configuration, `filter_…`, `action_…` or `source_…`.
     const NAME: &'static str;
-    /// One sentence that says when an entry passes, or what the action does.
+    /// One sentence that says when an entry passes, what the action does, or what the source reads.
     const DOC: &'static str;
     /// The top-level keys that it or its service reads: shown beside its arguments.
     const SETTINGS: &'static [&'static str] = &[];

@@ -13,8 +13,10 @@ use serde::de::DeserializeOwned;
 
 use super::service::ServicePlugin;
 use super::settings::{ModuleSettings, Settings};
+use super::source::{Source, SourceModule};
 use super::{Action, Compile, Example, Filter, Invalid, Module};
-use crate::config::{Config, Diagnostics, ModuleKind, Node, read_args};
+use crate::config::{Config, Diagnostics, ModuleKind, Node, Spanned, StepPlace, read_args};
+use crate::entry::{FieldTable, FieldTables};
 
 /// A compiled module.
 pub(crate) enum Compiled {
@@ -22,18 +24,25 @@ pub(crate) enum Compiled {
     Filter(Box<dyn Filter>),
     /// An action.
     Action(Box<dyn Action>),
+    /// A source.
+    Source(Box<dyn Source>),
 }
 
 type CompileFn = fn(Option<&Node>, &mut Compile<'_>) -> Option<Compiled>;
 
-/// A filter or an action that is linked.
+/// A filter, an action or a source that is linked.
 pub struct Plugin {
-    /// Filter or action.
+    /// Filter, action or source.
     pub kind: ModuleKind,
     /// The name in the configuration.
     pub name: &'static str,
     /// One sentence that says what it does.
     pub doc: &'static str,
+    /// Of a source: what it knows about the fields of its records.
+    pub fields: Option<&'static dyn FieldTable>,
+    /// Of a source: the name under which it is read when the configuration has no `sources`. The top-level key with
+    /// this name has its arguments.
+    pub default_name: Option<&'static str>,
     /// The top-level keys that it reads.
     pub settings: &'static [&'static str],
     /// JSON Schema of its arguments.
@@ -52,13 +61,15 @@ impl Plugin {
     #[track_caller]
     pub const fn filter<M: Module + Filter>() -> Plugin {
         fn compile<M: Module + Filter>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
-            let args = read_module_args(M::NAME, args, cx)?;
+            let args = read_module_args(args, cx)?;
             M::compile(args, cx).ok().map(|filter| Compiled::Filter(Box::new(filter)))
         }
         Plugin {
             kind: ModuleKind::Filter,
             name: M::NAME,
             doc: M::DOC,
+            fields: None,
+            default_name: None,
             settings: M::SETTINGS,
             schema: schema::<M::Args>,
             examples: M::examples,
@@ -67,11 +78,40 @@ impl Plugin {
         }
     }
 
+    /// Registers a source: `inventory::submit!(Plugin::source::<MySource>());`
+    #[track_caller]
+    pub const fn source<M: SourceModule>() -> Plugin {
+        fn compile<M: SourceModule>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
+            let args = read_module_args(args, cx)?;
+            let source: Result<M, Invalid> = M::compile(args, cx);
+            source.ok().map(|source| Compiled::Source(Box::new(source)))
+        }
+        Plugin {
+            kind: ModuleKind::Source,
+            name: M::NAME,
+            doc: M::DOC,
+            fields: Some(M::FIELDS),
+            default_name: None,
+            settings: M::SETTINGS,
+            schema: schema::<M::Args>,
+            examples: M::examples,
+            file: Location::caller().file(),
+            compile: compile::<M>,
+        }
+    }
+
+    /// Makes the source the one that is read when the configuration has no `sources`, under this name. The top-level
+    /// key with the same name has its arguments; register it with [`SettingsPlugin::of_default_source`].
+    #[must_use]
+    pub const fn by_default(self, name: &'static str) -> Plugin {
+        Plugin { default_name: Some(name), ..self }
+    }
+
     /// Registers an action: `inventory::submit!(Plugin::action::<MyAction>());`
     #[track_caller]
     pub const fn action<M: Module + Action>() -> Plugin {
         fn compile<M: Module + Action>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
-            let args = read_module_args(M::NAME, args, cx)?;
+            let args = read_module_args(args, cx)?;
             let action: Result<M, Invalid> = M::compile(args, cx);
             action.ok().map(|action| Compiled::Action(Box::new(action)))
         }
@@ -79,6 +119,8 @@ impl Plugin {
             kind: ModuleKind::Action,
             name: M::NAME,
             doc: M::DOC,
+            fields: None,
+            default_name: None,
             settings: M::SETTINGS,
             schema: schema::<M::Args>,
             examples: M::examples,
@@ -93,11 +135,10 @@ fn schema<T: JsonSchema>() -> serde_json::Value {
 }
 
 fn read_module_args<A: DeserializeOwned + JsonSchema>(
-    name: &str,
     args: Option<&Node>,
     cx: &mut Compile<'_>,
 ) -> Option<A> {
-    read_args(args, cx.node, &format!("arguments of `{name}`"), Some(&cx.place), cx.diagnostics)
+    read_args(args, cx.node, &cx.title, cx.place.as_ref(), cx.diagnostics)
 }
 
 /// Linked settings.
@@ -131,6 +172,12 @@ impl SettingsPlugin {
             good.then(|| Arc::new(settings) as Arc<dyn Any + Send + Sync>)
         }
         SettingsPlugin { key: S::KEY, schema: schema::<S>, read: read::<S> }
+    }
+
+    /// Registers the top-level key of the default source; see [`Plugin::by_default`].
+    pub const fn of_default_source<M: SourceModule>(name: &'static str) -> SettingsPlugin {
+        // The source itself reads it.
+        SettingsPlugin { key: name, schema: schema::<M::Args>, read: |_, _| None }
     }
 }
 
@@ -167,7 +214,7 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Returns all filters and actions, by name.
+    /// Returns all filters, actions and sources, by name.
     pub fn plugins(&self) -> impl Iterator<Item = &'static Plugin> {
         self.plugins.values().copied()
     }
@@ -180,6 +227,55 @@ impl Registry {
     /// Returns the module with this kind and name.
     pub fn plugin(&self, kind: ModuleKind, name: &str) -> Option<&'static Plugin> {
         self.plugins.get(name).copied().filter(|plugin| plugin.kind == kind)
+    }
+
+    /// Returns the source that is read when the configuration has no `sources`, and its name.
+    pub fn default_source(&self) -> Option<(&'static str, &'static Plugin)> {
+        self.plugins().find_map(|plugin| Some((plugin.default_name?, plugin)))
+    }
+
+    /// Returns what all linked sources know about fields.
+    pub fn field_tables(&self) -> FieldTables {
+        let named = self.plugins().filter_map(|plugin| {
+            Some((plugin.default_name.unwrap_or(plugin.name).to_owned(), plugin.fields?))
+        });
+        named.collect()
+    }
+
+    /// Reports that no linked module has this name.
+    pub(crate) fn report_unknown(
+        &self,
+        kind: ModuleKind,
+        name: &Spanned,
+        place: Option<StepPlace>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let message = format!("there is no {} `{}`", kind.word(), name.text);
+        let finding = diagnostics.error(name.span.clone(), place, message);
+        if let Some(other) = self.plugins.get(name.text.as_str()) {
+            let word = other.kind.word();
+            let article = if word == "action" { "an" } else { "a" };
+            let instead = match (kind, other.kind) {
+                (ModuleKind::Source, _) => "name it in a chain".to_owned(),
+                (_, ModuleKind::Source) => "name it in `sources`".to_owned(),
+                _ => format!("write `\"{word}\": …`"),
+            };
+            finding.help(format!("`{}` is {article} {word}: {instead}", name.text));
+            return;
+        }
+        let linked: Vec<&str> = self.plugins().filter(|p| p.kind == kind).map(|p| p.name).collect();
+        // A crate that is listed as a dependency but never named is not linked: its modules are missing.
+        let cure = "The main program must name its crate: `use your_crate as _;`";
+        if linked.is_empty() {
+            finding.help(format!("no {} is linked into this program. {cure}", kind.word()));
+        } else {
+            finding.help(format!(
+                "known are: {}. Is `{}` your own, and not linked? {cure}",
+                linked.join(", "),
+                name.text
+            ));
+            finding.suggest(&name.text, linked.iter().copied());
+        }
     }
 
     /// Returns the owner of a top-level key.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::check::LintPlugin;
 use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::journal;
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity, SourceSpan, nearest};
 use crate::entry::Slot;
@@ -45,7 +44,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     let mut saved: HashMap<Slot, Vec<usize>> = HashMap::new();
     for (site, fact, span) in review.facts() {
         match fact {
-            Fact::Reads(slot) if !journal::may_hold(review.name(*slot)) => {
+            Fact::Reads(slot) if !review.tables().may_hold(review.name(*slot)) => {
                 reads.entry(*slot).or_default().push((site, span));
             }
             Fact::Saves(save) => saved.entry(save.field).or_default().push(site),
@@ -54,7 +53,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     }
     let mut fields: Vec<(Slot, Reads<'_>)> = reads.into_iter().collect();
     fields.sort_by_key(|(slot, _)| *slot);
-    let mut names: Vec<&str> = journal::names().collect();
+    let mut names: Vec<&str> = review.tables().names().collect();
     names.extend(saved.keys().map(|slot| review.name(*slot)));
     names.sort_unstable();
     let changes = |slot: &Slot| {

@@ -3,7 +3,6 @@
 use super::check::LintPlugin;
 use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::journal;
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity};
 use crate::plugin::Fact;
@@ -53,25 +52,29 @@ inventory::submit!(LintPlugin::new(&LINT, check));
 
 /// Returns the exits of this filter by which it is known who wrote the entry; none if the filter does not ask.
 pub(super) fn proofs(review: &Review<'_>, site: usize) -> &'static [Exit] {
-    let facts = &review.workflow.sites()[site].facts;
+    let (facts, tables) = (&review.workflow.sites()[site].facts, review.tables());
     let (mut asks, mut found) = (false, false);
     for stated in facts {
         let (slot, exits): (_, &[Exit]) = match &stated.fact {
             // A program that exits before journald looks at it has neither unit nor executable.
             Fact::Tests(_, Test::OneOf { missing: true, .. }) => return &[],
             Fact::Tests(slot, Test::OneOf { values, .. }) => {
-                let is_safe = |(value, _): &(Literal, _)| matches!(value, Literal::Text(text) if journal::is_safe_transport(text));
-                if review.name(*slot) == "_TRANSPORT" && !values.iter().all(is_safe) {
+                let name = review.name(*slot);
+                let proves = |(value, _): &(Literal, _)| match value {
+                    Literal::Text(text) => tables.proves(name, text),
+                    Literal::Number(number) => tables.proves(name, &number.to_string()),
+                };
+                if tables.is_identity(name) && !values.iter().all(proves) {
                     return &[];
                 }
                 (slot, &[Exit::Pass])
             }
             Fact::Searches(search) => {
-                if !journal::is_identity(review.name(search.field)) {
+                if !tables.is_identity(review.name(search.field)) {
                     continue;
                 }
                 // Any of several expressions lets an entry pass: each one must be a proof.
-                if !journal::is_proved_by(review.name(search.field), &search.pattern) {
+                if !tables.proves_match(review.name(search.field), &search.pattern) {
                     return &[];
                 }
                 found = true;
@@ -79,12 +82,12 @@ pub(super) fn proofs(review: &Review<'_>, site: usize) -> &'static [Exit] {
             }
             Fact::Tests(slot, _) => (slot, &[Exit::Pass, Exit::Fail]),
             Fact::Reads(slot) => {
-                asks |= journal::is_identity(review.name(*slot));
+                asks |= tables.is_identity(review.name(*slot));
                 continue;
             }
             _ => continue,
         };
-        if journal::is_identity(review.name(*slot)) {
+        if tables.is_identity(review.name(*slot)) {
             return if exits.len() == 1 { &[Exit::Pass] } else { &[Exit::Pass, Exit::Fail] };
         }
     }

@@ -3,9 +3,9 @@
 use super::check::LintPlugin;
 use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::journal;
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity};
+use crate::entry::Origin;
 use crate::plugin::Fact;
 use crate::plugin::fact::Test;
 
@@ -48,7 +48,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     let mut claims = Vec::new();
     for (site, found) in review.sites().filter(|(site, _)| review.is_filter(*site)) {
         let nodes = review.flow.nodes_of(site);
-        if found.reads().any(|slot| journal::is_evidence(review.name(slot))) {
+        if found.reads().any(|slot| review.tables().origin(review.name(slot)) >= Origin::Evidence) {
             asked.extend(
                 nodes.iter().flat_map(|node| [(*node, Exit::Pass, false), (*node, Exit::Fail, false)]),
             );
@@ -80,11 +80,10 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
 
 /// Returns `true` if the filter passes on the word of the entry's writer alone.
 fn believes(review: &Review<'_>, fact: &Fact) -> bool {
+    let is_claim = |slot| review.tables().origin(review.name(slot)) == Origin::Claim;
     match fact {
-        Fact::Tests(slot, Test::OneOf { values, .. }) => {
-            !values.is_empty() && journal::is_claim(review.name(*slot))
-        }
-        Fact::Searches(search) => journal::is_claim(review.name(search.field)),
+        Fact::Tests(slot, Test::OneOf { values, .. }) => !values.is_empty() && is_claim(*slot),
+        Fact::Searches(search) => is_claim(search.field),
         _ => false,
     }
 }

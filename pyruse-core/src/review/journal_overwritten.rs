@@ -2,7 +2,6 @@
 
 use super::check::LintPlugin;
 use super::findings::Findings;
-use super::journal;
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity};
 use crate::plugin::Fact;
@@ -36,7 +35,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     for (site, fact, span) in review.facts() {
         let Fact::Saves(save) = fact else { continue };
         let name = review.name(save.field);
-        if journal::is_trusted(name) {
+        if review.tables().is_trusted(name) {
             let message = format!("`{name}` is journald's own word, and is overwritten here");
             let own = name.trim_start_matches('_').to_lowercase();
             let own = if own.is_empty() { "mine".to_owned() } else { own };

@@ -1,6 +1,7 @@
 //! P101 to P103: what `check --live` finds on the machine.
 
 use super::check::LintPlugin;
+use crate::access::Reader;
 use crate::config::{Config, Diagnostics, Examples, Lint, Severity, SourceSpan, StepPlace};
 use crate::engine::Engine;
 use crate::plugin::Inspection;
@@ -46,7 +47,7 @@ inventory::submit!(LintPlugin::reported_elsewhere(&UNKNOWN));
 
 /// Checks whether all steps and services can do their work on this machine.
 pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
-    let mut inspection = Inspection::default();
+    let mut inspection = Inspection::of(Reader::of_service(&engine.config.storage));
     let mut reported: std::collections::HashSet<(Grade, String)> = std::collections::HashSet::new();
     for (id, action) in engine.workflow.actions() {
         action.inspect(&mut inspection);
@@ -64,6 +65,14 @@ pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
             if reported.insert((trouble.grade, trouble.message.clone())) {
                 report(trouble, span, place, diagnostics);
             }
+        }
+    }
+    for source in &engine.sources {
+        source.source.inspect(&mut inspection);
+        for trouble in inspection.take() {
+            let (Subject::Argument(path) | Subject::Setting(path)) = &trouble.at;
+            let span = source.span(path);
+            report(trouble, span, None, diagnostics);
         }
     }
     engine.services.inspect(&mut inspection);

@@ -14,7 +14,6 @@ mod allow;
 mod check;
 mod findings;
 mod flow;
-mod journal;
 mod live;
 mod page;
 mod subject;
@@ -46,11 +45,6 @@ pub use self::subject::Review;
 
 use crate::config::{Config, Diagnostics, Source};
 use crate::engine::Engine;
-
-/// Returns the fields that the journal is known to have.
-pub fn known_fields() -> impl Iterator<Item = &'static str> {
-    journal::names()
-}
 
 /// Reviews a loaded configuration: findings are added to `diagnostics`, and those that a comment allows are removed,
 /// including findings from loading.

@@ -2,7 +2,7 @@
 
 use super::flow::{Exit, Flow};
 use crate::config::{Config, Content, Node, Source, SourceSpan, Step, StepPlace};
-use crate::entry::{Fields, Slot};
+use crate::entry::{FieldTables, Fields, Slot};
 use crate::plugin::Fact;
 use crate::workflow::{Site, Workflow};
 
@@ -25,6 +25,11 @@ impl<'a> Review<'a> {
     /// Returns all fields that the workflow names.
     pub fn fields(&self) -> &Fields {
         self.workflow.fields()
+    }
+
+    /// Returns what the sources say about fields.
+    pub fn tables(&self) -> &FieldTables {
+        self.fields().tables()
     }
 
     /// Returns the name of a field.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::check::LintPlugin;
 use super::findings::Findings;
 use super::flow::{Exit, Track};
-use super::journal;
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::{Kind, Slot};
@@ -62,7 +61,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     let mut numbers: HashMap<Slot, (Track, Track)> = HashMap::new();
     for (slot, _) in &asked {
         let name = review.name(*slot);
-        let kind = journal::may_hold(name).then(|| journal::kind(name));
+        let kind = review.tables().may_hold(name).then(|| review.tables().kind(name));
         let track = |at_start| Track { at_start, changes: Vec::new() };
         numbers.insert(*slot, (track(kind == Some(Kind::Integer)), track(kind == Some(Kind::Text))));
     }
@@ -108,7 +107,7 @@ fn report(
     name: &str,
     (number, text): (bool, bool),
 ) {
-    let is_time = journal::kind(name) == Kind::Time && !number && !text;
+    let is_time = review.tables().kind(name) == Kind::Time && !number && !text;
     let (message, help) = match (value, number, text) {
         _ if is_time => (
             format!("`{name}` is a time, which equals no value and cannot be compared"),

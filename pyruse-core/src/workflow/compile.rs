@@ -71,7 +71,8 @@ impl Compiler<'_> {
                         actions.push(action);
                         Op::Action { action: number(actions.len() - 1), inert }
                     }
-                    None => continue,
+                    // No step names a source.
+                    Some(Compiled::Source(_)) | None => continue,
                 };
                 ops.insert((c, s), (op, number(sites.len())));
                 sites.push(site);
@@ -100,7 +101,7 @@ impl Compiler<'_> {
     ) -> Option<Compiled> {
         let (kind, name) = step.module.as_ref()?;
         let Some(plugin) = self.registry.plugin(*kind, &name.text) else {
-            self.complain_of_module(*kind, name, place, diagnostics);
+            self.registry.report_unknown(*kind, name, Some(place), diagnostics);
             return None;
         };
         let mut cx = Compile {
@@ -111,42 +112,10 @@ impl Compiler<'_> {
             settings: self.settings,
             facts: &mut site.facts,
             node: step.args.as_ref().unwrap_or(&step.node),
-            place,
+            place: Some(place),
+            title: format!("arguments of `{}`", name.text),
         };
         (plugin.compile)(step.args.as_ref(), &mut cx)
-    }
-
-    fn complain_of_module(
-        &self,
-        kind: ModuleKind,
-        name: &Spanned,
-        place: StepPlace,
-        diagnostics: &mut Diagnostics,
-    ) {
-        let message = format!("there is no {} `{}`", kind.word(), name.text);
-        let complaint = diagnostics.error(name.span.clone(), Some(place), message);
-        let (an, other) = match kind {
-            ModuleKind::Filter => ("an", ModuleKind::Action),
-            ModuleKind::Action => ("a", ModuleKind::Filter),
-        };
-        if self.registry.plugin(other, &name.text).is_some() {
-            let word = other.word();
-            complaint.help(format!("`{}` is {an} {word}: write `\"{word}\": …`", name.text));
-            return;
-        }
-        let linked: Vec<&str> = self.registry.plugins().filter(|p| p.kind == kind).map(|p| p.name).collect();
-        // A crate that is listed as a dependency but never named is not linked: its modules are missing.
-        let cure = "The main program must name its crate: `use your_crate as _;`";
-        if linked.is_empty() {
-            complaint.help(format!("no {} is linked into this program. {cure}", kind.word()));
-        } else {
-            complaint.help(format!(
-                "known are: {}. Is `{}` your own, and not linked? {cure}",
-                linked.join(", "),
-                name.text
-            ));
-            complaint.suggest(&name.text, linked.iter().copied());
-        }
     }
 }
 

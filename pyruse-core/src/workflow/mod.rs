@@ -65,6 +65,11 @@ impl Workflow {
         causes.clear();
     }
 
+    /// Sets the name of the source that the next records come from.
+    pub(crate) fn set_source(&mut self, name: &str) {
+        self.buffers.set_source(name);
+    }
+
     /// Makes it faster, once: similar filters are answered together. Its results stay the same.
     pub fn optimize(&mut self) {
         self.optimize_where(Worth::default());

@@ -14,13 +14,15 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use pyruse_core::state::Position;
+use pyruse_core::losses::Losses;
+use pyruse_core::plugin::LeftOut;
 use pyruse_core::time::Timestamp;
 
 use super::file::{Header, Id, JournalFile};
-use super::left_out::{Judge, LeftOut};
-use super::losses::{Kind, Losses};
+use super::left_out::Judge;
+use super::losses::{MISSING, MISSING_AT_MOST, PASSED_OVER};
 use super::places::{Listed, list};
+use super::position::JournalPosition;
 use super::settings::JournalSettings;
 
 /// The shortest time between two looks …
@@ -136,7 +138,7 @@ impl Account {
 
     /// The files of a journal by `files` that hold what was written since, if these are more than those that are read.
     /// journald archives `NAME.journal` as `NAME@….journal` in the same directory.
-    pub(super) fn files_since(&self, position: &Position) -> Vec<PathBuf> {
+    pub(super) fn files_since(&self, position: &JournalPosition) -> Vec<PathBuf> {
         let mut wanted = self.files.clone();
         let number = position.cursor.as_deref().and_then(numbered);
         for listed in if wanted.is_empty() { Vec::new() } else { list(&self.settings, &self.files) } {
@@ -153,7 +155,7 @@ impl Account {
             let Ok(JournalFile { header, .. }) = JournalFile::open(&listed.path) else { continue };
             let follows = match number {
                 Some((sequence, number)) if header.seqnum_id == sequence => header.last_number > number,
-                _ => header.last_time >= position.realtime,
+                _ => header.last_time >= position.time,
             };
             if follows {
                 wanted.push(listed.path);
@@ -182,10 +184,11 @@ impl Account {
     }
 
     /// Reading begins behind that entry.
-    pub(super) fn begin(&mut self, position: &Position) {
+    pub(super) fn begin(&mut self, position: &JournalPosition) {
         if let Some((sequence, number)) = position.cursor.as_deref().and_then(numbered) {
             self.marks.retain(|mark| mark.sequence != sequence);
-            self.mark(Mark { sequence, number, time: position.realtime, read: self.read });
+            let number = if position.is_before { number.saturating_sub(1) } else { number };
+            self.mark(Mark { sequence, number, time: position.time, read: self.read });
         }
     }
 
@@ -267,7 +270,7 @@ impl Account {
             return false;
         };
         for left_out in self.judge.judge(listed.iter()) {
-            losses.leave_out(&left_out);
+            losses.log(left_out.text);
         }
         for doubt in std::mem::take(&mut self.doubts) {
             if is_complete {
@@ -333,7 +336,7 @@ impl Account {
             };
             let is_exact = self.settings.matches.is_empty()
                 && known.iter().all(|known| known.listed.in_scope || !shares(known));
-            losses.note(if is_exact { Kind::Missing } else { Kind::MissingAtMost }, lost, from, until);
+            losses.note(if is_exact { &MISSING } else { &MISSING_AT_MOST }, lost, from, until);
         }
     }
 
@@ -374,7 +377,7 @@ impl Account {
             }
             if growth > read && self.settings.matches.is_empty() && !was_moved {
                 let now = Timestamp::now();
-                losses.note(Kind::PassedOver, growth - read, now, now);
+                losses.note(&PASSED_OVER, growth - read, now, now);
             }
         }
         self.stock = Some(held);

@@ -1,22 +1,21 @@
-//! The journal as the daemon follows it: one that is opened again when it must be, and says when to look for more.
+//! The reader of the journal: opens it again when it must, and says when to look for more.
 //!
 //! Three things end the use of an open journal. Its directory is replaced or made (`Directories`). libsystemd keeps what it
 //! has read of the files in our memory, hundreds of MiB in the end, so after much reading the journal is opened again to
 //! give that back. And a reload may name another journal. Reading always goes on where it stopped.
 
-use std::os::fd::BorrowedFd;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pyruse_core::state::{Position, State};
+use pyruse_core::entry::Record;
+use pyruse_core::losses::Losses;
+use pyruse_core::plugin::{Begin, Begun, LeftOut, Next, Reader, Readiness, SourceError};
+use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
 
-use super::left_out::LeftOut;
-use super::losses::Losses;
-use super::record::JournalRecord;
+use super::open::OpenJournal;
+use super::position::JournalPosition;
 use super::resume::Resumed;
 use super::settings::JournalSettings;
-use super::{Next, Source};
 
 /// journald notifies its readers of an entry up to 250 ms later, of all entries of a burst at once. So for this long after
 /// an entry, the daemon looks for the next one itself, less and less often: after a silence of any length, within a
@@ -40,15 +39,17 @@ const REOPEN_SILENCE: Duration = Duration::from_millis(100);
 const REOPEN_IN_BACKLOG: u64 = 100_000;
 
 /// See the module.
-pub struct Follower {
-    source: Source,
-    settings: Arc<JournalSettings>,
-    /// Entries that were read since the last [`Follower::take_position`].
+pub(super) struct Follower {
+    journal: OpenJournal,
+    settings: JournalSettings,
+    /// Where to continue when the journal is opened again.
+    position: JournalPosition,
+    /// Whether the current entry was found, but not read yet.
+    is_peeked: bool,
+    /// The number of entries that were read since the last [`Reader::position`].
     fresh: u64,
-    /// All entries that were read.
+    /// The number of entries that were read since the journal was opened.
     entries: u64,
-    /// The same when the journal was opened.
-    opened_at: u64,
     last_read: Instant,
     /// When to look again at the next entry, which journald has not finished.
     unfinished: Option<Instant>,
@@ -57,96 +58,36 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Opens the journal where the state says, or at `since`, or at its end.
-    pub fn open(
-        settings: Arc<JournalSettings>,
-        state: &mut State,
-        since: Option<Timestamp>,
-    ) -> anyhow::Result<Follower> {
-        let mut source = Source::open(&settings)?;
-        if source.is_nowhere() {
-            tracing::warn!("there is no journal yet where the configuration says; waiting for it");
-        }
-        go_to_position(&mut source, state, since)?;
+    pub(super) fn open(settings: &JournalSettings) -> anyhow::Result<Follower> {
         let now = Instant::now();
         Ok(Follower {
-            source,
-            settings,
+            journal: OpenJournal::open(settings)?,
+            settings: settings.clone(),
+            position: JournalPosition::at(Timestamp::now()),
+            is_peeked: false,
             fresh: 0,
             entries: 0,
-            opened_at: 0,
             last_read: now,
             unfinished: None,
             next_check: now,
         })
     }
 
-    /// Goes on with a journal that [`open_at_position`] has opened.
-    pub fn go_on_with(&mut self, mut source: Source, settings: Arc<JournalSettings>) {
-        source.succeed(&mut self.source);
-        self.source = source;
-        self.settings = settings;
-        self.opened_at = self.entries;
-        self.unfinished = None;
+    /// Returns whether there are entries; `None` if there is no journal at all.
+    pub(super) fn has_entries(&mut self) -> anyhow::Result<Option<bool>> {
+        let end = self.journal.seek_tail()?;
+        Ok((!self.journal.is_nowhere()).then_some(end.cursor.is_some()))
     }
 
-    /// Goes to the next entry. `false`: there is none for now.
-    pub fn next(&mut self) -> bool {
-        self.unfinished = None;
-        match self.source.poll() {
-            Next::Entry => {
-                self.fresh += 1;
-                true
-            }
-            Next::End => false,
-            Next::Soon(wait) => {
-                self.unfinished = Some(Instant::now() + wait);
-                false
-            }
-        }
-    }
-
-    /// The current entry.
-    pub fn record(&mut self) -> JournalRecord<'_> {
-        self.source.record()
-    }
-
-    /// The position behind the last entry, if any was read since the last call.
-    pub fn take_position(&mut self) -> Option<Position> {
-        let fresh = std::mem::take(&mut self.fresh);
-        if fresh == 0 {
-            return None;
-        }
-        self.entries += fresh;
-        self.last_read = Instant::now();
-        Some(self.source.position())
-    }
-
-    /// How many entries were read.
-    pub fn entries(&self) -> u64 {
-        self.entries
-    }
-
-    /// Checks whether the journal gave everything. `is_drained`: [`Follower::next`] has just found nothing. Returns
-    /// whether it must be called again at once.
-    pub fn tend(&mut self, is_drained: bool) -> bool {
-        self.source.tend(is_drained && self.unfinished.is_none())
-    }
-
-    /// Opens the journal again where that is needed; was it?
-    pub fn reopen_if_needed(&mut self, state: &mut State, is_drained: bool) -> bool {
-        self.give_back_memory(state) || (is_drained && self.follow_move(state))
-    }
-
-    fn give_back_memory(&mut self, state: &mut State) -> bool {
-        let read = self.entries - self.opened_at;
+    /// Gives back memory, if much was read.
+    fn give_back_memory(&mut self) -> bool {
         let is_silent = || self.last_read.elapsed() >= REOPEN_SILENCE;
-        if read < REOPEN_AFTER || (read < REOPEN_IN_BACKLOG && !is_silent()) {
+        if self.entries < REOPEN_AFTER || (self.entries < REOPEN_IN_BACKLOG && !is_silent()) {
             return false;
         }
-        let opened = self.reopen(state);
+        let opened = self.reopen();
         // Also after an error: the next try comes after as many entries.
-        self.opened_at = self.entries;
+        self.entries = 0;
         match opened {
             Ok(()) => tracing::debug!("the journal was opened again, to give back memory"),
             Err(e) => {
@@ -157,15 +98,15 @@ impl Follower {
         true
     }
 
-    fn follow_move(&mut self, state: &mut State) -> bool {
+    fn follow_move(&mut self) -> bool {
         if Instant::now() < self.next_check {
             return false;
         }
         self.next_check = Instant::now() + MOVES;
-        if !self.source.has_moved(&self.settings) {
+        if !self.journal.has_moved(&self.settings) {
             return false;
         }
-        match self.reopen(state) {
+        match self.reopen() {
             Ok(()) => {
                 tracing::info!("the journal's directory is another one now; it is opened again");
                 true
@@ -177,110 +118,149 @@ impl Follower {
         }
     }
 
-    fn reopen(&mut self, state: &mut State) -> anyhow::Result<()> {
-        let settings = self.settings.clone();
-        let source = open_at_position(&settings, state)?;
-        self.go_on_with(source, settings);
+    /// Opens the journal again where reading stopped.
+    fn reopen(&mut self) -> anyhow::Result<()> {
+        self.note_position();
+        let mut journal = OpenJournal::open(&self.settings)?;
+        if let Begun::Near(text) = begun(&journal.resume(&self.position)?, self.position.time) {
+            tracing::warn!("{text}");
+        }
+        journal.succeed(&mut self.journal);
+        self.journal = journal;
+        self.entries = 0;
+        self.unfinished = None;
+        self.is_peeked = false;
         Ok(())
     }
 
-    /// The longest time to wait for events. `is_reading`: entries would be read if there were any.
-    pub fn patience(&self, is_reading: bool) -> Option<Duration> {
+    /// Notes where reading has come to.
+    fn note_position(&mut self) {
+        if self.fresh == 0 && !self.is_peeked {
+            return;
+        }
+        if self.fresh > 0 {
+            self.last_read = Instant::now();
+        }
+        self.entries += std::mem::take(&mut self.fresh);
+        let mut position = self.journal.position();
+        // Where the cursor is not known, there is only the time right behind the entry.
+        position.is_before = self.is_peeked && position.cursor.is_some();
+        self.position = position;
+    }
+}
+
+impl Reader for Follower {
+    fn resume(&mut self, begin: Begin<'_>) -> Result<Begun, SourceError> {
+        (self.is_peeked, self.fresh, self.unfinished) = (false, 0, None);
+        let mut resume = || {
+            self.position = match begin {
+                Begin::Behind(position) => {
+                    self.position = JournalPosition::read(position);
+                    return Ok(begun(&self.journal.resume(&self.position)?, position.time));
+                }
+                Begin::Since(time) => {
+                    self.journal.seek_time(time)?;
+                    JournalPosition::at(time)
+                }
+                Begin::Head => {
+                    self.journal.seek_head()?;
+                    JournalPosition::at(Timestamp::default())
+                }
+                Begin::Tail => self.journal.seek_tail()?,
+            };
+            Ok(Begun::Exactly)
+        };
+        resume().map_err(|e: anyhow::Error| SourceError::of(e))
+    }
+
+    fn next(&mut self) -> Result<Next, SourceError> {
+        self.unfinished = None;
+        let next = self.journal.poll();
+        self.is_peeked = matches!(next, Next::Record(_));
+        if let Next::Later(wait) = next {
+            self.unfinished = Some(Instant::now() + wait);
+        }
+        Ok(next)
+    }
+
+    fn record(&mut self) -> &mut dyn Record {
+        self.fresh += u64::from(std::mem::take(&mut self.is_peeked));
+        self.journal.rewind();
+        &mut self.journal
+    }
+
+    fn position(&mut self) -> Position {
+        self.note_position();
+        self.position.clone().stored()
+    }
+
+    fn find(&mut self, address: &str) -> Result<bool, SourceError> {
+        self.journal.find(address).map_err(SourceError::of)
+    }
+
+    fn is_in_order(&self) -> bool {
+        true
+    }
+
+    fn readiness(&self) -> Readiness<'_> {
         let now = Instant::now();
         let silence = self.last_read.elapsed();
-        let look = (is_reading && silence < LOOKING).then(|| (silence / 32).max(LOOK));
-        let unfinished = self.unfinished.filter(|_| is_reading);
-        let unfinished = unfinished.map(|again| again.saturating_duration_since(now));
-        let tend = self.source.next_tend().filter(|_| is_reading && self.unfinished.is_none());
-        let check = self.arrivals().is_none().then(|| self.next_check.saturating_duration_since(now));
-        [look, unfinished, tend, check].into_iter().flatten().min()
+        let look = (silence < LOOKING).then(|| (silence / 32).max(LOOK));
+        let unfinished = self.unfinished.map(|again| again.saturating_duration_since(now));
+        let tend = self.journal.next_tend().filter(|_| self.unfinished.is_none());
+        let arrivals = self.journal.arrivals();
+        let check = arrivals.is_none().then(|| self.next_check.saturating_duration_since(now));
+        Readiness {
+            descriptors: [Some(self.journal.as_fd()), arrivals],
+            patience: [look, unfinished, tend, check].into_iter().flatten().min(),
+        }
     }
 
-    /// Readable when there may be entries; then call [`Follower::note_news`].
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.as_fd()
+    fn wake(&mut self, descriptor: usize) {
+        if descriptor == 0 {
+            self.journal.process();
+        } else {
+            self.journal.clear_arrivals();
+            self.next_check = Instant::now();
+        }
     }
 
-    /// See [`Follower::as_fd`].
-    pub fn note_news(&mut self) {
-        self.source.process();
+    fn tend(&mut self, is_drained: bool) -> bool {
+        let again = self.journal.tend(is_drained && self.unfinished.is_none());
+        self.give_back_memory() || (is_drained && self.follow_move()) || again
     }
 
-    /// Readable when a directory of the journal may have come; then call [`Follower::note_arrival`].
-    pub fn arrivals(&self) -> Option<BorrowedFd<'_>> {
-        self.source.arrivals()
+    fn is_missing(&self) -> bool {
+        self.journal.is_nowhere()
     }
 
-    /// See [`Follower::arrivals`].
-    pub fn note_arrival(&mut self) {
-        self.source.clear_arrivals();
-        self.next_check = Instant::now();
+    fn left_out(&self) -> Vec<LeftOut> {
+        self.journal.left_out()
     }
 
-    /// Is there no journal at all yet?
-    pub fn is_nowhere(&self) -> bool {
-        self.source.is_nowhere()
-    }
-
-    /// What could not be given out as it was written.
-    pub fn losses(&mut self) -> &mut Losses {
-        self.source.losses()
-    }
-
-    /// The files that libsystemd leaves out.
-    pub fn left_out(&self) -> Vec<LeftOut> {
-        self.source.left_out()
+    fn losses(&mut self) -> &mut Losses {
+        self.journal.losses()
     }
 }
 
-/// Opens a journal where reading stopped.
-pub fn open_at_position(settings: &JournalSettings, state: &mut State) -> anyhow::Result<Source> {
-    let mut source = Source::open(settings)?;
-    go_to_position(&mut source, state, None)?;
-    Ok(source)
-}
-
-/// Moves a journal to where reading goes on: the position in the state, `since`, or its end.
-pub fn go_to_position(
-    journal: &mut Source,
-    state: &mut State,
-    since: Option<Timestamp>,
-) -> anyhow::Result<()> {
+/// Says where reading goes on; `time` is that of the entry that was read last.
+fn begun(resumed: &Resumed, time: Timestamp) -> Begun {
     let at = |first: Option<Timestamp>| {
         first.map_or_else(|| "with the next entry".to_owned(), |time| format!("at {}", time.local()))
     };
-    match (state.position().cloned(), since) {
-        (Some(position), None) => match journal.resume(&position)? {
-            Resumed::Exactly => {}
-            Resumed::Gap(first) => {
-                tracing::warn!(
-                    "the journal no longer holds the entry that was read last, of {}: reading goes on {}, \
-                     and entries between may be lost",
-                    position.realtime.local(),
-                    at(first)
-                );
-            }
-            Resumed::Ahead(first) => {
-                tracing::warn!(
-                    "the journal no longer holds the entry that was read last, and its time, {}, is ahead of the \
-                     journal or of the clock: reading goes on with what was written since this machine was started, {}",
-                    position.realtime.local(),
-                    at(first)
-                );
-            }
-        },
-        (Some(position), Some(_)) => anyhow::bail!(
-            "reading stopped at {} and goes on there; --since is for the first start, or with --dry-run",
-            position.realtime.local()
-        ),
-        (None, Some(since)) => {
-            journal.seek_time(since)?;
-            state.set_position(Position { cursor: None, realtime: since });
-        }
-        (None, None) => {
-            let position = journal.seek_tail()?;
-            state.set_position(position);
-        }
+    match resumed {
+        Resumed::Exactly => Begun::Exactly,
+        Resumed::Gap(first) => Begun::Near(format!(
+            "the journal no longer holds the entry that was read last, of {}: reading goes on {}, \
+             and entries between may be lost",
+            time.local(),
+            at(*first)
+        )),
+        Resumed::Ahead(first) => Begun::Near(format!(
+            "the journal no longer holds the entry that was read last, and its time, {}, is ahead of the \
+             journal or of the clock: reading goes on with what was written since this machine was started, {}",
+            time.local(),
+            at(*first)
+        )),
     }
-    Ok(())
 }

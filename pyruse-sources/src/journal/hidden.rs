@@ -17,13 +17,13 @@ const VALUES: usize = 10_000;
 const NAMED: usize = 5;
 
 /// The units of the system that have entries in the journals of users, where these are not read.
-pub fn units_not_read(settings: &JournalSettings) -> BTreeSet<String> {
+pub(super) fn units_not_read(settings: &JournalSettings) -> BTreeSet<String> {
     if settings.files.is_empty() { units(settings, false) } else { BTreeSet::new() }
 }
 
 /// Those of them of which nothing is read. The others run as root, as ssh.service does, and only what they do for a user
 /// is written as that user.
-pub fn units_unheard(settings: &JournalSettings) -> BTreeSet<String> {
+pub(super) fn units_unheard(settings: &JournalSettings) -> BTreeSet<String> {
     let not_read = units_not_read(settings);
     if not_read.is_empty() { not_read } else { &not_read - &units(settings, true) }
 }
@@ -53,7 +53,7 @@ fn units(settings: &JournalSettings, is_read: bool) -> BTreeSet<String> {
 }
 
 /// That there are such units, in words.
-pub fn words(units: &BTreeSet<String>) -> Option<String> {
+pub(super) fn words(units: &BTreeSet<String>) -> Option<String> {
     let first = units.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = match units.len() {
         0 => return None,

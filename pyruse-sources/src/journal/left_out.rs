@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
-use serde::{Deserialize, Serialize};
+use pyruse_core::plugin::LeftOut;
 use systemd::journal::OpenFilesOptions;
 
 use super::places::{Listed, list};
@@ -21,19 +21,10 @@ const DESCRIPTORS: u64 = 64;
 /// A file that is just being made is complete so soon.
 const BEING_MADE: Duration = Duration::from_millis(200);
 
-/// A file that is not read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
-    pub file: PathBuf,
-    pub why: String,
-}
-
-impl LeftOut {
-    /// In words.
-    pub fn words(&self) -> String {
-        let what = if self.file.is_dir() { "journal in" } else { "journal file" };
-        format!("the {what} {} is left out: {}", self.file.display(), self.why)
-    }
+fn left_out_file(file: &Path, why: String) -> LeftOut {
+    let what = if file.is_dir() { "journal in" } else { "journal file" };
+    let text = format!("the {what} {} is left out: {why}", file.display());
+    LeftOut { file: file.to_owned(), why, text }
 }
 
 /// What is known of the files of a journal.
@@ -65,7 +56,7 @@ impl Judge {
                 Some(why) => {
                     let twice = former.remove(*path);
                     if twice.as_ref().is_some_and(|(_, is_told)| !is_told) {
-                        news.push(LeftOut { file: (*path).to_owned(), why: why.clone() });
+                        news.push(left_out_file(path, why.clone()));
                     }
                     self.refused.insert((*path).to_owned(), (why, twice.is_some()));
                 }
@@ -92,8 +83,7 @@ impl Judge {
     /// All that are left out.
     pub(super) fn left_out(&self) -> Vec<LeftOut> {
         let refused = self.refused.iter().filter(|(_, (_, twice))| *twice);
-        let mut all: Vec<_> =
-            refused.map(|(file, (why, _))| LeftOut { file: file.clone(), why: why.clone() }).collect();
+        let mut all: Vec<_> = refused.map(|(file, (why, _))| left_out_file(file, why.clone())).collect();
         all.sort_unstable_by(|one, other| one.file.cmp(&other.file));
         all.extend(self.too_many.clone());
         all
@@ -101,7 +91,7 @@ impl Judge {
 }
 
 /// All files of a journal that are left out now.
-pub fn left_out(settings: &JournalSettings) -> Vec<LeftOut> {
+pub(super) fn left_out(settings: &JournalSettings) -> Vec<LeftOut> {
     let mut judge = Judge::default();
     let files: Vec<_> = settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).collect();
     judge.judge(list(settings, &files).iter());
@@ -139,8 +129,6 @@ fn too_many(paths: &HashSet<&Path>) -> Option<LeftOut> {
     let more = paths.len().checked_sub(most).filter(|more| *more > 0)?;
     let directory = paths.iter().next()?.parent()?.to_owned();
     let limit = if allowed < FILES { "the limit of open files" } else { "libsystemd" };
-    Some(LeftOut {
-        file: directory,
-        why: format!("as to {more} of its files: {limit} allows no more than {most}"),
-    })
+    let why = format!("as to {more} of its files: {limit} allows no more than {most}");
+    Some(left_out_file(&directory, why))
 }

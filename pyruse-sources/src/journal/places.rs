@@ -9,7 +9,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{JournalSettings, Scope};
+use super::settings::{JournalSettings, Scope};
 
 /// The directories that journald keeps journals in.
 pub(super) const ROOTS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
@@ -85,7 +85,7 @@ pub(super) fn list(settings: &JournalSettings, files: &[PathBuf]) -> Vec<Listed>
 }
 
 /// The files of a journal that are read.
-pub fn files_read(settings: &JournalSettings) -> Vec<PathBuf> {
+pub(super) fn files_read(settings: &JournalSettings) -> Vec<PathBuf> {
     let files: Vec<_> = settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).collect();
     let listed = list(settings, &files).into_iter();
     listed.filter(|listed| listed.in_scope).map(|listed| listed.path).collect()

@@ -2,43 +2,32 @@
 
 use pyruse_core::entry::{Record, Sink};
 use pyruse_core::time::Timestamp;
-use systemd::Journal;
 
-use super::losses::{Kind, Losses};
+use super::losses::{PARTIAL, UNREADABLE};
+use super::open::OpenJournal;
 use super::raw;
+use super::reading::{Reading, TRIES};
 
-/// How often an entry is tried that cannot be read, before it is taken as it is.
-pub(super) const TRIES: u32 = 3;
-
-/// See the module.
-pub struct JournalRecord<'j> {
-    journal: &'j mut Journal,
-    losses: &'j mut Losses,
-    at: Timestamp,
-    given: u32,
-    started: bool,
-    tries: u32,
-}
-
-impl<'j> JournalRecord<'j> {
-    pub(super) fn new(journal: &'j mut Journal, losses: &'j mut Losses, at: Timestamp) -> JournalRecord<'j> {
-        JournalRecord { journal, losses, at, given: 0, started: false, tries: 0 }
+impl OpenJournal {
+    /// Reads the current entry again, from its first field.
+    pub(super) fn rewind(&mut self) {
+        self.reading = Reading::default();
     }
 
-    /// Reading failed in the middle, because files rotate: begins again, behind what was given out.
+    /// Begins again, behind the fields that were given: reading failed in the middle, because files rotate.
     fn restart(&mut self) -> bool {
-        self.tries += 1;
-        if self.tries > TRIES || self.journal.process().is_err() {
+        self.reading.tries += 1;
+        if self.reading.tries > TRIES || self.journal.process().is_err() {
             return false;
         }
         self.journal.restart_data();
-        // What cannot be read was counted at the first time.
-        (0..self.given).all(|_| matches!(raw::next_field(self.journal, &mut 0), Ok(Some(_))))
+        // What cannot be read was counted the first time.
+        (0..self.reading.given).all(|_| matches!(raw::next_field(&mut self.journal, &mut 0), Ok(Some(_))))
             || self.restart()
     }
 }
 
-impl Record for JournalRecord<'_> {
+impl Record for OpenJournal {
     fn realtime(&mut self) -> Timestamp {
         self.at
     }
@@ -52,18 +41,18 @@ impl Record for JournalRecord<'_> {
     }
 
     fn next_field(&mut self, sink: &mut Sink<'_>) -> bool {
-        if !std::mem::replace(&mut self.started, true) {
+        if !std::mem::replace(&mut self.reading.is_started, true) {
             self.journal.restart_data();
         }
         loop {
             let mut unavailable = 0;
-            let found = raw::next_field(self.journal, &mut unavailable);
+            let found = raw::next_field(&mut self.journal, &mut unavailable);
             if unavailable > 0 {
-                self.losses.note(Kind::Unreadable, unavailable, self.at, self.at);
+                self.losses.note(&UNREADABLE, unavailable, self.at, self.at);
             }
             match found {
                 Ok(Some(field)) => {
-                    self.given += 1;
+                    self.reading.given += 1;
                     if sink.assignment(field) {
                         return true;
                     }
@@ -73,7 +62,7 @@ impl Record for JournalRecord<'_> {
                 Err(e) => tracing::debug!("reading a field: {e}"),
             }
             if !self.restart() {
-                self.losses.note(Kind::Partial, 1, self.at, self.at);
+                self.losses.note(&PARTIAL, 1, self.at, self.at);
                 return false;
             }
         }

@@ -4,16 +4,17 @@
 //! right. A time ahead of the clock, or of all entries, is not believed: who waits for it is deaf until then. Reading then
 //! goes on with what was written in this boot and not read yet, or, if the journal is of another machine, with all of it.
 
-use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
 use systemd::id128::Id128;
 
 use super::account::numbered;
-use super::{Source, file::Id};
+use super::file::Id;
+use super::open::OpenJournal;
+use super::position::JournalPosition;
 
 /// Where reading goes on.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Resumed {
+pub(super) enum Resumed {
     /// Right behind the stored entry.
     Exactly,
     /// The stored entry is not there any more: at the first one that follows, of that time.
@@ -22,9 +23,9 @@ pub enum Resumed {
     Ahead(Option<Timestamp>),
 }
 
-impl Source {
+impl OpenJournal {
     /// Behind the entry of that position, or where it was.
-    pub fn resume(&mut self, position: &Position) -> anyhow::Result<Resumed> {
+    pub(super) fn resume(&mut self, position: &JournalPosition) -> anyhow::Result<Resumed> {
         self.leave();
         self.follow_files(position)?;
         let resumed = self.resume_at(position)?;
@@ -33,29 +34,30 @@ impl Source {
         Ok(resumed)
     }
 
-    fn resume_at(&mut self, position: &Position) -> anyhow::Result<Resumed> {
+    fn resume_at(&mut self, position: &JournalPosition) -> anyhow::Result<Resumed> {
         let Some(cursor) = &position.cursor else {
             // Whatever is written from now on is later than a time that has been.
-            if position.realtime > Timestamp::now() {
+            if position.time > Timestamp::now() {
                 return self.resume_in_this_boot(None);
             }
-            self.seek_time(position.realtime)?;
+            self.seek_time(position.time)?;
             return Ok(Resumed::Exactly);
         };
         let found = self.journal.seek_cursor(cursor.as_str()).is_ok() && self.step();
         if found && self.journal.test_cursor(cursor.as_str()).unwrap_or(false) {
+            self.held = position.is_before;
             return Ok(Resumed::Exactly);
         }
         // libsystemd stands on the next closest entry; where that lies before the stored one, the time decides.
         let time = if found { self.time().ok() } else { None };
-        if time.is_some_and(|time| time >= position.realtime) || (found && self.follows(cursor)) {
+        if time.is_some_and(|time| time >= position.time) || (found && self.follows(cursor)) {
             self.held = true;
             return Ok(Resumed::Gap(time));
         }
-        if self.is_ahead(position.realtime) {
+        if self.is_ahead(position.time) {
             return self.resume_in_this_boot(Some(cursor));
         }
-        self.seek_time(position.realtime)?;
+        self.seek_time(position.time)?;
         self.held = self.step();
         Ok(Resumed::Gap(if self.held { self.time().ok() } else { None }))
     }

@@ -1,8 +1,7 @@
-//! The top-level key `journal`: which journal is read.
+//! The arguments of `source_journal`, and the top-level key `journal`: which journal is read.
 
 use std::path::PathBuf;
 
-use pyruse_core::plugin::{ModuleSettings, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -10,7 +9,7 @@ use pyruse_core::serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", rename_all = "lowercase")]
 #[schemars(crate = "pyruse_core::schemars")]
-pub enum Scope {
+pub(super) enum Scope {
     /// Those of the system and its services.
     System,
     /// Those of users too.
@@ -21,25 +20,24 @@ pub enum Scope {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
-pub struct JournalSettings {
+pub(super) struct JournalSettings {
     /// `system` (default) or `all`; with `directory`, `all` is the default. A system service that runs as an account of
     /// a user (UID 1000 and above) writes into that user's journal, which only `all` reads.
-    pub scope: Option<Scope>,
+    pub(super) scope: Option<Scope>,
     /// The journal files of this directory.
-    pub directory: Option<PathBuf>,
+    pub(super) directory: Option<PathBuf>,
     /// These journal files. Where journald rotates one of them, what was written before is read from the archived file.
-    pub files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// The journal of this namespace (`LogNamespace=` of systemd.exec(5)).
-    pub namespace: Option<String>,
+    pub(super) namespace: Option<String>,
     /// Only entries that match, as `journalctl` takes it: `FIELD=value`; of one field any, of several fields all;
     /// `+` stands between alternatives.
-    pub matches: Vec<String>,
+    pub(super) matches: Vec<String>,
 }
 
-impl ModuleSettings for JournalSettings {
-    const KEY: &'static str = "journal";
-
-    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+impl JournalSettings {
+    /// Reports, with the path of a member, errors that the types cannot express.
+    pub(super) fn check(&self, complain: &mut dyn FnMut(&str, String)) {
         let places = usize::from(self.directory.is_some())
             + usize::from(!self.files.is_empty())
             + usize::from(self.namespace.is_some());
@@ -64,5 +62,3 @@ impl ModuleSettings for JournalSettings {
         }
     }
 }
-
-pyruse_core::inventory::submit!(SettingsPlugin::of::<JournalSettings>());

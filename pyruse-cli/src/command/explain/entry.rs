@@ -1,27 +1,31 @@
 //! Where the entry to explain comes from.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use pyruse_core::entry::MemoryRecord;
+use pyruse_core::plugin::{Reader, Registry, SourceError};
+use pyruse_core::sources::{ConfiguredSource, NamedReader, readers};
 use pyruse_core::time::Timestamp;
+use serde_json::json;
 
-use pyruse_sources::journal::{JournalSettings, Source, read_one};
-
-/// An entry of the journal has less.
-const INPUT_LIMIT: u64 = 64 << 20;
-
-pub(super) fn open_journal(
+/// Opens where the entry with a cursor may be, each with the name of its source.
+pub(super) fn open_journals(
     directory: Option<&Path>,
     files: &[PathBuf],
-    settings: &JournalSettings,
-) -> anyhow::Result<Source> {
-    match directory {
-        Some(directory) => Source::open_directory(directory),
-        None if files.is_empty() => Source::open(settings),
-        None => Source::open_files(files),
-    }
+    registry: &Registry,
+    configured: &[ConfiguredSource],
+) -> Result<Vec<NamedReader>, SourceError> {
+    let args = match directory {
+        Some(directory) => json!({"directory": directory}),
+        None if files.is_empty() => {
+            return readers(configured);
+        }
+        None => json!({"files": files}),
+    };
+    let name = registry.default_source().map_or("journal", |(name, _)| name);
+    readers(&[ConfiguredSource::of(registry, name, "source_journal", &args)?])
 }
 
 pub(super) fn made_up(fields: &[(String, String)]) -> anyhow::Result<MemoryRecord> {
@@ -35,22 +39,16 @@ pub(super) fn made_up(fields: &[(String, String)]) -> anyhow::Result<MemoryRecor
     Ok(record)
 }
 
-pub(super) fn from_standard_input() -> anyhow::Result<MemoryRecord> {
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
+/// Opens standard input, which holds one entry.
+pub(super) fn from_standard_input(registry: &Registry) -> anyhow::Result<Box<dyn Reader>> {
+    if std::io::stdin().is_terminal() {
         bail!(
             "which entry? Give one with --cursor or --field, or as JSON on standard input: \
              `journalctl -n 1 -o json | pyruse explain`"
         );
     }
-    let mut text = Vec::new();
-    stdin.lock().take(INPUT_LIMIT + 1).read_to_end(&mut text).context("standard input")?;
-    if text.len() as u64 > INPUT_LIMIT {
-        bail!("standard input is longer than {} MiB", INPUT_LIMIT >> 20);
-    }
-    let mut record = read_one(&text, "standard input")?;
-    if record.realtime == Timestamp::default() {
-        record.realtime = Timestamp::now();
-    }
-    Ok(record)
+    let args = json!({"file": "-", "format": "object"});
+    let mut reader = ConfiguredSource::of(registry, "stdin", "source_recording", &args)?.source.open()?;
+    reader.next()?;
+    Ok(reader)
 }

@@ -18,7 +18,7 @@ use super::text::terminal_columns;
 use crate::configuration;
 use crate::ending::Ending;
 use crate::storage;
-use pyruse_sources::journal::JournalSettings;
+use pyruse_core::plugin::Registry;
 
 /// Follows one entry through the workflow, and tells what each step did with it
 ///
@@ -65,7 +65,9 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let loaded = Loaded::open(config)?;
     configuration::show(&loaded.source, &loaded.diagnostics);
     let file = loaded.source.name.clone();
-    let settings = loaded.settings::<JournalSettings>();
+    // A made-up entry counts as one of the first source.
+    let source = loaded.plan.engine().sources.first().map(|source| source.name.clone()).unwrap_or_default();
+    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
     let (engine, state) = if args.state {
         let file = storage::file(&loaded.config().storage);
         loaded.with_state_of(&file)?
@@ -74,17 +76,25 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     };
     let follower = way::Follower { file, engine, state, real_state: args.state };
     let way = if let Some(cursor) = &args.cursor {
-        let mut journal = entry::open_journal(args.directory.as_deref(), &args.file, &settings)?;
-        if !journal.find(cursor)? {
+        let configured = &follower.engine.sources;
+        let journals = entry::open_journals(args.directory.as_deref(), &args.file, &registry, configured)?;
+        let mut found = None;
+        for (name, mut journal) in journals {
+            if journal.find(cursor)? {
+                found = Some((name, journal));
+                break;
+            }
+        }
+        let Some((name, mut journal)) = found else {
             anyhow::bail!(
                 "there is no entry with this cursor in that journal: it was written to another one, or is not kept any more"
             );
-        }
-        follower.follow(&mut journal.record())
+        };
+        follower.follow(&name, journal.record())
     } else if args.field.is_empty() {
-        follower.follow(&mut entry::from_standard_input()?)
+        follower.follow(&source, entry::from_standard_input(&registry)?.record())
     } else {
-        follower.follow(&mut entry::made_up(&args.field)?)
+        follower.follow(&source, &mut entry::made_up(&args.field)?)
     };
     if args.json {
         json::print(&way)?;

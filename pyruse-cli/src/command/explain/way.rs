@@ -112,7 +112,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn follow(self, record: &mut dyn Record) -> Way {
+    pub(super) fn follow(self, source: &str, record: &mut dyn Record) -> Way {
         let Follower { file, mut engine, mut state, real_state } = self;
         let mut watcher = Watcher {
             seen: Vec::new(),
@@ -121,7 +121,8 @@ impl Follower {
             shown_at: String::new(),
             cursor: None,
         };
-        engine.run(record, &mut state, &mut watcher);
+        let source = record.source().unwrap_or(source).to_owned();
+        engine.run_from(&source, record, &mut state, &mut watcher);
         let Watcher { seen, refused, at, shown_at, cursor } = watcher;
         let (steps, end) = told(seen, refused, &engine.config);
         let state = if real_state { "daemon" } else { "empty" };

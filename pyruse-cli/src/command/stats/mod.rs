@@ -4,11 +4,12 @@ mod tally;
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use clap::value_parser;
 use jiff::tz::TimeZone;
 use pyruse_core::entry::{Buffers, EightBit, Fields, Record, Slot, Value};
+use pyruse_core::plugin::Registry;
+use pyruse_core::sources::ConfiguredSource;
 use pyruse_core::time::Timestamp;
 use serde_json::json;
 
@@ -22,7 +23,6 @@ use super::text::{counted, folded, grouped, printable, terminal_columns};
 use super::values;
 use crate::configuration;
 use crate::ending::Ending;
-use pyruse_sources::journal::JournalSettings;
 
 /// Counts past entries by SYSLOG_IDENTIFIER or another field, and by priority: what to filter first
 ///
@@ -66,13 +66,15 @@ fn field_name(text: &str) -> Result<String, String> {
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     args.past.check("stats")?;
-    let past = Past::open(&args.past, &*journal_settings(config, args)?)?;
+    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
+    let past = Past::open(&args.past, &registry, &configured(config, args, &registry)?)?;
     let mut fields = Fields::default();
+    fields.set_tables(registry.field_tables());
     let (by, priority) = (fields.slot(&args.by), fields.slot("PRIORITY"));
     let mut buffers = Buffers::new(fields, EightBit::default(), TimeZone::system());
     let mut stats = Stats { tally: Tally::default(), range: None };
     // What came before a failure was counted, and is shown.
-    let read = past.read(Progress::new(true), |record| {
+    let read = past.read(Progress::new(true), |_, record| {
         stats.count(&mut buffers, by, priority, record);
         Ok(())
     });
@@ -85,12 +87,22 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     read.map(|()| Ending::Good)
 }
 
-/// Which journal the configuration names, if it is needed and there is one.
-fn journal_settings(config: Option<&Path>, args: &Args) -> anyhow::Result<Arc<JournalSettings>> {
-    if args.past.names_a_source() || (config.is_none() && configuration::find(None).is_err()) {
-        return Ok(Arc::default());
+/// Returns the sources of the configuration, if they are needed and there is one; else the default source.
+fn configured(
+    config: Option<&Path>,
+    args: &Args,
+    registry: &Registry,
+) -> anyhow::Result<Vec<ConfiguredSource>> {
+    if args.past.names_a_source() {
+        return Ok(Vec::new());
     }
-    Ok(Loaded::open(config)?.settings::<JournalSettings>())
+    if config.is_none() && configuration::find(None).is_err() {
+        let default = registry.default_source();
+        let made =
+            default.map(|(name, plugin)| ConfiguredSource::of(registry, name, plugin.name, &json!({})));
+        return Ok(made.transpose()?.into_iter().collect());
+    }
+    Ok(Loaded::open(config)?.rehearsed()?.0.sources)
 }
 
 struct Stats {

@@ -16,16 +16,7 @@ fn file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-/// What a program of format 1 finds in this file: its position, and its rows.
-fn content(path: &Path) -> (Option<(Option<String>, i64)>, Vec<(i64, Vec<u8>, Vec<u8>)>) {
-    let file = Connection::open(path).unwrap();
-    let position =
-        file.query_row("SELECT cursor, realtime FROM position", [], |row| Ok((row.get(0)?, row.get(1)?)));
-    let mut rows = file.prepare("SELECT part, key, value FROM rows ORDER BY part, key").unwrap();
-    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
-    (position.optional().unwrap(), rows.collect::<Result<_, _>>().unwrap())
-}
-
+/// The rows of all parts: part, key, value.
 fn rows(path: &Path) -> Vec<(i64, Vec<u8>, Vec<u8>)> {
     let file = Connection::open(path).unwrap();
     let mut rows = file.prepare("SELECT part, key, value FROM rows ORDER BY part, key").unwrap();
@@ -43,13 +34,13 @@ fn the_position_of_the_journal_becomes_that_of_the_source_and_all_rows_stay() {
             .unwrap()
             .execute("INSERT OR REPLACE INTO position (id, cursor, realtime) VALUES (0, ?1, 77)", [cursor])
             .unwrap();
-        let (_, before) = content(&path);
+        let before = rows(&path);
         let expected = Position { place: cursor.unwrap_or_default().into(), time: Timestamp(77) };
         // A command that only looks converts nothing.
         let looked = Sqlite::open_read_only(&path).unwrap();
         assert_eq!(looked.sources().unwrap()[0].position, Some(expected.clone()));
         drop(looked);
-        assert_eq!(content(&path).1, before);
+        assert_eq!(rows(&path), before);
         for _ in 0..2 {
             let store = Sqlite::open(&path).unwrap();
             let sources = store.sources().unwrap();

@@ -374,6 +374,6 @@ fn write_again(file: &File) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod format_1_tests;
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use pyruse_core::time::Timestamp;
 use super::intake::{Input, Intake, VALUE_LIMIT};
 
 /// Fields with their values.
-pub type GivenFields = Vec<(String, String)>;
+pub(super) type GivenFields = Vec<(String, String)>;
 
 /// Reads lines.
 pub(super) struct LineReader {
@@ -26,8 +26,8 @@ pub(super) struct LineReader {
 
 impl LineReader {
     /// Every line gets these fields.
-    pub(super) fn new(input: Input, name: String, fields: GivenFields) -> LineReader {
-        LineReader { input, name, offset: 0, line: Vec::new(), time: Timestamp::now(), fields }
+    pub(super) fn new(input: Input, name: String, offset: u64, fields: GivenFields) -> LineReader {
+        LineReader { input, name, offset, line: Vec::new(), time: Timestamp::now(), fields }
     }
 
     pub(super) fn offset(&self) -> u64 {
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn read(input: &'static [u8], fields: GivenFields) -> Vec<Vec<(String, Vec<u8>)>> {
-        let mut reader = LineReader::new(Box::new(input), "test".into(), fields);
+        let mut reader = LineReader::new(Box::new(input), "test".into(), 0, fields);
         let mut record = MemoryRecord::default();
         let mut entries = Vec::new();
         while reader.next(&mut record).unwrap() {

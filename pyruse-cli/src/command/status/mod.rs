@@ -1,40 +1,28 @@
-//! `pyruse status`: is it running, is it well, and how far behind the journal is it?
-//!
-//! How far behind is counted here, by reading the journal from where the daemon has come to. So it is right also when the
-//! daemon is stopped, hangs, or has ended.
+//! `pyruse status`: is it running, is it well, and how far behind its sources is it?
 
-use std::collections::BTreeSet;
+mod source;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyruse_core::operation::Overview;
-use pyruse_core::state::{Position, State};
+use pyruse_core::sources::{ConfiguredSource, SourceStatus};
+use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use self::source::{Found, Lag};
 use super::desk::Desk;
 use super::json;
-use super::loaded::Loaded;
 use super::operate::{Unanswered, ask};
 use super::table::{length, local};
 use super::text::{counted, grouped, printable, terminal_columns, wrapped};
 use crate::ending::Ending;
 use crate::request::{DaemonStatus, Reply, Request};
 use crate::storage::{self, Holder};
-use pyruse_sources::journal::losses::{Total, range};
-use pyruse_sources::journal::{
-    JournalSettings, LeftOut, Resumed, Source, left_out, units_unheard, words_for_units,
-};
-
 /// A daemon that is well answers at once.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// So many waiting entries are counted at most …
-const COUNTED: u64 = 1_000_000;
-
-/// … and for so long.
-const COUNTING: Duration = Duration::from_secs(5);
 
 /// Tells whether Pyruse runs, whether it is well, and how far behind the journal it is
 ///
@@ -57,28 +45,13 @@ enum Daemon {
     Stopped,
 }
 
-/// How far behind the journal.
-struct Lag {
-    entries: u64,
-    /// There may be more.
-    at_least: bool,
-    seconds: u64,
-    /// What was read last is not in the journal any more.
-    gap: bool,
-}
-
 struct Status {
     daemon: Daemon,
     directory: PathBuf,
     /// In bytes; none: there is no state yet.
     size: Option<u64>,
-    position: Option<Position>,
     overview: Overview,
-    lag: Result<Option<Lag>, String>,
-    /// Files of the journal that are not read.
-    left_out: Vec<LeftOut>,
-    /// Units of the system whose entries are in files that the scope leaves out.
-    not_read: BTreeSet<String>,
+    sources: Vec<Found>,
 }
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
@@ -95,36 +68,35 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
 
 fn find(desk: Desk) -> anyhow::Result<Status> {
     let Desk { directory, loaded } = desk;
-    let settings = loaded.as_ref().ok().map(Loaded::settings::<JournalSettings>);
     let daemon = find_daemon(&directory)?;
-    let (position, overview) = if let Daemon::Answers(daemon) = &daemon {
-        (daemon.position.clone(), daemon.overview.clone())
+    let (overview, configured, positions);
+    if let Daemon::Answers(daemon) = &daemon {
+        overview = daemon.overview.clone();
+        configured = loaded.ok().map(|loaded| loaded.rehearsed().map(|(engine, _)| engine.sources));
+        positions = Vec::new();
     } else {
         let mut state = storage::read(&directory)?.unwrap_or_else(State::in_memory);
         let mut engine = loaded?.plan.bind(&mut state)?;
-        let overview = engine.services.overview(&state, Timestamp::now());
-        (state.position().cloned(), overview)
+        overview = engine.services.overview(&state, Timestamp::now());
+        positions = state.positions().map(|(name, at)| (name.to_owned(), at.clone())).collect();
+        configured = Some(Ok(engine.sources));
+    }
+    let configured: Vec<ConfiguredSource> = configured.transpose()?.unwrap_or_default();
+    let of = |name: &str| configured.iter().find(|source| source.name == name);
+    let sources = if let Daemon::Answers(daemon) = &daemon {
+        let status = |status: &SourceStatus| {
+            Found::of(&status.name, of(&status.name), status.position.clone(), Some(status.clone()))
+        };
+        daemon.sources.iter().map(status).collect()
+    } else {
+        let position = |name: &str| positions.iter().find(|(known, _)| known == name);
+        let found = |source: &ConfiguredSource| {
+            let position = position(&source.name).map(|(_, position)| position.clone());
+            Found::of(&source.name, Some(source), position, None)
+        };
+        configured.iter().map(found).collect()
     };
-    let lag = position.as_ref().map(|position| match &settings {
-        Some(settings) => lag(settings, position).map_err(|e| format!("{e:#}")),
-        None => Err("the configuration, which names the journal, cannot be used".into()),
-    });
-    // Who asks may read other files than the daemon may.
-    let left_out = match &daemon {
-        Daemon::Answers(daemon) => daemon.left_out.clone(),
-        _ => settings.as_ref().map(|settings| left_out(settings)).unwrap_or_default(),
-    };
-    let not_read = settings.map(|settings| units_unheard(&settings)).unwrap_or_default();
-    Ok(Status {
-        daemon,
-        size: size(&directory),
-        directory,
-        position,
-        overview,
-        lag: lag.transpose(),
-        left_out,
-        not_read,
-    })
+    Ok(Status { daemon, size: size(&directory), directory, overview, sources })
 }
 
 fn find_daemon(directory: &Path) -> anyhow::Result<Daemon> {
@@ -144,29 +116,6 @@ fn find_daemon(directory: &Path) -> anyhow::Result<Daemon> {
     Ok(Daemon::Silent { pid, why })
 }
 
-/// Reads from there to the end, entries only: what is in them does not matter.
-fn lag(settings: &JournalSettings, position: &Position) -> anyhow::Result<Lag> {
-    let mut journal = Source::open(settings)?;
-    if journal.is_nowhere() {
-        anyhow::bail!("there is no journal where the configuration says");
-    }
-    let newest = journal.seek_tail()?.realtime;
-    let gap = journal.resume(position)? != Resumed::Exactly;
-    let end = Instant::now() + COUNTING;
-    let mut entries = 0;
-    let mut more = journal.advance();
-    while more {
-        entries += 1;
-        let tired = entries >= COUNTED || (entries % 1000 == 0 && Instant::now() >= end);
-        more = journal.advance();
-        if tired {
-            break;
-        }
-    }
-    let seconds = if entries == 0 { 0 } else { position.realtime.until(newest).as_secs() };
-    Ok(Lag { entries, at_least: more, seconds, gap })
-}
-
 /// The bytes of the state's files.
 fn size(directory: &Path) -> Option<u64> {
     let file = storage::file(directory);
@@ -176,18 +125,6 @@ fn size(directory: &Path) -> Option<u64> {
         std::fs::metadata(name).ok().map(|found| found.len())
     };
     of("").map(|size| size + of("-wal").unwrap_or(0) + of("-shm").unwrap_or(0))
-}
-
-impl Lag {
-    fn shown(&self) -> String {
-        let more = if self.at_least { "more than " } else { "" };
-        let waits = if self.entries == 1 && !self.at_least { "waits" } else { "wait" };
-        let entries = counted(self.entries, "entry", "entries");
-        match self.entries {
-            0 => "nothing waits".into(),
-            _ => format!("{more}{entries} {waits}, {} behind", length(self.seconds)),
-        }
-    }
 }
 
 /// The columns of the names of what is said.
@@ -227,24 +164,35 @@ impl Status {
                         &format!("it works without its state, and forgets all when it ends: {why}"),
                     )?;
                 }
-                if daemon.journal_missing {
-                    line("TROUBLE", "there is no journal where the configuration says; waiting for it")?;
-                }
             }
             Daemon::Silent { pid, why } => {
                 line("pyruse", &format!("running (process {pid}), but {why}; this is what is stored"))?;
             }
             Daemon::Stopped => line("pyruse", "not running")?,
         }
-        line("journal", &self.journal())?;
-        for Total { kind, count, from, until } in self.losses() {
-            line("LOST", &kind.words(*count, &range(&local(*from), &local(*until))))?;
-        }
-        for left_out in &self.left_out {
-            line("TROUBLE", &left_out.words())?;
-        }
-        if let Some(words) = words_for_units(&self.not_read) {
-            line("not read", &words)?;
+        for source in &self.sources {
+            line(&source.name, &source.text())?;
+            let name = &source.name;
+            if let Some(status) = &source.status {
+                if status.is_missing {
+                    line(
+                        "TROUBLE",
+                        &format!("there is no {name} where the configuration says; waiting for it"),
+                    )?;
+                }
+                if let Some(error) = &status.error {
+                    line("TROUBLE", &format!("the source {name} cannot be read: {error}"))?;
+                }
+                for total in &status.losses {
+                    line("LOST", &total.text(local))?;
+                }
+            }
+            for left_out in &source.left_out {
+                line("TROUBLE", &left_out.text)?;
+            }
+            if let Some(excluded) = &source.excluded {
+                line("not read", &excluded.text)?;
+            }
         }
         line("bans", &format!("{} in force", grouped(self.overview.bans)))?;
         line("counters", &counted(self.overview.counters, "key", "keys"))?;
@@ -264,21 +212,18 @@ impl Status {
         )
     }
 
-    /// What was lost since the daemon's start.
-    fn losses(&self) -> &[Total] {
-        if let Daemon::Answers(daemon) = &self.daemon { &daemon.losses } else { &[] }
-    }
-
-    fn journal(&self) -> String {
-        let lag = match &self.lag {
-            Ok(Some(lag)) => lag.shown(),
-            Ok(None) => return "nothing was read yet".into(),
-            Err(why) => format!("how far behind is not known: {why}"),
-        };
-        let gap = matches!(&self.lag, Ok(Some(lag)) if lag.gap);
-        let read = self.position.as_ref().map(|position| local(position.realtime)).unwrap_or_default();
-        let gap = if gap { ", which is no longer in the journal" } else { "" };
-        format!("{lag}; read up to {read}{gap}")
+    /// What all sources are behind, together.
+    fn behind(&self) -> Option<Lag> {
+        let lags = self.sources.iter().map(Found::behind).collect::<Option<Vec<_>>>()?;
+        let first = Lag { entries: 0, at_least: false, seconds: 0, gap: false };
+        (!lags.is_empty()).then(|| {
+            lags.into_iter().fold(first, |sum, lag| Lag {
+                entries: sum.entries + lag.entries,
+                at_least: sum.at_least || lag.at_least,
+                seconds: sum.seconds.max(lag.seconds),
+                gap: sum.gap || lag.gap,
+            })
+        })
     }
 
     fn as_json(&self) -> Value {
@@ -288,7 +233,10 @@ impl Status {
             Daemon::Silent { pid, why } => (None, Some((pid, why))),
             Daemon::Stopped => (None, None),
         };
-        let lag = self.lag.as_ref().ok().and_then(Option::as_ref);
+        let of_daemon = || self.sources.iter().filter_map(|source| source.status.as_ref());
+        let positions = || self.sources.iter().filter_map(|source| source.position.as_ref());
+        let unknown = self.sources.iter().find_map(|source| source.lag.as_ref()?.as_ref().err());
+        let excluded = self.sources.iter().filter_map(|source| source.excluded.as_ref());
         json!({
             "running": !matches!(self.daemon, Daemon::Stopped),
             "answers": daemon.is_some(),
@@ -302,27 +250,15 @@ impl Status {
             "errors": daemon.map(|daemon| daemon.errors),
             "unwritten": daemon.and_then(|daemon| daemon.unwritten.as_ref()),
             "withoutState": daemon.and_then(|daemon| daemon.without_state.as_ref()),
-            "journalMissing": daemon.map(|daemon| daemon.journal_missing),
-            "behind": lag.map(|lag| json!({
-                "entries": lag.entries,
-                "atLeast": lag.at_least,
-                "seconds": lag.seconds,
-                "gap": lag.gap,
-            })),
-            "losses": daemon.map(|daemon| {
-                let object = |total: &Total| json!({
-                    "kind": total.kind,
-                    "count": total.count,
-                    "from": time(total.from),
-                    "until": time(total.until),
-                });
-                daemon.losses.iter().map(object).collect::<Vec<_>>()
-            }),
-            "leftOut": self.left_out,
-            "unitsNotRead": self.not_read,
-            "behindUnknown": self.lag.as_ref().err(),
-            "readUpTo": self.position.as_ref().map(|position| time(position.realtime)),
-            "cursor": self.position.as_ref().and_then(|position| position.cursor.as_ref()),
+            "journalMissing": daemon.map(|_| of_daemon().any(|source| source.is_missing)),
+            "behind": self.behind().map(|lag| lag.as_json()),
+            "losses": daemon.map(|_| of_daemon().flat_map(source::losses).collect::<Vec<_>>()),
+            "leftOut": self.sources.iter().flat_map(|found| source::left_out(&found.left_out)).collect::<Vec<_>>(),
+            "unitsNotRead": excluded.flat_map(|excluded| &excluded.names).collect::<Vec<_>>(),
+            "behindUnknown": unknown,
+            "readUpTo": positions().map(|position| position.time).min().map(time),
+            "cursor": self.sources.first().and_then(|source| source.shown.as_ref()),
+            "sources": self.sources.iter().map(Found::as_json).collect::<Vec<_>>(),
             "bans": self.overview.bans,
             "counters": self.overview.counters,
             "outbox": {"waiting": self.overview.waiting, "givenUp": self.overview.given_up},

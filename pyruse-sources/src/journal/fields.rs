@@ -1,8 +1,41 @@
-//! What is known about the journal's own fields: their names, their types, and who can write them.
+//! The fields of the journal: their names, their types, and who can set them.
 
-use crate::config::nearest;
-use crate::entry::{INTEGER_FIELDS, Kind, TIME_FIELDS};
-use crate::pattern::Pattern;
+use pyruse_core::config::nearest;
+use pyruse_core::entry::{FieldTable, Kind, Origin};
+use pyruse_core::pattern::Pattern;
+
+/// The fields of the journal.
+pub(crate) struct JournalFields;
+
+/// Names of fields whose values are integers in the journal (systemd.journal-fields(7)).
+const INTEGER_FIELDS: &[&str] = &[
+    "CODE_LINE",
+    "COREDUMP_GID",
+    "COREDUMP_PID",
+    "COREDUMP_SESSION",
+    "COREDUMP_SIGNAL",
+    "COREDUMP_UID",
+    "ERRNO",
+    "EXIT_STATUS",
+    "INITRD_USEC",
+    "KERNEL_USEC",
+    "LEADER",
+    "PRIORITY",
+    "SESSION_ID",
+    "SYSLOG_FACILITY",
+    "SYSLOG_PID",
+    "USERSPACE_USEC",
+    "_AUDIT_LOGINUID",
+    "_AUDIT_SESSION",
+    "_GID",
+    "_PID",
+    "_SYSTEMD_OWNER_UID",
+    "_SYSTEMD_SESSION",
+    "_UID",
+];
+
+/// Names of fields whose values are points in time.
+const TIME_FIELDS: &[&str] = &["COREDUMP_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"];
 
 /// Fields that any writer to the journal can set, beside those in [`INTEGER_FIELDS`] and [`TIME_FIELDS`].
 const WRITTEN: &[&str] = &[
@@ -179,6 +212,9 @@ const IDENTITY: &[&str] = &[
     "_UID",
 ];
 
+/// Fields that say something about the writer of an entry, but that a user can choose.
+const EVIDENCE: &[&str] = &["_COMM", "_CMDLINE", "_SYSTEMD_USER_SLICE", "_SYSTEMD_USER_UNIT"];
+
 /// Values of these fields in entries of an ordinary user of the machine: an expression that matches one of them proves
 /// nothing about the writer.
 const OF_ANYBODY: &[(&str, &[&str])] = &[
@@ -202,64 +238,67 @@ const CLAIMS: &[&str] = &["MESSAGE_ID", "SYSLOG_IDENTIFIER", "UNIT", "USER_UNIT"
 /// Transports into the journal that no user's program has.
 const SAFE_TRANSPORTS: &[&str] = &["kernel", "audit", "driver"];
 
-/// Returns all known names.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    [WRITTEN, TRUSTED, INTEGER_FIELDS, TIME_FIELDS].into_iter().flatten().copied()
+impl FieldTable for JournalFields {
+    fn names(&self) -> Vec<&'static str> {
+        names().collect()
+    }
+
+    fn kind(&self, name: &str) -> Kind {
+        if INTEGER_FIELDS.contains(&name) {
+            Kind::Integer
+        } else if TIME_FIELDS.contains(&name) {
+            Kind::Time
+        } else {
+            Kind::Text
+        }
+    }
+
+    /// Programs may have fields of their own, in capitals; but a name that nearly equals a known one is a spelling
+    /// mistake.
+    fn may_hold(&self, name: &str) -> bool {
+        if names().any(|known| known == name)
+            || name.strip_prefix('_').unwrap_or(name).starts_with("AUDIT_FIELD_")
+        {
+            return true;
+        }
+        let own = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.chars().all(own)
+            && misspelt(name).is_none()
+    }
+
+    /// Only journald sets fields that begin with `_`.
+    fn origin(&self, name: &str) -> Origin {
+        if IDENTITY.contains(&name) {
+            Origin::Identity
+        } else if EVIDENCE.contains(&name) {
+            Origin::Evidence
+        } else if name.starts_with('_') {
+            Origin::Source
+        } else if CLAIMS.contains(&name) {
+            Origin::Claim
+        } else {
+            Origin::Writer
+        }
+    }
+
+    fn proves(&self, name: &str, value: &str) -> bool {
+        name != "_TRANSPORT" || SAFE_TRANSPORTS.contains(&value)
+    }
+
+    fn proves_match(&self, name: &str, pattern: &Pattern) -> bool {
+        let anybody = OF_ANYBODY.iter().filter(|(field, _)| *field == name).flat_map(|(_, texts)| *texts);
+        (!PATHS.contains(&name) || pattern.begins_with_text())
+            && !anybody.into_iter().any(|text| pattern.is_match(text).unwrap_or(true))
+    }
 }
 
-/// Returns `true` if an entry of the journal may hold a field with this name. Programs may have their own fields, in
-/// capitals; but a name that nearly equals a known one is a spelling mistake.
-pub(super) fn may_hold(name: &str) -> bool {
-    if names().any(|known| known == name)
-        || name.strip_prefix('_').unwrap_or(name).starts_with("AUDIT_FIELD_")
-    {
-        return true;
-    }
-    let own = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(own) && misspelt(name).is_none()
+fn names() -> impl Iterator<Item = &'static str> {
+    [WRITTEN, TRUSTED, INTEGER_FIELDS, TIME_FIELDS].into_iter().flatten().copied()
 }
 
 /// Returns the known name that differs by only one slip.
 fn misspelt(name: &str) -> Option<&'static str> {
     let slips = if name.len() < 8 { 1 } else { 2 };
     nearest(name, names()).filter(|near| near.len() >= 5 && strsim::damerau_levenshtein(name, near) <= slips)
-}
-
-/// Returns the type of a field in the journal: a number, a time, or text.
-pub(super) fn kind(name: &str) -> Kind {
-    if name == "__MONOTONIC_TIMESTAMP" { Kind::Integer } else { Kind::of(name) }
-}
-
-/// Returns `true` if the field identifies the writer of the entry, and the writer cannot choose it.
-pub(super) fn is_identity(name: &str) -> bool {
-    IDENTITY.contains(&name)
-}
-
-/// Returns `true` if the field says something about the writer of the entry, and not by the writer's word alone. A
-/// program may have any name, but a configuration that asks for the name has considered this.
-pub(super) fn is_evidence(name: &str) -> bool {
-    const CHOSEN: &[&str] = &["_COMM", "_CMDLINE", "_SYSTEMD_USER_SLICE", "_SYSTEMD_USER_UNIT"];
-    is_identity(name) || CHOSEN.contains(&name)
-}
-
-/// Returns `true` if a match of this expression in this field proves who wrote the entry.
-pub(super) fn is_proved_by(name: &str, pattern: &Pattern) -> bool {
-    let anybody = OF_ANYBODY.iter().filter(|(field, _)| *field == name).flat_map(|(_, texts)| *texts);
-    (!PATHS.contains(&name) || pattern.begins_with_text())
-        && !anybody.into_iter().any(|text| pattern.is_match(text).unwrap_or(true))
-}
-
-/// Returns `true` if the field says who wrote the entry, by the writer's own word.
-pub(super) fn is_claim(name: &str) -> bool {
-    CLAIMS.contains(&name)
-}
-
-/// Returns `true` if this is a transport that no user's program has.
-pub(super) fn is_safe_transport(value: &str) -> bool {
-    SAFE_TRANSPORTS.contains(&value)
-}
-
-/// Returns `true` if only journald sets the field.
-pub(super) fn is_trusted(name: &str) -> bool {
-    name.starts_with('_')
 }

@@ -5,10 +5,11 @@
 //! which journalctl never writes, are taken as their text.
 
 use std::fmt;
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 use anyhow::{Context, bail};
 use pyruse_core::entry::MemoryRecord;
+use pyruse_core::time::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::intake::{Input, Intake, VALUE_LIMIT};
@@ -82,12 +83,50 @@ impl JsonReader {
     }
 }
 
-/// Reads the one object that a text is, over as many lines as it likes.
-pub fn read_one(text: &[u8], name: &str) -> anyhow::Result<MemoryRecord> {
+/// The largest single object, in bytes. An entry of the journal has less.
+const OBJECT_LIMIT: usize = 64 << 20;
+
+/// Reads one object, which may have several lines.
+pub(super) struct ObjectReader {
+    input: Input,
+    name: String,
+    offset: u64,
+    is_read: bool,
+}
+
+impl ObjectReader {
+    pub(super) fn new(input: Input, name: String) -> ObjectReader {
+        ObjectReader { input, name, offset: 0, is_read: false }
+    }
+
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Reads the entry into the empty `record`; `false` if that was done before. An entry without a time is of now.
+    pub(super) fn next(&mut self, record: &mut MemoryRecord) -> anyhow::Result<bool> {
+        if std::mem::replace(&mut self.is_read, true) {
+            return Ok(false);
+        }
+        let mut text = Vec::new();
+        let mut limited = (&mut self.input).take(OBJECT_LIMIT as u64 + 1);
+        limited.read_to_end(&mut text).with_context(|| self.name.clone())?;
+        self.offset = text.len() as u64;
+        if text.len() > OBJECT_LIMIT {
+            bail!("{} is longer than {} MiB", self.name, OBJECT_LIMIT >> 20);
+        }
+        read_object(&text, &self.name, record)?;
+        if record.realtime == Timestamp::default() {
+            record.realtime = Timestamp::now();
+        }
+        Ok(true)
+    }
+}
+
+fn read_object(text: &[u8], name: &str, record: &mut MemoryRecord) -> anyhow::Result<()> {
     if text.trim_ascii().is_empty() {
         bail!("{name}: there is no entry; it is one object of `journalctl -o json`");
     }
-    let mut record = MemoryRecord::default();
     let mut json = serde_json::Deserializer::from_slice(text);
     let told = |error: &serde_json::Error| {
         let text = error.to_string();
@@ -95,7 +134,7 @@ pub fn read_one(text: &[u8], name: &str) -> anyhow::Result<MemoryRecord> {
         let what = text.strip_suffix(&place).unwrap_or(&text).to_owned();
         format!("{name}: line {}, column {}: {what}", error.line(), error.column())
     };
-    if let Err(error) = Object(&mut Intake::new(&mut record)).deserialize(&mut json) {
+    if let Err(error) = Object(&mut Intake::new(record)).deserialize(&mut json) {
         let hint = if text.trim_ascii_start().starts_with(b"{") {
             ""
         } else {
@@ -106,7 +145,7 @@ pub fn read_one(text: &[u8], name: &str) -> anyhow::Result<MemoryRecord> {
     if let Err(error) = json.end() {
         bail!("{}: only one entry is taken (`journalctl -n 1 -o json`)", told(&error));
     }
-    Ok(record)
+    Ok(())
 }
 
 /// What serde_json says, with the column only: its line is always the first.
@@ -315,7 +354,7 @@ impl<'de> Visitor<'de> for Element<'_, '_, '_> {
 mod tests {
     use pyruse_core::entry::FIELD_LIMIT;
 
-    use super::super::recording::tests::{field, read};
+    use super::super::tests::{field, read};
     use super::*;
 
     /// The fields of one line.

@@ -119,7 +119,7 @@ impl ExportReader {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recording::tests::{field, read};
+    use super::super::tests::{field, read};
     use super::*;
 
     #[test]

@@ -1,0 +1,149 @@
+//! What sources say about the fields of their entries: which hold integers or times, and who can set them.
+
+use std::collections::BTreeSet;
+
+use crate::pattern::Pattern;
+
+/// The field with the name of the source that an entry comes from. The core sets it; no entry can.
+pub const SOURCE_FIELD: &str = "_SOURCE";
+
+/// What the bytes of a field mean; its name alone decides that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A decimal integer, or text if the bytes are not an integer.
+    Integer,
+    /// Microseconds since the epoch, or text if the bytes are not an integer.
+    Time,
+    /// Text.
+    Text,
+}
+
+/// Who sets a field, and what it therefore says about the writer of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// The writer sets it, to anything.
+    Writer,
+    /// The writer sets it, to say who they are or what the entry is about.
+    Claim,
+    /// The source sets it; it says nothing about the writer.
+    Source,
+    /// The source sets it; it says something about the writer, but the writer can influence it.
+    Evidence,
+    /// The source sets it; it identifies the writer, who cannot choose it.
+    Identity,
+}
+
+/// What one kind of source knows about the fields of its entries.
+pub trait FieldTable: Sync {
+    /// Returns the names of all fields that are known.
+    fn names(&self) -> Vec<&'static str>;
+
+    /// Returns what the bytes of this field mean.
+    fn kind(&self, name: &str) -> Kind;
+
+    /// Returns `true` if an entry may hold a field with this name.
+    fn may_hold(&self, name: &str) -> bool;
+
+    /// Returns who sets the field.
+    fn origin(&self, name: &str) -> Origin;
+
+    /// Returns `true` if a field whose [`Origin`] is `Identity` proves who wrote the entry when it has this value.
+    fn proves(&self, _name: &str, _value: &str) -> bool {
+        true
+    }
+
+    /// Returns `true` if a match of this expression in such a field proves it.
+    fn proves_match(&self, _name: &str, _pattern: &Pattern) -> bool {
+        true
+    }
+
+    /// Returns `true` if the source itself proves who wrote its entries: e.g. a file that only one program writes.
+    fn has_one_writer(&self) -> bool {
+        false
+    }
+}
+
+/// The tables of all sources that entries may come from, by the name of the source.
+#[derive(Clone, Default)]
+pub struct FieldTables(Vec<(String, &'static dyn FieldTable)>);
+
+impl std::fmt::Debug for FieldTables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl FromIterator<(String, &'static dyn FieldTable)> for FieldTables {
+    fn from_iter<I: IntoIterator<Item = (String, &'static dyn FieldTable)>>(tables: I) -> FieldTables {
+        FieldTables(tables.into_iter().collect())
+    }
+}
+
+impl FieldTables {
+    fn tables(&self) -> impl Iterator<Item = &'static dyn FieldTable> {
+        self.0.iter().map(|(_, table)| *table)
+    }
+
+    /// Returns the names of all fields that are known, in order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let own = ["__CURSOR", "__MONOTONIC_TIMESTAMP", "__REALTIME_TIMESTAMP", SOURCE_FIELD];
+        own.into_iter().chain(self.tables().flat_map(FieldTable::names)).collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// Returns what the bytes of a field mean: the first source that does not take it for text decides.
+    pub fn kind(&self, name: &str) -> Kind {
+        match name {
+            "__REALTIME_TIMESTAMP" => Kind::Time,
+            _ => self
+                .tables()
+                .map(|table| table.kind(name))
+                .find(|kind| *kind != Kind::Text)
+                .unwrap_or(Kind::Text),
+        }
+    }
+
+    /// Returns `true` if an entry of any source may hold a field with this name.
+    pub fn may_hold(&self, name: &str) -> bool {
+        name == SOURCE_FIELD || self.tables().any(|table| table.may_hold(name))
+    }
+
+    /// Returns who sets the field. Where sources differ, the least trusted of those that have the field decides.
+    pub fn origin(&self, name: &str) -> Origin {
+        if name == SOURCE_FIELD {
+            let is_proof = !self.0.is_empty() && self.tables().any(FieldTable::has_one_writer);
+            return if is_proof { Origin::Identity } else { Origin::Source };
+        }
+        let holding = self.tables().filter(|table| table.may_hold(name));
+        let origin = holding.map(|table| table.origin(name)).min();
+        origin.or_else(|| self.tables().map(|table| table.origin(name)).min()).unwrap_or(Origin::Writer)
+    }
+
+    /// Returns `true` if only a source sets the field.
+    pub fn is_trusted(&self, name: &str) -> bool {
+        self.origin(name) >= Origin::Source || name == SOURCE_FIELD
+    }
+
+    /// Returns `true` if the field identifies the writer of the entry, and the writer cannot choose it.
+    pub fn is_identity(&self, name: &str) -> bool {
+        self.origin(name) == Origin::Identity
+    }
+
+    /// Returns `true` if an entry whose field [is an identity](Self::is_identity) and has this value is proved to be
+    /// from its writer.
+    pub fn proves(&self, name: &str, value: &str) -> bool {
+        if name == SOURCE_FIELD {
+            return self.0.iter().any(|(source, table)| source == value && table.has_one_writer());
+        }
+        self.tables().filter(|table| table.may_hold(name)).all(|table| table.proves(name, value))
+    }
+
+    /// Returns `true` if the same is proved by a match of this expression.
+    pub fn proves_match(&self, name: &str, pattern: &Pattern) -> bool {
+        if name == SOURCE_FIELD {
+            let mut matching = self.0.iter().filter(|(source, _)| pattern.is_match(source).unwrap_or(true));
+            return matching.all(|(_, table)| table.has_one_writer());
+        }
+        self.tables().filter(|table| table.may_hold(name)).all(|table| table.proves_match(name, pattern))
+    }
+}

@@ -1,0 +1,75 @@
+//! `check --live`: can the journal be read, and what of it is not read?
+
+use pyruse_core::plugin::Inspection;
+use pyruse_core::plugin::inspect::Grade;
+
+use super::follow::Follower;
+use super::hidden::{units_not_read, words};
+use super::left_out::left_out;
+use super::places::files_read;
+use super::settings::JournalSettings;
+
+const MAY: &str = "put the user that runs Pyruse into the group systemd-journal; root may always";
+
+const MEND: &str = "Pyruse runs as that user, who owns the storage: if it is in the group systemd-journal (id), give the \
+                    files to that group: systemd-tmpfiles --create --prefix /var/log/journal; where that leaves one \
+                    out: chgrp systemd-journal FILE";
+
+const FILE: &str = "make it readable for the user that runs Pyruse, or, if it is damaged, move it away: journalctl \
+                    --verify says what is wrong with it";
+
+const SCOPE: &str = "if rules should see them, set \"scope\": \"all\" in `journal`. For ssh.service this is normal: the \
+                     processes of users' sessions write there, and the lines that rules want are written by root, and \
+                     read";
+
+pub(super) fn inspect(settings: &JournalSettings, inspection: &mut Inspection) {
+    can_be_read(settings, inspection);
+    can_be_read_by_service(settings, inspection);
+    for left_out in left_out(settings) {
+        inspection.argument("", Grade::Doubtful, left_out.text, FILE);
+    }
+    if let Some(words) = words(&units_not_read(settings)) {
+        inspection.argument("", Grade::Doubtful, words, SCOPE);
+    }
+}
+
+/// Can whoever checks read it?
+fn can_be_read(settings: &JournalSettings, inspection: &mut Inspection) {
+    match Follower::open(settings).and_then(|mut journal| journal.has_entries()) {
+        Err(e) => {
+            inspection.argument("", Grade::Broken, format!("the journal cannot be read: {e:#}"), MAY);
+        }
+        Ok(None) => {
+            let message = "there is no journal yet where the configuration says";
+            inspection.argument(
+                "",
+                Grade::Doubtful,
+                message,
+                "Pyruse waits for it; is systemd-journald running?",
+            );
+        }
+        Ok(Some(false)) => {
+            let message =
+                "no entry of the journal can be read: either there is none, or they may not be read";
+            inspection.argument("", Grade::Doubtful, message, MAY);
+        }
+        Ok(Some(true)) => {}
+    }
+}
+
+/// Can the user that runs Pyruse read its files?
+fn can_be_read_by_service(settings: &JournalSettings, inspection: &mut Inspection) {
+    let Some(reader) = inspection.service_user() else { return };
+    let files = files_read(settings);
+    let mut denied: Vec<_> = files.iter().filter_map(|file| Some((file, reader.obstacle(file)?))).collect();
+    // One that an access control list cannot open comes first.
+    denied.sort_by_key(|(_, obstacle)| obstacle.may_be_passed());
+    let Some((file, obstacle)) = denied.first() else { return };
+    let grade = if obstacle.may_be_passed() { Grade::Doubtful } else { Grade::Broken };
+    let of_all = match files.len() {
+        1 => String::new(),
+        all => format!(" (and {} of {all} files of the journal in all)", denied.len()),
+    };
+    let message = format!("{}{of_all}", reader.denied(file, obstacle));
+    inspection.argument("", grade, message, MEND);
+}
