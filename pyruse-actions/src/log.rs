@@ -38,12 +38,12 @@ const LINE_LIMIT: usize = 64 * 1024;
 /// How long after a restart a line may still appear twice, in seconds of the journal's time.
 const DOUBT_SECONDS: u64 = 24 * 3600;
 
-/// How `action_log` reaches the journal.
+/// Settings of `action_log`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct LogSettings {
-    /// journald's socket; by default that of the journal that is read: `/run/systemd/journal/socket`, or, with
+    /// journald's socket; the default is that of the journal that is read: `/run/systemd/journal/socket`, or, with
     /// `journal.namespace`, `/run/systemd/journal.NAMESPACE/socket`.
     socket: Option<PathBuf>,
 }
@@ -75,7 +75,7 @@ fn info() -> Level {
 struct Args {
     /// The line, a template.
     message: String,
-    /// Its priority.
+    /// The priority of the line.
     #[serde(default = "info")]
     level: Level,
 }
@@ -96,7 +96,7 @@ struct Line {
 
 impl Module for Log {
     const NAME: &'static str = NAME;
-    const DOC: &'static str = "Writes a line to the journal, which comes back through the workflow.";
+    const DOC: &'static str = "Writes a line to the journal, which Pyruse reads again as an entry.";
     const SETTINGS: &'static [&'static str] = &["log", "journal"];
     type Args = Args;
 
@@ -106,7 +106,7 @@ impl Module for Log {
 
     fn examples() -> Vec<Example> {
         vec![Example {
-            title: "a note on a ban",
+            title: "a note about a ban",
             args: r#"{"message": "BANNED {thatIP}", "level": "NOTICE"}"#,
             entry: &[("thatIP", "192.0.2.1")],
             outcome: Shown::Effect(r#"{"effect": "log", "level": "NOTICE", "message": "BANNED 192.0.2.1"}"#),
@@ -161,7 +161,7 @@ impl Deliver for JournalCourier {
                 match self.send(&datagram(&line)) {
                     Ok(()) => Outcome::Done,
                     Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                        Outcome::Retry(stuck.insert("journald does not keep up".to_owned()).clone())
+                        Outcome::Retry(stuck.insert("journald is too slow".to_owned()).clone())
                     }
                     Err(e) => Outcome::Retry(stuck.insert(format!("{}: {e}", self.path.display())).clone()),
                 }
@@ -206,7 +206,7 @@ impl Service for LogService {
     fn describe(&self, payload: &str) -> String {
         match serde_json::from_str::<Line>(payload) {
             Ok(line) => format!("line: {}", excerpt(&line.message)),
-            Err(_) => "no line for the journal".into(),
+            Err(_) => "not a line for the journal".into(),
         }
     }
 

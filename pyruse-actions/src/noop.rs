@@ -8,7 +8,7 @@ struct Noop;
 
 impl Module for Noop {
     const NAME: &'static str = "action_noop";
-    const DOC: &'static str = "Does nothing: the end of the way for entries that nobody needs to see.";
+    const DOC: &'static str = "Does nothing: an entry that needs no further step stops here.";
     type Args = NoArgs;
 
     fn compile(_: NoArgs, _: &mut Compile<'_>) -> Result<Self, Invalid> {

@@ -115,7 +115,7 @@ fn a_missing_set_in_the_packages_table_is_told_with_the_unit_that_makes_it() {
     let (found, code) = inspect(&site, Some(&firewall));
     assert_eq!(code, Some(1));
     let told = found.concat().join(" ");
-    let help = "if it is one of the package's: systemctl start pyruse-nft-sets; else make it with: nft 'add table inet pyruse; ";
+    let help = "if it is one of the package's: systemctl start pyruse-nft-sets; else create it with: nft 'add table inet pyruse; ";
     assert!(told.contains(help), "{told}");
 }
 

@@ -233,13 +233,14 @@ fn a_set_that_is_missing_is_told_with_the_command_that_makes_it(way: Way) {
     let mut cures = Vec::new();
     for (ip, set) in [("192.0.2.1", "ip Inet4 ssh_ban"), ("2001:db8::1", "ban6"), ("192.0.2.1", "ban4")] {
         let told = session.run(&["bans", "add", ip, "--set", set]);
-        let cure = told.split("make it with: ").nth(1).expect("a cure").split("; the daemon").next().unwrap();
+        let cure =
+            told.split("create it with: ").nth(1).expect("a cure").split("; the daemon").next().unwrap();
         cures.push(cure.to_owned());
     }
     // Tried again at its own time; how often it was by now is the machine's business.
     let listed = json(&site, Some(&firewall), &["bans", "list", "--json"]);
     for ban in listed["bans"].as_array().unwrap() {
-        assert!(ban["delivery"]["error"].as_str().unwrap().contains("make it with"), "{ban}");
+        assert!(ban["delivery"]["error"].as_str().unwrap().contains("create it with"), "{ban}");
         assert_eq!(ban["delivery"]["state"], "waiting");
     }
     session.note("One of them is lifted: nothing of it may reach the set later.");

@@ -167,7 +167,7 @@ fn links_in_the_daemons_directory_lead_root_nowhere() {
         if was_there {
             fs::rename(&path, &kept).unwrap();
         }
-        // To something that is root's, and to something that is not there yet.
+        // To something that is root's, and to something that does not exist yet.
         for target in [&precious, &private.join("new")] {
             symlink(target, &path).unwrap();
             nix::unistd::fchownat(

@@ -160,7 +160,7 @@ fn a_mail_program_that_hangs_is_ended_in_time_and_its_mail_tried_again() {
 
     three_failed_logins(&journald, "192.0.2.1");
     let program = site.path("sendmail");
-    wait_log(&site, &format!("{}: not finished after 1 s, ended: waiting for the relay", program.display()));
+    wait_log(&site, &format!("{}: not finished after 1 s, killed: waiting for the relay", program.display()));
     site.script("sendmail", &deliver_mail(&site));
     wait_for("the mail", || (site.mails().len() == 1).then_some(()));
     stop(pyruse, &site);

@@ -182,12 +182,12 @@ fn a_step_that_could_do_nothing_is_refused() {
     assert_eq!(
         complaints(CAPTURE, json!({"saddr": "S", "port": "P"})),
         [
-            "`action_dnatCapture` needs `addr` or `addrValue`: without the proxy's address, nothing would be recorded"
+            "`action_dnatCapture` needs `addr` or `addrValue`: without the proxy's address, nothing would be stored"
         ]
     );
     assert_eq!(
         complaints(CAPTURE, json!({"addr": "A"})),
-        ["missing among the arguments of `action_dnatCapture`: `saddr`"]
+        ["missing from the arguments of `action_dnatCapture`: `saddr`"]
     );
     assert_eq!(
         complaints(CAPTURE, json!({"saddr": "S", "addr": "A", "portValue": true, "dportValue": [1]})),
@@ -205,7 +205,7 @@ fn a_step_that_could_do_nothing_is_refused() {
     );
     assert!(
         complaints(REPLACE, json!({"addr": "A", "saddrinto": "A"}))
-            .contains(&"`saddrinto` is not among the arguments of `action_dnatReplace`".to_owned())
+            .contains(&"`saddrinto` is not one of the arguments of `action_dnatReplace`".to_owned())
     );
 }
 

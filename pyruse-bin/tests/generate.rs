@@ -90,7 +90,7 @@ fn the_manual_page_of_the_configuration_names_every_module_and_argument() {
         let module: serde_json::Value = serde_json::from_str(module).unwrap();
         let name = module["name"].as_str().unwrap();
         let (_, rest) =
-            plain.split_once(&format!("\n   {name}\n")).unwrap_or_else(|| panic!("{name} is not there"));
+            plain.split_once(&format!("\n   {name}\n")).unwrap_or_else(|| panic!("{name} does not exist"));
         let whole = run(Command::new(env!("CARGO_BIN_EXE_pyruse")).args(["modules", name, "--json"]));
         let whole: serde_json::Value = serde_json::from_str(&whole).unwrap();
         for argument in whole["arguments"].as_array().unwrap() {

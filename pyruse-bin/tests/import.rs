@@ -79,7 +79,7 @@ fn whole_files_are_taken_over_once_and_renamed() {
     assert_eq!(fs::read_to_string(renamed(&site, NFT)).unwrap(), content);
     assert!(renamed(&site, IPSET).exists());
     assert!(
-        site.log().contains("3 bans (1 more had ended) of the first Pyruse taken over"),
+        site.log().contains("3 bans (1 more had expired) of the first Pyruse taken over"),
         "{}",
         site.log()
     );
@@ -107,10 +107,10 @@ fn a_broken_file_is_reported_and_left_alone_and_nothing_of_it_is_taken() {
     let good = json!({"IP": "192.0.2.1", "nfSet": SET, "timestamp": 0}).to_string();
     let whole = json!([{"IP": "192.0.2.9", "nfSet": "mail4", "timestamp": 0}]).to_string();
     for (content, complaint) in [
-        (format!("[{good}, {{\"IP\": \"192.0."), "the file is cut off ("),
-        (String::new(), "the file is cut off ("),
-        (format!("[{good}, {{\"IP\": 5}}]"), "the file is damaged, or no list of bans ("),
-        (format!("[{good}]\0\0\0"), "the file is damaged, or no list of bans ("),
+        (format!("[{good}, {{\"IP\": \"192.0."), "the file is truncated ("),
+        (String::new(), "the file is truncated ("),
+        (format!("[{good}, {{\"IP\": 5}}]"), "the file is damaged, or not a list of bans ("),
+        (format!("[{good}]\0\0\0"), "the file is damaged, or not a list of bans ("),
         (
             format!("[{good}, {}]", good.replace("192.0.2.1", "192.0.2.1}; flush ruleset")),
             "ban 2 of the list: `192.0.2.1}; flush ruleset` is not an IP address",

@@ -109,7 +109,7 @@ fn what_ipset_can_never_hold_is_given_up_at_once_and_holds_back_no_other() {
     wait_banned(&firewall, "ssh6", "fe80::1");
     wait_for("the reasons", || (site.log().matches(" is given up: ").count() == 2).then_some(()));
     assert!(
-        site.log().contains("0.0.0.0 is not banned: no set of ipset can hold the unspecified address"),
+        site.log().contains("0.0.0.0 is not banned: an ipset cannot contain the unspecified address"),
         "{}",
         site.log()
     );
@@ -272,8 +272,8 @@ fn a_name_that_is_none_is_refused_at_load() {
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     for expected in [
-        "`two words` cannot be the name of a set of ipset: it has spaces or control characters",
-        "`a-name-of-thirty-two-characters.` cannot be the name of a set of ipset: it has 32 bytes, and at most 31 are",
+        "`two words` is not a valid name of an ipset: it contains spaces or control characters",
+        "`a-name-of-thirty-two-characters.` is not a valid name of an ipset: it has 32 bytes, but at most 31 are",
         "the command is empty: its first item must be a program",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");

@@ -76,7 +76,7 @@ fn works_without(journald: &Journald, firewall: &Firewall, site: &Site, attacker
 /// The command that a message advises.
 fn advised(log: &str) -> &str {
     let (_, command) = log.split_once("on purpose: ").unwrap_or_else(|| panic!("no advice: {log}"));
-    command.split_once(", and start again").unwrap().0
+    command.split_once(", then start again").unwrap().0
 }
 
 #[test]
@@ -90,9 +90,9 @@ fn a_daemon_without_its_state_says_so_protects_and_changes_nothing() {
         fs::write(&path, bytes).unwrap();
     };
     let cases: [(&str, &str, Harm<'_>); 5] = [
-        ("the file is gone", "the file is missing, and ", &|site| remove(site, "state.sqlite")),
+        ("the file is gone", "the file is missing, but ", &|site| remove(site, "state.sqlite")),
         ("the journal is gone", "is missing or damaged", &|site| remove(site, "state.sqlite-wal")),
-        ("a bit of the journal", "the file is damaged (its journal ", &|site| {
+        ("a bit of the journal", "the file is damaged (its write-ahead log ", &|site| {
             flip(site, "state.sqlite-wal", 32 + 24 + 100);
         }),
         ("a bit of the journal's header", "is missing or damaged", &|site| {
@@ -130,7 +130,7 @@ fn a_daemon_without_its_state_says_so_protects_and_changes_nothing() {
         for args in [&["bans", "list"][..], &["bans", "add", "192.0.2.78"], &["boot", "action_nftBan"]] {
             let refused = site.pyruse(Some(&firewall), args);
             assert_eq!(refused.status.code(), Some(1), "{args:?}: {}", said(&refused));
-            let advice = "begin with empty state on purpose: ";
+            let advice = "start with empty state on purpose: ";
             assert!(said(&refused).contains(advice), "{args:?}: {}", said(&refused));
         }
         assert!(files(&site) == before, "{what}: a command changed something");
@@ -175,7 +175,8 @@ fn a_state_behind_a_link_is_found_again_when_its_place_is_mounted_again() {
 
     let (daemon, log) = works_without(&journald, &firewall, &site, "192.0.2.3");
     let target = mounted.join("state.sqlite");
-    let words = format!("it is a link to {}, which is not there: is that mounted?", target.display());
+    let words =
+        format!("it is a link to {}, which does not exist: is that file system mounted?", target.display());
     assert!(log.contains(&words), "{log}");
     stop(daemon, &site);
     assert_eq!(fs::read_link(&file).unwrap(), target, "the link is left");
@@ -194,7 +195,11 @@ fn a_state_behind_a_link_is_found_again_when_its_place_is_mounted_again() {
     symlink(mounted.join("elsewhere"), site.path("state")).unwrap();
     let refused = site.pyruse(None, &["run"]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(said(&refused).contains("which is not there: is that mounted?"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("which does not exist: is that file system mounted?"),
+        "{}",
+        said(&refused)
+    );
     assert!(site.path("state").is_symlink());
 }
 

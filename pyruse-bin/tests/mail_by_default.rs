@@ -155,7 +155,7 @@ fn check_live_warns_where_no_server_listens_and_tells_who_is_unknown_to_one_that
         [
             "P102 | no mail server listens on localhost port 25 (connecting: Connection error: Connection refused (os error \
           111)), and /usr/bin/sendmail may not work in the service's sandbox | start the mail server, or name one in \
-          `email.smtp`; if that program works there (msmtp does), name it in `email.sendmail`"
+          `email.smtp`; if that program works in the sandbox (msmtp does), name it in `email.sendmail`"
         ]
     );
     let server = Server::start(&site);
@@ -165,8 +165,8 @@ fn check_live_warns_where_no_server_listens_and_tells_who_is_unknown_to_one_that
         found(&site),
         [
             "P101 | the mail server localhost port 25 refuses hostmaster@example.org: permanent error (550): 5.1.1 no such \
-          user | no mail will reach this recipient: write an address that exists, or, on a mail server of your own, give \
-          it an alias in /etc/aliases and run newaliases"
+          user | no mail will reach this recipient: write an address that exists; or, on your own mail server, \
+         define an alias in /etc/aliases and run newaliases"
         ]
     );
 }

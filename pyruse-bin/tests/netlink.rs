@@ -109,10 +109,10 @@ fn elements_that_are_refused_cost_no_other_and_are_told_once_for_all() {
     wait_banned(&firewall, "ip Inet4 small", 10, &site);
     // How many at once is the machine's business.
     for words in [
-        "failed and will be tried again: set `ip Inet4 small`: Too many open files in system; the set is full: make it \
-         larger, or without `size`",
-        "failed and will be tried again: set `ip Inet4 timeless`: Invalid argument; has the set `flags timeout`?",
-        "failed and will be tried again: set `ip Inet4 gone`: No such file or directory; make it with: nft \
+        "failed and will be retried: set `ip Inet4 small`: Too many open files in system; the set is full: make it \
+         larger, or create it without `size`",
+        "failed and will be retried: set `ip Inet4 timeless`: Invalid argument; has the set `flags timeout`?",
+        "failed and will be retried: set `ip Inet4 gone`: No such file or directory; create it with: nft \
          'add table ip Inet4; add set ip Inet4 gone { type ipv4_addr; flags timeout; }'",
     ] {
         wait_for(words, || (said(&site, words) > 0).then_some(()));
@@ -153,13 +153,13 @@ fn a_set_that_is_not_one_of_single_addresses_of_the_family_is_left_to_nft() {
     }
     wait_banned(&firewall, "ip Inet4 plain", 3, &site);
     wait_banned(&firewall, "ip Inet4 nets", 3, &site);
-    wait_for("all words", || (said(&site, "nft is run for it") == 5).then_some(()));
+    wait_for("all words", || (said(&site, "using the program nft for it") == 5).then_some(()));
     for why in [
-        "set `ip Inet4 nets`: it is a set of intervals: nft is run for it",
-        "set `ip Inet4 marks`: it is not one of IPv4 addresses: nft is run for it",
-        "set `ip Inet4 six`: it is not one of IPv4 addresses: nft is run for it",
-        "set `ip Inet4 pairs`: it is not one of IPv4 addresses: nft is run for it",
-        "set `ip Inet4 verdicts`: it is more than a set of addresses: nft is run for it",
+        "set `ip Inet4 nets`: it is a set of intervals: using the program nft for it",
+        "set `ip Inet4 marks`: its elements are not IPv4 addresses: using the program nft for it",
+        "set `ip Inet4 six`: its elements are not IPv4 addresses: using the program nft for it",
+        "set `ip Inet4 pairs`: its elements are not IPv4 addresses: using the program nft for it",
+        "set `ip Inet4 verdicts`: its elements are more than addresses: using the program nft for it",
     ] {
         wait_for(why, || (said(&site, why) == 1).then_some(()));
     }
@@ -287,8 +287,7 @@ fn without_the_right_nft_is_run_and_that_is_said_once() {
         ban(&journald, "good", &format!("192.0.2.{n}"));
         wait_banned(&firewall, "ip Inet4 ssh_ban", n, &site);
     }
-    let words =
-        "action_nftBan: the kernel takes no bans from us (Operation not permitted): nft is run for them";
+    let words = "action_nftBan: the kernel refuses our requests (Operation not permitted): using the program nft for them";
     assert_eq!(said(&site, words), 1, "{}", site.log());
     assert_eq!(said(&site, "WARN"), 1, "{}", site.log());
     stop(pyruse, &site);

@@ -182,7 +182,7 @@ fn in_place() -> (tempfile::TempDir, PathBuf) {
     let prefix = place.path().display();
     make("install", &[format!("PREFIX={prefix}"), format!("SYSCONFDIR={prefix}/etc")]);
     let units = place.path().join("lib/systemd/system");
-    // A template cannot be looked at, only what is made of it.
+    // A template cannot be checked, only what is made of it.
     fs::copy(units.join("pyruse-boot@.service"), units.join("pyruse-boot@action_nftBan.service")).unwrap();
     (place, units)
 }

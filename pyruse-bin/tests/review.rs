@@ -151,7 +151,10 @@ fn all_findings_are_counted_though_only_some_are_shown() {
         let shown = diagnostics.in_order().iter().filter(|found| found.lint.unwrap().code == code).count();
         assert_eq!((shown, diagnostics.count(severity)), (100, 150 * each), "{code}");
         let told = source.draw(&diagnostics, false);
-        assert!(told.contains(&format!("and {} more of {code}, not shown", 150 * each - 100)), "{code}");
+        assert!(
+            told.contains(&format!("and {} more findings {code}, not shown", 150 * each - 100)),
+            "{code}"
+        );
         // What a comment allows is not counted.
         let (_, diagnostics) = review(&rules(&format!("// allow {code}: as we like it\n")));
         assert_eq!(diagnostics.count(severity), 149 * each, "{code}");

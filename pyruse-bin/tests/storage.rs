@@ -167,7 +167,7 @@ fn a_damaged_state_is_told_and_left_as_it_is() {
         let message = works_without(&site);
         println!("--- {what}\n{message}");
         assert!(message.contains(&format!("{}: the file is damaged (", file.display())), "{what}: {message}");
-        assert!(message.contains("it is left as it is. Put a backup in its place"), "{what}: {message}");
+        assert!(message.contains("it was not changed. Put a backup in its place"), "{what}: {message}");
         if what == "one key" {
             // SQLite has nothing against this file, and may tidy it; the part that reads the key has.
             assert!(message.contains("(part `counter/ticks`: "), "{message}");
@@ -224,8 +224,8 @@ fn the_state_of_a_newer_version_is_refused_and_kept() {
     assert_eq!(
         message.lines().last().unwrap(),
         format!(
-            "pyruse: {} was written by a newer version (its format is 99, this program knows up to 2); \
-             use that version, or start anew with another `storage` directory",
+            "pyruse: {} was written by a newer version (its format is 99, this program supports up to 2); \
+             use that version, or start with empty state in another `storage` directory",
             file.display()
         )
     );
@@ -319,7 +319,7 @@ fn a_disk_that_becomes_full_stops_reading_and_loses_nothing() {
     wait_for("some tries", || (full_since.elapsed() > Duration::from_millis(2500)).then_some(()));
     assert!(pyruse.child.try_wait().unwrap().is_none(), "it is alive");
     assert_eq!(told("the state cannot be written"), 1, "once, not at every try: {}", site.log());
-    assert!(site.log().contains("the disk is full; make room"), "{}", site.log());
+    assert!(site.log().contains("the disk is full; free some space"), "{}", site.log());
 
     mounted.make_room();
     wait_for("it to go on", || (told("the state can be written again") == 1).then_some(()));
@@ -337,7 +337,7 @@ fn a_disk_that_becomes_full_stops_reading_and_loses_nothing() {
         site.log().lines().last().unwrap(),
         format!(
             "pyruse: what was read last is not stored; the next start reads it again: {}: \
-             the disk is full; make room, and reading goes on where it stopped",
+             the disk is full; free some space, and reading resumes where it stopped",
             state_file(&site).display()
         )
     );

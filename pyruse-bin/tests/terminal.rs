@@ -204,8 +204,8 @@ fn whoever_may_not_read_a_file_is_told_who_and_why() {
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     let told = as_nobody(&["check", &shown]);
     let expected = format!(
-        "pyruse: user nobody cannot read {shown}: it belongs to root:root and has mode 0600; run this as root, or let the \
-         group nogroup in with: chgrp nogroup '{shown}' && chmod 640 '{shown}'\n"
+        "pyruse: user nobody cannot read {shown}: it belongs to root:root and has mode 0600; run this as root, or give \
+         the group nogroup access with: chgrp nogroup '{shown}' && chmod 640 '{shown}'\n"
     );
     assert_eq!((told.err, told.code), (expected, Some(78)));
     let told = as_nobody(&["stats", "--input", &shown]);

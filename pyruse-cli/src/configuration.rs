@@ -26,7 +26,7 @@ pub(crate) fn find(explicit: Option<&Path>) -> anyhow::Result<PathBuf> {
     let extra = std::env::var_os("PYRUSE_EXTRA").filter(|directory| !directory.is_empty());
     let extra = extra.map(|directory| Path::new(&directory).join("pyruse.json"));
     let candidates: Vec<PathBuf> = extra.into_iter().chain([DEFAULT.into()]).collect();
-    // A link to nowhere, or a file out of our reach, is one that is broken, not one that is not there.
+    // A link to nowhere, or a file out of our reach, is one that is broken, not one that does not exist.
     let is_there =
         |path: &Path| !matches!(path.symlink_metadata(), Err(e) if e.kind() == ErrorKind::NotFound);
     if let Some(found) = candidates.iter().find(|path| is_there(path)) {

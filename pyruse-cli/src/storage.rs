@@ -104,7 +104,7 @@ fn open_or(directory: &Path, goes_without: fn(&StateError) -> bool) -> anyhow::R
     if !directory.exists() {
         if let Ok(target) = std::fs::read_link(directory) {
             bail!(
-                "the storage directory {} is a link to {}, which is not there: is that mounted?",
+                "the storage directory {} is a link to {}, which does not exist: is that file system mounted?",
                 directory.display(),
                 target.display()
             );

@@ -90,7 +90,7 @@ impl Reader {
         let allowed = mode | if found.is_dir() { 0o050 } else { 0o040 };
         let mend = format!("chgrp {group} {at} && chmod {allowed:o} {at}", at = quoted(at));
         let as_root = if self.uid.as_raw() >= FIRST_PERSON { "run this as root, or " } else { "" };
-        format!("{}; {as_root}let the group {group} in with: {mend}", self.denied(path, obstacle))
+        format!("{}; {as_root}give the group {group} access with: {mend}", self.denied(path, obstacle))
     }
 }
 
@@ -117,8 +117,8 @@ pub fn failure(path: &Path, error: &Error) -> String {
     match us.obstacle(path) {
         Some(obstacle) => us.complain(path, &obstacle),
         None => format!(
-            "user {} cannot read {}, though the mode would allow it: \
-             look at its access control list (getfacl), and at the sandbox of the unit",
+            "user {} cannot read {} although its mode allows it: check its access control list (getfacl), and the \
+             sandbox of the unit",
             us.name,
             path.display()
         ),
@@ -198,7 +198,7 @@ mod tests {
             said,
             format!(
                 "user stranger cannot read {shown}: it belongs to {us}:{group} and has mode 0600; run this as root, or \
-                 let the group 54321 in with: chgrp 54321 {quoted} && chmod 640 {quoted}"
+                 give the group 54321 access with: chgrp 54321 {quoted} && chmod 640 {quoted}"
             )
         );
     }

@@ -11,7 +11,7 @@ use crate::level::{Level, ReportLevel};
 use crate::operation::Reason;
 use crate::time::Timestamp;
 
-/// Something that an action does.
+/// An effect of an action.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "effect", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -24,11 +24,11 @@ pub enum Effect {
         set: String,
         /// The address.
         ip: String,
-        /// For how long from the entry's time, in seconds; 0: for ever.
+        /// The duration from the entry's time, in seconds; 0: for ever.
         seconds: u64,
-        /// It was banned in that set already.
+        /// Whether it was already banned in that set.
         renewed: bool,
-        /// Why.
+        /// The reason.
         #[serde(skip)]
         reason: Reason,
     },
@@ -59,16 +59,16 @@ pub enum Effect {
         /// `NONE`, `FIRST`, `LAST`, `FIRSTLAST` or `ALL`.
         details: &'static str,
     },
-    /// A step could not do its work.
+    /// A step failed.
     Error {
-        /// Why.
+        /// The error.
         message: String,
     },
-    /// What a module from outside does.
+    /// An effect of an external module.
     Custom {
         /// The module.
         action: &'static str,
-        /// What it says of it.
+        /// The details from the module.
         details: serde_json::Value,
     },
 }

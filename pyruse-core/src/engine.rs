@@ -50,7 +50,7 @@ impl Engine {
         let zone = local_zone().unwrap_or_else(|message| {
             diagnostics
                 .error(0..0, None, message)
-                .help("times are shown, and reports are due, by the local clock");
+                .help("times are shown, and reports are due, in local time");
             TimeZone::UTC
         });
         let mark = fields.slot(DIAGNOSTIC);
@@ -199,7 +199,7 @@ impl<O: Observer> Observer for Gate<'_, O> {
 fn local_zone() -> Result<TimeZone, String> {
     match (TimeZone::try_system(), std::env::var("TZ")) {
         (Ok(zone), _) => Ok(zone),
-        (Err(e), Ok(name)) => Err(format!("the time zone `TZ={name}` is not known: {e}")),
+        (Err(e), Ok(name)) => Err(format!("unknown time zone `TZ={name}`: {e}")),
         (Err(_), Err(_)) => Ok(TimeZone::UTC),
     }
 }

@@ -42,7 +42,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// The section of a line.
+/// The section of a report line.
 #[expect(missing_docs, reason = "the documentation of the daily report says what each holds")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]

@@ -98,7 +98,7 @@ fn run_into(
         Ok(Some(status)) => Err(failed(format!("{program}: {}{}", ending(status), said(&complaint)))),
         Ok(None) => {
             let message =
-                format!("{program}: not finished after {} s, ended{}", limit.as_secs(), said(&complaint));
+                format!("{program}: not finished after {} s, killed{}", limit.as_secs(), said(&complaint));
             Err(Failure { message, timed_out: true, not_started: false })
         }
         Err(e) => Err(failed(format!("{program}: {e}"))),
@@ -116,7 +116,7 @@ fn ending(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
         (None, Some(signal)) => format!("killed by signal {signal}"),
-        (None, None) => "ended oddly".into(),
+        (None, None) => "ended in an unknown way".into(),
     }
 }
 

@@ -37,7 +37,7 @@ impl FromStr for Seconds {
                 "this has no unit; write `{text}s` for seconds, or `90m`, `12h`, `1d`, `2w`"
             ));
         }
-        let wrong = || "this is no length of time; write `90m`, `12h`, `1d` or `2w`".to_owned();
+        let wrong = || "this is not a duration; write `90m`, `12h`, `1d` or `2w`".to_owned();
         let span: Span = text.parse().map_err(|_| wrong())?;
         let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours())).map_err(|_| wrong())?;
         #[allow(
@@ -47,8 +47,8 @@ impl FromStr for Seconds {
         )]
         let seconds = seconds.ceil() as u64;
         match seconds {
-            0 => Err("that is no time at all".into()),
-            LONGEST.. => Err("that is more than a thousand years; leave it out for \"for ever\"".into()),
+            0 => Err("the duration must not be zero".into()),
+            LONGEST.. => Err("this is more than a thousand years; leave it out for \"for ever\"".into()),
             _ => Ok(Seconds(seconds)),
         }
     }
@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for Seconds {
             type Value = Seconds;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number of seconds, 0 or more, or a length of time such as `1h` or `7d`")
+                f.write_str("a whole number of seconds, 0 or more, or a duration such as `1h` or `7d`")
             }
 
             fn visit_u64<E: Error>(self, seconds: u64) -> Result<Seconds, E> {
@@ -116,17 +116,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_length_of_time_is_refused() {
+    fn text_that_is_not_a_duration_is_an_error() {
         for (json, message) in [
             (r#""3600""#, "this has no unit; write `3600s` for seconds"),
-            (r#""soon""#, "this is no length of time"),
-            (r#""""#, "this is no length of time"),
-            (r#""1y""#, "this is no length of time"),
-            (r#""2mo""#, "this is no length of time"),
-            (r#""-1h""#, "that is no time at all"),
-            (r#""0s""#, "that is no time at all"),
-            (r#""400000d""#, "that is more than a thousand years"),
-            (r#""99999999999999999999d""#, "this is no length of time"),
+            (r#""soon""#, "this is not a duration"),
+            (r#""""#, "this is not a duration"),
+            (r#""1y""#, "this is not a duration"),
+            (r#""2mo""#, "this is not a duration"),
+            (r#""-1h""#, "the duration must not be zero"),
+            (r#""0s""#, "the duration must not be zero"),
+            (r#""400000d""#, "this is more than a thousand years"),
+            (r#""99999999999999999999d""#, "this is not a duration"),
             ("-1", "invalid type: integer `-1`, expected a whole number of seconds"),
             ("1.5", "invalid type: floating point `1.5`, expected a whole number of seconds"),
             ("true", "invalid type: boolean `true`, expected a whole number of seconds"),

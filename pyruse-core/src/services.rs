@@ -109,7 +109,7 @@ impl Services {
     ) -> Result<String, String> {
         match self.importers().find(|importer| importer.former_file() == file) {
             Some(importer) => importer.import(content, state, now),
-            None => Err("no linked module knows this file".to_owned()),
+            None => Err("no linked module can import this file".to_owned()),
         }
     }
 

@@ -12,9 +12,9 @@ use crate::scalar::Scalar;
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Args {
-    /// The field to look at.
+    /// The field to compare.
     field: String,
-    /// The value it must have: same type, so the text `"3"` never equals PRIORITY 3; 1 equals 1.0.
+    /// The value it must have, of the same type: the text `"3"` never equals PRIORITY 3; 1 equals 1.0.
     value: Scalar,
 }
 

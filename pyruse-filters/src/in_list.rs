@@ -14,9 +14,9 @@ use crate::scalar::Scalar;
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Args {
-    /// The field to look at.
+    /// The field to compare.
     field: String,
-    /// The values it may have, each compared as `filter_equals` does; `null` stands for a missing field.
+    /// The values it may have, each compared as in `filter_equals`; `null` stands for a missing field.
     values: Vec<Option<Scalar>>,
 }
 

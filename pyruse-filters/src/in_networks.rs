@@ -14,9 +14,9 @@ use pyruse_core::serde::Deserialize;
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Args {
-    /// The field that holds an IP address.
+    /// The field with an IP address.
     field: String,
-    /// Networks: `IP/bits`, or a lone IP for itself alone. Host bits are ignored.
+    /// Networks: `IP/bits`, or a single IP address. Host bits are ignored.
     nets: Vec<String>,
 }
 
@@ -48,7 +48,7 @@ impl<T: Ord + Copy> Ranges<T> {
     }
 }
 
-/// Parses a network; an IPv4-mapped one (`::ffff:10.0.0.0/104`) is that IPv4 network, and a zone index is cut off.
+/// Parses a network; an IPv4-mapped one (`::ffff:10.0.0.0/104`) is that IPv4 network, and a zone index is removed.
 fn network(text: &str) -> Option<IpNet> {
     let Some((ip, bits)) = text.split_once('/') else {
         return address::parse(text).map(IpNet::from);
@@ -82,7 +82,7 @@ impl Module for InNetworks {
                 Some(IpNet::V6(net)) => v6.push((net.network().to_bits(), net.broadcast().to_bits())),
                 None => {
                     let message = format!("`{text}` is not a network");
-                    let help = "write `192.0.2.0/24`, `2001:db8::/32`, or a lone address";
+                    let help = "write `192.0.2.0/24`, `2001:db8::/32`, or a single address";
                     invalid = Some(cx.error_with_help(&format!("nets.{n}"), message, help));
                 }
             }
@@ -104,13 +104,13 @@ impl Module for InNetworks {
                 Outcome::Passes,
             ),
             example(
-                "an IPv4-mapped address is that IPv4 address",
+                "an IPv4-mapped address is treated as that IPv4 address",
                 r#"{"field": "thatIP", "nets": ["10.0.0.0/8"]}"#,
                 &[("thatIP", "::ffff:10.1.2.3")],
                 Outcome::Passes,
             ),
             example(
-                "a zone index is cut off",
+                "a zone index is removed",
                 r#"{"field": "thatIP", "nets": ["fe80::/10"]}"#,
                 &[("thatIP", "fe80::1%eth0")],
                 Outcome::Passes,
@@ -122,7 +122,7 @@ impl Module for InNetworks {
                 Outcome::Fails,
             ),
             example(
-                "no address",
+                "not an address",
                 r#"{"field": "thatIP", "nets": ["192.0.2.1"]}"#,
                 &[("thatIP", "example.org")],
                 Outcome::Error("`example.org` is not an IP address"),

@@ -14,9 +14,9 @@ use crate::scalar::Scalar;
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Args {
-    /// The field to look at.
+    /// The field to compare.
     field: String,
-    /// The bound, itself included. Texts compare by code point; a field of another type is an error.
+    /// The limit; an equal value passes. Texts compare by code point; a field of another type is an error.
     value: Scalar,
 }
 

@@ -49,7 +49,7 @@ impl Search {
                 // The first element is always searched: a long element must not evade the expression.
                 if searched > MOST_SEARCHED {
                     return Err(StepError::exhausted(
-                        "the elements of the field are too long together for an expression that is not regular",
+                        "the elements of the field are too long in total for an expression that is not regular",
                     ));
                 }
                 searched += text.len();
@@ -84,7 +84,7 @@ struct Pcre {
 impl Module for Pcre {
     const NAME: &'static str = "filter_pcre";
     const DOC: &'static str =
-        "Passes when the expression is found anywhere in the field, and saves its groups.";
+        "Passes when the expression matches anywhere in the field, and saves its groups.";
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
@@ -115,7 +115,7 @@ impl Module for Pcre {
                 Outcome::Saves(&[("thatIP", "2001:db8::1"), ("thatPort", "50000")]),
             ),
             example(
-                "a number, on its decimal text",
+                "a number, as decimal text",
                 r#"{"field": "PRIORITY", "re": "^[0-3]$"}"#,
                 &[("PRIORITY", "3")],
                 Outcome::Passes,

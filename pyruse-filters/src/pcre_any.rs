@@ -14,7 +14,7 @@ use crate::pcre::Search;
 struct Args {
     /// The field to search.
     field: String,
-    /// Expressions, in the syntax of Python's `re`; the first in this order that is found counts, and its named
+    /// Expressions, in the syntax of Python's `re`; the first one in this order that matches is used, and its named
     /// groups are saved.
     re: Vec<String>,
 }
@@ -37,7 +37,7 @@ fn named(pattern: Option<&Pattern>) -> Vec<String> {
 impl Module for PcreAny {
     const NAME: &'static str = "filter_pcreAny";
     const DOC: &'static str =
-        "Passes when one of the expressions is found anywhere in the field, and saves its groups.";
+        "Passes when one of the expressions matches anywhere in the field, and saves its groups.";
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
@@ -81,7 +81,7 @@ impl Module for PcreAny {
                 Outcome::Saves(&[("who", "alice")]),
             ),
             example(
-                "so too for a field that occurs several times",
+                "also for a field that occurs several times",
                 r#"{"field": "MESSAGE", "re": ["user (?P<who>\\w+)", "(?P<who>\\w+) failed"]}"#,
                 &[("MESSAGE", "bob failed"), ("MESSAGE", "as user alice")],
                 Outcome::Saves(&[("who", "alice")]),

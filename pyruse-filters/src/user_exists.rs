@@ -14,7 +14,7 @@ use pyruse_core::serde::Deserialize;
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Args {
-    /// The field that holds a user's name.
+    /// The field with a user name.
     field: String,
 }
 
@@ -33,8 +33,8 @@ struct UserExists {
 
 impl Module for UserExists {
     const NAME: &'static str = "filter_userExists";
-    const DOC: &'static str = "Passes when the system knows the user in the field (NSS: files, LDAP, …); an answer is kept \
-        for up to ten seconds.";
+    const DOC: &'static str = "Passes when the user in the field exists on the system (NSS: files, LDAP, …); an \
+                               answer is cached for up to ten seconds.";
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
@@ -49,7 +49,7 @@ impl Module for UserExists {
         vec![
             example("known", &[("thatUser", "root")], Outcome::Passes),
             example("unknown", &[("thatUser", "no such user")], Outcome::Fails),
-            example("a number is no name", &[("thatUser", "0")], Outcome::Fails),
+            example("a number is not a name", &[("thatUser", "0")], Outcome::Fails),
         ]
     }
 }
@@ -70,7 +70,7 @@ impl Filter for UserExists {
                 return Ok(*exists);
             }
             let user = User::from_name(name)
-                .map_err(|e| StepError::new(format!("asking for the user failed: {e}")))?;
+                .map_err(|e| StepError::new(format!("looking up the user failed: {e}")))?;
             known.insert(name.into(), user.is_some());
             Ok(user.is_some())
         })?;

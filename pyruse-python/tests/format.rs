@@ -39,9 +39,9 @@ fn a_template_is_shared_between_threads() {
 #[test]
 fn messages_at_load_name_place_and_remedy() {
     let messages = [
-        ("a}", "at byte 1: this `}` closes nothing (for the character itself write `}}`)"),
+        ("a}", "at byte 1: this `}` has no opening `{` (for the character itself write `}}`)"),
         ("a{b", "at byte 1: this `{` is not closed (for the character itself write `{{`)"),
-        ("{}", "at byte 0: the name of a field is missing (for the character itself write `{{`)"),
+        ("{}", "at byte 0: the field name is missing (for the character itself write `{{`)"),
         ("{0}", "at byte 1: fields have names, not numbers"),
         ("{a.b}", "at byte 2: attributes of fields (`.`) are not supported"),
         ("{a[0]}", "at byte 2: parts of fields (`[`) are not supported"),
@@ -53,10 +53,10 @@ fn messages_at_load_name_place_and_remedy() {
         ("{user: {IP}", "at byte 0: this `{` is not closed (for the character itself write `{{`)"),
         ("{a} {b! {c:>3}", "at byte 4: this `{` is not closed (for the character itself write `{{`)"),
         ("{a} {b.c", "at byte 4: this `{` is not closed (for the character itself write `{{`)"),
-        ("{a!x}", "at byte 3: unknown conversion `x`: there are `s`, `r` and `a`"),
+        ("{a!x}", "at byte 3: unknown conversion `x`: use `s`, `r` or `a`"),
         ("{a!}", "at byte 3: a conversion must follow the `!`: `s`, `r` or `a`"),
         ("{a!rr}", "at byte 4: a conversion is one letter; `:` or `}` must follow"),
-        ("{a:>{b}}", "at byte 4: a spec cannot have fields of its own"),
+        ("{a:>{b}}", "at byte 4: a spec cannot contain fields"),
         ("{a:10001}", "at byte 3: the width or precision is too large: at most 10000"),
     ];
     for (template, message) in messages {
@@ -70,23 +70,19 @@ fn messages_at_run_time_name_field_spec_and_type() {
     let late = Some(Value::Time { micros: i64::MAX });
     let messages = [
         ("{A:d}", text, "field `A`: the spec `d` cannot print text: unknown type `d`"),
-        (
-            "{A:=5}",
-            text,
-            "field `A`: the spec `=5` cannot print text: text has no sign to align behind (`=`)",
-        ),
+        ("{A:=5}", text, "field `A`: the spec `=5` cannot print text: text cannot have the alignment `=`"),
         ("{A:s}", integer, "field `A`: the spec `s` cannot print an integer: unknown type `s`"),
         (
             "{A:,x}",
             integer,
-            "field `A`: the spec `,x` cannot print an integer: the separator `,` does not go with `x`",
+            "field `A`: the spec `,x` cannot print an integer: the separator `,` is not allowed with `x`",
         ),
         ("{A:c}", integer, "field `A`: the spec `c` cannot print an integer: -5 is not a character (`c`)"),
         ("{A!r:d}", integer, "field `A`: the spec `d` cannot print text: unknown type `d`"),
         (
             "{A:>5}",
             None,
-            "field `A`: the spec `>5` cannot print a missing field: it takes no spec (write `!s` before the `:`)",
+            "field `A`: the spec `>5` cannot print a missing field: it cannot have a spec (write `!s` before the `:`)",
         ),
         (
             "{A}",

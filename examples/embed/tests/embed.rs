@@ -145,8 +145,8 @@ fn errors_of_the_configuration_are_printed_with_their_places() {
         errors,
         [
             "error: there is no filter `filter_equals`",
-            "error: missing among the arguments of `action_announce`: `message`",
-            "error: `mesage` is not among the arguments of `action_announce`",
+            "error: missing from the arguments of `action_announce`: `message`",
+            "error: `mesage` is not one of the arguments of `action_announce`",
             "error: `onceInSeconds`: must not be the text \"1h\", but a whole number, 0 or more",
             "error: announcements need a file name",
         ]

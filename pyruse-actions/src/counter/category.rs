@@ -108,7 +108,7 @@ impl Category {
     pub(super) fn reset(&mut self, key: &str, now: Timestamp, grace: Option<Timestamp>) {
         let key = stored_text(key);
         self.sweep(now);
-        // A key that is not there has nothing to forget.
+        // A key that does not exist has nothing to forget.
         let at = match self.keys.find(&key) {
             Some(at) if grace.is_none() => at,
             None if grace.is_none() => return,
@@ -188,7 +188,7 @@ impl Category {
         }
     }
 
-    /// The place of a key, now the one raised last; made if it is not there.
+    /// The place of a key, now the one raised last; made if it does not exist.
     fn touch(&mut self, key: &str) -> Place {
         if let Some(at) = self.keys.find(key) {
             self.keys.touch(at);

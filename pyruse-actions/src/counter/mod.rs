@@ -35,15 +35,15 @@ use pyruse_core::time::Timestamp;
 use self::category::{Caps, Category};
 use self::service::Categories;
 
-/// Bounds of the counters' memory, for each category.
+/// Limits for the memory of counters, for each category.
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct CounterSettings {
-    /// How many keys a category holds; beyond that, the key that was raised longest ago is forgotten.
+    /// How many keys a category has at most; beyond that, the key that was raised longest ago is forgotten.
     #[serde(rename = "maxKeys")]
     max_keys: u32,
-    /// How many ticks a key holds; beyond that, the oldest is forgotten.
+    /// How many ticks a key has at most; beyond that, the oldest is forgotten.
     #[serde(rename = "maxTicks")]
     max_ticks: u32,
 }
@@ -108,19 +108,19 @@ impl Counter {
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct RaiseArgs {
-    /// The category; every action that names it shares it.
+    /// The category; all actions with the same category share it.
     counter: String,
-    /// The field that holds the key to count for.
+    /// The field with the key.
     #[serde(rename = "for")]
     key: String,
     /// The field to store the resulting count in.
     #[serde(default)]
     save: Option<String>,
-    /// For how long this tick counts, in seconds or as `10m` or `1h`; absent or 0: for ever.
+    /// How long this tick counts, in seconds or as `10m` or `1h`; absent or 0: for ever.
     #[serde(rename = "keepSeconds", default)]
     keep_seconds: Option<Seconds>,
-    /// The field that holds how many ticks this entry is, from 1 on: for programs that write one line for several
-    /// tries. An entry without the field is one tick. More than 1,000 count as 1,000.
+    /// The field with the number of ticks for this entry, 1 or more: for programs that write one line for several
+    /// attempts. An entry without the field is one tick. More than 1,000 count as 1,000.
     #[serde(default)]
     by: Option<String>,
 }
@@ -219,15 +219,15 @@ impl Action for Raise {
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct ResetArgs {
-    /// The category; every action that names it shares it.
+    /// The category; all actions with the same category share it.
     counter: String,
-    /// The field that holds the key.
+    /// The field with the key.
     #[serde(rename = "for")]
     key: String,
     /// The field to store the resulting count in, which is 0.
     #[serde(default)]
     save: Option<String>,
-    /// For how long nothing is counted for this key, in seconds or as `1h` or `7d`.
+    /// How long nothing is counted for this key, in seconds or as `1h` or `7d`.
     #[serde(rename = "graceSeconds", default)]
     grace_seconds: Option<Seconds>,
 }
@@ -280,9 +280,9 @@ impl Action for Reset {
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct LowerArgs {
-    /// The category; every action that names it shares it.
+    /// The category; all actions with the same category share it.
     counter: String,
-    /// The field that holds the key.
+    /// The field with the key.
     #[serde(rename = "for")]
     key: String,
     /// The field to store the resulting count in.

@@ -13,7 +13,8 @@ impl Resource for Category {
         // The number of the newest tick of each key gives back the order of raising.
         let mut raised: Vec<(u64, Place)> = Vec::new();
         for (key, value) in rows {
-            let (text, said) = rows::read(&key, &value).ok_or("a row of a counter makes no sense")?;
+            let (text, said) =
+                rows::read(&key, &value).ok_or("a stored row of a counter cannot be parsed")?;
             let at = category.keys.find(text).unwrap_or_else(|| category.keys.insert(Key::new(text)));
             let held = &mut category.keys[at];
             match said {

@@ -199,7 +199,8 @@ impl Resource for Day {
     fn load(rows: Vec<Row>) -> Result<Self, String> {
         let mut day = Day::default();
         for (key, value) in rows {
-            let wrong = |e: &dyn std::fmt::Display| format!("the report's day makes no sense: {e}");
+            let wrong =
+                |e: &dyn std::fmt::Display| format!("the stored day of the report cannot be parsed: {e}");
             match key.split_first() {
                 Some((b't', _)) => day.totals = serde_json::from_slice(&value).map_err(|e| wrong(&e))?,
                 Some((b'd', _)) => day.last_due = serde_json::from_slice(&value).map_err(|e| wrong(&e))?,

@@ -37,12 +37,12 @@ pub(super) fn read(content: &[u8]) -> Result<Vec<Line>, String> {
         let item = items
             .next()
             .ok_or("an item is missing")?
-            .map_err(|e| format!("the item at byte {at} is broken: {e}"))?;
+            .map_err(|e| format!("the item at byte {at} cannot be parsed: {e}"))?;
         rest = rest[items.byte_offset()..].trim_start();
         rest = match rest.strip_prefix(',') {
             Some(rest) => rest.trim_start(),
             None if rest.is_empty() || rest == "]" => rest,
-            None => return Err(format!("there is no comma at byte {}", text.len() - rest.len())),
+            None => return Err(format!("the comma at byte {} is missing", text.len() - rest.len())),
         };
         lines.push(line(item).ok_or_else(|| format!("the item at byte {at} has an unknown level"))?);
     }
@@ -87,12 +87,12 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_told() {
+    fn a_broken_file_is_an_error() {
         for (text, message) in [
             ("{}", "this is not a JSON array"),
-            (r#"[{"L":1,"T":1,"M":"a"#, "the item at byte 1 is broken"),
+            (r#"[{"L":1,"T":1,"M":"a"#, "the item at byte 1 cannot be parsed"),
             (r#"[{"L":9,"T":1,"M":"a"}]"#, "the item at byte 1 has an unknown level"),
-            (r#"[{"L":1,"T":1,"M":"a"} {"L":1}]"#, "there is no comma at byte 23"),
+            (r#"[{"L":1,"T":1,"M":"a"} {"L":1}]"#, "the comma at byte 23 is missing"),
         ] {
             let error = read(text.as_bytes()).unwrap_err();
             assert!(error.starts_with(message), "{error}");

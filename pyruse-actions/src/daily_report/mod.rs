@@ -111,7 +111,7 @@ impl Recorded {
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Args {
-    /// The line, a template. In WARN and INFO, lines that are the same become one row.
+    /// The line, a template. In WARN and INFO, equal lines become one row.
     message: String,
     /// The section: `WARN` and `INFO` are tables of messages, `OTHER` is a list in order of time.
     level: ReportLevel,

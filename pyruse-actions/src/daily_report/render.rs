@@ -30,14 +30,14 @@ fn render(content: &Content, file: Option<&Path>, shipped: &str, html: bool) -> 
         match source.and_then(|source| with_template(content, &source, html).map_err(|e| format!("{e:#}"))) {
             Ok(rendered) => return rendered,
             Err(e) => tracing::error!(
-                "the report's template {} cannot be used; the shipped one is taken instead: {e}",
+                "the report's template {} cannot be used; the built-in one is used instead: {e}",
                 path.display()
             ),
         }
     }
     with_template(content, shipped, html).unwrap_or_else(|e| {
         // A test renders the shipped templates with all kinds of content.
-        tracing::error!("the shipped template of the report failed: {e:#}");
+        tracing::error!("the built-in template of the report failed: {e:#}");
         "The report could not be rendered; see the journal.\n".to_owned()
     })
 }

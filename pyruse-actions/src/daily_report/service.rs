@@ -72,7 +72,7 @@ impl Service for ReportService {
         let Some(due) = schedule::latest_due(last, now, self.at, &self.zone) else { return };
         match self.queue_report(state, now) {
             Ok(_) => state.get_mut(self.recorded.day).set_last_due(due),
-            Err(e) => tracing::error!("the report is due, but what it tells cannot be read: {e}"),
+            Err(e) => tracing::error!("the report is due, but its lines cannot be read: {e}"),
         }
     }
 

@@ -7,23 +7,23 @@ use pyruse_core::plugin::{ModuleSettings, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
-/// When the daily report is sent, and what it looks like.
+/// When the daily report is sent, and its form.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
 pub(super) struct ReportSettings {
-    /// The local time of day, `HH:MM` or `HH:MM:SS`. Where the clock skips it, the report is sent right after.
+    /// The local time of day, `HH:MM` or `HH:MM:SS`. If the clock skips it, the report is sent directly after.
     pub(super) at: String,
-    /// A template (minijinja) in the place of the shipped one for the text part.
+    /// A template (minijinja) that replaces the built-in one for the text part.
     #[serde(rename = "textTemplate")]
     pub(super) text_template: Option<PathBuf>,
-    /// A template (minijinja) in the place of the shipped one for the HTML part.
+    /// A template (minijinja) that replaces the built-in one for the HTML part.
     #[serde(rename = "htmlTemplate")]
     pub(super) html_template: Option<PathBuf>,
-    /// How many lines the section OTHER shows; of the rest, the number and the time range are told.
+    /// How many lines the section OTHER shows; for the rest, it shows the number and the time range.
     #[serde(rename = "maxLines")]
     pub(super) max_lines: u32,
-    /// How many different messages the sections WARN and INFO show each; of the rest, the number is told.
+    /// How many different messages the sections WARN and INFO show each; for the rest, they show the number.
     #[serde(rename = "maxMessages")]
     pub(super) max_messages: u32,
 }
@@ -54,7 +54,7 @@ impl ModuleSettings for ReportSettings {
 
     fn check(&self, complain: &mut dyn FnMut(&str, String)) {
         if self.time().is_none() {
-            complain("at", format!("`{}` is no time of day: write `HH:MM`, e.g. `06:30`", self.at));
+            complain("at", format!("`{}` is not a time of day: write `HH:MM`, e.g. `06:30`", self.at));
         }
         for (key, path) in [("textTemplate", &self.text_template), ("htmlTemplate", &self.html_template)] {
             if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {

@@ -65,39 +65,39 @@ impl<'de> Deserialize<'de> for Literal {
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct CaptureArgs {
-    /// The field that holds the client's address. Where the entry lacks it, nothing is recorded.
+    /// The field with the client's address. If the entry lacks it, nothing is stored.
     saddr: String,
-    /// The field that holds the client's port.
+    /// The field with the client's port.
     #[serde(default)]
     sport: Option<String>,
-    /// The field that holds the proxy's address, as the service sees it. This or `addrValue` is required; where the
-    /// entry lacks the field and there is no `addrValue`, nothing is recorded.
+    /// The field with the proxy's address, as the service sees it. This or `addrValue` is required; if the entry lacks
+    /// the field and there is no `addrValue`, nothing is stored.
     #[serde(default)]
     addr: Option<String>,
-    /// The proxy's address, where the entry has no field `addr`.
+    /// The proxy's address, if the entry has no field `addr`.
     #[serde(rename = "addrValue", default)]
     addr_value: Option<Literal>,
-    /// The field that holds the proxy's port, as the service sees it.
+    /// The field with the proxy's port, as the service sees it.
     #[serde(default)]
     port: Option<String>,
-    /// The proxy's port, where the entry has no field `port`; a text or a number.
+    /// The proxy's port, if the entry has no field `port`; a text or a number.
     #[serde(rename = "portValue", default)]
     port_value: Option<Literal>,
-    /// The field that holds the service's address.
+    /// The field with the service's address.
     #[serde(default)]
     daddr: Option<String>,
-    /// The service's address, where the entry has no field `daddr`.
+    /// The service's address, if the entry has no field `daddr`.
     #[serde(rename = "daddrValue", default)]
     daddr_value: Option<Literal>,
-    /// The field that holds the service's port.
+    /// The field with the service's port.
     #[serde(default)]
     dport: Option<String>,
-    /// The service's port, where the entry has no field `dport`; a text or a number.
+    /// The service's port, if the entry has no field `dport`; a text or a number.
     #[serde(rename = "dportValue", default)]
     dport_value: Option<Literal>,
-    /// For how long the mapping is kept at least, in seconds or as `5m`; 63 seconds if absent; it is gone after four times that, at the
-    /// latest. Exactly: with *b* the number of binary digits of `keepSeconds`, a mapping of second *t* is known in
-    /// second *now* while `now >> b <= 1 + (t >> b)`.
+    /// How long the mapping is kept at least, in seconds or as `5m`; 63 seconds if absent; it is removed after four
+    /// times that at the latest. Exactly: with *b* the number of binary digits of `keepSeconds`, a mapping of second
+    /// *t* can be found in second *now* while `now >> b <= 1 + (t >> b)`.
     #[serde(rename = "keepSeconds", default)]
     keep_seconds: Option<Seconds>,
 }
@@ -145,7 +145,7 @@ struct Capture {
 impl Module for Capture {
     const NAME: &'static str = "action_dnatCapture";
     const DOC: &'static str =
-        "Takes down, from a proxy's entry, which client is behind its connection to a service.";
+        "Stores, from a proxy's entry, which client is behind a connection to a service.";
     const SETTINGS: &'static [&'static str] = &["dnat"];
     type Args = CaptureArgs;
 
@@ -153,8 +153,9 @@ impl Module for Capture {
         if args.addr.is_none() && args.addr_value.is_none() {
             return Err(cx.error_with_help(
                 "",
-                "`action_dnatCapture` needs `addr` or `addrValue`: without the proxy's address, nothing would be recorded",
-                "name the field that holds the address which the service sees, or give the address itself",
+                "`action_dnatCapture` needs `addr` or `addrValue`: without the proxy's address, nothing would be \
+                 stored",
+                "name the field with the address that the service sees, or give the address itself",
             ));
         }
         Ok(Capture {
@@ -181,7 +182,7 @@ impl Module for Capture {
                 outcome: Outcome::Nothing,
             },
             Example {
-                title: "an entry that does not name the client is of no interest",
+                title: "an entry without the client is ignored",
                 args: r#"{"saddr": "client", "addr": "proxy"}"#,
                 entry: &[("proxy", "10.0.0.1")],
                 outcome: Outcome::Nothing,

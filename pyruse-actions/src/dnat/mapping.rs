@@ -48,7 +48,7 @@ impl Mapping {
     pub(super) fn from_row(number: u64, row: &[u8]) -> Result<Mapping, String> {
         let stored: Mapping = serde_json::from_slice(row).map_err(|e| e.to_string())?;
         if stored.bits > u64::BITS {
-            return Err("a mapping's retention makes no sense".into());
+            return Err("the stored retention of a mapping cannot be parsed".into());
         }
         Ok(Mapping { number, ..stored })
     }

@@ -148,7 +148,7 @@ impl Mappings {
         {
             if !std::mem::replace(&mut self.warned, true) {
                 tracing::warn!(
-                    "dnat: there are more mappings than `dnat.maxMappings` = {} allows: the oldest are forgotten",
+                    "dnat: there are more than `dnat.maxMappings` = {} mappings: the oldest are forgotten",
                     self.limit
                 );
             }
@@ -183,7 +183,7 @@ impl Resource for Mappings {
         for (key, value) in rows {
             let number = u64::from_be_bytes((*key).try_into().map_err(|_| "a mapping has no number")?);
             let mapping = Mapping::from_row(number, &value)?;
-            mappings.next = number.checked_add(1).ok_or("a mapping has the last number that there is")?;
+            mappings.next = number.checked_add(1).ok_or("a mapping has the last possible number")?;
             mappings.fresh = mappings.next;
             mappings.enter(mapping);
         }

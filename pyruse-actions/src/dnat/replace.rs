@@ -20,24 +20,24 @@ use super::settings::open;
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct ReplaceArgs {
-    /// The field that holds the proxy's address, as the service sees it. At least one of `addr`, `port`, `daddr` and
-    /// `dport` is required; all that are given must be equal in the mapping and in the entry. Where the entry lacks
-    /// one of them, nothing happens.
+    /// The field with the proxy's address, as the service sees it. At least one of `addr`, `port`, `daddr` and `dport`
+    /// is required; all given ones must be equal in the mapping and in the entry. If the entry lacks one of them,
+    /// nothing happens.
     #[serde(default)]
     addr: Option<String>,
-    /// The field that holds the proxy's port, as the service sees it.
+    /// The field with the proxy's port, as the service sees it.
     #[serde(default)]
     port: Option<String>,
-    /// The field that holds the service's address.
+    /// The field with the service's address.
     #[serde(default)]
     daddr: Option<String>,
-    /// The field that holds the service's port.
+    /// The field with the service's port.
     #[serde(default)]
     dport: Option<String>,
     /// The field to overwrite with the client's address; often the same as `addr`. This or `sportInto` is required.
     #[serde(rename = "saddrInto", default)]
     saddr_into: Option<String>,
-    /// The field to overwrite with the client's port; left as it is if that port was not captured.
+    /// The field to overwrite with the client's port; not changed if that port was not captured.
     #[serde(rename = "sportInto", default)]
     sport_into: Option<String>,
 }
@@ -61,7 +61,7 @@ fn into(name: Option<&str>, path: &str, cx: &mut Compile<'_>) -> Option<Slot> {
 impl Module for Replace {
     const NAME: &'static str = "action_dnatReplace";
     const DOC: &'static str =
-        "Puts the client that `action_dnatCapture` took down in the place of the proxy.";
+        "Replaces a proxy's address by that of the client that `action_dnatCapture` stored.";
     const SETTINGS: &'static [&'static str] = &["dnat"];
     type Args = ReplaceArgs;
 
@@ -76,14 +76,14 @@ impl Module for Replace {
             valid = Err(cx.error_with_help(
                 "",
                 "`action_dnatReplace` needs at least one of `addr`, `port`, `daddr` and `dport`",
-                "name the fields by which the connection is recognised",
+                "name the fields that identify the connection",
             ));
         }
         if args.saddr_into.is_none() && args.sport_into.is_none() {
             valid = Err(cx.error_with_help(
                 "",
                 "`action_dnatReplace` needs `saddrInto` or `sportInto`: nothing would be replaced",
-                "name the field that shall get the client's address or port",
+                "name the field that should get the client's address or port",
             ));
         }
         valid?;
@@ -109,13 +109,13 @@ impl Module for Replace {
     fn examples() -> Vec<Example> {
         vec![
             Example {
-                title: "a connection that nobody has captured stays as it is",
+                title: "a connection that was not captured is not changed",
                 args: r#"{"addr": "peer", "port": "peerPort", "saddrInto": "peer", "sportInto": "peerPort"}"#,
                 entry: &[("peer", "10.0.0.1"), ("peerPort", "40000")],
                 outcome: Outcome::Saves(&[("peer", "10.0.0.1"), ("peerPort", "40000")]),
             },
             Example {
-                title: "so does one that lacks a field to be recognised by",
+                title: "nor is one that lacks a field to identify it",
                 args: r#"{"addr": "peer", "port": "peerPort", "saddrInto": "peer"}"#,
                 entry: &[("peer", "10.0.0.1")],
                 outcome: Outcome::Saves(&[("peer", "10.0.0.1")]),

@@ -9,12 +9,12 @@ use super::mappings::Mappings;
 
 const PART: &str = "dnat/mappings";
 
-/// Bounds of the memory for the mappings of `action_dnatCapture`.
+/// Limits for the memory of the mappings of `action_dnatCapture`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct DnatSettings {
-    /// How many mappings are held; beyond that, or beyond 1 KiB for each of these, the oldest are forgotten.
+    /// How many mappings are kept; beyond that, or beyond 1 KiB for each of these, the oldest are forgotten.
     #[serde(rename = "maxMappings")]
     max_mappings: u32,
 }
@@ -30,7 +30,7 @@ impl ModuleSettings for DnatSettings {
 
     fn check(&self, complain: &mut dyn FnMut(&str, String)) {
         if self.max_mappings == 0 {
-            complain("maxMappings", "`maxMappings` must be at least 1: nothing would be captured".into());
+            complain("maxMappings", "`maxMappings` must be at least 1: otherwise nothing is captured".into());
         }
     }
 }

@@ -31,22 +31,22 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
     let runs = runnable(name);
     if let Err(why) = &runs {
         let message = format!("mails cannot be sent: {name} {why}");
-        let help = "install a program that has it (postfix, exim4, msmtp-mta, …), name another in `email.sendmail`, \
-                    or a server in `email.smtp`";
+        let help = "install a program that provides it (postfix, exim4, msmtp-mta, …), name another one in \
+                    `email.sendmail`, or a server in `email.smtp`";
         inspection.setting("email.sendmail.0", Grade::Broken, message, help);
     }
     if settings.sendmail.is_none() {
-        // The packaged service asks this server first, and only runs sendmail if it is not there.
+        // The packaged service asks this server first, and only runs sendmail if it does not exist.
         let smtp = SmtpSettings::local();
         for (asked, refusal) in rehearse_with(settings, &smtp, inspection) {
             if let Refusal::Unreachable(why) = &refusal {
                 if runs.is_ok() {
                     let message = format!(
-                        "no mail server listens on localhost port 25 ({why}), and {name} may not work in the service's \
-                         sandbox"
+                        "no mail server listens on localhost port 25 ({why}), and {name} may not work in the \
+                         service's sandbox"
                     );
-                    let help = "start the mail server, or name one in `email.smtp`; if that program works there (msmtp \
-                                does), name it in `email.sendmail`";
+                    let help = "start the mail server, or name one in `email.smtp`; if that program works in the \
+                                sandbox (msmtp does), name it in `email.sendmail`";
                     inspection.setting("email", Grade::Doubtful, message, help);
                 }
             } else {
@@ -66,7 +66,7 @@ fn rehearse_with(
     // A configuration with an invalid address is not inspected.
     let Some(from) = address(&settings.from) else { return Vec::new() };
     let Some(to) = settings.to.iter().map(address).collect::<Option<Vec<_>>>() else { return Vec::new() };
-    let question = format!("mail by {} port {}", smtp.host, smtp.port());
+    let question = format!("mail to {} port {}", smtp.host, smtp.port());
     let limit = LIMIT.min(Duration::from_secs(settings.timeout_seconds.0));
     inspection.once(&question, || rehearse(smtp, limit, &from, &to))
 }
@@ -80,11 +80,11 @@ fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, i
         Asked::Connection => {
             let message = match refusal {
                 Refusal::Unreachable(_) => format!("{server} cannot be reached: {why}"),
-                _ => format!("{server} does not let us in: {why}"),
+                _ => format!("{server} cannot be used: {why}"),
             };
             let help = match refusal {
                 Refusal::Unreachable(_) => {
-                    "is it running, and does a firewall let us through? Mails wait until then"
+                    "is it running, and does the firewall allow the connection? Mails wait until then"
                 }
                 _ => "mails wait until it does",
             };
@@ -95,7 +95,7 @@ fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, i
                 "email.from",
                 grade,
                 format!("{server} refuses {why}"),
-                "mails wait until it takes it",
+                "mails wait until it accepts the sender",
             );
         }
         Asked::Recipient(n) => {
@@ -103,10 +103,10 @@ fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, i
                 // Then no other way is tried.
                 Refusal::ForGood(_) => (
                     Grade::Broken,
-                    "no mail will reach this recipient: write an address that exists, or, on a mail server of your own, \
-                     give it an alias in /etc/aliases and run newaliases",
+                    "no mail will reach this recipient: write an address that exists; or, on your own mail server, \
+                     define an alias in /etc/aliases and run newaliases",
                 ),
-                _ => (grade, "mails wait until it takes it"),
+                _ => (grade, "mails wait until it accepts the recipient"),
             };
             inspection.setting(&format!("email.to.{n}"), grade, format!("{server} refuses {why}"), help);
         }
@@ -127,13 +127,13 @@ fn runnable(program: &str) -> Result<(), String> {
 
 fn executable(path: &Path) -> Result<(), String> {
     let found = fs::metadata(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => "is not there".to_owned(),
-        _ => format!("cannot be looked at: {e}"),
+        std::io::ErrorKind::NotFound => "does not exist".to_owned(),
+        _ => format!("cannot be checked: {e}"),
     })?;
     // Root may run any file that has an execute bit.
     if !found.is_file() || found.permissions().mode() & 0o111 == 0 || access(path, AccessFlags::X_OK).is_err()
     {
-        return Err("is there, but cannot be run".to_owned());
+        return Err("exists, but is not executable".to_owned());
     }
     Ok(())
 }

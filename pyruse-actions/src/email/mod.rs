@@ -49,7 +49,7 @@ const FLOOD: &str = "action_email/flood";
 struct Args {
     /// The text of the mail, a template.
     message: String,
-    /// Its subject.
+    /// The subject of the mail.
     #[serde(default = "subject")]
     subject: String,
 }
@@ -70,21 +70,20 @@ struct Email {
 
 impl Module for Email {
     const NAME: &'static str = NAME;
-    const DOC: &'static str = "Sends a mail at once, to all of `email.to`.";
+    const DOC: &'static str = "Sends a mail at once, to all addresses in `email.to`.";
     const SETTINGS: &'static [&'static str] = &["email"];
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         if args.subject.chars().any(char::is_control) {
-            return Err(cx.error("subject", "a subject is one line, without control characters"));
+            return Err(cx.error("subject", "a subject must be one line, without control characters"));
         }
         if let Some(placeholder) = placeholder(&args.subject) {
             let message = format!(
-                "a subject is no template: `{}` stands in it as it is",
+                "a subject is not a template: `{}` is not replaced",
                 &args.subject[placeholder.clone()]
             );
-            let help =
-                "put it into the `message`; mails with one subject are counted together (`email.maxPerHour`)";
+            let help = "put it into the `message`; mails with the same subject are counted together (`email.maxPerHour`)";
             cx.warning_within("subject", placeholder, message, help);
         }
         let message = cx.message("message", &args.message)?;
@@ -160,7 +159,7 @@ impl Service for MailService {
     fn describe(&self, payload: &str) -> String {
         match serde_json::from_str::<Outgoing>(payload) {
             Ok(mail) => format!("mail: {}", excerpt(&mail.subject)),
-            Err(_) => "no mail".into(),
+            Err(_) => "not a mail".into(),
         }
     }
 

@@ -13,30 +13,31 @@ use super::smtp_settings::SmtpSettings;
 /// The path of sendmail, if the configuration gives none.
 pub(super) const DEFAULT_SENDMAIL: &str = "/usr/bin/sendmail";
 
-/// Who gets mails, and how they are sent.
+/// The recipients of mails, and how mails are sent.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
 pub(crate) struct EmailSettings {
-    /// The sender; a bare local name gets the host's name appended.
+    /// The sender; the host's name is appended to a name without `@`.
     pub(super) from: String,
-    /// The recipients; a bare local name gets the host's name appended.
+    /// The recipients; the host's name is appended to a name without `@`.
     pub(crate) to: Vec<String>,
     /// The subject of the daily report.
     pub(crate) subject: String,
-    /// The command that takes a mail on its standard input, as a list; it is run without a shell. By default
-    /// `["/usr/bin/sendmail", "-t"]`, if there is no `smtp`. In a service where no program can become another user
-    /// (`NoNewPrivileges=`, as in the packaged one), most sendmails cannot work: there, the mail server on localhost,
-    /// port 25, comes first by default.
+    /// The command that gets a mail on its standard input, as a list; it is run without a shell. If there is no `smtp`,
+    /// the default is `["/usr/bin/sendmail", "-t"]`. In a service where no program can become another user
+    /// (`NoNewPrivileges=`, as in the packaged one), most sendmail programs cannot work: there, the default is the mail
+    /// server on localhost, port 25, before that command.
     pub(super) sendmail: Option<Vec<String>>,
-    /// The server that takes the mails, instead of a command.
+    /// The server that gets the mails, instead of a command.
     pub(super) smtp: Option<SmtpSettings>,
-    /// After so long, in seconds or as `1m`, the command is ended, or the server left, and the mail tried again later.
+    /// The time limit for one attempt, in seconds or as `1m`: after it, the command is killed, or the connection
+    /// closed, and the mail is retried later.
     #[serde(rename = "timeoutSeconds")]
     pub(super) timeout_seconds: Seconds,
-    /// So many mails of `action_email` with the same subject are sent singly within an hour, which begins with the first
-    /// of them; those that follow come as one mail at its end, in which each text stands once, with how often and when
-    /// it came. 0: all are sent singly.
+    /// How many mails of `action_email` with the same subject are sent individually within an hour, which begins with
+    /// the first of them; the following ones are sent as one mail at its end, in which each text is printed once, with
+    /// its count and times. 0: all are sent individually.
     #[serde(rename = "maxPerHour")]
     pub(super) max_per_hour: u32,
 }
@@ -70,7 +71,7 @@ impl ModuleSettings for EmailSettings {
             complain("from", e);
         }
         if self.to.is_empty() {
-            complain("to", "there is no recipient".into());
+            complain("to", "there are no recipients".into());
         }
         for (n, address) in self.to.iter().enumerate() {
             if let Err(e) = mailbox(address) {
@@ -88,14 +89,14 @@ impl ModuleSettings for EmailSettings {
             smtp.check(complain);
         }
         if self.timeout_seconds == Seconds(0) {
-            complain("timeoutSeconds", "no mail can be sent in 0 seconds".into());
+            complain("timeoutSeconds", "the time limit must not be 0 seconds".into());
         }
     }
 
     fn doubt(&self, complain: &mut dyn FnMut(&str, String)) {
         if let Some(placeholder) = placeholder(&self.subject) {
             let shown = &self.subject[placeholder];
-            complain("subject", format!("a subject is no template: `{shown}` stands in it as it is"));
+            complain("subject", format!("a subject is not a template: `{shown}` is not replaced"));
         }
         if let Some(smtp) = &self.smtp {
             smtp.doubt(complain);

@@ -341,7 +341,10 @@ impl Line {
         let mut parameters = Vec::new();
         let mut need = |extension: Extension, name: &str, parameter: MailParameter| {
             if !self.connection.server_info().supports_feature(extension) {
-                return Err(Refusal::ForNow(format!("it has no {name}, which this mail's addresses need")));
+                return Err(Refusal::ForNow(format!(
+                    "it does not support {name}, which the addresses of this mail \
+                                                    need"
+                )));
             }
             parameters.push(parameter);
             Ok(())

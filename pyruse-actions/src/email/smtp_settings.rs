@@ -15,41 +15,42 @@ use pyruse_core::serde::Deserialize;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-/// How a connection is secured.
+/// How a connection is encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", rename_all = "lowercase")]
 #[schemars(crate = "pyruse_core::schemars")]
 pub(super) enum Tls {
-    /// Not at all.
+    /// Not encrypted.
     None,
-    /// It begins in the clear and is secured before a mail or a password is sent; a server that cannot is not used.
+    /// Begins unencrypted; encryption starts before a mail or a password is sent. A server without this is not used.
     #[default]
     Starttls,
-    /// It is secured from its first byte on.
+    /// Encrypted from the first byte on.
     Implicit,
 }
 
-/// The server that takes the mails, instead of a command.
+/// The server that gets the mails, instead of a command.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 pub(crate) struct SmtpSettings {
-    /// Its name, or its address. Its certificate must be made out to this.
+    /// Its host name or IP address. Its certificate must be for this name.
     pub(super) host: String,
-    /// Its port; by default 587 for `starttls`, 465 for `implicit`, 25 for `none`.
+    /// Its port; the default is 587 for `starttls`, 465 for `implicit`, 25 for `none`.
     port: Option<u16>,
     /// `starttls` (default), `implicit` (TLS from the first byte on), or `none`. With `none` a password is sent to this
-    /// very machine only.
+    /// machine only.
     #[serde(default)]
     pub(super) tls: Tls,
-    /// The user as which we log in, with the password of `passwordFile`; without it, nobody logs in.
+    /// The user name for the login, with the password from `passwordFile`; without it, there is no login.
     pub(super) user: Option<String>,
-    /// The file whose first line is the password. It is read anew for each mail, and nobody else should be able to.
+    /// The file whose first line is the password. It is read again for each mail, and only Pyruse should be able to
+    /// read it.
     #[serde(rename = "passwordFile")]
     pub(super) password_file: Option<PathBuf>,
-    /// A file of certificates (PEM) that are trusted beside those of the system: an authority of your own, or the very
-    /// certificate that the server shows, such as one made by `openssl req -x509`. The latter is accepted as it is,
-    /// whatever name and end are written in it.
+    /// A file of certificates (PEM) that are trusted in addition to those of the system: your own authority, or the
+    /// server's own certificate, such as one made by `openssl req -x509`. The latter is accepted as it is, whatever
+    /// name and expiry date it has.
     #[serde(rename = "caFile")]
     pub(super) ca_file: Option<PathBuf>,
 }
@@ -79,31 +80,34 @@ impl SmtpSettings {
     pub(super) fn check(&self, complain: &mut dyn FnMut(&str, String)) {
         if !is_host(&self.host) {
             let message = format!(
-                "`{}` is neither the name nor the address of a host; its port is the key `port`",
+                "`{}` is neither a host name nor an IP address; set the port with the key `port`",
                 self.host
             );
             complain("smtp.host", message);
         }
         if self.port == Some(0) {
-            complain("smtp.port", "no server has the port 0".into());
+            complain("smtp.port", "the port must not be 0".into());
         }
         match (&self.user, &self.password_file) {
             (Some(_), None) => {
-                complain("smtp.user", "a user without a password: `passwordFile` is missing".into());
+                complain("smtp.user", "`user` needs a password: `passwordFile` is missing".into());
             }
             (None, Some(_)) => {
-                complain("smtp.passwordFile", "a password without a user: `user` is missing".into());
+                complain("smtp.passwordFile", "a password needs a user: `user` is missing".into());
             }
             (Some(user), Some(file)) => {
                 if user.is_empty() || user.chars().any(char::is_control) {
-                    complain("smtp.user", "a user has a name, without control characters".into());
+                    complain(
+                        "smtp.user",
+                        "a user name must not be empty or contain control characters".into(),
+                    );
                 }
                 if let Err(e) = read_password(file) {
                     complain("smtp.passwordFile", e);
                 }
                 if self.tls == Tls::None && !is_loopback(&self.host) {
                     let message = format!(
-                        "with `none` the password would be sent in the clear to `{}`: use `starttls` or `implicit`",
+                        "with `none` the password would be sent unencrypted to `{}`: use `starttls` or `implicit`",
                         self.host
                     );
                     complain("smtp.tls", message);
@@ -113,7 +117,7 @@ impl SmtpSettings {
         }
         match &self.ca_file {
             Some(_) if self.tls == Tls::None => {
-                complain("smtp.caFile", "there are no certificates where `tls` is `none`".into());
+                complain("smtp.caFile", "certificates have no use with `tls` `none`".into());
             }
             Some(file) => {
                 if let Err(e) = check_authorities(file) {
@@ -131,7 +135,7 @@ impl SmtpSettings {
             let file = file.display();
             complain(
                 "smtp.passwordFile",
-                format!("everybody on this machine can get at the password: `chmod o-rwx {file}`"),
+                format!("every user of this machine can read the password: `chmod o-rwx {file}`"),
             );
         }
     }
@@ -182,9 +186,9 @@ fn read_authorities(file: &Path) -> Result<Certificate, String> {
     let text = fs::read(file).map_err(|e| format!("{name}: {e}"))?;
     let begin = b"-----BEGIN CERTIFICATE-----";
     if !text.windows(begin.len()).any(|window| window == begin) {
-        return Err(format!("{name} holds no certificate in PEM form"));
+        return Err(format!("{name} contains no certificate in PEM form"));
     }
-    Certificate::from_pem(&text).map_err(|_| format!("{name} holds a certificate that is broken"))
+    Certificate::from_pem(&text).map_err(|_| format!("{name} contains a damaged certificate"))
 }
 
 fn check_authorities(file: &Path) -> Result<(), String> {
@@ -192,7 +196,7 @@ fn check_authorities(file: &Path) -> Result<(), String> {
     let builder = TlsParameters::builder("localhost".into()).certificate_store(CertificateStore::None);
     match builder.add_root_certificate(certificates).build() {
         Ok(_) => Ok(()),
-        Err(e) => Err(format!("{} holds a certificate that cannot be used: {e}", file.display())),
+        Err(e) => Err(format!("{} contains a certificate that cannot be used: {e}", file.display())),
     }
 }
 

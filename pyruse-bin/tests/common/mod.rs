@@ -211,7 +211,7 @@ impl Firewall {
         run(self.command("nft").args(args))
     }
 
-    /// The elements of a set, sorted; empty for a set that is not there.
+    /// The elements of a set, sorted; empty for a set that does not exist.
     pub fn elements(&self, set: &str) -> Vec<Element> {
         let mut command = self.command("nft");
         let output = command.args(["-j", "list", "set"]).args(set.split(' ')).output().unwrap();

@@ -21,7 +21,7 @@ pub fn load(
 ) -> anyhow::Result<Option<Plan>> {
     let plan = Engine::plan(source, registry, Fields::default(), layout, diagnostics)?;
     if let Some(plan) = &plan {
-        review::heed_allows(source, &plan.engine().config, diagnostics);
+        review::apply_allows(source, &plan.engine().config, diagnostics);
     }
     Ok(plan)
 }

@@ -72,7 +72,7 @@ impl<F: Firewall> Action for BanAction<F> {
         };
         if let Some(kind) = address::special(ip).filter(|_| !self.allow_special) {
             return Err(StepError::new(format!(
-                "{ip} is {kind}: nothing is banned; `allowSpecial` would ban it"
+                "{ip} is {kind}: nothing is banned; `allowSpecial` allows the ban"
             )));
         }
         let [v4, v6] = &self.sets;

@@ -21,7 +21,7 @@ pub fn check_settings(
         complain(key, "the command is empty: its first item must be a program".into());
     }
     if max_bans == 0 {
-        complain("maxBans", "`maxBans` must be at least 1: no ban would last".into());
+        complain("maxBans", "`maxBans` must be at least 1: otherwise no ban is kept".into());
     }
 }
 

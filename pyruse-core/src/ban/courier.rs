@@ -38,12 +38,12 @@ impl<F: Firewall> Deliver for BanCourier<F> {
 /// Returns the order of a letter; `None` if there is nothing to do. An error says why the letter is given up. Anyone
 /// who can write the state may have written a queued order.
 fn read<F: Firewall>(letter: &Letter, now: Timestamp) -> Result<Option<Order>, String> {
-    let order = QueuedOrder::read(letter, now).map_err(|e| format!("not an order for a ban: {e}"))?;
+    let order = QueuedOrder::read(letter, now).map_err(|e| format!("not a ban order: {e}"))?;
     if !F::set_name(&order.set).is_ok_and(|name| name == order.set) {
-        return Err(format!("`{}` cannot be the name of a set", excerpt(&order.set)));
+        return Err(format!("`{}` is not a valid name of a set", excerpt(&order.set)));
     }
     match F::never_holds(order.ip) {
-        // The element is not there, as wanted.
+        // The element does not exist, as wanted.
         Some(_) if order.lift => Ok(None),
         Some(why) => Err(format!("{} is not banned: {why}", order.ip)),
         None => Ok(order.at(now, F::LONGEST_TIMEOUT)),

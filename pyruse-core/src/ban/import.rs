@@ -43,7 +43,7 @@ struct Item {
 /// Reads the bans of such a file, with their ends.
 fn read(content: &[u8], set_name: impl Fn(&str) -> Option<String>) -> Result<Vec<(Ban, Timestamp)>, String> {
     let items: Vec<Item> = serde_json::from_slice(content).map_err(|e| {
-        let what = if e.is_eof() { "cut off" } else { "damaged, or no list of bans" };
+        let what = if e.is_eof() { "truncated" } else { "damaged, or not a list of bans" };
         format!("the file is {what} ({e})")
     })?;
     let read = |(n, item): (usize, Item)| {
@@ -124,7 +124,7 @@ mod tests {
             "",
         ] {
             assert!(
-                with(item).unwrap_err().starts_with("the file is damaged, or no list of bans ("),
+                with(item).unwrap_err().starts_with("the file is damaged, or not a list of bans ("),
                 "{item}"
             );
         }
@@ -132,7 +132,7 @@ mod tests {
         let whole = r#"[{"IP": "192.0.2.1", "nfSet": "s", "timestamp": 0}]"#;
         for length in 0..whole.len() {
             let why = bans(&whole[..length]).unwrap_err();
-            assert!(why.starts_with("the file is cut off ("), "{length}: {why}");
+            assert!(why.starts_with("the file is truncated ("), "{length}: {why}");
         }
     }
 }

@@ -24,13 +24,13 @@ pub(super) fn inspect<F: Firewall>(
                 tell(Grade::Broken, format!("there is no set `{set}`: every ban for it fails"), help);
             }
             SetState::NoProgram { setting, message } => {
-                inspection.setting(setting, Grade::Broken, message, "install it, or say where it is");
+                inspection.setting(setting, Grade::Broken, message, "install it, or configure its path");
                 return;
             }
             SetState::Unknown(message) => tell(
                 Grade::Unknown,
-                format!("the set `{set}` cannot be looked at: {message}"),
-                "ask as root, or as the user that runs Pyruse (with CAP_NET_ADMIN)".into(),
+                format!("the set `{set}` cannot be inspected: {message}"),
+                "run this as root, or as the user that runs Pyruse (with CAP_NET_ADMIN)".into(),
             ),
             SetState::Found(found) => judge(set, &found, seconds, &mut tell),
         }
@@ -41,26 +41,27 @@ pub(super) fn inspect<F: Firewall>(
 fn judge(set: &str, found: &FoundSet, seconds: u64, tell: &mut dyn FnMut(Grade, String, String)) {
     let FoundSet { holds, wanted, command, .. } = found;
     if holds != wanted {
-        let message = format!("the set `{set}` holds {holds}, not {wanted}: every ban for it fails");
-        let help = format!("name another; or delete it, and make it with: {command}");
+        let message = format!("the set `{set}` contains {holds}, not {wanted}: every ban for it fails");
+        let help = format!("name another set; or delete it, and create it with: {command}");
         tell(Grade::Broken, message, help);
         return;
     }
-    let make_again = || format!("delete it, and make it with: {command}");
+    let make_again = || format!("delete it, and create it with: {command}");
     if seconds > 0 && !found.has_timeouts {
-        let message = format!("the set `{set}` knows no time-outs: every ban for it fails");
+        let message = format!("the set `{set}` does not support time-outs: every ban for it fails");
         tell(Grade::Broken, message, make_again());
     }
     if let (0, Some(seconds)) = (seconds, found.own_timeout) {
-        let message = format!("bans for ever end after {seconds} s: that is the time-out of the set `{set}`");
+        let message =
+            format!("bans without end expire after {seconds} s: that is the time-out of the set `{set}`");
         tell(Grade::Doubtful, message, make_again());
     }
     if found.has_ranges {
-        let message = format!("the set `{set}` is one of ranges: with many bans, each takes long");
+        let message = format!("the set `{set}` contains ranges: with many bans, adding one takes long");
         tell(Grade::Doubtful, message, make_again());
     }
     if !found.is_used {
-        let message = format!("no rule uses the set `{set}`: nobody in it is kept out");
-        tell(Grade::Doubtful, message, "add a rule that drops what comes from it".into());
+        let message = format!("no rule uses the set `{set}`: nobody in it is blocked");
+        tell(Grade::Doubtful, message, "add a rule that drops packets from it".into());
     }
 }

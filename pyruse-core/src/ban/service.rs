@@ -83,7 +83,7 @@ impl Service for BanService {
         match serde_json::from_str::<QueuedOrder>(payload) {
             Ok(QueuedOrder { set, ip, lift: false, .. }) => format!("ban {ip} in {set}"),
             Ok(QueuedOrder { set, ip, lift: true, .. }) => format!("lift the ban of {ip} in {set}"),
-            Err(_) => "no order for a ban".into(),
+            Err(_) => "not a ban order".into(),
         }
     }
 

@@ -77,8 +77,8 @@ impl Bans {
         held.forget_one(now);
         if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "more than {max} bans are in force: those that end soonest are forgotten. The firewall keeps them until \
-                 they end, but they are not put back after a restart"
+                "more than {max} bans are in force: those that end soonest are forgotten. The firewall keeps them \
+                 until they end, but they are not put back after a restart"
             );
         }
     }
@@ -125,7 +125,7 @@ impl Bans {
         let plural = if taken == 1 { "" } else { "s" };
         match over {
             0 => format!("{taken} ban{plural}"),
-            _ => format!("{taken} ban{plural} ({over} more had ended)"),
+            _ => format!("{taken} ban{plural} ({over} more had expired)"),
         }
     }
 

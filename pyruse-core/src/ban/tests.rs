@@ -148,7 +148,7 @@ fn importing_twice_changes_nothing_and_never_shortens_a_ban() {
         {"IP": "10.0.0.5", "nfSet": "s", "timestamp": 1795000100}]"#;
     for _ in 0..2 {
         let what = service.former.as_mut().unwrap().import(content, &mut state, now).unwrap();
-        assert_eq!(what, "5 bans (1 more had ended)");
+        assert_eq!(what, "5 bans (1 more had expired)");
         let mut live: Vec<_> = state
             .get(service.bans.held)
             .live(now)

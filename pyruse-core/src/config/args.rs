@@ -60,11 +60,11 @@ fn read_object<T>(
             let complaint = diagnostics.error(
                 member.key_span.clone(),
                 place.clone(),
-                format!("`{}` is not among the {what}", member.key),
+                format!("`{}` is not one of the {what}", member.key),
             );
             match known.as_slice() {
-                [] => complaint.help("it takes none"),
-                _ => complaint.help(format!("known are: {}", backticked(&known))),
+                [] => complaint.help("there are none"),
+                _ => complaint.help(format!("known: {}", backticked(&known))),
             };
             complaint.suggest(&member.key, known.iter().copied());
         } else if object.insert(member.key.clone(), member.value.to_json()).is_some() {
@@ -80,7 +80,7 @@ fn read_object<T>(
     if !missing.is_empty() {
         good = false;
         let span = node.map_or(fallback.span.clone(), |node| node.span.start..node.span.start + 1);
-        diagnostics.error(span, place.clone(), format!("missing among the {what}: {}", backticked(&missing)));
+        diagnostics.error(span, place.clone(), format!("missing from the {what}: {}", backticked(&missing)));
     }
 
     loop {
@@ -103,9 +103,9 @@ fn read_object<T>(
                 good = false;
                 if let Some(unknown) = unknown_key(node.unwrap_or(fallback), &path, &message) {
                     let Unknown { key, span, within, known } = unknown;
-                    let text = format!("`{key}` is not among the keys of `{within}`");
+                    let text = format!("`{key}` is not one of the keys of `{within}`");
                     let complaint = diagnostics.error(span, place.clone(), text);
-                    complaint.help(format!("known are: {}", backticked(&known))).suggest(key, known);
+                    complaint.help(format!("known: {}", backticked(&known))).suggest(key, known);
                     continue;
                 }
                 let at = node.unwrap_or(fallback).at(&path);

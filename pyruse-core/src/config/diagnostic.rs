@@ -148,7 +148,7 @@ impl Diagnostics {
             if let Some(last) =
                 self.found.iter_mut().rfind(|found| found.lint.is_some_and(|lint| lint.code == *code))
             {
-                last.note(format!("and {} more of {code}, not shown", text::grouped(*more as u64)));
+                last.note(format!("and {} more findings {code}, not shown", text::grouped(*more as u64)));
             }
         }
     }
@@ -364,8 +364,8 @@ impl Lines<'_> {
         if let Some(lint) = diagnostic.lint {
             group = group.element(
                 Level::NOTE
-                    .with_name("read on")
-                    .message(visible_lines(&lint.explained_by(), room("read on"))),
+                    .with_name("read more")
+                    .message(visible_lines(&lint.explained_by(), room("read more"))),
             );
         }
         renderer.render(&[group])

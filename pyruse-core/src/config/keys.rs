@@ -25,7 +25,7 @@ pub const CORE_KEYS: [CoreKey; 6] = [
     },
     CoreKey {
         key: "actions",
-        doc: "The chains: each label has a list of steps. An entry comes in at the first chain; the order matters.",
+        doc: "The chains: each label has a list of steps. An entry starts at the first chain; the order matters.",
         schema: || {
             json!({
                 "type": "object",
@@ -42,7 +42,7 @@ pub const CORE_KEYS: [CoreKey; 6] = [
     },
     CoreKey {
         key: "storage",
-        doc: "The directory for the state: counters, bans, mails that wait, and where reading stopped.",
+        doc: "The directory of the state: counters, bans, pending mails, and the position in the journal.",
         schema: || json!({"type": "string", "minLength": 1, "default": "/var/lib/pyruse"}),
     },
     CoreKey {

@@ -112,7 +112,7 @@ impl Config {
             }
         };
         let Some(members) = root.members() else {
-            let message = format!("a configuration is an object, not {}", root.type_name());
+            let message = format!("a configuration must be an object, not {}", root.type_name());
             diagnostics.error(root.span.clone(), None, message);
             return None;
         };
@@ -133,7 +133,7 @@ impl Config {
             config.read_member(member, settings_keys, diagnostics);
         }
         if !seen.contains(&"actions") {
-            let message = "there is no `actions`: nothing would be done";
+            let message = "there is no `actions`: Pyruse would do nothing";
             let complaint = diagnostics.error(root.span.start..root.span.start + 1, None, message);
             complaint.help("`\"actions\": {\"A chain\": [{\"action\": \"action_noop\"}]}`");
         }
@@ -174,7 +174,7 @@ impl Config {
             {
                 Some((_, Some(encoding))) => self.eight_bit = encoding,
                 Some((label, None)) => {
-                    let message = format!("`{label}` is not an 8-bit encoding that is known here");
+                    let message = format!("`{label}` is not a known 8-bit encoding");
                     let known = [
                         "iso-8859-1",
                         "iso-8859-2",
@@ -205,9 +205,9 @@ impl Config {
             key if settings_keys.contains(&key) => {}
             key => {
                 let known = CORE_KEYS.into_iter().map(|core| core.key).chain(settings_keys.iter().copied());
-                let message = format!("`{key}` is nothing that this program reads");
+                let message = format!("nothing in this program reads the key `{key}`");
                 let finding = diagnostics.lint(&lint::KEY_UNKNOWN, member.key_span.clone(), None, message);
-                finding.help("remove it, or write one of the keys that are read").suggest(key, known);
+                finding.help("remove it, or write one of the known keys").suggest(key, known);
             }
         }
     }
@@ -217,7 +217,7 @@ fn read_chains(members: &[Member], node: &Node, diagnostics: &mut Diagnostics) -
     let mut chains: Vec<Chain> = Vec::with_capacity(members.len());
     let mut labels = std::collections::HashSet::new();
     if members.is_empty() {
-        diagnostics.error(node.span.clone(), None, "`actions` has no chain: nothing would be done");
+        diagnostics.error(node.span.clone(), None, "`actions` has no chain: Pyruse would do nothing");
     }
     for member in members {
         let place = StepPlace { chain: member.key.clone(), step: None };
@@ -235,7 +235,7 @@ fn read_chains(members: &[Member], node: &Node, diagnostics: &mut Diagnostics) -
             let steps = items.iter().enumerate();
             steps.map(|(n, item)| read_step(&member.key, n, item, diagnostics)).collect()
         } else {
-            let message = format!("a chain is a list of steps, not {}", member.value.type_name());
+            let message = format!("a chain must be a list of steps, not {}", member.value.type_name());
             diagnostics.error(member.value.span.clone(), Some(place), message);
             Vec::new()
         };
@@ -249,7 +249,11 @@ fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostic
     let place = Some(StepPlace { chain: chain.to_owned(), step: Some(step) });
     let mut read = Step { module: None, args: None, then: None, otherwise: None, node: node.clone() };
     let Some(members) = node.members() else {
-        diagnostics.error(node.span.clone(), place, format!("a step is an object, not {}", node.type_name()));
+        diagnostics.error(
+            node.span.clone(),
+            place,
+            format!("a step must be an object, not {}", node.type_name()),
+        );
         return read;
     };
     let mut seen: Vec<&str> = Vec::new();
@@ -269,7 +273,7 @@ fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostic
             continue;
         }
         if !KEYS.contains(&member.key.as_str()) {
-            let message = format!("`{}` is not a part of a step", member.key);
+            let message = format!("a step has no key `{}`", member.key);
             let complaint = diagnostics.error(member.key_span.clone(), place.clone(), message);
             complaint.help("a step has `filter` or `action`, `args`, `then`, and (a filter only) `else`");
             complaint.suggest(&member.key, KEYS);
@@ -290,7 +294,7 @@ fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostic
             "then" => read.then = Some(text),
             "else" => read.otherwise = Some(text),
             "filter" | "action" if read.module.is_some() => {
-                let message = "a step is a filter or an action, not both";
+                let message = "a step must be a filter or an action, not both";
                 diagnostics.error(member.key_span.clone(), place.clone(), message);
             }
             "filter" => read.module = Some((ModuleKind::Filter, text)),
@@ -303,7 +307,7 @@ fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostic
     }
     if let (Some((ModuleKind::Action, _)), Some(otherwise)) = (&read.module, &read.otherwise) {
         let complaint = diagnostics.error(otherwise.span.clone(), place, "an action has no `else`");
-        complaint.help("only a filter has two exits; use `then`, or put a filter in front");
+        complaint.help("only a filter has two exits; use `then`, or put a filter before it");
         read.otherwise = None;
     }
     read

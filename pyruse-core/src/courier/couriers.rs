@@ -208,7 +208,7 @@ fn outcomes(deliver: &mut dyn Deliver, batch: &[Letter]) -> Vec<(u64, Outcome)> 
     // A panic in a courier must not stop it for ever: its letters are tried again.
     let outcomes =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| deliver.deliver(batch))).unwrap_or_default();
-    let missing = || Outcome::Retry("the courier gave no answer".to_owned());
+    let missing = || Outcome::Retry("the courier did not answer".to_owned());
     let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(missing));
     batch.iter().map(|letter| letter.id).zip(outcomes).collect()
 }

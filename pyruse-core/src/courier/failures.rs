@@ -38,7 +38,7 @@ impl Failures {
         let name = self.name;
         let what = if count == 1 { "a delivery".to_owned() } else { format!("{count} deliveries") };
         match kind {
-            Failure::Retry => tracing::warn!("{name}: {what} failed and will be tried again: {error}"),
+            Failure::Retry => tracing::warn!("{name}: {what} failed and will be retried: {error}"),
             Failure::Blocked => {
                 tracing::error!("{name}: {what} failed because of a setting; change it and reload: {error}");
             }
@@ -68,6 +68,6 @@ fn log_more(name: &str, is_given_up: IsGivenUp, more: u64) {
     if is_given_up {
         tracing::error!("{name}: {more} more deliveries are given up: see `pyruse outbox list`");
     } else {
-        tracing::warn!("{name}: {more} more deliveries failed and will be tried again");
+        tracing::warn!("{name}: {more} more deliveries failed and will be retried");
     }
 }

@@ -28,8 +28,8 @@ impl Services {
                 let ip = ip.to_canonical();
                 if let Some(kind) = address::special(ip).filter(|_| !allow_special) {
                     return Err(Refusal::new(format!(
-                        "{ip} is {kind}: no remote host has it, and a ban of it hits your own services; with \
-                         --allow-special it is banned all the same"
+                        "{ip} is {kind}: no remote host has it, so a ban would affect your own services; use \
+                         --allow-special to ban it anyway"
                     )));
                 }
                 self.add_ban(state, ip, set.as_deref(), *seconds, now).map(Answer::Bans)
@@ -136,7 +136,7 @@ impl Services {
             meant.into_iter().filter(of_family).collect()
         } else if names.len() > 1 {
             return Err(Refusal::new(format!(
-                "the configuration names several sets for {} addresses: say which one with --set, of {}",
+                "the configuration names several sets for {} addresses: choose one of {} with --set",
                 family.name(),
                 listed(&names)
             )));
@@ -146,7 +146,7 @@ impl Services {
         if chosen.is_empty() {
             return Err(Refusal::new(match set {
                 Some(set) => format!(
-                    "`{}` is no set for {} addresses, and {ip} is one; the configuration names {}",
+                    "`{}` is not a set for {} addresses, but {ip} is one; the configuration names {}",
                     excerpt(set),
                     family.name(),
                     if names.is_empty() {
@@ -156,7 +156,7 @@ impl Services {
                     }
                 ),
                 None => {
-                    format!("the configuration names no set for {} addresses, and {ip} is one", family.name())
+                    format!("the configuration names no set for {} addresses, but {ip} is one", family.name())
                 }
             }));
         }
@@ -273,7 +273,7 @@ impl Services {
                 return Ok(count);
             }
         }
-        Err(Refusal::new(format!("nothing is counted for `{}` in `{category}`", excerpt(key))))
+        Err(Refusal::new(format!("there is no count for `{}` in `{category}`", excerpt(key))))
     }
 }
 

@@ -49,7 +49,7 @@ impl Services {
     ) -> Result<(Handle<Queue>, u64, Delivery), Refusal> {
         let wrong = || {
             Refusal::new(format!(
-                "`{}` is no delivery: write its identity as `outbox list` shows it, e.g. `email:12`",
+                "`{}` does not name a delivery: write its identity as shown by `outbox list`, e.g. `email:12`",
                 excerpt(id)
             ))
         };
@@ -73,7 +73,7 @@ impl Services {
         match state.get(*queue).get(number) {
             Some(message) => Ok((*queue, number, self.described(*at, number, message))),
             None => Err(Refusal::new(format!(
-                "`{}` is not in the outbox: it was delivered, dropped, or replaced by newer word",
+                "`{}` is not in the outbox: it was delivered, dropped, or replaced by a newer message",
                 excerpt(id)
             ))),
         }
@@ -82,7 +82,7 @@ impl Services {
     pub(super) fn retry(&mut self, state: &mut State, id: &str) -> Result<Vec<Delivery>, Refusal> {
         let (queue, number, delivery) = self.delivery(state, id)?;
         if !state.get_mut(queue).retry(number) {
-            return Err(Refusal::new(format!("`{id}` is being delivered just now")));
+            return Err(Refusal::new(format!("`{id}` is being delivered right now")));
         }
         Ok(vec![delivery])
     }

@@ -126,7 +126,7 @@ fn a_module_from_outside_answers_as_the_built_in_ones_do() {
     let refusal = |answer: Result<Answer, Refusal>| answer.unwrap_err().0;
     assert_eq!(
         refusal(operate(&add("10.0.0.1", None))),
-        "the configuration names several sets for IPv4 addresses: say which one with --set, of `back`, `both`, `front`"
+        "the configuration names several sets for IPv4 addresses: choose one of `back`, `both`, `front` with --set"
     );
     assert_eq!(
         refusal(operate(&add("10.0.0.1", Some("frnt")))),
@@ -134,14 +134,14 @@ fn a_module_from_outside_answers_as_the_built_in_ones_do() {
     );
     assert_eq!(
         refusal(operate(&add("2001:db8::1", None))),
-        "the configuration names no set for IPv6 addresses, and 2001:db8::1 is one"
+        "the configuration names no set for IPv6 addresses, but 2001:db8::1 is one"
     );
     assert_eq!(bans(operate(&add("::ffff:10.0.0.1", Some("FRONT")))), ["action_front front 10.0.0.1"]);
     assert_eq!(bans(operate(&add("10.0.0.2", Some("back")))), ["action_back back 10.0.0.2"]);
     assert_eq!(
         refusal(operate(&add("::ffff:127.0.0.1", Some("front")))),
-        "127.0.0.1 is a loopback address: no remote host has it, and a ban of it hits your own services; with \
-         --allow-special it is banned all the same"
+        "127.0.0.1 is a loopback address: no remote host has it, so a ban would affect your own \
+         services; use --allow-special to ban it anyway"
     );
     assert_eq!(bans(operate(&add("10.0.0.1", Some("both")))), ["action_back both 10.0.0.1"]);
     assert_eq!(

@@ -42,8 +42,8 @@ pub fn fail2ban_tags(expression: &str) -> Vec<Tag> {
     tags
 }
 
-const INTERPOLATION: &str = "write what it stands for; what stands for the beginning of a line (time, host, program) is \
-    left out, since MESSAGE does not have it";
+const INTERPOLATION: &str = "write the text that it stands for; leave out what stands for the beginning of a line \
+                             (time, host, program), because MESSAGE does not contain it";
 
 fn instead_of(tag: &str) -> Option<&'static str> {
     Some(match tag {
@@ -51,8 +51,8 @@ fn instead_of(tag: &str) -> Option<&'static str> {
             r#"write a group, `(?P<ip>\S+)`, and name its field in the action: `"IP": "ip"`"#
         }
         "SKIPLINES" => {
-            "an expression sees one entry; what belongs together over several entries is counted under one key, \
-             with `action_counterRaise`"
+            "an expression sees one entry; to connect several entries, count them under one key, with \
+             `action_counterRaise`"
         }
         _ => {
             let of_failure = tag.strip_prefix("F-")?;
@@ -67,12 +67,9 @@ fn instead_of(tag: &str) -> Option<&'static str> {
             }
             match of_failure {
                 "MLFID" | "MLFFORGET" | "MLFGAINED" | "NOFAIL" => {
-                    "leave it out; what belongs together over several entries is counted under one key, with \
-                     `action_counterRaise`"
+                    "leave it out; to connect several entries, count them under one key, with `action_counterRaise`"
                 }
-                _ => {
-                    "write a group with a name around the same part, `(?P<user>…)`: its field can be used from there on"
-                }
+                _ => "write a named group around the same part, `(?P<user>…)`: later steps can use its field",
             }
         }
     })

@@ -189,8 +189,10 @@ impl Compile<'_> {
             Invalid(())
         })?;
         for tag in pattern::fail2ban_tags(expression) {
-            let message =
-                format!("`{}` belongs to fail2ban: here it is only this text", &expression[tag.at.clone()]);
+            let message = format!(
+                "`{}` is a tag of fail2ban: here it only matches this literal text",
+                &expression[tag.at.clone()]
+            );
             self.warning_within(path, tag.at, message, tag.instead);
         }
         self.setup.patterns.insert(expression.to_owned(), pattern.clone());

@@ -270,7 +270,7 @@ impl Registry {
             finding.help(format!("no {} is linked into this program. {cure}", kind.word()));
         } else {
             finding.help(format!(
-                "known are: {}. Is `{}` your own, and not linked? {cure}",
+                "known: {}. Is `{}` your own module, and not linked? {cure}",
                 linked.join(", "),
                 name.text
             ));

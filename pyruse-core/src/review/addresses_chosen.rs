@@ -16,16 +16,17 @@ static LINT: Lint = Lint {
     code: "P011",
     name: "address-chosen-by-text",
     severity: Severity::Warning,
-    what: "An expression takes the address to ban from a place that text within the message can move.",
-    why: "who sends a name like `x from 192.0.2.1 port 1` has 192.0.2.1 banned instead of himself",
-    instead: "Let the expression hold the place from one side. From the left: begin with `^` and with what the program itself \
-              writes, and let no part before the address be able to hold all the characters of the words between it and the \
-              address (`[^>]*` before `>, rip=` cannot, `.*` can). That is your word that the program writes no such character \
-              there: where a user's name may hold a space, `\\S+` is no help. Or from the right: end with `$`, and let no part behind \
-              the address be able to hold all the characters of the words right before it. Messages of the kernel \
-              (`_TRANSPORT` is `kernel`) hold no text of strangers, and are not told; nor are the words of Apache httpd \
-              (`[client ADDRESS:PORT]`) and BIND (`client … ADDRESS#PORT`), which stand before all that strangers send, where the \
-              first such place is taken.",
+    what: "An expression finds the address to ban at a place that text within the message can move.",
+    why: "somebody who sends a name like `x from 192.0.2.1 port 1` has 192.0.2.1 banned instead of their own address",
+    instead: "Fix the place in the expression from one side. From the left: begin with `^` and with text that the \
+              program itself writes. No part before the address may match all the characters of the text between \
+              that part and the address (`[^>]*` before `>, rip=` cannot, `.*` can). With this you state that the \
+              program writes no such character there: if a user name may contain a space, `\\S+` does not help. From \
+              the right: end with `$`, and let no part after the address match all the characters of the text \
+              directly before the address. Messages of the kernel (`_TRANSPORT` is `kernel`) contain no text from \
+              attackers, and are not reported. Nor are the prefixes of Apache httpd (`[client ADDRESS:PORT]`) and \
+              BIND (`client … ADDRESS#PORT`), which come before all text from the client, if the expression takes \
+              the first such place.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "ssh": [
@@ -56,7 +57,7 @@ static LINT: Lint = Lint {
 
 inventory::submit!(LintPlugin::new(&LINT, check));
 
-/// An address, and the programs that write one before any text from strangers.
+/// An address, and the programs that write one before any untrusted text.
 const ADDRESS: Target<'_> = Target {
     alphabet: "0123456789abcdefABCDEF.:",
     own_words: &[
@@ -102,8 +103,8 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     if taken.is_empty() {
         return;
     }
-    let strangers = written_by_strangers(review);
-    taken.retain(|taken| review.flow.nodes_of(taken.site).iter().any(|node| strangers.contains(node)));
+    let untrusted = untrusted_nodes(review);
+    taken.retain(|taken| review.flow.nodes_of(taken.site).iter().any(|node| untrusted.contains(node)));
     // The track: "the address is the one that this expression matched", until another step saves into its field.
     let tracks: Vec<Track> = taken
         .iter()
@@ -129,23 +130,24 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
 
 fn report(review: &Review<'_>, findings: &mut Findings, found: &Taken<'_>, ban: usize) {
     let name = review.name(found.slot);
-    let message = format!("text within the message can choose what `{name}` is, which is banned");
+    let message = format!("text within the message can choose the value of `{name}`, which is banned");
     let (span, label, help) = match found.why {
         Injection::Unanchored => (
             found.span.clone(),
             "may begin anywhere in the text".to_owned(),
-            "begin it with `^` and the program's own words, or end it with `$` right behind them",
+            "begin it with `^` and the program's own words, or end it with `$` directly after them",
         ),
         Injection::RunsOn(at) => (
             review.within(found.span, found.search.pattern.source(), at),
-            "can hold the words that follow it".to_owned(),
-            "write what cannot hold a character of the words between it and the address (`[^>]*` before `>, rip=`), \
-             or end the expression with `$`",
+            "can match the words that follow it".to_owned(),
+            "write an expression that cannot match a character of the words between it and the address (`[^>]*` \
+             before `>, rip=`), or end the expression with `$`",
         ),
         Injection::RunsBack(at) => (
             review.within(found.span, found.search.pattern.source(), at),
-            "can hold another address with its words".to_owned(),
-            "write what cannot hold a character of the words right before the address (`[^=]*` after `rip=…`)",
+            "can match another address with the words before it".to_owned(),
+            "write an expression that cannot match a character of the words directly before the address (`[^=]*` \
+             after `rip=…`)",
         ),
     };
     let ban = review.place(ban);
@@ -158,7 +160,7 @@ fn report(review: &Review<'_>, findings: &mut Findings, found: &Taken<'_>, ban: 
 }
 
 /// Returns the nodes that an entry which is not the kernel's can reach.
-fn written_by_strangers(review: &Review<'_>) -> HashSet<u32> {
+fn untrusted_nodes(review: &Review<'_>) -> HashSet<u32> {
     let mut track = Track { at_start: true, changes: Vec::new() };
     for (site, fact, _) in review.facts() {
         let Fact::Tests(slot, Test::OneOf { values, missing: false }) = fact else { continue };
@@ -168,9 +170,9 @@ fn written_by_strangers(review: &Review<'_>) -> HashSet<u32> {
         }
     }
     let mut nodes = HashSet::new();
-    review.flow.spread(&[track], |_, strangers| {
+    review.flow.spread(&[track], |_, untrusted| {
         let all = review.sites().flat_map(|(site, _)| review.flow.nodes_of(site));
-        nodes.extend(all.filter(|node| strangers.holds(**node)));
+        nodes.extend(all.filter(|node| untrusted.holds(**node)));
     });
     nodes
 }

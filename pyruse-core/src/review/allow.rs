@@ -77,13 +77,13 @@ fn complain(allow: &Allow, diagnostics: &mut Diagnostics) {
             };
             report(format!("there is no finding with the code `{code}`"), help);
         } else if !used && !asks_the_machine(code) {
-            let help = "remove it; or move it to the line of the step, or right above";
-            report(format!("nothing here has to be allowed: `{code}` is not found"), help.to_owned());
+            let help = "remove it; or move it to a line of the step, or directly above";
+            report(format!("this comment is not needed: `{code}` is not found here"), help.to_owned());
         }
     }
     if !allow.has_reason {
-        let help = format!("write `allow {}: …`, and why it is right here", allow.codes.join(", "));
-        report("it is not said why this is allowed".to_owned(), help);
+        let help = format!("write `allow {}: …` with the reason", allow.codes.join(", "));
+        report("the reason is missing from this comment".to_owned(), help);
     }
 }
 

@@ -15,9 +15,9 @@ static LINT: Lint = Lint {
     code: "P010",
     name: "allow-list-of-all",
     severity: Severity::Warning,
-    what: "The allow-list before a ban holds the whole of IPv4, or of IPv6.",
-    why: "no such address is ever banned: `10.0.0.0/0` is every address, whatever stands before the `/`",
-    instead: "Write the bits of your networks: `10.0.0.0/8`, `192.168.0.0/16`, `2001:db8::/32`.",
+    what: "The allow-list before a ban contains all IPv4 addresses, or all IPv6 addresses.",
+    why: "no such address is ever banned: `10.0.0.0/0` means every address, whatever is before the `/`",
+    instead: "Write the prefix length of your networks: `10.0.0.0/8`, `192.168.0.0/16`, `2001:db8::/32`.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "ssh": [
@@ -90,10 +90,10 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
                 .add(
                     span,
                     review.place(site),
-                    "this allow-list holds every address: nobody is banned behind it",
+                    "this allow-list contains every address: the ban after it never happens",
                 )
                 .label("no bits are compared")
-                .help("write the bits of your network, e.g. `10.0.0.0/8`");
+                .help("write the prefix length of your network, e.g. `10.0.0.0/8`");
         }
     });
 }

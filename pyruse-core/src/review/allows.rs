@@ -8,10 +8,10 @@ pub(super) static LINT: Lint = Lint {
     code: "P004",
     name: "useless-allow",
     severity: Severity::Warning,
-    what: "A comment that allows what is not found there, or a code that there is not; or that does not say why.",
-    why: "it would hide a mistake that somebody makes here tomorrow",
-    instead: "Write `// allow P007: the reason` on a line of the step, or right above it; several codes are separated by \
-              commas. Remove it when the finding is gone.",
+    what: "A comment allows a finding that does not exist, or an unknown code; or it gives no reason.",
+    why: "it would hide a problem that is added here later",
+    instead: "Write `// allow P007: the reason` on a line of the step, or directly above it; separate several codes \
+              by commas. Remove it when the finding is gone.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "all": [

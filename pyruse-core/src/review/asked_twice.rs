@@ -15,9 +15,9 @@ static LINT: Lint = Lint {
     code: "P018",
     name: "asked-twice",
     severity: Severity::Warning,
-    what: "A filter asks what every entry that comes there has been asked before.",
-    why: "it always passes, or never does: one of its exits is dead, and probably another question was meant",
-    instead: "Remove it; or ask what was meant.",
+    what: "A filter tests something that was already tested for every entry that reaches it.",
+    why: "it always passes, or never does: one of its exits is never used, and probably another test was meant",
+    instead: "Remove it; or write the test that was meant.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "ssh": [
@@ -96,13 +96,13 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             }
             let (name, always) = (review.name(*slot), n % 2 == 0);
             let message = if always {
-                format!("this always passes: `{name}` was asked for the same before, and passed")
+                format!("this always passes: the same test of `{name}` was made before, and passed")
             } else {
-                format!("this never passes: `{name}` was asked for the same before, and did not pass")
+                format!("this never passes: the same test of `{name}` was made before, and did not pass")
             };
             findings
                 .add(span, review.place(*site), message)
-                .help("remove this filter, or ask what was meant");
+                .help("remove this filter, or write the test that was meant");
         }
     });
 }

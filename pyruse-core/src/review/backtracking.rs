@@ -10,12 +10,13 @@ static LINT: Lint = Lint {
     code: "P020",
     name: "backtracking-expression",
     severity: Severity::Note,
-    what: "An expression refers to what its own groups took.",
-    why: "nothing can be remembered of such a search, so one with many ways to match is given up after some milliseconds, and \
-          a line that was made for it gets past it",
-    instead: "Instead of a back-reference or a condition, list the cases (`'[^']*'|\"[^\"]*\"`). Where that is no way, begin the \
-              expression with `^`, and let what stands before the reference take as little as it can; then allow it. All \
-              other expressions, with look-around too, are searched in time that grows with the text alone.",
+    what: "An expression refers to the content of its own groups.",
+    why: "the time of such a search has no fixed bound, so one with many ways to match is stopped after some \
+          milliseconds; a line that an attacker made for this is then not matched",
+    instead: "Instead of a back-reference or a condition, list the cases (`'[^']*'|\"[^\"]*\"`). If that is not \
+              possible, begin the expression with `^`, and let the parts before the reference match as little as \
+              possible; then allow the finding. All other expressions, even with look-around, are searched in time \
+              that grows only with the text.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "web": [
@@ -44,8 +45,8 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         let what = if at.is_some() { "a condition on a group" } else { "it refers back to a group" };
         let span = at.map_or(span.clone(), |at| review.within(span, search.pattern.source(), at));
         findings
-            .add(&span, review.place(site), "a search for this expression may be given up")
+            .add(&span, review.place(site), "a search for this expression may be stopped before it ends")
             .label(what)
-            .help("list the cases instead, or allow this");
+            .help("list the cases instead, or allow this finding");
     }
 }

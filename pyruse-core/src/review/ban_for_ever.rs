@@ -11,8 +11,9 @@ static LINT: Lint = Lint {
     name: "ban-for-ever",
     severity: Severity::Note,
     what: "A ban that never ends.",
-    why: "addresses change hands: in a year it hits somebody else, and the set grows for ever",
-    instead: "Give `banSeconds`: a day (86400), or some months (7776000) for repeat offenders. Where for ever is meant, allow it.",
+    why: "addresses change their owner: in a year the ban affects somebody else, and the set grows for ever",
+    instead: "Add `banSeconds`: a day (86400), or some months (7776000) for repeat offenders. If you want a ban \
+              without end, allow the finding.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "ssh": [
@@ -48,7 +49,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         if matches!(fact, Fact::Bans(ban) if !ban.ends) {
             findings
                 .add(span, review.place(site), "this ban never ends")
-                .help("give it `banSeconds`, e.g. 86400 for a day");
+                .help("add `banSeconds`, e.g. 86400 for a day");
         }
     }
 }

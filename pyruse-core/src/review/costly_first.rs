@@ -1,4 +1,4 @@
-//! P019: an expression that is searched before a cheap question which could have spared the search.
+//! P019: an expression that is searched before a cheap test that could have avoided the search.
 
 use super::check::LintPlugin;
 use super::findings::Findings;
@@ -11,11 +11,11 @@ static LINT: Lint = Lint {
     code: "P019",
     name: "costly-first",
     severity: Severity::Warning,
-    what: "An expression is searched before a cheap question that could have spared the search.",
-    why: "every entry pays for the search, though most would have failed the question, which costs next to nothing",
-    instead: "Ask the cheap question first: comparisons cost some nanoseconds, expressions some hundreds or more, and the user \
-              database more still. It is told only where the two can change places: same chain, the same way out, and the \
-              cheap one needs nothing that the other saves.",
+    what: "An expression is searched before a cheap test that could have avoided the search.",
+    why: "every entry pays for the search, though most would have failed the cheap test",
+    instead: "Put the cheap test first: comparisons cost some nanoseconds, expressions some hundreds or more, and \
+              the user database even more. This is reported only if the two can be exchanged: they are in the same \
+              chain, have the same `else`, and the cheap one does not need what the other saves.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "ssh": [
@@ -72,8 +72,8 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
                 before.clear();
                 continue;
             };
-            let way_out = step.otherwise.as_ref().map(|to| &to.text);
-            before.retain(|other| review.steps[*other].otherwise.as_ref().map(|to| &to.text) == way_out);
+            let otherwise = step.otherwise.as_ref().map(|to| &to.text);
+            before.retain(|other| review.steps[*other].otherwise.as_ref().map(|to| &to.text) == otherwise);
             let found = &review.workflow.sites()[n];
             let can_go_before = |other: &usize| {
                 // The filters in between move too, so none of them may save a field that is read here.
@@ -89,11 +89,10 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             });
             if let (Some(costlier), Some(stated)) = (costlier, found.facts.first()) {
                 let other = &review.workflow.sites()[*costlier];
-                let message =
-                    format!("this cheap question comes after the costly one of step {}", other.step);
+                let message = format!("this cheap test comes after the expensive one of step {}", other.step);
                 findings
                     .add(&stated.span, review.place(n), message)
-                    .label("costs next to nothing")
+                    .label("costs almost nothing")
                     .help(format!("put it before step {}", other.step));
             }
             // A `then` in the middle ends the chain.

@@ -13,10 +13,9 @@ static LINT: Lint = Lint {
     code: "P014",
     name: "endless-counter",
     severity: Severity::Warning,
-    what: "A counter is raised for ever: without `keepSeconds`, and with no step that resets or lowers it.",
-    why: "it counts a whole life's mistakes: in the end everybody crosses every threshold",
-    instead: "Give `keepSeconds` to `action_counterRaise`: within how long the tries must fall that count. Or reset the category \
-              somewhere.",
+    what: "A counter is raised without `keepSeconds`, and no step resets or lowers it.",
+    why: "it counts for ever: in the end every key exceeds every threshold",
+    instead: "Add `keepSeconds` to `action_counterRaise`: how long an attempt counts. Or reset the category somewhere.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "units": [
@@ -54,10 +53,10 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         .collect();
     for (site, category, count, span) in counts() {
         if matches!(count, Count::Raises { expires: false, .. }) && !lowered.contains(category) {
-            let message = format!("`{category}` is counted for ever: nothing ends, resets or lowers it");
+            let message = format!("`{category}` is counted for ever: nothing expires, resets or lowers it");
             findings
                 .add(span, review.place(site), message)
-                .help("give this step `keepSeconds`, e.g. 3600 for an hour");
+                .help("add `keepSeconds` to this step, e.g. 3600 for an hour");
         }
     }
 }

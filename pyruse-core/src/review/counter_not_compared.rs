@@ -14,9 +14,9 @@ static LINT: Lint = Lint {
     code: "P015",
     name: "counter-not-compared",
     severity: Severity::Warning,
-    what: "A counter is raised, and no step ever looks at the count.",
-    why: "it is counted, and nothing follows from it: the threshold is missing",
-    instead: "Give `save` to the step that raises it, and a `filter_greaterOrEquals` on that field behind it.",
+    what: "A counter is raised, and no step tests the count.",
+    why: "the count has no effect: the threshold is missing",
+    instead: "Add `save` to the step that raises it, and a `filter_greaterOrEquals` on that field after it.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "units": [
@@ -57,10 +57,10 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     }
     for (category, (site, span)) in raised {
         if !looked_at.contains(category) {
-            let message = format!("`{category}` is counted, but no step looks at the count");
+            let message = format!("`{category}` is counted, but no step tests the count");
             findings
                 .add(span, review.place(site), message)
-                .help("give it `save`, and compare that field in a `filter_greaterOrEquals` behind it");
+                .help("add `save`, and compare that field in a `filter_greaterOrEquals` after it");
         }
     }
 }

@@ -14,11 +14,11 @@ static LINT: Lint = Lint {
     code: "P005",
     name: "unknown-field",
     severity: Severity::Warning,
-    what: "A field is read that the journal does not have, and that no step saves on any way there.",
+    what: "A step reads a field that the journal does not have, and that no step saves on any path to it.",
     why: "a missing field never passes a filter, stops an action, and is `None` in a message",
-    instead: "Write the name as it is saved (capitals matter: `thatIP` is not `thatIp`), or as systemd.journal-fields(7) has \
-              it. Fields of your programs' own are taken to exist if they are written in capitals, as the journal \
-              demands; names that begin with `_` are journald's.",
+    instead: "Write the name as it is saved (case matters: `thatIP` is not `thatIp`), or as in \
+              systemd.journal-fields(7). Fields of your own programs are assumed to exist if their names are in \
+              capitals, as the journal requires; names that begin with `_` are journald's.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "disks": [
@@ -71,18 +71,17 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             }
             let is_full = findings.is_full();
             let finding = if saved.contains_key(slot) {
-                let message = format!("`{name}` is not there yet: no step saves it on any way to this one");
+                let message = format!("`{name}` is not set yet: no step saves it on any path to this one");
                 findings.add(span, review.place(*site), message).label("read here, saved elsewhere")
             } else {
                 let message =
-                    format!("there is no field `{name}`: the journal has none, and no step saves it");
+                    format!("there is no field `{name}`: the journal does not have it, and no step saves it");
                 findings.add(span, review.place(*site), message)
             };
             if saved.contains_key(slot) {
                 finding.help("put the step that saves it before this one");
             } else {
-                finding
-                    .help("save it with a step before this one, or write the name of a field that there is");
+                finding.help("save it with a step before this one, or write the name of an existing field");
                 // The same name in other capitals is nearest.
                 let twin = || names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied();
                 let near = || twin().or_else(|| nearest(name, names.iter().copied()));

@@ -45,8 +45,12 @@ impl Findings {
     }
 
     /// Returns the text of a path to the next finding, if that finding is shown.
-    pub(super) fn way(&self, review: &Review<'_>, way: impl FnOnce() -> Vec<(u32, Exit)>) -> Option<String> {
-        (!self.is_full()).then(|| review.describe_way(&way()))
+    pub(super) fn path(
+        &self,
+        review: &Review<'_>,
+        path: impl FnOnce() -> Vec<(u32, Exit)>,
+    ) -> Option<String> {
+        (!self.is_full()).then(|| review.describe_path(&path()))
     }
 
     pub(super) fn report(mut self, diagnostics: &mut Diagnostics) {

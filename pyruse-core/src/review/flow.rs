@@ -216,7 +216,7 @@ impl Spread<'_> {
 
     /// Returns a shortest path to this node on which the statement holds there: its nodes, and the exit by which each
     /// is left.
-    pub(super) fn way(&self, goal: u32) -> Vec<(u32, Exit)> {
+    pub(super) fn path(&self, goal: u32) -> Vec<(u32, Exit)> {
         let count = self.flow.next.len();
         // Each node is visited in two states: with the statement true, and with it false.
         let mut came: Vec<Option<(u32, Exit, bool)>> = vec![None; 2 * count];
@@ -240,13 +240,13 @@ impl Spread<'_> {
                 }
             }
         }
-        let (mut way, mut at) = (Vec::new(), (goal, true));
+        let (mut path, mut at) = (Vec::new(), (goal, true));
         while let Some((node, exit, holds)) = came[place(at.0, at.1)] {
-            way.push((node, exit));
+            path.push((node, exit));
             at = (node, holds);
         }
-        way.reverse();
-        way
+        path.reverse();
+        path
     }
 
     fn starts_held(&self) -> bool {

@@ -12,14 +12,16 @@ static LINT: Lint = Lint {
     code: "P007",
     name: "forgeable-ban",
     severity: Severity::Warning,
-    what: "A ban is reached on a way on which no filter asked who wrote the entry.",
-    why: "any user of this machine can write such an entry (with `logger`), and so ban whom he likes: you, or the gateway",
-    instead: "Ask for a field that journald itself sets, before anything else: `_SYSTEMD_UNIT` is `ssh.service`, or `_UID` is 0, \
-              or `_EXE` is the program. Fields without `_` in front (SYSLOG_IDENTIFIER, PRIORITY, MESSAGE, …) are what the \
-              writer says of himself. `_COMM` and `_CMDLINE` are no proof, since anybody can call a program `sshd`, nor is \
-              `_SYSTEMD_USER_UNIT`, since everybody has units of his own; nor is \
-              `_TRANSPORT`, unless it is `kernel`, `audit` or `driver`. An expression for a path has to begin with `^` and the \
-              path's first words. A filter that is not passed proves nothing, nor does one that a missing field passes.",
+    what: "A ban can be reached on a path on which no filter has tested who wrote the entry.",
+    why: "any user of this machine can write such an entry (with `logger`), and so ban any address: yours, or the \
+          gateway's",
+    instead: "Test a field that journald itself sets, before anything else: `_SYSTEMD_UNIT` is `ssh.service`, or \
+              `_UID` is 0, or `_EXE` is the program. Fields without a leading `_` (SYSLOG_IDENTIFIER, PRIORITY, \
+              MESSAGE, …) are set by the writer. `_COMM` and `_CMDLINE` are no proof, because any user can name a \
+              program `sshd`; nor is `_SYSTEMD_USER_UNIT`, because every user has units; nor is `_TRANSPORT`, unless \
+              it is `kernel`, `audit` or `driver`. An expression for a path must begin with `^` and the first part \
+              of the path. A filter that does not pass proves nothing, and neither does one that a missing field \
+              passes.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "ssh": [
@@ -113,15 +115,15 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         for (site, _, span) in &bans {
             let open = review.flow.nodes_of(*site).iter().find(|node| unproven.holds(**node));
             let Some(node) = open else { continue };
-            let way = findings.way(review, || unproven.way(*node));
-            let message = "this ban can be forged: on a way to it, nothing asks who wrote the entry";
+            let path = findings.path(review, || unproven.path(*node));
+            let message = "this ban can be forged: on a path to it, no step tests who wrote the entry";
             findings
                 .add(span, review.place(*site), message)
-                .label("whoever writes the entry chooses the address")
-                .notes(way)
+                .label("the writer of the entry chooses the address")
+                .notes(path)
                 .help(
-                    "put a filter on a field that only journald sets in front of this way, \
-                     e.g. `_SYSTEMD_UNIT`, `_UID` or `_EXE`",
+                    "on this path, first put a filter on a field that only journald sets, e.g. `_SYSTEMD_UNIT`, \
+                     `_UID` or `_EXE`",
                 );
         }
     });

@@ -13,12 +13,12 @@ static LINT: Lint = Lint {
     code: "P008",
     name: "forgeable-mail",
     severity: Severity::Note,
-    what: "A mail believes the name that an entry gives itself: on a way to it, SYSLOG_IDENTIFIER (or another such field) was \
-           asked, but not who really wrote the entry.",
-    why: "any user of this machine can write an entry with that name, and so have you called at night",
-    instead: "Ask for a field that journald itself sets, too: `_SYSTEMD_UNIT`, `_UID` or `_EXE`. (For a mail, `_COMM` is enough: it \
-              keeps plain forgeries out.) A mail that no name is asked \
-              for, such as one about everything with PRIORITY 2, is not told.",
+    what: "A mail trusts the name that an entry gives itself: on a path to it, SYSLOG_IDENTIFIER (or a similar \
+           field) is tested, but not who really wrote the entry.",
+    why: "any user of this machine can write an entry with that name, and so trigger the mail",
+    instead: "Also test a field that journald itself sets: `_SYSTEMD_UNIT`, `_UID` or `_EXE`. (For a mail, `_COMM` \
+              is enough: it excludes simple forgeries.) A mail for which no name is tested, such as one about \
+              everything with PRIORITY 2, is not reported.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "disks": [
@@ -67,13 +67,13 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         for (site, _, _) in &mails {
             let open = review.flow.nodes_of(*site).iter().find(|node| believed.holds(**node));
             let Some(node) = open else { continue };
-            let way = findings.way(review, || believed.way(*node));
+            let path = findings.path(review, || believed.path(*node));
             let module = review.steps[*site].module.as_ref();
             let span = module.map_or(&review.steps[*site].node.span, |(_, name)| &name.span);
             findings
-                .add(span, review.place(*site), "this mail believes the name that an entry gives itself")
-                .notes(way)
-                .help("ask for a field that only journald sets, too: `_SYSTEMD_UNIT`, `_UID` or `_EXE`");
+                .add(span, review.place(*site), "this mail trusts the name that an entry gives itself")
+                .notes(path)
+                .help("also test a field that only journald sets: `_SYSTEMD_UNIT`, `_UID` or `_EXE`");
         }
     });
 }

@@ -15,10 +15,12 @@ static LINT: Lint = Lint {
     code: "P021",
     name: "format-of-missing",
     severity: Severity::Warning,
-    what: "A message shows a field in a format (`{MESSAGE:.500}`), and on a way to it nothing makes sure that the entry has the field.",
-    why: "a missing field has no format: the step fails, and what it should have told is lost",
-    instead: "Write `!s` before the format: `{MESSAGE!s:.500}` shows the text `None` for a missing field, and the same as before \
-              for a text. Numbers and times, whose formats need the value itself, need a filter on the field in front.",
+    what: "A message shows a field in a format (`{MESSAGE:.500}`), and on a path to it no step ensures that the \
+           entry has the field.",
+    why: "a missing field has no format: the step fails, and its message is lost",
+    instead: "Write `!s` before the format: `{MESSAGE!s:.500}` shows the text `None` for a missing field, and the \
+              same as before for a text. Formats of numbers and times need the value itself: put a filter on the \
+              field before the step.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "unexpected": [
@@ -89,8 +91,8 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             let message = format!("this fails on an entry without `{name}`: a missing field has no format");
             findings
                 .add(span, review.place(*site), message)
-                .note(review.describe_way(&missing.way(*node)))
-                .help(format!("write `{{{name}!s:…}}`, or ask for `{name}` with a filter before this step"));
+                .note(review.describe_path(&missing.path(*node)))
+                .help(format!("write `{{{name}!s:…}}`, or test `{name}` with a filter before this step"));
         }
     });
 }

@@ -11,8 +11,8 @@ static LINT: Lint = Lint {
     name: "trusted-field-overwritten",
     severity: Severity::Warning,
     what: "A step saves into a field whose name begins with `_`.",
-    why: "such fields are what journald vouches for; from this step on, it is what a message said",
-    instead: "Save under a name of your own, best in small letters, which no field of the journal has.",
+    why: "journald vouches for such fields; after this step, the value comes from a message",
+    instead: "Save under your own name, best in small letters, which no journal field has.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "su": [
@@ -36,7 +36,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         let Fact::Saves(save) = fact else { continue };
         let name = review.name(save.field);
         if review.tables().is_trusted(name) {
-            let message = format!("`{name}` is journald's own word, and is overwritten here");
+            let message = format!("`{name}` is a trusted field of journald, and is overwritten here");
             let own = name.trim_start_matches('_').to_lowercase();
             let own = if own.is_empty() { "mine".to_owned() } else { own };
             findings

@@ -11,10 +11,10 @@ pub(super) static BROKEN: Lint = Lint {
     code: "P101",
     name: "does-not-work-here",
     severity: Severity::Error,
-    what: "Something that a step or a setting depends on is not there, or is of the wrong kind: a set of the firewall, the \
-           program for mails, the server, the storage directory, the journal.",
-    why: "what hangs on it will fail, every time",
-    instead: "Make what is missing (the finding says how), or name what there is.",
+    what: "Something that a step or a setting needs is missing, or of the wrong kind: a firewall set, the program \
+           for mails, the server, the storage directory, the journal.",
+    why: "everything that needs it will fail, every time",
+    instead: "Create what is missing (the finding says how), or name something that exists.",
     examples: Examples::World,
 };
 
@@ -24,10 +24,10 @@ pub(super) static DOUBTFUL: Lint = Lint {
     code: "P102",
     name: "works-badly-here",
     severity: Severity::Warning,
-    what: "Something that a step or a setting depends on is there, but not as it should be: a set with `interval`, which is slow, \
-           or one with a time-out of its own.",
-    why: "it will work, but slowly, or not as the configuration says",
-    instead: "Make it as the finding says.",
+    what: "Something that a step or a setting needs exists, but with a problem: a set with `interval`, which is \
+           slow, or one with its own time-out.",
+    why: "it will work, but slowly, or not as configured",
+    instead: "Change it as the finding says.",
     examples: Examples::World,
 };
 
@@ -37,8 +37,9 @@ pub(super) static UNKNOWN: Lint = Lint {
     code: "P103",
     name: "could-not-be-asked",
     severity: Severity::Note,
-    what: "Something could not be looked at, mostly because whoever runs `pyruse check --live` may not.",
-    why: "whether it works is not known",
+    what: "Something could not be checked, usually because the user who runs `pyruse check --live` lacks the \
+           permission.",
+    why: "so it is not known whether it works",
     instead: "Run `pyruse check --live` as root, or as the user that runs Pyruse.",
     examples: Examples::World,
 };
@@ -77,12 +78,12 @@ pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
     }
     engine.services.inspect(&mut inspection);
     for trouble in inspection.take() {
-        tell_setting(engine, trouble, diagnostics);
+        report_setting(engine, trouble, diagnostics);
     }
 }
 
 /// Reports a finding about a top-level setting that no step made.
-pub fn tell_setting(engine: &Engine, trouble: Trouble, diagnostics: &mut Diagnostics) {
+pub fn report_setting(engine: &Engine, trouble: Trouble, diagnostics: &mut Diagnostics) {
     let (Subject::Setting(path) | Subject::Argument(path)) = &trouble.at;
     let span = setting(&engine.config, path);
     report(trouble, span, None, diagnostics);

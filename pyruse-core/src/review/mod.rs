@@ -39,7 +39,7 @@ mod value_type;
 
 pub use self::check::{Check, LintPlugin, lints};
 pub use self::findings::Findings;
-pub use self::live::{inspect, tell_setting};
+pub use self::live::{inspect, report_setting};
 pub use self::page::page;
 pub use self::subject::Review;
 
@@ -74,6 +74,6 @@ pub fn review(source: &Source, engine: &Engine, diagnostics: &mut Diagnostics) {
 }
 
 /// Removes the findings that a comment allows, after a configuration was only loaded.
-pub fn heed_allows(source: &Source, config: &Config, diagnostics: &mut Diagnostics) {
+pub fn apply_allows(source: &Source, config: &Config, diagnostics: &mut Diagnostics) {
     allow::apply(source, config, diagnostics, false);
 }

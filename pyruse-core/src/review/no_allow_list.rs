@@ -15,11 +15,11 @@ static LINT: Lint = Lint {
     code: "P009",
     name: "no-allow-list",
     severity: Severity::Warning,
-    what: "A ban is reached on a way on which its address was not held against a list of those that are never banned.",
-    why: "one mistyped password too many, and you have banned yourself, your monitoring, or your gateway",
-    instead: "Put a `filter_inNetworks` with your own networks (and `127.0.0.0/8`, `::1`) in front, and ban by its `else`. It must \
-              ask the field that is banned, after the last step that saves into it: an address that \
-              `action_dnatReplace` puts there later was never asked.",
+    what: "A ban can be reached on a path on which its address was not compared with an allow-list.",
+    why: "after one mistyped password too many, you have banned yourself, your monitoring, or your gateway",
+    instead: "Put a `filter_inNetworks` with your own networks (and `127.0.0.0/8`, `::1`) before the ban, and ban by \
+              its `else`. It must test the field that is banned, after the last step that saves into it: if \
+              `action_dnatReplace` later saves another address there, that address was not tested.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "ssh": [
@@ -94,12 +94,13 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         for (site, span) in &bans[n].1 {
             let open = review.flow.nodes_of(*site).iter().find(|node| unlisted.holds(**node));
             let Some(node) = open else { continue };
-            let way = findings.way(review, || unlisted.way(*node));
+            let path = findings.path(review, || unlisted.path(*node));
             let name = review.name(bans[n].0);
-            let message = format!("this may ban anybody: on a way to it, `{name}` is held against no allow-list");
+            let message = format!("this may ban any address: on a path to it, `{name}` is not compared with an \
+                                   allow-list");
             findings
                 .add(span, review.place(*site), message)
-                .notes(way)
+                .notes(path)
                 .help(format!(
                     "put a `filter_inNetworks` on `{name}` with your own networks before it, and ban by its `else`"
                 ));

@@ -11,8 +11,8 @@ static LINT: Lint = Lint {
     name: "one-set-for-both",
     severity: Severity::Warning,
     what: "A ban names the same set for IPv4 and for IPv6.",
-    why: "a set holds addresses of one kind: every ban of the other kind fails",
-    instead: "Make two sets, and name both.",
+    why: "a set contains addresses of one family: every ban of the other family fails",
+    instead: "Create two sets, and name both.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "ssh": [
@@ -57,7 +57,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             findings
                 .add(span, review.place(site), message)
                 .label("the same as for IPv4")
-                .help("name two sets, one of each type");
+                .help("name two sets, one for each family");
         }
     }
 }

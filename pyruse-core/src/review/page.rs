@@ -8,21 +8,21 @@ use crate::config::{Examples, Lint, Severity};
 const HEAD: &str = "\
 # What `pyruse check` finds
 
-<!-- Made from pyruse-core/src/review: change the texts there. -->
+<!-- Generated from pyruse-core/src/review: change the texts there. -->
 
-A configuration that can be used may still not do what was meant. `pyruse check` reads it as a colleague would, and tells
-what it finds with a code, its place, why it matters, and what to write instead. Errors and warnings should be mended; notes
-are worth knowing. The exit code is 1 if there are errors; with `--strict` also if there are warnings.
+A configuration without errors may still not do what you meant. `pyruse check` reviews it, and reports each finding with a
+code, its place, why it matters, and how to fix it. Fix errors and warnings; notes are useful to know. The exit code is 1 if
+there are errors; with `--strict` also if there are warnings.
 
-Where a finding is not right, a comment allows it, with the reason, on a line of the step or right above it:
+If a finding does not apply, allow it with a comment that gives the reason, on a line of the step or directly above it:
 
 ```json
 // allow P012: these addresses are ours, and were stolen
 {\"action\": \"action_nftBan\", \"args\": {\"IP\": \"thatIP\", \"nftSetIPv4\": \"ip filter ban\", \"nftSetIPv6\": \"ip6 filter ban\"}}
 ```
 
-A comment that allows what is not found is told too ([P004](#p004)). P101 and above are what `pyruse check --live` finds:
-it asks this machine, without changing it, whether what the configuration depends on is there.
+A comment that allows a finding which does not exist is reported, too ([P004](#p004)). P101 and above are findings of
+`pyruse check --live`: it checks, without changing anything, whether this machine has what the configuration needs.
 
 ";
 
@@ -47,7 +47,8 @@ pub fn page() -> String {
             word(lint.severity),
         );
         if let Examples::Rules { bad, good } = lint.examples {
-            let _ = write!(page, "\nTold:\n\n```json\n{bad}\n```\n\nNot told:\n\n```json\n{good}\n```\n");
+            let _ =
+                write!(page, "\nReported:\n\n```json\n{bad}\n```\n\nNot reported:\n\n```json\n{good}\n```\n");
         }
     }
     page

@@ -14,11 +14,12 @@ static LINT: Lint = Lint {
     code: "P016",
     name: "save-never-read",
     severity: Severity::Warning,
-    what: "An argument asks to save into a field that no step reads on any way behind.",
-    why: "either it is of no use, or a step that should read it has the name wrong",
-    instead: "Remove the name, or read it. Of a list, names in front of one that is read cannot be left out: write those groups as \
-              `(?:…)`, or leave them. Groups with a name in an expression are not told: there, a name also explains. Nor is what only \
-              sometimes is put in the place of what was there.",
+    what: "An argument saves into a field that no later step reads.",
+    why: "either it is not needed, or a step that should read it has the wrong name",
+    instead: "Remove the name, or read the field. In a list, you cannot leave out names before one that is read: \
+              write those groups as `(?:…)`, or keep the names. Named groups in an expression are not reported, \
+              because such a name also explains. Nor are values that are only sometimes saved in place of an earlier \
+              value.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "disks": [
@@ -87,7 +88,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             if read || (is_list && n < needed) {
                 continue;
             }
-            let message = format!("`{}` is saved, but no step behind reads it", review.name(slot));
+            let message = format!("`{}` is saved, but no later step reads it", review.name(slot));
             findings
                 .add(span, review.place(site), message)
                 .help("remove it, or read it; is the name the same in both places?");

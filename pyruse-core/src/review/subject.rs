@@ -69,10 +69,10 @@ impl<'a> Review<'a> {
     }
 
     /// Describes a path through the graph, for people.
-    pub(super) fn describe_way(&self, way: &[(u32, Exit)]) -> String {
+    pub(super) fn describe_path(&self, path: &[(u32, Exit)]) -> String {
         const MOST_CHAINS: usize = 6;
         let mut chains: Vec<(&str, Vec<String>, bool)> = Vec::new();
-        for (node, exit) in way {
+        for (node, exit) in path {
             let site = self.flow.site(*node);
             // A chain whose first step rejects the entry only makes the path long.
             let passed_by = *exit == Exit::Fail && self.steps[site].otherwise.is_none();
@@ -96,7 +96,7 @@ impl<'a> Review<'a> {
         let told: Vec<String> =
             chains.iter().map(|(label, steps, _)| format!("`{label}` ({})", brief(steps))).collect();
         if told.is_empty() {
-            return "it is the first step of all".to_owned();
+            return "it is the very first step".to_owned();
         }
         let shown = if told.len() <= MOST_CHAINS {
             told.join(", ")
@@ -104,7 +104,7 @@ impl<'a> Review<'a> {
             let (first, last) = (&told[..MOST_CHAINS / 2], &told[told.len() - MOST_CHAINS / 2..]);
             format!("{}, …, {}", first.join(", "), last.join(", "))
         };
-        format!("one way there: {shown}")
+        format!("one path there: {shown}")
     }
 }
 

@@ -17,9 +17,9 @@ static LINT: Lint = Lint {
     severity: Severity::Warning,
     what: "A field is compared with a value of a type that it never has.",
     why: "the number 3 and the text `\"3\"` are never equal, so the filter never passes",
-    instead: "Write numbers without quotes for the journal's numbers (PRIORITY, _UID, _PID, EXIT_STATUS, …) and for what \
-              counters save; write texts for everything else, also for digits that an expression took from a message. \
-              Times can only be shown, in messages.",
+    instead: "Write numbers without quotes for the journal's numeric fields (PRIORITY, _UID, _PID, EXIT_STATUS, …) \
+              and for what counters save; write texts for everything else, even for digits that an expression took \
+              from a message. Times can only be shown, in messages.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "errors": [

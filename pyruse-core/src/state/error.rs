@@ -16,8 +16,8 @@ pub enum StateError {
     },
     /// The content of the file cannot be used.
     #[error(
-        "{path}: the file is damaged ({detail}); it is left as it is. Put a backup in its place, or begin with empty \
-         state on purpose: {}, and start again",
+        "{path}: the file is damaged ({detail}); it was not changed. Put a backup in its place; or start with empty \
+         state on purpose: {}, then start again",
         put_aside(path)
     )]
     Damaged {
@@ -28,8 +28,8 @@ pub enum StateError {
     },
     /// There was a state, and it is gone, completely or in part.
     #[error(
-        "{path}: the state is lost: {detail}; nothing was changed. Bring it back, or begin with empty state on purpose: \
-         {}, and start again",
+        "{path}: the state is lost: {detail}; nothing was changed. Bring it back; or start with empty state on \
+         purpose: {}, then start again",
         put_aside(path)
     )]
     Lost {
@@ -40,8 +40,8 @@ pub enum StateError {
     },
     /// A newer version of this program wrote it.
     #[error(
-        "{path} was written by a newer version (its format is {found}, this program knows up to {known}); \
-         use that version, or start anew with another `storage` directory"
+        "{path} was written by a newer version (its format is {found}, this program supports up to {known}); use \
+         that version, or start with empty state in another `storage` directory"
     )]
     Newer {
         /// The file.
@@ -60,7 +60,7 @@ pub enum StateError {
         reason: String,
     },
     /// Two modules use one name for different things.
-    #[error("the part `{0}` of the state is used for two different things")]
+    #[error("the part `{0}` of the state is opened with two different types")]
     Kind(String),
 }
 

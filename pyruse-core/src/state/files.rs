@@ -28,7 +28,7 @@ pub fn irregular(path: &Path) -> Option<String> {
             Some(format!("{} is {what}, not a regular file; move it away", path.display()))
         }
         Err(e) if e.kind() == ErrorKind::NotFound && entry.is_symlink() => Some(format!(
-            "{} is a link to {}, which is not there; remove it, or mount what it leads to",
+            "{} is a link to {}, which does not exist; remove it, or mount its target",
             path.display(),
             std::fs::read_link(path).unwrap_or_default().display()
         )),

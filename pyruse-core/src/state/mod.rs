@@ -152,7 +152,8 @@ impl State {
             if self.step_logged.until(now.steady) >= STEP_LOG_INTERVAL {
                 self.step_logged = now.steady;
                 tracing::warn!(
-                    "{step}: no ban, grace or count lasts longer for it, and retries wait as before"
+                    "{step}: bans, grace periods and counts do not last longer because of it, and retries wait as \
+                     before"
                 );
             }
             self.parts.iter_mut().for_each(|part| part.resource.adjust(step));

@@ -25,7 +25,7 @@ impl Place {
 
     fn new(index: usize) -> Place {
         let number = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
-        Place(number.expect("the owner holds at most `Place::MOST` items"))
+        Place(number.expect("the owner has at most `Place::MOST` items"))
     }
 
     fn index(self) -> usize {

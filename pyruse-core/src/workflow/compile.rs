@@ -176,7 +176,7 @@ fn warn_of_unreachable(config: &Config, shapes: &[Vec<Shape>], graph: &Graph, di
         let place = |step| Some(StepPlace { chain: chain.label.text.clone(), step });
         if !reached[n] {
             let message =
-                "this chain can never run: no entry gets past the chains before it, and none jumps here";
+                "this chain can never run: no entry passes beyond the chains before it, and none jumps here";
             diagnostics
                 .lint(&lint::CHAIN_NEVER_RUNS, chain.label.span.clone(), place(None), message)
                 .help("remove it, or jump to it with `then` or `else`");
@@ -184,7 +184,7 @@ fn warn_of_unreachable(config: &Config, shapes: &[Vec<Shape>], graph: &Graph, di
         }
         let live = graph::live(&shapes[n]).len();
         if let Some(step) = chain.steps.get(live) {
-            let message = "this step can never run: the one before it goes elsewhere with `then`";
+            let message = "this step can never run: the one before it continues elsewhere with `then`";
             diagnostics
                 .lint(&lint::STEP_NEVER_RUNS, step.node.span.clone(), place(Some(live)), message)
                 .help("remove it, or put it before the step with `then`");

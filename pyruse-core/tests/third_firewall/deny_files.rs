@@ -125,7 +125,7 @@ impl Firewall for DenyFiles {
                 is_used: true,
             })
         } else {
-            SetState::Missing { help: format!("make it with: {command}") }
+            SetState::Missing { help: format!("create it with: {command}") }
         })
     }
 

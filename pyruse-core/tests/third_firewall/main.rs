@@ -165,9 +165,9 @@ fn an_order_that_the_state_should_not_hold_never_reaches_the_firewall() {
     assert_eq!(
         given_up,
         [
-            "`../passwd` cannot be the name of a set",
+            "`../passwd` is not a valid name of a set",
             "0.0.0.0 is not banned: a file denies single hosts only",
-            "not an order for a ban: expected value at line 1 column 1",
+            "not a ban order: expected value at line 1 column 1",
         ]
     );
     assert_eq!(pyruse.file("v4.deny"), "");
@@ -187,6 +187,6 @@ fn a_wrong_name_and_a_missing_set_are_reported() {
     review::inspect(&engine, &mut diagnostics);
     let found = source.draw(&diagnostics, false);
     assert!(found.contains("there is no set `v4.deny`: every ban for it fails"), "{found}");
-    let command = format!("help: make it with: touch {}/v4.deny", directory.path().display());
+    let command = format!("help: create it with: touch {}/v4.deny", directory.path().display());
     assert!(found.contains(&command) && !found.contains("v6.deny`"), "{found}");
 }

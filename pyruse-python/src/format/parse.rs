@@ -87,7 +87,7 @@ impl Parser<'_> {
                 let field = self.field(brace)?;
                 self.pieces.push(Piece::Field(field));
             } else {
-                return wrong(brace, "this `}` closes nothing (for the character itself write `}}`)");
+                return wrong(brace, "this `}` has no opening `{` (for the character itself write `}}`)");
             }
         }
         self.literal.push_str(&self.text[self.at..]);
@@ -145,7 +145,7 @@ impl Parser<'_> {
             b'.' => return wrong(end, "attributes of fields (`.`) are not supported"),
             b'[' => return wrong(end, "parts of fields (`[`) are not supported"),
             _ if name.is_empty() => {
-                return wrong(open, "the name of a field is missing (for the character itself write `{{`)");
+                return wrong(open, "the field name is missing (for the character itself write `{{`)");
             }
             _ if name.chars().all(|c| decimal_digit(c).is_some()) => {
                 return wrong(start, "fields have names, not numbers");
@@ -166,7 +166,7 @@ impl Parser<'_> {
             Some('r') => Ok(Conversion::Quoted(Charset::Unicode)),
             Some('a') => Ok(Conversion::Quoted(Charset::Ascii)),
             Some('}' | ':') => wrong(at, "a conversion must follow the `!`: `s`, `r` or `a`"),
-            Some(c) => wrong(at, format!("unknown conversion `{c}`: there are `s`, `r` and `a`")),
+            Some(c) => wrong(at, format!("unknown conversion `{c}`: use `s`, `r` or `a`")),
             None => unclosed(open),
         }
     }
@@ -180,11 +180,11 @@ impl Parser<'_> {
             return unclosed(open);
         }
         if let Err((at, '{')) = spec {
-            return wrong(start + at, "a spec cannot have fields of its own");
+            return wrong(start + at, "a spec cannot contain fields");
         }
         let spec = match spec {
             Ok(spec) => spec,
-            Err((at, _)) => return wrong(start + at, "this `}` closes nothing"),
+            Err((at, _)) => return wrong(start + at, "this `}` has no opening `{`"),
         };
         self.at = end + 1;
         if spec.is_empty() {

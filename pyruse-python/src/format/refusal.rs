@@ -31,19 +31,19 @@ impl fmt::Display for Refusal {
             Refusal::NoPrecision => "a number must follow the `.`",
             Refusal::BothSeparators => "it has both separators, `,` and `_`",
             Refusal::Separator(separator, kind) => {
-                return write!(f, "the separator `{separator}` does not go with `{kind}`");
+                return write!(f, "the separator `{separator}` is not allowed with `{kind}`");
             }
             Refusal::UnknownType(kind) => return write!(f, "unknown type `{kind}`"),
-            Refusal::SignOfText => "text has no sign",
-            Refusal::ZeroOfText => "text has no negative zero (`z`)",
-            Refusal::AlternateText => "text has no alternate form (`#`)",
-            Refusal::InsideText => "text has no sign to align behind (`=`)",
-            Refusal::PrecisionOfInteger => "an integer has no precision",
-            Refusal::ZeroOfInteger => "an integer has no negative zero (`z`)",
-            Refusal::SignOfCharacter => "a character (`c`) has no sign",
-            Refusal::AlternateCharacter => "a character (`c`) has no alternate form (`#`)",
+            Refusal::SignOfText => "text cannot have a sign",
+            Refusal::ZeroOfText => "text cannot have the option `z`",
+            Refusal::AlternateText => "text cannot have an alternate form (`#`)",
+            Refusal::InsideText => "text cannot have the alignment `=`",
+            Refusal::PrecisionOfInteger => "an integer cannot have a precision",
+            Refusal::ZeroOfInteger => "an integer cannot have the option `z`",
+            Refusal::SignOfCharacter => "a character (`c`) cannot have a sign",
+            Refusal::AlternateCharacter => "a character (`c`) cannot have an alternate form (`#`)",
             Refusal::NoCharacter(code) => return write!(f, "{code} is not a character (`c`)"),
-            Refusal::Missing => "it takes no spec (write `!s` before the `:`)",
+            Refusal::Missing => "it cannot have a spec (write `!s` before the `:`)",
             Refusal::OutOfRange(micros) => {
                 return write!(f, "{micros} µs is not within the years 1 to 9999");
             }

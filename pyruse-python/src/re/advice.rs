@@ -15,17 +15,17 @@ pub fn advice(expression: &str, error: &PatternError) -> Option<String> {
     if let Some(name) = at.strip_prefix("?<").or_else(|| at.strip_prefix("?'")) {
         let name: String = name.chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect();
         return Some(if name.is_empty() {
-            "a group with a name is written `(?P<name>…)`".into()
+            "write a named group as `(?P<name>…)`".into()
         } else {
             format!("write `(?P<{name}>…)`")
         });
     }
     let advice = match error.message.as_str() {
         "global flags not at the start of the expression" => {
-            "put it at the very beginning, or write `(?i:…)` around the part that it is for"
+            "put it at the very beginning, or write `(?i:…)` around the part to which it applies"
         }
         "look-behind requires fixed-width pattern" => {
-            "all that a look-behind may find must be of one length; write one for each length: `(?:(?<=a)|(?<=bc))`"
+            "all matches of a look-behind must have the same length; write one for each length: `(?:(?<=a)|(?<=bc))`"
         }
         _ => match at.get(..2)? {
             r"\p" | r"\P" => {
@@ -35,9 +35,9 @@ pub fn advice(expression: &str, error: &PatternError) -> Option<String> {
             r"\R" => r"write `(?:\r\n|\n|\r)`",
             r"\z" => r"write `\Z`",
             r"\e" => r"write `\x1b`",
-            r"\G" | r"\K" | r"\Q" | r"\E" | r"\X" | r"\C" => "Python's expressions have nothing like it",
+            r"\G" | r"\K" | r"\Q" | r"\E" | r"\X" | r"\C" => "Python's expressions do not have this",
             _ if ["?R", "?&", "?|", "?P>", "?+"].iter().any(|other| at.starts_with(other)) => {
-                "Python's expressions have nothing like it"
+                "Python's expressions do not have this"
             }
             _ => return None,
         },
@@ -61,8 +61,8 @@ mod tests {
             (r"a\h+b", r"`[ \t]`"),
             (r"ab(?i)c", "`(?i:…)`"),
             (r"(?<=a|bc)d", "(?<=a)|(?<=bc)"),
-            (r"(?R)", "nothing like it"),
-            (r"(?P>name)", "nothing like it"),
+            (r"(?R)", "do not have this"),
+            (r"(?P>name)", "do not have this"),
         ] {
             let error = Pattern::new(expression).unwrap_err();
             let advice = advice(expression, &error).unwrap_or_default();

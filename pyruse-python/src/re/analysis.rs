@@ -117,7 +117,7 @@ pub(super) fn begins_with_text(node: &Node) -> bool {
 /// Refuses an expression that is too large, before an engine spends time on it.
 pub(super) fn check_size(root: &Node) -> Result<(), PatternError> {
     if size(root) > MAX_SIZE {
-        return Err(PatternError::new(0, "the expression is too large: it repeats too much"));
+        return Err(PatternError::new(0, "the expression is too large: it has too many repetitions"));
     }
     Ok(())
 }

@@ -19,5 +19,5 @@ impl PatternError {
 /// A search is given up without an answer: neither "found" nor "not found" is known. It has taken much time, and the
 /// next text may cost as much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("step limit reached: the expression has too many ways to match this text")]
+#[error("step limit reached: the expression can match this text in too many ways")]
 pub struct MatchError;

@@ -36,8 +36,8 @@ fn check_inner_loops(root: &Node) -> Result<(), PatternError> {
                 && let Node::Sequence(parts) = &**body
                 && matches!(parts.first(), Some(Node::Barrier))
             {
-                let message = "a repetition of groups that may be empty is not supported within \
-                    another repetition, unless it may be left out";
+                let message = "within another repetition, a repetition of groups that may be empty is not supported, \
+                               unless it is optional";
                 refusal = Err(PatternError::new(*offset, message));
             }
         });
@@ -99,15 +99,15 @@ fn settle(node: Node, groups: &[Option<Width>], referring: bool) -> Result<Node,
             }
             if width(&body, groups).most == 0 {
                 if max != Some(1) && has_group(&body) && referring {
-                    let message = "a repetition of a group that takes nothing is not supported \
-                        beside references to groups";
+                    let message =
+                        "a repetition of an empty group is not supported together with references to groups";
                     return Err(PatternError::new(offset, message));
                 }
                 return Ok(once(min, greed, body));
             }
             let needs_barrier = needs_barrier(min, max, greed, &body, groups);
             if needs_barrier && max.is_some() {
-                let message = "a bounded repetition of what may well be empty is not supported";
+                let message = "a bounded repetition of something that may be empty is not supported";
                 return Err(PatternError::new(offset, message));
             }
             if needs_barrier {

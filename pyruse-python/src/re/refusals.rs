@@ -25,8 +25,8 @@ pub(super) fn check(root: &Node) -> Result<(), PatternError> {
                 refuse(*offset, message);
             }
             if *greed == Greed::Possessive && chooses_groups(body) {
-                let message = "a possessive repetition of a choice between groups is not \
-                    supported: Python 3.11 itself gets its groups wrong";
+                let message = "a possessive repetition of a choice between groups is not supported: Python 3.11 \
+                               itself returns wrong groups for it";
                 refuse(*offset, message);
             }
         }

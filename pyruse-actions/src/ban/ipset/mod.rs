@@ -26,17 +26,17 @@ const LONGEST_TIMEOUT: u64 = 2_147_483;
 /// The kernel's limit for the length of a set's name, in bytes.
 const LONGEST_NAME: usize = 31;
 
-/// How `action_ipsetBan` reaches ipset.
+/// Settings of `action_ipsetBan`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct IpsetSettings {
-    /// The command, as a list: the program and its first arguments. `add SET IP timeout N`, or for many bans at once
-    /// `restore` with such commands on the standard input, is appended to it as separate arguments. It is run without
-    /// a shell.
+    /// The command, as a list: the program and its first arguments. `add SET IP timeout N` is appended to it as
+    /// separate arguments; for many bans at once, `restore` is appended, with such commands on its standard input. It
+    /// is run without a shell.
     ipset: Vec<String>,
-    /// How many bans are held; beyond that, one that ends soon is forgotten: the firewall keeps it until it ends, but it is
-    /// not put back.
+    /// How many bans are kept; beyond that, one that ends soon is forgotten: the firewall keeps it until it ends, but
+    /// it is not put back.
     #[serde(rename = "maxBans")]
     max_bans: u32,
 }
@@ -60,21 +60,23 @@ impl ModuleSettings for IpsetSettings {
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Args {
-    /// The field that holds the address to ban.
+    /// The field with the address to ban.
     #[serde(rename = "IP")]
     ip: String,
-    /// For how long from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever. The set must have been created with
-    /// `timeout`; with `timeout 0`, if bans for ever go there too: any other is how long ipset keeps those.
+    /// The duration from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever. The set must have been
+    /// created with `timeout`. If it also gets bans without end, create it with `timeout 0`: otherwise ipset removes
+    /// them after the set's time-out.
     #[serde(rename = "banSeconds", default)]
     ban_seconds: Option<Seconds>,
-    /// The set for IPv4 addresses, e.g. `mail_ban4`, as made by `ipset create mail_ban4 hash:ip family inet timeout 0`.
+    /// The set for IPv4 addresses, e.g. `mail_ban4`, created by `ipset create mail_ban4 hash:ip family inet timeout 0`.
     #[serde(rename = "ipSetIPv4")]
     set_v4: String,
-    /// The set for IPv6 addresses, e.g. `mail_ban6`, as made by `ipset create mail_ban6 hash:ip family inet6 timeout 0`.
+    /// The set for IPv6 addresses, e.g. `mail_ban6`, created by
+    /// `ipset create mail_ban6 hash:ip family inet6 timeout 0`.
     #[serde(rename = "ipSetIPv6")]
     set_v6: String,
-    /// Ban also loopback, multicast and broadcast addresses. Without this, they are refused: no remote host has one, and
-    /// a ban of it hits your own services. The unspecified address is never banned: ipset cannot hold it.
+    /// Also ban loopback, multicast and broadcast addresses. By default they are refused: no remote host has one, so a
+    /// ban would affect your own services. The unspecified address is never banned: an ipset cannot contain it.
     #[serde(rename = "allowSpecial", default)]
     allow_special: bool,
 }
@@ -95,9 +97,9 @@ struct Ipset(BatchRunner<IpsetProgram>);
 
 impl Firewall for Ipset {
     const NAME: &'static str = "action_ipsetBan";
-    const DOC: &'static str = "Bans an address by adding it to a set of ipset.";
+    const DOC: &'static str = "Bans an address by adding it to an ipset.";
     const SET_ARGUMENTS: [&'static str; 2] = ["ipSetIPv4", "ipSetIPv6"];
-    const SET_HELP: &'static str = "write the name of the set alone: `mail_ban4`";
+    const SET_HELP: &'static str = "write only the name of the set: `mail_ban4`";
     const LONGEST_TIMEOUT: Option<u64> = Some(LONGEST_TIMEOUT);
     const FORMER_FILE: Option<&'static str> = Some("action_ipsetBan.py.json");
     type Args = Args;
@@ -115,12 +117,12 @@ impl Firewall for Ipset {
     fn set_name(text: &str) -> Result<String, String> {
         match set_error(text) {
             None => Ok(text.to_owned()),
-            Some(why) => Err(format!("`{text}` cannot be the name of a set of ipset: {why}")),
+            Some(why) => Err(format!("`{text}` is not a valid name of an ipset: {why}")),
         }
     }
 
     fn never_holds(ip: IpAddr) -> Option<&'static str> {
-        ip.is_unspecified().then_some("no set of ipset can hold the unspecified address")
+        ip.is_unspecified().then_some("an ipset cannot contain the unspecified address")
     }
 
     fn deliver(&mut self, orders: &[Order]) -> Vec<Outcome> {
@@ -153,7 +155,7 @@ impl Firewall for Ipset {
                 ),
             },
             Example {
-                title: "a name is not looked up",
+                title: "a host name is not resolved",
                 args: timed,
                 entry: &[("thatIP", "host.example.org")],
                 outcome: Shown::Error("`host.example.org` is not an IP address: nothing is banned"),
@@ -167,13 +169,13 @@ fn set_error(set: &str) -> Option<String> {
     if set.is_empty() {
         Some("it is empty".into())
     } else if set.len() > LONGEST_NAME {
-        Some(format!("it has {} bytes, and at most {LONGEST_NAME} are possible", set.len()))
+        Some(format!("it has {} bytes, but at most {LONGEST_NAME} are allowed", set.len()))
     } else if set.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        Some("it has spaces or control characters".into())
+        Some("it contains spaces or control characters".into())
     } else if set.contains(['"', '\'', '\\']) {
-        Some("it has quotes or backslashes".into())
+        Some("it contains quotes or backslashes".into())
     } else if set.starts_with('-') {
-        Some("it would be an option".into())
+        Some("it looks like an option".into())
     } else {
         None
     }

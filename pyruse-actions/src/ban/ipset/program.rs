@@ -75,7 +75,7 @@ impl Dialect for IpsetProgram {
         let Order { set, ip, .. } = command.order;
         words
             .contains("The set with the given name does not exist")
-            .then(|| format!("make it with: {}", create(set, Family::of(*ip))))
+            .then(|| format!("create it with: {}", create(set, Family::of(*ip))))
     }
 }
 
@@ -89,7 +89,7 @@ impl IpsetProgram {
                 return SetState::NoProgram { setting: "ipsetBan.ipset", message };
             }
             Err(Failure { message, .. }) if message.contains(NO_SUCH) => {
-                return SetState::Missing { help: format!("make it with: {}", create(set, family)) };
+                return SetState::Missing { help: format!("create it with: {}", create(set, family)) };
             }
             Err(Failure { message, .. }) => return SetState::Unknown(message),
         };
@@ -98,7 +98,7 @@ impl IpsetProgram {
             answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
         };
         let (Some(kind), Some(header)) = (line("Type"), line("Header")) else {
-            return SetState::Unknown(format!("`{}` does not answer as ipset does", self.argv.join(" ")));
+            return SetState::Unknown(format!("`{}` does not answer like ipset", self.argv.join(" ")));
         };
         let word = |name: &str| {
             let mut words = header.split(' ').skip_while(|word| *word != name);

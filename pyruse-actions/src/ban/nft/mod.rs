@@ -23,18 +23,18 @@ use self::program::NftProgram;
 
 const DEFAULT_NFT: &str = "/usr/bin/nft";
 
-/// How `action_nftBan` reaches nftables.
+/// Settings of `action_nftBan`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct NftSettings {
-    /// The command, as a list: the program and its first arguments. The nft command is appended to it as one more
-    /// argument. It is run without a shell. Where none is given, no program is run: bans are told to the kernel itself,
-    /// by netlink, which takes CAP_NET_ADMIN; and only what cannot be told so, such as elements of a set with
-    /// `flags interval`, is done by `/usr/bin/nft`.
+    /// The command, as a list: the program and its first arguments. The nft command is appended to it as one argument.
+    /// It is run without a shell. By default no program is run: bans are sent to the kernel by netlink, which needs
+    /// CAP_NET_ADMIN; only for what netlink does not support here, such as elements of a set with `flags interval`,
+    /// `/usr/bin/nft` is run.
     nft: Option<Vec<String>>,
-    /// How many bans are held; beyond that, one that ends soon is forgotten: the firewall keeps it until it ends, but it is
-    /// not put back.
+    /// How many bans are kept; beyond that, one that ends soon is forgotten: the firewall keeps it until it ends, but
+    /// it is not put back.
     #[serde(rename = "maxBans")]
     max_bans: u32,
 }
@@ -57,10 +57,10 @@ impl ModuleSettings for NftSettings {
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Args {
-    /// The field that holds the address to ban.
+    /// The field with the address to ban.
     #[serde(rename = "IP")]
     ip: String,
-    /// For how long from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever.
+    /// The duration from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever.
     #[serde(rename = "banSeconds", default)]
     ban_seconds: Option<Seconds>,
     /// The set for IPv4 addresses: family, table and set, e.g. `ip Inet4 mail_ban`.
@@ -69,8 +69,8 @@ struct Args {
     /// The set for IPv6 addresses: family, table and set, e.g. `ip6 Inet6 mail_ban`.
     #[serde(rename = "nftSetIPv6")]
     set_v6: String,
-    /// Ban also the unspecified address, loopback, multicast and broadcast addresses. Without this, they are refused: no
-    /// remote host has one, and a ban of it hits your own services.
+    /// Also ban the unspecified address, loopback, multicast and broadcast addresses. By default they are refused: no
+    /// remote host has one, so a ban would affect your own services.
     #[serde(rename = "allowSpecial", default)]
     allow_special: bool,
 }
@@ -95,7 +95,7 @@ struct Nft {
 
 impl Firewall for Nft {
     const NAME: &'static str = "action_nftBan";
-    const DOC: &'static str = "Bans an address by adding it to a set of nftables.";
+    const DOC: &'static str = "Bans an address by adding it to an nftables set.";
     const SET_ARGUMENTS: [&'static str; 2] = ["nftSetIPv4", "nftSetIPv6"];
     const SET_HELP: &'static str = "write family, table and set: `ip Inet4 mail_ban`";
     const FORMER_FILE: Option<&'static str> = Some("action_nftBan.py.json");
@@ -122,7 +122,7 @@ impl Firewall for Nft {
         if (2..=3).contains(&words.len()) && text.chars().all(plain) {
             Ok(words.join(" "))
         } else {
-            Err(format!("`{text}` does not name a set of nftables"))
+            Err(format!("`{text}` does not name an nftables set"))
         }
     }
 
@@ -150,14 +150,14 @@ impl Firewall for Nft {
                 ),
             ),
             example(
-                "the parsed address counts, not the text",
+                "the parsed address is used, not the text",
                 &[("thatIP", "2001:DB8:0::1")],
                 Shown::Effect(
                     r#"{"effect": "ban", "action": "action_nftBan", "set": "ip6 Inet6 ssh_ban", "ip": "2001:db8::1", "seconds": 600, "renewed": false}"#,
                 ),
             ),
             example(
-                "a zone index is cut off",
+                "a zone index is removed",
                 &[("thatIP", "fe80::1%eth0")],
                 Shown::Effect(
                     r#"{"effect": "ban", "action": "action_nftBan", "set": "ip6 Inet6 ssh_ban", "ip": "fe80::1", "seconds": 600, "renewed": false}"#,
@@ -167,7 +167,7 @@ impl Firewall for Nft {
                 "an address that no remote host has",
                 &[("thatIP", "127.0.0.1")],
                 Shown::Error(
-                    "127.0.0.1 is a loopback address: nothing is banned; `allowSpecial` would ban it",
+                    "127.0.0.1 is a loopback address: nothing is banned; `allowSpecial` allows the ban",
                 ),
             ),
             example(

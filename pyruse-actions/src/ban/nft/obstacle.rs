@@ -17,8 +17,8 @@ impl Obstacle {
     /// Returns what the operator can do about it.
     pub(super) fn cure(self, set: &str, family: Family) -> String {
         match self {
-            Obstacle::Missing => format!("make it with: {}", create(set, family)),
-            Obstacle::Full => "the set is full: make it larger, or without `size`".into(),
+            Obstacle::Missing => format!("create it with: {}", create(set, family)),
+            Obstacle::Full => "the set is full: make it larger, or create it without `size`".into(),
             Obstacle::NoTimeouts => "has the set `flags timeout`?".into(),
         }
     }

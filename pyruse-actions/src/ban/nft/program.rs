@@ -103,7 +103,7 @@ impl NftProgram {
             } else {
                 ""
             };
-            SetState::Missing { help: format!("{of_the_package}make it with: {}", create(set, family)) }
+            SetState::Missing { help: format!("{of_the_package}create it with: {}", create(set, family)) }
         };
         let words: Vec<&str> = set.split(' ').collect();
         let (table_family, table, name) = match words.as_slice() {
@@ -124,7 +124,7 @@ impl NftProgram {
             Err(Failure { message, .. }) => return SetState::Unknown(message),
         };
         let Ok(listing) = serde_json::from_slice::<Value>(&answer) else {
-            return SetState::Unknown(format!("`{}` does not answer as nft does", self.argv.join(" ")));
+            return SetState::Unknown(format!("`{}` does not answer like nft", self.argv.join(" ")));
         };
         let items = listing["nftables"].as_array().map_or(&[][..], Vec::as_slice);
         let Some(found) = items.iter().map(|item| &item["set"]).find(|set| set["name"] == name) else {

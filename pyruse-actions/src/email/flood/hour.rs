@@ -107,8 +107,8 @@ impl Hour {
         let last = self.texts.iter().map(|held| held.last).max().unwrap_or_default();
         let shown = |time: Timestamp| time.shown_in(zone);
         let mut body = format!(
-            "{count} more with the subject “{subject}”, the first at {}, the last at {}.\n\
-             {} of this hour came singly before; these would have been too many.\n",
+            "{count} more with the subject “{subject}”, the first at {}, the last at {}.\n{} of this hour were sent \
+             individually before; these exceeded the limit.\n",
             shown(first),
             shown(last),
             self.begun.sent,

@@ -134,7 +134,7 @@ impl Resource for Flood {
                     let digest = number.first_chunk().map(|digest| u64::from_be_bytes(*digest));
                     let subject = digest.and_then(|digest| subjects.get(&digest));
                     let hour = subject.and_then(|subject| flood.hours.get_mut(subject));
-                    let hour = hour.ok_or("a text of an hour that is not there")?;
+                    let hour = hour.ok_or("a stored text refers to a missing hour")?;
                     hour.push(serde_json::from_slice(&value).map_err(|e| e.to_string())?);
                 }
                 _ => return Err("a row of an unknown kind".into()),

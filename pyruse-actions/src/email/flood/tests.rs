@@ -51,7 +51,7 @@ fn a_digest_tells_each_text_once_with_how_often_and_when() {
         format!(
             "4 more with the subject “ban”, the first at 2026-11-18 11:06:50+00:00, the last at \
              2026-11-18 11:07:20+00:00.\n\
-             60 of this hour came singly before; these would have been too many.\n\
+             60 of this hour were sent individually before; these exceeded the limit.\n\
              \n\
              2 times, first at 2026-11-18 11:06:50+00:00, last at 2026-11-18 11:07:10+00:00:\n\
              \x20   c\n\

@@ -8,7 +8,7 @@ use pyruse_core::access::Reader;
 use pyruse_core::config::Diagnostics;
 use pyruse_core::engine::Engine;
 use pyruse_core::plugin::inspect::{Grade, Subject, Trouble};
-use pyruse_core::review::tell_setting;
+use pyruse_core::review::report_setting;
 
 use crate::owner::Owner;
 use crate::storage;
@@ -21,7 +21,7 @@ pub(super) fn inspect(engine: &Engine, file: &Path, diagnostics: &mut Diagnostic
     found.extend(storage(&engine.config.storage).err().map(|found| ("storage", found)));
     for (setting, (grade, message, help)) in found {
         let at = Subject::Setting(setting.to_owned());
-        tell_setting(engine, Trouble { grade, at, message, help: help.to_owned() }, diagnostics);
+        report_setting(engine, Trouble { grade, at, message, help: help.to_owned() }, diagnostics);
     }
 }
 

@@ -85,7 +85,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         if args.live {
             review::inspect(engine, &mut diagnostics);
             live::inspect(engine, Path::new(&source.name), &mut diagnostics);
-            review::heed_allows(&source, &engine.config, &mut diagnostics);
+            review::apply_allows(&source, &engine.config, &mut diagnostics);
         }
     }
     let (errors, warnings) = diagnostics.counts();

@@ -7,11 +7,11 @@ pub(crate) static LINT: Lint = Lint {
     code: "P002",
     name: "chain-never-runs",
     severity: Severity::Warning,
-    what: "A chain that no entry can ever come to.",
-    why: "its rules look as if they were in force, and are not",
-    instead: "Jump to it with `then` or `else`, let an earlier chain end open, or remove it. An entry gets past a chain only \
-              where a filter that does not pass has no `else`, or where the last step is a filter: an action at the end of \
-              a chain ends the way.",
+    what: "A chain that no entry can ever reach.",
+    why: "its rules look active, but have no effect",
+    instead: "Jump to it with `then` or `else`, let an earlier chain dangle, or remove it. An entry passes beyond a \
+              chain only if a filter that does not pass has no `else`, or if the last step is a filter: at an action \
+              at the end of a chain, the entry stops.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "everything": [

@@ -8,9 +8,9 @@ pub(crate) static LINT: Lint = Lint {
     name: "unknown-key",
     severity: Severity::Warning,
     what: "A top-level key that nothing in this program reads.",
-    why: "what stands there has no effect, and probably was to have one",
-    instead: "Write the key as it is called, or remove it. Keys are the core's own, and one for each linked module that has \
-              settings.",
+    why: "its content has no effect, though probably it was meant to have one",
+    instead: "Correct the name of the key, or remove it. There are the core's own keys, and one for each linked \
+              module that has settings.",
     examples: Examples::Rules {
         bad: r#"{
     "actions": {"all": [{"action": "action_noop"}]},

@@ -7,9 +7,9 @@ pub(crate) static LINT: Lint = Lint {
     code: "P003",
     name: "step-never-runs",
     severity: Severity::Warning,
-    what: "A step behind one with `then`.",
-    why: "a `then` ends its chain: what stands behind it is never done",
-    instead: "Put the step before the one with `then`, or move it to the chain that is jumped to.",
+    what: "A step after one with `then`.",
+    why: "a `then` ends its chain: steps after it are never run",
+    instead: "Put the step before the one with `then`, or move it to the chain that the `then` jumps to.",
     examples: Examples::Rules {
         bad: r#"{"actions": {
     "all": [

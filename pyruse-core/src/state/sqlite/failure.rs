@@ -16,7 +16,7 @@ pub(super) fn no_file(path: &Path, error: &std::io::Error) -> StateError {
     StateError::File { path: path.to_owned(), reason }
 }
 
-const FULL: &str = "the disk is full; make room, and reading goes on where it stopped";
+const FULL: &str = "the disk is full; free some space, and reading resumes where it stopped";
 
 /// Makes the error of a request that SQLite could not do.
 pub(super) fn failure(path: &Path, error: &rusqlite::Error) -> StateError {
@@ -26,14 +26,12 @@ pub(super) fn failure(path: &Path, error: &rusqlite::Error) -> StateError {
         error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
     let reason = match error.sqlite_error_code() {
         code if code == Some(ErrorCode::DiskFull) || no_room => FULL.into(),
-        Some(ErrorCode::NotADatabase) => return damaged("it is no SQLite file".into()),
+        Some(ErrorCode::NotADatabase) => return damaged("it is not an SQLite file".into()),
         Some(ErrorCode::DatabaseCorrupt) => return damaged(error.to_string()),
         Some(ErrorCode::ReadOnly) => "it cannot be written: it is read-only, or its directory is".into(),
-        Some(ErrorCode::CannotOpen) => {
-            "it cannot be opened: look at the directory and its permissions".into()
-        }
+        Some(ErrorCode::CannotOpen) => "it cannot be opened: check the directory and its permissions".into(),
         Some(ErrorCode::PermissionDenied) => "permission denied".into(),
-        Some(ErrorCode::DatabaseBusy) => "another program holds it".into(),
+        Some(ErrorCode::DatabaseBusy) => "another program has locked it".into(),
         Some(ErrorCode::SystemIoFailure) => {
             format!("reading or writing failed ({error}); is the disk full or damaged?")
         }

@@ -97,5 +97,7 @@ fn a_program_of_format_1_refuses_format_2() {
     file.pragma_update(None, "user_version", 3).unwrap();
     drop(file);
     let refused = Sqlite::open(&path).err().unwrap().to_string();
-    assert!(refused.contains("was written by a newer version (its format is 3, this program knows up to 2)"));
+    assert!(
+        refused.contains("was written by a newer version (its format is 3, this program supports up to 2)")
+    );
 }

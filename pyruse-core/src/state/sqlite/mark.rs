@@ -150,7 +150,7 @@ impl Mark {
             && !std::mem::replace(&mut self.failure_logged, true)
         {
             tracing::warn!(
-                "the state's mark cannot be written: {e}; a later loss of the state may go unnoticed"
+                "the state's mark cannot be written: {e}; a later loss of the state may not be detected"
             );
         }
     }

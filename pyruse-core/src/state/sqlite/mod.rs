@@ -83,7 +83,7 @@ impl Sqlite {
         if let Looks::Broken { frame } = looks
             && marked.as_ref().is_some_and(Facts::is_of_this_boot)
         {
-            let detail = format!("its journal {}, in frame {frame}", wal.display());
+            let detail = format!("its write-ahead log {}, in frame {frame}", wal.display());
             return Err(StateError::Damaged { path: path.to_owned(), detail });
         }
         let mut store = Sqlite::connect(path, WRITABLE)?;
@@ -135,8 +135,8 @@ impl Sqlite {
         if identity != marked.file {
             if !self.read_only {
                 tracing::warn!(
-                    "{}: another file was put in the place of the state, with {lost} commits less: reading goes on where \
-                     that one stopped",
+                    "{}: the state was replaced by another file, which has {lost} commits less: reading resumes \
+                     where that one stopped",
                     self.path.display()
                 );
             }
@@ -144,8 +144,8 @@ impl Sqlite {
         }
         let why = if has_journal { "is damaged" } else { "is missing or damaged" };
         let detail = format!(
-            "it holds {stored} commits, and {least} were written: its journal ({}) {why}, or an older copy was written \
-             over it (if you want to go on with that copy, remove {})",
+            "it contains {stored} commits, but {least} were written: its write-ahead log ({}) {why}, or an older \
+             copy was written over it (to continue with that copy, remove {})",
             beside(&self.path, "-wal").display(),
             beside(&self.path, "-mark").display()
         );

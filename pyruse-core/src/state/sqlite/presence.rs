@@ -17,9 +17,9 @@ pub(in crate::state) fn is_there(path: &Path) -> Result<bool, StateError> {
         Err(_) => {
             let (mark, wal) = (beside(path, "-mark"), beside(path, "-wal"));
             return if mark.symlink_metadata().is_ok() {
-                Err(lost(format!("the file is missing, and {} says that there was one", mark.display())))
+                Err(lost(format!("the file is missing, but {} says that there was one", mark.display())))
             } else if wal.metadata().is_ok_and(|wal| wal.len() > 0) {
-                Err(lost(format!("the file is missing, and its journal {} is not", wal.display())))
+                Err(lost(format!("the file is missing, but its write-ahead log {} is not", wal.display())))
             } else {
                 Ok(false)
             };
@@ -28,7 +28,7 @@ pub(in crate::state) fn is_there(path: &Path) -> Result<bool, StateError> {
     if entry.is_symlink() && path.metadata().is_err_and(|e| is_nothing(&e)) {
         let target = std::fs::read_link(path).unwrap_or_default();
         return Err(lost(format!(
-            "it is a link to {}, which is not there: is that mounted?",
+            "it is a link to {}, which does not exist: is that file system mounted?",
             target.display()
         )));
     }

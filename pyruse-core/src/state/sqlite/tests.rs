@@ -170,7 +170,7 @@ fn a_power_cut_may_take_what_was_not_synced_and_nothing_else() {
             bench.crashed_with(Some(&all[..length])).of_another_boot(),
         ] {
             let why = crashed.refused();
-            assert!(why.contains("the state is lost: it holds "), "{length}: {why}");
+            assert!(why.contains("the state is lost: it contains "), "{length}: {why}");
         }
     }
 }
@@ -205,7 +205,8 @@ fn a_bit_that_flips_in_the_journal_is_found_unless_it_is_in_its_last_commits() {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
         let why = bench.crashed_with(Some(&bad)).refused();
-        let expected = if at < 32 { "the state is lost: it holds " } else { "damaged (its journal " };
+        let expected =
+            if at < 32 { "the state is lost: it contains " } else { "damaged (its write-ahead log " };
         assert!(why.contains(expected), "{at}: {why}");
     }
     // Damage at the very end looks like a crash.
@@ -217,7 +218,7 @@ fn a_bit_that_flips_in_the_journal_is_found_unless_it_is_in_its_last_commits() {
     let mut bad = good;
     bad[100] ^= 1;
     let why = bench.crashed_with(Some(&bad)).of_another_boot().refused();
-    assert!(why.contains("the state is lost: it holds "), "{why}");
+    assert!(why.contains("the state is lost: it contains "), "{why}");
 }
 
 #[test]
@@ -225,7 +226,7 @@ fn a_journal_that_is_missing_is_a_loss_unless_all_of_it_is_in_the_file() {
     let mut bench = Bench::new();
     bench.write(5);
     let why = bench.crashed_with(None).refused();
-    assert!(why.contains("it holds 0 commits, and 5 were written"), "{why}");
+    assert!(why.contains("it contains 0 commits, but 5 were written"), "{why}");
     assert!(bench.crashed_with(None).of_another_boot().refused().contains("is missing or damaged"));
     assert!(
         Sqlite::open_read_only(&bench.crashed_with(None).path()).is_err(),
@@ -247,15 +248,15 @@ fn a_state_that_is_gone_is_no_first_start() {
     bench.write(5);
     let crashed = bench.crashed();
     fs::remove_file(crashed.path()).unwrap();
-    assert!(crashed.refused().contains("the file is missing, and "));
+    assert!(crashed.refused().contains("the file is missing, but "));
     // Only its journal is left, as with a version without marks.
     fs::remove_file(crashed.directory.path().join("state-mark")).unwrap();
-    assert!(crashed.refused().contains("the file is missing, and its journal "));
+    assert!(crashed.refused().contains("the file is missing, but its write-ahead log "));
     fs::remove_file(crashed.directory.path().join("state-wal")).unwrap();
     assert_eq!(is_there(&crashed.path()).ok(), Some(false));
     // A dangling link, e.g. to a file system that is not mounted, stays a link.
     symlink("/no/such/place/state", crashed.path()).unwrap();
-    assert!(crashed.refused().contains("it is a link to /no/such/place/state, which is not there"));
+    assert!(crashed.refused().contains("it is a link to /no/such/place/state, which does not exist"));
     assert!(crashed.path().is_symlink());
 }
 
@@ -272,7 +273,7 @@ fn the_command_in_the_message_puts_everything_aside_whatever_the_directory_is_ca
         fs::write(&path, format!("round {round}")).unwrap();
         let why = Sqlite::open(&path).map(drop).unwrap_err().to_string();
         let (_, command) = why.split_once("on purpose: ").unwrap();
-        let command = command.strip_suffix(", and start again").unwrap();
+        let command = command.strip_suffix(", then start again").unwrap();
         let status = std::process::Command::new("sh").args(["-c", command]).status().unwrap();
         assert!(status.success(), "{command}");
         assert_eq!(is_there(&path).ok(), Some(false));
@@ -331,7 +332,7 @@ fn a_backup_that_is_put_in_its_place_is_taken() {
     fs::remove_file(beside(&crashed.path(), "-wal")).unwrap();
     fs::write(crashed.path(), &backup).unwrap();
     let why = crashed.refused();
-    assert!(why.contains("if you want to go on with that copy, remove "), "{why}");
+    assert!(why.contains("to continue with that copy, remove "), "{why}");
     fs::remove_file(beside(&crashed.path(), "-mark")).unwrap();
     assert_eq!(crashed.opened(), 5);
 }

@@ -65,16 +65,16 @@ impl Parser<'_> {
             _ => false,
         };
         if ascii != self.global.has(Flags::ASCII) && members.iter().any(unsafe_here) {
-            let message = "this class inside of (?a:…) or (?u:…) is not supported: \
-                Python 3.11 is not sure of its meaning; set the flag for the whole expression";
+            let message = "this class inside of (?a:…) or (?u:…) is not supported, because its meaning in Python \
+                           3.11 is not defined; set the flag for the whole expression";
             self.refuse(start, message);
         }
         for member in members {
             match member {
                 Member::One(char) => self.check_case(*char, start, flags),
                 Member::Range(_, '\u{10000}'..) if ascii && flags.has(Flags::IGNORE_CASE) => {
-                    let message = "a range beyond U+FFFF is not supported with the flags 'a' and \
-                        'i': Python 3.11 forgets one of them";
+                    let message = "a range beyond U+FFFF is not supported with the flags 'a' and 'i', because Python \
+                                   3.11 ignores one of them";
                     self.refuse(start, message);
                 }
                 _ => {}
@@ -94,8 +94,8 @@ impl Parser<'_> {
     fn check_case(&mut self, char: char, start: usize, flags: Flags) {
         let by_unicode = flags.has(Flags::IGNORE_CASE) && !flags.has(Flags::ASCII);
         if by_unicode && char > '\u{FFFF}' && casefold::lower(char) != char {
-            let message = "a capital beyond U+FFFF is not supported here: \
-                Python 3.11 does not always find it; write the small letter";
+            let message = "a capital letter beyond U+FFFF is not supported here, because Python 3.11 does not always \
+                           find it; write the small letter";
             self.refuse(start, message);
         }
     }

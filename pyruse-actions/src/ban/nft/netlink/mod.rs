@@ -58,7 +58,7 @@ impl Netlink {
         }
         for (set, why) in &delivery.unfit {
             if self.logged.insert((*set).to_owned(), why) != Some(why) {
-                tracing::info!("{}: set `{}`: {why}: nft is run for it", self.who, excerpt(set));
+                tracing::info!("{}: set `{}`: {why}: using the program nft for it", self.who, excerpt(set));
             }
         }
         let left = delivery.left();
@@ -72,7 +72,10 @@ impl Netlink {
     }
 
     fn silent(&self, Trouble(why): &Trouble) -> Kernel {
-        tracing::warn!("{}: the kernel takes no bans from us ({why}): nft is run for them", self.who);
+        tracing::warn!(
+            "{}: the kernel refuses our requests ({why}): using the program nft for them",
+            self.who
+        );
         Kernel::Silent
     }
 }

@@ -84,12 +84,12 @@ impl SetKind {
         if self.flags.intersects(SetFlags::Interval) {
             Some("it is a set of intervals")
         } else if !plain.contains(self.flags) {
-            Some("it is more than a set of addresses")
+            Some("its elements are more than addresses")
         } else if self.key != family {
             Some(if ip.is_ipv4() {
-                "it is not one of IPv4 addresses"
+                "its elements are not IPv4 addresses"
             } else {
-                "it is not one of IPv6 addresses"
+                "its elements are not IPv6 addresses"
             })
         } else {
             None

@@ -1,7 +1,7 @@
 //! The netlink socket to the kernel's netfilter: requests go out, answers come back.
 //!
 //! The kernel processes a datagram while it is being sent, and all of its answers are in our queue when sending ends
-//! (`netlink_sendmsg` ends in `nfnetlink_rcv`). So nothing here ever waits, and an answer that is not there will not
+//! (`netlink_sendmsg` ends in `nfnetlink_rcv`). So nothing here ever waits, and an answer that does not exist will not
 //! come.
 
 use std::os::fd::{AsRawFd, OwnedFd};

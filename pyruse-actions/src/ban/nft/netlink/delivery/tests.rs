@@ -44,10 +44,9 @@ fn who_is_refused_has_his_answer_and_the_others_go_again() {
     assert!(delivery.settle(&said(&[(102, full), (104, gone)]), &numbers, &mut outcomes).is_ok());
     let places: Vec<usize> = delivery.orders.iter().map(|(at, _)| *at).collect();
     assert_eq!(places, [0, 2]);
-    let words =
-        "set `ip a b`: Too many open files in system; the set is full: make it larger, or without `size`";
+    let words = "set `ip a b`: Too many open files in system; the set is full: make it larger, or create it without `size`";
     assert_eq!(outcomes[1], Outcome::Retry(words.into()));
-    assert_eq!(outcomes[3], Outcome::Done, "it is not there: that was wanted");
+    assert_eq!(outcomes[3], Outcome::Done, "it does not exist: that was wanted");
 }
 
 #[test]
