@@ -49,11 +49,11 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-# Writes the generated pages: docs/reference, docs/lints.md, packaging/man, docs/third-party.md.
+# Writes the generated pages: docs/reference, docs/lints.md, packaging/man, docs/interface.md, docs/third-party.md.
 reference:
 	@.ci/install build
 	cargo run --quiet -p pyruse-bin --example generate
-	UPDATE_DOCS=1 cargo test --quiet -p pyruse-bin --test third_party fresh
+	UPDATE_DOCS=1 cargo test --quiet -p pyruse-bin --test layers --test third_party fresh
 
 # Kills the program at random moments: a hundred times with a large state, two hundred times with every kind of effect;
 # takes minutes.

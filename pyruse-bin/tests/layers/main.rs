@@ -9,6 +9,7 @@
 mod arrows;
 mod cases;
 mod circles;
+mod interface;
 mod source;
 mod syntax;
 
