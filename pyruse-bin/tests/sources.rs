@@ -107,6 +107,52 @@ fn a_reload_adds_and_removes_sources_and_leaves_the_others_alone() {
     assert!(pyruse.terminate().success());
 }
 
+#[test]
+fn without_libsystemd_every_line_is_read_once_through_rotations_and_kills() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let mut source = journal(&journald);
+    source["args"]["reader"] = json!("files");
+    configure(&site, &journald, &json!({"one": source}));
+    let mut expected = Vec::new();
+    for round in 0..3 {
+        let pyruse = site.start(None);
+        for n in 0..3 {
+            let line = format!("line {round}.{n}");
+            journald.line("prog", 6, &line);
+            expected.push(format!("one: {line}"));
+            if n == round {
+                journald.rotate();
+            }
+        }
+        wait_for_mails(&site, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+        wait_for("all to be delivered", || {
+            let status = String::from_utf8(site.pyruse(None, &["status"]).stdout).unwrap();
+            status.contains("0 waiting, 0 given up").then_some(())
+        });
+        pyruse.kill();
+        // While it is down, the file that it read is archived.
+        let line = format!("line {round}.9");
+        journald.line("prog", 6, &line);
+        expected.push(format!("one: {line}"));
+        journald.rotate();
+    }
+    let pyruse = site.start(None);
+    wait_for_mails(&site, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(!site.log().contains("lost"), "{}", site.log());
+    let replay = || String::from_utf8(site.pyruse(None, &["replay", "--json"]).stdout).unwrap();
+    let replayed = replay();
+    assert!(replayed.contains("line 2.9"), "{replayed}");
+    // Another reader takes the position over.
+    configure(&site, &journald, &json!({"one": journal(&journald)}));
+    assert_eq!(replay(), replayed);
+    pyruse.signal("-HUP");
+    pyruse.wait_ready();
+    journald.line("prog", 6, "line 9");
+    expected.push("one: line 9".to_owned());
+    wait_for_mails(&site, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(pyruse.terminate().success());
+}
+
 /// Writes entries of `prog`, each with its second and its text, as `journalctl -o export` does.
 fn record(site: &Site, name: &str, entries: &[(i64, &str)]) -> Value {
     let mut text = String::new();

@@ -22,6 +22,12 @@ const HEADER: usize = 208;
 /// Offsets are 32 bits.
 const COMPACT: u32 = 1 << 4;
 
+/// The flags of features that a reader must know: compression by xz and lz4, keyed hashes, compression by zstd, compact.
+const KNOWN: u32 = 0b1_1111;
+
+/// The state of a file that is not written to any more.
+const ARCHIVED: u8 = 2;
+
 /// Each entry array is about as large as all before it together.
 const LONGEST_CHAIN: usize = 128;
 
@@ -37,7 +43,7 @@ pub(super) type Id = u128;
 /// An open journal file.
 #[derive(Debug)]
 pub(super) struct JournalFile {
-    file: File,
+    pub(super) file: File,
     pub(super) header: Header,
 }
 
@@ -45,6 +51,7 @@ pub(super) struct JournalFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     incompatible: u32,
+    pub(super) is_archived: bool,
     pub(super) file_id: Id,
     pub(super) seqnum_id: Id,
     pub(super) entries: u64,
@@ -65,6 +72,13 @@ pub(super) struct Head {
 /// Where its entries are: pieces of the array, each with its place and its length.
 pub(super) struct Entries<'f> {
     file: &'f JournalFile,
+    pieces: Pieces,
+    pub(super) count: u64,
+}
+
+/// The pieces of an entry array: the place of the first item of each, and the number of its items.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
     pieces: Vec<(u64, u64)>,
     pub(super) count: u64,
 }
@@ -73,35 +87,33 @@ impl JournalFile {
     pub(super) fn open(path: &Path) -> io::Result<JournalFile> {
         // A FIFO of that name must not stop us.
         let file = File::options().read(true).custom_flags(O_NONBLOCK).open(path)?;
-        let mut bytes = [0; HEADER];
-        file.read_exact_at(&mut bytes, 0)?;
-        if !bytes.starts_with(SIGNATURE) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a journal file"));
-        }
-        let u32 = |at: usize| u32::from_le_bytes(std::array::from_fn(|n| bytes[at + n]));
-        let u64 = |at: usize| u64::from_le_bytes(std::array::from_fn(|n| bytes[at + n]));
-        let id = |at: usize| Id::from_be_bytes(std::array::from_fn(|n| bytes[at + n]));
-        let header = Header {
-            incompatible: u32(12),
-            file_id: id(24),
-            seqnum_id: id(72),
-            entries: u64(152),
-            last_number: u64(160),
-            first_number: u64(168),
-            entry_array: u64(176),
-            last_time: time(u64(192)),
-        };
+        let header = Header::read(&file)?;
         Ok(JournalFile { file, header })
+    }
+
+    /// Reads the header again.
+    pub(super) fn refresh(&mut self) -> io::Result<()> {
+        self.header = Header::read(&self.file)?;
+        Ok(())
     }
 
     /// All entries that the header speaks of, as far as they can be found.
     pub(super) fn entries(&self) -> Entries<'_> {
+        let pieces = self.pieces();
+        Entries { file: self, count: pieces.count, pieces }
+    }
+
+    /// Where the offsets of these entries are.
+    pub(super) fn pieces(&self) -> Pieces {
         let (mut at, mut left) = (self.header.entry_array, self.header.entries);
+        let length = self.file.metadata().map_or(0, |metadata| metadata.len());
         let mut pieces = Vec::new();
         while at != 0 && left > 0 && pieces.len() < LONGEST_CHAIN {
             let Ok([size, next]) = self.words(at.saturating_add(8)) else { break };
-            let items = (size.saturating_sub(ITEMS) / self.item()).min(left);
-            pieces.push((at.saturating_add(ITEMS), items));
+            let start = at.saturating_add(ITEMS);
+            let bytes = size.saturating_sub(ITEMS).min(length.saturating_sub(start));
+            let items = (bytes / self.item()).min(left);
+            pieces.push((start, items));
             left -= items;
             if next <= at {
                 break;
@@ -109,11 +121,16 @@ impl JournalFile {
             at = next;
         }
         let count = pieces.iter().map(|(_, items)| items).sum();
-        Entries { file: self, pieces, count }
+        Pieces { pieces, count }
     }
 
-    fn item(&self) -> u64 {
-        if self.header.incompatible & COMPACT != 0 { 4 } else { 8 }
+    /// The length of an offset in an entry array.
+    pub(super) fn item(&self) -> u64 {
+        if self.is_compact() { 4 } else { 8 }
+    }
+
+    pub(super) fn is_compact(&self) -> bool {
+        self.header.incompatible & COMPACT != 0
     }
 
     fn words<const N: usize>(&self, at: u64) -> io::Result<[u64; N]> {
@@ -123,17 +140,53 @@ impl JournalFile {
     }
 }
 
+impl Header {
+    fn read(file: &File) -> io::Result<Header> {
+        let mut bytes = [0; HEADER];
+        file.read_exact_at(&mut bytes, 0)?;
+        if !bytes.starts_with(SIGNATURE) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a journal file"));
+        }
+        let u32 = |at: usize| u32::from_le_bytes(std::array::from_fn(|n| bytes[at + n]));
+        let u64 = |at: usize| u64::from_le_bytes(std::array::from_fn(|n| bytes[at + n]));
+        let id = |at: usize| Id::from_be_bytes(std::array::from_fn(|n| bytes[at + n]));
+        Ok(Header {
+            incompatible: u32(12),
+            is_archived: bytes[16] == ARCHIVED,
+            file_id: id(24),
+            seqnum_id: id(72),
+            entries: u64(152),
+            last_number: u64(160),
+            first_number: u64(168),
+            entry_array: u64(176),
+            last_time: time(u64(192)),
+        })
+    }
+
+    /// Does the file use only features that we know?
+    pub(super) fn is_known(&self) -> bool {
+        self.incompatible & !KNOWN == 0
+    }
+}
+
+impl Pieces {
+    /// Where the offset of the entry with that index is, if offsets have that length; and how many of the same piece
+    /// come after it.
+    pub(super) fn place(&self, mut index: u64, item: u64) -> Option<(u64, u64)> {
+        for (start, items) in &self.pieces {
+            if index < *items {
+                return Some((start.checked_add(index.checked_mul(item)?)?, items - index - 1));
+            }
+            index -= items;
+        }
+        None
+    }
+}
+
 impl Entries<'_> {
     /// What the entry at that index begins with; `None` if it cannot be read.
-    pub(super) fn head(&self, mut index: u64) -> Option<Head> {
-        let piece = self.pieces.iter().find(|(_, items)| {
-            let is_here = index < *items;
-            if !is_here {
-                index -= items;
-            }
-            is_here
-        });
-        let at = piece?.0.checked_add(index.checked_mul(self.file.item())?)?;
+    pub(super) fn head(&self, index: u64) -> Option<Head> {
+        let (at, _) = self.pieces.place(index, self.file.item())?;
         let mut bytes = [0; 8];
         let length = if self.file.item() == 4 { 4 } else { 8 };
         self.file.file.read_exact_at(&mut bytes[..length], at).ok()?;
@@ -152,7 +205,17 @@ impl Entries<'_> {
     }
 
     /// The index of the first entry with a higher number. Within a file, numbers rise.
-    fn first_above(&self, number: u64) -> u64 {
+    pub(super) fn first_above(&self, number: u64) -> u64 {
+        self.first_that(|head| head.number > number)
+    }
+
+    /// The index of the first entry of that time or later, where times rise.
+    pub(super) fn first_since(&self, time: Timestamp) -> u64 {
+        self.first_that(|head| head.time >= time)
+    }
+
+    /// The index of the first of the entries for which that holds; the others are before them.
+    fn first_that(&self, holds: impl Fn(&Head) -> bool) -> u64 {
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -160,7 +223,7 @@ impl Entries<'_> {
             let nearby = middle..high.min(middle + DAMAGED);
             let found = nearby.into_iter().find_map(|index| Some((index, self.head(index)?)));
             match found {
-                Some((index, head)) if head.number <= number => low = index + 1,
+                Some((index, head)) if !holds(&head) => low = index + 1,
                 _ => high = middle,
             }
         }

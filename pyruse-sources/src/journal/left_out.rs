@@ -21,7 +21,7 @@ const DESCRIPTORS: u64 = 64;
 /// A file that is just being made is complete so soon.
 const BEING_MADE: Duration = Duration::from_millis(200);
 
-fn left_out_file(file: &Path, why: String) -> LeftOut {
+pub(super) fn left_out_file(file: &Path, why: String) -> LeftOut {
     let what = if file.is_dir() { "journal in" } else { "journal file" };
     let text = format!("the {what} {} is left out: {why}", file.display());
     LeftOut { file: file.to_owned(), why, text }

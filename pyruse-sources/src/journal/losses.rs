@@ -61,6 +61,30 @@ pub(super) static UNREADABLE: LossKind = LossKind {
     },
 };
 
+/// Entries that are damaged in their file.
+pub(super) static DAMAGED: LossKind = LossKind {
+    name: "damaged",
+    text: |count, range| {
+        format!(
+            "{count} {} of the journal, written {range}, {} damaged and cannot be read",
+            plural(count, "entry", "entries"),
+            plural(count, "is", "are"),
+        )
+    },
+};
+
+/// Fields that are damaged in their file.
+pub(super) static DAMAGED_FIELDS: LossKind = LossKind {
+    name: "damagedFields",
+    text: |count, range| {
+        format!(
+            "{count} {} of entries written {range} {} damaged and left out",
+            plural(count, "field", "fields"),
+            plural(count, "is", "are"),
+        )
+    },
+};
+
 /// Positions that were guessed from the time of an entry that was deleted while it was read.
 pub(super) static GUESSED: LossKind = LossKind {
     name: "guessed",

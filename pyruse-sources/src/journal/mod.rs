@@ -2,6 +2,8 @@
 
 mod account;
 mod arrivals;
+mod descriptors;
+mod direct;
 mod fields;
 mod file;
 mod follow;
@@ -28,11 +30,12 @@ use pyruse_core::plugin::{
 };
 use pyruse_core::state::Position;
 
+use self::direct::{FilesReader, unknown_format};
 pub(crate) use self::fields::JournalFields;
 use self::follow::Follower;
 pub(crate) use self::open::JOURNAL_FILE;
 use self::position::JournalPosition;
-use self::settings::JournalSettings;
+use self::settings::{JournalSettings, ReaderKind};
 
 /// The journal that the configuration names.
 struct JournalSource {
@@ -68,6 +71,15 @@ impl SourceModule for JournalSource {
 
 impl Source for JournalSource {
     fn open(&self) -> Result<Box<dyn Reader>, SourceError> {
+        if self.settings.reader == Some(ReaderKind::Files) {
+            let Some(unknown) = unknown_format(&self.settings) else {
+                return Ok(Box::new(FilesReader::open(&self.settings)?));
+            };
+            tracing::warn!(
+                "{} uses a feature that is not known here: libsystemd reads the journal instead",
+                unknown.display()
+            );
+        }
         let follower = Follower::open(&self.settings).map_err(SourceError::of)?;
         Ok(Box::new(follower))
     }

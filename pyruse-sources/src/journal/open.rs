@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pyruse_core::access;
 use pyruse_core::entry::FIELD_LIMIT;
 use pyruse_core::losses::Losses;
@@ -21,6 +20,7 @@ use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenO
 
 use super::account::Account;
 use super::arrivals::Arrivals;
+use super::descriptors::raise_descriptor_limit;
 use super::fresh::{Fresh, Verdict};
 use super::losses::{GUESSED, PARTIAL};
 use super::places::Directories;
@@ -347,17 +347,6 @@ impl OpenJournal {
         std::mem::swap(&mut source.losses, &mut self.losses);
         *self = source;
         Ok(())
-    }
-}
-
-/// libsystemd holds a descriptor for every file of the journal, and there may be more than the usual 1,024; what it
-/// cannot open, it leaves out without a word.
-fn raise_descriptor_limit() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-        && let Err(e) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
-    {
-        tracing::debug!("raising the limit of open files: {e}");
     }
 }
 

@@ -53,18 +53,7 @@ pub(super) struct Listed {
 
 /// All files in the directories of a journal. Of a journal by `files`, those are read that are given.
 pub(super) fn list(settings: &JournalSettings, files: &[PathBuf]) -> Vec<Listed> {
-    let directories = if !files.is_empty() {
-        let mut parents: Vec<_> = files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
-        parents.sort_unstable();
-        parents.dedup();
-        parents
-    } else if let Some(directory) = &settings.directory {
-        let mut all = vec![directory.clone()];
-        all.extend(machines(directory, None));
-        all
-    } else {
-        subdirectories(settings)
-    };
+    let directories = directories_of(settings, files);
     let only_system = match settings.scope {
         Some(scope) => scope == Scope::System && settings.namespace.is_none(),
         None => settings.directory.is_none() && settings.namespace.is_none(),
@@ -94,6 +83,31 @@ pub(super) fn files_read(settings: &JournalSettings) -> Vec<PathBuf> {
 /// Is it that journal's active file, or one that was archived or found damaged?
 pub(super) fn is_of(journal: &str, name: &str) -> bool {
     name.strip_prefix(journal).is_some_and(|rest| rest.starts_with('@') || rest.starts_with(".journal"))
+}
+
+/// The directories of a journal. Of those of a namespace, they are not all there yet.
+pub(super) fn directories(settings: &JournalSettings) -> Vec<PathBuf> {
+    let files: Vec<_> = settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).collect();
+    let mut directories = directories_of(settings, &files);
+    if settings.namespace.is_some() {
+        directories.extend(ROOTS.iter().map(PathBuf::from));
+    }
+    directories
+}
+
+fn directories_of(settings: &JournalSettings, files: &[PathBuf]) -> Vec<PathBuf> {
+    if !files.is_empty() {
+        let mut parents: Vec<_> = files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
+        parents.sort_unstable();
+        parents.dedup();
+        parents
+    } else if let Some(directory) = &settings.directory {
+        let mut all = vec![directory.clone()];
+        all.extend(machines(directory, None));
+        all
+    } else {
+        subdirectories(settings)
+    }
 }
 
 /// Where the machine's journal is, or that of a namespace.

@@ -1,7 +1,10 @@
-//! A position in the journal, and how the state stores it: the text of a cursor.
+//! A position in the journal, and how the state stores it: the text of a cursor. What
+//! the reader of files has stored is understood, too: reading goes on behind the entry that it has read last.
 
 use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
+
+use super::direct::Place;
 
 /// Stands before the cursor of an entry that is not read yet. No cursor begins so.
 const BEFORE: u8 = b'<';
@@ -27,6 +30,9 @@ impl JournalPosition {
     }
 
     pub(super) fn read(position: &Position) -> JournalPosition {
+        if let Some(place) = Place::read(&position.place) {
+            return JournalPosition { cursor: place.cursor(), is_before: false, time: position.time };
+        }
         let (is_before, place) = match position.place.as_slice() {
             [BEFORE, place @ ..] => (true, place),
             place => (false, place),

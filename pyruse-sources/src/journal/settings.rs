@@ -16,6 +16,17 @@ pub(super) enum Scope {
     All,
 }
 
+/// Who reads the files of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", rename_all = "lowercase")]
+#[schemars(crate = "pyruse_core::schemars")]
+pub(super) enum ReaderKind {
+    /// systemd's library.
+    Libsystemd,
+    /// Pyruse itself.
+    Files,
+}
+
 /// Which journal is read. Without any of these, the machine's system journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
@@ -33,6 +44,9 @@ pub(super) struct JournalSettings {
     /// Only entries that match, as `journalctl` takes it: `FIELD=value`; of one field any, of several fields all;
     /// `+` stands between alternatives.
     pub(super) matches: Vec<String>,
+    /// `libsystemd` (default), or `files`: Pyruse reads the files itself, which is faster, and reads every entry once
+    /// whatever its time. It is new: try it before you rely on it.
+    pub(super) reader: Option<ReaderKind>,
 }
 
 impl JournalSettings {

@@ -1,0 +1,85 @@
+//! What an ENTRY object says of its entry, and the text of its cursor.
+
+use crate::journal::file::Id;
+
+/// The length of an ENTRY object without its items.
+pub(super) const HEAD: usize = 64;
+
+/// Times from here on are damage.
+const LAST_TIME: u64 = 1 << 55;
+
+/// See the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) number: u64,
+    pub(super) realtime: u64,
+    pub(super) monotonic: u64,
+    pub(super) boot: Id,
+    pub(super) xor: u64,
+}
+
+/// An entry in its sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) sequence: Id,
+    pub(super) head: Head,
+}
+
+impl Head {
+    /// From the first bytes of an ENTRY object; `None` if they cannot be right.
+    pub(super) fn read(bytes: &[u8; HEAD]) -> Option<Head> {
+        let u64 = |at: usize| u64::from_le_bytes(std::array::from_fn(|n| bytes[at + n]));
+        let head = Head {
+            number: u64(16),
+            realtime: u64(24),
+            monotonic: u64(32),
+            boot: Id::from_be_bytes(std::array::from_fn(|n| bytes[40 + n])),
+            xor: u64(56),
+        };
+        let is_time = |micros: u64| micros < LAST_TIME;
+        (head.number > 0 && head.realtime > 0 && is_time(head.realtime) && is_time(head.monotonic))
+            .then_some(head)
+    }
+}
+
+impl Address {
+    /// As libsystemd writes it.
+    pub(super) fn cursor(&self) -> String {
+        let Address { sequence, head: Head { number, realtime, monotonic, boot, xor } } = self;
+        format!("s={sequence:032x};i={number:x};b={boot:032x};m={monotonic:x};t={realtime:x};x={xor:x}")
+    }
+
+    /// From the text of a cursor.
+    pub(super) fn read(cursor: &str) -> Option<Address> {
+        let part = |name: &str| cursor.split(';').find_map(|part| part.strip_prefix(name));
+        let number = |name: &str| u64::from_str_radix(part(name)?, 16).ok();
+        let id = |name: &str| Id::from_str_radix(part(name)?, 16).ok();
+        let (number_of, realtime) = (number("i=")?, number("t=")?);
+        let head = Head {
+            number: number_of,
+            realtime,
+            monotonic: number("m=")?,
+            boot: id("b=")?,
+            xor: number("x=")?,
+        };
+        Some(Address { sequence: id("s=")?, head })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let head = Head { number: 0x1a, realtime: 6, monotonic: 5, boot: 7, xor: 0x9_fabc };
+        let address = Address { sequence: u128::MAX / 3, head };
+        let cursor =
+            "s=55555555555555555555555555555555;i=1a;b=00000000000000000000000000000007;m=5;t=6;x=9fabc";
+        assert_eq!(address.cursor(), cursor);
+        assert_eq!(Address::read(cursor), Some(address));
+        for garbage in ["", "s=1", "s=1;i=2;b=3;m=4;t=5", "s=g;i=2;b=3;m=4;t=5;x=6"] {
+            assert_eq!(Address::read(garbage), None, "{garbage}");
+        }
+    }
+}

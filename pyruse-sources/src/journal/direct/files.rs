@@ -1,0 +1,142 @@
+//! Which files of a journal are open, and which cannot be read.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use pyruse_core::access;
+use pyruse_core::plugin::LeftOut;
+
+use crate::journal::file::{Id, JournalFile};
+use crate::journal::left_out::left_out_file;
+use crate::journal::places::{self, Listed};
+use crate::journal::settings::JournalSettings;
+
+use super::walk::Walk;
+
+/// A file, whatever its name.
+type Identity = (u64, u64);
+
+/// See the module.
+pub(super) struct Files {
+    settings: JournalSettings,
+    /// Where the configuration names files.
+    named: Vec<PathBuf>,
+    /// What the names of files stood for when they were last looked at.
+    known: HashMap<PathBuf, Identity>,
+    /// Why files cannot be read.
+    refused: BTreeMap<PathBuf, String>,
+    /// The sequences of files that are not read, because of the configuration.
+    shared: HashSet<Id>,
+    serial: u32,
+}
+
+/// What [`Files::look`] has found.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) new: Vec<Walk>,
+    /// Files that are left out, and were not before.
+    pub(super) refused: Vec<LeftOut>,
+}
+
+impl Files {
+    pub(super) fn new(settings: &JournalSettings) -> io::Result<Files> {
+        let named = settings.files.iter().map(std::path::absolute).collect::<io::Result<_>>()?;
+        Ok(Files {
+            settings: settings.clone(),
+            named,
+            known: HashMap::new(),
+            refused: BTreeMap::new(),
+            shared: HashSet::new(),
+            serial: 0,
+        })
+    }
+
+    /// Looks for files that are not open yet.
+    pub(super) fn look(&mut self) -> Changes {
+        let mut changes = Changes::default();
+        let mut listed = places::list(&self.settings, &self.named);
+        listed.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        self.shared.clear();
+        let former = std::mem::take(&mut self.refused);
+        let mut known = HashMap::new();
+        for Listed { path, in_scope, .. } in listed {
+            if !in_scope {
+                let file = JournalFile::open(&path);
+                self.shared.extend(file.map(|file| file.header.seqnum_id).ok());
+                continue;
+            }
+            let identity = std::fs::metadata(&path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+            if identity.is_some() && self.known.get(&path) == identity.as_ref() {
+                known.extend(identity.map(|identity| (path, identity)));
+                continue;
+            }
+            self.serial = self.serial.wrapping_add(1);
+            match open(&path, self.serial) {
+                Ok(walk) => {
+                    known.insert(path, walk.identity);
+                    changes.new.push(walk);
+                }
+                // It was rotated or deleted since the directory was read.
+                Err(None) => {}
+                Err(Some(why)) => {
+                    if !former.contains_key(&path) {
+                        changes.refused.push(left_out_file(&path, why.clone()));
+                    }
+                    self.refused.insert(path, why);
+                }
+            }
+        }
+        self.known = known;
+        changes
+    }
+
+    /// All files are to be opened again.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    /// Is a file of that name known?
+    pub(super) fn is_known(&self, name: &Path) -> bool {
+        self.known.keys().any(|path| path.file_name() == name.file_name())
+    }
+
+    /// Is there nothing at all?
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty() && self.refused.is_empty()
+    }
+
+    /// Are there files with numbers of that sequence that are not read, because of the configuration?
+    pub(super) fn is_shared(&self, sequence: Id) -> bool {
+        self.shared.contains(&sequence)
+    }
+
+    /// The files that cannot be read.
+    pub(super) fn left_out(&self) -> Vec<LeftOut> {
+        self.refused.iter().map(|(path, why)| left_out_file(path, why.clone())).collect()
+    }
+}
+
+/// An error: why it cannot be read; `None` if it is gone.
+fn open(path: &Path, serial: u32) -> Result<Walk, Option<String>> {
+    let failed = |e: io::Error| match e.kind() {
+        io::ErrorKind::NotFound => None,
+        io::ErrorKind::UnexpectedEof => Some("it is truncated".to_owned()),
+        io::ErrorKind::InvalidData => Some("it is damaged".to_owned()),
+        _ => Some(access::failure(path, &e)),
+    };
+    let file = JournalFile::open(path).map_err(failed)?;
+    if !file.header.is_known() {
+        return Err(Some(
+            "it uses a feature that this reader does not know; libsystemd may know it".to_owned(),
+        ));
+    }
+    Walk::new(file, serial).map_err(failed)
+}
+
+/// Is one of the files of a format that we do not know?
+pub(in crate::journal) fn unknown_format(settings: &JournalSettings) -> Option<PathBuf> {
+    let is_unknown = |path: &PathBuf| JournalFile::open(path).is_ok_and(|file| !file.header.is_known());
+    places::files_read(settings).into_iter().find(is_unknown)
+}

@@ -1,0 +1,136 @@
+//! Several files: their order, and that each entry is read once.
+
+use pyruse_core::plugin::{Begin, Begun};
+use pyruse_core::state::Position;
+use pyruse_core::time::Timestamp;
+
+use super::*;
+
+const START: u64 = 1_700_000_000_000_000;
+
+fn lines(count: u64, start: u64, boot: u8, text: &str) -> Vec<u8> {
+    let line = |n| entry(start + n * 1000, boot, &[("MESSAGE", format!("{text} {n}").as_bytes())]);
+    (0..count).flat_map(line).collect()
+}
+
+/// Which of these were read, each how often.
+fn cursors(read: &[Read]) -> Vec<String> {
+    let mut cursors: Vec<_> = read.iter().filter_map(|read| read.cursor.clone()).collect();
+    cursors.sort_unstable();
+    cursors
+}
+
+#[test]
+fn several_hosts_are_read_in_the_order_of_libsystemd() {
+    let directory = tempfile::tempdir().unwrap();
+    for (n, offset) in [0, 2_000_500, 40_250].into_iter().enumerate() {
+        let file = directory.path().join(format!("remote-{n}.journal"));
+        make(&[], &lines(100, START + offset, n as u8 * 7, "line"), &file);
+    }
+    let settings = of_directory(directory.path());
+    let ours = by_us(&settings);
+    assert_eq!(ours.len(), 300);
+    assert_same(&ours, &by_libsystemd(&settings), "three hosts");
+    // Once more, with the same reader.
+    let mut reader = opened(&settings, Begin::Head);
+    assert_same(&rest(&mut reader), &ours, "the first time");
+    reader.resume(Begin::Head).unwrap();
+    assert_same(&rest(&mut reader), &ours, "the second time");
+}
+
+#[test]
+fn a_file_that_comes_late_with_old_times_is_read_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir_in(directory.path().parent().unwrap()).unwrap();
+    let settings = of_directory(directory.path());
+    make(&[], &lines(50, START, 1, "present"), &directory.path().join("remote-a.journal"));
+    let mut reader = opened(&settings, Begin::Head);
+    let mut all = rest(&mut reader);
+    assert_eq!(all.len(), 50);
+    let late = elsewhere.path().join("remote-b.journal");
+    make(&[], &lines(50, START - 1_000_000_000, 2, "late"), &late);
+    std::fs::rename(&late, directory.path().join("remote-b.journal")).unwrap();
+    all.extend(rest(&mut reader));
+    let position = reader.position();
+    make(&[], &lines(50, START - 500_000_000, 3, "later"), &late);
+    std::fs::rename(&late, directory.path().join("remote-c.journal")).unwrap();
+    // Another reader, as after a restart.
+    let mut reader = opened(&settings, Begin::Behind(&position));
+    all.extend(rest(&mut reader));
+    assert_eq!(all.len(), 150);
+    assert_eq!(cursors(&all), cursors(&by_libsystemd(&settings)));
+    assert_eq!(losses(&mut reader), []);
+    // A file of another name is not another file.
+    std::fs::rename(directory.path().join("remote-a.journal"), directory.path().join("remote-a@1.journal"))
+        .unwrap();
+    assert_eq!(rest(&mut reader), []);
+    std::fs::copy(directory.path().join("remote-b.journal"), directory.path().join("copy.journal")).unwrap();
+    assert_eq!(rest(&mut reader), []);
+}
+
+#[test]
+fn after_a_restart_reading_goes_on_behind_every_entry() {
+    let directory = tempfile::tempdir().unwrap();
+    for n in 0..2 {
+        let file = directory.path().join(format!("remote-{n}.journal"));
+        make(&[], &lines(10, START + u64::from(n) * 500, n, "line"), &file);
+    }
+    let settings = of_directory(directory.path());
+    let all = by_us(&settings);
+    for split in 0..=all.len() {
+        let mut reader = opened(&settings, Begin::Head);
+        for expected in &all[..split] {
+            assert!(matches!(reader.next().unwrap(), Next::Record(_)));
+            assert_eq!(read(&mut reader, expected.time), *expected);
+        }
+        // What was found and not read does not count.
+        let _ = reader.next().unwrap();
+        let position = reader.position();
+        let mut reader = FilesReader::open(&settings).unwrap();
+        assert_eq!(reader.resume(Begin::Behind(&position)).unwrap(), Begun::Exactly);
+        assert_same(&rest(&mut reader), &all[split..], &format!("behind {split}"));
+        // libsystemd goes on behind the same entry.
+        if let Some(last) = all[..split].last() {
+            let known = crate::journal::position::JournalPosition::read(&position);
+            assert_eq!(known.cursor, last.cursor);
+        }
+    }
+}
+
+#[test]
+fn a_position_of_libsystemd_is_taken_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("x.journal");
+    make(&[], &lines(20, START, 0, "line"), &file);
+    let settings = of_files(&[&file]);
+    let all = by_us(&settings);
+    for (n, entry) in all.iter().enumerate() {
+        let (cursor, time) = (entry.cursor.clone().unwrap(), Timestamp(entry.time));
+        let position = |place: String| Position { place: place.into_bytes(), time };
+        let mut reader = opened(&settings, Begin::Behind(&position(cursor.clone())));
+        assert_same(&rest(&mut reader), &all[n + 1..], "behind a cursor");
+        let mut reader = opened(&settings, Begin::Behind(&position(format!("<{cursor}"))));
+        assert_same(&rest(&mut reader), &all[n..], "before a cursor");
+        let mut reader = opened(&settings, Begin::Behind(&position(String::new())));
+        assert_same(&rest(&mut reader), &all[n..], "at a time");
+    }
+}
+
+#[test]
+fn a_journal_that_is_another_one_now_is_read_from_its_beginning_and_that_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("x.journal");
+    make(&[], &lines(5, START, 0, "line"), &file);
+    let settings = of_files(&[&file]);
+    let mut reader = opened(&settings, Begin::Tail);
+    let position = reader.position();
+    assert_eq!(rest(&mut opened(&settings, Begin::Behind(&position))), []);
+    let mut reader = opened(&settings, Begin::Head);
+    rest(&mut reader);
+    let position = reader.position();
+    std::fs::remove_file(&file).unwrap();
+    make(&[], &lines(5, START, 0, "another"), &file);
+    let mut reader = FilesReader::open(&settings).unwrap();
+    assert!(matches!(reader.resume(Begin::Behind(&position)).unwrap(), Begun::Near(_)));
+    assert_eq!(rest(&mut reader).len(), 5);
+}

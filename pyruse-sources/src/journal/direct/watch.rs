@@ -1,0 +1,97 @@
+//! Notices what happens to the files of a journal.
+//!
+//! journald writes through a mapping, which inotify does not see; so after entries it sets the file's length to what it
+//! is, which inotify reports as a change. New files, renamed and deleted ones are reported for their directory.
+
+use std::collections::HashSet;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+
+/// In the directories of files.
+const FILES: AddWatchFlags = AddWatchFlags::IN_CREATE
+    .union(AddWatchFlags::IN_MOVED_TO)
+    .union(AddWatchFlags::IN_DELETE)
+    .union(AddWatchFlags::IN_ATTRIB)
+    .union(AddWatchFlags::IN_MODIFY)
+    .union(AddWatchFlags::IN_DELETE_SELF)
+    .union(AddWatchFlags::IN_MOVE_SELF);
+
+/// In directories where such a directory may be made.
+const DIRECTORIES: AddWatchFlags = AddWatchFlags::IN_CREATE.union(AddWatchFlags::IN_MOVED_TO);
+
+/// What inotify reports of a change in a file.
+const CHANGE: AddWatchFlags = AddWatchFlags::IN_MODIFY;
+
+/// See the module.
+pub(super) struct Watch {
+    inotify: Inotify,
+    watched: HashSet<PathBuf>,
+    /// Whether a directory could not be watched.
+    is_partial: bool,
+}
+
+impl Watch {
+    pub(super) fn new() -> nix::Result<Watch> {
+        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+        Ok(Watch { inotify, watched: HashSet::new(), is_partial: false })
+    }
+
+    /// Watches these directories, and those above them, from now on.
+    pub(super) fn add(&mut self, directories: &[PathBuf]) {
+        self.is_partial = false;
+        // Adding a watch again changes nothing; and where a directory was made again, it is a new one.
+        self.watched.clear();
+        let above = directories.iter().filter_map(|directory| directory.parent());
+        let above = above.filter(|above| !directories.iter().any(|directory| directory == above));
+        let all = directories.iter().map(|directory| (directory.as_path(), FILES));
+        for (directory, events) in all.chain(above.map(|above| (above, DIRECTORIES))) {
+            self.watch(directory, events);
+        }
+    }
+
+    fn watch(&mut self, directory: &Path, events: AddWatchFlags) {
+        if !self.watched.insert(directory.to_owned()) {
+            return;
+        }
+        match self.inotify.add_watch(directory, events | AddWatchFlags::IN_ONLYDIR) {
+            Ok(_) => {}
+            Err(Errno::ENOENT) if directory.parent().is_some_and(Path::exists) => {}
+            Err(e) => {
+                tracing::debug!("watching {}: {e}", directory.display());
+                self.is_partial = true;
+            }
+        }
+    }
+
+    /// Must be looked from time to time, because something is not watched?
+    pub(super) fn is_partial(&self) -> bool {
+        self.is_partial
+    }
+
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+
+    /// Takes note of what has happened. Returns `true` if there may be other files than before; `is_known` says whether
+    /// a file of that name is open.
+    pub(super) fn clear(&self, is_known: impl Fn(&Path) -> bool) -> bool {
+        let mut have_changed = false;
+        loop {
+            match self.inotify.read_events() {
+                Ok(events) if events.is_empty() => return have_changed,
+                Ok(events) => {
+                    have_changed |= events.iter().any(|event| {
+                        let name = event.name.as_deref().map(Path::new);
+                        !(event.mask.intersects(CHANGE) && name.is_some_and(&is_known))
+                    });
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return have_changed,
+                Err(_) => return true,
+            }
+        }
+    }
+}
