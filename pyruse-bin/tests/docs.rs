@@ -17,6 +17,8 @@
 //! | `sh` | commands, of which those for ipset are run |
 
 mod common;
+#[path = "docs/contributing.rs"]
+mod contributing;
 #[path = "docs/page.rs"]
 mod page;
 

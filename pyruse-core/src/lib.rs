@@ -1,12 +1,12 @@
 //! The engine of Pyruse.
 //!
-//! In one sentence: *a record comes out of the journal, becomes an entry with numbered slots, passes through a graph
-//! that was compiled once, leaves changes and messages behind, and all of that is committed together with the position
-//! where reading stopped.* The modules, in that order:
+//! In one sentence: *a record comes from a source, becomes an entry with numbered slots, passes through a graph that was
+//! compiled once, leaves changes and messages behind, and all of that is committed together with the positions where
+//! reading stopped.* The modules, in that order:
 //!
 //! - [`entry`]: records, and entries with lazily read fields;
 //! - [`config`]: the configuration file, with positions and diagnostics;
-//! - [`plugin`]: what filters, actions, sources and services are, and which are linked;
+//! - [`plugin`]: defines filters, actions, sources and services, and finds those that are linked;
 //! - [`sources`] and [`losses`]: the sources that are read, and what they could not give;
 //! - [`workflow`]: the compiler, and the loop that an entry runs through;
 //! - [`pattern`] and [`template`]: Python's expressions and format strings, in which users wrote their rules;
@@ -20,10 +20,11 @@
 //! - [`pump`]: the engine at work, with its state and its couriers;
 //! - [`review`]: finds what you should correct in a configuration that can be used.
 //!
-//! The core knows nothing about any concrete source, filter or action, not even the journal, or about the process that it runs in.
+//! The core knows nothing about any concrete source, filter or action, not even the journal, or about the process that
+//! it runs in.
 //!
-//! There are two reasons to depend on this crate: to write a filter or an action (begin with [`plugin`]), or to run
-//! Pyruse's rules in your own program. The latter, without a file and without couriers, looks like this:
+//! There are two reasons to depend on this crate: to write a filter, an action or a source (begin with [`plugin`]), or
+//! to run Pyruse's rules in your own program. The latter, without a file and without couriers, looks like this:
 //!
 //! ```
 //! use pyruse_core::config::{Diagnostics, Source};

@@ -7,6 +7,9 @@ use crate::pattern::Pattern;
 /// The field with the name of the source that an entry comes from. The core sets it; no entry can.
 pub const SOURCE_FIELD: &str = "_SOURCE";
 
+/// The fields that every entry may have, whatever its source: where and when it was written.
+const OF_EVERY_ENTRY: [&str; 4] = ["__CURSOR", "__MONOTONIC_TIMESTAMP", "__REALTIME_TIMESTAMP", SOURCE_FIELD];
+
 /// What the bytes of a field mean; its name alone decides that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -87,8 +90,8 @@ impl FieldTables {
 
     /// Returns the names of all fields that are known, in order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        let own = ["__CURSOR", "__MONOTONIC_TIMESTAMP", "__REALTIME_TIMESTAMP", SOURCE_FIELD];
-        own.into_iter().chain(self.tables().flat_map(FieldTable::names)).collect::<BTreeSet<_>>().into_iter()
+        let of_sources = self.tables().flat_map(FieldTable::names);
+        OF_EVERY_ENTRY.into_iter().chain(of_sources).collect::<BTreeSet<_>>().into_iter()
     }
 
     /// Returns what the bytes of a field mean: the first source that does not take it for text decides.
@@ -105,7 +108,7 @@ impl FieldTables {
 
     /// Returns `true` if an entry of any source may hold a field with this name.
     pub fn may_hold(&self, name: &str) -> bool {
-        name == SOURCE_FIELD || self.tables().any(|table| table.may_hold(name))
+        OF_EVERY_ENTRY.contains(&name) || self.tables().any(|table| table.may_hold(name))
     }
 
     /// Returns who sets the field. Where sources differ, the least trusted of those that have the field decides.
@@ -114,6 +117,9 @@ impl FieldTables {
             let is_proof = !self.0.is_empty() && self.tables().any(FieldTable::has_one_writer);
             return if is_proof { Origin::Identity } else { Origin::Source };
         }
+        if OF_EVERY_ENTRY.contains(&name) {
+            return Origin::Source;
+        }
         let holding = self.tables().filter(|table| table.may_hold(name));
         let origin = holding.map(|table| table.origin(name)).min();
         origin.or_else(|| self.tables().map(|table| table.origin(name)).min()).unwrap_or(Origin::Writer)
@@ -121,7 +127,7 @@ impl FieldTables {
 
     /// Returns `true` if only a source sets the field.
     pub fn is_trusted(&self, name: &str) -> bool {
-        self.origin(name) >= Origin::Source || name == SOURCE_FIELD
+        self.origin(name) >= Origin::Source
     }
 
     /// Returns `true` if the field identifies the writer of the entry, and the writer cannot choose it.
@@ -145,5 +151,41 @@ impl FieldTables {
             return matching.all(|(_, table)| table.has_one_writer());
         }
         self.tables().filter(|table| table.may_hold(name)).all(|table| table.proves_match(name, pattern))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A source whose entries have one field, which anybody may set.
+    struct OneField;
+
+    impl FieldTable for OneField {
+        fn names(&self) -> Vec<&'static str> {
+            vec!["TEXT"]
+        }
+
+        fn kind(&self, _name: &str) -> Kind {
+            Kind::Text
+        }
+
+        fn may_hold(&self, name: &str) -> bool {
+            name == "TEXT"
+        }
+
+        fn origin(&self, _name: &str) -> Origin {
+            Origin::Writer
+        }
+    }
+
+    #[test]
+    fn entries_of_any_source_say_where_and_when_they_were_written_and_no_writer_sets_that() {
+        let tables: FieldTables = [("one".to_owned(), &OneField as &dyn FieldTable)].into_iter().collect();
+        for name in OF_EVERY_ENTRY {
+            assert!(tables.may_hold(name) && tables.is_trusted(name) && !tables.is_identity(name), "{name}");
+        }
+        assert!(tables.may_hold("TEXT") && !tables.is_trusted("TEXT"));
+        assert!(!tables.may_hold("OTHER"));
     }
 }

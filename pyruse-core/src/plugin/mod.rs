@@ -1,8 +1,9 @@
-//! Defines filters and actions, for authors of modules.
+//! Defines filters, actions and sources, for authors of modules.
 //!
-//! A module is a type that is compiled once from its arguments ([`Module`]) and then run for each
-//! entry ([`Filter`], [`Action`]). Compiling resolves every name to a number and never acts on the world; running
-//! looks nothing up. A module registers itself with `inventory::submit!(Plugin::filter::<MyFilter>())`.
+//! A module is a type that is compiled once from its arguments ([`Module`]) and then run for each entry ([`Filter`],
+//! [`Action`]), or opened to read entries ([`Source`], [`Reader`]). Compiling resolves every name to a number and never
+//! acts on the world; running looks nothing up. A module registers itself with
+//! `inventory::submit!(Plugin::filter::<MyFilter>())`.
 //!
 //! A first filter:
 //!
