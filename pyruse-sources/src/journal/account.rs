@@ -21,7 +21,7 @@ use pyruse_core::time::Timestamp;
 use super::file::{Header, Id, JournalFile};
 use super::left_out::Judge;
 use super::losses::{MISSING, MISSING_AT_MOST, PASSED_OVER};
-use super::places::{Listed, list};
+use super::places::{Listed, is_archive_of, list};
 use super::position::JournalPosition;
 use super::settings::JournalSettings;
 
@@ -142,13 +142,8 @@ impl Account {
         let mut wanted = self.files.clone();
         let number = position.cursor.as_deref().and_then(numbered);
         for listed in if wanted.is_empty() { Vec::new() } else { list(&self.settings, &self.files) } {
-            let is_archived =
-                self.settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).any(|file| {
-                    let stem = file.file_name().and_then(|name| name.to_str()?.strip_suffix(".journal"));
-                    let name = listed.path.file_name().and_then(|name| name.to_str());
-                    file.parent() == listed.path.parent()
-                        && stem.zip(name).is_some_and(|(stem, name)| name.starts_with(&format!("{stem}@")))
-                });
+            let mut named = self.settings.files.iter().filter_map(|file| std::path::absolute(file).ok());
+            let is_archived = named.any(|file| is_archive_of(&file, &listed.path));
             if !is_archived || wanted.contains(&listed.path) {
                 continue;
             }

@@ -110,6 +110,16 @@ fn directories_of(settings: &JournalSettings, files: &[PathBuf]) -> Vec<PathBuf>
     }
 }
 
+/// Is that one of the files that the first one became when it was rotated?
+pub(super) fn is_archive_of(file: &Path, other: &Path) -> bool {
+    let stem = file.file_name().and_then(|name| name.to_str()?.strip_suffix(".journal"));
+    let name = other.file_name().and_then(|name| name.to_str());
+    file.parent() == other.parent()
+        && stem
+            .zip(name)
+            .is_some_and(|(stem, name)| name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('@')))
+}
+
 /// Where the machine's journal is, or that of a namespace.
 fn subdirectories(settings: &JournalSettings) -> Vec<PathBuf> {
     let namespace = settings.namespace.as_deref();

@@ -29,6 +29,8 @@ pub(super) struct Files {
     refused: BTreeMap<PathBuf, String>,
     /// The sequences of files that are not read, because of the configuration.
     shared: HashSet<Id>,
+    /// Of journals by file: the sequences that are gone on with, and the largest number that was read of each.
+    resumed: HashMap<Id, u64>,
     serial: u32,
 }
 
@@ -49,6 +51,7 @@ impl Files {
             known: HashMap::new(),
             refused: BTreeMap::new(),
             shared: HashSet::new(),
+            resumed: HashMap::new(),
             serial: 0,
         })
     }
@@ -63,9 +66,13 @@ impl Files {
         let mut known = HashMap::new();
         for Listed { path, in_scope, .. } in listed {
             if !in_scope {
-                let file = JournalFile::open(&path);
-                self.shared.extend(file.map(|file| file.header.seqnum_id).ok());
-                continue;
+                let Ok(JournalFile { header, .. }) = JournalFile::open(&path) else { continue };
+                let follows =
+                    self.resumed.get(&header.seqnum_id).is_some_and(|read| header.last_number > *read);
+                if !(follows && self.named.iter().any(|file| places::is_archive_of(file, &path))) {
+                    self.shared.insert(header.seqnum_id);
+                    continue;
+                }
             }
             let identity = std::fs::metadata(&path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
             if identity.is_some() && self.known.get(&path) == identity.as_ref() {
@@ -90,6 +97,11 @@ impl Files {
         }
         self.known = known;
         changes
+    }
+
+    /// Of a named file that was rotated since these numbers were read, the archived parts are read too.
+    pub(super) fn resume(&mut self, read: HashMap<Id, u64>) {
+        self.resumed = read;
     }
 
     /// All files are to be opened again.

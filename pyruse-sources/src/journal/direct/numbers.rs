@@ -21,6 +21,15 @@ impl Numbers {
         self.interval(number).map(|(_, last)| last)
     }
 
+    /// Forgets that number, and larger ones.
+    pub(super) fn forget_from(&mut self, number: u64) {
+        let last = self.below(number);
+        self.intervals.retain(|(first, _)| *first < number);
+        if let (Some((_, end)), Some(last)) = (self.intervals.last_mut(), last) {
+            *end = last;
+        }
+    }
+
     /// The largest number below that one.
     pub(super) fn below(&self, number: u64) -> Option<u64> {
         let behind = self.intervals.partition_point(|(first, _)| *first < number);
@@ -92,6 +101,18 @@ mod tests {
                 assert_eq!(numbers.below(number), all.range(..number).next_back().copied(), "{number} in {numbers:?}");
             }
             assert!(numbers.intervals.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
+        }
+    }
+
+    #[test]
+    fn numbers_from_one_on_are_forgotten() {
+        for (from, last) in
+            [(0, None), (1, Some(0)), (4, Some(3)), (5, Some(3)), (8, Some(7)), (9, Some(8)), (20, Some(8))]
+        {
+            let mut numbers = Numbers::upto(3);
+            numbers.insert_all(6, 8);
+            numbers.forget_from(from);
+            assert_eq!(numbers.below(u64::MAX), last, "{from}");
         }
     }
 

@@ -11,8 +11,10 @@ use pyruse_core::losses::Losses;
 use pyruse_core::plugin::{Begin, Begun, LeftOut, Next, Reader, Readiness, SourceError};
 use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
+use systemd::id128::Id128;
 
 use crate::journal::descriptors::raise_descriptor_limit;
+use crate::journal::file::Id;
 use crate::journal::losses::{DAMAGED, DAMAGED_FIELDS, MISSING};
 use crate::journal::places;
 use crate::journal::settings::JournalSettings;
@@ -219,34 +221,31 @@ impl FilesReader {
 
     fn go_behind(&mut self, position: &Position) -> Begun {
         self.began_at = position.time;
-        if let Some(place) = Place::read(&position.place) {
-            for sequence in &mut self.sequences {
-                let known = place.sequences.iter().find(|(id, _)| *id == sequence.id);
-                sequence.seek(known.map_or_else(Numbers::default, |(_, numbers)| numbers.clone()));
+        let place = Place::read(&position.place);
+        let by_time = place.is_none();
+        let place = place.unwrap_or_else(|| of_cursor(&position.place));
+        let top = |numbers: &Numbers| numbers.below(u64::MAX).unwrap_or(0);
+        self.files.resume(place.sequences.iter().map(|(id, numbers)| (*id, top(numbers))).collect());
+        self.look_for_files();
+        for sequence in &mut self.sequences {
+            match place.sequences.iter().find(|(id, _)| *id == sequence.id) {
+                Some((_, numbers)) => sequence.seek(numbers.clone()),
+                None if by_time => sequence.seek_since(position.time),
+                None => sequence.seek(Numbers::default()),
             }
-            for (id, numbers) in place.sequences {
-                if !self.sequences.iter().any(|sequence| sequence.id == id) {
-                    self.sequences.push(Sequence::new(id, numbers));
-                }
+        }
+        for (id, numbers) in place.sequences {
+            if !self.sequences.iter().any(|sequence| sequence.id == id) {
+                self.sequences.push(Sequence::new(id, numbers));
             }
-            self.last = place.last;
-            return self.begun(position);
         }
-        // The text of a cursor: of its sequence, the number counts, of others the time.
-        let (is_before, text) = match position.place.strip_prefix(b"<") {
-            Some(text) => (true, text),
-            None => (false, position.place.as_slice()),
-        };
-        self.sequences.iter_mut().for_each(|sequence| sequence.seek_since(position.time));
-        let Some(address) = std::str::from_utf8(text).ok().and_then(Address::read) else {
-            return Begun::Exactly;
-        };
-        let numbers = Numbers::upto(address.head.number - u64::from(is_before && address.head.number > 0));
-        match self.sequences.iter_mut().find(|sequence| sequence.id == address.sequence) {
-            Some(sequence) => sequence.seek(numbers),
-            None => self.sequences.push(Sequence::new(address.sequence, numbers)),
+        self.last = place.last;
+        let boot = Id128::from_boot().ok().and_then(|boot| Id::from_str_radix(&boot.to_string(), 16).ok());
+        if let Some((last, boot)) = self.last.zip(boot)
+            && let Some(sequence) = self.sequences.iter_mut().find(|sequence| sequence.id == last.sequence)
+        {
+            sequence.forget_reused(&last.head, boot);
         }
-        self.last = Some(address);
         self.begun(position)
     }
 
@@ -418,6 +417,17 @@ impl Record for FilesReader {
         }
         false
     }
+}
+
+/// A position that is the text of a cursor: of its sequence, the number counts.
+fn of_cursor(place: &[u8]) -> Place {
+    let (is_before, text) = match place.strip_prefix(b"<") {
+        Some(text) => (true, text),
+        None => (false, place),
+    };
+    let Some(last) = std::str::from_utf8(text).ok().and_then(Address::read) else { return Place::default() };
+    let numbers = Numbers::upto(last.head.number.saturating_sub(u64::from(is_before)));
+    Place { last: Some(last), sequences: vec![(last.sequence, numbers)] }
 }
 
 fn time(micros: u64) -> Timestamp {

@@ -173,6 +173,30 @@ impl Sequence {
         self.choose_again();
     }
 
+    /// Forgets numbers that were given out again: a power cut has removed the last entries that were read, and journald
+    /// does not know that they were. They now belong to entries of this boot. `last` was read last.
+    pub(super) fn forget_reused(&mut self, last: &Head, boot: Id) {
+        for walk in self.walks.iter_mut().filter(|_| last.boot != boot) {
+            let Some(mut high) = walk.file.entries().first_above(last.number).checked_sub(1) else {
+                continue;
+            };
+            let mut is_of_boot = |index| walk.head_at(index).filter(|head| head.boot == boot);
+            let Some(mut first) = is_of_boot(high) else { continue };
+            // Within a file, the entries of this boot are the last ones.
+            let mut low = 0;
+            while low < high {
+                let middle = low + (high - low) / 2;
+                match is_of_boot(middle) {
+                    Some(head) => (high, first) = (middle, head),
+                    None => low = middle + 1,
+                }
+            }
+            self.read.forget_from(first.number);
+        }
+        self.walks.iter_mut().for_each(|walk| walk.seek(0));
+        self.choose_again();
+    }
+
     /// Goes to the entry with that number; is it there?
     pub(super) fn find(&mut self, number: u64) -> bool {
         for (at, walk) in self.walks.iter_mut().enumerate() {

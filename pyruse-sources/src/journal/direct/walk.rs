@@ -112,6 +112,7 @@ impl Walk {
     pub(super) fn seek(&mut self, index: u64) {
         self.next = index;
         self.found = None;
+        self.before = 0;
     }
 
     /// The number that was given out last: what the header says, or the last entry, if the header is damaged.
@@ -146,6 +147,12 @@ impl Walk {
             self.objects.forget();
         }
         Ok(())
+    }
+
+    /// The entry with that index, which then has to be sought again.
+    pub(super) fn head_at(&mut self, index: u64) -> Option<Head> {
+        let (at, _) = self.pieces.place(index, self.file.item())?;
+        self.look(at).map(|found| found.head)
     }
 
     /// Goes to the next entry that was not read, up to that number; gives its number.

@@ -134,3 +134,51 @@ fn a_journal_that_is_another_one_now_is_read_from_its_beginning_and_that_is_said
     assert!(matches!(reader.resume(Begin::Behind(&position)).unwrap(), Begun::Near(_)));
     assert_eq!(rest(&mut reader).len(), 5);
 }
+
+#[test]
+fn numbers_that_are_given_out_again_after_a_power_cut_are_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("x.journal");
+    let settings = of_directory(directory.path());
+    make(&[], &lines(10, START, 0, "synced"), &file);
+    let synced = std::fs::read(&file).unwrap();
+    make(&[], &lines(5, START + 1_000_000, 0, "lost by the power cut"), &file);
+    let mut reader = opened(&settings, Begin::Head);
+    assert_eq!(rest(&mut reader).len(), 15);
+    let position = reader.position();
+    for more in [3, 5, 8] {
+        std::fs::write(&file, &synced).unwrap();
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        // The clock is a day behind.
+        let export = lines(more, START - 86_400_000_000, 7, "after it");
+        let export = String::from_utf8(export).unwrap();
+        let export = export.replace(&format!("{:032x}", 8), &boot.trim().replace('-', ""));
+        make(&[], export.as_bytes(), &file);
+        let mut reader = opened(&settings, Begin::Behind(&position));
+        let read = rest(&mut reader);
+        let expected = by_us(&settings);
+        assert_eq!(expected.len() as u64, 10 + more);
+        assert_same(&read, &expected[10..], "after the power cut");
+        assert_eq!(losses(&mut reader), []);
+    }
+}
+
+#[test]
+fn of_a_named_file_what_was_archived_meanwhile_is_read_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("system.journal");
+    make(&[], &lines(10, START, 0, "line"), &file);
+    let settings = of_files(&[&file]);
+    let mut reader = opened(&settings, Begin::Head);
+    for _ in 0..4 {
+        assert!(matches!(reader.next().unwrap(), Next::Record(_)));
+        reader.record();
+    }
+    let position = reader.position();
+    std::fs::rename(&file, directory.path().join("system@1.journal")).unwrap();
+    make(&[], &lines(10, START + 1_000_000, 0, "new"), &file);
+    // The reader goes on in the file that it has open, and another one finds it.
+    assert_eq!(rest(&mut reader).len(), 16);
+    assert_eq!(rest(&mut opened(&settings, Begin::Behind(&position))).len(), 16);
+    assert_eq!(by_us(&settings).len(), 10);
+}
