@@ -24,14 +24,37 @@ pub(super) struct Files {
     /// Where the configuration names files.
     named: Vec<PathBuf>,
     /// What the names of files stood for when they were last looked at.
-    known: HashMap<PathBuf, Identity>,
+    known: HashMap<PathBuf, (Identity, Id)>,
     /// Why files cannot be read.
     refused: BTreeMap<PathBuf, String>,
-    /// The sequences of files that are not read, because of the configuration.
+    /// Sequences whose numbers other files have, too: files that are not read, because of the configuration; and
+    /// journals of users, which up to systemd 252 have identifiers of their own for the same numbers.
     shared: HashSet<Id>,
     /// Of journals by file: the sequences that are gone on with, and the largest number that was read of each.
     resumed: HashMap<Id, u64>,
     serial: u32,
+}
+
+/// The files that one journald writes in turn, by their directories.
+#[derive(Default)]
+struct Split(HashMap<PathBuf, (HashSet<Id>, bool)>);
+
+impl Split {
+    /// A file in that directory has that sequence, and is read or not.
+    fn count(&mut self, directory: Option<&Path>, id: Id, is_read: bool) {
+        if let Some(directory) = directory {
+            let (ids, are_all_read) =
+                self.0.entry(directory.to_owned()).or_insert_with(|| (HashSet::new(), true));
+            ids.insert(id);
+            *are_all_read &= is_read;
+        }
+    }
+
+    /// See [`Files::shared`].
+    fn shared(self) -> HashSet<Id> {
+        let shared = self.0.into_values().filter(|(ids, are_all_read)| ids.len() > 1 || !are_all_read);
+        shared.flat_map(|(ids, _)| ids).collect()
+    }
 }
 
 /// What [`Files::look`] has found.
@@ -61,28 +84,34 @@ impl Files {
         let mut changes = Changes::default();
         let mut listed = places::list(&self.settings, &self.named);
         listed.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        self.shared.clear();
+        let mut split = Split::default();
         let former = std::mem::take(&mut self.refused);
         let mut known = HashMap::new();
-        for Listed { path, in_scope, .. } in listed {
+        for Listed { path, in_scope, is_split } in listed {
+            let mut count = |path: &Path, id| split.count(path.parent().filter(|_| is_split), id, in_scope);
             if !in_scope {
                 let Ok(JournalFile { header, .. }) = JournalFile::open(&path) else { continue };
                 let follows =
                     self.resumed.get(&header.seqnum_id).is_some_and(|read| header.last_number > *read);
                 if !(follows && self.named.iter().any(|file| places::is_archive_of(file, &path))) {
-                    self.shared.insert(header.seqnum_id);
+                    count(&path, header.seqnum_id);
                     continue;
                 }
             }
             let identity = std::fs::metadata(&path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
-            if identity.is_some() && self.known.get(&path) == identity.as_ref() {
-                known.extend(identity.map(|identity| (path, identity)));
+            if let Some((former, id)) = self.known.get(&path)
+                && Some(former) == identity.as_ref()
+            {
+                count(&path, *id);
+                known.insert(path, (*former, *id));
                 continue;
             }
             self.serial = self.serial.wrapping_add(1);
             match open(&path, self.serial) {
                 Ok(walk) => {
-                    known.insert(path, walk.identity);
+                    let id = walk.file.header.seqnum_id;
+                    count(&path, id);
+                    known.insert(path, (walk.identity, id));
                     changes.new.push(walk);
                 }
                 // It was rotated or deleted since the directory was read.
@@ -96,6 +125,7 @@ impl Files {
             }
         }
         self.known = known;
+        self.shared = split.shared();
         changes
     }
 
@@ -119,7 +149,7 @@ impl Files {
         self.known.is_empty() && self.refused.is_empty()
     }
 
-    /// Are there files with numbers of that sequence that are not read, because of the configuration?
+    /// May numbers of that sequence be in files of other sequences, or in files that are not read?
     pub(super) fn is_shared(&self, sequence: Id) -> bool {
         self.shared.contains(&sequence)
     }

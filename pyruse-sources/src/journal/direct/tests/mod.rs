@@ -2,6 +2,7 @@
 
 mod damage;
 mod differential;
+mod live;
 mod repack;
 mod sequences;
 
