@@ -3,20 +3,20 @@
 
 use std::fmt;
 
-use pyruse_core::entry::{Entry, Slot, Value};
+use pyruse_core::entry::{self, Entry, Slot};
 use pyruse_core::plugin::{Act, Action, Compile, Example, Invalid, Module, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::serde::de::{Deserializer, Error, Visitor};
 use pyruse_core::state::Handle;
-use smol_str::{SmolStr, ToSmolStr};
 
-use super::mapping::{Captured, Mapping};
+use super::mapping::Mapping;
 use super::mappings::Mappings;
 use super::property::Property;
 use super::retention;
 use super::settings::open;
+use super::value::Value;
 
 const DEFAULT_KEEP_SECONDS: u64 = 63;
 
@@ -102,33 +102,22 @@ struct CaptureArgs {
     keep_seconds: Option<Seconds>,
 }
 
-/// Where the text of a property comes from.
+/// Where the value of a property comes from.
 struct Origin {
     property: Property,
     field: Option<Slot>,
-    /// In its normal form.
-    value: Option<SmolStr>,
+    value: Option<Value>,
 }
 
 impl Origin {
     fn of(property: Property, field: Option<&str>, value: Option<Literal>, cx: &mut Compile<'_>) -> Origin {
-        let mut normal = String::new();
-        let value = value.map(|Literal(text)| {
-            property.normalize(&text, &mut normal);
-            normal.to_smolstr()
-        });
+        let value = value.map(|Literal(text)| property.normal(&text));
         Origin { property, field: field.map(|name| cx.reads_at(property.name(), name)), value }
     }
 
-    /// The text in its normal form. `scratch` is memory for it.
-    fn text(&self, entry: &mut Entry<'_>, scratch: &mut String) -> Option<SmolStr> {
-        match self.field.and_then(|slot| entry.text(slot)) {
-            Some(text) => {
-                self.property.normalize(text, scratch);
-                Some(scratch.to_smolstr())
-            }
-            None => self.value.clone(),
-        }
+    fn value(&self, entry: &mut Entry<'_>) -> Option<Value> {
+        let text = self.field.and_then(|slot| entry.text(slot));
+        text.map(|text| self.property.normal(text)).or_else(|| self.value.clone())
     }
 }
 
@@ -137,9 +126,8 @@ struct Capture {
     sport: Option<Slot>,
     /// In the order of [`Property::ALL`].
     origins: [Origin; 4],
-    bits: u32,
+    bits: u8,
     mappings: Handle<Mappings>,
-    scratch: String,
 }
 
 impl Module for Capture {
@@ -169,7 +157,6 @@ impl Module for Capture {
             ],
             bits: retention::bits(args.keep_seconds.map_or(DEFAULT_KEEP_SECONDS, |seconds| seconds.0)),
             mappings: open(cx)?,
-            scratch: String::new(),
         })
     }
 
@@ -193,25 +180,26 @@ impl Module for Capture {
 
 impl Action for Capture {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
-        let Some(saddr) = captured(run.entry, self.saddr) else { return Ok(()) };
-        let properties = self.origins.each_ref().map(|origin| origin.text(run.entry, &mut self.scratch));
+        let client = [Some(self.saddr), self.sport].map(|slot| captured(run.entry, slot?));
+        if client[0].is_none() {
+            return Ok(());
+        }
+        let properties = self.origins.each_ref().map(|origin| origin.value(run.entry));
         if properties[Property::Addr as usize].is_none() {
             return Ok(());
         }
-        let sport = self.sport.and_then(|slot| captured(run.entry, slot));
         let now = run.entry.time();
-        let end = retention::end(now, self.bits);
-        let mapping = Mapping { number: 0, saddr, sport, properties, end, bits: self.bits };
+        let mapping = Mapping::new(client, properties, retention::end(now, self.bits), self.bits);
         run.state.get_mut(self.mappings).capture(mapping, now.seconds());
         Ok(())
     }
 }
 
-fn captured(entry: &mut Entry<'_>, slot: Slot) -> Option<Captured> {
+fn captured(entry: &mut Entry<'_>, slot: Slot) -> Option<Value> {
     match entry.value(slot)? {
-        Value::Integer(integer) => Some(Captured::Integer(integer)),
-        Value::Text(text) => Some(Captured::Text(text.into())),
-        Value::Time(_) => entry.text(slot).map(|text| Captured::Text(text.into())),
+        entry::Value::Integer(integer) => Some(Value::Integer(integer)),
+        entry::Value::Text(text) => Some(Value::of(text)),
+        entry::Value::Time(_) => entry.text(slot).map(Value::of),
     }
 }
 

@@ -13,7 +13,8 @@ use hashbrown::hash_table::Entry;
 use pyruse_core::state::Place;
 
 use super::held::Held;
-use super::property::{Combination, Texts};
+use super::mapping::Properties;
+use super::property::Combination;
 
 /// See the module.
 pub(super) struct Index {
@@ -38,15 +39,15 @@ impl Index {
     pub(super) fn enter(
         &mut self,
         place: Place,
-        texts: &Texts<'_>,
+        properties: &Properties,
         held: &Held,
         random: &RandomState,
         outlived: impl FnMut(Place),
     ) {
         let combination = self.combination;
-        let same = |candidates: &Candidates| agrees(candidates, texts, combination, held);
-        let hash = |candidates: &Candidates| combination.hash(&held[candidates.newest].texts(), random);
-        match self.table.entry(combination.hash(texts, random), same, hash) {
+        let same = |candidates: &Candidates| agrees(candidates, properties, combination, held);
+        let hash = |candidates: &Candidates| combination.hash(&held[candidates.newest].properties(), random);
+        match self.table.entry(combination.hash(properties, random), same, hash) {
             Entry::Occupied(mut entry) => entry.get_mut().push(place, held, outlived),
             Entry::Vacant(entry) => {
                 entry.insert(Candidates { newest: place, older: None });
@@ -56,11 +57,11 @@ impl Index {
 
     /// Removes a mapping that is the oldest of all, or of which none ends sooner; so among its candidates it is at one end,
     /// if it is still there.
-    pub(super) fn leave(&mut self, place: Place, texts: &Texts<'_>, held: &Held, random: &RandomState) {
+    pub(super) fn leave(&mut self, place: Place, properties: &Properties, held: &Held, random: &RandomState) {
         let same = |candidates: &Candidates| {
-            candidates.newest == place || agrees(candidates, texts, self.combination, held)
+            candidates.newest == place || agrees(candidates, properties, self.combination, held)
         };
-        if let Ok(mut entry) = self.table.find_entry(self.combination.hash(texts, random), same)
+        if let Ok(mut entry) = self.table.find_entry(self.combination.hash(properties, random), same)
             && !entry.get_mut().remove(place)
         {
             entry.remove();
@@ -70,7 +71,7 @@ impl Index {
     /// The newest mapping with these values that is alive at second `now`.
     pub(super) fn find(
         &self,
-        asked: &Texts<'_>,
+        asked: &Properties,
         held: &Held,
         random: &RandomState,
         now: i64,
@@ -93,8 +94,8 @@ impl Index {
     }
 }
 
-fn agrees(candidates: &Candidates, texts: &Texts<'_>, combination: Combination, held: &Held) -> bool {
-    combination.agrees(texts, &held[candidates.newest].texts())
+fn agrees(candidates: &Candidates, properties: &Properties, combination: Combination, held: &Held) -> bool {
+    combination.agrees(properties, &held[candidates.newest].properties())
 }
 
 impl Candidates {

@@ -1,71 +1,122 @@
 //! A mapping: who is behind one connection of the proxy, as it is held and as it is stored.
 //!
-//! There may be a hundred thousand of them, each of six texts that are nearly always short. A [`SmolStr`] of up to 23
-//! bytes needs no memory but its own: so a mapping is one plain value.
+//! There may be a hundred thousand of them, and nearly always all values are plain: addresses and ports. So those stand
+//! in the mapping itself, and only other values have memory of their own.
+
+use std::array;
+use std::net::IpAddr;
 
 use pyruse_core::serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
-use super::property::Texts;
 use super::retention::UNKNOWN_BITS;
+use super::value::Value;
 
-/// What is put in the place of the proxy's address or port: a text or a number, as it was captured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(crate = "pyruse_core::serde", untagged)]
-pub(super) enum Captured {
-    Integer(i64),
-    Text(SmolStr),
-}
+/// The client's address and port, as they were captured.
+pub(super) type Client = [Option<Value>; 2];
+
+/// The normal values of the properties, in the order of [`Property::ALL`](super::property::Property::ALL). None: not
+/// captured, or not asked for.
+pub(super) type Properties = [Option<Value>; 4];
 
 /// See the module.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(crate = "pyruse_core::serde")]
+#[derive(Debug, PartialEq)]
 pub(super) struct Mapping {
     /// Later ones have greater numbers; the key of its row.
-    #[serde(skip)]
     pub(super) number: u64,
-    #[serde(rename = "a")]
-    pub(super) saddr: Captured,
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub(super) sport: Option<Captured>,
-    /// In their normal form, in the order of [`Property::ALL`](super::property::Property::ALL).
-    #[serde(rename = "k")]
-    pub(super) properties: [Option<SmolStr>; 4],
     /// The second from which on it has expired.
-    #[serde(rename = "e")]
     pub(super) end: i64,
+    held: Held,
     /// The bits of its retention.
-    #[serde(rename = "b", default = "unknown_bits")]
-    pub(super) bits: u32,
+    pub(super) bits: u8,
 }
 
-fn unknown_bits() -> u32 {
+/// Three pairs of an address and a port: the client's, the proxy's, and the service's.
+#[derive(Debug, PartialEq)]
+enum Held {
+    Plain([Option<IpAddr>; 3], [Option<u16>; 3]),
+    Any(Box<[Option<Value>; 6]>),
+}
+
+/// A mapping as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(crate = "pyruse_core::serde")]
+struct Row {
+    #[serde(rename = "a")]
+    saddr: Option<Value>,
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    sport: Option<Value>,
+    #[serde(rename = "k")]
+    properties: Properties,
+    #[serde(rename = "e")]
+    end: i64,
+    #[serde(rename = "b", default = "unknown_bits")]
+    bits: u8,
+}
+
+fn unknown_bits() -> u8 {
     UNKNOWN_BITS
 }
 
 impl Mapping {
-    /// Reads a stored row.
-    pub(super) fn from_row(number: u64, row: &[u8]) -> Result<Mapping, String> {
-        let stored: Mapping = serde_json::from_slice(row).map_err(|e| e.to_string())?;
-        if stored.bits > u64::BITS {
-            return Err("the stored retention of a mapping cannot be parsed".into());
-        }
-        Ok(Mapping { number, ..stored })
+    /// A mapping that has no number yet.
+    pub(super) fn new(client: Client, properties: Properties, end: i64, bits: u8) -> Mapping {
+        let ([saddr, sport], [addr, port, daddr, dport]) = (client, properties);
+        Mapping { number: 0, end, held: Held::of([saddr, sport, addr, port, daddr, dport]), bits }
     }
 
-    /// The texts by which it is found.
-    pub(super) fn texts(&self) -> Texts<'_> {
-        self.properties.each_ref().map(Option::as_deref)
+    /// Reads a stored row.
+    pub(super) fn from_row(number: u64, row: &[u8]) -> Result<Mapping, String> {
+        let row: Row = serde_json::from_slice(row).map_err(|e| e.to_string())?;
+        if u32::from(row.bits) > u64::BITS || row.saddr.is_none() {
+            return Err("a stored mapping cannot be parsed".into());
+        }
+        Ok(Mapping { number, ..Mapping::new([row.saddr, row.sport], row.properties, row.end, row.bits) })
+    }
+
+    /// Writes its row.
+    pub(super) fn to_row(&self) -> serde_json::Result<Vec<u8>> {
+        let ([saddr, sport], properties) = (self.client(), self.properties());
+        serde_json::to_vec(&Row { saddr, sport, properties, end: self.end, bits: self.bits })
+    }
+
+    /// What is put in the place of the proxy.
+    pub(super) fn client(&self) -> Client {
+        array::from_fn(|n| self.held.get(n))
+    }
+
+    /// What it is found by.
+    pub(super) fn properties(&self) -> Properties {
+        array::from_fn(|n| self.held.get(n + 2))
     }
 
     /// How many bytes its texts have.
     pub(super) fn bytes(&self) -> usize {
-        let captured =
-            [Some(&self.saddr), self.sport.as_ref()].into_iter().flatten().map(|value| match value {
-                Captured::Text(text) => text.len(),
-                Captured::Integer(_) => size_of::<i64>(),
-            });
-        captured.chain(self.properties.iter().flatten().map(SmolStr::len)).sum()
+        let Held::Any(values) = &self.held else { return 0 };
+        let bytes = |value: &Value| if let Value::Text(text) = value { text.len() } else { size_of::<i64>() };
+        values.iter().flatten().map(bytes).sum()
+    }
+}
+
+impl Held {
+    fn of(values: [Option<Value>; 6]) -> Held {
+        let (mut addresses, mut ports) = ([None; 3], [None; 3]);
+        for (n, value) in values.iter().enumerate() {
+            match (n % 2, value) {
+                (_, None) => {}
+                (0, Some(Value::Address(address))) => addresses[n / 2] = Some(*address),
+                (1, Some(Value::Port(port))) => ports[n / 2] = Some(*port),
+                _ => return Held::Any(Box::new(values)),
+            }
+        }
+        Held::Plain(addresses, ports)
+    }
+
+    fn get(&self, n: usize) -> Option<Value> {
+        match (self, n % 2) {
+            (Held::Plain(addresses, _), 0) => addresses[n / 2].map(Value::Address),
+            (Held::Plain(_, ports), _) => ports[n / 2].map(Value::Port),
+            (Held::Any(values), _) => values[n].clone(),
+        }
     }
 }
 
@@ -73,23 +124,35 @@ impl Mapping {
 mod tests {
     use super::*;
 
+    fn text(text: &str) -> Option<Value> {
+        Some(Value::of(text))
+    }
+
+    fn written(mapping: &Mapping) -> String {
+        let row = mapping.to_row().unwrap();
+        assert_eq!(Mapping::from_row(mapping.number, &row).as_ref(), Ok(mapping));
+        String::from_utf8(row).unwrap()
+    }
+
+    #[test]
+    fn plain_values_come_back_from_the_row() {
+        let properties = [text("10.0.0.1"), None, text("2001:db8::1"), text("443")];
+        let mapping = Mapping::new([text("192.0.2.1"), text("40000")], properties, 128, 6);
+        let expected =
+            r#"{"a":"192.0.2.1","p":"40000","k":["10.0.0.1",null,"2001:db8::1","443"],"e":128,"b":6}"#;
+        assert_eq!((written(&mapping).as_str(), mapping.bytes()), (expected, 0));
+    }
+
     #[test]
     fn values_of_all_lengths_come_back_from_the_row() {
         for length in [0, 1, 31, 32, 4095, 4096, 1 << 20] {
-            let long = SmolStr::from("é".repeat(length));
-            let mapping = Mapping {
-                number: 7,
-                saddr: Captured::Text(long.clone()),
-                sport: Some(Captured::Integer(-5)),
-                properties: [Some(long.clone()), None, Some("".into()), Some(long.clone())],
-                end: i64::MAX,
-                bits: 6,
-            };
-            let row = serde_json::to_vec(&mapping).unwrap();
+            let long = "é".repeat(length);
+            let client = [text(&long), Some(Value::Integer(-5))];
+            let mapping = Mapping::new(client, [text(&long), None, text(""), text(&long)], i64::MAX, 6);
             let expected =
                 format!(r#"{{"a":"{long}","p":-5,"k":["{long}",null,"","{long}"],"e":{},"b":6}}"#, i64::MAX);
-            assert_eq!(String::from_utf8(row.clone()).unwrap(), expected);
-            assert_eq!(Mapping::from_row(7, &row), Ok(mapping));
+            assert_eq!(written(&mapping), expected);
+            assert_eq!(mapping.bytes(), 3 * long.len() + 8);
         }
     }
 
@@ -99,6 +162,7 @@ mod tests {
             "",
             "{}",
             r#"{"a":1,"k":["x"],"e":1}"#,
+            r#"{"k":["x",null,null,null],"e":1}"#,
             r#"{"a":[],"k":["x",null,null,null],"e":1}"#,
             r#"{"a":1,"k":["x",null,null,null],"e":1,"b":65}"#,
         ] {
@@ -107,8 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapping_of_short_texts_is_one_small_value() {
-        assert_eq!(size_of::<Mapping>(), 168);
-        assert!(!SmolStr::from("255.255.255.255").is_heap_allocated());
+    fn a_mapping_of_addresses_and_ports_is_one_small_value() {
+        assert_eq!(size_of::<Option<Mapping>>(), 88);
     }
 }

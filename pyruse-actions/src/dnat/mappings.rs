@@ -13,8 +13,8 @@ use pyruse_core::time::Step;
 
 use super::held::Held;
 use super::index::Index;
-use super::mapping::Mapping;
-use super::property::{Combination, Property, Texts};
+use super::mapping::{Mapping, Properties};
+use super::property::{Combination, Property};
 use super::retention;
 
 /// Entries of several sources come a little out of order: dead mappings are kept for so many seconds, since an entry
@@ -82,9 +82,9 @@ impl Mappings {
         }
         let mut index = Index::new(combination);
         for place in self.held.by_age() {
-            let texts = self.held[place].texts();
-            if combination.is_in(&texts) {
-                index.enter(place, &texts, &self.held, &self.random, |_| ());
+            let properties = self.held[place].properties();
+            if combination.is_in(&properties) {
+                index.enter(place, &properties, &self.held, &self.random, |_| ());
             }
         }
         self.indexes.push(index);
@@ -94,14 +94,13 @@ impl Mappings {
     /// Records a mapping at second `now`, and gives it its number.
     pub(super) fn capture(&mut self, mapping: Mapping, now: i64) {
         self.expire(now);
-        self.enter(Mapping { number: self.next, ..mapping });
-        self.next += 1;
+        self.enter_numbered(mapping);
         self.keep_bounds();
     }
 
     /// The newest mapping with these properties that has not expired at second `now`. Asked for are those of the index's
     /// combination.
-    pub(super) fn find(&self, index: IndexNumber, asked: &Texts<'_>, now: i64) -> Option<&Mapping> {
+    pub(super) fn find(&self, index: IndexNumber, asked: &Properties, now: i64) -> Option<&Mapping> {
         let found = self.indexes[index.0].find(asked, &self.held, &self.random, now)?;
         Some(&self.held[found])
     }
@@ -112,17 +111,24 @@ impl Mappings {
         self.held.len()
     }
 
+    /// Enters a mapping as the newest.
+    fn enter_numbered(&mut self, mut mapping: Mapping) {
+        mapping.number = self.next;
+        self.next += 1;
+        self.enter(mapping);
+    }
+
     fn enter(&mut self, mapping: Mapping) {
         self.bytes += mapping.bytes();
         let place = self.held.put(mapping);
-        let texts = self.held[place].texts();
+        let properties = self.held[place].properties();
         for (at, index) in self.indexes.iter_mut().enumerate() {
             if at == IDENTITY {
                 let outlived = |place| self.outlived.push(place);
-                index.enter(place, &texts, &self.held, &self.random, outlived);
-            } else if index.combination.is_in(&texts) {
+                index.enter(place, &properties, &self.held, &self.random, outlived);
+            } else if index.combination.is_in(&properties) {
                 // What was not captured equals nothing.
-                index.enter(place, &texts, &self.held, &self.random, |_| ());
+                index.enter(place, &properties, &self.held, &self.random, |_| ());
             }
         }
         // By now, no index knows them: they had the same values everywhere.
@@ -158,10 +164,10 @@ impl Mappings {
 
     /// Removes the oldest, or the first to end.
     fn remove(&mut self, place: Place) {
-        let texts = self.held[place].texts();
+        let properties = self.held[place].properties();
         for (at, index) in self.indexes.iter_mut().enumerate() {
-            if at == IDENTITY || index.combination.is_in(&texts) {
-                index.leave(place, &texts, &self.held, &self.random);
+            if at == IDENTITY || index.combination.is_in(&properties) {
+                index.leave(place, &properties, &self.held, &self.random);
             }
         }
         self.forget(place);
@@ -201,13 +207,12 @@ impl Resource for Mappings {
         for index in &mut self.indexes {
             *index = Index::new(index.combination);
         }
-        while let Some(mapping) = old.oldest().and_then(|oldest| old.take(oldest)) {
+        while let Some(mut mapping) = old.oldest().and_then(|oldest| old.take(oldest)) {
             if mapping.number < self.fresh {
                 self.gone.push(mapping.number);
             }
-            let end = adjusted(&mapping);
-            self.enter(Mapping { number: self.next, end, ..mapping });
-            self.next += 1;
+            mapping.end = adjusted(&mapping);
+            self.enter_numbered(mapping);
         }
     }
 
@@ -216,7 +221,7 @@ impl Resource for Mappings {
             changes.delete(number.to_be_bytes());
         }
         for mapping in self.held.since(self.fresh) {
-            match serde_json::to_vec(mapping) {
+            match mapping.to_row() {
                 Ok(row) => changes.put(mapping.number.to_be_bytes(), row),
                 // Texts and numbers always become JSON.
                 Err(e) => tracing::error!("a mapping cannot be stored: {e}"),
@@ -231,13 +236,13 @@ mod tests {
     use pyruse_core::state::State;
     use pyruse_core::time::{Now, Timestamp};
 
-    use super::super::mapping::Captured;
+    use super::super::value::Value;
     use super::*;
 
     /// Texts that are empty are missing.
     fn mapping(properties: [&str; 4], saddr: &str, end: i64) -> Mapping {
-        let properties = properties.map(|text| (!text.is_empty()).then(|| text.into()));
-        Mapping { number: 0, saddr: Captured::Text(saddr.into()), sport: None, properties, end, bits: 6 }
+        let properties = properties.map(|text| (!text.is_empty()).then(|| Value::of(text)));
+        Mapping::new([Some(Value::of(saddr)), None], properties, end, 6)
     }
 
     fn capture(mappings: &mut Mappings, saddr: &str, properties: [&str; 4], end: i64, now: i64) {
@@ -245,10 +250,8 @@ mod tests {
     }
 
     fn find(mappings: &Mappings, index: IndexNumber, properties: [&str; 4], now: i64) -> Option<String> {
-        match &mappings.find(index, &mapping(properties, "", 0).texts(), now)?.saddr {
-            Captured::Text(text) => Some(text.to_string()),
-            Captured::Integer(integer) => panic!("{integer}"),
-        }
+        let found = mappings.find(index, &mapping(properties, "", 0).properties(), now)?;
+        found.client()[0].as_ref().map(Value::to_string)
     }
 
     fn by_addr_and_port() -> Combination {

@@ -22,3 +22,4 @@ mod property;
 mod replace;
 mod retention;
 mod settings;
+mod value;

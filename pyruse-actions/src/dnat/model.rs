@@ -1,6 +1,7 @@
 //! The mappings against a model that is as simple as their rules: a list of all mappings, which is scanned.
 
 use std::array;
+use std::net::Ipv4Addr;
 
 use proptest::collection::vec;
 use proptest::option;
@@ -9,22 +10,23 @@ use pyruse_core::state::{Handle, State};
 use pyruse_core::time::{Clock, Now, Timestamp};
 use tempfile::TempDir;
 
-use super::mapping::{Captured, Mapping};
+use super::mapping::{Client, Mapping, Properties};
 use super::mappings::{IndexNumber, Mappings};
-use super::property::{Combination, Property, Texts};
+use super::property::{Combination, Property};
 use super::retention;
+use super::value::Value;
 
 /// Texts of all four properties: few, so that mappings meet. The empty one is no missing one.
-const TEXTS: [&str; 4] = ["", "1", "11", "10.0.0.1"];
+const TEXTS: [&str; 4] = ["", "1", "::1", "10.0.0.1"];
 
 const KEEP: [u64; 5] = [0, 3, 20, 63, 700];
 
-type Properties = [Option<usize>; 4];
+type Numbers = [Option<usize>; 4];
 
 #[derive(Clone, Debug)]
 enum Operation {
-    /// A mapping for so many seconds; its client is its number, its port is missing where that is odd.
-    Capture(Properties, u64),
+    /// A mapping for so many seconds; its client comes from its number.
+    Capture(Numbers, u64),
     Find(usize, [usize; 4]),
     /// Time goes on, or back a little.
     Wait(i64),
@@ -56,7 +58,7 @@ fn combinations() -> impl Strategy<Value = Vec<u8>> {
 }
 
 struct Known {
-    properties: Properties,
+    properties: Numbers,
     client: i64,
     end: i64,
 }
@@ -69,7 +71,7 @@ struct Model {
 }
 
 impl Model {
-    fn capture(&mut self, properties: Properties, client: i64, end: i64, now: i64) {
+    fn capture(&mut self, properties: Numbers, client: i64, end: i64, now: i64) {
         for _ in 0..2 {
             let over = |known: &&Known| known.end + 60 <= now;
             let first = self.known.iter().filter(over).map(|known| (known.end, known.client)).min();
@@ -116,32 +118,27 @@ impl Running {
         Running { state, mappings, indexes }
     }
 
-    fn capture(&mut self, properties: Properties, client: i64, (end, bits): (i64, u32), now: i64) {
-        let properties = properties.map(|text| text.map(|text| TEXTS[text].into()));
-        let mapping = Mapping {
-            number: 0,
-            saddr: Captured::Integer(client),
-            sport: port(client),
-            properties,
-            end,
-            bits,
-        };
+    fn capture(&mut self, properties: Numbers, client: i64, (end, bits): (i64, u8), now: i64) {
+        let properties = properties.map(|text| text.map(|text| Value::of(TEXTS[text])));
+        let mapping = Mapping::new(self::client(client), properties, end, bits);
         self.state.get_mut(self.mappings).capture(mapping, now);
     }
 
-    /// The client and its port.
     fn find(&self, index: usize, texts: [usize; 4], now: i64) -> Option<Client> {
         let (bits, index) = self.indexes[index];
-        let asked: Texts<'_> = array::from_fn(|n| (bits & 1 << n != 0).then_some(TEXTS[texts[n]]));
-        let found = self.state.get(self.mappings).find(index, &asked, now);
-        found.map(|mapping| (mapping.saddr.clone(), mapping.sport.clone()))
+        let asked: Properties = array::from_fn(|n| (bits & 1 << n != 0).then(|| Value::of(TEXTS[texts[n]])));
+        self.state.get(self.mappings).find(index, &asked, now).map(Mapping::client)
     }
 }
 
-type Client = (Captured, Option<Captured>);
-
-fn port(client: i64) -> Option<Captured> {
-    (client % 2 == 0).then(|| Captured::Text("port".into()))
+/// The client of a number: of two that follow each other, one is plain.
+fn client(number: i64) -> Client {
+    if number % 2 == 0 {
+        let address = Ipv4Addr::from_bits(u32::try_from(number).unwrap());
+        [Some(Value::Address(address.into())), None]
+    } else {
+        [Some(Value::Integer(number)), Some(Value::of("port"))]
+    }
 }
 
 proptest! {
@@ -157,18 +154,17 @@ proptest! {
         let mut running = Running::start(&directory, limit, &combinations);
         let mut model = Model { known: Vec::new(), limit };
         let mut now = 1_795_000_000;
-        for (client, operation) in (0..).zip(operations) {
+        for (number, operation) in (0..).zip(operations) {
             match operation {
                 Operation::Capture(properties, keep) => {
                     let bits = retention::bits(keep);
                     let end = retention::end(Timestamp::from_seconds(now), bits);
-                    running.capture(properties, client, (end, bits), now);
-                    model.capture(properties, client, end, now);
+                    running.capture(properties, number, (end, bits), now);
+                    model.capture(properties, number, end, now);
                 }
                 Operation::Find(index, texts) => {
                     let expected = model.find(running.indexes[index].0, texts, now);
-                    let expected = expected.map(|client| (Captured::Integer(client), port(client)));
-                    prop_assert_eq!(running.find(index, texts, now), expected);
+                    prop_assert_eq!(running.find(index, texts, now), expected.map(client));
                 }
                 Operation::Wait(seconds) => now += seconds,
                 Operation::Commit => running.state.commit().unwrap(),

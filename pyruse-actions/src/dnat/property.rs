@@ -1,10 +1,11 @@
-//! What a mapping is found by: four properties, as texts.
+//! What a mapping is found by: four properties.
 
-use std::fmt::Write;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::net::IpAddr;
 
 use pyruse_core::address;
+
+use super::mapping::Properties;
+use super::value::Value;
 
 /// One of the four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,25 +33,16 @@ impl Property {
         }
     }
 
-    /// Overwrites `normal` with the text that equal values have in common: of an address, the one that all its spellings
-    /// share.
-    pub(super) fn normalize(self, text: &str, normal: &mut String) {
-        normal.clear();
+    /// The value that equal texts have in common: of an address, the one that all its spellings share.
+    pub(super) fn normal(self, text: &str) -> Value {
         match self {
-            Property::Addr | Property::Daddr => match address::parse(text) {
-                // Dots alone have one spelling only.
-                Some(IpAddr::V4(_)) if !text.contains(':') => normal.push_str(text),
-                // A String takes all that is written to it.
-                Some(address) => drop(write!(normal, "{address}")),
-                None => normal.push_str(text),
-            },
-            Property::Port | Property::Dport => normal.push_str(text),
+            Property::Addr | Property::Daddr => {
+                address::parse(text).map_or_else(|| Value::of(text), Value::Address)
+            }
+            Property::Port | Property::Dport => Value::of(text),
         }
     }
 }
-
-/// The normal texts of the properties, in the order of [`Property::ALL`]. None: not captured, or not asked for.
-pub(super) type Texts<'a> = [Option<&'a str>; 4];
 
 /// A combination of properties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,29 +53,29 @@ impl Combination {
         Combination(properties.into_iter().fold(0, |bits, property| bits | 1 << property as u8))
     }
 
-    fn members<'a, 'b>(self, texts: &'b Texts<'a>) -> impl Iterator<Item = Option<&'a str>> + use<'a, 'b> {
-        texts
-            .iter()
-            .enumerate()
-            .filter(move |(property, _)| self.0 & 1 << property != 0)
-            .map(|(_, text)| *text)
+    fn members(self, properties: &Properties) -> impl Iterator<Item = Option<&Value>> {
+        let members = properties.iter().enumerate().filter(move |(property, _)| self.0 & 1 << property != 0);
+        members.map(|(_, value)| value.as_ref())
     }
 
     /// Is none of its properties missing?
-    pub(super) fn is_in(self, texts: &Texts<'_>) -> bool {
-        self.members(texts).all(|text| text.is_some())
+    pub(super) fn is_in(self, properties: &Properties) -> bool {
+        self.members(properties).all(|value| value.is_some())
     }
 
-    /// Are the texts of its properties the same? What both lack is the same, too.
-    pub(super) fn agrees(self, one: &Texts<'_>, other: &Texts<'_>) -> bool {
+    /// Are the values of its properties the same? What both lack is the same, too.
+    pub(super) fn agrees(self, one: &Properties, other: &Properties) -> bool {
         self.members(one).eq(self.members(other))
     }
 
-    /// Texts come from log lines, so an attacker may choose them. The hash has a secret key that the attacker does not know.
-    pub(super) fn hash(self, texts: &Texts<'_>, random: &RandomState) -> u64 {
+    /// Values come from log lines, so an attacker may choose them. The hash has a secret key that the attacker does not know.
+    pub(super) fn hash(self, properties: &Properties, random: &RandomState) -> u64 {
         let mut hasher = random.build_hasher();
-        for text in self.members(texts) {
-            text.unwrap_or_default().hash(&mut hasher);
+        for value in self.members(properties) {
+            match value {
+                Some(value) => value.hash(&mut hasher),
+                None => hasher.write_u8(0),
+            }
         }
         hasher.finish()
     }
@@ -96,8 +88,10 @@ mod tests {
     #[test]
     fn only_the_properties_of_the_combination_count() {
         let random = RandomState::new();
-        let ours = [Some("a"), Some("1"), None, Some("x")];
-        let same = |properties: &[Property], theirs: Texts<'_>| {
+        let of = |texts: [Option<&str>; 4]| texts.map(|text| text.map(Value::of));
+        let ours = of([Some("a"), Some("1"), None, Some("x")]);
+        let same = |properties: &[Property], theirs: [Option<&str>; 4]| {
+            let theirs = of(theirs);
             let combination = Combination::of(properties.iter().copied());
             let agrees = combination.agrees(&ours, &theirs);
             assert_eq!(agrees, combination.hash(&ours, &random) == combination.hash(&theirs, &random));
@@ -111,18 +105,14 @@ mod tests {
         assert!(!same(&[addr, dport], [Some("a"), Some("1"), None, Some("y")]));
         assert!(same(&[port], [Some("b"), Some("1"), None, None]));
         assert!(same(&Property::ALL, [Some("a"), Some("1"), None, Some("x")]));
-        assert!(!Combination::of([daddr]).agrees(&ours, &[None, None, Some(""), None]));
+        assert!(!Combination::of([daddr]).agrees(&ours, &of([None, None, Some(""), None])));
         assert!(Combination::of([addr, dport]).is_in(&ours));
         assert!(!Combination::of(Property::ALL).is_in(&ours));
     }
 
     #[test]
     fn all_spellings_of_an_address_are_one() {
-        let mut normal = String::new();
-        let mut of = |property: Property, text: &str| {
-            property.normalize(text, &mut normal);
-            normal.clone()
-        };
+        let of = |property: Property, text: &str| property.normal(text).to_string();
         for text in ["10.0.0.1", "::ffff:10.0.0.1", "::FFFF:a00:1"] {
             assert_eq!(of(Property::Addr, text), "10.0.0.1");
         }

@@ -1,20 +1,21 @@
 //! `action_dnatReplace`: in a service's entry, the client comes into the place of the proxy, as the newest mapping of that
 //! connection says.
 
-use std::array;
+use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
-use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::entry::Slot;
 use pyruse_core::plugin::fact::SavedAs;
 use pyruse_core::plugin::{Act, Action, Compile, Example, Invalid, Module, Outcome, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::state::Handle;
 
-use super::mapping::{Captured, Mapping};
+use super::mapping::Properties;
 use super::mappings::{IndexNumber, Mappings};
-use super::property::{Combination, Property, Texts};
+use super::property::{Combination, Property};
 use super::settings::open;
+use super::value::Value;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
@@ -49,8 +50,8 @@ struct Replace {
     sport_into: Option<Slot>,
     mappings: Handle<Mappings>,
     index: Arc<OnceLock<IndexNumber>>,
-    /// Memory for the texts that an entry asks for: a look-up allocates nothing.
-    texts: [String; 4],
+    /// Memory for a text.
+    text: String,
 }
 
 /// Only what was captured is overwritten, by what it was.
@@ -102,7 +103,7 @@ impl Module for Replace {
             index,
             fields,
             mappings,
-            texts: Default::default(),
+            text: String::new(),
         })
     }
 
@@ -126,32 +127,30 @@ impl Module for Replace {
 
 impl Action for Replace {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
-        for ((property, field), normal) in Property::ALL.into_iter().zip(self.fields).zip(&mut self.texts) {
+        let mut asked = Properties::default();
+        for ((property, field), asked) in Property::ALL.into_iter().zip(self.fields).zip(&mut asked) {
             if let Some(slot) = field {
                 let Some(text) = run.entry.text(slot) else { return Ok(()) };
-                property.normalize(text, normal);
+                *asked = Some(property.normal(text));
             }
         }
-        let asked: Texts<'_> =
-            array::from_fn(|property| self.fields[property].map(|_| &*self.texts[property]));
         let now = run.entry.time().seconds();
         let Some(index) = self.index.get() else { return Ok(()) };
-        let found = run.state.get(self.mappings).find(*index, &asked, now);
-        let Some(Mapping { saddr, sport, .. }) = found else { return Ok(()) };
-        if let Some(slot) = self.saddr_into {
-            assign(run.entry, slot, saddr);
-        }
-        if let (Some(slot), Some(sport)) = (self.sport_into, sport) {
-            assign(run.entry, slot, sport);
+        let Some(found) = run.state.get(self.mappings).find(*index, &asked, now) else { return Ok(()) };
+        for (slot, value) in [self.saddr_into, self.sport_into].into_iter().zip(found.client()) {
+            match slot.zip(value) {
+                None => {}
+                Some((slot, Value::Integer(integer))) => run.entry.set_integer(slot, integer),
+                Some((slot, Value::Text(text))) => run.entry.set_text(slot, &text),
+                Some((slot, plain)) => {
+                    self.text.clear();
+                    // A String takes all that is written to it.
+                    let _ = write!(self.text, "{plain}");
+                    run.entry.set_text(slot, &self.text);
+                }
+            }
         }
         Ok(())
-    }
-}
-
-fn assign(entry: &mut Entry<'_>, slot: Slot, captured: &Captured) {
-    match captured {
-        Captured::Integer(integer) => entry.set_integer(slot, *integer),
-        Captured::Text(text) => entry.set_text(slot, text),
     }
 }
 

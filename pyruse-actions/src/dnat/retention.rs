@@ -8,21 +8,21 @@
 use pyruse_core::time::{Step, Timestamp};
 
 /// The `b` of mappings that an earlier version stored, which did not say it: up to three weeks.
-pub(super) const UNKNOWN_BITS: u32 = 20;
+pub(super) const UNKNOWN_BITS: u8 = 20;
 
 /// `b`: the number of significant bits.
-pub(super) fn bits(keep_seconds: u64) -> u32 {
-    u64::BITS - keep_seconds.leading_zeros()
+pub(super) fn bits(keep_seconds: u64) -> u8 {
+    (0..64).find(|bits| keep_seconds >> bits == 0).unwrap_or(64)
 }
 
 /// The second from which on a mapping captured at `at` is dead.
-pub(super) fn end(at: Timestamp, bits: u32) -> i64 {
+pub(super) fn end(at: Timestamp, bits: u8) -> i64 {
     let end = ((i128::from(at.seconds()) >> bits) + 2) << bits;
     i64::try_from(end).unwrap_or(i64::MAX)
 }
 
 /// The end of a mapping after a step of the clock: it is not later than if it were captured now.
-pub(super) fn adjusted(end: i64, bits: u32, step: Step) -> i64 {
+pub(super) fn adjusted(end: i64, bits: u8, step: Step) -> i64 {
     let as_of_now = self::end(step.now.wall, bits);
     let is_for_ever = end == i64::MAX;
     if is_for_ever || !step.now.wall.can_judge(Timestamp::from_seconds(end)) {

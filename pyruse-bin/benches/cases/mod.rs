@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each bench uses a part of this")]
 
 pub mod counter;
+pub mod dnat;
 pub mod expressions;
 pub mod held;
 pub mod ladder;

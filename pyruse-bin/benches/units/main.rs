@@ -47,6 +47,12 @@ fn counters(c: &mut Criterion) {
     }
 }
 
+fn mappings(c: &mut Criterion) {
+    for (addresses, kind) in [(cases::dnat::IPV4, "IPv4"), (cases::dnat::IPV6, "IPv6")] {
+        add(c, "connection captured and replaced", kind, cases::dnat::connections(addresses));
+    }
+}
+
 fn states(c: &mut Criterion) {
     for (waits, how) in [(false, "NORMAL"), (true, "FULL")] {
         for rows in [1, 65, 2000] {
@@ -64,6 +70,6 @@ fn reports(c: &mut Criterion) {
 criterion_group! {
     name = units;
     config = Criterion::default().sample_size(50).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    targets = workflow, expressions, templates, counters, states, reports
+    targets = workflow, expressions, templates, counters, mappings, states, reports
 }
 criterion_main!(units);

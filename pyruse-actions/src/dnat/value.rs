@@ -1,0 +1,145 @@
+//! The values of a mapping, in little memory.
+
+use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use pyruse_core::serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An integer, or a text. A text is an address or a port only if that is written in exactly this way: so it comes back
+/// as it was, and equal values are equal texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Integer(i64),
+    Address(IpAddr),
+    Port(u16),
+    Text(Arc<str>),
+}
+
+impl Value {
+    pub(super) fn of(text: &str) -> Value {
+        if let Ok(port) = text.parse()
+            && (text == "0" || !text.starts_with(['0', '+']))
+        {
+            return Value::Port(port);
+        }
+        match text.parse() {
+            // There is one way to write an IPv4 address, and there are many to write an IPv6 address.
+            Ok(address @ IpAddr::V4(_)) => Value::Address(address),
+            Ok(address) if is_canonical(text, address) => Value::Address(address),
+            _ => Value::Text(text.into()),
+        }
+    }
+}
+
+/// What is left of a text after what was written.
+struct Rest<'a>(&'a str);
+
+/// Is it written in this way?
+fn is_canonical(text: &str, address: IpAddr) -> bool {
+    let mut rest = Rest(text);
+    write!(rest, "{address}").is_ok() && rest.0.is_empty()
+}
+
+impl fmt::Write for Rest<'_> {
+    fn write_str(&mut self, written: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(written).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+impl Hash for Value {
+    /// Shorter than a derived one: what kind of value it is need not be hashed.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        match self {
+            Value::Integer(integer) => integer.hash(hasher),
+            Value::Address(IpAddr::V4(address)) => address.to_bits().hash(hasher),
+            Value::Address(IpAddr::V6(address)) => address.to_bits().hash(hasher),
+            Value::Port(port) => port.hash(hasher),
+            Value::Text(text) => text.hash(hasher),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Integer(integer) => integer.fmt(f),
+            Value::Address(address) => address.fmt(f),
+            Value::Port(port) => port.fmt(f),
+            Value::Text(text) => text.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Integer(integer) => serializer.serialize_i64(*integer),
+            Value::Text(text) => serializer.serialize_str(text),
+            plain => serializer.serialize_str(&plain.to_string()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(crate = "pyruse_core::serde", untagged)]
+        enum Stored {
+            Integer(i64),
+            Text(String),
+        }
+
+        Ok(match Stored::deserialize(deserializer)? {
+            Stored::Integer(integer) => Value::Integer(integer),
+            Stored::Text(text) => Value::of(&text),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_comes_back_as_it_was() {
+        let kind = |text: &str| {
+            let value = Value::of(text);
+            assert_eq!(value.to_string(), text);
+            value
+        };
+        for text in ["0", "22", "65535"] {
+            assert!(matches!(kind(text), Value::Port(_)), "{text}");
+        }
+        for text in ["0.0.0.0", "10.0.0.1", "::", "2001:db8::1", "::ffff:10.0.0.1"] {
+            assert!(matches!(kind(text), Value::Address(_)), "{text}");
+        }
+        for text in [
+            "",
+            "00",
+            "022",
+            "+22",
+            "-0",
+            "65536",
+            "10.0.0.01",
+            "10.0.0.1 ",
+            "2001:DB8::1",
+            "2001:db8:0::1",
+            "::ffff:a00:1",
+            "fe80::1%eth0",
+        ] {
+            assert!(matches!(kind(text), Value::Text(_)), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_does(text in "[0-9a-f:.+]{0,40}|\\PC*", bytes: [u16; 8]) {
+            proptest::prop_assert_eq!(Value::of(&text).to_string(), text);
+            let address = IpAddr::from(bytes);
+            proptest::prop_assert_eq!(Value::of(&address.to_string()), Value::Address(address));
+        }
+    }
+}
