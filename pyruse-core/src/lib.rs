@@ -128,7 +128,7 @@ pub mod courier;
 pub mod effect;
 pub mod engine;
 pub mod entry;
-pub mod frozen;
+mod frozen;
 pub mod level;
 pub mod losses;
 pub mod operation;

@@ -2,7 +2,7 @@
 //!
 //! While a configuration is compiled, every name that it reads or saves gets a [`Slot`]; at run time, only slots are
 //! left. One look-up per field remains, from the name of a journal field to its slot; a
-//! [`Frozen`](crate::frozen::Frozen) map answers it.
+//! table (`names`) answers it.
 
 use std::collections::HashMap;
 

@@ -1,28 +1,17 @@
 //! Finds the slot of a field in journal form (`NAME=value`), for the hot path, where most fields are not wanted.
 //!
-//! An open-addressed table of at most a quarter load, keyed by the first eight bytes of the name. A name that is not
-//! wanted nearly always meets an empty place at once, before its end is searched for. Names that begin alike are
-//! compared one after the other.
+//! A table keyed by the first eight bytes of the name: a name that is not wanted nearly always meets an empty place at
+//! once, before its end is searched for. Names that begin alike are compared one after the other.
 
 use super::field::{Fields, Slot};
+use crate::frozen::Frozen;
 
-/// The wanted names.
+/// The wanted names, by their heads.
 #[derive(Debug)]
-pub(super) struct Names {
-    places: Vec<Place>,
-    shift: u32,
-    wanted: Vec<(Box<[u8]>, Slot)>,
-}
+pub(super) struct Names(Frozen<u64, Alike>);
 
-/// The names that begin alike.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    head: u64,
-    first: u32,
-    end: u32,
-}
-
-const EMPTY: Place = Place { head: 0, first: 0, end: 0 };
+/// Names that begin alike.
+type Alike = Box<[(Box<[u8]>, Slot)]>;
 
 impl Names {
     pub(super) fn new(fields: &Fields) -> Names {
@@ -32,43 +21,18 @@ impl Names {
         let mut names: Vec<(Box<[u8]>, Slot)> =
             possible.map(|(slot, name)| (name.as_bytes().into(), slot)).collect();
         names.sort_by_key(|(name, _)| head(name));
-        let size = (names.len() * 4).next_power_of_two().max(16);
-        let mut all =
-            Names { places: vec![EMPTY; size], shift: 64 - size.trailing_zeros(), wanted: Vec::new() };
-        let mut at = 0;
-        for alike in names.chunk_by(|(one, _), (other, _)| head(one) == head(other)) {
-            let end = at + u32::try_from(alike.len()).expect("a configuration names fewer than 2^32 fields");
-            let head = head(&alike[0].0);
-            let place = all.place(head);
-            all.places[place] = Place { head, first: at, end };
-            at = end;
-        }
-        all.wanted = names;
-        all
+        let alike = names.chunk_by(|(one, _), (other, _)| head(one) == head(other));
+        Names(Frozen::new(alike.map(|alike| (head(&alike[0].0), alike.into()))))
     }
 
     /// Returns the slot of a field, and the length of its name. The text after the name, if there is any, begins with a
     /// `=`.
     pub(super) fn find(&self, field: &[u8]) -> Option<(Slot, usize)> {
-        let place = self.places[self.place(head(field))];
-        for (name, slot) in &self.wanted[place.first as usize..place.end as usize] {
-            // The position of the end already distinguishes most names that only begin alike.
-            if matches!(field.get(name.len()), None | Some(b'=')) && field.starts_with(name) {
-                return Some((*slot, name.len()));
-            }
-        }
-        None
-    }
-
-    /// Returns the place of the names with this beginning, or the empty place where they would be.
-    fn place(&self, head: u64) -> usize {
-        // Fibonacci hashing: the high bits of the product are the well-mixed ones.
-        let start = head.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift;
-        let mut place = usize::try_from(start).unwrap_or(0);
-        while self.places[place].end != 0 && self.places[place].head != head {
-            place = (place + 1) & (self.places.len() - 1);
-        }
-        place
+        // The position of the end already distinguishes most names that only begin alike.
+        let is_of =
+            |name: &[u8]| matches!(field.get(name.len()), None | Some(b'=')) && field.starts_with(name);
+        let (name, slot) = self.0.get(&head(field))?.iter().find(|(name, _)| is_of(name))?;
+        Some((*slot, name.len()))
     }
 }
 

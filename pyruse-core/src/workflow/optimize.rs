@@ -41,8 +41,8 @@ type Rungs = Box<[u32]>;
 /// A ladder of comparisons of one field.
 pub(super) struct Switch {
     field: Slot,
-    texts: Frozen<Rungs>,
-    integers: HashMap<i64, Rungs>,
+    texts: Frozen<Box<[u8]>, Rungs>,
+    integers: Frozen<i64, Rungs>,
     /// The rungs that pass if the field is missing.
     missing: Rungs,
     /// The nodes of the rungs.
@@ -247,8 +247,8 @@ fn switch_of(field: Slot, questions: &[&Question<'_>], rungs: Box<[u32]>, beyond
     };
     Switch {
         field,
-        texts: Frozen::new(by_text.into_iter().map(|(text, rungs)| (text, sorted(rungs)))),
-        integers: by_integer.into_iter().map(|(integer, rungs)| (integer, sorted(rungs))).collect(),
+        texts: Frozen::new(by_text.into_iter().map(|(text, rungs)| (text.as_bytes().into(), sorted(rungs)))),
+        integers: Frozen::new(by_integer.into_iter().map(|(integer, rungs)| (integer, sorted(rungs)))),
         missing: of_missing.into(),
         rungs,
         beyond,
