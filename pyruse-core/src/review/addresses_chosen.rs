@@ -28,10 +28,10 @@ static LINT: Lint = Lint {
               BIND (`client … ADDRESS#PORT`), which come before all text from the client, if the expression takes \
               the first such place.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "ssh": [
         {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "Failed .* from (?P<thatIP>\\S+)"}},
+        <HERE>,
         {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
     ],
     "ban": [
@@ -40,18 +40,8 @@ static LINT: Lint = Lint {
     ],
     "ours": [{"action": "action_noop"}]
 }}"#,
-        good: r#"{"actions": {
-    "ssh": [
-        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Failed .* from (?P<thatIP>\\S+) port \\d+ ssh2$"}},
-        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
-    ],
-    "ban": [
-        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
-            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
-    ],
-    "ours": [{"action": "action_noop"}]
-}}"#,
+        bad: r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "Failed .* from (?P<thatIP>\\S+)"}}"#,
+        good: r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Failed .* from (?P<thatIP>\\S+) port \\d+ ssh2$"}}"#,
     },
 };
 

@@ -19,11 +19,11 @@ static LINT: Lint = Lint {
     why: "no such address is ever banned: `10.0.0.0/0` means every address, whatever is before the `/`",
     instead: "Write the prefix length of your networks: `10.0.0.0/8`, `192.168.0.0/16`, `2001:db8::/32`.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "ssh": [
         {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
         {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
-        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/0"]}, "then": "ours", "else": "ban"}
+        <HERE>
     ],
     "ban": [
         {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
@@ -31,18 +31,8 @@ static LINT: Lint = Lint {
     ],
     "ours": [{"action": "action_noop"}]
 }}"#,
-        good: r#"{"actions": {
-    "ssh": [
-        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
-        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
-    ],
-    "ban": [
-        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
-            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
-    ],
-    "ours": [{"action": "action_noop"}]
-}}"#,
+        bad: r#"{"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/0"]}, "then": "ours", "else": "ban"}"#,
+        good: r#"{"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}"#,
     },
 };
 

@@ -13,17 +13,14 @@ pub(super) static LINT: Lint = Lint {
     instead: "Write `// allow P007: the reason` on a line of the step, or directly above it; separate several codes \
               by commas. Remove it when the finding is gone.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "all": [
-        // allow P008: left over from an older version
-        {"action": "action_noop"}
+        <HERE>
     ]
 }}"#,
-        good: r#"{"actions": {
-    "all": [
-        {"action": "action_noop"}
-    ]
-}}"#,
+        bad: r#"// allow P008: left over from an older version
+        {"action": "action_noop"}"#,
+        good: r#"{"action": "action_noop"}"#,
     },
 };
 

@@ -19,30 +19,20 @@ static LINT: Lint = Lint {
     why: "it always passes, or never does: one of its exits is never used, and probably another test was meant",
     instead: "Remove it; or write the test that was meant.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "ssh": [
         {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}, "then": "logins"}
     ],
     "rest": [
-        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}},
+        <HERE>,
         {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}}
     ],
     "logins": [
         {"action": "action_dailyReport", "args": {"level": "INFO", "message": "{MESSAGE}"}}
     ]
 }}"#,
-        good: r#"{"actions": {
-    "ssh": [
-        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}, "then": "logins"}
-    ],
-    "rest": [
-        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sudo"}},
-        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}}
-    ],
-    "logins": [
-        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "{MESSAGE}"}}
-    ]
-}}"#,
+        bad: r#"{"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}}"#,
+        good: r#"{"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sudo"}}"#,
     },
 };
 

@@ -18,18 +18,14 @@ static LINT: Lint = Lint {
               possible; then allow the finding. All other expressions, even with look-around, are searched in time \
               that grows only with the text.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "web": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^user (['\"]).*?\\1 failed"}},
+        <HERE>,
         {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}}
     ]
 }}"#,
-        good: r#"{"actions": {
-    "web": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^user (?:'[^']*'|\"[^\"]*\") failed"}},
-        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}}
-    ]
-}}"#,
+        bad: r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^user (['\"]).*?\\1 failed"}}"#,
+        good: r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^user (?:'[^']*'|\"[^\"]*\") failed"}}"#,
     },
 };
 

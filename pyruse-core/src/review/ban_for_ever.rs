@@ -15,30 +15,20 @@ static LINT: Lint = Lint {
     instead: "Add `banSeconds`: a day (86400), or some months (7776000) for repeat offenders. If you want a ban \
               without end, allow the finding.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "ssh": [
         {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
         {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
         {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
     ],
     "ban": [
-        {"action": "action_nftBan", "args": {"IP": "thatIP",
+        <HERE>,
             "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
     ],
     "ours": [{"action": "action_noop"}]
 }}"#,
-        good: r#"{"actions": {
-    "ssh": [
-        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
-        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
-    ],
-    "ban": [
-        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 86400,
-            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
-    ],
-    "ours": [{"action": "action_noop"}]
-}}"#,
+        bad: r#"{"action": "action_nftBan", "args": {"IP": "thatIP""#,
+        good: r#"{"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 86400"#,
     },
 };
 

@@ -17,20 +17,16 @@ static LINT: Lint = Lint {
               the user database even more. This is reported only if the two can be exchanged: they are in the same \
               chain, have the same `else`, and the cheap one does not need what the other saves.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "ssh": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Accepted \\S+ for (?P<user>\\S+) from"}},
-        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        <HERE>,
         {"action": "action_dailyReport", "args": {"level": "INFO", "message": "{user} came in"}}
     ]
 }}"#,
-        good: r#"{"actions": {
-    "ssh": [
-        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Accepted \\S+ for (?P<user>\\S+) from"}},
-        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "{user} came in"}}
-    ]
-}}"#,
+        bad: r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Accepted \\S+ for (?P<user>\\S+) from"}},
+        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}}"#,
+        good: r#"{"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
+        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Accepted \\S+ for (?P<user>\\S+) from"}}"#,
     },
 };
 

@@ -17,24 +17,17 @@ static LINT: Lint = Lint {
     why: "it counts for ever: in the end every key exceeds every threshold",
     instead: "Add `keepSeconds` to `action_counterRaise`: how long an attempt counts. Or reset the category somewhere.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "units": [
         {"filter": "filter_equals", "args": {"field": "_PID", "value": 1}},
         {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<unit>\\S+\\.service): Failed"}},
-        {"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "save": "times"}},
+        <HERE>,
         {"filter": "filter_greaterOrEquals", "args": {"field": "times", "value": 3}},
         {"action": "action_email", "args": {"message": "{unit} fails again and again"}}
     ]
 }}"#,
-        good: r#"{"actions": {
-    "units": [
-        {"filter": "filter_equals", "args": {"field": "_PID", "value": 1}},
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<unit>\\S+\\.service): Failed"}},
-        {"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "save": "times", "keepSeconds": 3600}},
-        {"filter": "filter_greaterOrEquals", "args": {"field": "times", "value": 3}},
-        {"action": "action_email", "args": {"message": "{unit} fails again and again"}}
-    ]
-}}"#,
+        bad: r#"{"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "save": "times"}}"#,
+        good: r#"{"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "save": "times", "keepSeconds": 3600}}"#,
     },
 };
 

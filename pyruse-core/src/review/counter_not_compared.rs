@@ -18,23 +18,17 @@ static LINT: Lint = Lint {
     why: "the count has no effect: the threshold is missing",
     instead: "Add `save` to the step that raises it, and a `filter_greaterOrEquals` on that field after it.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "units": [
         {"filter": "filter_equals", "args": {"field": "_PID", "value": 1}},
         {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<unit>\\S+\\.service): Failed"}},
-        {"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "keepSeconds": 3600}},
+        <HERE>,
         {"action": "action_email", "args": {"message": "{unit} fails again and again"}}
     ]
 }}"#,
-        good: r#"{"actions": {
-    "units": [
-        {"filter": "filter_equals", "args": {"field": "_PID", "value": 1}},
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<unit>\\S+\\.service): Failed"}},
-        {"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "save": "times", "keepSeconds": 3600}},
-        {"filter": "filter_greaterOrEquals", "args": {"field": "times", "value": 3}},
-        {"action": "action_email", "args": {"message": "{unit} fails again and again"}}
-    ]
-}}"#,
+        bad: r#"{"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "keepSeconds": 3600}}"#,
+        good: r#"{"action": "action_counterRaise", "args": {"counter": "units", "for": "unit", "save": "times", "keepSeconds": 3600}},
+        {"filter": "filter_greaterOrEquals", "args": {"field": "times", "value": 3}}"#,
     },
 };
 

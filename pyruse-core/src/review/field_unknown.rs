@@ -20,18 +20,14 @@ static LINT: Lint = Lint {
               systemd.journal-fields(7). Fields of your own programs are assumed to exist if their names are in \
               capitals, as the journal requires; names that begin with `_` are journald's.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "disks": [
         {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<thatDisk>ata\\d+): failed command"}},
-        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{thatdisk} fails"}}
+        <HERE>
     ]
 }}"#,
-        good: r#"{"actions": {
-    "disks": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<thatDisk>ata\\d+): failed command"}},
-        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{thatDisk} fails"}}
-    ]
-}}"#,
+        bad: r#"{"action": "action_dailyReport", "args": {"level": "WARN", "message": "{thatdisk} fails"}}"#,
+        good: r#"{"action": "action_dailyReport", "args": {"level": "WARN", "message": "{thatDisk} fails"}}"#,
     },
 };
 

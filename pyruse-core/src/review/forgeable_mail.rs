@@ -20,19 +20,15 @@ static LINT: Lint = Lint {
               is enough: it excludes simple forgeries.) A mail for which no name is tested, such as one about \
               everything with PRIORITY 2, is not reported.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "disks": [
         {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "smartd"}},
-        {"action": "action_email", "args": {"subject": "a disk is failing", "message": "{MESSAGE}"}}
+        <HERE>
     ]
 }}"#,
-        good: r#"{"actions": {
-    "disks": [
-        {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "smartd"}},
-        {"filter": "filter_equals", "args": {"field": "_UID", "value": 0}},
-        {"action": "action_email", "args": {"subject": "a disk is failing", "message": "{MESSAGE}"}}
-    ]
-}}"#,
+        bad: r#"{"action": "action_email", "args": {"subject": "a disk is failing", "message": "{MESSAGE}"}}"#,
+        good: r#"{"filter": "filter_equals", "args": {"field": "_UID", "value": 0}},
+        {"action": "action_email", "args": {"subject": "a disk is failing", "message": "{MESSAGE}"}}"#,
     },
 };
 

@@ -22,18 +22,14 @@ static LINT: Lint = Lint {
               same as before for a text. Formats of numbers and times need the value itself: put a filter on the \
               field before the step.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "unexpected": [
         {"filter": "filter_lowerOrEquals", "args": {"field": "PRIORITY", "value": 4}},
-        {"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{SYSLOG_IDENTIFIER}: {MESSAGE:.500}"}}
+        <HERE>
     ]
 }}"#,
-        good: r#"{"actions": {
-    "unexpected": [
-        {"filter": "filter_lowerOrEquals", "args": {"field": "PRIORITY", "value": 4}},
-        {"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{SYSLOG_IDENTIFIER}: {MESSAGE!s:.500}"}}
-    ]
-}}"#,
+        bad: r#"{"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{SYSLOG_IDENTIFIER}: {MESSAGE:.500}"}}"#,
+        good: r#"{"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{SYSLOG_IDENTIFIER}: {MESSAGE!s:.500}"}}"#,
     },
 };
 

@@ -14,18 +14,15 @@ static LINT: Lint = Lint {
     why: "journald vouches for such fields; after this step, the value comes from a message",
     instead: "Save under your own name, best in small letters, which no journal field has.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "su": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^session opened for user \\w+ by \\w+\\(uid=(?P<_UID>\\d+)\\)"}},
-        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "su by {_UID}"}}
+        <HERE>
     ]
 }}"#,
-        good: r#"{"actions": {
-    "su": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^session opened for user \\w+ by \\w+\\(uid=(?P<uid>\\d+)\\)"}},
-        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "su by {uid}"}}
-    ]
-}}"#,
+        bad: r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^session opened for user \\w+ by \\w+\\(uid=(?P<_UID>\\d+)\\)"}},
+        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "su by {_UID}"}}"#,
+        good: r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^session opened for user \\w+ by \\w+\\(uid=(?P<uid>\\d+)\\)"}},
+        {"action": "action_dailyReport", "args": {"level": "INFO", "message": "su by {uid}"}}"#,
     },
 };
 

@@ -21,26 +21,22 @@ static LINT: Lint = Lint {
               its `else`. It must test the field that is banned, after the last step that saves into it: if \
               `action_dnatReplace` later saves another address there, that address was not tested.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "ssh": [
         {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
         {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
-        {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
-            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
-    ]
+        <HERE>
 }}"#,
-        good: r#"{"actions": {
-    "ssh": [
-        {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "ssh.service"}},
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^Invalid user .* from (?P<thatIP>\\S+) port \\d+$"}},
-        {"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
+        bad: r#"{"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
+            "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
+    ]"#,
+        good: r#"{"filter": "filter_inNetworks", "args": {"field": "thatIP", "nets": ["10.0.0.0/8"]}, "then": "ours", "else": "ban"}
     ],
     "ban": [
         {"action": "action_nftBan", "args": {"IP": "thatIP", "banSeconds": 600,
             "nftSetIPv4": "ip filter ssh_ban", "nftSetIPv6": "ip6 filter ssh_ban"}}
     ],
-    "ours": [{"action": "action_noop"}]
-}}"#,
+    "ours": [{"action": "action_noop"}]"#,
     },
 };
 

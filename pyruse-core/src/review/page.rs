@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::check::lints;
-use crate::config::{Examples, Lint, Severity};
+use crate::config::{Lint, Severity};
 
 const HEAD: &str = "\
 # What `pyruse check` finds
@@ -46,7 +46,7 @@ pub fn page() -> String {
             "\n## {code}\n\n**{name}** ({}). {what}\n\n*Why it matters:* {why}.\n\n*Instead:* {instead}\n",
             word(lint.severity),
         );
-        if let Examples::Rules { bad, good } = lint.examples {
+        if let Some([bad, good]) = lint.examples.rules() {
             let _ =
                 write!(page, "\nReported:\n\n```json\n{bad}\n```\n\nNot reported:\n\n```json\n{good}\n```\n");
         }

@@ -21,18 +21,14 @@ static LINT: Lint = Lint {
               because such a name also explains. Nor are values that are only sometimes saved in place of an earlier \
               value.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "disks": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(ata\\d+): failed (.*)$", "save": ["disk", "what"]}},
+        <HERE>,
         {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{disk} fails"}}
     ]
 }}"#,
-        good: r#"{"actions": {
-    "disks": [
-        {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(ata\\d+): failed", "save": ["disk"]}},
-        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{disk} fails"}}
-    ]
-}}"#,
+        bad: r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(ata\\d+): failed (.*)$", "save": ["disk", "what"]}}"#,
+        good: r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(ata\\d+): failed", "save": ["disk"]}}"#,
     },
 };
 

@@ -21,18 +21,14 @@ static LINT: Lint = Lint {
               and for what counters save; write texts for everything else, even for digits that an expression took \
               from a message. Times can only be shown, in messages.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "errors": [
-        {"filter": "filter_equals", "args": {"field": "PRIORITY", "value": "3"}},
+        <HERE>,
         {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}}
     ]
 }}"#,
-        good: r#"{"actions": {
-    "errors": [
-        {"filter": "filter_equals", "args": {"field": "PRIORITY", "value": 3}},
-        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{MESSAGE}"}}
-    ]
-}}"#,
+        bad: r#"{"filter": "filter_equals", "args": {"field": "PRIORITY", "value": "3"}}"#,
+        good: r#"{"filter": "filter_equals", "args": {"field": "PRIORITY", "value": 3}}"#,
     },
 };
 

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use anyhow::bail;
-use pyruse_core::config::{Examples, Lint, Severity, nearest};
+use pyruse_core::config::{Lint, Severity, nearest};
 use pyruse_core::review::lints;
 use serde_json::{Value, json};
 
@@ -61,14 +61,14 @@ fn page(lint: &Lint, width: usize) -> String {
     page.prose(&sentence(why), 2);
     page.title("Instead");
     page.prose(instead, 2);
-    match lint.examples {
-        Examples::Rules { bad, good } => {
+    match lint.examples.rules() {
+        Some([bad, good]) => {
             page.title("Found in");
-            page.verbatim(bad, 2);
+            page.verbatim(&bad, 2);
             page.title("Not found in");
-            page.verbatim(good, 2);
+            page.verbatim(&good, 2);
         }
-        Examples::World => {
+        None => {
             page.title("Only `pyruse check --live` finds this: it asks this machine, without changing it.");
         }
     }
@@ -95,7 +95,7 @@ fn as_json(lint: &Lint) -> Value {
         "instead": lint.instead,
         "page": lint.page(),
     });
-    if let Examples::Rules { bad, good } = lint.examples {
+    if let Some([bad, good]) = lint.examples.rules() {
         object["examples"] = json!({"found": bad, "notFound": good});
     }
     object

@@ -13,18 +13,14 @@ pub(crate) static LINT: Lint = Lint {
               chain only if a filter that does not pass has no `else`, or if the last step is a filter: at an action \
               at the end of a chain, the entry stops.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "everything": [
-        {"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}}
+        <HERE>
     ],
     "nothing": [{"action": "action_noop"}]
 }}"#,
-        good: r#"{"actions": {
-    "everything": [
-        {"filter": "filter_lowerOrEquals", "args": {"field": "PRIORITY", "value": 4}},
-        {"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}}
-    ],
-    "nothing": [{"action": "action_noop"}]
-}}"#,
+        bad: r#"{"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}}"#,
+        good: r#"{"filter": "filter_lowerOrEquals", "args": {"field": "PRIORITY", "value": 4}},
+        {"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}}"#,
     },
 };

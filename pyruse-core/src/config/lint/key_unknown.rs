@@ -12,13 +12,11 @@ pub(crate) static LINT: Lint = Lint {
     instead: "Correct the name of the key, or remove it. There are the core's own keys, and one for each linked \
               module that has settings.",
     examples: Examples::Rules {
-        bad: r#"{
+        rules: r#"{
     "actions": {"all": [{"action": "action_noop"}]},
-    "storrage": "/var/lib/pyruse"
+    <HERE>
 }"#,
-        good: r#"{
-    "actions": {"all": [{"action": "action_noop"}]},
-    "storage": "/var/lib/pyruse"
-}"#,
+        bad: r#""storrage": "/var/lib/pyruse""#,
+        good: r#""storage": "/var/lib/pyruse""#,
     },
 };

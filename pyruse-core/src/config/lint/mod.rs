@@ -48,15 +48,33 @@ pub struct Lint {
 /// Examples of a lint.
 #[derive(Clone, Copy, Debug)]
 pub enum Examples {
-    /// Configurations: the first has exactly this finding, the second has none.
+    /// A configuration, and two texts for the place in it that says [`Examples::HERE`]: with the first it has exactly
+    /// this finding, with the second it has none.
     Rules {
-        /// What it finds.
+        /// What both examples share.
+        rules: &'static str,
+        /// What the lint finds.
         bad: &'static str,
         /// How to correct it.
         good: &'static str,
     },
     /// The lint is about the machine, not about the text alone.
     World,
+}
+
+impl Examples {
+    /// The place where two examples differ.
+    pub const HERE: &'static str = "<HERE>";
+
+    /// Returns the configuration with the finding and the one without it.
+    pub fn rules(self) -> Option<[String; 2]> {
+        match self {
+            Examples::Rules { rules, bad, good } => {
+                Some([bad, good].map(|text| rules.replace(Self::HERE, text)))
+            }
+            Examples::World => None,
+        }
+    }
 }
 
 impl Lint {

@@ -11,19 +11,15 @@ pub(crate) static LINT: Lint = Lint {
     why: "a `then` ends its chain: steps after it are never run",
     instead: "Put the step before the one with `then`, or move it to the chain that the `then` jumps to.",
     examples: Examples::Rules {
-        bad: r#"{"actions": {
+        rules: r#"{"actions": {
     "all": [
-        {"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}, "then": "end"},
-        {"action": "action_email", "args": {"message": "{MESSAGE}"}}
+        <HERE>
     ],
     "end": [{"action": "action_noop"}]
 }}"#,
-        good: r#"{"actions": {
-    "all": [
-        {"action": "action_email", "args": {"message": "{MESSAGE}"}},
-        {"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}, "then": "end"}
-    ],
-    "end": [{"action": "action_noop"}]
-}}"#,
+        bad: r#"{"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}, "then": "end"},
+        {"action": "action_email", "args": {"message": "{MESSAGE}"}}"#,
+        good: r#"{"action": "action_email", "args": {"message": "{MESSAGE}"}},
+        {"action": "action_dailyReport", "args": {"level": "OTHER", "message": "{MESSAGE}"}, "then": "end"}"#,
     },
 };
