@@ -26,20 +26,36 @@ pub const FORMAT: &str = "length-of-time";
 /// A thousand years: a longer time is a mistake, or means for ever.
 pub const LONGEST: u64 = 1000 * 366 * 86_400;
 
+/// Why a text is not a duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecondsError {
+    /// It is a bare number.
+    #[error("this has no unit; write `{0}s` for seconds, or `90m`, `12h`, `1d`, `2w`")]
+    NoUnit(String),
+    /// It is something else.
+    #[error("this is not a duration; write `90m`, `12h`, `1d` or `2w`")]
+    NotADuration,
+    /// It is zero or negative.
+    #[error("the duration must not be zero")]
+    Zero,
+    /// It is more than [`LONGEST`].
+    #[error("this is more than a thousand years; leave it out for \"for ever\"")]
+    TooLong,
+}
+
 impl FromStr for Seconds {
-    type Err = String;
+    type Err = SecondsError;
 
     /// Accepts any unit up to weeks, in the friendly form or in ISO 8601. A day has 24 hours; months and years have no
     /// fixed length. Fractions of a second are rounded up.
-    fn from_str(text: &str) -> Result<Seconds, String> {
+    fn from_str(text: &str) -> Result<Seconds, SecondsError> {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(format!(
-                "this has no unit; write `{text}s` for seconds, or `90m`, `12h`, `1d`, `2w`"
-            ));
+            return Err(SecondsError::NoUnit(text.to_owned()));
         }
-        let wrong = || "this is not a duration; write `90m`, `12h`, `1d` or `2w`".to_owned();
-        let span: Span = text.parse().map_err(|_| wrong())?;
-        let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours())).map_err(|_| wrong())?;
+        let span: Span = text.parse().map_err(|_| SecondsError::NotADuration)?;
+        let seconds = span
+            .total((Unit::Second, SpanRelativeTo::days_are_24_hours()))
+            .map_err(|_| SecondsError::NotADuration)?;
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -47,8 +63,8 @@ impl FromStr for Seconds {
         )]
         let seconds = seconds.ceil() as u64;
         match seconds {
-            0 => Err("the duration must not be zero".into()),
-            LONGEST.. => Err("this is more than a thousand years; leave it out for \"for ever\"".into()),
+            0 => Err(SecondsError::Zero),
+            LONGEST.. => Err(SecondsError::TooLong),
             _ => Ok(Seconds(seconds)),
         }
     }

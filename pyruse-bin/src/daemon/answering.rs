@@ -2,7 +2,7 @@
 //! the next; only then are they told.
 
 use pyruse_cli::request::{DaemonStatus, Reply, Request};
-use pyruse_core::operation::{Answer, Operation, Overview};
+use pyruse_core::operation::{Answer, Operation, Overview, Refusal};
 use pyruse_core::plugin::excerpt;
 use pyruse_core::time::Timestamp;
 
@@ -10,7 +10,7 @@ use super::Daemon;
 use super::control::{Control, Question};
 
 /// A question, with the answer that waits for the commit; or why there is none.
-pub(super) type Asked = (Question, Result<Answer, String>);
+pub(super) type Asked = (Question, Result<Answer, Refusal>);
 
 impl Daemon {
     /// Does what operators ask, in memory; they are told after the commit that follows.
@@ -31,7 +31,7 @@ impl Daemon {
                         // What an operator has changed is worth a line.
                         tracing::info!("as user {} asked: {}", question.user, described(operation));
                     }
-                    done.map_err(|refusal| refusal.0)
+                    done
                 }
             };
             asked.push((question, answer));
@@ -42,7 +42,7 @@ impl Daemon {
     pub(super) fn reply(&mut self, asked: Vec<Asked>) {
         for (question, answer) in asked {
             let reply = match (&question.request, answer) {
-                (_, Err(why)) => Reply::Refused(why),
+                (_, Err(Refusal(why))) => Reply::Refused(why),
                 (Request::Status, Ok(Answer::Overview(overview))) => {
                     Reply::Status(Box::new(self.status(overview)))
                 }

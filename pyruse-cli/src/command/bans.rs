@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pyruse_core::address;
 use pyruse_core::operation::{Answer, Ban, Delivery, Operation, Reason};
-use pyruse_core::seconds::{LONGEST, Seconds};
+use pyruse_core::seconds::{LONGEST, Seconds, SecondsError};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ fn parse_ip(text: &str) -> Result<IpAddr, String> {
     address::parse(text).ok_or_else(|| "this is no IP address".into())
 }
 
-fn parse_length(text: &str) -> Result<u64, String> {
+fn parse_length(text: &str) -> Result<u64, SecondsError> {
     text.parse().map(|Seconds(seconds)| seconds)
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     let module = args.module.as_str();
-    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
+    let registry = Registry::linked()?;
     let boots = || registry.services().filter(|service| service.boots).map(|service| service.name);
     if !boots().any(|name| name == module) {
         let hint =

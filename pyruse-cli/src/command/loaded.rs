@@ -56,7 +56,7 @@ impl Loaded {
         read: impl FnOnce(&Path) -> anyhow::Result<Source>,
     ) -> anyhow::Result<Loaded> {
         let path = configuration::find(config)?;
-        let registry = Registry::linked().map_err(anyhow::Error::msg)?;
+        let registry = Registry::linked()?;
         let source = read(&path)?;
         let mut diagnostics = Diagnostics::default();
         let Some(plan) = load(&source, &registry, Layout::default(), &mut diagnostics)? else {

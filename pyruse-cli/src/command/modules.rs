@@ -38,7 +38,7 @@ Examples:
   pyruse modules --json | jq -r .name";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Ending> {
-    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
+    let registry = Registry::linked()?;
     let mut out = std::io::stdout().lock();
     match &args.name {
         Some(name) => {

@@ -32,7 +32,7 @@ and in the configuration:
   \"$schema\": \"pyruse.schema.json\",";
 
 pub(crate) fn run(_: &Args) -> anyhow::Result<Ending> {
-    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
+    let registry = Registry::linked()?;
     writeln!(std::io::stdout().lock(), "{:#}", schema(&registry))?;
     Ok(Ending::Good)
 }

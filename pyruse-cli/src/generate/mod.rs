@@ -19,7 +19,7 @@ use crate::cli::command_line;
 /// All pages, for the modules that are linked. In manual pages, `@DOCDIR@` and `@DATE@` stand for what only the
 /// installation knows.
 pub fn pages() -> anyhow::Result<Vec<Page>> {
-    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
+    let registry = Registry::linked()?;
     let program = command_line();
     let mut pages = reference::pages(&program, &registry);
     pages.push(("docs/lints.md".to_owned(), review::page()));

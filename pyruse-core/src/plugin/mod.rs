@@ -84,7 +84,7 @@ pub use self::facet::{Gate, Importer, ReportForm, Reporter, Witness};
 pub use self::fact::{Fact, Stated};
 pub use self::inspect::Inspection;
 pub(crate) use self::registry::Compiled;
-pub use self::registry::{Plugin, Registry, SettingsPlugin};
+pub use self::registry::{Plugin, Registry, SameName, SettingsPlugin};
 pub use self::run_examples::run_examples;
 pub use self::service::{Service, ServicePlugin, Start};
 pub use self::settings::{ModuleSettings, Settings};

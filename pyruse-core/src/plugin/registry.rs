@@ -181,6 +181,21 @@ impl SettingsPlugin {
     }
 }
 
+/// Two that are linked have the same name.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SameName {
+    /// Two modules; with their files.
+    #[error("two modules are called `{0}`: one in {1}, one in {2}")]
+    Modules(&'static str, &'static str, &'static str),
+    /// Two parts of the settings.
+    #[error("two modules read the top-level key `{0}`")]
+    Settings(&'static str),
+    /// Two services.
+    #[error("two services are called `{0}`")]
+    Services(&'static str),
+}
+
 /// All linked modules, settings and services.
 pub struct Registry {
     plugins: BTreeMap<&'static str, &'static Plugin>,
@@ -189,26 +204,23 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Collects everything that submitted itself; the error names two with the same name.
-    pub fn linked() -> Result<Registry, String> {
+    /// Collects everything that submitted itself.
+    pub fn linked() -> Result<Registry, SameName> {
         let mut registry =
             Registry { plugins: BTreeMap::new(), settings: BTreeMap::new(), services: BTreeMap::new() };
         for plugin in inventory::iter::<Plugin> {
             if let Some(other) = registry.plugins.insert(plugin.name, plugin) {
-                return Err(format!(
-                    "two modules are called `{}`: one in {}, one in {}",
-                    plugin.name, other.file, plugin.file
-                ));
+                return Err(SameName::Modules(plugin.name, other.file, plugin.file));
             }
         }
         for settings in inventory::iter::<SettingsPlugin> {
             if registry.settings.insert(settings.key, settings).is_some() {
-                return Err(format!("two modules read the top-level key `{}`", settings.key));
+                return Err(SameName::Settings(settings.key));
             }
         }
         for service in inventory::iter::<ServicePlugin> {
             if registry.services.insert(service.name, service).is_some() {
-                return Err(format!("two services are called `{}`", service.name));
+                return Err(SameName::Services(service.name));
             }
         }
         Ok(registry)

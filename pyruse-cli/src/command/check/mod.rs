@@ -64,7 +64,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         explain::run(code, args.json)?;
         return Ok(Ending::Good);
     }
-    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
+    let registry = Registry::linked()?;
     let read = || {
         let path = configuration::find(args.file.as_deref().or(config))?;
         configuration::read(&path)
