@@ -124,6 +124,7 @@ impl Held {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "a value may be missing")]
     fn text(text: &str) -> Option<Value> {
         Some(Value::of(text))
     }

@@ -32,7 +32,7 @@ fn engine(directory: &TempDir, config: &str, state: &mut State) -> Result<(Sourc
     let text = config.replace("DIRECTORY", directory.path().to_str().unwrap());
     let source = Source { name: "pyruse.json".into(), text };
     let mut diagnostics = Diagnostics::default();
-    let registry = Registry::linked()?;
+    let registry = Registry::linked().map_err(|e| e.to_string())?;
     let engine = Engine::load(&source, &registry, Fields::default(), state, &mut diagnostics);
     let engine = engine.map_err(|e| e.to_string())?;
     engine.ok_or_else(|| source.draw(&diagnostics, false)).map(|engine| (source, engine))
