@@ -29,7 +29,7 @@ impl Reader {
     }
 
     /// That user, as a service of theirs would be.
-    pub fn of(uid: Uid) -> Option<Reader> {
+    pub(crate) fn of(uid: Uid) -> Option<Reader> {
         let user = User::from_uid(uid).ok()??;
         let groups =
             CString::new(user.name.as_str()).ok().and_then(|name| getgrouplist(&name, user.gid).ok());
@@ -139,6 +139,8 @@ fn group_name(gid: Gid) -> String {
     }
 }
 
+// For the command line.
+#[doc(hidden)]
 /// A path as a shell takes it.
 pub fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::config::{Config, Diagnostics, Source};
+pub use crate::deliver::DeliverError;
 use crate::effect::Effect;
 use crate::entry::{Entry, Fields, Record, Slot, StepError};
 use crate::plugin::{OnBind, Registry, Settings, Setup};

@@ -105,10 +105,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With a state file and couriers, order matters: run entries, [commit](state::State::commit), and only then
-//! [dispatch](courier::Couriers::dispatch). The repository's `examples/embed` is a whole program, and
-//! `docs/embedders.md` explains it; `docs/plugin-authors.md` leads from `cargo new` to a running Pyruse with a filter
-//! of your own.
+//! With a state file and couriers, the order of work matters: use a [`pump`]. The repository's `examples/embed` is a
+//! whole program, and `docs/embedders.md` explains it; `docs/plugin-authors.md` leads from `cargo new` to a running
+//! Pyruse with a filter of your own.
 //!
 //! # Other crates in this interface
 //!
@@ -125,6 +124,7 @@ pub mod address;
 pub mod ban;
 pub mod config;
 pub mod courier;
+mod deliver;
 pub mod effect;
 pub mod engine;
 pub mod entry;
@@ -142,7 +142,11 @@ mod services;
 pub mod sources;
 pub mod state;
 pub mod template;
+// For the output of the commands, the report and the log.
+#[doc(hidden)]
 pub mod text;
+// For the log of the daemon.
+#[doc(hidden)]
 pub mod throttle;
 pub mod time;
 pub mod workflow;

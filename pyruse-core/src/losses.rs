@@ -141,12 +141,12 @@ impl Losses {
     }
 
     /// Logs what is not logged yet.
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         (0..self.tallies.len()).for_each(|at| self.finish(at));
     }
 
     /// Takes the lines that were logged since the last call.
-    pub fn take_logged(&mut self) -> Vec<String> {
+    pub(crate) fn take_logged(&mut self) -> Vec<String> {
         std::mem::take(&mut self.logged)
     }
 

@@ -20,9 +20,13 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Seconds(pub u64);
 
+// For the command line and the reference pages.
+#[doc(hidden)]
 /// The schema's `format` of such arguments.
 pub const FORMAT: &str = "length-of-time";
 
+// For the command line.
+#[doc(hidden)]
 /// A thousand years: a longer time is a mistake, or means for ever.
 pub const LONGEST: u64 = 1000 * 366 * 86_400;
 

@@ -61,12 +61,12 @@ impl Services {
     }
 
     /// Starts their couriers; returns the queues that these serve. Call it once.
-    pub fn employ(&mut self, couriers: &mut Couriers) -> std::io::Result<Vec<Handle<Queue>>> {
+    pub(crate) fn employ(&mut self, couriers: &mut Couriers) -> std::io::Result<Vec<Handle<Queue>>> {
         self.employ_as(couriers, |courier| courier)
     }
 
     /// Starts other couriers in their place, e.g. ones that deliver nothing.
-    pub fn employ_as(
+    pub(crate) fn employ_as(
         &mut self,
         couriers: &mut Couriers,
         replace: impl Fn(Courier) -> Courier,
@@ -134,7 +134,7 @@ impl Services {
     }
 
     /// Records a fact that readers of the report must know although no entry states it.
-    pub fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
+    pub(crate) fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
         if let Some(reporter) = self.reporter() {
             reporter.remark(text, state, now);
         }
@@ -151,7 +151,11 @@ impl Services {
     }
 
     /// Queues the report now; `None` if no module makes one.
-    pub fn send_report(&mut self, state: &mut State, now: Timestamp) -> Option<Result<bool, StateError>> {
+    pub(crate) fn send_report(
+        &mut self,
+        state: &mut State,
+        now: Timestamp,
+    ) -> Option<Result<bool, StateError>> {
         self.reporter().map(|reporter| reporter.send(state, now))
     }
 
@@ -162,12 +166,12 @@ impl Services {
 
     /// Returns the earliest deadline of the services, by the wall clock; `now` is the wall clock's reading in this
     /// round.
-    pub fn deadline(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn deadline(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
         self.all.iter().filter_map(|(_, service)| service.deadline(state, now)).min()
     }
 
     /// Calls the services whose deadline has come.
-    pub fn due(&mut self, state: &mut State, now: Timestamp) {
+    pub(crate) fn due(&mut self, state: &mut State, now: Timestamp) {
         for (_, service) in &mut self.all {
             if service.deadline(state, now).is_some_and(|deadline| deadline <= now) {
                 service.due(state, now);

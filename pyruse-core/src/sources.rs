@@ -356,13 +356,8 @@ impl Sources {
         self.entries
     }
 
-    /// Returns `true` if nothing is read at all.
-    pub fn is_empty(&self) -> bool {
-        self.open.is_empty()
-    }
-
     /// Sets the positions in the state to what was read.
-    pub fn store_positions(&mut self, state: &mut State) {
+    pub(crate) fn store_positions(&mut self, state: &mut State) {
         for open in self.open.iter_mut().filter(|open| open.fresh > 0) {
             open.fresh = 0;
             state.set_position(&open.name, open.reader.position());

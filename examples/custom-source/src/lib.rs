@@ -16,10 +16,9 @@ use std::time::Duration;
 
 use pyruse_core::entry::{FieldTable, Kind, MemoryRecord, Origin, Record};
 use pyruse_core::losses::{LossKind, Losses};
-use pyruse_core::plugin::inspect::Grade;
 use pyruse_core::plugin::{
-    Begin, Begun, Compile, Example, Inspection, Invalid, Module, Next, Outcome, Plugin, Reader, Readiness,
-    Source, SourceError, SourceModule,
+    Begin, Begun, Compile, Example, Grade, Inspection, Invalid, Module, Next, Outcome, Plugin, Reader,
+    Readiness, Source, SourceError, SourceModule,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
+use pyruse_core::plugin::Grade;
 use pyruse_core::plugin::Inspection;
-use pyruse_core::plugin::inspect::Grade;
 
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings, mailbox};
 use super::smtp::{Asked, Refusal, rehearse};

@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 
 use pyruse_bin as _;
 use pyruse_core::config::{Diagnostics, Source};
-use pyruse_core::courier::{Courier, Couriers, Deliver, Outcome};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Fields, MemoryRecord};
 use pyruse_core::plugin::Registry;
-use pyruse_core::state::{Letter, Position, State};
+use pyruse_core::pump::Pump;
+use pyruse_core::state::{Position, State};
 use pyruse_core::time::{Now, Timestamp};
 use pyruse_core::workflow::Unobserved;
 use serde_json::Value;
@@ -35,18 +35,7 @@ pub const BATCH: u64 = 2000;
 
 /// A compiled configuration with its state.
 pub struct Rules {
-    pub engine: Engine,
-    pub state: State,
-    couriers: Couriers,
-}
-
-/// Takes everything and delivers nothing.
-struct Nobody;
-
-impl Deliver for Nobody {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
-        vec![Outcome::Done; letters.len()]
-    }
+    pub pump: Pump,
 }
 
 impl Rules {
@@ -66,24 +55,19 @@ impl Rules {
         if optimized {
             engine.workflow.optimize();
         }
-        let mut couriers = Couriers::new(std::sync::Arc::new(|| ()));
-        let nobody = |courier: Courier| Courier::new(courier.name, Nobody).inline().batch(usize::MAX);
-        engine.services.employ_as(&mut couriers, nobody).unwrap();
-        Rules { engine, state, couriers }
+        // Nothing is delivered.
+        Rules { pump: Pump::rehearsal(engine, state).unwrap() }
     }
 
     pub fn ride(&mut self, record: &mut MemoryRecord) {
         record.rewind();
-        self.engine.workflow.run(record, &mut self.state, &mut Unobserved);
+        self.pump.engine.workflow.run(record, &mut self.pump.state, &mut Unobserved);
     }
 
     /// Writes the state, and delivers what is queued to nobody.
     pub fn commit(&mut self, time: Timestamp) {
-        self.state.set_position("journal", Position { place: Vec::new(), time });
-        self.state.commit().unwrap();
-        if self.couriers.dispatch(&mut self.state, Now::read()) {
-            self.state.commit().unwrap();
-        }
+        self.pump.state.set_position("journal", Position { place: Vec::new(), time });
+        self.pump.settle(Now::read()).unwrap();
     }
 }
 

@@ -26,7 +26,8 @@ pub fn render(lines: u32, html: bool) -> Case {
         let form = if html { ReportForm::Html } else { ReportForm::Text };
         let start = Instant::now();
         for _ in 0..n {
-            let report = rules.engine.services.report(&mut rules.state, now, form).unwrap().unwrap();
+            let report =
+                rules.pump.engine.services.report(&mut rules.pump.state, now, form).unwrap().unwrap();
             assert!(report.contains("user7"));
         }
         start.elapsed()

@@ -19,8 +19,9 @@ const HEAD: &str = "\
 # The public interface of `pyruse-core`
 
 This page lists everything that another crate can name in `pyruse-core`. Public fields, variants and methods are below
-their type. Derived traits are left out, and so are the methods of implemented traits. `cargo doc -p pyruse-core --open`
-shows the same with explanations. The page is generated: after a change, run `make reference`.
+their type. Derived traits, the methods of implemented traits, and hidden methods are left out. The documentation of
+the crate (`cargo doc -p pyruse-core --open`) explains the items. The page is generated: after a change, run
+`make reference`.
 ";
 
 const HIDDEN: &str = "\

@@ -10,7 +10,6 @@ use pyruse_core::config::nearest;
 use pyruse_core::plugin::Registry;
 use pyruse_core::time::Timestamp;
 
-use super::deliver::deliver;
 use super::loaded::Loaded;
 use super::text::{counted, print_line};
 use super::values;
@@ -53,7 +52,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let engine = loaded.plan.bind(&mut state)?;
     let mut services = engine.services.only(&[module]);
     services.boot(&mut state, Timestamp::now());
-    match deliver(&mut services, &mut state, PATIENCE)? {
+    match services.deliver(&mut state, PATIENCE)? {
         0 => {
             let put_back = services.overview(&state, Timestamp::now()).bans;
             print_line(&format!("{} put back", counted(put_back, "ban", "bans")))?;

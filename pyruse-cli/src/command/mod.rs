@@ -5,7 +5,6 @@ pub(crate) mod boot;
 pub(crate) mod check;
 pub(crate) mod complete;
 pub(crate) mod counters;
-mod deliver;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod modules;

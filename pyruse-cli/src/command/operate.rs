@@ -10,7 +10,6 @@ use pyruse_core::operation::{Answer, Delivery, DeliveryStatus, Operation};
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
-use super::deliver::deliver;
 use super::desk::Desk;
 use super::loaded::Loaded;
 use super::text::printable;
@@ -175,7 +174,7 @@ fn change_here(
     let mut waiting = Vec::new();
     if !modules.is_empty() {
         let mut services = engine.services.only(&modules);
-        deliver(&mut services, state, patience)?;
+        services.deliver(state, patience)?;
         let show = match answer {
             Answer::Report { .. } => Operation::ListOutbox,
             _ => Operation::ShowDeliveries { ids: ids(&deliveries) },

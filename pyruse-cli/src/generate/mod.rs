@@ -4,6 +4,7 @@
 //! fails when one of them is out of date. The program itself knows nothing of them.
 
 mod lead;
+mod lints;
 mod man;
 mod manual_configuration;
 mod page;
@@ -11,7 +12,6 @@ mod reference;
 mod roff;
 
 use pyruse_core::plugin::Registry;
-use pyruse_core::review;
 
 pub use self::page::Page;
 use crate::cli::command_line;
@@ -22,7 +22,7 @@ pub fn pages() -> anyhow::Result<Vec<Page>> {
     let registry = Registry::linked()?;
     let program = command_line();
     let mut pages = reference::pages(&program, &registry);
-    pages.push(("docs/lints.md".to_owned(), review::page()));
+    pages.push(("docs/lints.md".to_owned(), lints::page()));
     pages.extend(man::pages(&program, &registry));
     Ok(pages)
 }

@@ -3,8 +3,8 @@
 use super::firewall::Firewall;
 use super::set_state::{FoundSet, SetState};
 use crate::operation::Family;
+use crate::plugin::Grade;
 use crate::plugin::Inspection;
-use crate::plugin::inspect::Grade;
 
 /// Checks both sets of a ban of `seconds` seconds.
 pub(super) fn inspect<F: Firewall>(

@@ -55,12 +55,12 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     /// Adds a finding.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
     }
 
     /// Adds an error.
-    pub fn error(
+    pub(crate) fn error(
         &mut self,
         span: SourceSpan,
         place: Option<StepPlace>,
@@ -70,7 +70,7 @@ impl Diagnostics {
     }
 
     /// Adds a warning.
-    pub fn warning(
+    pub(crate) fn warning(
         &mut self,
         span: SourceSpan,
         place: Option<StepPlace>,
@@ -106,7 +106,7 @@ impl Diagnostics {
     }
 
     /// Adds a finding of a lint.
-    pub fn lint(
+    pub(crate) fn lint(
         &mut self,
         lint: &'static Lint,
         span: SourceSpan,
@@ -191,13 +191,13 @@ impl Diagnostic {
     }
 
     /// Adds any number of notes.
-    pub fn notes(&mut self, texts: impl IntoIterator<Item = String>) -> &mut Self {
+    pub(crate) fn notes(&mut self, texts: impl IntoIterator<Item = String>) -> &mut Self {
         self.notes.extend(texts);
         self
     }
 
     /// Suggests the name among `known` that is nearest to `name`, if one is near enough.
-    pub fn suggest<'k>(&mut self, name: &str, known: impl IntoIterator<Item = &'k str>) -> &mut Self {
+    pub(crate) fn suggest<'k>(&mut self, name: &str, known: impl IntoIterator<Item = &'k str>) -> &mut Self {
         if let Some(near) = nearest(name, known) {
             self.help = Some(format!("did you mean `{near}`?"));
         }
@@ -227,7 +227,7 @@ pub struct Source {
 
 /// A finding as plain data, for `check --json`.
 #[derive(Serialize)]
-pub struct Finding<'a> {
+pub(crate) struct Finding<'a> {
     severity: Severity,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
@@ -254,7 +254,7 @@ pub struct Finding<'a> {
 }
 
 /// The start of each line, so that a binary search finds the line of a finding.
-pub struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     source: &'a Source,
     starts: Vec<usize>,
 }
@@ -266,7 +266,7 @@ impl Lines<'_> {
     }
 
     /// Returns the number, from 0, of the line that holds this byte.
-    pub fn number(&self, offset: usize) -> usize {
+    pub(crate) fn number(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
@@ -425,7 +425,7 @@ fn shortened(line: &str, place: SourceSpan, label: &str, room: usize) -> SourceS
 
 impl Source {
     /// Finds where the lines begin.
-    pub fn lines(&self) -> Lines<'_> {
+    pub(crate) fn lines(&self) -> Lines<'_> {
         let after = self.text.match_indices('\n').map(|(at, _)| at + 1);
         Lines { source: self, starts: std::iter::once(0).chain(after).collect() }
     }

@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+// For the schema and the reference pages.
+#[doc(hidden)]
 /// A top-level key of the configuration.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -16,6 +18,8 @@ pub struct CoreKey {
     pub schema: fn() -> Value,
 }
 
+// For the schema and the reference pages.
+#[doc(hidden)]
 /// All core keys, in the order in which people write them.
 pub const CORE_KEYS: [CoreKey; 6] = [
     CoreKey {

@@ -13,10 +13,11 @@ mod sources;
 use std::path::PathBuf;
 
 pub(crate) use self::args::read as read_args;
-pub use self::diagnostic::{Diagnostic, Diagnostics, Finding, Lines, Source, StepPlace, nearest};
+pub use self::diagnostic::{Diagnostic, Diagnostics, Source, StepPlace, nearest};
 pub use self::keys::{CORE_KEYS, CoreKey};
 pub use self::lint::{Examples, Lint, Severity};
-pub use self::node::{Content, Member, Node, SourceSpan, Spanned, SyntaxError, comments, parse};
+pub(crate) use self::node::comments;
+pub use self::node::{Content, Member, Node, SourceSpan, Spanned, SyntaxError, parse};
 pub use self::sources::SourceConfig;
 
 use crate::entry::EightBit;
@@ -146,7 +147,7 @@ impl Config {
     }
 
     /// Returns the root node of the file.
-    pub fn root(&self) -> &Node {
+    pub(crate) fn root(&self) -> &Node {
         &self.root
     }
 

@@ -66,6 +66,8 @@ pub struct Member {
 }
 
 /// A syntax error: the text is not JSON.
+// For tests.
+#[doc(hidden)]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SyntaxError {
@@ -117,7 +119,7 @@ const JSONC: ParseOptions = ParseOptions {
 };
 
 /// Returns the comments of a JSONC text with their content, in order; none if the text has a syntax error.
-pub fn comments(source: &str) -> Vec<(SourceSpan, String)> {
+pub(crate) fn comments(source: &str) -> Vec<(SourceSpan, String)> {
     let collect =
         CollectOptions { comments: CommentCollectionStrategy::Separate, ..CollectOptions::default() };
     let Ok(parsed) = parse_to_ast(source, &collect, &JSONC) else { return Vec::new() };
@@ -131,6 +133,8 @@ pub fn comments(source: &str) -> Vec<(SourceSpan, String)> {
 }
 
 /// Parses a JSONC text.
+// For tests.
+#[doc(hidden)]
 pub fn parse(source: &str) -> Result<Node, SyntaxError> {
     let parsed = parse_to_ast(source, &CollectOptions::default(), &JSONC).map_err(|e| SyntaxError::of(&e))?;
     match parsed.value {
@@ -177,7 +181,7 @@ fn node(value: &ast::Value<'_>) -> Result<Node, SyntaxError> {
 
 impl Node {
     /// Returns the name of its type, for messages.
-    pub fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         match self.content {
             Content::Null => "null",
             Content::Bool(_) => "a boolean",
@@ -211,7 +215,7 @@ impl Node {
 
     /// Returns the node at a path of keys and indices such as `re.2`; if the path does not exist, the deepest node on
     /// it.
-    pub fn at(&self, path: &str) -> &Node {
+    pub(crate) fn at(&self, path: &str) -> &Node {
         let mut node = self;
         for part in path.split('.').filter(|part| !part.is_empty()) {
             let child = match &node.content {
@@ -240,7 +244,7 @@ impl Node {
     }
 
     /// Returns the position in the source of byte `offset` of a text value. Escapes make a text and its literal differ.
-    pub fn span_within(&self, source: &str, offset: usize) -> SourceSpan {
+    pub(crate) fn span_within(&self, source: &str, offset: usize) -> SourceSpan {
         let literal = source.get(self.span.clone()).unwrap_or("");
         let mut decoded = 0;
         let mut at = 1;

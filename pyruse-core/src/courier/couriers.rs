@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::failures::{Failure, Failures};
-use super::{Courier, Deliver, Place};
+use super::{Courier, Deliver};
 use crate::state::{Handle, Letter, Outcome, Queue, State};
 use crate::time::{Now, Steady};
 
@@ -40,7 +40,7 @@ struct Reply {
 }
 
 /// All couriers of one Pyruse.
-pub struct Couriers {
+pub(crate) struct Couriers {
     pub(super) posts: Vec<Post>,
     replies: Receiver<Reply>,
     sender: Sender<Reply>,
@@ -59,7 +59,7 @@ impl Couriers {
     pub fn employ(&mut self, queue: Handle<Queue>, courier: Courier) -> std::io::Result<()> {
         if let Some(post) = self.posts.iter_mut().find(|post| post.queue == queue) {
             (post.batch, post.longest_wait) = (courier.batch, courier.longest_wait);
-            post.ahead = courier.ahead;
+            post.ahead = courier.is_ahead;
             match &mut post.runner {
                 Runner::Inline(deliver) => *deliver = courier.deliver,
                 Runner::Thread { jobs, .. } => {
@@ -71,32 +71,31 @@ impl Couriers {
             }
             return Ok(());
         }
-        let runner = match courier.place {
-            Place::Inline => Runner::Inline(courier.deliver),
-            Place::Thread => {
-                let (jobs, incoming) = channel();
-                let (replies, wake, post) = (self.sender.clone(), self.wake.clone(), self.posts.len());
-                let mut deliver = courier.deliver;
-                let thread = std::thread::Builder::new().name(courier.name.to_owned()).spawn(move || {
-                    for job in incoming {
-                        let batch = match job {
-                            Job::Deliver(batch) => batch,
-                            Job::Replace(other) => {
-                                deliver = other;
-                                continue;
-                            }
-                        };
-                        let outcomes = outcomes(&mut *deliver, &batch);
-                        if replies.send(Reply { post, outcomes }).is_err() {
-                            return;
+        let runner = if courier.is_inline {
+            Runner::Inline(courier.deliver)
+        } else {
+            let (jobs, incoming) = channel();
+            let (replies, wake, post) = (self.sender.clone(), self.wake.clone(), self.posts.len());
+            let mut deliver = courier.deliver;
+            let thread = std::thread::Builder::new().name(courier.name.to_owned()).spawn(move || {
+                for job in incoming {
+                    let batch = match job {
+                        Job::Deliver(batch) => batch,
+                        Job::Replace(other) => {
+                            deliver = other;
+                            continue;
                         }
-                        wake();
+                    };
+                    let outcomes = outcomes(&mut *deliver, &batch);
+                    if replies.send(Reply { post, outcomes }).is_err() {
+                        return;
                     }
-                })?;
-                Runner::Thread { jobs: Some(jobs), thread: Some(thread), busy: false }
-            }
+                    wake();
+                }
+            })?;
+            Runner::Thread { jobs: Some(jobs), thread: Some(thread), busy: false }
         };
-        let Courier { name, batch, longest_wait, ahead, .. } = courier;
+        let Courier { name, batch, longest_wait, is_ahead: ahead, .. } = courier;
         self.posts.push(Post { queue, batch, longest_wait, ahead, failures: Failures::new(name), runner });
         Ok(())
     }

@@ -85,12 +85,12 @@ impl Buffers {
     }
 
     /// Returns the names of the slots.
-    pub fn fields(&self) -> &Fields {
+    pub(crate) fn fields(&self) -> &Fields {
         &self.fields
     }
 
     /// Returns the time zone in which times are shown.
-    pub fn zone(&self) -> &TimeZone {
+    pub(crate) fn zone(&self) -> &TimeZone {
         &self.zone
     }
 

@@ -26,7 +26,7 @@ impl StepError {
     }
 
     /// Makes the error that the entry lacks a field that the step needs.
-    pub fn missing(field: &str) -> StepError {
+    pub(crate) fn missing(field: &str) -> StepError {
         StepError::new(format!("the entry has no field `{field}`"))
     }
 }

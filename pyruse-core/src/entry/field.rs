@@ -85,17 +85,12 @@ impl Fields {
     }
 
     /// Returns the number of slots.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Returns `true` if there are no slots.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
-
     /// Iterates over all slots with their names.
-    pub fn iter(&self) -> impl Iterator<Item = (Slot, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &str)> {
         self.names
             .iter()
             .enumerate()

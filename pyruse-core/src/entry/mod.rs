@@ -28,7 +28,7 @@ pub use self::error::StepError;
 pub use self::field::{Fields, Slot};
 pub use self::limit::FIELD_LIMIT;
 pub use self::record::{MemoryRecord, Record, Sink};
-pub use self::table::{FieldTable, FieldTables, Kind, Origin, SOURCE_FIELD};
+pub use self::table::{FieldTable, FieldTables, Kind, Origin};
 pub use self::value::{Span, Value};
 
 use self::buffers::NONE;
@@ -159,7 +159,7 @@ impl Entry<'_> {
     }
 
     /// Appends the rendered template; `slots` are the slots of `template.names()`.
-    pub fn render(
+    pub(crate) fn render(
         &mut self,
         template: &crate::template::Template,
         slots: &[Slot],

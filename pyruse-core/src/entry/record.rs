@@ -92,7 +92,8 @@ impl MemoryRecord {
         }
     }
 
-    /// Returns how many fields have been read.
+    /// Returns how many fields have been read: for tests.
+    #[doc(hidden)]
     pub fn fields_read(&self) -> usize {
         self.next
     }

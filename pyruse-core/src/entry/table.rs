@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::pattern::Pattern;
 
 /// The field with the name of the source that an entry comes from. The core sets it; no entry can.
-pub const SOURCE_FIELD: &str = "_SOURCE";
+pub(crate) const SOURCE_FIELD: &str = "_SOURCE";
 
 /// The fields that every entry may have, whatever its source: where and when it was written.
 const OF_EVERY_ENTRY: [&str; 4] = ["__CURSOR", "__MONOTONIC_TIMESTAMP", "__REALTIME_TIMESTAMP", SOURCE_FIELD];

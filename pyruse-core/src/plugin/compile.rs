@@ -16,9 +16,6 @@ use crate::template::Template;
 #[derive(Debug)]
 pub struct Invalid(());
 
-/// A field that a module requested.
-pub type Field = Slot;
-
 /// What a module can use while it is compiled.
 pub struct Compile<'a> {
     pub(crate) source: &'a Source,

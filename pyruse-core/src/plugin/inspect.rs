@@ -20,20 +20,20 @@ pub enum Grade {
 
 /// A finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub(crate) struct Trouble {
     /// How bad it is.
-    pub grade: Grade,
+    pub(crate) grade: Grade,
     /// The argument of the step, or the top-level setting, that the finding is about.
-    pub at: Subject,
+    pub(crate) at: Subject,
     /// What is wrong.
-    pub message: String,
+    pub(crate) message: String,
     /// What to do about it; may be empty.
-    pub help: String,
+    pub(crate) help: String,
 }
 
 /// What a finding is about, as a path of keys and indices such as `sendmail.0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// An argument of the step.
     Argument(String),
     /// A top-level setting.
@@ -50,7 +50,7 @@ pub struct Inspection {
 
 impl Inspection {
     /// Begins an inspection; `service_user` is the user that runs Pyruse, if that is known and not root.
-    pub fn of(service_user: Option<Reader>) -> Inspection {
+    pub(crate) fn of(service_user: Option<Reader>) -> Inspection {
         Inspection { service_user, ..Inspection::default() }
     }
 
@@ -91,7 +91,7 @@ impl Inspection {
     }
 
     /// Takes all findings so far.
-    pub fn take(&mut self) -> Vec<Trouble> {
+    pub(crate) fn take(&mut self) -> Vec<Trouble> {
         std::mem::take(&mut self.found)
     }
 }

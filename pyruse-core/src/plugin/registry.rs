@@ -301,7 +301,7 @@ impl Registry {
     }
 
     /// Reads the top-level keys of all modules.
-    pub fn read_settings(&self, config: &Config, diagnostics: &mut Diagnostics) -> Settings {
+    pub(crate) fn read_settings(&self, config: &Config, diagnostics: &mut Diagnostics) -> Settings {
         let mut settings = Settings::default();
         for (key, plugin) in &self.settings {
             if let Some(value) = config.top(key).and_then(|node| (plugin.read)(node, diagnostics)) {

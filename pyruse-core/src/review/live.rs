@@ -4,8 +4,7 @@ use super::check::LintPlugin;
 use crate::access::Reader;
 use crate::config::{Config, Diagnostics, Examples, Lint, Severity, SourceSpan, StepPlace};
 use crate::engine::Engine;
-use crate::plugin::Inspection;
-use crate::plugin::inspect::{Grade, Subject, Trouble};
+use crate::plugin::{Grade, Inspection, Subject, Trouble};
 
 pub(super) static BROKEN: Lint = Lint {
     code: "P101",
@@ -46,8 +45,9 @@ pub(super) static UNKNOWN: Lint = Lint {
 
 inventory::submit!(LintPlugin::reported_elsewhere(&UNKNOWN));
 
-/// Checks whether all steps and services can do their work on this machine.
-pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
+/// Checks, without changing anything, whether all steps, sources and services can do their work on this machine; then
+/// whether the program can, which adds what it finds about the top-level settings by itself.
+pub fn inspect(engine: &Engine, program: impl FnOnce(&mut Inspection), diagnostics: &mut Diagnostics) {
     let mut inspection = Inspection::of(Reader::of_service(&engine.config.storage));
     let mut reported: std::collections::HashSet<(Grade, String)> = std::collections::HashSet::new();
     for (id, action) in engine.workflow.actions() {
@@ -77,16 +77,12 @@ pub fn inspect(engine: &Engine, diagnostics: &mut Diagnostics) {
         }
     }
     engine.services.inspect(&mut inspection);
+    program(&mut inspection);
     for trouble in inspection.take() {
-        report_setting(engine, trouble, diagnostics);
+        let (Subject::Setting(path) | Subject::Argument(path)) = &trouble.at;
+        let span = setting(&engine.config, path);
+        report(trouble, span, None, diagnostics);
     }
-}
-
-/// Reports a finding about a top-level setting that no step made.
-pub fn report_setting(engine: &Engine, trouble: Trouble, diagnostics: &mut Diagnostics) {
-    let (Subject::Setting(path) | Subject::Argument(path)) = &trouble.at;
-    let span = setting(&engine.config, path);
-    report(trouble, span, None, diagnostics);
 }
 
 /// Returns the position of a setting; of the whole file, if the setting is missing and its default is in force.

@@ -15,7 +15,6 @@ mod check;
 mod findings;
 mod flow;
 mod live;
-mod page;
 mod subject;
 
 mod addresses_chosen;
@@ -39,8 +38,7 @@ mod value_type;
 
 pub use self::check::{Check, LintPlugin, lints};
 pub use self::findings::Findings;
-pub use self::live::{inspect, report_setting};
-pub use self::page::page;
+pub use self::live::inspect;
 pub use self::subject::Review;
 
 use crate::config::{Config, Diagnostics, Source};

@@ -87,7 +87,7 @@ impl<T: HasKey> Keyed<T> {
     }
 
     /// Returns the item that was added or touched last.
-    pub fn newest(&self) -> Option<Place> {
+    pub(crate) fn newest(&self) -> Option<Place> {
         self.by_age.last()
     }
 
@@ -107,7 +107,7 @@ impl<T: HasKey> Keyed<T> {
     }
 
     /// Returns how many times the hand must be moved to go around once.
-    pub fn turns(&self) -> usize {
+    pub(crate) fn turns(&self) -> usize {
         self.items.turns()
     }
 }

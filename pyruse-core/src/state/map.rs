@@ -58,7 +58,7 @@ impl<V> Map<V> {
     }
 
     /// Returns the value of a key, as long as [`Map::ends`] knows its end.
-    pub fn last(&self, key: &str) -> Option<&V> {
+    pub(crate) fn last(&self, key: &str) -> Option<&V> {
         self.item(key).map(|item| &item.value)
     }
 
@@ -96,7 +96,7 @@ impl<V> Map<V> {
     }
 
     /// Gives a span to each end that was stored without one, as `span` returns it; `None` means that it is not known.
-    pub fn complete(&mut self, span: impl Fn(&V) -> Option<Duration>, step: Step) {
+    pub(crate) fn complete(&mut self, span: impl Fn(&V) -> Option<Duration>, step: Step) {
         for item in self.items.iter_mut() {
             if item.ends.span().is_none()
                 && let Some(span) = span(&item.value)
@@ -121,7 +121,7 @@ impl<V> Map<V> {
 
     /// Removes one item to make room: among a few neighbours, the one that ends first, and never the one that was
     /// inserted last. The cost does not grow with the map.
-    pub fn forget_one(&mut self, now: Timestamp) {
+    pub(crate) fn forget_one(&mut self, now: Timestamp) {
         const LOOKED_AT: usize = 16;
         let newest = self.items.newest();
         let mut soonest: Option<Place> = None;

@@ -249,7 +249,7 @@ impl State {
     }
 
     /// Forgets the position in a source that is no longer read.
-    pub fn forget_position(&mut self, source: &str) {
+    pub(crate) fn forget_position(&mut self, source: &str) {
         self.change_position(source, None);
     }
 
@@ -276,7 +276,7 @@ impl State {
 
     /// The first half of [`State::commit`]: what is written survives any end of this program. A power cut may lose it
     /// until the second half is done.
-    pub fn write(&mut self) -> Result<(), StateError> {
+    pub(crate) fn write(&mut self) -> Result<(), StateError> {
         for (index, part) in self.parts.iter_mut().enumerate() {
             self.urgent |= part.resource.is_urgent();
             part.resource.changes(&mut Changes { resource: part_number(index), pending: &mut self.pending });
@@ -304,7 +304,7 @@ impl State {
     }
 
     /// The second half: waits until everything written is on the disk, if that was requested.
-    pub fn sync(&mut self) -> Result<(), StateError> {
+    pub(crate) fn sync(&mut self) -> Result<(), StateError> {
         if self.urgent
             && let Store::Sqlite(sqlite) = &mut self.store
         {

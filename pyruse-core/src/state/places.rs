@@ -106,23 +106,23 @@ impl<T, const ORDERS: usize> Places<T, ORDERS> {
     }
 
     /// Returns all items.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.held.iter().flatten().map(|held| &held.item)
     }
 
     /// Returns all items, to change them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.held.iter_mut().flatten().map(|held| &mut held.item)
     }
 
     /// Moves the hand to the next place; returns the item there, if there is one.
-    pub fn turn(&mut self) -> Option<Place> {
+    pub(crate) fn turn(&mut self) -> Option<Place> {
         self.hand = if self.hand + 1 < self.held.len() { self.hand + 1 } else { 0 };
         self.held.get(self.hand)?.as_ref().map(|_| Place::new(self.hand))
     }
 
     /// Returns how many times the hand must be moved to go around once.
-    pub fn turns(&self) -> usize {
+    pub(crate) fn turns(&self) -> usize {
         self.held.len()
     }
 

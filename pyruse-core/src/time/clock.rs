@@ -38,7 +38,7 @@ impl Steady {
 
     /// Returns the reading this much earlier, saturating.
     #[must_use]
-    pub fn minus(self, duration: Duration) -> Steady {
+    pub(crate) fn minus(self, duration: Duration) -> Steady {
         Steady(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
@@ -168,12 +168,12 @@ impl Clock {
     }
 
     /// Returns the last reading.
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         self.now
     }
 
     /// Reads the clocks; returns the step if the wall clock has stepped since the last one was detected.
-    pub fn tick(&mut self) -> Option<Step> {
+    pub(crate) fn tick(&mut self) -> Option<Step> {
         self.now = (self.read)();
         self.reached = self.now.wall;
         // Compared with the difference at the last step, so that many small steps are detected in the end.

@@ -21,7 +21,7 @@ use self::node::{Node, Op};
 use self::optimize::{Ladders, Worth};
 use self::ride::Ride;
 use crate::effect::Effect;
-use crate::entry::{Buffers, EightBit, Fields, Record, Slot};
+use crate::entry::{Buffers, EightBit, Fields, Record};
 use crate::plugin::{Action, Filter};
 use crate::state::State;
 
@@ -54,7 +54,9 @@ impl Workflow {
         }
     }
 
-    /// Runs one record through the workflow. Changes are in `state` and in the observer afterwards.
+    /// Runs one record through the workflow, without gates and witnesses: for tests and benches. Changes are in `state`
+    /// and in the observer afterwards.
+    #[doc(hidden)]
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, state: &mut State, observer: &mut O) {
         let Workflow { nodes, filters, actions, sites, ladders, buffers, effects, causes } = self;
         let time = state.believed(record.realtime());
@@ -102,11 +104,6 @@ impl Workflow {
         self.buffers.fields()
     }
 
-    /// Returns the fields that are read from entries.
-    pub fn wanted(&self) -> impl Iterator<Item = (Slot, &str)> {
-        self.buffers.fields().iter()
-    }
-
     /// Returns the nodes of the graph, in order of their numbers: the step of each, whether it is a filter, and the
     /// numbers of the nodes after its exits (a number without a node means that the path ends). Entries begin at the
     /// first node.
@@ -127,7 +124,8 @@ impl Workflow {
         })
     }
 
-    /// Returns the number of nodes of the graph.
+    /// Returns the number of nodes of the graph: for tests.
+    #[doc(hidden)]
     pub fn size(&self) -> usize {
         self.nodes.len()
     }

@@ -184,7 +184,7 @@ fn a_wrong_name_and_a_missing_set_are_reported() {
     fs::write(directory.path().join("v6.deny"), "").unwrap();
     let (source, engine) = engine(&directory, CONFIG, &mut State::in_memory()).unwrap();
     let mut diagnostics = Diagnostics::default();
-    review::inspect(&engine, &mut diagnostics);
+    review::inspect(&engine, |_| (), &mut diagnostics);
     let found = source.draw(&diagnostics, false);
     assert!(found.contains("there is no set `v4.deny`: every ban for it fails"), "{found}");
     let command = format!("help: create it with: touch {}/v4.deny", directory.path().display());

@@ -1,7 +1,7 @@
 //! `check --live`: can the journal be read, and what of it is not read?
 
+use pyruse_core::plugin::Grade;
 use pyruse_core::plugin::Inspection;
-use pyruse_core::plugin::inspect::Grade;
 
 use super::follow::Follower;
 use super::hidden::{units_not_read, words};

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use anyhow::bail;
-use pyruse_core::config::{Lint, Severity, nearest};
+use pyruse_core::config::{Lint, nearest};
 use pyruse_core::review::lints;
 use serde_json::{Value, json};
 
@@ -48,14 +48,14 @@ fn list(out: &mut impl Write, json: bool) -> io::Result<()> {
     let mut table =
         Table::new([Column::name("CODE"), Column::name("NAME"), Column::name("IS"), Column::text("FINDS")]);
     for lint in lints() {
-        table.row([lint.code.into(), lint.name.into(), word(lint.severity).into(), lint.what.into()]);
+        table.row([lint.code.into(), lint.name.into(), lint.severity.word().into(), lint.what.into()]);
     }
     table.write(out, terminal_columns())
 }
 
 fn page(lint: &Lint, width: usize) -> String {
     let Lint { code, name, severity, what, why, instead, .. } = lint;
-    let mut page = TextPage::new(&format!("{code}: {name} ({})", word(*severity)), width);
+    let mut page = TextPage::new(&format!("{code}: {name} ({})", severity.word()), width);
     page.prose(what, 2);
     page.title("Why it matters");
     page.prose(&sentence(why), 2);
@@ -99,12 +99,4 @@ fn as_json(lint: &Lint) -> Value {
         object["examples"] = json!({"found": bad, "notFound": good});
     }
     object
-}
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        _ => "note",
-    }
 }

@@ -5,23 +5,20 @@ use std::path::Path;
 
 use nix::unistd::{AccessFlags, access};
 use pyruse_core::access::Reader;
-use pyruse_core::config::Diagnostics;
-use pyruse_core::engine::Engine;
-use pyruse_core::plugin::inspect::{Grade, Subject, Trouble};
-use pyruse_core::review::report_setting;
+use pyruse_core::config::Config;
+use pyruse_core::plugin::{Grade, Inspection};
 
 use crate::owner::Owner;
 use crate::storage;
 
 /// `file` is the configuration's own.
-pub(super) fn inspect(engine: &Engine, file: &Path, diagnostics: &mut Diagnostics) {
+pub(super) fn inspect(config: &Config, file: &Path, inspection: &mut Inspection) {
     // Of no setting: the file as a whole is meant.
-    let unreadable = readable(file, &engine.config.storage).err().map(|found| ("", found));
-    let mut found: Vec<_> = unreadable.into_iter().collect();
-    found.extend(storage(&engine.config.storage).err().map(|found| ("storage", found)));
-    for (setting, (grade, message, help)) in found {
-        let at = Subject::Setting(setting.to_owned());
-        report_setting(engine, Trouble { grade, at, message, help: help.to_owned() }, diagnostics);
+    if let Err((grade, message, help)) = readable(file, &config.storage) {
+        inspection.setting("", grade, message, help);
+    }
+    if let Err((grade, message, help)) = storage(&config.storage) {
+        inspection.setting("storage", grade, message, help);
     }
 }
 

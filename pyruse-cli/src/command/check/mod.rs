@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use pyruse_core::config::{Diagnostics, Severity};
 use pyruse_core::engine::Plan;
-use pyruse_core::plugin::Registry;
+use pyruse_core::plugin::{Inspection, Registry};
 use pyruse_core::review;
 use pyruse_core::state::Layout;
 use serde_json::json;
@@ -83,8 +83,10 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     if let Some(engine) = plan.as_ref().map(Plan::engine) {
         review::review(&source, engine, &mut diagnostics);
         if args.live {
-            review::inspect(engine, &mut diagnostics);
-            live::inspect(engine, Path::new(&source.name), &mut diagnostics);
+            let ours = |inspection: &mut Inspection| {
+                live::inspect(&engine.config, Path::new(&source.name), inspection);
+            };
+            review::inspect(engine, ours, &mut diagnostics);
             review::apply_allows(&source, &engine.config, &mut diagnostics);
         }
     }

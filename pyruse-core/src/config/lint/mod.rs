@@ -26,6 +26,17 @@ pub enum Severity {
     Note,
 }
 
+impl Severity {
+    /// Returns `error`, `warning` or `note`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        }
+    }
+}
+
 /// A kind of finding.
 #[derive(Debug)]
 pub struct Lint {
@@ -84,7 +95,7 @@ impl Lint {
     }
 
     /// Returns the command that shows the same explanation on a terminal.
-    pub fn explained_by(&self) -> String {
+    pub(crate) fn explained_by(&self) -> String {
         format!("pyruse check --explain {}", self.code)
     }
 }

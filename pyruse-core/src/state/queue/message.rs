@@ -77,7 +77,7 @@ const AT_ONCE: Ends = Ends::without_span(Timestamp(0));
 
 impl Message {
     /// Returns when the next try is due, by the wall clock; `None`: at once, or it does not wait.
-    pub fn next_try(&self) -> Option<Timestamp> {
+    pub(crate) fn next_try(&self) -> Option<Timestamp> {
         let waits = self.status == MessageStatus::Waiting && self.due.at() > Timestamp(0);
         waits.then_some(self.due.at())
     }

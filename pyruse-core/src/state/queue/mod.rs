@@ -39,7 +39,7 @@ impl Queue {
     }
 
     /// Queues a message that need not survive a crash, because every start derives it from the state again.
-    pub fn push_volatile(&mut self, key: Option<&str>, payload: String) -> u64 {
+    pub(crate) fn push_volatile(&mut self, key: Option<&str>, payload: String) -> u64 {
         self.add(key, payload, true)
     }
 
@@ -59,7 +59,7 @@ impl Queue {
     }
 
     /// Returns the due messages, oldest first, at most `limit`; their courier has them until [`Queue::settle`].
-    pub fn take_due(&mut self, now: Now, limit: usize) -> Vec<Letter> {
+    pub(crate) fn take_due(&mut self, now: Now, limit: usize) -> Vec<Letter> {
         let now = now.steady;
         let ids: Vec<(Steady, u64)> = self.due.range(..=(now, u64::MAX)).take(limit).copied().collect();
         let mut letters = Vec::with_capacity(ids.len());
@@ -73,7 +73,7 @@ impl Queue {
     }
 
     /// Records the outcome of a delivery. `longest_wait` limits the doubling wait between tries.
-    pub fn settle(&mut self, id: u64, outcome: Outcome, now: Now, longest_wait: Duration) {
+    pub(crate) fn settle(&mut self, id: u64, outcome: Outcome, now: Now, longest_wait: Duration) {
         let Some(message) = self.messages.get_mut(&id) else { return };
         let superseded = message.key.as_ref().is_some_and(|key| self.newest_of_key.get(key) != Some(&id));
         match outcome {
@@ -93,7 +93,7 @@ impl Queue {
     }
 
     /// Takes back messages that their courier never reported on, unless there is a newer message with the same key.
-    pub fn recall(&mut self) {
+    pub(crate) fn recall(&mut self) {
         let mut superseded = Vec::new();
         for (id, message) in &mut self.messages {
             if message.status != MessageStatus::Away {
@@ -113,7 +113,7 @@ impl Queue {
 
     /// Makes a message due at once, even one that was given up; returns `false` if its courier has it, or it does not
     /// exist.
-    pub fn retry(&mut self, id: u64) -> bool {
+    pub(crate) fn retry(&mut self, id: u64) -> bool {
         let Some(message) = self.messages.get_mut(&id) else { return false };
         if message.status == MessageStatus::Away {
             return false;
@@ -137,7 +137,7 @@ impl Queue {
     }
 
     /// Removes a message, whatever its status.
-    pub fn remove(&mut self, id: u64) {
+    pub(crate) fn remove(&mut self, id: u64) {
         if let Some(message) = self.messages.remove(&id) {
             self.due.remove(&(message.ready, id));
             if let Some(key) = &message.key
@@ -152,7 +152,7 @@ impl Queue {
     }
 
     /// Returns when the next message is due.
-    pub fn next_due(&self) -> Option<Steady> {
+    pub(crate) fn next_due(&self) -> Option<Steady> {
         self.due.first().map(|(due, _)| *due)
     }
 
@@ -162,23 +162,18 @@ impl Queue {
     }
 
     /// Returns a message.
-    pub fn get(&self, id: u64) -> Option<&Message> {
+    pub(crate) fn get(&self, id: u64) -> Option<&Message> {
         self.messages.get(&id)
     }
 
     /// Returns the newest message with this key that is not done.
-    pub fn of_key(&self, key: &str) -> Option<u64> {
+    pub(crate) fn of_key(&self, key: &str) -> Option<u64> {
         self.newest_of_key.get(key).copied()
     }
 
     /// Returns how many messages are not done.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.messages.len()
-    }
-
-    /// Returns `true` if there are no messages.
-    pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
     }
 
     /// Returns how many messages are neither done nor given up.

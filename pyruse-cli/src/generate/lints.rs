@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::check::lints;
-use crate::config::{Lint, Severity};
+use pyruse_core::config::Lint;
+use pyruse_core::review::lints;
 
 const HEAD: &str = "\
 # What `pyruse check` finds
@@ -36,7 +36,7 @@ pub fn page() -> String {
             page,
             "| [{code}](#{}) | {name} | {} | {what} |",
             code.to_lowercase(),
-            word(lint.severity)
+            lint.severity.word()
         );
     }
     for lint in lints() {
@@ -44,7 +44,7 @@ pub fn page() -> String {
         let _ = write!(
             page,
             "\n## {code}\n\n**{name}** ({}). {what}\n\n*Why it matters:* {why}.\n\n*Instead:* {instead}\n",
-            word(lint.severity),
+            lint.severity.word(),
         );
         if let Some([bad, good]) = lint.examples.rules() {
             let _ =
@@ -52,12 +52,4 @@ pub fn page() -> String {
         }
     }
     page
-}
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    }
 }
