@@ -46,7 +46,8 @@ impl ConfiguredSource {
         let text = crate::config::Source { name: name.to_owned(), text: json.to_string() };
         let mut diagnostics = Diagnostics::default();
         let config = Config::read(&text, &[], &mut Diagnostics::default());
-        let config = config.ok_or_else(|| SourceError(format!("`{name}` cannot name a source")))?;
+        let config =
+            config.ok_or_else(|| SourceError(format!("`{name}` is not a valid name of a source")))?;
         let settings = Settings::default();
         let from = Configure { text: &text, config: &config, registry, settings: &settings };
         let made = configure(&from, &mut Fields::default(), &mut Setup::default(), &mut diagnostics).pop();
@@ -135,7 +136,7 @@ pub(crate) fn configure(
     if let Some((name, plugin)) = default
         && let Some(node) = config.top(name)
     {
-        let message = format!("`{name}` is not read where `sources` names the sources");
+        let message = format!("`{name}` has no effect if there is a key `sources`");
         diagnostics.error(node.span.clone(), None, message).help(format!(
             "move it into `sources`: `\"{name}\": {{\"source\": \"{}\", \"args\": …}}`",
             plugin.name
@@ -172,7 +173,7 @@ struct OpenSource {
 pub struct SourceStatus {
     /// Its name.
     pub name: String,
-    /// Whether there is nothing yet where the configuration says.
+    /// Whether what the configuration names does not exist yet.
     pub is_missing: bool,
     /// Where reading stopped.
     pub position: Option<Position>,
@@ -259,13 +260,14 @@ impl Sources {
             let failed = |e: SourceError| named(name, configured.len() > 1, e);
             let mut reader = source.source.open().map_err(failed)?;
             if reader.is_missing() {
-                tracing::warn!("there is no {name} yet where the configuration says; waiting for it");
+                tracing::warn!("the configured {name} does not exist yet; waiting for it");
             }
             let begin = match (state.position(name), since) {
                 (Some(position), None) => Begin::Behind(position),
                 (Some(position), Some(_)) => {
                     return Err(SourceError(format!(
-                        "reading stopped at {} and goes on there; --since is for the first start, or with --dry-run",
+                        "reading stopped at {} and resumes there; --since applies only to the first start, or with \
+                         --dry-run",
                         position.time.local()
                     )));
                 }
@@ -312,7 +314,7 @@ impl Sources {
         let unread: Vec<_> = unread.map(|(name, position)| (name.to_owned(), position.time)).collect();
         for (name, time) in unread {
             tracing::warn!(
-                "source `{name}` is no longer configured: the position where reading stopped, at {}, is forgotten",
+                "source `{name}` is no longer configured: its position, at {}, is deleted",
                 time.local()
             );
             state.forget_position(&name);
