@@ -13,7 +13,7 @@ use pyruse_core::state::Letter;
 
 use super::outgoing::{Outgoing, for_a_pipe};
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings};
-use super::smtp::{Refusal, Relay};
+use super::smtp::{Refusal, RefusalKind, Relay};
 use super::smtp_settings::SmtpSettings;
 use pyruse_core::program;
 
@@ -47,21 +47,21 @@ impl MailCourier {
 
     fn send(&mut self, letter: &Letter) -> Result<(), Refusal> {
         let mail: Outgoing = serde_json::from_str(&letter.payload)
-            .map_err(|e| Refusal::ForGood(format!("not a mail: {e}")))?;
-        let message = mail.compose(&self.settings).map_err(Refusal::ForNow)?;
+            .map_err(|e| Refusal { kind: RefusalKind::ForGood, why: format!("not a mail: {e}") })?;
+        let message = mail.compose(&self.settings).map_err(Refusal::for_now)?;
         let limit = self.limit;
         let pipe = |argv: &[String]| {
-            program::run(argv, &[], &for_a_pipe(&message), limit).map_err(|failure| failure.message)
+            program::run(argv, &[], &for_a_pipe(&message), limit).map_err(|e| Refusal::for_now(e.message))
         };
         match &mut self.way {
-            Way::Program(argv) => pipe(argv).map_err(Refusal::ForNow),
+            Way::Program(argv) => pipe(argv),
             Way::Server(relay) => relay.send(letter.id, &message),
-            Way::Local(relay, argv) => relay.send(letter.id, &message).or_else(|refusal| match refusal {
-                Refusal::Unreachable(why) => {
-                    pipe(argv).map_err(|failure| Refusal::ForNow(format!("{why}; {failure}")))
+            Way::Local(relay, argv) => match relay.send(letter.id, &message) {
+                Err(Refusal { kind: RefusalKind::Unreachable, why }) => {
+                    pipe(argv).map_err(|failure| Refusal::for_now(format!("{why}; {}", failure.why)))
                 }
-                answer => Err(answer),
-            }),
+                answer => answer,
+            },
         }
     }
 }
@@ -73,16 +73,14 @@ fn is_confined() -> bool {
 
 impl Deliver for MailCourier {
     fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
-        let deliver = |letter: &Letter| match self.send(letter) {
-            Ok(()) => Outcome::Done,
-            Err(Refusal::ForGood(error)) => Outcome::GiveUp(error),
-            Err(Refusal::Unreachable(error) | Refusal::ForNow(error) | Refusal::Setting(error))
-                if letter.tried > PATIENCE =>
-            {
-                Outcome::GiveUp(error)
+        let deliver = |letter: &Letter| {
+            let Err(Refusal { kind, why }) = self.send(letter) else { return Outcome::Done };
+            match kind {
+                RefusalKind::ForGood => Outcome::GiveUp(why),
+                _ if letter.tried > PATIENCE => Outcome::GiveUp(why),
+                RefusalKind::Unreachable | RefusalKind::ForNow => Outcome::Retry(why),
+                RefusalKind::Setting => Outcome::Blocked(why),
             }
-            Err(Refusal::Unreachable(error) | Refusal::ForNow(error)) => Outcome::Retry(error),
-            Err(Refusal::Setting(error)) => Outcome::Blocked(error),
         };
         letters.iter().map(deliver).collect()
     }

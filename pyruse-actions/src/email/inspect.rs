@@ -11,7 +11,7 @@ use pyruse_core::plugin::Grade;
 use pyruse_core::plugin::Inspection;
 
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings, mailbox};
-use super::smtp::{Asked, Refusal, rehearse};
+use super::smtp::{Asked, Refusal, RefusalKind, rehearse};
 use super::smtp_settings::SmtpSettings;
 use pyruse_core::program;
 
@@ -39,7 +39,8 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
         // The packaged service asks this server first, and only runs sendmail if it does not exist.
         let smtp = SmtpSettings::local();
         for (asked, refusal) in rehearse_with(settings, &smtp, inspection) {
-            if let Refusal::Unreachable(why) = &refusal {
+            if refusal.kind == RefusalKind::Unreachable {
+                let why = &refusal.why;
                 if runs.is_ok() {
                     let message = format!(
                         "no mail server listens on localhost port 25 ({why}), and {name} may not work in the \
@@ -73,20 +74,17 @@ fn rehearse_with(
 
 fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, inspection: &mut Inspection) {
     let server = format!("the mail server {} port {}", smtp.host, smtp.port());
-    let why = refusal.why();
+    let Refusal { kind, why } = refusal;
     // A server may defer a recipient, to see whether the client tries again.
-    let grade = if matches!(refusal, Refusal::ForNow(_)) { Grade::Doubtful } else { worst };
+    let grade = if *kind == RefusalKind::ForNow { Grade::Doubtful } else { worst };
     match asked {
         Asked::Connection => {
-            let message = match refusal {
-                Refusal::Unreachable(_) => format!("{server} cannot be reached: {why}"),
-                _ => format!("{server} cannot be used: {why}"),
-            };
-            let help = match refusal {
-                Refusal::Unreachable(_) => {
-                    "is it running, and does the firewall allow the connection? Mails wait until then"
-                }
-                _ => "mails wait until it does",
+            let (message, help) = match kind {
+                RefusalKind::Unreachable => (
+                    format!("{server} cannot be reached: {why}"),
+                    "is it running, and does the firewall allow the connection? Mails wait until then",
+                ),
+                _ => (format!("{server} cannot be used: {why}"), "mails wait until it does"),
             };
             inspection.setting("email.smtp.host", worst, message, help);
         }
@@ -99,9 +97,9 @@ fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, i
             );
         }
         Asked::Recipient(n) => {
-            let (grade, help) = match refusal {
+            let (grade, help) = match kind {
                 // Then no other way is tried.
-                Refusal::ForGood(_) => (
+                RefusalKind::ForGood => (
                     Grade::Broken,
                     "no mail will reach this recipient: write an address that exists; or, on your own mail server, \
                      define an alias in /etc/aliases and run newaliases",

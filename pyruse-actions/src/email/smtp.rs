@@ -41,33 +41,28 @@ const NOT_RELAYED: [u16; 3] = [551, 553, 554];
 
 /// The reason why a mail was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) struct Refusal {
+    pub(super) kind: RefusalKind,
+    pub(super) why: String,
+}
+
+/// What a refusal means for the mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RefusalKind {
     /// No server answers.
-    Unreachable(String),
+    Unreachable,
     /// The server may accept it later.
-    ForNow(String),
+    ForNow,
     /// The server will accept it when a setting is changed, ours or the server's.
-    Setting(String),
+    Setting,
     /// The server will never accept it.
-    ForGood(String),
+    ForGood,
 }
 
 impl Refusal {
-    fn map(self, change: impl FnOnce(String) -> String) -> Refusal {
-        match self {
-            Refusal::Unreachable(why) => Refusal::Unreachable(change(why)),
-            Refusal::ForNow(why) => Refusal::ForNow(change(why)),
-            Refusal::Setting(why) => Refusal::Setting(change(why)),
-            Refusal::ForGood(why) => Refusal::ForGood(change(why)),
-        }
-    }
-
-    pub(super) fn why(&self) -> &str {
-        let (Refusal::Unreachable(why)
-        | Refusal::ForNow(why)
-        | Refusal::Setting(why)
-        | Refusal::ForGood(why)) = self;
-        why
+    /// Returns a refusal of a mail that may be accepted later.
+    pub(super) fn for_now(why: impl Into<String>) -> Refusal {
+        Refusal { kind: RefusalKind::ForNow, why: why.into() }
     }
 }
 
@@ -128,12 +123,13 @@ impl Relay {
     /// Sends a mail to all recipients that have not got it yet.
     pub(super) fn send(&mut self, letter: u64, message: &Message) -> Result<(), Refusal> {
         let sent = self.converse(letter, message);
-        if matches!(sent, Ok(()) | Err(Refusal::ForGood(_))) {
+        if matches!(sent, Ok(()) | Err(Refusal { kind: RefusalKind::ForGood, .. })) {
             self.served.remove(&letter);
         }
-        let SmtpSettings { host, .. } = &self.settings;
-        sent.map_err(|refusal| {
-            refusal.map(|why| format!("SMTP server {host} port {}: {why}", self.settings.port()))
+        let (host, port) = (&self.settings.host, self.settings.port());
+        sent.map_err(|Refusal { kind, why }| Refusal {
+            kind,
+            why: format!("SMTP server {host} port {port}: {why}"),
         })
     }
 
@@ -178,20 +174,21 @@ impl Relay {
 /// Returns what the refusals mean for the mail. While a recipient may still get it, it is not given up for the others,
 /// who are tried and refused again then.
 fn summary(refusals: &[Refusal], served: usize) -> Option<Refusal> {
-    let why = refusals.iter().map(Refusal::why).collect::<Vec<_>>().join("; ");
-    if refusals.is_empty() {
-        None
-    } else if refusals.iter().any(|refusal| matches!(refusal, Refusal::ForNow(_) | Refusal::Unreachable(_))) {
-        Some(Refusal::ForNow(why))
-    } else if refusals.iter().any(|refusal| matches!(refusal, Refusal::Setting(_))) {
-        Some(Refusal::Setting(why))
+    let any = |kind: RefusalKind| refusals.iter().any(|refusal| refusal.kind == kind);
+    let mut why = refusals.iter().map(|refusal| refusal.why.as_str()).collect::<Vec<_>>().join("; ");
+    let kind = if refusals.is_empty() {
+        return None;
+    } else if any(RefusalKind::ForNow) || any(RefusalKind::Unreachable) {
+        RefusalKind::ForNow
+    } else if any(RefusalKind::Setting) {
+        RefusalKind::Setting
     } else {
-        let others = match served {
-            0 => String::new(),
-            n => format!(" (it has reached {n} other{})", if n == 1 { "" } else { "s" }),
-        };
-        Some(Refusal::ForGood(why + &others))
-    }
+        if served > 0 {
+            why = format!("{why} (it has reached {served} other{})", if served == 1 { "" } else { "s" });
+        }
+        RefusalKind::ForGood
+    };
+    Some(Refusal { kind, why })
 }
 
 /// Asks the server whether it would accept mails from this sender to these recipients. No mail is sent. Returns what
@@ -248,7 +245,7 @@ impl Line {
         let opened = Line::open_with(settings, limit, Proof::Authority);
         match opened {
             // No authority signed the certificate. It may be the one in `caFile`.
-            Err(refusal) if settings.ca_file.is_some() && refusal.why().contains(UNTRUSTED) => {
+            Err(refusal) if settings.ca_file.is_some() && refusal.why.contains(UNTRUSTED) => {
                 Line::open_with(settings, limit, Proof::Pinned).map_err(|_| refusal)
             }
             opened => opened,
@@ -259,11 +256,11 @@ impl Line {
         let end = Instant::now() + limit;
         let tls = match settings.tls {
             Tls::None => None,
-            Tls::Starttls | Tls::Implicit => Some(settings.tls_parameters(proof).map_err(Refusal::ForNow)?),
+            Tls::Starttls | Tls::Implicit => Some(settings.tls_parameters(proof).map_err(Refusal::for_now)?),
         };
         let credentials = match (&settings.user, &settings.password_file) {
             (Some(user), Some(file)) => {
-                Some(Credentials::new(user.clone(), read_password(file).map_err(Refusal::ForNow)?))
+                Some(Credentials::new(user.clone(), read_password(file).map_err(Refusal::for_now)?))
             }
             _ => None,
         };
@@ -278,7 +275,7 @@ impl Line {
         if proof == Proof::Pinned {
             let shown = line.connection.peer_certificate().unwrap_or_default();
             if !settings.is_pinned(&shown) {
-                return Err(Refusal::ForNow("its certificate is not the one in `caFile`".into()));
+                return Err(Refusal::for_now("its certificate is not the one in `caFile`"));
             }
         }
         if let Some(credentials) = credentials {
@@ -295,8 +292,8 @@ impl Line {
         what: &str,
         step: impl FnOnce(&mut SmtpConnection) -> Result<(), Error>,
     ) -> Result<(), Refusal> {
-        self.set_limit().map_err(Refusal::ForNow)?;
-        step(&mut self.connection).map_err(|e| Refusal::ForNow(explain(&what, &e)))
+        self.set_limit()?;
+        step(&mut self.connection).map_err(|e| Refusal::for_now(explain(&what, &e)))
     }
 
     /// Says goodbye. The server's answer to that changes nothing.
@@ -306,12 +303,12 @@ impl Line {
     }
 
     /// Sets the time limit of the next answer to the time that is left.
-    fn set_limit(&mut self) -> Result<(), String> {
+    fn set_limit(&mut self) -> Result<(), Refusal> {
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err("it took too long".into());
+            return Err(Refusal::for_now("it took too long"));
         }
-        self.connection.set_timeout(Some(left)).map_err(|e| e.to_string())
+        self.connection.set_timeout(Some(left)).map_err(|e| Refusal::for_now(e.to_string()))
     }
 
     fn ask<T>(
@@ -319,16 +316,16 @@ impl Line {
         question: Question<'_>,
         ask: impl FnOnce(&mut Line) -> Result<T, Error>,
     ) -> Result<(), Refusal> {
-        self.set_limit().map_err(Refusal::ForNow)?;
+        self.set_limit()?;
         let Err(e) = ask(self) else { return Ok(()) };
         let why = explain(&question, &e);
         if !e.is_permanent() {
-            return Err(Refusal::ForNow(why));
+            return Err(Refusal::for_now(why));
         }
         let code = e.status().map_or(0, u16::from);
         Err(match question.setting(code, &why) {
-            Some(cure) => Refusal::Setting(format!("{why}; {cure}")),
-            None => Refusal::ForGood(why),
+            Some(cure) => Refusal { kind: RefusalKind::Setting, why: format!("{why}; {cure}") },
+            None => Refusal { kind: RefusalKind::ForGood, why },
         })
     }
 
@@ -341,7 +338,7 @@ impl Line {
         let mut parameters = Vec::new();
         let mut need = |extension: Extension, name: &str, parameter: MailParameter| {
             if !self.connection.server_info().supports_feature(extension) {
-                return Err(Refusal::ForNow(format!(
+                return Err(Refusal::for_now(format!(
                     "it does not support {name}, which the addresses of this mail \
                                                     need"
                 )));
@@ -364,7 +361,7 @@ impl Line {
 fn not_connected(error: &Error) -> Refusal {
     let why = explain(&"connecting", error);
     let has_answered = error.status().is_some() || error.is_timeout() || why.contains(UNTRUSTED);
-    if has_answered { Refusal::ForNow(why) } else { Refusal::Unreachable(why) }
+    Refusal { kind: if has_answered { RefusalKind::ForNow } else { RefusalKind::Unreachable }, why }
 }
 
 /// Returns the name for our greeting: our own if it is a full one, because many servers refuse any other.

@@ -87,16 +87,7 @@ impl Diagnostics {
         message: String,
     ) -> &mut Diagnostic {
         let at = self.found.len();
-        self.found.push(Diagnostic {
-            severity,
-            message,
-            span,
-            label: None,
-            place,
-            notes: Vec::new(),
-            help: None,
-            lint: None,
-        });
+        self.found.push(Diagnostic::new(severity, span, place, message));
         &mut self.found[at]
     }
 
@@ -172,6 +163,15 @@ impl Diagnostics {
 }
 
 impl Diagnostic {
+    pub(crate) fn new(
+        severity: Severity,
+        span: SourceSpan,
+        place: Option<StepPlace>,
+        message: String,
+    ) -> Diagnostic {
+        Diagnostic { severity, message, span, label: None, place, notes: Vec::new(), help: None, lint: None }
+    }
+
     /// Sets the help text: what to write instead.
     pub fn help(&mut self, text: impl Into<String>) -> &mut Self {
         self.help = Some(text.into());

@@ -9,12 +9,11 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 
 use super::service::ServicePlugin;
 use super::settings::{ModuleSettings, Settings};
 use super::source::{Source, SourceModule};
-use super::{Action, Compile, Example, Filter, Invalid, Module};
+use super::{Action, Compile, Example, Filter, Module};
 use crate::config::{Config, Diagnostics, ModuleKind, Node, Spanned, StepPlace, read_args};
 use crate::entry::{FieldTable, FieldTables};
 
@@ -60,44 +59,26 @@ impl Plugin {
     /// Registers a filter: `inventory::submit!(Plugin::filter::<MyFilter>());`
     #[track_caller]
     pub const fn filter<M: Module + Filter>() -> Plugin {
-        fn compile<M: Module + Filter>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
-            let args = read_module_args(args, cx)?;
-            M::compile(args, cx).ok().map(|filter| Compiled::Filter(Box::new(filter)))
-        }
-        Plugin {
-            kind: ModuleKind::Filter,
-            name: M::NAME,
-            doc: M::DOC,
-            fields: None,
-            default_name: None,
-            settings: M::SETTINGS,
-            schema: schema::<M::Args>,
-            examples: M::examples,
-            file: Location::caller().file(),
-            compile: compile::<M>,
-        }
+        Plugin::of::<M>(ModuleKind::Filter, |args, cx| {
+            compile::<M>(args, cx).map(|filter| Compiled::Filter(Box::new(filter)))
+        })
+    }
+
+    /// Registers an action: `inventory::submit!(Plugin::action::<MyAction>());`
+    #[track_caller]
+    pub const fn action<M: Module + Action>() -> Plugin {
+        Plugin::of::<M>(ModuleKind::Action, |args, cx| {
+            compile::<M>(args, cx).map(|action| Compiled::Action(Box::new(action)))
+        })
     }
 
     /// Registers a source: `inventory::submit!(Plugin::source::<MySource>());`
     #[track_caller]
     pub const fn source<M: SourceModule>() -> Plugin {
-        fn compile<M: SourceModule>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
-            let args = read_module_args(args, cx)?;
-            let source: Result<M, Invalid> = M::compile(args, cx);
-            source.ok().map(|source| Compiled::Source(Box::new(source)))
-        }
-        Plugin {
-            kind: ModuleKind::Source,
-            name: M::NAME,
-            doc: M::DOC,
-            fields: Some(M::FIELDS),
-            default_name: None,
-            settings: M::SETTINGS,
-            schema: schema::<M::Args>,
-            examples: M::examples,
-            file: Location::caller().file(),
-            compile: compile::<M>,
-        }
+        let plugin = Plugin::of::<M>(ModuleKind::Source, |args, cx| {
+            compile::<M>(args, cx).map(|source| Compiled::Source(Box::new(source)))
+        });
+        Plugin { fields: Some(M::FIELDS), ..plugin }
     }
 
     /// Makes the source the one that is read when the configuration has no `sources`, under this name. The top-level
@@ -107,16 +88,10 @@ impl Plugin {
         Plugin { default_name: Some(name), ..self }
     }
 
-    /// Registers an action: `inventory::submit!(Plugin::action::<MyAction>());`
     #[track_caller]
-    pub const fn action<M: Module + Action>() -> Plugin {
-        fn compile<M: Module + Action>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<Compiled> {
-            let args = read_module_args(args, cx)?;
-            let action: Result<M, Invalid> = M::compile(args, cx);
-            action.ok().map(|action| Compiled::Action(Box::new(action)))
-        }
+    const fn of<M: Module>(kind: ModuleKind, compile: CompileFn) -> Plugin {
         Plugin {
-            kind: ModuleKind::Action,
+            kind,
             name: M::NAME,
             doc: M::DOC,
             fields: None,
@@ -125,7 +100,7 @@ impl Plugin {
             schema: schema::<M::Args>,
             examples: M::examples,
             file: Location::caller().file(),
-            compile: compile::<M>,
+            compile,
         }
     }
 }
@@ -134,11 +109,9 @@ fn schema<T: JsonSchema>() -> serde_json::Value {
     schemars::schema_for!(T).to_value()
 }
 
-fn read_module_args<A: DeserializeOwned + JsonSchema>(
-    args: Option<&Node>,
-    cx: &mut Compile<'_>,
-) -> Option<A> {
-    read_args(args, cx.node, &cx.title, cx.place.as_ref(), cx.diagnostics)
+fn compile<M: Module>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<M> {
+    let args = read_args(args, cx.node, &cx.title, cx.place.as_ref(), cx.diagnostics)?;
+    M::compile(args, cx).ok()
 }
 
 /// Linked settings.

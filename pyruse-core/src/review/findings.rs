@@ -25,17 +25,9 @@ impl Findings {
         place: StepPlace,
         message: impl Into<String>,
     ) -> &mut Diagnostic {
+        let found = Diagnostic::new(self.lint.severity, span.clone(), Some(place), message.into());
         let at = self.found.len();
-        self.found.push(Diagnostic {
-            severity: self.lint.severity,
-            message: message.into(),
-            span: span.clone(),
-            label: None,
-            place: Some(place),
-            notes: Vec::new(),
-            help: None,
-            lint: Some(self.lint),
-        });
+        self.found.push(Diagnostic { lint: Some(self.lint), ..found });
         &mut self.found[at]
     }
 
