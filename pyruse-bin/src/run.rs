@@ -41,11 +41,17 @@ fn dry_run(mut dry: DryRun, mut wake: Wake, since: Option<Timestamp>) -> anyhow:
     if pump.state.positions().all(|(_, position)| position.place.is_empty()) && since.is_none() {
         tracing::warn!("no journal entries were found there, {MAY_NOT_READ}");
     }
-    tracing::info!(
-        "following the journal in a dry run: effects are printed, nothing is done; press Ctrl-C to stop"
-    );
+    tracing::info!("following the journal, dry: effects are printed, nothing is done; Ctrl-C ends");
     while !wake.stop() {
-        while let Some(source) = sources.advance()? {
+        loop {
+            let source = match sources.advance() {
+                Ok(Some(source)) => source,
+                Ok(None) => break,
+                Err(e) => {
+                    tracing::error!("{e}; reading it is tried again");
+                    continue;
+                }
+            };
             let (name, record) = sources.record(source);
             dry.run(name, record)?;
             if wake.stop() {

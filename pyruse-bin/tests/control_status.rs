@@ -192,7 +192,7 @@ fn what_was_read_last_may_be_gone_from_the_journal() {
     let status = status(&site);
     assert_eq!(status["behind"], json!({"entries": 30, "atLeast": false, "seconds": 40, "gap": true}));
     let told = plain(&site, &said(&site.pyruse(None, &["status"])));
-    let expected = "journal       30 entries wait, 40s behind; read up to YYYY-MM-DD hh:mm:ss+zz:zz, which is no longer in the journal\n";
+    let expected = "journal       30 entries wait, 40s behind; read up to YYYY-MM-DD hh:mm:ss+zz:zz, which is no longer there\n";
     assert!(told.contains(expected), "{told}");
 }
 
@@ -211,8 +211,8 @@ fn a_state_that_a_command_holds_is_no_running_daemon_that_answers() {
     let output = site.pyruse(None, &["bans", "add", "192.0.2.1"]);
     assert_eq!(
         without_pid(&plain(&site, &said(&output)), std::process::id()),
-        "exit code 1\npyruse: process PID holds the state in SITE/state, but accepts no requests; \
-         if it is another Pyruse command, try again when it has finished\n"
+        "exit code 1\npyruse: process PID holds the state in SITE/state, and takes no requests; \
+         if it is another command of Pyruse, try again when it is done\n"
     );
     drop(lock);
 }

@@ -85,7 +85,7 @@ fn a_reload_adds_and_removes_sources_and_leaves_the_others_alone() {
     pyruse.signal("-HUP");
     pyruse.wait_ready();
     assert!(
-        site.log().contains("not reloaded; the old configuration stays in force: source `other`:"),
+        site.log().contains("not reloaded; the old configuration goes on: source `other`:"),
         "{}",
         site.log()
     );
@@ -259,7 +259,66 @@ fn status_says_how_each_source_is_doing() {
     let output = site.pyruse(None, &["status"]);
     let text = String::from_utf8(output.stdout).unwrap();
     for name in ["one", "two"] {
-        assert!(text.contains(&format!("\n{name:<14}up to date; read up to ")), "{text}");
+        assert!(text.contains(&format!("\n{name:<14}nothing waits; read up to ")), "{text}");
     }
     assert!(pyruse.terminate().success());
+}
+
+#[test]
+fn a_source_whose_directory_goes_away_is_reported_once_and_read_on_when_it_is_back() {
+    let (one, two, site) = (Journald::start(), Journald::start(), Site::new());
+    let (here, gone) = (site.path("two"), site.path("gone"));
+    std::os::unix::fs::symlink(two.directory(), &here).unwrap();
+    let directory = json!({"source": "source_journal", "args": {"directory": here}});
+    configure(&site, &one, &json!({"one": journal(&one), "two": directory}));
+    let pyruse = site.start(None);
+    two.line("prog", 6, "line 1");
+    wait_for_mails(&site, &["two: line 1"]);
+    std::fs::rename(&here, &gone).unwrap();
+    let told = "source `two`: the journal's directory has changed, but cannot be opened";
+    wait_for("the error", || site.log().contains(told).then_some(()));
+    let status = String::from_utf8(site.pyruse(None, &["status"]).stdout).unwrap();
+    assert!(
+        status.contains("the source two cannot be read: the journal's directory has changed"),
+        "{status}"
+    );
+    one.line("prog", 6, "line 2");
+    wait_for_mails(&site, &["one: line 2", "two: line 1"]);
+    two.line("prog", 6, "line 3");
+    std::fs::rename(&gone, &here).unwrap();
+    wait_for("the end of the error", || {
+        (!site.pyruse(None, &["status"]).stdout.windows(7).any(|word| word == b"TROUBLE")).then_some(())
+    });
+    two.line("prog", 6, "line 4");
+    wait_for_mails(&site, &["one: line 2", "two: line 1", "two: line 3", "two: line 4"]);
+    assert_eq!(site.log().matches(told).count(), 1, "{}", site.log());
+    assert!(pyruse.terminate().success());
+}
+
+#[test]
+fn a_recording_beside_a_journal_hides_no_entry_from_explain_and_is_checked_live() {
+    let (one, site) = (Journald::start(), Site::new());
+    let recording = record(&site, "recording", &[(1, "line 1")]);
+    configure(&site, &one, &json!({"a": recording, "b": journal(&one)}));
+    one.line("prog", 6, "line 2");
+    one.sync();
+    let last = one.journalctl(&["--lines=1", "--output=json"]);
+    let cursor = serde_json::from_str::<Value>(&last).unwrap()["__CURSOR"].as_str().unwrap().to_owned();
+    let output = site.pyruse(None, &["explain", "--cursor", &cursor]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("b: line 2"), "{output:?}");
+    let check = || String::from_utf8(site.pyruse(None, &["check", "--live"]).stderr).unwrap();
+    assert!(!check().contains("P101"), "{}", check());
+    std::fs::remove_file(site.path("recording")).unwrap();
+    let found = check();
+    assert!(found.contains("P101") && found.contains("the recording cannot be read"), "{found}");
+}
+
+#[test]
+fn a_long_name_has_a_line_of_its_own_in_the_status() {
+    let (one, site) = (Journald::start(), Site::new());
+    configure(&site, &one, &json!({"the-journal-of-one": journal(&one)}));
+    let output = site.pyruse(None, &["status"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\nthe-journal-of-one\n              nothing was read yet\n"), "{text}");
 }

@@ -16,8 +16,8 @@ const QUIET: Duration = Duration::from_secs(60);
 /// How often a longer episode logs what was added.
 const LOG_INTERVAL: Duration = Duration::from_secs(600);
 
-/// The largest number of lines that are kept for the report.
-const REMEMBERED: usize = 100;
+/// The largest number of lines that are kept until somebody takes them.
+const KEPT: usize = 100;
 
 /// What [`LossTotal::text`] has in the place of the time range.
 const RANGE: &str = "{range}";
@@ -76,12 +76,19 @@ struct Tally {
     episode: Option<Episode>,
 }
 
+/// A line for the log, which knows the name of the source that it is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) text: String,
+    /// Whether the report says it too.
+    pub(crate) is_loss: bool,
+}
+
 /// The losses of one source.
 #[derive(Debug, Default)]
 pub struct Losses {
     tallies: Vec<Tally>,
-    /// What was logged, for the report.
-    logged: Vec<String>,
+    lines: Vec<Line>,
 }
 
 impl Losses {
@@ -110,9 +117,17 @@ impl Losses {
 
     /// Logs something that is lost and has no count, e.g. that a file is not read.
     pub fn log(&mut self, text: String) {
-        tracing::warn!("{text}");
-        if self.logged.len() < REMEMBERED {
-            self.logged.push(text);
+        self.push(Line { text, is_loss: true });
+    }
+
+    /// Logs something else that the operator should know; the report does not say it.
+    pub fn log_notice(&mut self, text: String) {
+        self.push(Line { text, is_loss: false });
+    }
+
+    fn push(&mut self, line: Line) {
+        if self.lines.len() < KEPT {
+            self.lines.push(line);
         }
     }
 
@@ -145,9 +160,9 @@ impl Losses {
         (0..self.tallies.len()).for_each(|at| self.finish(at));
     }
 
-    /// Takes the lines that were logged since the last call.
-    pub(crate) fn take_logged(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.logged)
+    /// Takes the lines that are to be logged.
+    pub(crate) fn take_lines(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.lines)
     }
 
     /// Returns how much of each kind was lost since the start.

@@ -26,25 +26,24 @@ const REPORTS: &str = "action_dailyReport";
 
 const NO_REPORT: &str = "no linked module makes a report";
 
-/// Shows or sends the daily report as it is now
+/// Shows or sends the daily report as it stands now
 ///
-/// The report contains what `action_dailyReport` has recorded since the last one was sent; it is sent automatically
-/// once a day.
+/// The report is what `action_dailyReport` has recorded since the last one was sent, by itself once a day.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Prints the report; changes nothing
+    /// Prints the report; nothing is changed
     Show {
         /// Print the HTML form
         #[arg(long)]
         html: bool,
-        /// Print one JSON object: every recorded line, every ban, and the counts
+        /// Print one JSON object: every line that is recorded, every ban, and the counts
         #[arg(long, conflicts_with = "html")]
         json: bool,
     },
-    /// Sends the report at once, and starts a new, empty one
+    /// Sends the report at once; what it tells is forgotten then
     ///
-    /// If the daemon runs, the command asks it. Otherwise the command tries to send the mail itself, for a minute; if
-    /// the mail is still pending then, the daemon or the next `report send` sends it.
+    /// A running daemon is asked to do it. Else the mail is tried here, for a minute; if it still waits then, the daemon
+    /// sends it, or the next `report send`.
     Send,
 }
 
@@ -67,7 +66,7 @@ fn show(config: Option<&Path>, form: ReportForm) -> anyhow::Result<Ending> {
         // A module from outside may have made it: only JSON goes out, and on one line.
         let report: Option<Value> = match report.as_str() {
             "" => None,
-            report => Some(serde_json::from_str(report).context("the report is not JSON")?),
+            report => Some(serde_json::from_str(report).context("the report is no JSON")?),
         };
         json::print(&json!({ "report": report }))?;
     } else if report.is_empty() {
@@ -90,18 +89,18 @@ fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
         tracing::info!("nothing is recorded for the report{why}: no mail");
     } else if changed.by_daemon {
         tracing::info!(
-            "the daemon has made the report, and sends it; pending mails are listed by: pyruse outbox list"
+            "the daemon has made the report, and sends it; what has not left yet is in: pyruse outbox list"
         );
     }
     // Bans that wait, perhaps for a set that is missing, are the daemon's business; so is what was given up.
     let is_open = |delivery: &&Delivery| delivery.status != DeliveryStatus::GivenUp;
     match changed.waiting.iter().filter(is_open).count() {
         0 => Ok(Ending::Good),
-        left => bail!("pending mails: {left}; the daemon or the next `report send` will send them"),
+        left => bail!("mails that still wait: {left}; the daemon will send them, or the next `report send`"),
     }
 }
 
-/// The reason why nothing can be recorded, if it is in the configuration.
+/// Why nothing may be recorded, where the configuration says it.
 fn why(config: &Config) -> &'static str {
     let mut steps = config.chains.iter().flat_map(|chain| &chain.steps);
     let records = steps.any(|step| step.module.as_ref().is_some_and(|(_, name)| name.text == REPORTS));

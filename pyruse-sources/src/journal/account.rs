@@ -99,7 +99,8 @@ pub(super) struct Account {
     settings: JournalSettings,
     /// Of a journal by `files`, those that are read.
     files: Vec<PathBuf>,
-    read: u64,
+    /// How many entries were read, or found to be read next.
+    pub(super) read: u64,
     marks: Vec<Mark>,
     doubts: Vec<Doubt>,
     /// What the files held when all of it had been read.
@@ -171,6 +172,11 @@ impl Account {
     /// An entry was read.
     pub(super) fn count(&mut self) {
         self.read += 1;
+    }
+
+    /// The entry that was counted last is not read, and will be counted again.
+    pub(super) fn discount(&mut self) {
+        self.read -= 1;
     }
 
     /// Something has happened to the journal.

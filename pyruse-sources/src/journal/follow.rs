@@ -55,6 +55,8 @@ pub(super) struct Follower {
     unfinished: Option<Instant>,
     /// When to check next whether the journal has moved.
     next_check: Instant,
+    /// Why the journal cannot be opened where it has moved to, if it cannot.
+    trouble: Option<SourceError>,
 }
 
 impl Follower {
@@ -70,6 +72,7 @@ impl Follower {
             last_read: now,
             unfinished: None,
             next_check: now,
+            trouble: None,
         })
     }
 
@@ -89,7 +92,7 @@ impl Follower {
         // Also after an error: the next try comes after as many entries.
         self.entries = 0;
         match opened {
-            Ok(()) => tracing::debug!("the journal was opened again, to free memory"),
+            Ok(()) => tracing::debug!("the journal was opened again, to give back memory"),
             Err(e) => {
                 tracing::debug!("opening the journal again: {e:#}");
                 return false;
@@ -103,16 +106,18 @@ impl Follower {
             return false;
         }
         self.next_check = Instant::now() + MOVES;
+        self.trouble = None;
         if !self.journal.has_moved(&self.settings) {
             return false;
         }
         match self.reopen() {
             Ok(()) => {
-                tracing::info!("the journal's directory was replaced; it is opened again");
+                tracing::info!("the journal's directory is another one now; it is opened again");
                 true
             }
             Err(e) => {
-                tracing::warn!("the journal's directory was replaced, but cannot be opened: {e:#}");
+                let text = format!("the journal's directory has changed, but cannot be opened: {e:#}");
+                self.trouble = Some(SourceError(text));
                 false
             }
         }
@@ -123,7 +128,10 @@ impl Follower {
         self.note_position();
         let mut journal = OpenJournal::open(&self.settings)?;
         if let Begun::Near(text) = begun(&journal.resume(&self.position)?, self.position.time) {
-            tracing::warn!("{text}");
+            self.journal.losses().log_notice(text);
+        }
+        if self.is_peeked {
+            self.journal.give_back();
         }
         journal.succeed(&mut self.journal);
         self.journal = journal;
@@ -177,6 +185,9 @@ impl Reader for Follower {
         self.unfinished = None;
         let next = self.journal.poll();
         self.is_peeked = matches!(next, Next::Record(_));
+        if let (Next::End, Some(trouble)) = (next, &self.trouble) {
+            return Err(trouble.clone());
+        }
         if let Next::Later(wait) = next {
             self.unfinished = Some(Instant::now() + wait);
         }
@@ -227,7 +238,8 @@ impl Reader for Follower {
 
     fn tend(&mut self, is_drained: bool) -> bool {
         let again = self.journal.tend(is_drained && self.unfinished.is_none());
-        self.give_back_memory() || (is_drained && self.follow_move()) || again
+        let follows = is_drained || self.trouble.is_some();
+        self.give_back_memory() || (follows && self.follow_move()) || again
     }
 
     fn is_missing(&self) -> bool {
@@ -251,16 +263,19 @@ fn begun(resumed: &Resumed, time: Timestamp) -> Begun {
     match resumed {
         Resumed::Exactly => Begun::Exactly,
         Resumed::Gap(first) => Begun::Near(format!(
-            "the journal no longer contains the last read entry, of {}: reading resumes {}, and entries between may \
-             be lost",
+            "the journal no longer holds the entry that was read last, of {}: reading goes on {}, \
+             and entries between may be lost",
             time.local(),
             at(*first)
         )),
         Resumed::Ahead(first) => Begun::Near(format!(
-            "the journal no longer contains the last read entry, and its time, {}, is later than the journal or the \
-             clock: reading resumes with what was written in this boot, {}",
+            "the journal no longer holds the entry that was read last, and its time, {}, is ahead of the \
+             journal or of the clock: reading goes on with what was written since this machine was started, {}",
             time.local(),
             at(*first)
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

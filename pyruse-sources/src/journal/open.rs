@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use nix::errno::Errno;
 use pyruse_core::access;
 use pyruse_core::entry::FIELD_LIMIT;
 use pyruse_core::losses::Losses;
@@ -122,7 +123,12 @@ impl OpenJournal {
         // Room for the name too, so that a value can have its full length.
         journal.set_data_threshold(FIELD_LIMIT + 256)?;
         // Asked for right away: only from then on are deleted files let go.
-        journal.fd().context("watching the journal")?;
+        journal.fd().map_err(|e| {
+            // libsystemd needs an inotify instance for each open journal.
+            let is_limit = e.raw_os_error() == Some(Errno::EMFILE as i32);
+            let limit = if is_limit { " (raise the sysctl fs.inotify.max_user_instances)" } else { "" };
+            anyhow::Error::new(e).context(format!("watching the journal{limit}"))
+        })?;
         let mut source = OpenJournal {
             journal,
             held: false,
@@ -203,7 +209,7 @@ impl OpenJournal {
     pub(super) fn find(&mut self, cursor: &str) -> anyhow::Result<bool> {
         self.leave();
         if self.journal.seek_cursor(cursor).is_err() {
-            bail!("`{}` is not a cursor of the journal", cursor.escape_debug());
+            bail!("`{}` is no cursor of the journal", cursor.escape_debug());
         }
         self.held = self.step() && self.journal.test_cursor(cursor).unwrap_or(false);
         Ok(self.held && matches!(self.poll(), Next::Record(_)))
@@ -331,6 +337,11 @@ impl OpenJournal {
         self.account.left_out()
     }
 
+    /// The entry that was found last is not read: it will be found again.
+    pub(super) fn give_back(&mut self) {
+        self.account.discount();
+    }
+
     /// Goes on counting where the journal that this one replaces has stopped.
     pub(super) fn succeed(&mut self, former: &mut OpenJournal) {
         self.losses = std::mem::take(&mut former.losses);
@@ -357,7 +368,7 @@ fn check_file(path: &Path) -> anyhow::Result<()> {
     let mut first = Vec::new();
     file.take(JOURNAL_FILE.len() as u64).read_to_end(&mut first).map_err(|e| failed(&e))?;
     if first != JOURNAL_FILE {
-        bail!("{}: this is not a journal file; read exports and text with --input", path.display());
+        bail!("{}: this is not a journal file; exports and text are read with --input", path.display());
     }
     Ok(())
 }

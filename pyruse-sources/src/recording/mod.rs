@@ -19,8 +19,8 @@ use pyruse_core::access;
 use pyruse_core::entry::{FieldTable, MemoryRecord, Record};
 use pyruse_core::losses::Losses;
 use pyruse_core::plugin::{
-    Begin, Begun, Compile, Example, Invalid, Module, Next, Outcome, Plugin, Reader, Source, SourceError,
-    SourceModule,
+    Begin, Begun, Compile, Example, Grade, Inspection, Invalid, Module, Next, Outcome, Plugin, Reader,
+    Source, SourceError, SourceModule,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -41,10 +41,10 @@ const BUFFER: usize = 128 * 1024;
 struct Args {
     /// The file; `-` is standard input.
     file: PathBuf,
-    /// The format of the file.
+    /// How the entries are written.
     #[serde(default)]
     format: Form,
-    /// With the format `text`: fields of every line, as `NAME=value`.
+    /// With the format `text`: fields that every line gets, as `NAME=value`.
     #[serde(default)]
     fields: Vec<String>,
 }
@@ -58,8 +58,8 @@ struct Recording {
 
 impl Module for Recording {
     const NAME: &'static str = "source_recording";
-    const DOC: &'static str = "Reads entries from a file (`journalctl -o export`, `-o json`, or plain lines), up to \
-                               its end.";
+    const DOC: &'static str = "Reads entries that were written down (`journalctl -o export`, `-o json`, or plain lines), up to \
+                               the end of the file.";
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
@@ -97,6 +97,18 @@ impl Source for Recording {
     fn open(&self) -> Result<Box<dyn Reader>, SourceError> {
         let opened = Opened::open(self).map_err(SourceError::of)?;
         Ok(Box::new(opened))
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        // Whoever opens a pipe takes from it.
+        let is_pipe = std::fs::metadata(&self.file).is_ok_and(|found| !found.is_file());
+        if self.file == Path::new("-") || is_pipe {
+            return;
+        }
+        if let Err(e) = Opened::open(self) {
+            let help = "name a file that the user that runs Pyruse may read, in one of the formats";
+            inspection.argument("file", Grade::Broken, format!("the recording cannot be read: {e:#}"), help);
+        }
     }
 }
 

@@ -28,6 +28,25 @@ pub(super) fn open_journals(
     readers(&[ConfiguredSource::of(registry, name, "source_journal", &args)?])
 }
 
+/// Finds the entry with this cursor: the first journal that has it, and the name of its source.
+pub(super) fn find(journals: Vec<NamedReader>, cursor: &str) -> anyhow::Result<NamedReader> {
+    let (mut searched, mut failed) = (false, None);
+    for (name, mut journal) in journals {
+        match journal.find(cursor) {
+            Ok(true) => return Ok((name, journal)),
+            Ok(false) => searched = true,
+            // A source whose records have no address, beside one that has them.
+            Err(e) => failed = Some(e),
+        }
+    }
+    match failed {
+        Some(e) if !searched => Err(e.into()),
+        _ => bail!(
+            "there is no entry with this cursor in that journal: it was written to another one, or is not kept any more"
+        ),
+    }
+}
+
 pub(super) fn made_up(fields: &[(String, String)]) -> anyhow::Result<MemoryRecord> {
     let mut record = MemoryRecord::at(Timestamp::now());
     for (name, value) in fields {
@@ -43,8 +62,8 @@ pub(super) fn made_up(fields: &[(String, String)]) -> anyhow::Result<MemoryRecor
 pub(super) fn from_standard_input(registry: &Registry) -> anyhow::Result<Box<dyn Reader>> {
     if std::io::stdin().is_terminal() {
         bail!(
-            "no entry given: use --cursor or --field, or give JSON on standard input: `journalctl -n 1 -o json | \
-             pyruse explain`"
+            "which entry? Give one with --cursor or --field, or as JSON on standard input: \
+             `journalctl -n 1 -o json | pyruse explain`"
         );
     }
     let args = json!({"file": "-", "format": "object"});

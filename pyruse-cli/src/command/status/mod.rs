@@ -24,9 +24,9 @@ use crate::storage::{self, Holder};
 /// A daemon that is well answers at once.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Shows whether Pyruse runs and works, and how far it is behind the journal
+/// Tells whether Pyruse runs, whether it is well, and how far behind the journal it is
 ///
-/// Exit code 0: it runs, answers, and can write its state; 1: one of these is not true.
+/// Exit code 0: it runs, answers, and can write its state; 1: one of these is not so.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Print one JSON object
@@ -102,15 +102,15 @@ fn find(desk: Desk) -> anyhow::Result<Status> {
 fn find_daemon(directory: &Path) -> anyhow::Result<Daemon> {
     let Some(Holder { pid, socket }) = storage::holder(directory)? else { return Ok(Daemon::Stopped) };
     let Some(socket) = socket else {
-        let why = "it accepts no requests: it is starting or stopping, or is another command".to_owned();
+        let why = "it takes no requests: it is about to start or to end, or another command".to_owned();
         return Ok(Daemon::Silent { pid, why });
     };
     let why = match ask(directory, &socket, &Request::Status, PATIENCE) {
         Ok(Reply::Status(status)) => return Ok(Daemon::Answers(status)),
         Ok(Reply::Refused(why) | Reply::Rejected(why)) => why,
-        Ok(_) => "its answer does not match the request".into(),
+        Ok(_) => "its answer is another one than was asked for".into(),
         Err(Unanswered::Late) => format!("it does not answer within {} s", PATIENCE.as_secs()),
-        Err(Unanswered::Nobody | Unanswered::HungUp) => "it is starting or stopping".into(),
+        Err(Unanswered::Nobody | Unanswered::HungUp) => "it is about to start or to end".into(),
         Err(Unanswered::Failed(e)) => e.to_string(),
     };
     Ok(Daemon::Silent { pid, why })
@@ -130,10 +130,14 @@ fn size(directory: &Path) -> Option<u64> {
 /// The columns of the names of what is said.
 const NAMES: usize = 14;
 
-/// A name, and what is said of it, in lines of so many columns.
+/// A name, and what is said of it, in lines of so many columns. A name that is too long has a line of its own.
 fn write_field(out: &mut dyn Write, name: &str, text: &str, width: usize) -> io::Result<()> {
+    let is_long = name.len() >= NAMES;
+    if is_long {
+        writeln!(out, "{name}")?;
+    }
     for (n, line) in wrapped(&printable(text), width.saturating_sub(NAMES)).iter().enumerate() {
-        let name = if n == 0 { name } else { "" };
+        let name = if n == 0 && !is_long { name } else { "" };
         writeln!(out, "{name:<NAMES$}{line}")?;
     }
     Ok(())
@@ -161,12 +165,12 @@ impl Status {
                 if let Some(why) = &daemon.without_state {
                     line(
                         "TROUBLE",
-                        &format!("it runs without its state, and loses everything when it stops: {why}"),
+                        &format!("it works without its state, and forgets all when it ends: {why}"),
                     )?;
                 }
             }
             Daemon::Silent { pid, why } => {
-                line("pyruse", &format!("running (process {pid}), but {why}; this is the stored state"))?;
+                line("pyruse", &format!("running (process {pid}), but {why}; this is what is stored"))?;
             }
             Daemon::Stopped => line("pyruse", "not running")?,
         }
@@ -175,7 +179,12 @@ impl Status {
             let name = &source.name;
             if let Some(status) = &source.status {
                 if status.is_missing {
-                    line("TROUBLE", &format!("the configured {name} does not exist; waiting for it"))?;
+                    line(
+                        "TROUBLE",
+                        &format!(
+                            "nothing is there where the configuration says that {name} is; waiting for it"
+                        ),
+                    )?;
                 }
                 if let Some(error) = &status.error {
                     line("TROUBLE", &format!("the source {name} cannot be read: {error}"))?;

@@ -76,11 +76,11 @@ impl Found {
         let lag = match &self.lag {
             None => return "nothing was read yet".into(),
             Some(Ok(lag)) => lag.text(),
-            Some(Err(why)) => format!("unknown how far behind: {why}"),
+            Some(Err(why)) => format!("how far behind is not known: {why}"),
         };
         let is_gone = matches!(&self.lag, Some(Ok(lag)) if lag.gap);
         let read = self.position.as_ref().map(|position| local(position.time)).unwrap_or_default();
-        let gap = if is_gone { format!(", which is no longer in the {}", self.name) } else { String::new() };
+        let gap = if is_gone { ", which is no longer there" } else { "" };
         format!("{lag}; read up to {read}{gap}")
     }
 
@@ -126,7 +126,7 @@ impl Lag {
     fn count(source: &ConfiguredSource, position: &Position) -> Result<Lag, SourceError> {
         let mut reader = source.source.open()?;
         if reader.is_missing() {
-            return Err(SourceError(format!("the configured {} does not exist", source.name)));
+            return Err(SourceError("nothing is there where the configuration says".to_owned()));
         }
         reader.resume(Begin::Tail)?;
         let newest = reader.position().time;
@@ -161,7 +161,7 @@ impl Lag {
         let waits = if self.entries == 1 && !self.at_least { "waits" } else { "wait" };
         let entries = counted(self.entries, "entry", "entries");
         match self.entries {
-            0 => "up to date".into(),
+            0 => "nothing waits".into(),
             _ => format!("{more}{entries} {waits}, {} behind", length(self.seconds)),
         }
     }

@@ -35,7 +35,17 @@ pub(super) fn failure(path: &Path, error: &rusqlite::Error) -> StateError {
         Some(ErrorCode::SystemIoFailure) => {
             format!("reading or writing failed ({error}); is the disk full or damaged?")
         }
+        None if is_of_another_type(error) => return damaged(error.to_string()),
         _ => error.to_string(),
     };
     StateError::File { path: path.to_owned(), reason }
+}
+
+/// Returns `true` if a stored value is not of the type that this program stores there.
+fn is_of_another_type(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
+    )
 }

@@ -89,6 +89,7 @@ impl Sqlite {
         let mut store = Sqlite::connect(path, WRITABLE)?;
         let identity = mark::identity(&path.metadata().map_err(|e| failed(&e))?);
         store.commits = store.compare_with(marked.as_ref(), identity, looks != Looks::Absent)?;
+        store.sources()?;
         // The file is proved to be sound: from here on it may be changed.
         store.may_checkpoint(true)?;
         store.prepare()?;
@@ -123,6 +124,9 @@ impl Sqlite {
         identity: (u64, u64),
         has_journal: bool,
     ) -> Result<u64, StateError> {
+        if !has_journal {
+            self.check_length()?;
+        }
         let stored = schema::commits(&self.connection).map_err(|e| self.fail(&e))?;
         let Some(marked) = marked else { return Ok(stored.unwrap_or(0)) };
         // A version that does not count commits wrote last.
@@ -150,6 +154,18 @@ impl Sqlite {
             beside(&self.path, "-mark").display()
         );
         Err(StateError::Lost { path: self.path.clone(), detail })
+    }
+
+    /// Checks that the last page of the file is complete: SQLite reads what is missing of it as zeros. While there is a
+    /// journal, the page may be in there.
+    fn check_length(&self) -> Result<(), StateError> {
+        let page = schema::pragma(&self.connection, "page_size").map_err(|e| self.fail(&e))?;
+        let length = std::fs::metadata(&self.path).map_err(|e| no_file(&self.path, &e))?.len();
+        if length.is_multiple_of(page.cast_unsigned()) {
+            return Ok(());
+        }
+        let detail = format!("it was cut within a page, to {length} bytes");
+        Err(StateError::Damaged { path: self.path.clone(), detail })
     }
 
     /// Moves all of the journal into the file, and begins a new one; returns `true` if that is done.

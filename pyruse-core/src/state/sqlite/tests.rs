@@ -404,3 +404,21 @@ fn what_the_disk_has_refused_is_written_again_before_it_counts_as_written() {
     drop(store);
     assert_eq!(stored(&Sqlite::open(&path).unwrap()), 100);
 }
+
+#[test]
+fn a_source_whose_row_makes_no_sense_is_damage_and_the_file_is_left_as_it_is() {
+    for garbage in
+        ["time = NULL", "time = 'x'", "place = NULL", "place = 'x'", "name = x'ff'", "commits = 'x'"]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        Sqlite::open(&path).unwrap().write(&[], &position(1)).unwrap();
+        let file = Connection::open(&path).unwrap();
+        file.execute(&format!("UPDATE sources SET {garbage}"), []).unwrap();
+        drop(file);
+        let before = fs::read(&path).unwrap();
+        let error = Sqlite::open(&path).err().unwrap_or_else(|| panic!("{garbage} was taken"));
+        assert!(error.is_loss(), "{garbage}: {error}");
+        assert_eq!(fs::read(&path).unwrap(), before, "{garbage}");
+    }
+}

@@ -1,0 +1,147 @@
+//! The sources that a configuration names, before they are opened.
+
+use super::label::named;
+use crate::config::{Config, Diagnostics, ModuleKind, Node, SourceSpan};
+use crate::entry::{FieldTable, FieldTables, Fields};
+use crate::plugin::{Compile, Compiled, Plugin, Reader, Registry, Settings, Setup, Source, SourceError};
+
+/// A source of a configuration, not opened.
+pub struct ConfiguredSource {
+    /// Its name.
+    pub name: String,
+    /// The source.
+    pub source: Box<dyn Source>,
+    /// What it knows about fields.
+    table: &'static dyn FieldTable,
+    module: &'static str,
+    args: Option<Node>,
+    span: SourceSpan,
+}
+
+impl ConfiguredSource {
+    /// Makes a source that no configuration names: for commands.
+    pub fn of(
+        registry: &Registry,
+        name: &str,
+        module: &str,
+        args: &serde_json::Value,
+    ) -> Result<ConfiguredSource, SourceError> {
+        let json =
+            serde_json::json!({"actions": {"none": []}, "sources": {name: {"source": module, "args": args}}});
+        let text = crate::config::Source { name: name.to_owned(), text: json.to_string() };
+        let mut diagnostics = Diagnostics::default();
+        let config = Config::read(&text, &[], &mut Diagnostics::default());
+        let config = config.ok_or_else(|| SourceError(format!("`{name}` cannot name a source")))?;
+        let settings = Settings::default();
+        let from = Configure { text: &text, config: &config, registry, settings: &settings };
+        let made = configure(&from, &mut Fields::default(), &mut Setup::default(), &mut diagnostics).pop();
+        made.ok_or_else(|| {
+            let found = diagnostics.in_order();
+            SourceError(found.first().map(|finding| finding.message.clone()).unwrap_or_default())
+        })
+    }
+
+    /// Returns the position of an argument in the configuration.
+    pub(crate) fn span(&self, path: &str) -> SourceSpan {
+        self.args.as_ref().map_or(&self.span, |args| &args.at(path).span).clone()
+    }
+
+    /// Returns `true` if both read the same, as far as the configuration says.
+    pub(super) fn is_same_as(&self, other: &Identity) -> bool {
+        self.identity() == *other
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        Identity { module: self.module, args: self.args.as_ref().map(Node::to_json) }
+    }
+}
+
+/// What makes a source another one although its name is the same.
+#[derive(Default, PartialEq)]
+pub(super) struct Identity {
+    module: &'static str,
+    args: Option<serde_json::Value>,
+}
+
+/// Inputs of [`configure`].
+pub(crate) struct Configure<'a> {
+    pub(crate) text: &'a crate::config::Source,
+    pub(crate) config: &'a Config,
+    pub(crate) registry: &'a Registry,
+    pub(crate) settings: &'a Settings,
+}
+
+/// Compiles the sources of a configuration; without `sources`, that is the default source.
+pub(crate) fn configure(
+    from: &Configure<'_>,
+    fields: &mut Fields,
+    setup: &mut Setup,
+    diagnostics: &mut Diagnostics,
+) -> Vec<ConfiguredSource> {
+    let Configure { config, registry, .. } = from;
+    let mut compile =
+        |name: &str, plugin: &'static Plugin, args: Option<&Node>, node: &Node, title: String| {
+            let mut cx = Compile {
+                source: from.text,
+                diagnostics,
+                fields,
+                setup,
+                settings: from.settings,
+                facts: &mut Vec::new(),
+                node: args.unwrap_or(node),
+                place: None,
+                title,
+            };
+            let Some(Compiled::Source(source)) = (plugin.compile)(args, &mut cx) else { return None };
+            let (name, args, span) = (name.to_owned(), args.cloned(), node.span.clone());
+            Some(ConfiguredSource { name, source, table: plugin.fields?, module: plugin.name, args, span })
+        };
+    let default = registry.default_source();
+    if config.top("sources").is_none() {
+        let Some((name, plugin)) = default else { return Vec::new() };
+        let root = config.root();
+        let start =
+            Node { span: root.span.start..root.span.start + 1, content: crate::config::Content::Null };
+        let title = format!("settings of `{name}`");
+        return compile(name, plugin, config.top(name), &start, title).into_iter().collect();
+    }
+    let mut sources = Vec::new();
+    for source in &config.sources {
+        if let Some(plugin) = registry.plugin(ModuleKind::Source, &source.module.text) {
+            let title = format!("arguments of `{}`", plugin.name);
+            sources.extend(compile(&source.name.text, plugin, source.args.as_ref(), &source.node, title));
+        }
+    }
+    for source in &config.sources {
+        if registry.plugin(ModuleKind::Source, &source.module.text).is_none() {
+            registry.report_unknown(ModuleKind::Source, &source.module, None, diagnostics);
+        }
+    }
+    if let Some((name, plugin)) = default
+        && let Some(node) = config.top(name)
+    {
+        let message = format!("`{name}` is not read where `sources` names the sources");
+        diagnostics.error(node.span.clone(), None, message).help(format!(
+            "move it into `sources`: `\"{name}\": {{\"source\": \"{}\", \"args\": …}}`",
+            plugin.name
+        ));
+    }
+    sources
+}
+
+/// Returns what these sources know about fields.
+pub(crate) fn tables(sources: &[ConfiguredSource]) -> FieldTables {
+    sources.iter().map(|source| (source.name.clone(), source.table)).collect()
+}
+
+/// An open source, with its name.
+pub type NamedReader = (String, Box<dyn Reader>);
+
+/// Opens readers of these sources, without a state: for commands.
+pub fn readers(configured: &[ConfiguredSource]) -> Result<Vec<NamedReader>, SourceError> {
+    let open = |source: &ConfiguredSource| {
+        let opened = source.source.open().map_err(|e| named(&source.name, configured.len() > 1, &e));
+        Ok((source.name.clone(), opened?))
+    };
+    configured.iter().map(open).collect()
+}
