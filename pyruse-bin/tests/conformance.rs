@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use pyruse_actions as _;
+use pyruse_filters as _;
 use serde_json::Value;
 
 use generator::Mix;
@@ -107,6 +109,7 @@ fn the_large_configuration_is_without_fault_and_has_everything() {
     let chains = reference::chains(&text);
     assert!(chains.len() >= 60);
     let registry = pyruse_core::plugin::Registry::linked().unwrap();
+    assert!(registry.plugins().count() >= 15);
     for plugin in registry.plugins() {
         let is_used = chains
             .iter()
