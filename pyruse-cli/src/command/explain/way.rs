@@ -114,39 +114,20 @@ pub(super) struct Follower {
 impl Follower {
     pub(super) fn follow(self, source: &str, record: &mut dyn Record) -> Way {
         let Follower { file, mut engine, mut state, real_state } = self;
-        let mut watcher = Watcher {
-            seen: Vec::new(),
-            refused: None,
+        let source = record.source().unwrap_or(source).to_owned();
+        let mut way = Way {
+            file,
             at: String::new(),
             shown_at: String::new(),
             cursor: None,
+            state: if real_state { "daemon" } else { "empty" },
+            steps: Vec::new(),
+            end: End::NoMoreChains,
         };
-        let source = record.source().unwrap_or(source).to_owned();
-        engine.run_from(&source, record, &mut state, &mut watcher);
-        let Watcher { seen, refused, at, shown_at, cursor } = watcher;
-        let (steps, end) = told(seen, refused, &engine.config);
-        let state = if real_state { "daemon" } else { "empty" };
-        Way { file, at, shown_at, cursor, state, steps, end }
+        engine.run_from(&source, record, &mut state, &mut way);
+        way.complete(&engine.config);
+        way
     }
-}
-
-struct Watcher {
-    seen: Vec<Watched>,
-    refused: Option<End>,
-    at: String,
-    shown_at: String,
-    cursor: Option<String>,
-}
-
-struct Watched {
-    chain: String,
-    step: usize,
-    reads: Vec<FieldSeen>,
-    /// None until it has run.
-    passed: Option<bool>,
-    saves: Vec<FieldSeen>,
-    effects: Vec<Effect>,
-    error: Option<String>,
 }
 
 fn look(entry: &mut Entry<'_>, slot: Slot) -> FieldSeen {
@@ -174,45 +155,48 @@ fn once(fields: impl Iterator<Item = Slot>) -> Vec<Slot> {
     slots
 }
 
-impl Observer for Watcher {
+impl Observer for Way {
     const EFFECTS: bool = true;
 
     fn enter(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>) {
         // What a step reads is looked at before it runs: it may save into the same field.
         let reads = once(site.reads()).into_iter().map(|slot| look(entry, slot)).collect();
-        self.seen.push(Watched {
+        self.steps.push(StepTold {
             chain: site.chain.clone(),
             step: site.step,
+            kind: "",
+            module: String::new(),
+            args: serde_json::Value::Null,
             reads,
-            passed: None,
+            passed: false,
             saves: Vec::new(),
             effects: Vec::new(),
             error: None,
+            exit: Exit::End,
         });
     }
 
     fn refused(&mut self, why: Refused) {
-        self.refused =
-            Some(if why == Refused::OwnDiagnostic { End::OwnDiagnostic } else { End::NotAdmitted });
+        self.end = if why == Refused::OwnDiagnostic { End::OwnDiagnostic } else { End::NotAdmitted };
     }
 
     fn step(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, passed: bool) {
-        let Some(watched) = self.seen.last_mut() else { return };
-        watched.passed = Some(passed);
+        let Some(told) = self.steps.last_mut() else { return };
+        told.passed = passed;
         if passed {
-            watched.saves = once(site.saves()).into_iter().map(|slot| look(entry, slot)).collect();
+            told.saves = once(site.saves()).into_iter().map(|slot| look(entry, slot)).collect();
         }
     }
 
     fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: &Effect) {
-        if let Some(watched) = self.seen.last_mut() {
-            watched.effects.push(effect.clone());
+        if let Some(told) = self.steps.last_mut() {
+            told.effects.push(effect.clone());
         }
     }
 
     fn error(&mut self, _: SiteId, _: &Site, _: &mut Entry<'_>, error: &StepError) {
-        if let Some(watched) = self.seen.last_mut() {
-            watched.error = Some(error.to_string());
+        if let Some(told) = self.steps.last_mut() {
+            told.error = Some(error.to_string());
         }
     }
 
@@ -224,49 +208,32 @@ impl Observer for Watcher {
     }
 }
 
-/// What was seen, with what the configuration says of each step.
-fn told(seen: Vec<Watched>, refused: Option<End>, config: &Config) -> (Vec<StepTold>, End) {
-    let chains: HashMap<&str, &[Step]> =
-        config.chains.iter().map(|chain| (chain.label.text.as_str(), chain.steps.as_slice())).collect();
-    let nexts: Vec<Option<String>> =
-        seen.iter().skip(1).map(|next| Some(next.chain.clone())).chain([None]).collect();
-    let mut end = refused.unwrap_or(End::NoMoreChains);
-    let mut told = Vec::with_capacity(seen.len());
-    for (watched, next) in seen.into_iter().zip(nexts) {
-        let steps = chains.get(watched.chain.as_str()).copied().unwrap_or_default();
-        let Some(step) = steps.get(watched.step) else { continue };
-        let Some((kind, name)) = &step.module else { continue };
-        let is_last = watched.step + 1 >= steps.len();
-        let is_filter = kind.word() == "filter";
-        let passed = watched.passed.unwrap_or(false);
-        let explicit = if passed { &step.then } else { &step.otherwise };
-        let exit = match (explicit, next) {
-            (_, None) => Exit::End,
-            (Some(label), Some(_)) if passed => Exit::Then { to: label.text.clone() },
-            (Some(label), Some(_)) => Exit::Else { to: label.text.clone() },
-            (None, Some(_)) if passed && !is_last => Exit::Next,
-            (None, Some(to)) => Exit::Open { to },
-        };
-        if matches!(exit, Exit::End) && refused.is_none() {
-            end = match (is_filter, &watched.error) {
-                (true, _) => End::NoMoreChains,
-                (false, None) => End::Action,
-                (false, Some(_)) => End::Error,
+impl Way {
+    /// Adds what the configuration says of each step, and where its exit leads.
+    fn complete(&mut self, config: &Config) {
+        let chains: HashMap<&str, &[Step]> =
+            config.chains.iter().map(|chain| (chain.label.text.as_str(), chain.steps.as_slice())).collect();
+        for n in 0..self.steps.len() {
+            let next = self.steps.get(n + 1).map(|next| next.chain.clone());
+            let told = &mut self.steps[n];
+            let steps = chains.get(told.chain.as_str()).copied().unwrap_or_default();
+            let Some(step) = steps.get(told.step) else { continue };
+            let Some((kind, name)) = &step.module else { continue };
+            told.kind = kind.word();
+            told.module.clone_from(&name.text);
+            told.args = step.args.as_ref().map_or(serde_json::Value::Null, Node::to_json);
+            let explicit = if told.passed { &step.then } else { &step.otherwise };
+            told.exit = match (explicit, next) {
+                (_, None) => Exit::End,
+                (Some(label), Some(_)) if told.passed => Exit::Then { to: label.text.clone() },
+                (Some(label), Some(_)) => Exit::Else { to: label.text.clone() },
+                (None, Some(_)) if told.passed && told.step + 1 < steps.len() => Exit::Next,
+                (None, Some(to)) => Exit::Open { to },
             };
+            // Only the last step ends the way, unless the entry was refused there.
+            if let (Exit::End, "action", End::NoMoreChains) = (&told.exit, told.kind, self.end) {
+                self.end = if told.error.is_none() { End::Action } else { End::Error };
+            }
         }
-        told.push(StepTold {
-            chain: watched.chain,
-            step: watched.step,
-            kind: kind.word(),
-            module: name.text.clone(),
-            args: step.args.as_ref().map_or(serde_json::Value::Null, Node::to_json),
-            reads: watched.reads,
-            passed,
-            saves: watched.saves,
-            effects: watched.effects,
-            error: watched.error,
-            exit,
-        });
     }
-    (told, end)
 }

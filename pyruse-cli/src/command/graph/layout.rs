@@ -181,9 +181,9 @@ impl Layout {
         let mut waiting = vec![(root, 1)];
         while let Some((chain, depth)) = waiting.pop() {
             deepest = deepest.max(depth);
-            let targets = picture.chains[chain].steps.iter().flat_map(super::picture::Step::jumps);
-            let children = targets.filter(|(_, to)| self.lines.parent(*to) == Some(chain));
-            waiting.extend(children.map(|(_, to)| (to, depth + 1)));
+            let targets = picture.chains[chain].targets();
+            let children = targets.filter(|to| self.lines.parent(*to) == Some(chain));
+            waiting.extend(children.map(|to| (to, depth + 1)));
         }
         deepest
     }
@@ -277,14 +277,7 @@ fn callers_first(picture: &Picture) -> Vec<ChainNumber> {
         if picture.chains[chain].place == Place::Unreachable {
             continue;
         }
-        let mut targets: Vec<ChainNumber> = picture.chains[chain]
-            .steps
-            .iter()
-            .flat_map(super::picture::Step::jumps)
-            .map(|(_, to)| to)
-            .collect();
-        targets.sort_unstable();
-        targets.dedup();
+        let targets: BTreeSet<ChainNumber> = picture.chains[chain].targets().collect();
         for to in targets {
             missing[to] -= 1;
             if missing[to] == 0 {
@@ -327,8 +320,7 @@ mod tests {
             });
         }
         for caller in 0..count {
-            let targets: Vec<usize> =
-                chains[caller].steps.iter().flat_map(Step::jumps).map(|(_, to)| to).collect();
+            let targets: Vec<usize> = chains[caller].targets().collect();
             for to in targets {
                 chains[to].place = Place::Jump;
                 if !chains[to].callers.contains(&caller) {

@@ -63,6 +63,13 @@ pub(super) struct Step {
     pub(super) ends: bool,
 }
 
+impl Chain {
+    /// The chains that its steps jump to, as often as they do.
+    pub(super) fn targets(&self) -> impl Iterator<Item = ChainNumber> {
+        self.steps.iter().flat_map(Step::jumps).map(|(_, to)| to)
+    }
+}
+
 impl Step {
     /// Its jumps, as they are written.
     pub(super) fn jumps(&self) -> impl Iterator<Item = (Exit, ChainNumber)> {
@@ -201,8 +208,7 @@ impl Picture {
             if self.chains[caller].place == Place::Unreachable {
                 continue;
             }
-            let targets: Vec<ChainNumber> =
-                self.chains[caller].steps.iter().flat_map(Step::jumps).map(|(_, to)| to).collect();
+            let targets: Vec<ChainNumber> = self.chains[caller].targets().collect();
             for to in targets {
                 if !self.chains[to].callers.contains(&caller) {
                     self.chains[to].callers.push(caller);

@@ -66,7 +66,7 @@ fn field_name(text: &str) -> Result<String, String> {
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     args.past.check("stats")?;
-    let registry = Registry::linked().map_err(anyhow::Error::msg)?;
+    let registry = Registry::linked()?;
     let past = Past::open(&args.past, &registry, &configured(config, args, &registry)?)?;
     let mut fields = Fields::default();
     fields.set_tables(registry.field_tables());
