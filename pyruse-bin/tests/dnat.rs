@@ -6,7 +6,7 @@ mod said;
 use std::path::Path;
 
 use pyruse_actions as _;
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Fields, MemoryRecord};
 use pyruse_core::plugin::Registry;
@@ -26,7 +26,7 @@ struct Bench {
 }
 
 fn load(config: &Value, state: &mut State) -> Result<Engine, String> {
-    let source = Source { name: "test".into(), text: serde_json::to_string_pretty(config).unwrap() };
+    let source = ConfigText { name: "test".into(), text: serde_json::to_string_pretty(config).unwrap() };
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let engine = Engine::load(&source, &registry, Fields::default(), state, &mut diagnostics).unwrap();

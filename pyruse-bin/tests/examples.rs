@@ -13,7 +13,7 @@ use std::process::Command;
 
 use pyruse_actions as _;
 use pyruse_core::address;
-use pyruse_core::config::{Diagnostics, ModuleKind, Source};
+use pyruse_core::config::{ConfigText, Diagnostics, ModuleKind};
 use pyruse_core::effect::Effect;
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Entry, Fields, MemoryRecord};
@@ -237,7 +237,7 @@ fn record(line: &str) -> MemoryRecord {
 fn their_entries_go_both_ways_at_every_filter_and_come_to_every_action() {
     let registry = Registry::linked().unwrap();
     for example in examples() {
-        let source = Source { name: example.display().to_string(), text: read(&example, "pyruse.json") };
+        let source = ConfigText { name: example.display().to_string(), text: read(&example, "pyruse.json") };
         let (mut state, mut diagnostics) = (State::in_memory(), Diagnostics::default());
         let engine =
             Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();

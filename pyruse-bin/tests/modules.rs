@@ -1,7 +1,7 @@
 //! The linked modules and the workflow together, without a journal: what entries do, odd ones too.
 
 use pyruse_actions as _;
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::effect::Effect;
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Entry, Fields, MemoryRecord};
@@ -48,7 +48,7 @@ impl Observer for Seen {
 
 impl Bench {
     fn new(actions: &Value) -> Bench {
-        let source = Source { name: "test".into(), text: json!({"actions": actions}).to_string() };
+        let source = ConfigText { name: "test".into(), text: json!({"actions": actions}).to_string() };
         let mut diagnostics = Diagnostics::default();
         let mut state = State::in_memory();
         let registry = Registry::linked().unwrap();

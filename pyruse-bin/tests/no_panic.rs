@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use pyruse_actions as _;
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Fields, MemoryRecord};
 use pyruse_core::pattern::Pattern;
@@ -18,7 +18,7 @@ use pyruse_sources as _;
 
 /// Loads the text, draws what is wrong, or runs an entry through what is not.
 fn load(text: &str) {
-    let source = Source { name: "fuzz".into(), text: text.into() };
+    let source = ConfigText { name: "fuzz".into(), text: text.into() };
     let mut diagnostics = Diagnostics::default();
     let mut state = State::in_memory();
     let registry = Registry::linked().unwrap();

@@ -1,7 +1,7 @@
 //! A plugin crate can bring a lint: it registers it, and `review` runs it with the built-in ones.
 
 use pyruse_bin as _;
-use pyruse_core::config::{Diagnostics, Examples, Lint, Severity, Source};
+use pyruse_core::config::{ConfigText, Diagnostics, Examples, Lint, Severity};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::Fields;
 use pyruse_core::inventory;
@@ -40,7 +40,7 @@ inventory::submit!(LintPlugin::new(&ONE, nothing));
 inventory::submit!(LintPlugin::new(&OTHER, nothing));
 
 fn review(text: &str) -> String {
-    let source = Source { name: "pyruse.json".into(), text: text.into() };
+    let source = ConfigText { name: "pyruse.json".into(), text: text.into() };
     let mut diagnostics = Diagnostics::default();
     let (registry, mut state) = (Registry::linked().unwrap(), State::in_memory());
     let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();

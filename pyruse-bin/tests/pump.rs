@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pyruse_bin as _;
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::engine::{DIAGNOSTIC, Engine};
 use pyruse_core::entry::{Fields, MemoryRecord};
 use pyruse_core::plugin::{Registry, ReportForm};
@@ -20,7 +20,7 @@ const RULES: &str = r#"{
 }"#;
 
 fn engine(state: &mut State) -> Engine {
-    let source = Source { name: "pyruse.json".into(), text: RULES.into() };
+    let source = ConfigText { name: "pyruse.json".into(), text: RULES.into() };
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let engine = Engine::load(&source, &registry, Fields::default(), state, &mut diagnostics).unwrap();

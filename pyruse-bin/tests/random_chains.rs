@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use pyruse_actions as _;
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::effect::{Effect, PlacedEffect};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Entry, Fields, MemoryRecord};
@@ -344,7 +344,7 @@ impl Subject {
     }
 
     fn new(text: &str) -> Subject {
-        let source = Source { name: "random".into(), text: text.to_owned() };
+        let source = ConfigText { name: "random".into(), text: text.to_owned() };
         let mut diagnostics = Diagnostics::default();
         let mut state = State::in_memory();
         let registry = Registry::linked().unwrap();

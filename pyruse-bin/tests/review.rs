@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use pyruse_bin as _;
-use pyruse_core::config::{Diagnostics, Severity, Source};
+use pyruse_core::config::{ConfigText, Diagnostics, Severity};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::Fields;
 use pyruse_core::plugin::Registry;
@@ -13,8 +13,8 @@ use pyruse_core::review::{self, lints};
 use pyruse_core::state::State;
 
 /// What is found in a configuration that can be used.
-fn review(text: &str) -> (Source, Diagnostics) {
-    let source = Source { name: "pyruse.json".into(), text: text.into() };
+fn review(text: &str) -> (ConfigText, Diagnostics) {
+    let source = ConfigText { name: "pyruse.json".into(), text: text.into() };
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let mut state = State::in_memory();
@@ -368,7 +368,7 @@ fn long(chains: usize) -> String {
 fn a_large_graph_is_reviewed_in_time_that_grows_with_its_size() {
     let time = |chains: usize| {
         let text = long(chains);
-        let source = Source { name: "long".into(), text };
+        let source = ConfigText { name: "long".into(), text };
         let mut diagnostics = Diagnostics::default();
         let registry = Registry::linked().unwrap();
         let mut state = State::in_memory();

@@ -9,7 +9,7 @@ mod said;
 use std::path::Path;
 
 use pyruse_actions as _;
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Fields, MemoryRecord};
 use pyruse_core::plugin::Registry;
@@ -126,7 +126,7 @@ fn open(path: &Path) -> State {
 /// What the rules say of those entries, with the state in that file.
 fn run(path: &Path, entries: Entries) -> Vec<String> {
     let mut state = open(path);
-    let source = Source { name: "test".into(), text: rules().to_string() };
+    let source = ConfigText { name: "test".into(), text: rules().to_string() };
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use tracing::Level;
 
 use crate::command::{columns_of, has_colours};
@@ -40,17 +40,17 @@ pub(crate) fn find(explicit: Option<&Path>) -> anyhow::Result<PathBuf> {
 }
 
 /// Reads the file.
-pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<ConfigText> {
     read_if(path, |_| Ok(()))
 }
 
 /// Reads the file of a program that acts, and may be root: only if nobody else can have written it.
-pub fn read_trusted(path: &Path) -> anyhow::Result<Source> {
+pub fn read_trusted(path: &Path) -> anyhow::Result<ConfigText> {
     read_if(path, |found| check_owner(path, found))
 }
 
 /// Reads the file if what was opened is to be trusted.
-fn read_if(path: &Path, trust: impl FnOnce(&Metadata) -> Result<(), String>) -> anyhow::Result<Source> {
+fn read_if(path: &Path, trust: impl FnOnce(&Metadata) -> Result<(), String>) -> anyhow::Result<ConfigText> {
     let shown = path.display();
     let failed = |e: std::io::Error| unusable(pyruse_core::access::failure(path, &e));
     let mut file = File::open(path).map_err(failed)?;
@@ -63,7 +63,7 @@ fn read_if(path: &Path, trust: impl FnOnce(&Metadata) -> Result<(), String>) -> 
     })?;
     // Some editors put a mark in front that is no part of the text.
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    Ok(Source { name: shown.to_string(), text })
+    Ok(ConfigText { name: shown.to_string(), text })
 }
 
 /// The configuration cannot be used, or not be found: another start will not help, and the exit code says so.
@@ -81,7 +81,7 @@ fn unusable(why: String) -> anyhow::Error {
 }
 
 /// Shows findings.
-pub fn show(source: &Source, diagnostics: &Diagnostics) {
+pub fn show(source: &ConfigText, diagnostics: &Diagnostics) {
     if !diagnostics.is_empty() {
         let level = if diagnostics.counts().0 > 0 { Level::ERROR } else { Level::WARN };
         let stderr = std::io::stderr();
@@ -91,7 +91,7 @@ pub fn show(source: &Source, diagnostics: &Diagnostics) {
 }
 
 /// Shows why a configuration cannot be used; the error that is then left to tell.
-pub(crate) fn refuse(source: &Source, diagnostics: &Diagnostics) -> anyhow::Error {
+pub(crate) fn refuse(source: &ConfigText, diagnostics: &Diagnostics) -> anyhow::Error {
     show(source, diagnostics);
     let (errors, _) = diagnostics.counts();
     let plural = if errors == 1 { "" } else { "s" };

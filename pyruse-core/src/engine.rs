@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::config::{Config, Diagnostics, Source};
+use crate::config::{Config, ConfigText, Diagnostics};
 pub use crate::deliver::DeliverError;
 use crate::effect::Effect;
 use crate::entry::{Entry, Fields, Record, Slot, StepError};
@@ -39,7 +39,7 @@ impl Engine {
     ///
     /// `fields` are the fields that an observer wants to read from entries, beside those that the configuration names.
     pub fn plan(
-        source: &Source,
+        source: &ConfigText,
         registry: &Registry,
         mut fields: Fields,
         layout: Layout,
@@ -77,7 +77,7 @@ impl Engine {
 
     /// Compiles a configuration and puts it in force at once: [`Engine::plan`] followed by [`Plan::bind`].
     pub fn load(
-        source: &Source,
+        source: &ConfigText,
         registry: &Registry,
         fields: Fields,
         state: &mut State,

@@ -27,7 +27,7 @@
 //! to run Pyruse's rules in your own program. The latter, without a file and without couriers, looks like this:
 //!
 //! ```
-//! use pyruse_core::config::{Diagnostics, Source};
+//! use pyruse_core::config::{Diagnostics, ConfigText};
 //! use pyruse_core::effect::Effect;
 //! use pyruse_core::engine::Engine;
 //! use pyruse_core::entry::{Entry, Fields, MemoryRecord};
@@ -87,7 +87,7 @@
 //! let text = r#"{"actions": {"all": [
 //!     {"action": "action_tell", "args": {"message": "{USER} {MESSAGE}"}}
 //! ]}}"#;
-//! let source = Source { name: "pyruse.json".into(), text: text.into() };
+//! let source = ConfigText { name: "pyruse.json".into(), text: text.into() };
 //!
 //! // Everything that is remembered: counters, bans, what waits for delivery.
 //! // `State::open_file` keeps it.

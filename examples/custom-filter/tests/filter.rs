@@ -2,7 +2,7 @@
 //!
 //! Like every program, a test outside the crate must name the crate to be linked with it: hence `use … as _`.
 
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::Fields;
 use pyruse_core::plugin::{Registry, run_examples};
@@ -22,7 +22,7 @@ fn every_error_is_reported_at_its_place() {
     {"filter": "filter_workingHours", "args": {
         "from": "8:00", "to": "18:00", "days": ["mon", "mittwoch"], "zone": "Europe/Nowhere"}}
 ]}}"#;
-    let source = Source { name: "pyruse.json".into(), text: text.into() };
+    let source = ConfigText { name: "pyruse.json".into(), text: text.into() };
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let engine =

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::effect::{Effect, PlacedEffect};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Entry, Fields, MemoryRecord};
@@ -59,7 +59,7 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
     }
 
     // 2. The configuration. All errors in it are reported together, with their places.
-    let source = Source { name: config.display().to_string(), text: std::fs::read_to_string(config)? };
+    let source = ConfigText { name: config.display().to_string(), text: std::fs::read_to_string(config)? };
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked()?;
     let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics)?;

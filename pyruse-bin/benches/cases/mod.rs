@@ -17,7 +17,7 @@ pub mod template;
 use std::time::{Duration, Instant};
 
 use pyruse_bin as _;
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Fields, MemoryRecord};
 use pyruse_core::plugin::Registry;
@@ -47,7 +47,7 @@ impl Rules {
 
     /// This configuration on that state.
     pub fn load(text: &str, mut state: State, optimized: bool) -> Rules {
-        let source = Source { name: "bench".into(), text: text.into() };
+        let source = ConfigText { name: "bench".into(), text: text.into() };
         let registry = Registry::linked().unwrap();
         let mut diagnostics = Diagnostics::default();
         let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use pyruse_core::config::{Config, Diagnostics, Source};
+use pyruse_core::config::{Config, ConfigText, Diagnostics};
 use pyruse_core::engine::{Engine, Plan};
 use pyruse_core::entry::Fields;
 use pyruse_core::plugin::Registry;
@@ -14,7 +14,7 @@ use crate::{configuration, messages};
 
 /// Compiles a configuration; without the findings that a comment allows.
 pub fn load(
-    source: &Source,
+    source: &ConfigText,
     registry: &Registry,
     layout: Layout,
     diagnostics: &mut Diagnostics,
@@ -31,7 +31,7 @@ pub struct Loaded {
     /// Where the file is.
     pub path: PathBuf,
     /// What it says.
-    pub source: Source,
+    pub source: ConfigText,
     /// The linked modules.
     pub registry: Registry,
     /// What it compiles to.
@@ -53,7 +53,7 @@ impl Loaded {
 
     fn read(
         config: Option<&Path>,
-        read: impl FnOnce(&Path) -> anyhow::Result<Source>,
+        read: impl FnOnce(&Path) -> anyhow::Result<ConfigText>,
     ) -> anyhow::Result<Loaded> {
         let path = configuration::find(config)?;
         let registry = Registry::linked()?;

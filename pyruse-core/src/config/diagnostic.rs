@@ -216,9 +216,9 @@ pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// A source text and its name. Findings are shown against it.
+/// The text of a configuration, and its name. Findings are shown against it.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct ConfigText {
     /// The file's path, as the user gave it.
     pub name: String,
     /// Its text.
@@ -255,7 +255,7 @@ pub(crate) struct Finding<'a> {
 
 /// The start of each line, so that a binary search finds the line of a finding.
 pub(crate) struct Lines<'a> {
-    source: &'a Source,
+    source: &'a ConfigText,
     starts: Vec<usize>,
 }
 
@@ -423,7 +423,7 @@ fn shortened(line: &str, place: SourceSpan, label: &str, room: usize) -> SourceS
     fits.map_or(place.clone(), |(at, _)| place.start..place.start + at)
 }
 
-impl Source {
+impl ConfigText {
     /// Finds where the lines begin.
     pub(crate) fn lines(&self) -> Lines<'_> {
         let after = self.text.match_indices('\n').map(|(at, _)| at + 1);

@@ -13,7 +13,7 @@ mod sources;
 use std::path::PathBuf;
 
 pub(crate) use self::args::read as read_args;
-pub use self::diagnostic::{Diagnostic, Diagnostics, Source, StepPlace, nearest};
+pub use self::diagnostic::{ConfigText, Diagnostic, Diagnostics, StepPlace, nearest};
 pub use self::keys::{CORE_KEYS, CoreKey};
 pub use self::lint::{Examples, Lint, Severity};
 pub(crate) use self::node::comments;
@@ -98,7 +98,11 @@ pub struct Config {
 impl Config {
     /// Reads the text. `settings_keys` are the top-level keys of the linked modules. Errors are added to `diagnostics`;
     /// the result is `None` only if no further checks are possible.
-    pub fn read(source: &Source, settings_keys: &[&str], diagnostics: &mut Diagnostics) -> Option<Config> {
+    pub fn read(
+        source: &ConfigText,
+        settings_keys: &[&str],
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Config> {
         let root = match parse(&source.text) {
             Ok(root) => root,
             Err(e) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::fact::{Fact, Save, SavedAs, Search, Stated};
 use super::settings::{ModuleSettings, Settings};
 use super::setup::Setup;
-use crate::config::{Diagnostics, Node, Source, SourceSpan, StepPlace};
+use crate::config::{ConfigText, Diagnostics, Node, SourceSpan, StepPlace};
 use crate::entry::{Entry, Fields, Slot, StepError};
 use crate::pattern::{self, Pattern};
 use crate::state::{Handle, Layout, Resource, State};
@@ -18,7 +18,7 @@ pub struct Invalid(());
 
 /// What a module can use while it is compiled.
 pub struct Compile<'a> {
-    pub(crate) source: &'a Source,
+    pub(crate) source: &'a ConfigText,
     pub(crate) diagnostics: &'a mut Diagnostics,
     pub(crate) fields: &'a mut Fields,
     pub(crate) setup: &'a mut Setup,

@@ -1,7 +1,7 @@
 //! Runs the examples of modules, for tests.
 
 use super::{Compile, Compiled, Example, Outcome, Plugin, Settings, Setup};
-use crate::config::{Diagnostics, Source, StepPlace, parse};
+use crate::config::{ConfigText, Diagnostics, StepPlace, parse};
 use crate::entry::{Buffers, EightBit, Fields, MemoryRecord};
 use crate::plugin::{Act, Registry};
 use crate::state::State;
@@ -23,7 +23,7 @@ pub fn run_examples(registry: &Registry) -> Vec<String> {
 
 fn run(registry: &Registry, plugin: &Plugin, example: &Example) -> Result<(), String> {
     let text = if example.args.is_empty() { "{}" } else { example.args };
-    let source = Source { name: plugin.name.to_owned(), text: text.to_owned() };
+    let source = ConfigText { name: plugin.name.to_owned(), text: text.to_owned() };
     let node = parse(text).map_err(|e| e.message)?;
     let mut diagnostics = Diagnostics::default();
     let mut fields = Fields::default();

@@ -5,7 +5,7 @@
 
 use super::allows;
 use super::check::lints;
-use crate::config::{Config, Diagnostic, Diagnostics, Examples, Source, SourceSpan, comments, nearest};
+use crate::config::{Config, ConfigText, Diagnostic, Diagnostics, Examples, SourceSpan, comments, nearest};
 
 /// A comment that allows findings.
 struct Allow {
@@ -19,7 +19,7 @@ struct Allow {
 
 /// Removes the findings that are allowed. `complete` means that all checks have run, so an allowance that was not
 /// needed is useless.
-pub(super) fn apply(source: &Source, config: &Config, diagnostics: &mut Diagnostics, complete: bool) {
+pub(super) fn apply(source: &ConfigText, config: &Config, diagnostics: &mut Diagnostics, complete: bool) {
     let mut allowed = read(source);
     if allowed.is_empty() {
         return;
@@ -93,7 +93,7 @@ fn asks_the_machine(code: &str) -> bool {
     lints().any(|lint| lint.code == code && matches!(lint.examples, Examples::World))
 }
 
-fn read(source: &Source) -> Vec<Allow> {
+fn read(source: &ConfigText) -> Vec<Allow> {
     // Nearly no configuration has such a comment: then the text is not parsed again.
     if !source.text.contains("allow") && !source.text.contains("Allow") {
         return Vec::new();
@@ -134,7 +134,7 @@ fn read(source: &Source) -> Vec<Allow> {
     allowed
 }
 
-fn is_blank(source: &Source, span: SourceSpan) -> bool {
+fn is_blank(source: &ConfigText, span: SourceSpan) -> bool {
     source.text.get(span).is_none_or(|text| text.trim().is_empty())
 }
 
@@ -189,7 +189,10 @@ mod tests {
     }
 
     fn lines(text: &str) -> Vec<usize> {
-        read(&Source { name: String::new(), text: text.to_owned() }).iter().map(|allow| allow.line).collect()
+        read(&ConfigText { name: String::new(), text: text.to_owned() })
+            .iter()
+            .map(|allow| allow.line)
+            .collect()
     }
 
     #[test]

@@ -41,12 +41,12 @@ pub use self::findings::Findings;
 pub use self::live::inspect;
 pub use self::subject::Review;
 
-use crate::config::{Config, Diagnostics, Source};
+use crate::config::{Config, ConfigText, Diagnostics};
 use crate::engine::Engine;
 
 /// Reviews a loaded configuration: findings are added to `diagnostics`, and those that a comment allows are removed,
 /// including findings from loading.
-pub fn review(source: &Source, engine: &Engine, diagnostics: &mut Diagnostics) {
+pub fn review(source: &ConfigText, engine: &Engine, diagnostics: &mut Diagnostics) {
     let review = Review::new(source, &engine.config, &engine.workflow);
     let plugins = check::plugins();
     for pair in plugins.windows(2) {
@@ -72,6 +72,6 @@ pub fn review(source: &Source, engine: &Engine, diagnostics: &mut Diagnostics) {
 }
 
 /// Removes the findings that a comment allows, after a configuration was only loaded.
-pub fn apply_allows(source: &Source, config: &Config, diagnostics: &mut Diagnostics) {
+pub fn apply_allows(source: &ConfigText, config: &Config, diagnostics: &mut Diagnostics) {
     allow::apply(source, config, diagnostics, false);
 }

@@ -1,14 +1,14 @@
 //! The input of a check: the configuration, its workflow, and the facts about its steps.
 
 use super::flow::{Exit, Flow};
-use crate::config::{Config, Content, Node, Source, SourceSpan, Step, StepPlace};
+use crate::config::{Config, ConfigText, Content, Node, SourceSpan, Step, StepPlace};
 use crate::entry::{FieldTables, Fields, Slot};
 use crate::plugin::Fact;
 use crate::workflow::{Site, Workflow};
 
 /// The input of a check.
 pub struct Review<'a> {
-    pub(super) source: &'a Source,
+    pub(super) source: &'a ConfigText,
     pub(super) config: &'a Config,
     pub(super) workflow: &'a Workflow,
     /// The steps of the configuration, by site.
@@ -17,7 +17,7 @@ pub struct Review<'a> {
 }
 
 impl<'a> Review<'a> {
-    pub(super) fn new(source: &'a Source, config: &'a Config, workflow: &'a Workflow) -> Review<'a> {
+    pub(super) fn new(source: &'a ConfigText, config: &'a Config, workflow: &'a Workflow) -> Review<'a> {
         let steps = config.chains.iter().flat_map(|chain| &chain.steps).collect();
         Review { source, config, workflow, steps, flow: Flow::new(workflow) }
     }

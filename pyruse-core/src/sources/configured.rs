@@ -28,7 +28,7 @@ impl ConfiguredSource {
     ) -> Result<ConfiguredSource, SourceError> {
         let json =
             serde_json::json!({"actions": {"none": []}, "sources": {name: {"source": module, "args": args}}});
-        let text = crate::config::Source { name: name.to_owned(), text: json.to_string() };
+        let text = crate::config::ConfigText { name: name.to_owned(), text: json.to_string() };
         let mut diagnostics = Diagnostics::default();
         let config = Config::read(&text, &[], &mut Diagnostics::default());
         let config = config.ok_or_else(|| SourceError(format!("`{name}` cannot name a source")))?;
@@ -65,7 +65,7 @@ pub(super) struct Identity {
 
 /// Inputs of [`configure`].
 pub(crate) struct Configure<'a> {
-    pub(crate) text: &'a crate::config::Source,
+    pub(crate) text: &'a crate::config::ConfigText,
     pub(crate) config: &'a Config,
     pub(crate) registry: &'a Registry,
     pub(crate) settings: &'a Settings,

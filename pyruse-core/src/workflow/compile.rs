@@ -9,7 +9,7 @@ use super::graph::{self, Graph, STOP, Shape};
 use super::node::{Node, Op};
 use super::site::Site;
 use crate::config::lint;
-use crate::config::{Config, Diagnostics, ModuleKind, Source, Spanned, Step, StepPlace};
+use crate::config::{Config, ConfigText, Diagnostics, ModuleKind, Spanned, Step, StepPlace};
 use crate::entry::Fields;
 use crate::plugin::{Action, Compile, Compiled, Filter, Registry, Settings, Setup};
 
@@ -24,7 +24,7 @@ pub(crate) struct Steps {
 /// Inputs of the compiler.
 pub(crate) struct Compiler<'a> {
     /// The source text, for positions within it.
-    pub(crate) source: &'a Source,
+    pub(crate) source: &'a ConfigText,
     /// The linked modules.
     pub(crate) registry: &'a Registry,
     /// The modules' settings.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use pyruse_core::config::{Diagnostics, Source};
+use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Fields, MemoryRecord};
 use pyruse_core::operation::{Answer, Operation};
@@ -28,9 +28,9 @@ const CONFIG: &str = r#"{
 }"#;
 
 /// The engine of a Pyruse that bans in files of this directory.
-fn engine(directory: &TempDir, config: &str, state: &mut State) -> Result<(Source, Engine), String> {
+fn engine(directory: &TempDir, config: &str, state: &mut State) -> Result<(ConfigText, Engine), String> {
     let text = config.replace("DIRECTORY", directory.path().to_str().unwrap());
-    let source = Source { name: "pyruse.json".into(), text };
+    let source = ConfigText { name: "pyruse.json".into(), text };
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().map_err(|e| e.to_string())?;
     let engine = Engine::load(&source, &registry, Fields::default(), state, &mut diagnostics);
