@@ -17,8 +17,8 @@ use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::level::Level;
 use pyruse_core::plugin::{
-    Act, Action, Compile, Example, Gate, Invalid, Message, Module, ModuleSettings, Outcome as Shown, Plugin,
-    Service, ServicePlugin, SettingsPlugin, StepError, excerpt,
+    Act, Action, Compile, Example, Expected, Gate, Invalid, Message, Module, ModuleSettings, Plugin, Service,
+    ServicePlugin, SettingsPlugin, StepError, excerpt,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
@@ -109,7 +109,9 @@ impl Module for Log {
             title: "a note about a ban",
             args: r#"{"message": "BANNED {thatIP}", "level": "NOTICE"}"#,
             entry: &[("thatIP", "192.0.2.1")],
-            outcome: Shown::Effect(r#"{"effect": "log", "level": "NOTICE", "message": "BANNED 192.0.2.1"}"#),
+            expected: Expected::Effect(
+                r#"{"effect": "log", "level": "NOTICE", "message": "BANNED 192.0.2.1"}"#,
+            ),
         }]
     }
 }

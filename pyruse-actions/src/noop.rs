@@ -1,7 +1,7 @@
 //! `action_noop`
 
 use pyruse_core::plugin::{
-    Act, Action, Compile, Example, Invalid, Module, NoArgs, Outcome, Plugin, StepError,
+    Act, Action, Compile, Example, Expected, Invalid, Module, NoArgs, Plugin, StepError,
 };
 
 struct Noop;
@@ -20,7 +20,7 @@ impl Module for Noop {
             title: "nothing happens",
             args: "",
             entry: &[("MESSAGE", "x")],
-            outcome: Outcome::Nothing,
+            expected: Expected::Nothing,
         }]
     }
 }

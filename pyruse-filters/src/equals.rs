@@ -2,7 +2,7 @@
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, Question, StepError};
+use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, Question, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -36,32 +36,32 @@ impl Module for Equals {
     }
 
     fn examples() -> Vec<Example> {
-        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        let example = |title, args, entry, expected| Example { title, args, entry, expected };
         vec![
             example(
                 "a text",
                 r#"{"field": "SYSLOG_IDENTIFIER", "value": "sshd"}"#,
                 &[("SYSLOG_IDENTIFIER", "sshd")],
-                Outcome::Passes,
+                Expected::Passes,
             ),
             example(
                 "a number",
                 r#"{"field": "PRIORITY", "value": 3}"#,
                 &[("PRIORITY", "3")],
-                Outcome::Passes,
+                Expected::Passes,
             ),
             example(
                 "not a text",
                 r#"{"field": "PRIORITY", "value": "3"}"#,
                 &[("PRIORITY", "3")],
-                Outcome::Fails,
+                Expected::Fails,
             ),
-            example("a missing field", r#"{"field": "PRIORITY", "value": 3}"#, &[], Outcome::Fails),
+            example("a missing field", r#"{"field": "PRIORITY", "value": 3}"#, &[], Expected::Fails),
             example(
                 "any of a repeated field's values",
                 r#"{"field": "UNIT", "value": "b"}"#,
                 &[("UNIT", "a"), ("UNIT", "b")],
-                Outcome::Passes,
+                Expected::Passes,
             ),
         ]
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use pyruse_core::entry::{Entry, Slot, Value};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, Question, StepError};
+use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, Question, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -64,22 +64,22 @@ impl Module for InList {
     }
 
     fn examples() -> Vec<Example> {
-        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        let example = |title, args, entry, expected| Example { title, args, entry, expected };
         vec![
             example(
                 "one of them",
                 r#"{"field": "PRIORITY", "values": [2, 3]}"#,
                 &[("PRIORITY", "3")],
-                Outcome::Passes,
+                Expected::Passes,
             ),
             example(
                 "none of them",
                 r#"{"field": "PRIORITY", "values": ["3"]}"#,
                 &[("PRIORITY", "3")],
-                Outcome::Fails,
+                Expected::Fails,
             ),
-            example("missing, not listed", r#"{"field": "_UID", "values": [0]}"#, &[], Outcome::Fails),
-            example("missing, listed", r#"{"field": "_UID", "values": [0, null]}"#, &[], Outcome::Passes),
+            example("missing, not listed", r#"{"field": "_UID", "values": [0]}"#, &[], Expected::Fails),
+            example("missing, listed", r#"{"field": "_UID", "values": [0, null]}"#, &[], Expected::Passes),
         ]
     }
 }

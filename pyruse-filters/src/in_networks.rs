@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use pyruse_core::address;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -95,37 +95,37 @@ impl Module for InNetworks {
     }
 
     fn examples() -> Vec<Example> {
-        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        let example = |title, args, entry, expected| Example { title, args, entry, expected };
         vec![
             example(
                 "inside",
                 r#"{"field": "thatIP", "nets": ["10.0.0.7/8", "2001:db8::/32"]}"#,
                 &[("thatIP", "10.1.2.3")],
-                Outcome::Passes,
+                Expected::Passes,
             ),
             example(
                 "an IPv4-mapped address is treated as that IPv4 address",
                 r#"{"field": "thatIP", "nets": ["10.0.0.0/8"]}"#,
                 &[("thatIP", "::ffff:10.1.2.3")],
-                Outcome::Passes,
+                Expected::Passes,
             ),
             example(
                 "a zone index is removed",
                 r#"{"field": "thatIP", "nets": ["fe80::/10"]}"#,
                 &[("thatIP", "fe80::1%eth0")],
-                Outcome::Passes,
+                Expected::Passes,
             ),
             example(
                 "outside",
                 r#"{"field": "thatIP", "nets": ["192.0.2.1"]}"#,
                 &[("thatIP", "192.0.2.2")],
-                Outcome::Fails,
+                Expected::Fails,
             ),
             example(
                 "not an address",
                 r#"{"field": "thatIP", "nets": ["192.0.2.1"]}"#,
                 &[("thatIP", "example.org")],
-                Outcome::Error("`example.org` is not an IP address"),
+                Expected::Error("`example.org` is not an IP address"),
             ),
         ]
     }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -59,20 +59,25 @@ impl Module for LowerOrEquals {
     }
 
     fn examples() -> Vec<Example> {
-        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        let example = |title, args, entry, expected| Example { title, args, entry, expected };
         vec![
             example(
                 "errors and worse",
                 r#"{"field": "PRIORITY", "value": 3}"#,
                 &[("PRIORITY", "3")],
-                Outcome::Passes,
+                Expected::Passes,
             ),
-            example("a notice", r#"{"field": "PRIORITY", "value": 3}"#, &[("PRIORITY", "5")], Outcome::Fails),
+            example(
+                "a notice",
+                r#"{"field": "PRIORITY", "value": 3}"#,
+                &[("PRIORITY", "5")],
+                Expected::Fails,
+            ),
             example(
                 "another type",
                 r#"{"field": "PRIORITY", "value": 3}"#,
                 &[("PRIORITY", "high")],
-                Outcome::Error("cannot compare text with a number"),
+                Expected::Error("cannot compare text with a number"),
             ),
         ]
     }
@@ -96,15 +101,15 @@ impl Module for GreaterOrEquals {
     }
 
     fn examples() -> Vec<Example> {
-        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        let example = |title, args, entry, expected| Example { title, args, entry, expected };
         vec![
             example(
                 "from 1000 on, users are people",
                 r#"{"field": "_UID", "value": 1000}"#,
                 &[("_UID", "1000")],
-                Outcome::Passes,
+                Expected::Passes,
             ),
-            example("below", r#"{"field": "_UID", "value": 1000}"#, &[("_UID", "33")], Outcome::Fails),
+            example("below", r#"{"field": "_UID", "value": 1000}"#, &[("_UID", "33")], Expected::Fails),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use pyruse_core::entry::{Entry, Slot, Span};
 use pyruse_core::pattern::{Groups, Pattern};
-use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, Question, StepError};
+use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, Question, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -100,27 +100,27 @@ impl Module for Pcre {
     }
 
     fn examples() -> Vec<Example> {
-        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        let example = |title, args, entry, expected| Example { title, args, entry, expected };
         vec![
             example(
                 "named groups",
                 r#"{"field": "MESSAGE", "re": "^Failed password for (?P<user>.*) from (?P<thatIP>\\S+) port"}"#,
                 &[("MESSAGE", "Failed password for root from 192.0.2.1 port 22 ssh2")],
-                Outcome::Saves(&[("user", "root"), ("thatIP", "192.0.2.1")]),
+                Expected::Saves(&[("user", "root"), ("thatIP", "192.0.2.1")]),
             ),
             example(
                 "names by position",
                 r#"{"field": "MESSAGE", "re": "from (\\S+) port (\\d+)", "save": ["thatIP", "thatPort"]}"#,
                 &[("MESSAGE", "Invalid user x from 2001:db8::1 port 50000")],
-                Outcome::Saves(&[("thatIP", "2001:db8::1"), ("thatPort", "50000")]),
+                Expected::Saves(&[("thatIP", "2001:db8::1"), ("thatPort", "50000")]),
             ),
             example(
                 "a number, as decimal text",
                 r#"{"field": "PRIORITY", "re": "^[0-3]$"}"#,
                 &[("PRIORITY", "3")],
-                Outcome::Passes,
+                Expected::Passes,
             ),
-            example("a missing field", r#"{"field": "MESSAGE", "re": ""}"#, &[], Outcome::Fails),
+            example("a missing field", r#"{"field": "MESSAGE", "re": ""}"#, &[], Expected::Fails),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::pattern::{Candidates, Groups, Pattern};
-use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, Question, StepError};
+use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, Question, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -72,21 +72,26 @@ impl Module for PcreAny {
     }
 
     fn examples() -> Vec<Example> {
-        let example = |title, args, entry, outcome| Example { title, args, entry, outcome };
+        let example = |title, args, entry, expected| Example { title, args, entry, expected };
         vec![
             example(
                 "the first in list order, not in the text",
                 r#"{"field": "MESSAGE", "re": ["user (?P<who>\\w+)", "(?P<who>\\w+) failed"]}"#,
                 &[("MESSAGE", "bob failed as user alice")],
-                Outcome::Saves(&[("who", "alice")]),
+                Expected::Saves(&[("who", "alice")]),
             ),
             example(
                 "also for a field that occurs several times",
                 r#"{"field": "MESSAGE", "re": ["user (?P<who>\\w+)", "(?P<who>\\w+) failed"]}"#,
                 &[("MESSAGE", "bob failed"), ("MESSAGE", "as user alice")],
-                Outcome::Saves(&[("who", "alice")]),
+                Expected::Saves(&[("who", "alice")]),
             ),
-            example("none", r#"{"field": "MESSAGE", "re": ["a", "b"]}"#, &[("MESSAGE", "c")], Outcome::Fails),
+            example(
+                "none",
+                r#"{"field": "MESSAGE", "re": ["a", "b"]}"#,
+                &[("MESSAGE", "c")],
+                Expected::Fails,
+            ),
         ]
     }
 }

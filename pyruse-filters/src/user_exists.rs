@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::User;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -45,11 +45,11 @@ impl Module for UserExists {
 
     fn examples() -> Vec<Example> {
         let example =
-            |title, entry, outcome| Example { title, args: r#"{"field": "thatUser"}"#, entry, outcome };
+            |title, entry, expected| Example { title, args: r#"{"field": "thatUser"}"#, entry, expected };
         vec![
-            example("known", &[("thatUser", "root")], Outcome::Passes),
-            example("unknown", &[("thatUser", "no such user")], Outcome::Fails),
-            example("a number is not a name", &[("thatUser", "0")], Outcome::Fails),
+            example("known", &[("thatUser", "root")], Expected::Passes),
+            example("unknown", &[("thatUser", "no such user")], Expected::Fails),
+            example("a number is not a name", &[("thatUser", "0")], Expected::Fails),
         ]
     }
 }

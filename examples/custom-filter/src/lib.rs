@@ -6,7 +6,7 @@
 use pyruse_core::entry::{Entry, Slot, Value};
 use pyruse_core::jiff::civil::{Time, Weekday};
 use pyruse_core::jiff::tz::TimeZone;
-use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
@@ -119,33 +119,33 @@ impl Module for WorkingHours {
     // Examples are data. `pyruse modules filter_workingHours` shows them, and a test runs them. Their entries are of
     // Wednesday, 2026-11-18, 11:06:40 UTC.
     fn examples() -> Vec<Example> {
-        let example = |title, args, outcome| Example { title, args, entry: &[], outcome };
+        let example = |title, args, expected| Example { title, args, entry: &[], expected };
         vec![
             example(
                 "a Wednesday before noon",
                 r#"{"from": "08:00", "to": "18:00", "zone": "UTC"}"#,
-                Outcome::Passes,
+                Expected::Passes,
             ),
             example(
                 "the same time, in another zone",
                 r#"{"from": "08:00", "to": "18:00", "zone": "Asia/Tokyo"}"#,
-                Outcome::Fails,
+                Expected::Fails,
             ),
             example(
                 "not a working day",
                 r#"{"from": "08:00", "to": "18:00", "days": ["sat", "sun"], "zone": "UTC"}"#,
-                Outcome::Fails,
+                Expected::Fails,
             ),
             example(
                 "a night shift that began the day before",
                 r#"{"from": "22:00", "to": "12:00", "days": ["tue"], "zone": "UTC"}"#,
-                Outcome::Passes,
+                Expected::Passes,
             ),
             Example {
                 title: "not a time",
                 args: r#"{"from": "08:00", "to": "18:00", "field": "MESSAGE"}"#,
                 entry: &[("MESSAGE", "at ten")],
-                outcome: Outcome::Error("the field contains text, not a time"),
+                expected: Expected::Error("the field contains text, not a time"),
             },
         ]
     }

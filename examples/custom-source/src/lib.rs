@@ -17,7 +17,7 @@ use std::time::Duration;
 use pyruse_core::entry::{FieldTable, Kind, MemoryRecord, Origin, Record};
 use pyruse_core::losses::{LossKind, Losses};
 use pyruse_core::plugin::{
-    Begin, Begun, Compile, Example, Grade, Inspection, Invalid, Module, Next, Outcome, Plugin, Reader,
+    Begin, Begun, Compile, Example, Expected, Grade, Inspection, Invalid, Module, Next, Plugin, Reader,
     Readiness, Source, SourceError, SourceModule,
 };
 use pyruse_core::schemars::JsonSchema;
@@ -66,7 +66,7 @@ impl Module for Spool {
     // Shown by `pyruse modules source_spool`. A test compiles them, but opens nothing.
     fn examples() -> Vec<Example> {
         let args = r#"{"directory": "/var/spool/honeypot"}"#;
-        vec![Example { title: "what a honeypot notes", args, entry: &[], outcome: Outcome::Nothing }]
+        vec![Example { title: "what a honeypot notes", args, entry: &[], expected: Expected::Nothing }]
     }
 }
 

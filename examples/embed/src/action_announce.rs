@@ -13,8 +13,8 @@ use pyruse_core::courier::{Courier, Deliver, Outcome};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::Slot;
 use pyruse_core::plugin::{
-    Act, Action, Compile, Example, Invalid, Message, Module, ModuleSettings, Outcome as Shown, Plugin,
-    Service, ServicePlugin, SettingsPlugin, StepError,
+    Act, Action, Compile, Example, Expected, Invalid, Message, Module, ModuleSettings, Plugin, Service,
+    ServicePlugin, SettingsPlugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -113,7 +113,7 @@ impl Module for AnnounceOnce {
             title: "a user logs in",
             args: r#"{"for": "USER", "message": "{USER} is here", "onceInSeconds": 3600}"#,
             entry: &[("USER", "alice")],
-            outcome: Shown::Effect(
+            expected: Expected::Effect(
                 r#"{"effect": "custom", "action": "action_announce", "details": {"key": "alice", "message": "alice is here"}}"#,
             ),
         }]

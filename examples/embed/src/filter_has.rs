@@ -1,7 +1,7 @@
 //! `filter_has`: passes when the entry has the field. A very small, but useful filter.
 
 use pyruse_core::entry::{Entry, Slot};
-use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -27,8 +27,9 @@ impl Module for Has {
     }
 
     fn examples() -> Vec<Example> {
-        let example = |title, entry, outcome| Example { title, args: r#"{"field": "USER"}"#, entry, outcome };
-        vec![example("present", &[("USER", "")], Outcome::Passes), example("missing", &[], Outcome::Fails)]
+        let example =
+            |title, entry, expected| Example { title, args: r#"{"field": "USER"}"#, entry, expected };
+        vec![example("present", &[("USER", "")], Expected::Passes), example("missing", &[], Expected::Fails)]
     }
 }
 

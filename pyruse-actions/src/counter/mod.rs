@@ -23,7 +23,7 @@ use std::sync::Arc;
 use pyruse_core::entry::Slot;
 use pyruse_core::plugin::fact::{Count, Fact, SavedAs};
 use pyruse_core::plugin::{
-    Act, Action, Compile, Example, Invalid, Module, ModuleSettings, Outcome, Plugin, SettingsPlugin,
+    Act, Action, Compile, Example, Expected, Invalid, Module, ModuleSettings, Plugin, SettingsPlugin,
     StepError,
 };
 use pyruse_core::schemars::JsonSchema;
@@ -172,31 +172,31 @@ impl Module for Raise {
                 title: "the first of an address",
                 args: r#"{"counter": "ssh", "for": "thatIP", "keepSeconds": 300, "save": "tries"}"#,
                 entry: &[("thatIP", "192.0.2.1")],
-                outcome: Outcome::Saves(&[("tries", "1")]),
+                expected: Expected::Saves(&[("tries", "1")]),
             },
             Example {
                 title: "a line that stands for three tries",
                 args: r#"{"counter": "imap", "for": "thatIP", "by": "attempts", "keepSeconds": 600, "save": "tries"}"#,
                 entry: &[("thatIP", "192.0.2.1"), ("attempts", "3")],
-                outcome: Outcome::Saves(&[("tries", "3")]),
+                expected: Expected::Saves(&[("tries", "3")]),
             },
             Example {
                 title: "a line that does not say how many is one",
                 args: r#"{"counter": "imap", "for": "thatIP", "by": "attempts", "keepSeconds": 600, "save": "tries"}"#,
                 entry: &[("thatIP", "192.0.2.1")],
-                outcome: Outcome::Saves(&[("tries", "1")]),
+                expected: Expected::Saves(&[("tries", "1")]),
             },
             Example {
                 title: "no more than 1,000 at once",
                 args: r#"{"counter": "imap", "for": "thatIP", "by": "attempts", "keepSeconds": 600, "save": "tries"}"#,
                 entry: &[("thatIP", "192.0.2.1"), ("attempts", "99999999999999999999")],
-                outcome: Outcome::Saves(&[("tries", "1000")]),
+                expected: Expected::Saves(&[("tries", "1000")]),
             },
             Example {
                 title: "not a number",
                 args: r#"{"counter": "imap", "for": "thatIP", "by": "attempts", "keepSeconds": 600, "save": "tries"}"#,
                 entry: &[("thatIP", "192.0.2.1"), ("attempts", "many")],
-                outcome: Outcome::Error("`by`: `many` is not a number of ticks: nothing is counted"),
+                expected: Expected::Error("`by`: `many` is not a number of ticks: nothing is counted"),
             },
         ]
     }
@@ -260,7 +260,7 @@ impl Module for Reset {
             title: "an hour of grace",
             args: r#"{"counter": "ssh", "for": "thatIP", "graceSeconds": 3600, "save": "tries"}"#,
             entry: &[("thatIP", "192.0.2.1")],
-            outcome: Outcome::Saves(&[("tries", "0")]),
+            expected: Expected::Saves(&[("tries", "0")]),
         }]
     }
 }
@@ -312,7 +312,7 @@ impl Module for Lower {
             title: "not below nothing",
             args: r#"{"counter": "ssh", "for": "thatIP", "save": "tries"}"#,
             entry: &[("thatIP", "192.0.2.1")],
-            outcome: Outcome::Saves(&[("tries", "0")]),
+            expected: Expected::Saves(&[("tries", "0")]),
         }]
     }
 }

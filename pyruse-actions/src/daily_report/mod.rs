@@ -14,7 +14,7 @@ use std::sync::Arc;
 use pyruse_core::effect::Effect;
 use pyruse_core::level::ReportLevel;
 use pyruse_core::plugin::{
-    Act, Action, Compile, Example, Inspection, Invalid, Message, Module, Outcome, Plugin, StepError,
+    Act, Action, Compile, Example, Expected, Inspection, Invalid, Message, Module, Plugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
@@ -152,7 +152,7 @@ impl Module for DailyReport {
             title: "a warning, with its first and last time",
             args: r#"{"level": "WARN", "message": "{_SYSTEMD_UNIT}: {MESSAGE}", "details": "FIRSTLAST"}"#,
             entry: &[("_SYSTEMD_UNIT", "a.service"), ("MESSAGE", "disk failing")],
-            outcome: Outcome::Effect(
+            expected: Expected::Effect(
                 r#"{"effect": "report", "level": "WARN", "message": "a.service: disk failing", "details": "FIRSTLAST"}"#,
             ),
         }]

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use pyruse_core::entry::{self, Entry, Slot};
-use pyruse_core::plugin::{Act, Action, Compile, Example, Invalid, Module, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Act, Action, Compile, Example, Expected, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
@@ -166,13 +166,13 @@ impl Module for Capture {
                 title: "a proxy before a mail service",
                 args: r#"{"saddr": "client", "sport": "clientPort", "addrValue": "10.0.0.1", "port": "proxyPort", "dportValue": 993}"#,
                 entry: &[("client", "192.0.2.1"), ("clientPort", "50000"), ("proxyPort", "40000")],
-                outcome: Outcome::Nothing,
+                expected: Expected::Nothing,
             },
             Example {
                 title: "an entry without the client is ignored",
                 args: r#"{"saddr": "client", "addr": "proxy"}"#,
                 entry: &[("proxy", "10.0.0.1")],
-                outcome: Outcome::Nothing,
+                expected: Expected::Nothing,
             },
         ]
     }

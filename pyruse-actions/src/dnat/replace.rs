@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use pyruse_core::entry::Slot;
 use pyruse_core::plugin::fact::SavedAs;
-use pyruse_core::plugin::{Act, Action, Compile, Example, Invalid, Module, Outcome, Plugin, StepError};
+use pyruse_core::plugin::{Act, Action, Compile, Example, Expected, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::state::Handle;
@@ -113,13 +113,13 @@ impl Module for Replace {
                 title: "a connection that was not captured is not changed",
                 args: r#"{"addr": "peer", "port": "peerPort", "saddrInto": "peer", "sportInto": "peerPort"}"#,
                 entry: &[("peer", "10.0.0.1"), ("peerPort", "40000")],
-                outcome: Outcome::Saves(&[("peer", "10.0.0.1"), ("peerPort", "40000")]),
+                expected: Expected::Saves(&[("peer", "10.0.0.1"), ("peerPort", "40000")]),
             },
             Example {
                 title: "nor is one that lacks a field to identify it",
                 args: r#"{"addr": "peer", "port": "peerPort", "saddrInto": "peer"}"#,
                 entry: &[("peer", "10.0.0.1")],
-                outcome: Outcome::Saves(&[("peer", "10.0.0.1")]),
+                expected: Expected::Saves(&[("peer", "10.0.0.1")]),
             },
         ]
     }

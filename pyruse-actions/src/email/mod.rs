@@ -15,7 +15,7 @@ use pyruse_core::courier::Courier;
 use pyruse_core::effect::Effect;
 use pyruse_core::plugin::fact::Fact;
 use pyruse_core::plugin::{
-    Act, Action, Compile, Example, Inspection, Invalid, Message, Module, Outcome as Shown, Plugin, Service,
+    Act, Action, Compile, Example, Expected, Inspection, Invalid, Message, Module, Plugin, Service,
     ServicePlugin, StepError, excerpt,
 };
 use pyruse_core::schemars::JsonSchema;
@@ -105,7 +105,7 @@ impl Module for Email {
             title: "somebody became root",
             args: r#"{"subject": "root", "message": "{_HOSTNAME}: {MESSAGE}"}"#,
             entry: &[("_HOSTNAME", "server"), ("MESSAGE", "(to root) alice on pts/1")],
-            outcome: Shown::Effect(
+            expected: Expected::Effect(
                 r#"{"effect": "email", "subject": "root", "to": ["hostmaster"], "body": "server: (to root) alice on pts/1"}"#,
             ),
         }]

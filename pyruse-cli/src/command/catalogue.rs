@@ -4,7 +4,7 @@
 //! in; names, types in words, defaults and sentences come out.
 
 use pyruse_core::config::CORE_KEYS;
-use pyruse_core::plugin::{Example, Outcome, Plugin, Registry};
+use pyruse_core::plugin::{Example, Expected, Plugin, Registry};
 use pyruse_core::seconds::FORMAT;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -217,12 +217,12 @@ fn example_as_json(example: &Example) -> Value {
     let args = serde_json::from_str(example.args).unwrap_or(Value::Null);
     let pairs =
         |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| json!([name, value])).collect::<Vec<_>>();
-    let outcome = match &example.outcome {
-        Outcome::Passes => json!({"passes": true}),
-        Outcome::Fails => json!({"passes": false}),
-        Outcome::Saves(saved) => json!({"passes": true, "saves": pairs(saved)}),
-        Outcome::Error(message) => json!({"error": message}),
-        Outcome::Effect(effect) => {
+    let outcome = match &example.expected {
+        Expected::Passes => json!({"passes": true}),
+        Expected::Fails => json!({"passes": false}),
+        Expected::Saves(saved) => json!({"passes": true, "saves": pairs(saved)}),
+        Expected::Error(message) => json!({"error": message}),
+        Expected::Effect(effect) => {
             json!({"effect": serde_json::from_str::<Value>(effect).unwrap_or(Value::Null)})
         }
         _ => json!({}),
@@ -235,12 +235,12 @@ pub(crate) fn outcome(example: &Example) -> String {
     let pairs = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
     };
-    match &example.outcome {
-        Outcome::Passes => "passes".into(),
-        Outcome::Fails => "does not pass".into(),
-        Outcome::Saves(saved) => format!("saves {}", pairs(saved)),
-        Outcome::Error(message) => format!("error: {message}"),
-        Outcome::Effect(effect) => format!("effect: {effect}"),
+    match &example.expected {
+        Expected::Passes => "passes".into(),
+        Expected::Fails => "does not pass".into(),
+        Expected::Saves(saved) => format!("saves {}", pairs(saved)),
+        Expected::Error(message) => format!("error: {message}"),
+        Expected::Effect(effect) => format!("effect: {effect}"),
         _ => "nothing that can be seen".into(),
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use clap::Command;
 use pyruse_core::config::ModuleKind;
 use pyruse_core::effect::Effect;
-use pyruse_core::plugin::{Outcome, Plugin, Registry};
+use pyruse_core::plugin::{Expected, Plugin, Registry};
 use serde_json::Value;
 
 use super::manual_configuration::{EXPRESSIONS, FIELDS, FORM, SKELETON, TEMPLATES, WAY};
@@ -177,8 +177,8 @@ fn effects(registry: &Registry) -> String {
         }
         for plugin in registry.plugins() {
             let examples = (plugin.examples)();
-            let effect = examples.iter().find_map(|example| match example.outcome {
-                Outcome::Effect(effect) => Some(effect),
+            let effect = examples.iter().find_map(|example| match example.expected {
+                Expected::Effect(effect) => Some(effect),
                 _ => None,
             });
             let effect = effect.filter(|effect| {

@@ -1,6 +1,6 @@
 //! Examples as data: shown to users, printed in the docs, and run by a test ([`super::run_examples`]).
 
-/// Arguments, an entry, and the outcome.
+/// Arguments, an entry, and what is expected then.
 #[derive(Clone, Debug)]
 pub struct Example {
     /// What it shows.
@@ -9,14 +9,14 @@ pub struct Example {
     pub args: &'static str,
     /// The fields of the entry.
     pub entry: &'static [(&'static str, &'static str)],
-    /// The outcome.
-    pub outcome: Outcome,
+    /// What the step does with it.
+    pub expected: Expected,
 }
 
-/// The outcome of an example.
+/// What a step does in an example.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum Expected {
     /// The filter passes.
     Passes,
     /// The filter does not pass.

@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use pyruse_core::entry::{Entry, Slot};
-//! use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Outcome};
+//! use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Expected};
 //! use pyruse_core::plugin::{Plugin, StepError};
 //! use pyruse_core::schemars::JsonSchema;
 //! use pyruse_core::serde::Deserialize;
@@ -41,7 +41,7 @@
 //!     fn examples() -> Vec<Example> {
 //!         let args = r#"{"field": "MESSAGE", "bytes": 3}"#;
 //!         let entry = &[("MESSAGE", "abcd")];
-//!         vec![Example { title: "too long", args, entry, outcome: Outcome::Fails }]
+//!         vec![Example { title: "too long", args, entry, expected: Expected::Fails }]
 //!     }
 //! }
 //!
@@ -79,7 +79,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 pub use self::compile::{Compile, Invalid, Message};
-pub use self::example::{Example, Outcome};
+pub use self::example::{Example, Expected};
 pub use self::facet::{Gate, Importer, ReportForm, Reporter, Witness};
 pub use self::fact::{Fact, Stated};
 pub use self::inspect::{Grade, Inspection};

@@ -1,6 +1,6 @@
 //! Runs the examples of modules, for tests.
 
-use super::{Compile, Compiled, Example, Outcome, Plugin, Settings, Setup};
+use super::{Compile, Compiled, Example, Expected, Plugin, Settings, Setup};
 use crate::config::{ConfigText, Diagnostics, StepPlace, parse};
 use crate::entry::{Buffers, EightBit, Fields, MemoryRecord};
 use crate::plugin::{Act, Registry};
@@ -48,8 +48,8 @@ fn run(registry: &Registry, plugin: &Plugin, example: &Example) -> Result<(), St
     state.adopt(&setup.layout).map_err(|e| e.to_string())?;
     setup.on_bind.into_iter().for_each(|work| work(&mut state));
 
-    let expected_fields = match example.outcome {
-        Outcome::Saves(saved) => saved,
+    let expected_fields = match example.expected {
+        Expected::Saves(saved) => saved,
         _ => &[],
     };
     let slots: Vec<_> = expected_fields.iter().map(|(name, _)| fields.slot(name)).collect();
@@ -68,14 +68,14 @@ fn run(registry: &Registry, plugin: &Plugin, example: &Example) -> Result<(), St
             .act(&mut Act { entry: &mut entry, state: &mut state, effects: Some(&mut effects) })
             .map(|()| true),
     };
-    match (&example.outcome, result) {
-        (Outcome::Passes | Outcome::Nothing, Ok(true)) | (Outcome::Fails, Ok(false))
+    match (&example.expected, result) {
+        (Expected::Passes | Expected::Nothing, Ok(true)) | (Expected::Fails, Ok(false))
             if effects.is_empty() =>
         {
             Ok(())
         }
-        (Outcome::Error(expected), Err(e)) if e.to_string() == *expected => Ok(()),
-        (Outcome::Saves(saved), Ok(true)) => {
+        (Expected::Error(expected), Err(e)) if e.to_string() == *expected => Ok(()),
+        (Expected::Saves(saved), Ok(true)) => {
             for (slot, (name, expected)) in slots.into_iter().zip(*saved) {
                 let found = entry.text(slot).unwrap_or("None");
                 if found != *expected {
@@ -84,7 +84,7 @@ fn run(registry: &Registry, plugin: &Plugin, example: &Example) -> Result<(), St
             }
             Ok(())
         }
-        (Outcome::Effect(expected), Ok(true)) => {
+        (Expected::Effect(expected), Ok(true)) => {
             let expected: serde_json::Value = serde_json::from_str(expected).map_err(|e| e.to_string())?;
             let found: Vec<_> = effects
                 .iter()
@@ -93,6 +93,6 @@ fn run(registry: &Registry, plugin: &Plugin, example: &Example) -> Result<(), St
                 .map_err(|e| e.to_string())?;
             if found == [expected] { Ok(()) } else { Err(format!("the effects are {found:?}")) }
         }
-        (outcome, result) => Err(format!("expected {outcome:?}, got {result:?} with {effects:?}")),
+        (expected, result) => Err(format!("expected {expected:?}, got {result:?} with {effects:?}")),
     }
 }

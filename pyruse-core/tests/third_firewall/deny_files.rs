@@ -11,7 +11,7 @@ use pyruse_core::ban::{
 };
 use pyruse_core::courier::Outcome;
 use pyruse_core::operation::Family;
-use pyruse_core::plugin::{Example, Inspection, ModuleSettings, Outcome as Shown, Plugin, SettingsPlugin};
+use pyruse_core::plugin::{Example, Expected, Inspection, ModuleSettings, Plugin, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
@@ -134,7 +134,7 @@ impl Firewall for DenyFiles {
             title: "for ever",
             args: r#"{"IP": "thatIP", "denyIPv4": "ssh4.deny", "denyIPv6": "ssh6.deny"}"#,
             entry: &[("thatIP", "192.0.2.1")],
-            outcome: Shown::Effect(
+            expected: Expected::Effect(
                 r#"{"effect": "ban", "action": "action_denyBan", "set": "ssh4.deny", "ip": "192.0.2.1", "seconds": 0, "renewed": false}"#,
             ),
         }]

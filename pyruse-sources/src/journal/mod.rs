@@ -25,7 +25,7 @@ mod whole;
 
 use pyruse_core::entry::FieldTable;
 use pyruse_core::plugin::{
-    Compile, Example, Excluded, Inspection, Invalid, LeftOut, Module, Outcome, Plugin, Reader,
+    Compile, Example, Excluded, Expected, Inspection, Invalid, LeftOut, Module, Plugin, Reader,
     SettingsPlugin, Source, SourceError, SourceModule,
 };
 use pyruse_core::state::Position;
@@ -54,7 +54,7 @@ impl Module for JournalSource {
     }
 
     fn examples() -> Vec<Example> {
-        let of = |title, args| Example { title, args, entry: &[], outcome: Outcome::Nothing };
+        let of = |title, args| Example { title, args, entry: &[], expected: Expected::Nothing };
         vec![
             of("the journal of the whole machine, with those of its users", r#"{"scope": "all"}"#),
             of(

@@ -19,7 +19,7 @@ use pyruse_core::access;
 use pyruse_core::entry::{FieldTable, MemoryRecord, Record};
 use pyruse_core::losses::Losses;
 use pyruse_core::plugin::{
-    Begin, Begun, Compile, Example, Grade, Inspection, Invalid, Module, Next, Outcome, Plugin, Reader,
+    Begin, Begun, Compile, Example, Expected, Grade, Inspection, Invalid, Module, Next, Plugin, Reader,
     Source, SourceError, SourceModule,
 };
 use pyruse_core::schemars::JsonSchema;
@@ -77,7 +77,7 @@ impl Module for Recording {
     }
 
     fn examples() -> Vec<Example> {
-        let of = |title, args| Example { title, args, entry: &[], outcome: Outcome::Nothing };
+        let of = |title, args| Example { title, args, entry: &[], expected: Expected::Nothing };
         vec![
             of("what `journalctl -o export` wrote", r#"{"file": "/srv/logs/yesterday.export"}"#),
             of(

@@ -9,7 +9,7 @@ use pyruse_core::ban::{
 };
 use pyruse_core::courier::Outcome;
 use pyruse_core::operation::Family;
-use pyruse_core::plugin::{Example, Inspection, ModuleSettings, Outcome as Shown, Plugin, SettingsPlugin};
+use pyruse_core::plugin::{Example, Expected, Inspection, ModuleSettings, Plugin, SettingsPlugin};
 use pyruse_core::program::with_default_found;
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
@@ -142,7 +142,7 @@ impl Firewall for Ipset {
                 title: "ten minutes",
                 args: timed,
                 entry: &[("thatIP", "192.0.2.1")],
-                outcome: Shown::Effect(
+                expected: Expected::Effect(
                     r#"{"effect": "ban", "action": "action_ipsetBan", "set": "ssh_ban4", "ip": "192.0.2.1", "seconds": 600, "renewed": false}"#,
                 ),
             },
@@ -150,7 +150,7 @@ impl Firewall for Ipset {
                 title: "for ever",
                 args: for_ever,
                 entry: &[("thatIP", "2001:DB8:0::1")],
-                outcome: Shown::Effect(
+                expected: Expected::Effect(
                     r#"{"effect": "ban", "action": "action_ipsetBan", "set": "ssh_ban6", "ip": "2001:db8::1", "seconds": 0, "renewed": false}"#,
                 ),
             },
@@ -158,7 +158,7 @@ impl Firewall for Ipset {
                 title: "a host name is not resolved",
                 args: timed,
                 entry: &[("thatIP", "host.example.org")],
-                outcome: Shown::Error("`host.example.org` is not an IP address: nothing is banned"),
+                expected: Expected::Error("`host.example.org` is not an IP address: nothing is banned"),
             },
         ]
     }

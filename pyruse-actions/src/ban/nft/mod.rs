@@ -12,7 +12,7 @@ use pyruse_core::ban::{
 };
 use pyruse_core::courier::Outcome;
 use pyruse_core::operation::Family;
-use pyruse_core::plugin::{Example, Inspection, ModuleSettings, Outcome as Shown, Plugin, SettingsPlugin};
+use pyruse_core::plugin::{Example, Expected, Inspection, ModuleSettings, Plugin, SettingsPlugin};
 use pyruse_core::program::with_default_found;
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
@@ -140,40 +140,40 @@ impl Firewall for Nft {
 
     fn examples() -> Vec<Example> {
         let args = r#"{"IP": "thatIP", "banSeconds": 600, "nftSetIPv4": "ip Inet4 ssh_ban", "nftSetIPv6": "ip6 Inet6 ssh_ban"}"#;
-        let example = |title, entry, outcome| Example { title, args, entry, outcome };
+        let example = |title, entry, expected| Example { title, args, entry, expected };
         vec![
             example(
                 "ten minutes",
                 &[("thatIP", "192.0.2.1")],
-                Shown::Effect(
+                Expected::Effect(
                     r#"{"effect": "ban", "action": "action_nftBan", "set": "ip Inet4 ssh_ban", "ip": "192.0.2.1", "seconds": 600, "renewed": false}"#,
                 ),
             ),
             example(
                 "the parsed address is used, not the text",
                 &[("thatIP", "2001:DB8:0::1")],
-                Shown::Effect(
+                Expected::Effect(
                     r#"{"effect": "ban", "action": "action_nftBan", "set": "ip6 Inet6 ssh_ban", "ip": "2001:db8::1", "seconds": 600, "renewed": false}"#,
                 ),
             ),
             example(
                 "a zone index is removed",
                 &[("thatIP", "fe80::1%eth0")],
-                Shown::Effect(
+                Expected::Effect(
                     r#"{"effect": "ban", "action": "action_nftBan", "set": "ip6 Inet6 ssh_ban", "ip": "fe80::1", "seconds": 600, "renewed": false}"#,
                 ),
             ),
             example(
                 "an address that no remote host has",
                 &[("thatIP", "127.0.0.1")],
-                Shown::Error(
+                Expected::Error(
                     "127.0.0.1 is a loopback address: nothing is banned; `allowSpecial` allows the ban",
                 ),
             ),
             example(
                 "an attack on nft's parser",
                 &[("thatIP", "192.0.2.1}; flush ruleset; add element x {")],
-                Shown::Error(
+                Expected::Error(
                     "`192.0.2.1}; flush ruleset; add element x {` is not an IP address: nothing is banned",
                 ),
             ),
