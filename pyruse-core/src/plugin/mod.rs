@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use pyruse_core::entry::{Entry, Slot};
-//! use pyruse_core::plugin::{Compile, Example, Filter, Invalid, Module, Expected};
+//! use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module};
 //! use pyruse_core::plugin::{Plugin, StepError};
 //! use pyruse_core::schemars::JsonSchema;
 //! use pyruse_core::serde::Deserialize;
@@ -57,7 +57,7 @@
 //! // What a test says:
 //! let registry = pyruse_core::plugin::Registry::linked()?;
 //! assert!(pyruse_core::plugin::run_examples(&registry).is_empty());
-//! # Ok::<(), String>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! The main program must *name* the crate of a module (`use my_crate as _;`). If it does not, the crate is not linked,
