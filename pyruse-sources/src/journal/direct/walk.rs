@@ -145,6 +145,8 @@ impl Walk {
             self.find_last_number();
             self.array.forget();
             self.objects.forget();
+            // It may reach over the end of what was written.
+            self.old_objects.forget();
         }
         Ok(())
     }

@@ -102,7 +102,10 @@ fn what_is_written_while_it_is_read_is_read_once() {
     let mut all = rest(&mut reader);
     for n in 1..500_u64 {
         let text = format!("{n} {}", "x".repeat(n as usize * 3));
-        writer.write(&entry(START + n, 0, &[("MESSAGE", text.as_bytes()), ("SAME", b"same")]));
+        // Each pair is new in one entry, and known in the next.
+        let pair = (n / 2).to_string();
+        let fields = [("MESSAGE", text.as_bytes()), ("SAME", b"same"), ("PAIR", pair.as_bytes())];
+        writer.write(&entry(START + n, 0, &fields));
         all.extend(rest(&mut reader));
     }
     writer.finish();
