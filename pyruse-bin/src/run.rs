@@ -41,7 +41,9 @@ fn dry_run(mut dry: DryRun, mut wake: Wake, since: Option<Timestamp>) -> anyhow:
     if pump.state.positions().all(|(_, position)| position.place.is_empty()) && since.is_none() {
         tracing::warn!("no journal entries were found there, {MAY_NOT_READ}");
     }
-    tracing::info!("following the journal, dry: effects are printed, nothing is done; Ctrl-C ends");
+    tracing::info!(
+        "following the journal in a dry run: effects are printed, nothing is done; press Ctrl-C to stop"
+    );
     while !wake.stop() {
         loop {
             let source = match sources.advance() {

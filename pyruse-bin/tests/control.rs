@@ -496,7 +496,7 @@ fn a_daemon_that_is_killed_between_request_and_answer_has_done_it_wholly_or_not_
         if stopped {
             assert_eq!(
                 told,
-                "pyruse: the daemon (process PID) ended before it answered; look whether it is done\n"
+                "pyruse: the daemon (process PID) stopped before it answered; check whether it is done\n"
             );
         }
         // Whatever came of it, the state and the firewall agree after the next start.
@@ -702,7 +702,7 @@ fn a_file_that_is_broken_now_keeps_no_operator_from_the_daemon() {
         assert!(output.status.success(), "{args:?}: {complaint}");
         assert!(complaint.contains("there is no filter `filter_pcree`"), "{complaint}");
         let goes_on = format!(
-            "the daemon (process {}) goes on with what it read before, and is asked",
+            "the daemon (process {}) still uses the configuration that it read before, and is asked",
             daemon.child.id()
         );
         assert!(complaint.contains(&goes_on), "{complaint}");

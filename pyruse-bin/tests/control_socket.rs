@@ -108,7 +108,7 @@ fn an_answer_without_end_is_not_listened_to_for_ever() {
         let output = site.pyruse(None, &["bans", "list"]);
         let told = said(&output);
         assert!(
-            told.contains("its answer has more than 256 MiB") || told.contains("does not answer within"),
+            told.contains("its answer is longer than 256 MiB") || told.contains("does not answer within"),
             "{told}"
         );
         assert!(daemon.join().unwrap() < 300 << 20, "it stops listening");

@@ -211,8 +211,8 @@ fn a_state_that_a_command_holds_is_no_running_daemon_that_answers() {
     let output = site.pyruse(None, &["bans", "add", "192.0.2.1"]);
     assert_eq!(
         without_pid(&plain(&site, &said(&output)), std::process::id()),
-        "exit code 1\npyruse: process PID holds the state in SITE/state, and takes no requests; \
-         if it is another command of Pyruse, try again when it is done\n"
+        "exit code 1\npyruse: process PID holds the state in SITE/state, but accepts no requests; \
+         if it is another Pyruse command, try again when it has finished\n"
     );
     drop(lock);
 }

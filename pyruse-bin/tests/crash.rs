@@ -433,7 +433,7 @@ fn where_the_cursor_was_vacuumed_reading_goes_on_behind_its_time_and_the_log_say
     journald.sync();
     journald.vacuum();
     let running = site.start(None);
-    let gap = "the journal no longer holds the entry that was read last";
+    let gap = "the journal no longer contains the last read entry";
     assert_eq!(site.log().matches(gap).count(), 1, "{}", site.log());
     journald.line("app", 6, "probe after");
     // The first of them lay in the file that is gone.
@@ -532,7 +532,7 @@ fn sighup_with_a_broken_configuration_says_where_and_the_old_one_goes_on() {
         running.wait_ready();
         let told = site.log()[known..].to_owned();
         let place = format!("{}{place}", site.path("pyruse.json").display());
-        assert!(told.contains(&place) && told.contains("the old configuration goes on"), "{told}");
+        assert!(told.contains(&place) && told.contains("the old configuration stays in force"), "{told}");
         // A column follows the line.
         let column = told.split(&place).nth(1).unwrap();
         assert!(column.starts_with(|c: char| c.is_ascii_digit()), "{told}");

@@ -111,9 +111,9 @@ fn an_entry_of_a_journal_is_found_by_its_cursor() {
     for (cursor, message) in [
         (
             gone.as_str(),
-            "there is no entry with this cursor in that journal: it was written to another one, or is not kept any more",
+            "that journal has no entry with this cursor: it is from another journal, or was deleted",
         ),
-        ("soon", "`soon` is no cursor of the journal"),
+        ("soon", "`soon` is not a cursor of the journal"),
     ] {
         let told = desk.tell(&["explain", "--cursor", cursor, "--directory", "journal"]);
         assert_eq!((told.err, told.code), (format!("pyruse: {message}\n"), Some(1)));

@@ -79,7 +79,7 @@ fn whole_files_are_taken_over_once_and_renamed() {
     assert_eq!(fs::read_to_string(renamed(&site, NFT)).unwrap(), content);
     assert!(renamed(&site, IPSET).exists());
     assert!(
-        site.log().contains("3 bans (1 more had expired) of the first Pyruse taken over"),
+        site.log().contains("3 bans (1 more had expired) of the first Pyruse imported"),
         "{}",
         site.log()
     );
@@ -91,7 +91,7 @@ fn whole_files_are_taken_over_once_and_renamed() {
     let pyruse = site.start(Some(&firewall));
     wait_for("the bans", || (firewall.elements(SET).len() == 2).then_some(()));
     stop(pyruse, &site);
-    assert_eq!(site.log().matches("taken over").count(), 2, "{}", site.log());
+    assert_eq!(site.log().matches("of the first Pyruse imported").count(), 2, "{}", site.log());
 
     // The same file again does no harm.
     fs::write(former(&site, NFT), &content).unwrap();
@@ -153,7 +153,7 @@ fn a_file_that_is_taken_over_but_keeps_its_name_is_not_taken_over_again() {
     let pyruse = site.start(Some(&firewall));
     wait_for("the ban", || (firewall.addresses(SET) == ["192.0.2.1"]).then_some(()));
     pyruse.kill();
-    assert!(site.log().contains("is taken over, but cannot be renamed"), "{}", site.log());
+    assert!(site.log().contains("was imported, but cannot be renamed"), "{}", site.log());
     assert!(former(&site, NFT).exists());
 
     fs::write(former(&site, NFT), ban("192.0.2.2")).unwrap();

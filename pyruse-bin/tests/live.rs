@@ -108,6 +108,6 @@ fn in_a_long_backlog_the_journal_is_let_go_too_and_each_entry_is_read_once() {
     wait_for("the last entry", || site.mails().pop());
     assert!(pyruse.terminate().success(), "{}", site.log());
     let log = site.log();
-    assert_eq!(log.matches("the journal was opened again, to give back memory").count(), 1, "{log}");
+    assert_eq!(log.matches("the journal was opened again, to free memory").count(), 1, "{log}");
     assert!(log.contains("stopped after 105000 entries, 0 errors"), "{log}");
 }

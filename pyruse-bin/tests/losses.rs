@@ -264,7 +264,7 @@ fn an_entry_with_a_field_that_cannot_be_read_is_taken_and_told() {
     let output = site.pyruse(None, &["replay", "--json", "--file", &files[0], &files[1]]);
     let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     assert_eq!((out.matches("<None>").count(), out.matches("<whole>").count()), (3, 1), "{out}");
-    assert_eq!(err.matches(" taken without all fields").count(), 2, "{err}");
+    assert_eq!(err.matches(" read without all fields").count(), 2, "{err}");
     assert!(err.contains("1 entry written at"), "{err}");
     assert!(err.contains("in all, 3 entries written between"), "{err}");
 }
@@ -294,7 +294,7 @@ fn a_file_that_may_not_be_read_and_one_too_many_are_named() {
     let as_nobody = check(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
     let with_few_descriptors = check(&["prlimit", "--nofile=67:67"]);
     fs::remove_file(&program).unwrap();
-    let named = "journal/file2.journal is left out: it may not be read";
+    let named = "journal/file2.journal is left out: permission denied";
     assert!(as_nobody.contains(named), "{as_nobody}");
     assert_eq!(as_nobody.matches("is left out").count(), 1, "{as_nobody}");
     let named = "is left out: as to 1 of its files: the limit of open files allows no more than 3";
@@ -321,7 +321,7 @@ fn files_that_libsystemd_leaves_out_are_named_with_the_reason() {
     let expected = |name: &str, why: &str| json!({"file": path(name), "why": why});
     let expected = json!([
         expected("damaged", "it is damaged"),
-        expected("modern", "it uses a feature that this version of libsystemd does not know"),
+        expected("modern", "it uses a feature that this version of libsystemd does not support"),
         expected("truncated", "it is truncated"),
     ]);
     let daemon = start(&site, &json!({"directory": site.path("journal")}), &["run", "--since", "@0"]);
@@ -390,7 +390,7 @@ fn a_place_ahead_of_the_clock_whose_entry_is_gone_does_not_make_deaf() {
         });
         assert!(report.contains("<while it was down>"), "{case}: {report}");
         assert_eq!(report.contains("<before>"), reads_before, "{case}: {report}");
-        assert!(site.log().contains("is ahead of the journal or of the clock"), "{case}");
+        assert!(site.log().contains("is later than the journal or the clock"), "{case}");
         assert!(daemon.terminate().success());
         fs::write(site.path("log"), "").unwrap();
     }
@@ -453,7 +453,7 @@ fn services_that_write_into_the_journal_of_a_user_are_named() {
         entry(1_795_000_000_000_000, "MESSAGE=y\n_SYSTEMD_UNIT=ssh.service").as_bytes(),
         &site.path("journal/system.journal"),
     );
-    let words = "wrote entries as a user account";
+    let words = "wrote entries under a user account";
     for (scope, is_told) in [("system", true), ("all", false)] {
         let journal = json!({"directory": site.path("journal"), "scope": scope});
         site.configure_for("none", &rules(), &json!({"journal": journal}));

@@ -65,10 +65,7 @@ fn works_without(journald: &Journald, firewall: &Firewall, site: &Site, attacker
     attack(journald, attacker);
     wait_banned(firewall, attacker);
     let log = site.log()[before..].to_owned();
-    assert!(
-        log.contains("Until then Pyruse works without it: it reads what is written from now on"),
-        "{log}"
-    );
+    assert!(log.contains("Until then Pyruse runs without it: it reads what is written from now on"), "{log}");
     assert!(!log.contains("this is the first start"), "{log}");
     (daemon, log)
 }
@@ -114,11 +111,11 @@ fn a_daemon_without_its_state_says_so_protects_and_changes_nothing() {
 
         let status = site.pyruse(Some(&firewall), &["status"]);
         assert_eq!(status.status.code(), Some(1), "{}", said(&status));
-        assert!(said(&status).contains("TROUBLE       it works without its state"), "{}", said(&status));
+        assert!(said(&status).contains("TROUBLE       it runs without its state"), "{}", said(&status));
         assert!(json(&site, None, &["status", "--json"])["withoutState"].as_str().unwrap().contains(words));
         let by_hand = site.pyruse(Some(&firewall), &["bans", "add", "192.0.2.77"]);
         assert_eq!(by_hand.status.code(), Some(1), "{}", said(&by_hand));
-        assert!(said(&by_hand).contains("would be lost if the daemon ended now"), "{}", said(&by_hand));
+        assert!(said(&by_hand).contains("would be lost if the daemon stopped now"), "{}", said(&by_hand));
         wait_banned(&firewall, "192.0.2.77");
         // A reload goes on like this.
         daemon.signal("-HUP");

@@ -40,13 +40,16 @@ fn a_name_that_is_none_is_told_so_with_the_near_one() {
     for (name, told) in [
         (
             "filter_equal",
-            "no filter, action or source is called `filter_equal`; did you mean `filter_equals`? (`pyruse modules` lists them all)",
+            "there is no filter, action or source `filter_equal`; did you mean `filter_equals`? (`pyruse modules` lists all of them)",
         ),
         (
             "nftban",
-            "no filter, action or source is called `nftban`; did you mean `action_nftBan`? (`pyruse modules` lists them all)",
+            "there is no filter, action or source `nftban`; did you mean `action_nftBan`? (`pyruse modules` lists all of them)",
         ),
-        ("\u{1b}[2J", "no filter, action or source is called `\\u{1b}[2J` (`pyruse modules` lists them all)"),
+        (
+            "\u{1b}[2J",
+            "there is no filter, action or source `\\u{1b}[2J` (`pyruse modules` lists all of them)",
+        ),
     ] {
         let output = modules(&[name]);
         assert_eq!(output.status.code(), Some(1));

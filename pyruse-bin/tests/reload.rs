@@ -59,7 +59,7 @@ fn a_reload_whose_journal_cannot_be_opened_changes_nothing_at_all() {
     pyruse.signal("-HUP");
     pyruse.wait_ready();
     wait_for("the refusal", || {
-        site.log().contains("not reloaded; the old configuration goes on").then_some(())
+        site.log().contains("not reloaded; the old configuration stays in force").then_some(())
     });
     // The old configuration, so that the command finds the daemon; the daemon itself does not read it again.
     site.configure(&journald, &rules());
@@ -151,9 +151,9 @@ fn a_dry_run_of_a_journal_without_entries_that_may_be_read_says_so() {
     std::fs::create_dir(site.path("empty")).unwrap();
     site.configure_for("", &rules(), &json!({"journal": {"directory": site.path("empty")}}));
     let pyruse = site.launch(None, &["run", "--dry-run"]);
-    let words = "no journal entries were found there, or none that we may read: be root or in the group systemd-journal";
+    let words = "no journal entries were found there, or you may not read them: use root or the group systemd-journal";
     wait_for("the warning", || site.log().contains(words).then_some(()));
-    wait_for("the start", || site.log().contains("following the journal, dry").then_some(()));
+    wait_for("the start", || site.log().contains("following the journal in a dry run").then_some(()));
     assert!(pyruse.terminate().success());
 }
 

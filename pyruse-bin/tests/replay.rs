@@ -182,7 +182,7 @@ fn a_line_that_logs_itself_is_cut_off_and_told_once_for_each_entry() {
     assert_eq!(
         of_one[17].to_string(),
         json!({"effect": "error", "at": "2026-11-18T11:06:40.000000Z", "cursor": null, "chain": "loop", "step": 0,
-            "message": "this line does not come back: it is the 17th in a row that goes back to one entry"})
+            "message": "this line is not read as an entry: it is line 17 of a series caused by one entry"})
         .to_string()
     );
     let step = json!({"action": "action_log", "args": {"message": "x"}});
@@ -190,7 +190,7 @@ fn a_line_that_logs_itself_is_cut_off_and_told_once_for_each_entry() {
     let found = effects(&tenfold.replay(line(0, "x", ""), &["--json", "--feedback"]).out);
     let errors: Vec<_> = found.iter().filter(|effect| effect["effect"] == "error").collect();
     assert_eq!(errors.len(), 1);
-    assert_eq!(errors[0]["message"], "this line does not come back: one entry has caused 1000 lines");
+    assert_eq!(errors[0]["message"], "this line is not read as an entry: one entry has caused 1000 lines");
     assert_eq!(found.len(), 1001 * 10 + 1);
 }
 
@@ -201,11 +201,11 @@ fn what_came_before_a_broken_line_is_shown_and_the_end_is_a_failure() {
     for (input, message) in [
         (
             format!("{good}{{\"MESSAGE\": \n{good}"),
-            "line 2, column 12: EOF while parsing a value (one whole object a line, as `journalctl -o json` writes)",
+            "line 2, column 12: EOF while parsing a value (one complete object per line, as `journalctl -o json` writes)",
         ),
         (
             format!("{good}\n\n{}", &good[..20]),
-            "line 4, column 20: EOF while parsing a string (one whole object a line, as `journalctl -o json` writes)",
+            "line 4, column 20: EOF while parsing a string (one complete object per line, as `journalctl -o json` writes)",
         ),
         (
             "SYSLOG_IDENTIFIER=sshd\nMESSAGE=x\n\nno field\n".to_owned(),

@@ -85,7 +85,7 @@ fn a_reload_adds_and_removes_sources_and_leaves_the_others_alone() {
     pyruse.signal("-HUP");
     pyruse.wait_ready();
     assert!(
-        site.log().contains("not reloaded; the old configuration goes on: source `other`:"),
+        site.log().contains("not reloaded; the old configuration stays in force: source `other`:"),
         "{}",
         site.log()
     );
@@ -259,7 +259,7 @@ fn status_says_how_each_source_is_doing() {
     let output = site.pyruse(None, &["status"]);
     let text = String::from_utf8(output.stdout).unwrap();
     for name in ["one", "two"] {
-        assert!(text.contains(&format!("\n{name:<14}nothing waits; read up to ")), "{text}");
+        assert!(text.contains(&format!("\n{name:<14}up to date; read up to ")), "{text}");
     }
     assert!(pyruse.terminate().success());
 }

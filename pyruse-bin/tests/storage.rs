@@ -371,7 +371,7 @@ fn room_that_is_made_before_the_end_is_used_at_the_end() {
 
 /// The command at the end of a message.
 fn advised(message: &str) -> &str {
-    message.trim_end().rsplit_once("mend it with: ").unwrap_or_else(|| panic!("no advice: {message}")).1
+    message.trim_end().rsplit_once("fix it with: ").unwrap_or_else(|| panic!("no advice: {message}")).1
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn the_page_of_a_finding_is_shown_by_its_code_or_name() {
     assert_eq!(told.code, Some(1));
     assert_eq!(
         told.err,
-        "pyruse: there is no finding `P05`; did you mean `P005`? (`pyruse check --explain` lists them all)\n"
+        "pyruse: there is no finding `P05`; did you mean `P005`? (`pyruse check --explain` lists all of them)\n"
     );
     let list = desk.tell(&["check", "--explain"]).good();
     fits(&list, 80);
@@ -279,22 +279,21 @@ fn plain_lines_are_replayed_where_one_says_so_and_are_refused_with_what_to_do() 
     let told = with(&["--json", "--field", "_SYSTEMD_UNIT=nginx.service"]);
     let effect: Value = serde_json::from_str(&told.out).unwrap();
     assert_eq!((&effect["effect"], &effect["ip"]), (&"ban".into(), &"192.0.2.1".into()));
-    assert!(told.err.contains("plain lines have no times that are read"), "{}", told.err);
+    assert!(told.err.contains("the times in plain lines are not read"), "{}", told.err);
     let told = with(&["--json"]);
     assert_eq!(told.out, "", "no line says that nginx wrote it");
     let told = desk.tell(&["replay", "--input", "access.log"]);
     assert_eq!(
         told.err,
-        "pyruse: access.log: line 1: this is neither the journal export format (`journalctl -o export`) nor one JSON \
-         object a line (`journalctl -o json --all`); if each line is a message, add `--format text`\n"
+        "pyruse: access.log: line 1: this is neither the journal export format (`journalctl -o export`) nor one JSON object per line (`journalctl -o json --all`); if each line is a message, add `--format text`\n"
     );
     let told = desk.tell(&["replay", "--file", "access.log"]);
     assert_eq!(
         told.err,
-        "pyruse: access.log: this is not a journal file; exports and text are read with --input\n"
+        "pyruse: access.log: this is not a journal file; read exports and text with --input\n"
     );
     for (more, why) in [
-        (&["--since", "yesterday"][..], "plain lines have none that are read"),
+        (&["--since", "yesterday"][..], "times in plain lines are not read"),
         (&["--format", "export", "--field", "A=1"], "--field is for plain lines"),
     ] {
         let mut args = text.to_vec();

@@ -9,10 +9,10 @@ use common::{Journald, Running, Site, wait_for};
 use serde_json::json;
 
 /// What the program says when it waits, where it is verbose.
-const WAITS: &str = "an entry is not whole yet";
+const WAITS: &str = "an entry is incomplete";
 
 /// What it says when it has waited in vain.
-const TAKEN: &str = "was taken without all fields";
+const TAKEN: &str = "was read without all fields";
 
 /// Mails every line of `prog` or of priority 3.
 fn rules() -> serde_json::Value {

@@ -10,19 +10,19 @@ use crate::command::run::Args as RunArgs;
 use crate::ending::{Ending, WrongUsage};
 use crate::{command, configuration, messages};
 
-/// Reads the systemd journal, bans who misbehaves, and reports what deserves reading.
+/// Follows the systemd journal, bans misbehaving addresses, and reports what is worth reading.
 ///
-/// Every entry of the journal is pushed through a workflow of filters and actions, which is built once, from
-/// pyruse.json: bans in sets of nftables or ipset, counters with thresholds and graces, mails at once, and one report a
-/// day. Without a command, Pyruse follows the journal, as the service does.
+/// Every journal entry passes through a workflow of filters and actions, which is built once, from pyruse.json: bans in
+/// nftables or ipset sets, counters with thresholds and grace periods, immediate mails, and one report per day. Without
+/// a command, Pyruse follows the journal, as the service does.
 ///
-/// New rules are best tried in this order: `check` finds mistakes, `explain` follows one entry, `replay` shows what
-/// would have been done with past ones, `run --dry-run` what would be done now. Each command tells more about itself
-/// with `--help`.
+/// Test new rules in this order: `check` finds errors, `explain` follows one entry, `replay` shows what the rules would
+/// have done with past entries, `run --dry-run` what they would do now. Each command has more information in its
+/// `--help`.
 #[derive(Parser)]
 #[command(name = "pyruse", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
-    /// The configuration; by default $PYRUSE_EXTRA/pyruse.json, else /etc/pyruse/pyruse.json
+    /// The configuration; the default is $PYRUSE_EXTRA/pyruse.json, else /etc/pyruse/pyruse.json
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -30,7 +30,7 @@ struct Cli {
 }
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 good, 1 failed or found problems, 2 wrong usage, 78 the configuration cannot be used.";
+    "Exit codes: 0 success, 1 failure or problems found, 2 wrong usage, 78 the configuration cannot be used.";
 
 #[derive(Subcommand)]
 enum Command {

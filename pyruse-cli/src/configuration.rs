@@ -114,8 +114,8 @@ pub(crate) fn check_mode(path: &Path, found: &Metadata) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{} can be written by others (mode {:04o}), who could make root do anything through it; \
-         mend it with: chmod go-w {}",
+        "{} can be written by others (mode {:04o}), who could make root do anything through it; fix it with: chmod \
+         go-w {}",
         path.display(),
         found.mode() & 0o7777,
         quoted(path)
@@ -134,7 +134,7 @@ pub(crate) fn check_writers(path: &Path, found: &Metadata) -> Result<(), String>
         // In a sticky directory (/tmp) nobody can replace what is root's.
         if found.mode() & 0o002 != 0 && found.mode() & 0o1000 == 0 {
             return Err(format!(
-                "{} can be written by anybody, who could replace {shown} there; mend it with: chmod o-w {}",
+                "{} can be written by anybody, who could replace {shown} there; fix it with: chmod o-w {}",
                 parent.display(),
                 quoted(&parent)
             ));
@@ -148,7 +148,7 @@ fn belongs_to_root(path: &Path, found: &Metadata) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{} belongs to user {}, who could make root do anything through it; mend it with: chown root {}",
+        "{} belongs to user {}, who could make root do anything through it; fix it with: chown root {}",
         path.display(),
         found.uid(),
         quoted(path)

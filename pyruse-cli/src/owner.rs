@@ -55,7 +55,8 @@ impl Owner {
             (true, true) => String::new(),
             (true, false) => {
                 format!(
-                    " to the user {name}, who owns the directory; is a file there another's, or a link elsewhere?"
+                    " to the user {name}, who owns the directory; does a file there belong to another user, or is it \
+                     a link to elsewhere?"
                 )
             }
             (false, true) => "; only root may do this".into(),
@@ -91,7 +92,7 @@ impl Owner {
     fn check_found(self, path: &Path, found: &Metadata) -> Result<(), String> {
         if found.uid() != self.uid.as_raw() {
             return Err(format!(
-                "{} belongs to user {}, but its directory to user {}; mend it with: chown -hR {}:{} {}",
+                "{} belongs to user {}, but its directory to user {}; fix it with: chown -hR {}:{} {}",
                 path.display(),
                 found.uid(),
                 self.uid,

@@ -111,7 +111,7 @@ fn open_or(directory: &Path, goes_without: fn(&StateError) -> bool) -> anyhow::R
         }
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(directory);
-        made.with_context(|| format!("the storage directory {} cannot be made", directory.display()))?;
+        made.with_context(|| format!("the storage directory {} cannot be created", directory.display()))?;
     }
     let owner = Owner::of(directory).map_err(anyhow::Error::msg)?;
     let _as_owner = owner.enter();

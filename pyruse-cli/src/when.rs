@@ -9,7 +9,8 @@ pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
     let text = text.trim();
     let now = ZonedDateTime::now();
     parse_at(text, &now).ok_or_else(|| {
-        "this is no time; write `2026-11-18 11:00`, `today`, `2h ago`, `@1795000000` or RFC 3339".to_owned()
+        "this is not a time; write `2026-11-18 11:00`, `today`, `2h ago`, `@1795000000` or RFC 3339"
+            .to_owned()
     })
 }
 

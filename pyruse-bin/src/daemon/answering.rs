@@ -87,11 +87,11 @@ fn described(operation: &Operation) -> String {
     match operation {
         Operation::AddBan { ip, set, seconds: 0, .. } => format!("ban {ip}{} for ever", within(set)),
         Operation::AddBan { ip, set, seconds, .. } => format!("ban {ip}{} for {seconds} s", within(set)),
-        Operation::RemoveBan { ip, set } => format!("lift the ban of {ip}{}", within(set)),
+        Operation::RemoveBan { ip, set } => format!("remove the ban of {ip}{}", within(set)),
         Operation::ResetCounter { category, key } => {
             format!("reset the counter of {} in {}", excerpt(key), excerpt(category))
         }
-        Operation::RetryDelivery { id } => format!("try {} again", excerpt(id)),
+        Operation::RetryDelivery { id } => format!("retry {}", excerpt(id)),
         Operation::DropDelivery { id } => format!("drop {}", excerpt(id)),
         Operation::SendReport => "send the report".into(),
         other => format!("{other:?}"),

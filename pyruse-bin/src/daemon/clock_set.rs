@@ -34,6 +34,6 @@ fn arm(timer: &TimerFd) {
     let never = Expiration::OneShot(TimeSpec::new(i64::MAX / 2, 0));
     let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
     if let Err(e) = timer.set(never, flags) {
-        tracing::debug!("changes of the clock are not waited for: {e}");
+        tracing::debug!("changes of the clock are not watched: {e}");
     }
 }

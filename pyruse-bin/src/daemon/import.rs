@@ -68,14 +68,14 @@ impl Imports {
                 .and_then(|content| services.import(file, &content, state, Timestamp::now()))
             {
                 Ok(what) => {
-                    tracing::info!("{what} of the first Pyruse taken over from {}", path.display());
+                    tracing::info!("{what} of the first Pyruse imported from {}", path.display());
                     let noted = state.get_mut(noted);
                     noted.files.insert(file.to_owned());
                     noted.changed.push(file.to_owned());
                 }
                 Err(why) => tracing::error!(
-                    "{}: {why}; nothing of this file of the first Pyruse is taken over, and it is left as it is. \
-                     Mend it and start again, or move it away",
+                    "{}: {why}; nothing in this file of the first Pyruse was imported, and it was not changed. Fix \
+                     it and start again, or move it away",
                     path.display()
                 ),
             }
@@ -98,7 +98,7 @@ impl Imports {
                 Ok(()) => noted.changed.push(file),
                 Err(e) => {
                     tracing::warn!(
-                        "{} is taken over, but cannot be renamed: {e}; you may delete it",
+                        "{} was imported, but cannot be renamed: {e}; you may delete it",
                         path.display()
                     );
                     noted.files.insert(file);
@@ -117,7 +117,7 @@ fn read(path: &Path, owner: Owner) -> Result<Vec<u8>, String> {
     let _as_owner = owner.enter();
     let metadata = std::fs::metadata(path).map_err(|e| e.to_string())?;
     if !metadata.is_file() {
-        return Err("it is no regular file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     let mut file = std::fs::File::open(path).map_err(|e| e.to_string())?;
     owner.check_opened(path, &file)?;

@@ -20,7 +20,7 @@ impl ServiceManager {
     fn tell(states: &[NotifyState<'_>]) {
         // Nobody listens where systemd did not start us.
         if let Err(e) = sd_notify::notify(states) {
-            tracing::debug!("telling systemd: {e}");
+            tracing::debug!("notifying systemd: {e}");
         }
     }
 

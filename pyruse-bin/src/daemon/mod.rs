@@ -46,8 +46,9 @@ const COMMIT_RETRY: Duration = Duration::from_secs(1);
 const REMINDER: Duration = Duration::from_secs(24 * 3600);
 
 /// What it means to go without.
-const WITHOUT: &str = "Until then Pyruse works without it: it reads what is written from now on, bans, mails and reports, \
-    but knows nothing of earlier bans, counts and mails, and forgets the new ones when it ends";
+const WITHOUT: &str = "Until then Pyruse runs without it: it reads what is written from now on, bans, mails and \
+                       reports; but it does not know earlier bans, counts and mails, and loses the new ones when it \
+                       stops";
 
 /// So long a deadline waits for a backlog to be read.
 const BACKLOG_PATIENCE: Duration = Duration::from_secs(300);
@@ -97,11 +98,7 @@ impl Daemon {
         if let Some(why) = &storage.lost {
             tracing::error!("{why}. {WITHOUT}");
         } else if begins {
-            let from = if since.is_some() {
-                "at the time that --since says"
-            } else {
-                "with what is written from now on"
-            };
+            let from = if since.is_some() { "at the time of --since" } else { "with new entries" };
             let directory = engine.config.storage.display();
             tracing::info!(
                 "there was no state in {directory}: this is the first start, and reading begins {from}"
@@ -135,7 +132,7 @@ impl Daemon {
             bans: BanLog::default(),
             control,
             manager: ServiceManager::new(),
-            clock_set: ClockSet::new().context("listening to changes of the clock")?,
+            clock_set: ClockSet::new().context("watching changes of the clock")?,
             since: now.steady,
             loaded: now.steady,
             unwritten: None,
@@ -252,9 +249,12 @@ impl Daemon {
         match &reloaded {
             Ok(true) => tracing::info!("reloaded {}", self.config_path.display()),
             Ok(false) => {
-                tracing::error!("{} is broken; the old configuration goes on", self.config_path.display());
+                tracing::error!(
+                    "{} has errors; the old configuration stays in force",
+                    self.config_path.display()
+                );
             }
-            Err(e) => tracing::error!("not reloaded; the old configuration goes on: {e:#}"),
+            Err(e) => tracing::error!("not reloaded; the old configuration stays in force: {e:#}"),
         }
         if !matches!(reloaded, Ok(true)) {
             // A firewall that was loaded anew has us reload, and its sets are empty, whatever our file looks like.
@@ -289,7 +289,7 @@ impl Daemon {
             plan.optimize();
         }
         if plan.engine().config.storage != self.pump.engine.config.storage {
-            tracing::warn!("`storage` has changed: that takes effect at the next start");
+            tracing::warn!("`storage` has changed: this takes effect at the next start");
         }
         let now = self.pump.state.tick();
         self.pump.reload(plan, now.wall)?;

@@ -16,7 +16,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Long enough for a slow machine; nothing waits for it in vain but a test that fails.
+/// Long enough for a slow machine; only a test that fails waits that long.
 pub const LONG: Duration = Duration::from_secs(60);
 
 /// A name that no other test, and no other run, has.

@@ -22,23 +22,23 @@ use crate::ending::Ending;
 /// Without a daemon, the firewall's program is tried for so long; what it should do stays queued.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Lists the bans in force, bans by hand, and lifts bans
+/// Lists the bans in force, adds and removes bans
 ///
-/// A running daemon is asked to do it, so that it stays the only one who writes the state; without one, the state is
-/// changed here, and the firewall told. A ban by hand is like any other: it is put back after a restart or a reload of
-/// the firewall, for the time that is left of it.
+/// If the daemon runs, the command asks it, because only one process may write the state; otherwise the command changes
+/// the state and the firewall itself. A ban by hand is like any other: it is put back after a restart or a reload of
+/// the firewall, for its remaining time.
 #[derive(clap::Subcommand)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) enum Command {
-    /// Shows all bans in force, and which of them the firewall still has to be told of
+    /// Shows all bans in force, and which of them have not reached the firewall yet
     List {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Bans an address: it is recorded like every ban, and put back after a reload or restart
+    /// Bans an address: the ban is stored like every ban, and put back after a reload or restart
     Add(AddArgs),
-    /// Lifts the ban of an address, in all sets or in one; it does not come back
+    /// Removes the ban of an address, in all sets or in one; it is not put back
     Remove(RemoveArgs),
 }
 
@@ -54,16 +54,16 @@ pub(crate) struct AddArgs {
     /// The address
     #[arg(value_parser = parse_ip)]
     ip: IpAddr,
-    /// The set, as the configuration names it; may be left out where it names just one for such addresses
+    /// The set, as named in the configuration; optional if the configuration names only one set for such addresses
     #[arg(long, add = values::sets())]
     set: Option<String>,
-    /// For so many seconds; without this and --for, for ever
+    /// The duration in seconds; without this and --for, the ban never ends
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
     seconds: Option<u64>,
-    /// For so long: `90m`, `1d`, `2w`
+    /// The duration: `90m`, `1d`, `2w`
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length, add = values::lengths(), conflicts_with = "seconds")]
     length: Option<u64>,
-    /// Ban it also if it is the unspecified address, or a loopback, multicast or broadcast address
+    /// Ban the address even if it is the unspecified address, or a loopback, multicast or broadcast address
     #[arg(long)]
     allow_special: bool,
     /// Print one JSON object
@@ -85,7 +85,7 @@ pub(crate) struct RemoveArgs {
 }
 
 fn parse_ip(text: &str) -> Result<IpAddr, String> {
-    address::parse(text).ok_or_else(|| "this is no IP address".into())
+    address::parse(text).ok_or_else(|| "this is not an IP address".into())
 }
 
 fn parse_length(text: &str) -> Result<u64, SecondsError> {
@@ -200,10 +200,10 @@ fn change(
     }
     for delivery in bans.iter().filter_map(|ban| ban.delivery.as_ref()) {
         let who = if changed.by_daemon { "the daemon" } else { "the daemon, at its next start," };
-        let (id, not_yet) = (&delivery.id, "the firewall has not been told yet");
+        let (id, not_yet) = (&delivery.id, "the firewall does not have this change yet");
         match &delivery.error {
-            Some(error) => eprintln!("pyruse: {not_yet} ({id}): {}; {who} tries it again", shortened(error)),
-            None => eprintln!("pyruse: {not_yet} ({id}): others wait before it; {who} does it"),
+            Some(error) => eprintln!("pyruse: {not_yet} ({id}): {}; {who} will retry it", shortened(error)),
+            None => eprintln!("pyruse: {not_yet} ({id}): other deliveries come first; {who} will do it"),
         }
     }
     let good = changed.is_written() && bans.iter().all(|ban| ban.delivery.is_none());

@@ -19,11 +19,10 @@ use crate::storage;
 /// A courier that fails is tried again for so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Puts back what a module had in force, e.g. `boot action_nftBan`, and exits
+/// Puts back in force what a module has stored, e.g. `boot action_nftBan`, and exits
 ///
-/// For use before the service starts, or after the firewall has been reloaded: bans that are in force are added again,
-/// each for the time that is left of it. The state is only read, so a running daemon is not disturbed; `run` does the
-/// same at its start.
+/// Use this before the service starts, or after the firewall was reloaded: bans in force are added again, each for its
+/// remaining time. The state is only read, so a running daemon is not affected; `run` does the same at its start.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The module, such as `action_nftBan` or `action_ipsetBan`

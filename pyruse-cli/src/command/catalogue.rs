@@ -137,7 +137,7 @@ fn kind(schema: &Value, root: &Value) -> String {
         return one_of(&constants);
     }
     if schema["format"] == FORMAT {
-        return "number of seconds, or a length of time such as `1h30m`".into();
+        return "number of seconds, or a duration such as `1h30m`".into();
     }
     match &schema["type"] {
         Value::String(name) => plain(name, schema, root),
@@ -296,7 +296,7 @@ mod tests {
             (json!({"type": ["integer", "null"], "minimum": 0}), "whole number, 0 or more"),
             (
                 json!({"type": ["integer", "string", "null"], "minimum": 0, "format": FORMAT}),
-                "number of seconds, or a length of time such as `1h30m`",
+                "number of seconds, or a duration such as `1h30m`",
             ),
             (json!({"type": "array", "items": {"type": "string"}}), "list of texts"),
             (

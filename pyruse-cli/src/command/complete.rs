@@ -19,10 +19,10 @@ use crate::ending::Ending;
 /// Nobody waits longer for a list; a daemon that hangs must not hold up a shell.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Prints what may stand at the end of a command line, for the completion scripts
+/// Prints the possible endings of a command line, for the completion scripts
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The line up to the cursor, as bash has it; what is printed is quoted for bash
+    /// The line up to the cursor, as bash passes it; the output is quoted for bash
     #[arg(long, allow_hyphen_values = true, conflicts_with = "words")]
     line: Option<String>,
     /// The characters at which bash breaks words

@@ -15,13 +15,13 @@ use super::text::{grouped, print_line, printable};
 use super::values;
 use crate::ending::Ending;
 
-/// Lists what is counted, and for whom; resets it
+/// Lists and resets counts
 ///
-/// A category is what `action_counterRaise` calls `counter`, a key what it counts for: an address, a user. What is
-/// counted expires by itself; to forgive somebody at once, reset the key.
+/// A category is the `counter` of `action_counterRaise`; a key is what is counted, such as an address or a user. Counts
+/// expire by themselves; to forgive at once, reset the key.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Shows what is counted, the most first
+    /// Shows all counts, the highest first
     List {
         /// Only in this category
         #[arg(add = values::categories())]
@@ -30,15 +30,15 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Forgets what is counted for a key; a grace that was given goes on
+    /// Removes the count of a key; a grace period that has begun continues
     Reset {
-        /// The category, as the configuration calls it (`counter`)
+        /// The category, as in the configuration (`counter`)
         #[arg(add = values::categories())]
         category: String,
-        /// The key: whom or what it is counted for, such as an address
+        /// The key, such as an address
         #[arg(add = values::keys())]
         key: String,
-        /// Print one JSON object: what was counted before
+        /// Print one JSON object: the count before the reset
         #[arg(long)]
         json: bool,
     },
@@ -67,7 +67,7 @@ fn reset(config: Option<&Path>, operation: &Operation, json: bool) -> anyhow::Re
         for count in counts {
             let what = match count.grace {
                 Some(grace) if count.count == 0 => {
-                    format!("0 already; its grace lasts until {}", local(grace))
+                    format!("already 0; its grace period lasts until {}", local(grace))
                 }
                 _ => format!("{}, now 0", grouped(count.count)),
             };
@@ -85,7 +85,7 @@ fn list(config: Option<&Path>, category: Option<&str>, json: bool) -> anyhow::Re
     };
     let listing = Listing {
         key: "counters",
-        none: "nothing is counted",
+        none: "there are no counts",
         names: ("key", "keys"),
         columns: [
             Column::text("KEY"),

@@ -46,8 +46,10 @@ impl Desk {
         let directory = storage_of(config).unwrap_or_else(|| USUAL.into());
         match storage::holder(&directory) {
             Ok(Some(Holder { pid, socket: Some(_) })) => {
-                let goes_on =
-                    format!("the daemon (process {pid}) goes on with what it read before, and is asked");
+                let goes_on = format!(
+                    "the daemon (process {pid}) still uses the configuration that it read before, and is \
+                             asked"
+                );
                 messages::say(Level::WARN, &format!("pyruse: {error:#}; {goes_on}"));
                 Ok(Desk { directory, loaded: Err(error) })
             }

@@ -74,11 +74,11 @@ impl Feedback {
                 return Ok(());
             }
             let why = if self.depth == DEPTH_LIMIT {
-                format!("it is the {}th in a row that goes back to one entry", DEPTH_LIMIT + 1)
+                format!("it is line {} of a series caused by one entry", DEPTH_LIMIT + 1)
             } else {
                 format!("one entry has caused {LINES_LIMIT} lines")
             };
-            return Err(format!("this line does not come back: {why}"));
+            return Err(format!("this line is not read as an entry: {why}"));
         }
         self.lines += 1;
         let mut record = MemoryRecord::at(entry.time());

@@ -15,18 +15,18 @@ use super::text::{columns, fitted, printable, terminal_columns, wrapped};
 use super::values;
 use crate::ending::Ending;
 
-/// Lists the filters and actions of this program; with a name, everything about that one
+/// Lists the filters and actions of this program; with a name, prints everything about that one
 ///
-/// All that is linked is listed, the filters and actions of custom crates too. With NAME: what it does, its arguments
-/// with their types and defaults, examples with what comes out, the top-level settings that it reads, and the file
-/// that registered it.
+/// The list contains all linked modules, including those of custom crates. With NAME: what it does, its arguments with
+/// types and defaults, examples with their outcome, the top-level settings that it reads, and the file that registered
+/// it.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The filter or action to tell everything about
+    /// The filter or action to print everything about
     #[arg(add = values::modules())]
     name: Option<String>,
-    /// Print JSON: one object a module
+    /// Print JSON: one object per module
     #[arg(long)]
     json: bool,
 }
@@ -82,7 +82,7 @@ fn find(registry: &Registry, name: &str) -> anyhow::Result<&'static Plugin> {
     let near = names().find(is_short).or_else(|| nearest(name, names()));
     let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     bail!(
-        "no filter, action or source is called `{}`{hint} (`pyruse modules` lists them all)",
+        "there is no filter, action or source `{}`{hint} (`pyruse modules` lists all of them)",
         printable(name)
     );
 }
@@ -113,7 +113,7 @@ fn page(plugin: &Plugin, registry: &Registry, width: usize) -> String {
     page.prose(plugin.doc, 2);
     let arguments = catalogue::arguments(plugin);
     if arguments.is_empty() {
-        page.title("It takes no arguments.");
+        page.title("It has no arguments.");
     } else {
         page.title("Arguments");
         page.members(&arguments, 2);

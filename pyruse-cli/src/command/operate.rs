@@ -48,7 +48,10 @@ impl Changed {
     /// Says so where it is not on the disk; is it?
     pub(super) fn is_written(&self) -> bool {
         if let Some(why) = &self.unwritten {
-            eprintln!("pyruse: this is done, but would be lost if the daemon ended now: {}", printable(why));
+            eprintln!(
+                "pyruse: this is done, but would be lost if the daemon stopped now: {}",
+                printable(why)
+            );
         }
         self.unwritten.is_none()
     }
@@ -56,7 +59,7 @@ impl Changed {
 
 /// A daemon of another version may answer so.
 pub(super) fn other_answer() -> anyhow::Error {
-    anyhow!("the daemon's answer is another one than was asked for")
+    anyhow!("the daemon's answer does not match the request")
 }
 
 /// Why there is no answer from a daemon.
@@ -79,7 +82,7 @@ pub(super) fn look(desk: Desk, operation: &Operation) -> anyhow::Result<Answer> 
         match ask(directory, &socket, &Request::Operate(operation.clone()), PATIENCE) {
             Ok(reply) => return answered(reply).map(|(answer, _)| answer),
             Err(Unanswered::Late) => tracing::warn!(
-                "the daemon (process {pid}) does not answer within {} s; this is what it has stored",
+                "the daemon (process {pid}) does not answer within {} s; this is its stored state",
                 PATIENCE.as_secs()
             ),
             // It has ended, or is about to.
@@ -130,12 +133,12 @@ pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> a
                 // It has just ended, or does not listen yet.
                 Err(Unanswered::Nobody) => {}
                 Err(Unanswered::Late) => bail!(
-                    "the daemon (process {}) does not answer within {} s; it may still do what was asked",
+                    "the daemon (process {}) does not answer within {} s; it may still do what you asked",
                     holder.pid,
                     PATIENCE.as_secs()
                 ),
                 Err(Unanswered::HungUp) => bail!(
-                    "the daemon (process {}) ended before it answered; look whether it is done",
+                    "the daemon (process {}) stopped before it answered; check whether it is done",
                     holder.pid
                 ),
                 Err(Unanswered::Failed(e)) => {
@@ -145,8 +148,8 @@ pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> a
         }
         if Instant::now() >= end {
             bail!(
-                "process {} holds the state in {}, and takes no requests; if it is another command of Pyruse, \
-                 try again when it is done",
+                "process {} holds the state in {}, but accepts no requests; if it is another Pyruse command, try \
+                 again when it has finished",
                 holder.pid,
                 directory.display()
             );
@@ -270,7 +273,7 @@ pub(super) fn ask(
             return Err(Unanswered::Late);
         }
         if answer.len() > LONGEST_ANSWER {
-            let why = format!("its answer has more than {} MiB", LONGEST_ANSWER >> 20);
+            let why = format!("its answer is longer than {} MiB", LONGEST_ANSWER >> 20);
             return Err(Unanswered::Failed(std::io::Error::other(why)));
         }
         reader.get_ref().set_read_timeout(Some(left)).map_err(Unanswered::Failed)?;

@@ -20,30 +20,30 @@ use crate::ending::Ending;
 /// Without a daemon, a delivery is tried for so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Lists, tries and drops deliveries that wait or were given up: mails, firewall commands, journal lines
+/// Lists, retries and drops deliveries that wait or were given up: mails, firewall commands, journal lines
 ///
-/// What cannot be delivered is tried again, less and less often, and stays here until it went through or was given up.
-/// A running daemon is asked to do what is asked for; without one it is done here.
+/// A failed delivery is retried, less and less often, and stays here until it succeeds or is given up. If the daemon
+/// runs, the command asks it; otherwise the command does it itself.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Shows all deliveries that wait, are on their way, or were given up
+    /// Shows all deliveries that wait, are in progress, or were given up
     List {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Tries a delivery at once, also one that was given up
+    /// Retries a delivery at once, even one that was given up
     Retry {
-        /// Its identity, as `outbox list` shows it: `email:12`
+        /// Its identity, as shown by `outbox list`: `email:12`
         #[arg(add = values::deliveries())]
         id: String,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Forgets a delivery; a ban whose order is dropped stays in the state, and is put back at the next start
+    /// Deletes a delivery; a ban whose order is dropped stays in the state, and is put back at the next start
     Drop {
-        /// Its identity, as `outbox list` shows it: `email:12`
+        /// Its identity, as shown by `outbox list`: `email:12`
         #[arg(add = values::deliveries())]
         id: String,
         /// Print one JSON object
@@ -73,13 +73,13 @@ fn retry(config: Option<&Path>, id: &str, json: bool) -> anyhow::Result<Ending> 
             "unwritten": changed.unwritten,
         }))?;
     } else if changed.by_daemon {
-        tell(&deliveries, "is tried at once")?;
+        tell(&deliveries, "will be retried at once")?;
     } else if is_delivered {
         tell(&deliveries, "is delivered")?;
     }
     for delivery in &changed.waiting {
-        let why = delivery.error.as_deref().unwrap_or("its turn has not come");
-        eprintln!("pyruse: {id} still waits: {}", printable(why));
+        let why = delivery.error.as_deref().unwrap_or("no attempt was made yet");
+        eprintln!("pyruse: {id} is still pending: {}", printable(why));
     }
     Ok(if changed.is_written() && is_delivered { Ending::Good } else { Ending::Failed })
 }
@@ -92,7 +92,7 @@ fn drop(config: Option<&Path>, id: &str, json: bool) -> anyhow::Result<Ending> {
         tell(&dropped, "is dropped")?;
     }
     if dropped.iter().any(|delivery| delivery.status == DeliveryStatus::Away) {
-        eprintln!("pyruse: it was on its way, and may have been delivered all the same");
+        eprintln!("pyruse: it was in progress, and may have been delivered anyway");
     }
     Ok(if changed.is_written() { Ending::Good } else { Ending::Failed })
 }
@@ -124,7 +124,7 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
     let now = Timestamp::now();
     let listing = Listing {
         key: "deliveries",
-        none: "nothing waits, and nothing was given up",
+        none: "nothing is pending, and nothing was given up",
         names: ("delivery", "deliveries"),
         columns: [
             Column::name("ID"),
@@ -155,7 +155,7 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
 
 fn status(status: DeliveryStatus) -> &'static str {
     match status {
-        DeliveryStatus::Away => "on its way",
+        DeliveryStatus::Away => "in progress",
         DeliveryStatus::GivenUp => "given up",
         _ => "waiting",
     }

@@ -30,7 +30,7 @@ pub(crate) enum Form {
     Text,
 }
 
-/// Which entries; by default, all of the journal that the configuration names
+/// Which entries to read; the default is the whole journal that the configuration names
 #[derive(clap::Args)]
 pub(crate) struct PastArgs {
     /// Read the journal files of this directory
@@ -39,19 +39,19 @@ pub(crate) struct PastArgs {
     /// Read these journal files
     #[arg(long, value_name = "F", num_args = 1.., group = "source")]
     file: Vec<PathBuf>,
-    /// Read what `journalctl -o export` or `journalctl -o json --all` wrote, from this file or standard input (`-`)
+    /// Read the output of `journalctl -o export` or `journalctl -o json --all`, from this file or standard input (`-`)
     #[arg(long, value_name = "F", group = "source")]
     input: Option<PathBuf>,
-    /// How the input is written
+    /// The format of the input
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, requires = "input")]
     format: Form,
-    /// With --format text: a field that every line gets, such as _SYSTEMD_UNIT=nginx.service; may be repeated
+    /// With --format text: a field of every line, such as _SYSTEMD_UNIT=nginx.service; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_field, requires = "input")]
     field: Vec<(String, String)>,
-    /// Skip entries before that time: `2026-11-18 11:00`, `yesterday`, `2h ago`, `@1795000000`
+    /// Skip entries before this time: `2026-11-18 11:00`, `yesterday`, `2h ago`, `@1795000000`
     #[arg(long, value_name = "T", value_parser = when::parse, add = values::times())]
     since: Option<Timestamp>,
-    /// Stop at entries after that time
+    /// Stop at entries after this time
     #[arg(long, value_name = "T", value_parser = when::parse, add = values::times())]
     until: Option<Timestamp>,
 }
@@ -60,7 +60,7 @@ pub(crate) struct PastArgs {
 pub(super) fn parse_field(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("a field is written NAME=VALUE, such as PRIORITY=3".to_owned()),
+        _ => Err("write a field as NAME=VALUE, such as PRIORITY=3".to_owned()),
     }
 }
 
@@ -72,7 +72,7 @@ impl PastArgs {
         if let Some(input) = &self.input {
             if self.format == Form::Text {
                 tracing::warn!(
-                    "plain lines have no times that are read: all of them count as written now, at once"
+                    "the times in plain lines are not read: all of them count as written now, at the same time"
                 );
             }
             let fields: Vec<_> = self.field.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -97,7 +97,7 @@ impl PastArgs {
         let what = if self.since.zip(self.until).is_some_and(|(since, until)| since > until) {
             "--since is later than --until: there is nothing between them"
         } else if is_text && self.since.or(self.until).is_some() {
-            "--since and --until need times, and plain lines have none that are read"
+            "--since and --until need times, but times in plain lines are not read"
         } else if !is_text && !self.field.is_empty() {
             "--field is for plain lines: add `--format text`, or leave it out"
         } else {
@@ -108,7 +108,7 @@ impl PastArgs {
 }
 
 /// The reason why there may be no entries.
-pub const MAY_NOT_READ: &str = "or none that we may read: be root or in the group systemd-journal";
+pub const MAY_NOT_READ: &str = "or you may not read them: use root or the group systemd-journal";
 
 /// Past entries, opened.
 pub(super) struct Past {

@@ -17,24 +17,25 @@ use crate::ending::Ending;
 
 /// Shows what this configuration would have done with past entries
 ///
-/// The entries go through the workflow as they did, or would have, when they were written: counters, graces and bans
-/// follow their times, not the clock. It begins with an empty state in memory; nothing is written and nothing delivered.
+/// The entries pass through the workflow as they would have when they were written: counters, grace periods and bans
+/// use the times of the entries, not the clock. The state starts empty, in memory; nothing is written and nothing is
+/// delivered.
 ///
-/// At the end there is a summary: entries and rate; for each chain, how many entries came to it; bans by set with the
-/// most frequent addresses, mails by subject, lines by level, errors by step; and the chains that no entry came to.
+/// At the end a summary is printed: entries and rate; for each chain, how many entries reached it; bans by set with the
+/// most frequent addresses, mails by subject, lines by level, errors by step; and the chains that no entry reached.
 /// With --json, effects are printed as they happen instead.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
     past: PastArgs,
-    /// Print effects as JSON, one object a line, instead of a summary
+    /// Print effects as JSON, one object per line, instead of a summary
     #[arg(long)]
     json: bool,
-    /// Let lines of action_log come back as entries; a recorded journal already holds those that were written then
+    /// Read the lines of action_log as entries; a recorded journal already contains those that were written then
     #[arg(long)]
     feedback: bool,
-    /// Run the workflow as it was compiled
+    /// Do not optimise the workflow
     #[arg(long, hide = true)]
     no_optimize: bool,
 }

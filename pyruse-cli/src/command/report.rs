@@ -26,24 +26,25 @@ const REPORTS: &str = "action_dailyReport";
 
 const NO_REPORT: &str = "no linked module makes a report";
 
-/// Shows or sends the daily report as it stands now
+/// Shows or sends the daily report as it is now
 ///
-/// The report is what `action_dailyReport` has recorded since the last one was sent, by itself once a day.
+/// The report contains what `action_dailyReport` has recorded since the last one was sent; it is sent automatically
+/// once a day.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Prints the report; nothing is changed
+    /// Prints the report; changes nothing
     Show {
         /// Print the HTML form
         #[arg(long)]
         html: bool,
-        /// Print one JSON object: every line that is recorded, every ban, and the counts
+        /// Print one JSON object: every recorded line, every ban, and the counts
         #[arg(long, conflicts_with = "html")]
         json: bool,
     },
-    /// Sends the report at once; what it tells is forgotten then
+    /// Sends the report at once, and starts a new, empty one
     ///
-    /// A running daemon is asked to do it. Else the mail is tried here, for a minute; if it still waits then, the daemon
-    /// sends it, or the next `report send`.
+    /// If the daemon runs, the command asks it. Otherwise the command tries to send the mail itself, for a minute; if
+    /// the mail is still pending then, the daemon or the next `report send` sends it.
     Send,
 }
 
@@ -66,7 +67,7 @@ fn show(config: Option<&Path>, form: ReportForm) -> anyhow::Result<Ending> {
         // A module from outside may have made it: only JSON goes out, and on one line.
         let report: Option<Value> = match report.as_str() {
             "" => None,
-            report => Some(serde_json::from_str(report).context("the report is no JSON")?),
+            report => Some(serde_json::from_str(report).context("the report is not JSON")?),
         };
         json::print(&json!({ "report": report }))?;
     } else if report.is_empty() {
@@ -89,18 +90,18 @@ fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
         tracing::info!("nothing is recorded for the report{why}: no mail");
     } else if changed.by_daemon {
         tracing::info!(
-            "the daemon has made the report, and sends it; what has not left yet is in: pyruse outbox list"
+            "the daemon has made the report, and sends it; pending mails are listed by: pyruse outbox list"
         );
     }
     // Bans that wait, perhaps for a set that is missing, are the daemon's business; so is what was given up.
     let is_open = |delivery: &&Delivery| delivery.status != DeliveryStatus::GivenUp;
     match changed.waiting.iter().filter(is_open).count() {
         0 => Ok(Ending::Good),
-        left => bail!("mails that still wait: {left}; the daemon will send them, or the next `report send`"),
+        left => bail!("pending mails: {left}; the daemon or the next `report send` will send them"),
     }
 }
 
-/// Why nothing may be recorded, where the configuration says it.
+/// The reason why nothing can be recorded, if it is in the configuration.
 fn why(config: &Config) -> &'static str {
     let mut steps = config.chains.iter().flat_map(|chain| &chain.steps);
     let records = steps.any(|step| step.module.as_ref().is_some_and(|(_, name)| name.text == REPORTS));

@@ -12,29 +12,30 @@ use super::rehearsal::Rehearsal;
 use super::values;
 use crate::when;
 
-/// Follows the journal (what happens without a command)
+/// Follows the journal (the default without a command)
 ///
-/// Reads every entry, in order, and acts. At the first start it begins with what is written from then on (or with
-/// --since); at every later one, behind the entry that it read last. Counters, bans, waiting mails and that place are
-/// written together: after a crash nothing is lost, and nothing is counted twice.
+/// Reads every entry, in order, and acts. The first start begins with new entries (or with --since); every later start
+/// resumes behind the last entry read. Counters, bans, pending mails and this position are written together: after a
+/// crash nothing is lost, and nothing is counted twice.
 ///
-/// Signals: SIGTERM ends it in good order. SIGHUP reads the configuration anew and keeps all state; a broken one is
-/// reported, and the old one stays. systemd is told when it is ready, reloading, stopping, and alive.
+/// Signals: SIGTERM stops it cleanly. SIGHUP reads the configuration again and keeps all state; if the file has an
+/// error, this is reported, and the old configuration stays in force. systemd is notified when the daemon is ready,
+/// reloading, stopping, and alive.
 ///
-/// With --dry-run nothing is written and nothing delivered: what would be done is printed, until Ctrl-C.
+/// With --dry-run nothing is written and nothing is delivered: the effects are printed, until Ctrl-C.
 #[derive(clap::Args, Default)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// Read and decide, but write no state and deliver nothing: print the effects
     #[arg(long)]
     pub dry_run: bool,
-    /// With --dry-run: print effects as JSON, one object a line
+    /// With --dry-run: print effects as JSON, one object per line
     #[arg(long, requires = "dry_run")]
     pub json: bool,
     /// Where to begin at the first start, or with --dry-run: `2026-11-18 11:00`, `yesterday`, `2h ago`, `@1795000000`
     #[arg(long, value_name = "T", value_parser = when::parse, add = values::times())]
     pub since: Option<Timestamp>,
-    /// Run the workflow as it was compiled
+    /// Do not optimise the workflow
     #[arg(long, hide = true)]
     pub no_optimize: bool,
 }

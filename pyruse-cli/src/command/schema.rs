@@ -14,11 +14,12 @@ use crate::ending::Ending;
 
 /// Prints the JSON Schema of the configuration, for editors
 ///
-/// It knows all that is linked into this program, the modules and settings of custom crates too. An editor that knows
-/// JSON Schema (draft 2020-12) then completes names, shows what they mean, and marks mistakes while they are made.
-/// Comments and trailing commas are Pyruse's own leave: tell the editor that the file is JSON with comments.
+/// It contains everything that is linked into this program, including the modules and settings of custom crates. With
+/// it, an editor that supports JSON Schema (draft 2020-12) completes names, shows their meaning, and marks errors while
+/// you type. Comments and trailing commas are an extension of Pyruse: configure the editor to treat the file as JSON
+/// with comments.
 ///
-/// What only the whole graph tells (unknown labels, loops, bad expressions) is the business of `pyruse check`.
+/// Errors that depend on the whole graph (unknown labels, loops, bad expressions) are found by `pyruse check`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {}
@@ -98,11 +99,13 @@ fn step(registry: &Registry) -> Value {
             "action": {"description": "The action.", "anyOf": names(registry, ModuleKind::Action)},
             "args": {"description": "Its arguments."},
             "then": {
-                "description": "The chain to go on with, after an action or when a filter passes; the next step, if absent.",
+                "description": "The chain where the entry continues after an action, or when a filter passes; the \
+                                next step, if absent.",
                 "$ref": "#/$defs/label",
             },
             "else": {
-                "description": "The chain to go on with when a filter does not pass; the next top-level chain, if absent.",
+                "description": "The chain where the entry continues when a filter does not pass; the next top-level \
+                                chain, if absent.",
                 "$ref": "#/$defs/label",
             },
         },

@@ -142,7 +142,7 @@ impl Summary {
             writeln!(out, "{}", folded(&range, width))?;
         }
         if self.came_back > 0 {
-            writeln!(out, "{} of action_log came back", counted(self.came_back, "line", "lines"))?;
+            writeln!(out, "{} of action_log read as entries", counted(self.came_back, "line", "lines"))?;
         }
         Ok(())
     }
@@ -260,7 +260,7 @@ fn write_idle(out: &mut impl Write, labels: &[&str], width: usize) -> io::Result
     if labels.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nnever entered: {}", counted(labels.len() as u64, "chain", "chains"))?;
+    writeln!(out, "\nnever reached: {}", counted(labels.len() as u64, "chain", "chains"))?;
     let mut line = String::new();
     for (n, label) in labels.iter().enumerate() {
         let comma = if n + 1 < labels.len() { "," } else { "" };

@@ -20,15 +20,15 @@ pub(super) fn pages(program: &Command, registry: &Registry) -> Vec<Page> {
 
 /// The pages of `docs` that say more, with what they are about.
 const DOCS: &[(&str, &str)] = &[
-    ("getting-started.md", "From nothing to the first ban, step by step."),
+    ("getting-started.md", "From installation to the first ban, step by step."),
     ("guide/README.md", "How to write rules: workflow, counting, bans, expressions, messages, testing."),
-    ("lints.md", "All that `check` finds. `pyruse check --explain CODE` shows one of them."),
+    ("lints.md", "All findings of `check`. `pyruse check --explain CODE` shows one of them."),
     ("operating.md", "State, backup, upgrade, troubleshooting by symptom, monitoring."),
     ("reference/configuration.md", "Every key of the configuration."),
     ("reference/modules.md", "Every filter and action, with examples."),
-    ("reference/effects.md", "What `replay --json` and `run --dry-run --json` print."),
-    ("from-fail2ban.md", "For those who come from fail2ban."),
-    ("from-the-first-pyruse.md", "For those who come from the first Pyruse."),
+    ("reference/effects.md", "The output of `replay --json` and `run --dry-run --json`."),
+    ("from-fail2ban.md", "Migrating from fail2ban."),
+    ("from-the-first-pyruse.md", "Migrating from the first Pyruse."),
 ];
 
 /// The pages that belong to a command.
@@ -75,16 +75,16 @@ fn program_page(program: &Command) -> Page {
         "A directory whose `pyruse.json` is the configuration, unless `--config` names one.",
     );
     page.item(vec![bold("TZ")], "The time zone in which times are shown and the report is due.");
-    page.item(vec![bold("NO_COLOR")], "If it holds anything, nothing is printed in colours.");
+    page.item(vec![bold("NO_COLOR")], "If it is not empty, output has no colours.");
     page.item(
         vec![bold("COLUMNS")],
-        "The width to print for, in the place of the terminal's; what is no terminal has 80.",
+        "The output width, instead of the terminal's; without a terminal it is 80.",
     );
     page.section("FILES");
     page.item(vec![italic("/etc/pyruse/pyruse.json")], "The configuration; see `pyruse.json`(5).");
     page.item(
         vec![italic("/var/lib/pyruse")],
-        "The state: counters, bans, mails that wait, and where reading stopped (`storage` in the configuration).",
+        "The state: counters, bans, pending mails, and the position in the journal (`storage` in the configuration).",
     );
     page.section("DOCUMENTATION");
     for (name, about) in DOCS {

@@ -17,7 +17,7 @@ pub(super) fn page(registry: &Registry) -> Page {
     page.section("DESCRIPTION");
     page.prose(FORM);
     page.verbatim(SKELETON);
-    page.prose(WAY);
+    page.prose(PATH);
     page.subsection("Fields");
     page.prose(FIELDS);
     page.subsection("Templates");
@@ -90,11 +90,9 @@ fn term(name: &str, kind: &str, required: bool) -> Vec<Inline> {
     vec![bold(name), roman(format!(" ({kind}{})", if required { ", required" } else { "" }))]
 }
 
-pub(super) const FORM: &str = "\
-One JSON object, in UTF-8. Comments (`//` and `/* */`) and trailing commas are taken. The first of these files that \
-exists is used: the one that `--config` names, `$PYRUSE_EXTRA/pyruse.json`, `/etc/pyruse/pyruse.json`.
-
-What must be there is `actions`: chains of steps, each chain with a label. A step is a filter or an action:";
+pub(super) const FORM: &str = "One JSON object, in UTF-8. Comments (`//` and `/* */`) and trailing commas are \
+                               allowed. The first of these files that exists is used: the one that `--config` names, \
+                               `$PYRUSE_EXTRA/pyruse.json`, `/etc/pyruse/pyruse.json`.";
 
 pub(super) const SKELETON: &str = r#"{
     "actions": {
@@ -105,34 +103,34 @@ pub(super) const SKELETON: &str = r#"{
     }
 }"#;
 
-pub(super) const WAY: &str = "\
-`args` may be missing where a module needs none; `then` and `else` may always be missing.
+pub(super) const PATH: &str = "\
+`args` may be omitted if a module needs none; `then` and `else` are always optional.
 
-An entry comes in at the first chain. A filter that passes leads to its `then`, or to the next step of its chain; one \
-that does not pass leads to its `else`. Where there is no such step or no `else`, the way goes on at the next top-level \
-chain. An action leads to its `then`, or to the next step; where there is none, the way of the entry ends. A step with \
-`then` is the last of its chain.
+An entry starts at the first chain. After a filter that passes, it continues at the filter's `then`, or at the next step \
+of its chain; after one that does not pass, at its `else`. If there is no such step or no `else`, it continues at the \
+next top-level chain. After an action, it continues at the action's `then`, or at the next step; if there is none, the \
+entry stops. A step with `then` is the last of its chain.
 
 Top-level chains are entered one after the other, in the order of the file. A chain that an earlier one names in a \
-`then` or `else` is a jump chain: it is passed over from above, and where it is left open, the way goes on where that of \
-its caller would.
+`then` or `else` is a jump chain: entries do not enter it from above, and an entry that dangles there continues where \
+the caller's top-level chain would.
 
-A filter that fails with an error has not passed; an error in an action ends the way of the entry. Both are logged, with \
-the label of the chain and the number of the step, from 0.";
+A filter that fails with an error does not pass; at an error in an action, the entry stops. Both are logged, with the \
+label of the chain and the number of the step, from 0.";
 
 pub(super) const FIELDS: &str = "\
-Arguments name fields of the journal (see `systemd.journal-fields`(7)), or what earlier steps have saved. \
-`__REALTIME_TIMESTAMP`, `__MONOTONIC_TIMESTAMP` and `__CURSOR` are there too. Fields that begin with `_` are set by \
-journald itself; all others can be written by any user.
+Arguments name fields of the journal (see `systemd.journal-fields`(7)), or fields that earlier steps have saved. \
+`__REALTIME_TIMESTAMP`, `__MONOTONIC_TIMESTAMP` and `__CURSOR` are available, too. Fields that begin with `_` are set by \
+journald itself; any user can write all others.
 
-`PRIORITY`, `_UID`, `_PID`, `ERRNO` and the like are numbers; times are times; all else is text. A comparison with a \
-field that occurs several times holds if any of its values does. A field that is missing never passes, unless the \
-filter says otherwise.";
+`PRIORITY`, `_UID`, `_PID`, `ERRNO` and similar fields are numbers; times are times; everything else is text. A \
+comparison with a field that occurs several times holds if it holds for any of its values. A missing field never passes, \
+unless the filter says otherwise.";
 
 pub(super) const TEMPLATES: &str = "\
-Messages are format strings as Python has them: `{NAME}`, `{NAME:spec}`, `{NAME!r}`, with `{{` and `}}` for braces. \
-Times take a format of `strftime`: `{__REALTIME_TIMESTAMP:%H:%M}`. A missing field is printed as `None`.";
+Messages are Python format strings: `{NAME}`, `{NAME:spec}`, `{NAME!r}`, with `{{` and `}}` for braces. Times accept a \
+format of `strftime`: `{__REALTIME_TIMESTAMP:%H:%M}`. A missing field is printed as `None`.";
 
 pub(super) const EXPRESSIONS: &str = "\
-Expressions have the syntax of Python's `re`. In JSON, a backslash is written twice. Those that are regular take time in \
-proportion to the text; look-around and back-references are run by another engine, with a limit.";
+Expressions have the syntax of Python's `re`. In JSON, a backslash is written twice. The time of a regular expression is \
+proportional to the text; look-around and back-references are run by another engine, with a limit.";

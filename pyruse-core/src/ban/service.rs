@@ -82,7 +82,7 @@ impl Service for BanService {
     fn describe(&self, payload: &str) -> String {
         match serde_json::from_str::<QueuedOrder>(payload) {
             Ok(QueuedOrder { set, ip, lift: false, .. }) => format!("ban {ip} in {set}"),
-            Ok(QueuedOrder { set, ip, lift: true, .. }) => format!("lift the ban of {ip} in {set}"),
+            Ok(QueuedOrder { set, ip, lift: true, .. }) => format!("remove the ban of {ip} in {set}"),
             Err(_) => "not a ban order".into(),
         }
     }

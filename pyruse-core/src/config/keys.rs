@@ -40,8 +40,8 @@ pub const CORE_KEYS: [CoreKey; 6] = [
     },
     CoreKey {
         key: "sources",
-        doc: "Where entries come from: each source has a name, a module (`source`) and its `args`. Without this key, the \
-              systemd journal is read, as the key `journal` says.",
+        doc: "Where entries come from: each source has a name, a module (`source`) and its `args`. Without this key, \
+              the systemd journal is read, as configured by the key `journal`.",
         schema: || json!({"type": "object", "minProperties": 1}),
     },
     CoreKey {

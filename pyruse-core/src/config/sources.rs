@@ -22,7 +22,7 @@ const LONGEST_NAME: usize = 64;
 
 pub(super) fn read(members: &[Member], node: &Node, diagnostics: &mut Diagnostics) -> Vec<SourceConfig> {
     if members.is_empty() {
-        let message = "`sources` has no source: nothing would be read";
+        let message = "`sources` has no source: Pyruse would read nothing";
         diagnostics.error(node.span.clone(), None, message).help("remove it to read the systemd journal");
     }
     let mut sources: Vec<SourceConfig> = Vec::new();
@@ -35,7 +35,7 @@ pub(super) fn read(members: &[Member], node: &Node, diagnostics: &mut Diagnostic
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if member.key.is_empty() || member.key.len() > LONGEST_NAME || !member.key.chars().all(is_plain) {
             let message = format!(
-                "the name of a source consists of 1 to {LONGEST_NAME} letters, digits, and the characters `.`, `_`, `-`"
+                "the name of a source must be 1 to {LONGEST_NAME} letters, digits, and the characters `.`, `_`, `-`"
             );
             diagnostics.error(member.key_span.clone(), None, message);
         }
@@ -48,7 +48,7 @@ fn read_source(member: &Member, diagnostics: &mut Diagnostics) -> Option<SourceC
     const KEYS: [&str; 2] = ["source", "args"];
     let node = &member.value;
     let Content::Object(members) = &node.content else {
-        let message = format!("a source is an object, not {}", node.type_name());
+        let message = format!("a source must be an object, not {}", node.type_name());
         diagnostics.error(node.span.clone(), None, message).help(EXAMPLE);
         return None;
     };
@@ -70,14 +70,14 @@ fn read_source(member: &Member, diagnostics: &mut Diagnostics) -> Option<SourceC
             }
             ("args", _) => args = Some(member.value.clone()),
             (key, _) => {
-                let message = format!("`{key}` is not a part of a source");
+                let message = format!("a source has no key `{key}`");
                 let finding = diagnostics.error(member.key_span.clone(), None, message);
                 finding.help("a source has `source` and `args`").suggest(key, KEYS);
             }
         }
     }
     if !seen.contains(&"source") {
-        let message = format!("the source `{}` does not say which module reads it", member.key);
+        let message = format!("the source `{}` does not name its module", member.key);
         diagnostics.error(node.span.start..node.span.start + 1, None, message).help(EXAMPLE);
     }
     let name = Spanned { text: member.key.clone(), span: member.key_span.clone() };

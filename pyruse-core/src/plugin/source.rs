@@ -166,7 +166,7 @@ pub trait Reader {
         false
     }
 
-    /// Returns `true` if there is nothing yet where the configuration says: no journal, no file.
+    /// Returns `true` if what the configuration names does not exist yet: no journal, no file.
     fn is_missing(&self) -> bool {
         false
     }

@@ -92,7 +92,7 @@ impl Follower {
         // Also after an error: the next try comes after as many entries.
         self.entries = 0;
         match opened {
-            Ok(()) => tracing::debug!("the journal was opened again, to give back memory"),
+            Ok(()) => tracing::debug!("the journal was opened again, to free memory"),
             Err(e) => {
                 tracing::debug!("opening the journal again: {e:#}");
                 return false;
@@ -112,7 +112,7 @@ impl Follower {
         }
         match self.reopen() {
             Ok(()) => {
-                tracing::info!("the journal's directory is another one now; it is opened again");
+                tracing::info!("the journal's directory was replaced; it is opened again");
                 true
             }
             Err(e) => {
@@ -263,14 +263,14 @@ fn begun(resumed: &Resumed, time: Timestamp) -> Begun {
     match resumed {
         Resumed::Exactly => Begun::Exactly,
         Resumed::Gap(first) => Begun::Near(format!(
-            "the journal no longer holds the entry that was read last, of {}: reading goes on {}, \
-             and entries between may be lost",
+            "the journal no longer contains the last read entry, of {}: reading resumes {}, and entries between may \
+             be lost",
             time.local(),
             at(*first)
         )),
         Resumed::Ahead(first) => Begun::Near(format!(
-            "the journal no longer holds the entry that was read last, and its time, {}, is ahead of the \
-             journal or of the clock: reading goes on with what was written since this machine was started, {}",
+            "the journal no longer contains the last read entry, and its time, {}, is later than the journal or the \
+             clock: reading resumes with what was written in this boot, {}",
             time.local(),
             at(*first)
         )),

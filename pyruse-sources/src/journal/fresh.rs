@@ -132,7 +132,7 @@ impl Fresh {
             return verdict(cursor);
         }
         if self.waiting.is_none() {
-            tracing::debug!("an entry is not whole yet; waiting for the rest of it");
+            tracing::debug!("an entry is incomplete; waiting for the rest of it");
         }
         let now = Instant::now();
         let (patience, when) = self.patience;
@@ -148,7 +148,7 @@ impl Fresh {
         }
         self.waiting = None;
         self.patience = (patience.saturating_sub(waited), now);
-        tracing::debug!("the entry that was not whole at first: {wholeness:?} after {waited:?}");
+        tracing::debug!("the entry that was incomplete at first: {wholeness:?} after {waited:?}");
         verdict(cursor)
     }
 }

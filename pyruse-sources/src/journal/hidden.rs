@@ -61,7 +61,7 @@ pub(super) fn words(units: &BTreeSet<String>) -> Option<String> {
         _ => String::new(),
     };
     Some(format!(
-        "{first}{more} wrote entries as a user account: they are in user-*.journal, which is not read"
+        "{first}{more} wrote entries under a user account: they are in user-*.journal, which is not read"
     ))
 }
 

@@ -9,14 +9,14 @@ use super::left_out::left_out;
 use super::places::files_read;
 use super::settings::JournalSettings;
 
-const MAY: &str = "put the user that runs Pyruse into the group systemd-journal; root may always";
+const MAY: &str = "add the user that runs Pyruse to the group systemd-journal; root may always read it";
 
-const MEND: &str = "Pyruse runs as that user, who owns the storage: if it is in the group systemd-journal (id), give the \
-                    files to that group: systemd-tmpfiles --create --prefix /var/log/journal; where that leaves one \
-                    out: chgrp systemd-journal FILE";
+const MEND: &str = "Pyruse runs as that user, who owns the storage: if the user is in the group systemd-journal \
+                    (id), give the files to that group: systemd-tmpfiles --create --prefix /var/log/journal; if that \
+                    leaves one out: chgrp systemd-journal FILE";
 
-const FILE: &str = "make it readable for the user that runs Pyruse, or, if it is damaged, move it away: journalctl \
-                    --verify says what is wrong with it";
+const FILE: &str = "make it readable for the user that runs Pyruse; or, if it is damaged, move it away: journalctl \
+                    --verify shows what is wrong with it";
 
 const SCOPE: &str = "if rules should see them, set \"scope\": \"all\" in its settings. For ssh.service this is normal: the \
                      processes of users' sessions write there, and the lines that rules want are written by root, and \
@@ -40,7 +40,7 @@ fn can_be_read(settings: &JournalSettings, inspection: &mut Inspection) {
             inspection.argument("", Grade::Broken, format!("the journal cannot be read: {e:#}"), MAY);
         }
         Ok(None) => {
-            let message = "there is no journal yet where the configuration says";
+            let message = "the configured journal does not exist yet";
             inspection.argument(
                 "",
                 Grade::Doubtful,
@@ -50,7 +50,7 @@ fn can_be_read(settings: &JournalSettings, inspection: &mut Inspection) {
         }
         Ok(Some(false)) => {
             let message =
-                "no entry of the journal can be read: either there is none, or they may not be read";
+                "no journal entry can be read: there is none, or there is no permission to read them";
             inspection.argument("", Grade::Doubtful, message, MAY);
         }
         Ok(Some(true)) => {}
@@ -68,7 +68,7 @@ fn can_be_read_by_service(settings: &JournalSettings, inspection: &mut Inspectio
     let grade = if obstacle.may_be_passed() { Grade::Doubtful } else { Grade::Broken };
     let of_all = match files.len() {
         1 => String::new(),
-        all => format!(" (and {} of {all} files of the journal in all)", denied.len()),
+        all => format!(" (and {} of {all} journal files in total)", denied.len()),
     };
     let message = format!("{}{of_all}", reader.denied(file, obstacle));
     inspection.argument("", grade, message, MEND);

@@ -110,12 +110,12 @@ fn refusal(path: &Path) -> Option<String> {
     Some(match error {
         // It was rotated or deleted since the directory was read.
         Errno::ENOENT => return None,
-        Errno::EACCES | Errno::EPERM => "it may not be read".to_owned(),
-        Errno::EBADFD | Errno::EISDIR => "it is no regular file".to_owned(),
+        Errno::EACCES | Errno::EPERM => "permission denied".to_owned(),
+        Errno::EBADFD | Errno::EISDIR => "it is not a regular file".to_owned(),
         Errno::ENODATA => "it is truncated".to_owned(),
         Errno::EBADMSG => "it is damaged".to_owned(),
         Errno::EPROTONOSUPPORT => {
-            "it uses a feature that this version of libsystemd does not know".to_owned()
+            "it uses a feature that this version of libsystemd does not support".to_owned()
         }
         other => other.desc().to_owned(),
     })

@@ -28,8 +28,8 @@ pub(super) static PASSED_OVER: LossKind = LossKind {
     name: "passedOver",
     text: |count, range| {
         format!(
-            "{count} {} of the journal, noticed {range}, {} passed over by libsystemd: damaged, or added behind the \
-             place where reading is",
+            "{count} {} of the journal, noticed {range}, {} skipped by libsystemd: damaged, or added behind the \
+             current position",
             plural(count, "entry", "entries"),
             plural(count, "is", "are"),
         )
@@ -41,7 +41,7 @@ pub(super) static PARTIAL: LossKind = LossKind {
     name: "partial",
     text: |count, range| {
         format!(
-            "{count} {} written {range} {} taken without all fields: the journal did not give them",
+            "{count} {} written {range} {} read without all fields: the journal did not return them",
             plural(count, "entry", "entries"),
             plural(count, "was", "were"),
         )
@@ -53,8 +53,8 @@ pub(super) static UNREADABLE: LossKind = LossKind {
     name: "unreadable",
     text: |count, range| {
         format!(
-            "{count} {} of entries written {range} {} left out: too large, or compressed in a way that libsystemd does \
-             not know",
+            "{count} {} of entries written {range} {} left out: too large, or compressed in a way that libsystemd \
+             does not support",
             plural(count, "field", "fields"),
             plural(count, "is", "are"),
         )
@@ -90,7 +90,7 @@ pub(super) static GUESSED: LossKind = LossKind {
     name: "guessed",
     text: |count, range| {
         format!(
-            "{count} {} written {range} {} deleted while being read: reading goes on by time, and others of the same \
+            "{count} {} written {range} {} deleted while being read: reading resumes by time, and others of the same \
              microsecond may be lost",
             plural(count, "entry", "entries"),
             plural(count, "was", "were"),

@@ -44,7 +44,7 @@ struct JournalSource {
 
 impl Module for JournalSource {
     const NAME: &'static str = "source_journal";
-    const DOC: &'static str = "Reads the systemd journal: every entry once, from where reading stopped.";
+    const DOC: &'static str = "Reads the systemd journal: every entry once, from the stored position on.";
     type Args = JournalSettings;
 
     fn compile(args: JournalSettings, cx: &mut Compile<'_>) -> Result<Self, Invalid> {

@@ -209,7 +209,7 @@ impl OpenJournal {
     pub(super) fn find(&mut self, cursor: &str) -> anyhow::Result<bool> {
         self.leave();
         if self.journal.seek_cursor(cursor).is_err() {
-            bail!("`{}` is no cursor of the journal", cursor.escape_debug());
+            bail!("`{}` is not a cursor of the journal", cursor.escape_debug());
         }
         self.held = self.step() && self.journal.test_cursor(cursor).unwrap_or(false);
         Ok(self.held && matches!(self.poll(), Next::Record(_)))
@@ -368,7 +368,7 @@ fn check_file(path: &Path) -> anyhow::Result<()> {
     let mut first = Vec::new();
     file.take(JOURNAL_FILE.len() as u64).read_to_end(&mut first).map_err(|e| failed(&e))?;
     if first != JOURNAL_FILE {
-        bail!("{}: this is not a journal file; exports and text are read with --input", path.display());
+        bail!("{}: this is not a journal file; read exports and text with --input", path.display());
     }
     Ok(())
 }

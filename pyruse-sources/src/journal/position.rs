@@ -1,5 +1,5 @@
 //! A position in the journal, and how the state stores it: the text of a cursor. What
-//! the reader of files has stored is understood, too: reading goes on behind the entry that it has read last.
+//! the reader of files has stored is understood, too: reading resumes behind the entry that it has read last.
 
 use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;

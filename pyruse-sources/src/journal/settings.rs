@@ -5,44 +5,44 @@ use std::path::PathBuf;
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
-/// Which files of the journal.
+/// The scope of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", rename_all = "lowercase")]
 #[schemars(crate = "pyruse_core::schemars")]
 pub(super) enum Scope {
-    /// Those of the system and its services.
+    /// Only the journal of the system and its services.
     System,
-    /// Those of users too.
+    /// Also the journals of users.
     All,
 }
 
-/// Who reads the files of the journal.
+/// The program code that reads the files of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", rename_all = "lowercase")]
 #[schemars(crate = "pyruse_core::schemars")]
 pub(super) enum ReaderKind {
-    /// systemd's library.
+    /// The library libsystemd.
     Libsystemd,
-    /// Pyruse itself.
+    /// Pyruse's own reader.
     Files,
 }
 
-/// Which journal is read. Without any of these, the machine's system journal.
+/// The journal to read. The default is the machine's system journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
 #[schemars(crate = "pyruse_core::schemars")]
 pub(super) struct JournalSettings {
-    /// `system` (default) or `all`; with `directory`, `all` is the default. A system service that runs as an account of
-    /// a user (UID 1000 and above) writes into that user's journal, which only `all` reads.
+    /// `system` (default) or `all`; with `directory`, the default is `all`. A system service that runs under a user
+    /// account (UID 1000 and above) writes to that user's journal, which only `all` reads.
     pub(super) scope: Option<Scope>,
-    /// The journal files of this directory.
+    /// Read the journal files of this directory.
     pub(super) directory: Option<PathBuf>,
-    /// These journal files. Where journald rotates one of them, what was written before is read from the archived file.
+    /// Read these journal files. If journald rotates one of them, earlier entries are read from the archived file.
     pub(super) files: Vec<PathBuf>,
-    /// The journal of this namespace (`LogNamespace=` of systemd.exec(5)).
+    /// Read the journal of this namespace (`LogNamespace=` of systemd.exec(5)).
     pub(super) namespace: Option<String>,
-    /// Only entries that match, as `journalctl` takes it: `FIELD=value`; of one field any, of several fields all;
-    /// `+` stands between alternatives.
+    /// Read only matching entries, as with `journalctl`: `FIELD=value`; for one field any value must match, all fields
+    /// must match; `+` separates alternatives.
     pub(super) matches: Vec<String>,
     /// `libsystemd` (default), or `files`: Pyruse reads the files itself, which is faster, and reads every entry once
     /// whatever its time. It is new: try it before you rely on it.
@@ -61,7 +61,7 @@ impl JournalSettings {
         if let Some(namespace) = &self.namespace {
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             if namespace.is_empty() || namespace.starts_with('.') || !namespace.chars().all(plain) {
-                complain("namespace", format!("`{namespace}` cannot be a journal namespace"));
+                complain("namespace", format!("`{namespace}` is not a valid journal namespace"));
             }
         }
         for (n, text) in self.matches.iter().enumerate() {
@@ -70,7 +70,7 @@ impl JournalSettings {
             if text != "+" && !field.is_some_and(|field| !field.is_empty() && field.chars().all(plain)) {
                 complain(
                     &format!("matches.{n}"),
-                    format!("`{text}` is no match: write `FIELD=value`, or `+`"),
+                    format!("`{text}` is not a match: write `FIELD=value`, or `+`"),
                 );
             }
         }

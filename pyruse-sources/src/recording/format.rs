@@ -29,7 +29,7 @@ const FIRST_LINE: u64 = 256;
 #[serde(crate = "pyruse_core::serde", rename_all = "lowercase")]
 #[schemars(crate = "pyruse_core::schemars")]
 pub(super) enum Form {
-    /// `export` or `json`, as the first line looks.
+    /// `export` or `json`, decided by the first line.
     #[default]
     Auto,
     /// The journal export format: `journalctl -o export`.
@@ -127,11 +127,11 @@ impl Format {
             bail!("{name}: this is a journal file: read it with --file");
         }
         if let Some((_, program)) = COMPRESSED.iter().find(|(magic, _)| first.starts_with(magic)) {
-            bail!("{name}: this is compressed: unpack it first, `{program} FILE | pyruse … --input -`");
+            bail!("{name}: this is compressed: decompress it first, `{program} FILE | pyruse … --input -`");
         }
         bail!(
-            "{name}: line {}: this is neither the journal export format (`journalctl -o export`) nor one JSON object a \
-             line (`journalctl -o json --all`); if each line is a message, add `--format text`",
+            "{name}: line {}: this is neither the journal export format (`journalctl -o export`) nor one JSON object \
+             per line (`journalctl -o json --all`); if each line is a message, add `--format text`",
             lines + 1
         );
     }

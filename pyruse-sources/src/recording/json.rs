@@ -125,7 +125,7 @@ impl ObjectReader {
 
 fn read_object(text: &[u8], name: &str, record: &mut MemoryRecord) -> anyhow::Result<()> {
     if text.trim_ascii().is_empty() {
-        bail!("{name}: there is no entry; it is one object of `journalctl -o json`");
+        bail!("{name}: there is no entry; expected one object of `journalctl -o json`");
     }
     let mut json = serde_json::Deserializer::from_slice(text);
     let told = |error: &serde_json::Error| {
@@ -138,12 +138,12 @@ fn read_object(text: &[u8], name: &str, record: &mut MemoryRecord) -> anyhow::Re
         let hint = if text.trim_ascii_start().starts_with(b"{") {
             ""
         } else {
-            "; a line of text is given with --field 'MESSAGE=…'"
+            "; to give a line of text, use --field 'MESSAGE=…'"
         };
-        bail!("{}: an entry is one object of `journalctl -o json`{hint}", told(&error));
+        bail!("{}: an entry must be one object of `journalctl -o json`{hint}", told(&error));
     }
     if let Err(error) = json.end() {
-        bail!("{}: only one entry is taken (`journalctl -n 1 -o json`)", told(&error));
+        bail!("{}: only one entry is allowed (`journalctl -n 1 -o json`)", told(&error));
     }
     Ok(())
 }
@@ -153,7 +153,8 @@ fn complaint(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let what = text.strip_suffix(&place).unwrap_or(&text);
-    let hint = if error.is_eof() { " (one whole object a line, as `journalctl -o json` writes)" } else { "" };
+    let hint =
+        if error.is_eof() { " (one complete object per line, as `journalctl -o json` writes)" } else { "" };
     format!("column {}: {what}{hint}", error.column())
 }
 
@@ -432,11 +433,11 @@ mod tests {
         for (line, message) in [
             (
                 "{\"A\":\"2",
-                "line 4, column 7: EOF while parsing a string (one whole object a line, as `journalctl -o json` writes)",
+                "line 4, column 7: EOF while parsing a string (one complete object per line, as `journalctl -o json` writes)",
             ),
             (
                 "{",
-                "line 4, column 1: EOF while parsing an object (one whole object a line, as `journalctl -o json` writes)",
+                "line 4, column 1: EOF while parsing an object (one complete object per line, as `journalctl -o json` writes)",
             ),
             ("{}{}", "line 4, column 3: trailing characters"),
             ("A=1", "line 4, column 1: expected value"),

@@ -41,10 +41,10 @@ const BUFFER: usize = 128 * 1024;
 struct Args {
     /// The file; `-` is standard input.
     file: PathBuf,
-    /// How the entries are written.
+    /// The format of the file.
     #[serde(default)]
     format: Form,
-    /// With the format `text`: fields that every line gets, as `NAME=value`.
+    /// With the format `text`: fields of every line, as `NAME=value`.
     #[serde(default)]
     fields: Vec<String>,
 }
@@ -58,8 +58,8 @@ struct Recording {
 
 impl Module for Recording {
     const NAME: &'static str = "source_recording";
-    const DOC: &'static str = "Reads entries that were written down (`journalctl -o export`, `-o json`, or plain lines), up to \
-                               the end of the file.";
+    const DOC: &'static str = "Reads entries from a file (`journalctl -o export`, `-o json`, or plain lines), up to \
+                               its end.";
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {

@@ -53,10 +53,11 @@ fn the_first_byte_that_is_not_blank_tells_the_format() {
 
 #[test]
 fn what_is_no_recording_is_told_so_with_what_to_do() {
-    let neither = "this is neither the journal export format (`journalctl -o export`) nor one JSON object a line \
+    let neither = "this is neither the journal export format (`journalctl -o export`) nor one JSON object per line \
                    (`journalctl -o json --all`); if each line is a message, add `--format text`";
-    let packed =
-        |with: &str| format!("test: this is compressed: unpack it first, `{with} FILE | pyruse … --input -`");
+    let packed = |with: &str| {
+        format!("test: this is compressed: decompress it first, `{with} FILE | pyruse … --input -`")
+    };
     for (input, message) in [
         (b"\n[1]".as_slice(), format!("test: line 2: {neither}")),
         (

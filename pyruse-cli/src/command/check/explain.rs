@@ -38,7 +38,7 @@ fn find(code: &str) -> anyhow::Result<&'static Lint> {
     }
     let near = nearest(code, lints().flat_map(|lint| [lint.code, lint.name]));
     let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    bail!("there is no finding `{}`{hint} (`pyruse check --explain` lists them all)", printable(code));
+    bail!("there is no finding `{}`{hint} (`pyruse check --explain` lists all of them)", printable(code));
 }
 
 fn list(out: &mut impl Write, json: bool) -> io::Result<()> {
@@ -63,17 +63,17 @@ fn page(lint: &Lint, width: usize) -> String {
     page.prose(instead, 2);
     match lint.examples.rules() {
         Some([bad, good]) => {
-            page.title("Found in");
+            page.title("Reported for");
             page.verbatim(&bad, 2);
-            page.title("Not found in");
+            page.title("Not reported for");
             page.verbatim(&good, 2);
         }
         None => {
-            page.title("Only `pyruse check --live` finds this: it asks this machine, without changing it.");
+            page.title("Only `pyruse check --live` finds this: it checks this machine, without changing it.");
         }
     }
-    page.title("Where it is not right");
-    page.prose("Allow it, with the reason, on a line of the step or right above it:", 2);
+    page.title("If it does not apply");
+    page.prose("Allow it, with the reason, on a line of the step or directly above it:", 2);
     page.verbatim(&format!("// allow {code}: the reason"), 4);
     page.out
 }

@@ -27,7 +27,7 @@ type Wrong = (Grade, String, &'static str);
 
 type Found = Result<(), Wrong>;
 
-const OWNER: &str = "let its owner be the user that runs Pyruse; whoever checks may be somebody else";
+const OWNER: &str = "its owner should be the user that runs Pyruse; you may be another user";
 
 /// Can the user that runs Pyruse read the configuration?
 fn readable(file: &Path, storage: &Path) -> Found {
@@ -37,7 +37,7 @@ fn readable(file: &Path, storage: &Path) -> Found {
     Err((
         grade,
         reader.complain(file, &obstacle),
-        "that user owns the storage, so Pyruse runs as it, and must read this",
+        "that user owns the storage, so Pyruse runs as it, and must be able to read this",
     ))
 }
 
@@ -56,8 +56,9 @@ fn storage(directory: &Path) -> Found {
         }
     }
     if !there.is_dir() {
-        let message = format!("the storage directory {shown} cannot be: {} is no directory", there.display());
-        return Err((Grade::Broken, message, "name a directory, or remove what stands in its way"));
+        let message =
+            format!("the storage directory {shown} cannot be used: {} is not a directory", there.display());
+        return Err((Grade::Broken, message, "name a directory, or remove the file in its place"));
     }
     if let Err(e) = access(there, AccessFlags::W_OK | AccessFlags::X_OK) {
         let what = if there == directory { "written" } else { "made" };
@@ -67,13 +68,13 @@ fn storage(directory: &Path) -> Found {
     if !directory.exists() {
         return Ok(());
     }
-    let owner =
-        Owner::of(directory).map_err(|message| (Grade::Broken, message, "else Pyruse does not start"))?;
+    let owner = Owner::of(directory)
+        .map_err(|message| (Grade::Broken, message, "otherwise Pyruse does not start"))?;
     let file = storage::file(directory);
     match storage::read(directory) {
         Err(e) => {
             let help = if storage::is_loss(&e) {
-                "Pyruse works without it, and forgets everything when it ends"
+                "Pyruse works without it, and loses everything when it stops"
             } else {
                 "Pyruse does not start with it"
             };

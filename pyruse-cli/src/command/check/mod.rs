@@ -21,11 +21,11 @@ use super::values;
 use crate::configuration;
 use crate::ending::Ending;
 
-/// Loads, compiles and reviews the configuration; prints every finding with its place, and what to write instead
+/// Loads, compiles and reviews the configuration; prints every finding with its place and a fix
 ///
-/// All mistakes are told in one run, each with its line, a caret, the chain and the step. A configuration without
-/// mistakes is reviewed as a whole: what can never run, what a stranger could forge, what grows without end. Such a
-/// warning has a code, which `--explain` explains, and a comment beside the step can allow it.
+/// All errors are printed in one run, each with its line, a caret, the chain and the step. A configuration without
+/// errors is then reviewed: the review finds what can never run, what an attacker could forge, and what grows without
+/// limit. Each such warning has a code, which `--explain` explains; a comment beside the step can allow it.
 ///
 /// Nothing is started and nothing is changed. The exit code is 1 if there are errors; with --strict, also if there are
 /// warnings.
@@ -38,16 +38,16 @@ pub(crate) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// End with exit code 1 if there are warnings, too
+    /// Also exit with code 1 if there are warnings
     #[arg(long)]
     strict: bool,
-    /// Ask this machine, without changing it, whether sets, mail, storage and journal are there
+    /// Also check, without changing anything, whether this machine has the sets, mail server, storage and journal
     #[arg(long)]
     live: bool,
-    /// Print only what the review finds, without what `run` and a reload report by themselves
+    /// Print only the findings of the review, without the errors that `run` and a reload report themselves
     #[arg(long)]
     review: bool,
-    /// Print the page of one kind of finding; without CODE, list them all
+    /// Print the page of one kind of finding; without CODE, list all of them
     #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "", add = values::codes(),
         conflicts_with_all = ["file", "strict", "live", "review"])]
     explain: Option<String>,

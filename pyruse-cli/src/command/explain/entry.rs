@@ -62,8 +62,8 @@ pub(super) fn made_up(fields: &[(String, String)]) -> anyhow::Result<MemoryRecor
 pub(super) fn from_standard_input(registry: &Registry) -> anyhow::Result<Box<dyn Reader>> {
     if std::io::stdin().is_terminal() {
         bail!(
-            "which entry? Give one with --cursor or --field, or as JSON on standard input: \
-             `journalctl -n 1 -o json | pyruse explain`"
+            "no entry given: use --cursor or --field, or give JSON on standard input: `journalctl -n 1 -o json | \
+             pyruse explain`"
         );
     }
     let args = json!({"file": "-", "format": "object"});

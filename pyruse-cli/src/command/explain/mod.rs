@@ -20,16 +20,16 @@ use crate::ending::Ending;
 use crate::storage;
 use pyruse_core::plugin::Registry;
 
-/// Follows one entry through the workflow, and tells what each step did with it
+/// Follows one entry through the workflow, and prints what each step did with it
 ///
-/// For each step on the entry's way: the fields that it read, with their values, and the arguments that it compared
-/// them with; what it saved; the effects it would have had; which exit it took and where that leads; and at last,
-/// where and why the way ended. Nothing is delivered, and no state is written.
+/// For each step on the entry's path: the fields that it read, with their values, and the arguments that it compared
+/// them with; what it saved; the effects it would have had; the exit that the entry took, and where that leads; and at
+/// the end, where and why the entry stopped. Nothing is delivered, and no state is written.
 ///
-/// The entry is one of the journal (`--cursor`), or is made up (`--field`), or is read from standard input, as one
-/// object of `journalctl -o json`. A made-up entry has the time of now, unless `__REALTIME_TIMESTAMP` is given.
+/// The entry comes from the journal (`--cursor`), from options (`--field`), or from standard input, as one object of
+/// `journalctl -o json`. An entry from options has the current time, unless `__REALTIME_TIMESTAMP` is given.
 ///
-/// Counters and the like begin empty, so a single entry never reaches a threshold; with `--state`, they are as the
+/// Counters and other state start empty, so a single entry never reaches a threshold; with `--state`, they are as the
 /// daemon last wrote them.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -43,10 +43,10 @@ pub(crate) struct Args {
     /// Look for the cursor in these journal files
     #[arg(long, value_name = "F", num_args = 1.., requires = "cursor")]
     file: Vec<PathBuf>,
-    /// A field of a made-up entry; may be repeated, also with the same name
+    /// A field of an invented entry; may be repeated, also with the same name
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_field)]
     field: Vec<(String, String)>,
-    /// Begin with a copy of the daemon's state instead of an empty one
+    /// Start with a copy of the daemon's state instead of an empty one
     #[arg(long)]
     state: bool,
     /// Print one JSON object

@@ -41,7 +41,7 @@ pub(super) fn write(out: &mut impl Write, way: &Way, width: usize, paint: Paint)
             paint.ink(
                 Ink::Quiet,
                 folded(
-                    "What actions saved comes from a state that began empty (--state: the daemon's).",
+                    "Values saved by actions come from a state that started empty (use --state for the daemon's).",
                     width
                 )
             )
@@ -59,10 +59,10 @@ fn write_step(out: &mut impl Write, step: &StepTold, width: usize, paint: Paint)
     };
     let exit = match &step.exit {
         Exit::Next => String::new(),
-        Exit::End => "the way ends here".into(),
+        Exit::End => "the entry stops here".into(),
         Exit::Then { to } => format!("then → {}", printable(to)),
         Exit::Else { to } => format!("else → {}", printable(to)),
-        Exit::Open { to } => format!("on to → {}", printable(to)),
+        Exit::Open { to } => format!("continue → {}", printable(to)),
     };
     let head = format!("{:>3} {mark} {}", step.step, printable(&step.module));
     let gap = 32_usize.saturating_sub(columns(&head)).max(2);
@@ -168,9 +168,9 @@ fn end(way: &Way) -> String {
     };
     let steps = counted(way.steps.len() as u64, "step", "steps");
     let why = match way.end {
-        End::Action => "the last step was an action with nothing behind it",
-        End::NoMoreChains => "no further top-level chain is there to go on with",
-        End::Error => "an action that cannot do its work ends the way",
+        End::Action => "the last step was an action at the end of its chain",
+        End::NoMoreChains => "there is no further top-level chain",
+        End::Error => "the entry stops at an action that fails",
         End::OwnDiagnostic => "it is one of Pyruse's own diagnostics, which never have consequences",
         End::NotAdmitted => "it has had its consequences already",
     };

@@ -70,8 +70,8 @@ fn table(picture: &Picture, chain: &Chain) -> String {
     let on = match chain.goes_on_at.as_slice() {
         [] => "",
         [Some(_)] => "else: on",
-        [None] => "else: the way ends",
-        _ => "else: on where its caller goes on",
+        [None] => "else: stop",
+        _ => "else: continue after the caller",
     };
     if !on.is_empty() {
         let _ =

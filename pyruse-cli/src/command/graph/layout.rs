@@ -97,8 +97,8 @@ impl Layout {
         };
         let sections = [
             ("", roots(|place| matches!(place, Place::TopLevel(_)))),
-            ("Chains that are used from several of these", roots(|place| place == Place::Jump)),
-            ("Never reached by any entry", roots(|place| place == Place::Unreachable)),
+            ("Chains used from several of these", roots(|place| place == Place::Jump)),
+            ("Chains that no entry reaches", roots(|place| place == Place::Unreachable)),
         ];
         for (title, roots) in sections {
             if roots.is_empty() {
@@ -213,15 +213,15 @@ pub(super) fn footer(picture: &Picture, chain: ChainNumber) -> Option<String> {
     match (chain.place, chain.goes_on_at.as_slice()) {
         (Place::Unreachable, _) | (_, []) => None,
         (_, [one]) if one.is_some() && *one == next => None,
-        (_, [None]) => Some("otherwise the way ends".into()),
+        (_, [None]) => Some("otherwise the entry stops".into()),
         (_, [Some(to)]) => match picture.chains[*to].place {
             Place::TopLevel(number) => {
-                Some(format!("otherwise on to {number} · {}", picture.chains[*to].label))
+                Some(format!("otherwise continue at {number} · {}", picture.chains[*to].label))
             }
             _ => None,
         },
-        (Place::TopLevel(_), _) => Some("when jumped to: on to where its caller goes on".into()),
-        (Place::Jump, _) => Some("otherwise on to where its caller goes on".into()),
+        (Place::TopLevel(_), _) => Some("after a jump: continue after the caller".into()),
+        (Place::Jump, _) => Some("otherwise continue after the caller".into()),
     }
 }
 

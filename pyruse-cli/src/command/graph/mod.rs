@@ -22,13 +22,13 @@ use crate::ending::Ending;
 
 /// Draws the workflow: chains, their steps, and where each exit leads
 ///
-/// Each chain is a box with its steps as rows. Top-level chains are numbered, in the order in which entries come to
-/// them. Chains that no entry can reach are marked; chains that are used from many places are named where they are
-/// used, instead of being the end of a long line.
+/// Each chain is a box with its steps as rows. Top-level chains are numbered, in the order in which entries reach them.
+/// Chains that no entry can reach are marked. For chains that are used in many places, the name is written there,
+/// instead of a long line.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// How it is drawn
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Mermaid, value_name = "FORMAT")]
     format: Format,
     /// Print the chains, steps and exits as one JSON object instead
@@ -38,11 +38,11 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
-    /// For pages that draw it themselves: GitHub, GitLab, many wikis
+    /// For web sites that draw it: GitHub, GitLab, many wikis
     Mermaid,
     /// For Graphviz
     Dot,
-    /// A picture that needs nothing else, for browsers; light or dark as they are
+    /// A picture for browsers, without any other program; light or dark as the browser's setting
     Svg,
 }
 

@@ -159,7 +159,7 @@ fn write_row(out: &mut String, picture: &Picture, layout: &Layout, n: ChainNumbe
         );
     }
     let room = |line: usize| if exits.len() > line { ROW - WORD } else { ROW };
-    let ends = if step.ends { "<tspan class=\"foot\" dx=\"8\">the way ends</tspan>" } else { "" };
+    let ends = if step.ends { "<tspan class=\"foot\" dx=\"8\">stops here</tspan>" } else { "" };
     let _ = writeln!(
         out,
         "<text class=\"module\" x=\"30\" y=\"{y}\">{}{ends}</text>",

@@ -26,22 +26,22 @@ use crate::ending::Ending;
 
 /// Counts past entries by SYSLOG_IDENTIFIER or another field, and by priority: what to filter first
 ///
-/// The values that occur most often come first, each with its share of all entries and the share of all up to it, and
-/// with how many of its entries are errors (PRIORITY 3 and below), warnings (4), and less or without one. A rule at the
-/// top of the configuration that drops the first few of them by a cheap filter saves most of the work.
+/// The most frequent values come first, each with its share of all entries and the cumulative share, and with the
+/// number of its entries that are errors (PRIORITY 3 and below), warnings (4), and less or without a priority. A rule
+/// at the top of the configuration that drops the first few of them with a cheap filter saves most of the work.
 ///
-/// A field that occurs several times counts with its first value. The configuration is asked only for which journal is
-/// read: there need not be one, and with --directory, --file or --input none is looked for.
+/// A field that occurs several times counts with its first value. The configuration is only needed to find the journal:
+/// it may be missing, and with --directory, --file or --input it is not read.
 ///
-/// Memory is bounded: beyond 20,000 different values the rarest are counted together, and the report says by how much
-/// the count of a single value may be too low then.
+/// Memory is bounded: beyond 20,000 different values the rarest are counted together, and the output says by how much
+/// the count of a single value may then be too low.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The field to count by
     #[arg(long, value_name = "FIELD", default_value = "SYSLOG_IDENTIFIER", value_parser = field_name, add = values::fields())]
     by: String,
-    /// So many values are shown; the others are counted together
+    /// How many values are shown; the others are counted together
     #[arg(long, value_name = "N", default_value = "25", value_parser = value_parser!(u32).range(1..))]
     top: u32,
     #[command(flatten)]
@@ -59,7 +59,7 @@ Examples:
 
 fn field_name(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(['=', '\n', '\0']) {
-        return Err("this is no name of a field, such as _SYSTEMD_UNIT".into());
+        return Err("this is not a field name, such as _SYSTEMD_UNIT".into());
     }
     Ok(text.to_owned())
 }

@@ -24,9 +24,9 @@ use crate::storage::{self, Holder};
 /// A daemon that is well answers at once.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Tells whether Pyruse runs, whether it is well, and how far behind the journal it is
+/// Shows whether Pyruse runs and works, and how far it is behind the journal
 ///
-/// Exit code 0: it runs, answers, and can write its state; 1: one of these is not so.
+/// Exit code 0: it runs, answers, and can write its state; 1: one of these is not true.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Print one JSON object
@@ -102,15 +102,15 @@ fn find(desk: Desk) -> anyhow::Result<Status> {
 fn find_daemon(directory: &Path) -> anyhow::Result<Daemon> {
     let Some(Holder { pid, socket }) = storage::holder(directory)? else { return Ok(Daemon::Stopped) };
     let Some(socket) = socket else {
-        let why = "it takes no requests: it is about to start or to end, or another command".to_owned();
+        let why = "it accepts no requests: it is starting or stopping, or is another command".to_owned();
         return Ok(Daemon::Silent { pid, why });
     };
     let why = match ask(directory, &socket, &Request::Status, PATIENCE) {
         Ok(Reply::Status(status)) => return Ok(Daemon::Answers(status)),
         Ok(Reply::Refused(why) | Reply::Rejected(why)) => why,
-        Ok(_) => "its answer is another one than was asked for".into(),
+        Ok(_) => "its answer does not match the request".into(),
         Err(Unanswered::Late) => format!("it does not answer within {} s", PATIENCE.as_secs()),
-        Err(Unanswered::Nobody | Unanswered::HungUp) => "it is about to start or to end".into(),
+        Err(Unanswered::Nobody | Unanswered::HungUp) => "it is starting or stopping".into(),
         Err(Unanswered::Failed(e)) => e.to_string(),
     };
     Ok(Daemon::Silent { pid, why })
@@ -165,12 +165,12 @@ impl Status {
                 if let Some(why) = &daemon.without_state {
                     line(
                         "TROUBLE",
-                        &format!("it works without its state, and forgets all when it ends: {why}"),
+                        &format!("it runs without its state, and loses everything when it stops: {why}"),
                     )?;
                 }
             }
             Daemon::Silent { pid, why } => {
-                line("pyruse", &format!("running (process {pid}), but {why}; this is what is stored"))?;
+                line("pyruse", &format!("running (process {pid}), but {why}; this is the stored state"))?;
             }
             Daemon::Stopped => line("pyruse", "not running")?,
         }

@@ -76,7 +76,7 @@ impl Found {
         let lag = match &self.lag {
             None => return "nothing was read yet".into(),
             Some(Ok(lag)) => lag.text(),
-            Some(Err(why)) => format!("how far behind is not known: {why}"),
+            Some(Err(why)) => format!("unknown how far behind: {why}"),
         };
         let is_gone = matches!(&self.lag, Some(Ok(lag)) if lag.gap);
         let read = self.position.as_ref().map(|position| local(position.time)).unwrap_or_default();
@@ -161,7 +161,7 @@ impl Lag {
         let waits = if self.entries == 1 && !self.at_least { "waits" } else { "wait" };
         let entries = counted(self.entries, "entry", "entries");
         match self.entries {
-            0 => "nothing waits".into(),
+            0 => "up to date".into(),
             _ => format!("{more}{entries} {waits}, {} behind", length(self.seconds)),
         }
     }

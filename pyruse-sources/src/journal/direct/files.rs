@@ -171,7 +171,7 @@ fn open(path: &Path, serial: u32) -> Result<Walk, Option<String>> {
     let file = JournalFile::open(path).map_err(failed)?;
     if !file.header.is_known() {
         return Err(Some(
-            "it uses a feature that this reader does not know; libsystemd may know it".to_owned(),
+            "it uses a feature that this reader does not support; libsystemd may support it".to_owned(),
         ));
     }
     Walk::new(file, serial).map_err(failed)

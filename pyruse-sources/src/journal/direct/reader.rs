@@ -257,8 +257,8 @@ impl FilesReader {
             return Begun::Exactly;
         }
         Begun::Near(format!(
-            "the journal no longer holds the entry that was read last, of {}, nor others of its sequence: reading goes \
-             on with all entries that were not read, and entries between may be lost",
+            "the journal no longer contains the last read entry, of {}, nor others of its sequence: reading resumes \
+             with all entries that were not read, and entries between may be lost",
             position.time.local()
         ))
     }
@@ -328,7 +328,7 @@ impl Reader for FilesReader {
 
     fn find(&mut self, address: &str) -> Result<bool, SourceError> {
         let Some(wanted) = Address::read(address).filter(|address| address.head.number > 0) else {
-            return Err(SourceError(format!("`{}` is no cursor of the journal", address.escape_debug())));
+            return Err(SourceError(format!("`{}` is not a cursor of the journal", address.escape_debug())));
         };
         self.open_all();
         let time = time(wanted.head.realtime);

@@ -152,7 +152,7 @@ fn what_is_no_journal_file_is_refused_with_the_reason() {
         (&b""[..], "truncated"),
         (b"LPKSHHRH", "truncated"),
         (&[b'x'; 300], "damaged"),
-        (&header, "does not know"),
+        (&header, "does not support"),
     ] {
         std::fs::write(&file, bytes).unwrap();
         let error = FilesReader::open(&of_files(&[&file])).err().unwrap().to_string();
