@@ -41,9 +41,7 @@ pub(super) fn find(journals: Vec<NamedReader>, cursor: &str) -> anyhow::Result<N
     }
     match failed {
         Some(e) if !searched => Err(e.into()),
-        _ => bail!(
-            "there is no entry with this cursor in that journal: it was written to another one, or is not kept any more"
-        ),
+        _ => bail!("that journal has no entry with this cursor: it is from another journal, or was deleted"),
     }
 }
 
