@@ -159,7 +159,11 @@ impl Sources {
             gone.reader.losses().flush();
             self.losses.extend(gone.log_lines(true));
         }
+        let is_first_start = state.positions().next().is_none();
         for (name, position) in prepared.positions {
+            if !is_first_start {
+                tracing::info!("source `{name}` is new: it is read from {} on", position.time.local());
+            }
             state.set_position(&name, position);
         }
         let unread = state.positions().filter(|(name, _)| !self.open.iter().any(|open| open.name == *name));
@@ -246,10 +250,7 @@ impl Sources {
                 again = true;
             }
             let OpenSource { name, errors, .. } = open;
-            errors.flush_if_over(|(), more, _| {
-                let text = format!("{more} more errors; `pyruse status` shows the last one");
-                tracing::error!("{}", labelled(name, are_several, &text));
-            });
+            errors.flush_if_over(|(), more, _| log_more(name, are_several, more));
         }
         self.log_losses();
         again
@@ -268,9 +269,13 @@ impl Sources {
         std::mem::take(&mut self.losses)
     }
 
-    /// Logs all losses that are not logged yet.
+    /// Logs all losses, and how many errors, that are not logged yet.
     pub fn flush_losses(&mut self) {
-        self.open.iter_mut().for_each(|open| open.reader.losses().flush());
+        let are_several = self.open.len() > 1;
+        for OpenSource { name, errors, reader, .. } in &mut self.open {
+            reader.losses().flush();
+            errors.flush(|(), more, _| log_more(name, are_several, more));
+        }
         self.log_losses();
     }
 
@@ -329,4 +334,9 @@ impl Sources {
             _ => None,
         }
     }
+}
+
+fn log_more(name: &str, are_several: bool, more: u64) {
+    let text = format!("{more} more errors; `pyruse status` shows the last one");
+    tracing::error!("{}", labelled(name, are_several, &text));
 }

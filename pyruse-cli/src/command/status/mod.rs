@@ -83,16 +83,18 @@ fn find(desk: Desk) -> anyhow::Result<Status> {
     }
     let configured: Vec<ConfiguredSource> = configured.transpose()?.unwrap_or_default();
     let of = |name: &str| configured.iter().find(|source| source.name == name);
+    let count = if let Daemon::Answers(daemon) = &daemon { daemon.sources.len() } else { configured.len() };
+    let counting = source::COUNTING / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
     let sources = if let Daemon::Answers(daemon) = &daemon {
         let status = |status: &SourceStatus| {
-            Found::of(&status.name, of(&status.name), status.position.clone(), Some(status.clone()))
+            Found::of(&status.name, of(&status.name), status.position.clone(), Some(status.clone()), counting)
         };
         daemon.sources.iter().map(status).collect()
     } else {
         let position = |name: &str| positions.iter().find(|(known, _)| known == name);
         let found = |source: &ConfiguredSource| {
             let position = position(&source.name).map(|(_, position)| position.clone());
-            Found::of(&source.name, Some(source), position, None)
+            Found::of(&source.name, Some(source), position, None, counting)
         };
         configured.iter().map(found).collect()
     };

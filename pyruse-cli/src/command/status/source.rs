@@ -16,8 +16,8 @@ use crate::command::text::counted;
 /// The largest number of waiting entries that are counted.
 const COUNTED: u64 = 1_000_000;
 
-/// The longest time for counting them.
-const COUNTING: Duration = Duration::from_secs(5);
+/// The longest time for counting them, of all sources together.
+pub(super) const COUNTING: Duration = Duration::from_secs(5);
 
 /// How far behind the end of a source.
 pub(super) struct Lag {
@@ -44,16 +44,18 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// `configured` is missing if the configuration, which names the source, cannot be used.
+    /// `configured` is missing if the configuration, which names the source, cannot be used. `counting` is the longest
+    /// time for counting the entries that wait.
     pub(super) fn of(
         name: &str,
         configured: Option<&ConfiguredSource>,
         position: Option<Position>,
         status: Option<SourceStatus>,
+        counting: Duration,
     ) -> Found {
         let source = configured.map(|configured| &configured.source);
         let lag = position.as_ref().map(|position| match configured {
-            Some(configured) => Lag::count(configured, position).map_err(|e| e.to_string()),
+            Some(configured) => Lag::count(configured, position, counting).map_err(|e| e.to_string()),
             None => Err("the configuration, which names the source, cannot be used".into()),
         });
         // Whoever asks may read other files than the daemon may.
@@ -123,7 +125,7 @@ pub(super) fn left_out(files: &[LeftOut]) -> Vec<Value> {
 
 impl Lag {
     /// Reads from there to the end, entries only: what is in them does not matter.
-    fn count(source: &ConfiguredSource, position: &Position) -> Result<Lag, SourceError> {
+    fn count(source: &ConfiguredSource, position: &Position, longest: Duration) -> Result<Lag, SourceError> {
         let mut reader = source.source.open()?;
         if reader.is_missing() {
             return Err(SourceError("nothing is there where the configuration says".to_owned()));
@@ -131,7 +133,7 @@ impl Lag {
         reader.resume(Begin::Tail)?;
         let newest = reader.position().time;
         let gap = reader.resume(Begin::Behind(position))? != Begun::Exactly;
-        let end = Instant::now() + COUNTING;
+        let end = Instant::now() + longest;
         let mut lag = Lag { entries: 0, at_least: false, seconds: 0, gap };
         let mut looks: u64 = 0;
         loop {
