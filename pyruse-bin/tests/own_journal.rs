@@ -135,7 +135,7 @@ fn a_journal_that_comes_after_the_start_is_followed() {
     machine.stop_journald();
     fs::remove_dir_all(machine.path("/run/log/journal")).unwrap();
     let daemon = machine.follow(&site);
-    assert!(site.log().contains("nothing is there yet"), "{}", site.log());
+    assert!(site.log().contains("the configured source `journal` does not exist yet"), "{}", site.log());
     machine.restart_journald();
     machine.line("mail: heard");
     wait_for("the mail", || site.mails().pop());

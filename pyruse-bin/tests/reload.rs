@@ -141,7 +141,7 @@ fn a_reload_that_names_another_journal_says_so_first() {
     wait_for("the mail", || site.mails().pop());
     let log = site.log();
     let said = log.find("the configuration names another source as `journal` now").expect(&log);
-    assert!(log.find("the journal no longer holds").is_none_or(|lost| lost > said), "{log}");
+    assert!(log.find("the journal no longer contains").is_none_or(|lost| lost > said), "{log}");
     assert!(pyruse.terminate().success());
 }
 
@@ -162,7 +162,7 @@ fn a_journal_whose_directory_comes_after_the_start_is_read() {
     let (namespace, site) = (common::unique("late"), Site::new());
     site.configure_for(&namespace, &rules(), &json!({}));
     let pyruse = site.start(None);
-    assert!(site.log().contains("nothing is there yet"), "{}", site.log());
+    assert!(site.log().contains("the configured source `journal` does not exist yet"), "{}", site.log());
     let journald = Journald::start_in(namespace);
     journald.line("mail", 6, "heard");
     wait_for("the mail", || site.mails().pop());

@@ -278,11 +278,11 @@ fn a_source_whose_directory_goes_away_is_reported_once_and_read_on_when_it_is_ba
     two.line("prog", 6, "line 1");
     wait_for_mails(&site, &["two: line 1"]);
     std::fs::rename(&here, &gone).unwrap();
-    let told = "source `two`: the journal's directory has changed, but cannot be opened";
+    let told = "source `two`: the journal's directory was replaced, but cannot be opened";
     wait_for("the error", || site.log().contains(told).then_some(()));
     let status = String::from_utf8(site.pyruse(None, &["status"]).stdout).unwrap();
     assert!(
-        status.contains("the source two cannot be read: the journal's directory has changed"),
+        status.contains("the source two cannot be read: the journal's directory was replaced"),
         "{status}"
     );
     one.line("prog", 6, "line 2");

@@ -241,7 +241,7 @@ pub(crate) fn outcome(example: &Example) -> String {
         Expected::Saves(saved) => format!("saves {}", pairs(saved)),
         Expected::Error(message) => format!("error: {message}"),
         Expected::Effect(effect) => format!("effect: {effect}"),
-        _ => "nothing that can be seen".into(),
+        _ => "no visible effect".into(),
     }
 }
 

@@ -31,7 +31,8 @@ impl ConfiguredSource {
         let text = crate::config::ConfigText { name: name.to_owned(), text: json.to_string() };
         let mut diagnostics = Diagnostics::default();
         let config = Config::read(&text, &[], &mut Diagnostics::default());
-        let config = config.ok_or_else(|| SourceError(format!("`{name}` cannot name a source")))?;
+        let config =
+            config.ok_or_else(|| SourceError(format!("`{name}` is not a valid name of a source")))?;
         let settings = Settings::default();
         let from = Configure { text: &text, config: &config, registry, settings: &settings };
         let made = configure(&from, &mut Fields::default(), &mut Setup::default(), &mut diagnostics).pop();
@@ -120,7 +121,7 @@ pub(crate) fn configure(
     if let Some((name, plugin)) = default
         && let Some(node) = config.top(name)
     {
-        let message = format!("`{name}` is not read where `sources` names the sources");
+        let message = format!("`{name}` has no effect if there is a key `sources`");
         diagnostics.error(node.span.clone(), None, message).help(format!(
             "move it into `sources`: `\"{name}\": {{\"source\": \"{}\", \"args\": …}}`",
             plugin.name

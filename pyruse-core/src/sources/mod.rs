@@ -38,7 +38,7 @@ const ASK_AGAIN_AFTER: u64 = 100;
 pub struct SourceStatus {
     /// Its name.
     pub name: String,
-    /// Whether there is nothing yet where the configuration says.
+    /// Whether what the configuration names does not exist yet.
     pub is_missing: bool,
     /// Where reading stopped.
     pub position: Option<Position>,
@@ -110,15 +110,14 @@ impl Sources {
             let failed = |e: SourceError| named(name, are_several, &e);
             let mut reader = source.source.open().map_err(failed)?;
             if reader.is_missing() {
-                tracing::warn!(
-                    "nothing is there yet where the configuration says that `{name}` is; waiting for it"
-                );
+                tracing::warn!("the configured source `{name}` does not exist yet; waiting for it");
             }
             let begin = match (state.position(name), since) {
                 (Some(position), None) => Begin::Behind(position),
                 (Some(position), Some(_)) => {
                     return Err(failed(SourceError(format!(
-                        "reading stopped at {} and goes on there; --since is for the first start, or with --dry-run",
+                        "reading stopped at {} and resumes there; --since applies only to the first start, or with \
+                         --dry-run",
                         position.time.local()
                     ))));
                 }
@@ -170,7 +169,7 @@ impl Sources {
         let unread: Vec<_> = unread.map(|(name, position)| (name.to_owned(), position.time)).collect();
         for (name, time) in unread {
             tracing::warn!(
-                "source `{name}` is no longer configured: the position where reading stopped, at {}, is forgotten",
+                "source `{name}` is no longer configured: its position, at {}, is deleted",
                 time.local()
             );
             state.forget_position(&name);

@@ -116,7 +116,7 @@ impl Follower {
                 true
             }
             Err(e) => {
-                let text = format!("the journal's directory has changed, but cannot be opened: {e:#}");
+                let text = format!("the journal's directory was replaced, but cannot be opened: {e:#}");
                 self.trouble = Some(SourceError(text));
                 false
             }

@@ -18,9 +18,9 @@ const MEND: &str = "Pyruse runs as that user, who owns the storage: if the user 
 const FILE: &str = "make it readable for the user that runs Pyruse; or, if it is damaged, move it away: journalctl \
                     --verify shows what is wrong with it";
 
-const SCOPE: &str = "if rules should see them, set \"scope\": \"all\" in its settings. For ssh.service this is normal: the \
-                     processes of users' sessions write there, and the lines that rules want are written by root, and \
-                     read";
+const SCOPE: &str = "if rules should see them, set \"scope\": \"all\" in its settings. For ssh.service this is normal: \
+                     processes of user sessions write there, but the lines that rules need are written by root, and \
+                     are read";
 
 pub(super) fn inspect(settings: &JournalSettings, inspection: &mut Inspection) {
     can_be_read(settings, inspection);

@@ -181,12 +181,8 @@ impl Status {
             let name = &source.name;
             if let Some(status) = &source.status {
                 if status.is_missing {
-                    line(
-                        "TROUBLE",
-                        &format!(
-                            "nothing is there where the configuration says that {name} is; waiting for it"
-                        ),
-                    )?;
+                    let text = format!("the configured source `{name}` does not exist; waiting for it");
+                    line("TROUBLE", &text)?;
                 }
                 if let Some(error) = &status.error {
                     line("TROUBLE", &format!("the source {name} cannot be read: {error}"))?;

@@ -128,7 +128,7 @@ impl Lag {
     fn count(source: &ConfiguredSource, position: &Position, longest: Duration) -> Result<Lag, SourceError> {
         let mut reader = source.source.open()?;
         if reader.is_missing() {
-            return Err(SourceError("nothing is there where the configuration says".to_owned()));
+            return Err(SourceError("it does not exist".to_owned()));
         }
         reader.resume(Begin::Tail)?;
         let newest = reader.position().time;
