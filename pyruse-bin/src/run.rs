@@ -45,15 +45,7 @@ fn dry_run(mut dry: DryRun, mut wake: Wake, since: Option<Timestamp>) -> anyhow:
         "following the journal in a dry run: effects are printed, nothing is done; press Ctrl-C to stop"
     );
     while !wake.stop() {
-        loop {
-            let source = match sources.advance() {
-                Ok(Some(source)) => source,
-                Ok(None) => break,
-                Err(e) => {
-                    tracing::error!("{e}; reading it is tried again");
-                    continue;
-                }
-            };
+        while let Some(source) = sources.advance_or_log() {
             let (name, record) = sources.record(source);
             dry.run(name, record)?;
             if wake.stop() {

@@ -6,6 +6,7 @@ use pyruse_core::effect::Effect;
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Entry, Fields, MemoryRecord};
 use pyruse_core::plugin::{Registry, StepError, run_examples};
+use pyruse_core::sources::ConfiguredSource;
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::{Observer, Site, SiteId};
@@ -256,4 +257,18 @@ fn a_ladder_of_60_two_way_jump_chains_is_small() {
     assert_eq!(bench.engine.workflow.size(), 61);
     assert_eq!(bench.says(&mut record()), ["end"]);
     assert_eq!(bench.seen.steps.len(), 61);
+}
+
+#[test]
+fn a_source_that_a_command_names_is_refused_where_its_arguments_are_wrong() {
+    let registry = Registry::linked().unwrap();
+    let of = |args| ConfiguredSource::of(&registry, "journal", "source_journal", &args);
+    assert!(of(json!({"directory": "/nowhere"})).is_ok());
+    for (args, why) in [
+        (json!({"directry": "/nowhere"}), "`directry`"),
+        (json!({"directory": "/nowhere", "namespace": "x"}), "exclude each other"),
+    ] {
+        let refused = of(args).err().expect("wrong arguments are refused").to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
 }

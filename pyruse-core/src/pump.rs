@@ -123,14 +123,7 @@ impl Pump {
             if read >= limit.entries || (read > 0 && start.elapsed() >= limit.time) {
                 break false;
             }
-            let source = match sources.advance() {
-                Ok(Some(source)) => source,
-                Ok(None) => break true,
-                Err(e) => {
-                    tracing::error!("{e}; reading it is tried again");
-                    continue;
-                }
-            };
+            let Some(source) = sources.advance_or_log() else { break true };
             read += 1;
             let (name, record) = sources.record(source);
             engine.run_from(name, record, state, observer);

@@ -13,7 +13,7 @@ use super::control::{Control, Question};
 pub(super) type Asked = (Question, Result<Answer, Refusal>);
 
 impl Daemon {
-    /// Does what operators ask, in memory; they are told after the commit that follows.
+    /// Does what operators ask, in memory; the answers are sent after the commit that follows.
     pub(super) fn take_questions(&mut self, now: Timestamp) -> Vec<Asked> {
         let mut asked = Vec::new();
         while let Some(question) = self.control.as_ref().and_then(Control::next) {

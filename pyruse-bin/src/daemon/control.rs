@@ -144,7 +144,7 @@ fn attend(
     client.set_write_timeout(Some(PATIENCE))?;
     let user = getsockopt(&client, sockopt::PeerCredentials)?.uid();
     if user != 0 && user != geteuid().as_raw() {
-        // Whoever he is, he must not fill the log.
+        // Nobody must be able to fill the log.
         if refused.is_none_or(|last| last.elapsed() >= TOLD_EVERY) {
             *refused = Some(Instant::now());
             tracing::warn!("user {user} was refused at the control socket");

@@ -1,4 +1,4 @@
-//! What systemd is told: ready, reloading, stopping, status, and that we are alive.
+//! Notifies systemd: ready, reloading, stopping, status, and that we are alive.
 
 use std::time::{Duration, Instant};
 

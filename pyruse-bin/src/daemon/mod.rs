@@ -39,7 +39,7 @@ use self::watch::{ErrorLog, Watch};
 /// How much is read before everything else gets its turn: a signal or a ban never waits for a long backlog.
 const BATCH: Limit = Limit { entries: 2000, time: Duration::from_millis(50) };
 
-/// While the state cannot be written, it is tried so often.
+/// How often to try while the state cannot be written.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
 
 /// A daemon whose state is lost or damaged says so again after that time.
@@ -90,7 +90,7 @@ pub(crate) struct Parts {
 }
 
 impl Daemon {
-    /// Opens the journal where the state says, or at `since`, or at its end; puts back what was in force.
+    /// Opens the sources where the state says, or at `since`, or at their ends; puts back what was in force.
     pub(crate) fn start(parts: Parts, since: Option<Timestamp>) -> anyhow::Result<Daemon> {
         let Parts { config_path, registry, mut engine, mut storage, mut state, wake, optimize } = parts;
         let begins = state.positions().next().is_none();
@@ -257,7 +257,7 @@ impl Daemon {
             Err(e) => tracing::error!("not reloaded; the old configuration stays in force: {e:#}"),
         }
         if !matches!(reloaded, Ok(true)) {
-            // A firewall that was loaded anew has us reload, and its sets are empty, whatever our file looks like.
+            // A firewall that was loaded again makes us reload, and its sets are empty, even if our file has errors.
             let now = self.pump.state.tick();
             self.pump.boot(now.wall);
         }

@@ -8,8 +8,8 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use pyruse_core::sources::Sources;
 
-/// Waits until one of `own` is readable, a source has something, or `timeout` is over; returns which of `own` are
-/// readable. Sources are told.
+/// Waits until one of `own` or a descriptor of a source is readable, or `timeout` is over. Wakes those sources; returns
+/// which of `own` are readable.
 pub(crate) fn wait<const N: usize>(
     own: [BorrowedFd<'_>; N],
     sources: Option<&mut Sources>,

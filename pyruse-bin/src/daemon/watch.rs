@@ -17,7 +17,7 @@ const LOGGED: u32 = 5;
 /// At most this many errors of all steps are logged per window.
 const LOGGED_TOGETHER: u32 = 50;
 
-/// Errors of steps, for the log: whoever can write a log line can make errors, but must not flood the log with them.
+/// Logs errors of steps. Anybody who can write a log line can cause errors, but must not be able to flood the log.
 pub(crate) struct ErrorLog {
     throttle: Throttle<SiteId, SiteId>,
     /// The names of the steps with errors that were not logged.

@@ -1,6 +1,6 @@
 //! `pyruse schema`: one JSON Schema of the whole configuration, so that an editor completes it and marks what is wrong.
 //!
-//! The schemas of the modules' arguments and settings are put together here. A step is told apart by the module that it
+//! The schemas of the modules' arguments and settings are put together here. A step is recognised by the module that it
 //! names (`if`/`then`, not `oneOf`): so an editor complains of the one argument that is wrong, instead of saying that
 //! no module fits.
 

@@ -27,7 +27,7 @@ pub struct Command<'o> {
     at: usize,
 }
 
-/// How orders are told to a firewall's program.
+/// How orders are written for a firewall's program.
 pub trait Dialect: Send {
     /// The minimum number of commands worth running together; fewer are run one by one.
     const TOGETHER: usize;

@@ -16,7 +16,7 @@
 //! *parsed* address, never text from an entry. The kernel or the program behind the firewall must expire the elements
 //! of a set by itself: each order has the time that is left.
 //!
-//! A firewall that is told by a program delivers with a [`BatchRunner`], which finds the bad elements of a batch.
+//! A firewall that is changed by a program delivers with a [`BatchRunner`], which finds the bad elements of a batch.
 
 mod action;
 mod batch;

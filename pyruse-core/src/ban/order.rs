@@ -1,4 +1,4 @@
-//! Orders: what a firewall is told, and how an order waits in the queue.
+//! Orders: what a firewall must do, and how an order is stored in the queue.
 
 use std::net::IpAddr;
 use std::time::Duration;

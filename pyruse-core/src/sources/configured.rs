@@ -1,7 +1,7 @@
 //! The sources that a configuration names, before they are opened.
 
 use super::label::named;
-use crate::config::{Config, Diagnostics, ModuleKind, Node, SourceSpan};
+use crate::config::{Config, Diagnostics, ModuleKind, Node, SourceConfig, SourceSpan};
 use crate::entry::{FieldTable, FieldTables, Fields};
 use crate::plugin::{Compile, Compiled, Plugin, Reader, Registry, Settings, Setup, Source, SourceError};
 
@@ -36,7 +36,7 @@ impl ConfiguredSource {
         let settings = Settings::default();
         let from = Configure { text: &text, config: &config, registry, settings: &settings };
         let made = configure(&from, &mut Fields::default(), &mut Setup::default(), &mut diagnostics).pop();
-        made.ok_or_else(|| {
+        made.filter(|_| !diagnostics.has_errors()).ok_or_else(|| {
             let found = diagnostics.in_order();
             SourceError(found.first().map(|finding| finding.message.clone()).unwrap_or_default())
         })
@@ -80,23 +80,27 @@ pub(crate) fn configure(
     diagnostics: &mut Diagnostics,
 ) -> Vec<ConfiguredSource> {
     let Configure { config, registry, .. } = from;
-    let mut compile =
-        |name: &str, plugin: &'static Plugin, args: Option<&Node>, node: &Node, title: String| {
-            let mut cx = Compile {
-                source: from.text,
-                diagnostics,
-                fields,
-                setup,
-                settings: from.settings,
-                facts: &mut Vec::new(),
-                node: args.unwrap_or(node),
-                place: None,
-                title,
-            };
-            let Some(Compiled::Source(source)) = (plugin.compile)(args, &mut cx) else { return None };
-            let (name, args, span) = (name.to_owned(), args.cloned(), node.span.clone());
-            Some(ConfiguredSource { name, source, table: plugin.fields?, module: plugin.name, args, span })
+    let mut compile = |name: &str,
+                       plugin: &'static Plugin,
+                       args: Option<&Node>,
+                       node: &Node,
+                       title: String,
+                       diagnostics: &mut Diagnostics| {
+        let mut cx = Compile {
+            source: from.text,
+            diagnostics,
+            fields,
+            setup,
+            settings: from.settings,
+            facts: &mut Vec::new(),
+            node: args.unwrap_or(node),
+            place: None,
+            title,
         };
+        let Some(Compiled::Source(source)) = (plugin.compile)(args, &mut cx) else { return None };
+        let (name, args, span) = (name.to_owned(), args.cloned(), node.span.clone());
+        Some(ConfiguredSource { name, source, table: plugin.fields?, module: plugin.name, args, span })
+    };
     let default = registry.default_source();
     if config.top("sources").is_none() {
         let Some((name, plugin)) = default else { return Vec::new() };
@@ -104,18 +108,16 @@ pub(crate) fn configure(
         let start =
             Node { span: root.span.start..root.span.start + 1, content: crate::config::Content::Null };
         let title = format!("settings of `{name}`");
-        return compile(name, plugin, config.top(name), &start, title).into_iter().collect();
+        return compile(name, plugin, config.top(name), &start, title, diagnostics).into_iter().collect();
     }
     let mut sources = Vec::new();
-    for source in &config.sources {
-        if let Some(plugin) = registry.plugin(ModuleKind::Source, &source.module.text) {
-            let title = format!("arguments of `{}`", plugin.name);
-            sources.extend(compile(&source.name.text, plugin, source.args.as_ref(), &source.node, title));
-        }
-    }
-    for source in &config.sources {
-        if registry.plugin(ModuleKind::Source, &source.module.text).is_none() {
-            registry.report_unknown(ModuleKind::Source, &source.module, None, diagnostics);
+    for SourceConfig { name, module, args, node } in &config.sources {
+        match registry.plugin(ModuleKind::Source, &module.text) {
+            Some(plugin) => {
+                let title = format!("arguments of `{}`", plugin.name);
+                sources.extend(compile(&name.text, plugin, args.as_ref(), node, title, diagnostics));
+            }
+            None => registry.report_unknown(ModuleKind::Source, module, None, diagnostics),
         }
     }
     if let Some((name, plugin)) = default

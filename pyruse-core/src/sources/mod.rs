@@ -137,7 +137,7 @@ impl Sources {
         Ok(Prepared { readers, positions })
     }
 
-    /// Reads what was prepared from now on, and forgets the positions in what is no longer read.
+    /// Puts prepared sources in force, and deletes the positions of sources that are no longer read.
     pub(crate) fn adopt(&mut self, prepared: Prepared, state: &mut State) {
         let mut former: Vec<OpenSource> = std::mem::take(&mut self.open);
         for (name, reader) in prepared.readers {
@@ -195,6 +195,16 @@ impl Sources {
             self.ask_all();
         }
         Ok(first.map(|(_, n)| n))
+    }
+
+    /// Likewise, for programs that follow the sources: errors are logged, and reading is tried again.
+    pub fn advance_or_log(&mut self) -> Option<usize> {
+        loop {
+            match self.advance() {
+                Ok(source) => return source,
+                Err(e) => tracing::error!("{e}; reading it is tried again"),
+            }
+        }
     }
 
     /// Has [`Sources::advance`] ask also the sources that had no record.

@@ -83,7 +83,7 @@ struct Held {
     header: Header,
     /// In memory: it goes when journald moves to the disk, and its entries are copied.
     is_runtime: bool,
-    /// libsystemd does not read it, which is told by its name.
+    /// libsystemd does not read it; its name says so.
     is_left_out: bool,
     absences: u8,
 }

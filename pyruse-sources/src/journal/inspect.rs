@@ -33,7 +33,7 @@ pub(super) fn inspect(settings: &JournalSettings, inspection: &mut Inspection) {
     }
 }
 
-/// Can whoever checks read it?
+/// Checks whether this process can read the journal.
 fn can_be_read(settings: &JournalSettings, inspection: &mut Inspection) {
     match Follower::open(settings).and_then(|mut journal| journal.has_entries()) {
         Err(e) => {
@@ -57,7 +57,7 @@ fn can_be_read(settings: &JournalSettings, inspection: &mut Inspection) {
     }
 }
 
-/// Can the user that runs Pyruse read its files?
+/// Checks whether the user that runs Pyruse can read its files.
 fn can_be_read_by_service(settings: &JournalSettings, inspection: &mut Inspection) {
     let Some(reader) = inspection.service_user() else { return };
     let files = files_read(settings);

@@ -1,4 +1,4 @@
-//! The formats of recordings, and how they are told apart.
+//! The formats of recordings, and how they are distinguished.
 //!
 //! The first line says which of `journalctl`'s formats it is: JSON begins with `{`, an export with a field's name. Plain
 //! lines may look like anything, so they are only taken as such where the operator says so. All formats fill a record

@@ -89,7 +89,7 @@ impl Module for Recording {
 }
 
 impl SourceModule for Recording {
-    // Who wrote a recording may have forged all of it; whoever reads one knows where it is from.
+    // The writer of a recording may have forged every field: the operator must know where it comes from.
     const FIELDS: &'static dyn FieldTable = &JournalFields;
 }
 
@@ -100,7 +100,7 @@ impl Source for Recording {
     }
 
     fn inspect(&self, inspection: &mut Inspection) {
-        // Whoever opens a pipe takes from it.
+        // Opening a pipe takes data from it.
         let is_pipe = std::fs::metadata(&self.file).is_ok_and(|found| !found.is_file());
         if self.file == Path::new("-") || is_pipe {
             return;
@@ -187,7 +187,7 @@ impl Reader for Opened {
     fn resume(&mut self, begin: Begin<'_>) -> Result<Begun, SourceError> {
         self.before = None;
         let sought = match begin {
-            // Records are in any order: whoever wants those since a time must read all.
+            // Records are in any order: to find those since a time, all must be read.
             Begin::Head | Begin::Since(_) => Ok(()),
             // A pipe goes on by itself.
             Begin::Tail => self.length.map_or(Ok(()), |length| self.seek(length)),

@@ -1,8 +1,8 @@
 //! The reader of a journal's files, for `"reader": "files"`.
 //!
 //! Files of one sequence are one stream ([`super::sequence`]). In a backlog, streams are joined by time, as libsystemd
-//! joins them; at the end, whichever has an entry comes first. What is read is told by number, so an entry is read once,
-//! whatever its time, and whenever its file comes.
+//! joins them; at the end, whichever has an entry comes first. Entries are identified by their numbers, so each is read
+//! once, whatever its time, and whenever its file comes.
 
 use std::time::{Duration, Instant};
 
@@ -62,6 +62,8 @@ pub(in crate::journal) struct FilesReader {
     last: Option<Address>,
     /// The time of the position, where nothing was read.
     began_at: Timestamp,
+    /// The number of entries that were read since the last [`Reader::position`].
+    fresh: u64,
     last_read: Instant,
     losses: Losses,
 }
@@ -86,6 +88,7 @@ impl FilesReader {
             is_peeked: false,
             last: None,
             began_at: Timestamp::now(),
+            fresh: 0,
             last_read: now,
             losses: Losses::default(),
         };
@@ -308,7 +311,7 @@ impl Reader for FilesReader {
     fn record(&mut self) -> &mut dyn Record {
         if std::mem::take(&mut self.is_peeked) {
             self.take();
-            self.last_read = Instant::now();
+            self.fresh += 1;
         }
         if let Some((at, _)) = self.current
             && let Some(walk) = self.sequences[at].walk()
@@ -319,6 +322,10 @@ impl Reader for FilesReader {
     }
 
     fn position(&mut self) -> Position {
+        // The clock is read once per batch, not for each entry.
+        if std::mem::take(&mut self.fresh) > 0 {
+            self.last_read = Instant::now();
+        }
         let read = self.sequences.iter().map(|sequence| (sequence.id, &sequence.read));
         Position {
             place: Place::stored(self.last.as_ref(), read),
