@@ -1,4 +1,4 @@
-//! The command line: which commands there are, and with which code they end. What a command takes stands with it.
+//! The command line: the list of commands, and their exit codes. Each command's arguments are in its own file.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,7 +56,7 @@ enum Command {
     Complete(command::complete::Args),
 }
 
-/// Runs the command line; returns the exit code of the process. `follow` is what `run` does.
+/// Runs the command line; returns the exit code of the process. `follow` implements `run`.
 pub fn main(follow: fn(Option<&Path>, &RunArgs) -> anyhow::Result<Ending>) -> ExitCode {
     let cli = Cli::parse();
     let config = cli.config.as_deref();
@@ -91,7 +91,7 @@ pub fn main(follow: fn(Option<&Path>, &RunArgs) -> anyhow::Result<Ending>) -> Ex
     }
 }
 
-/// Ends the program with the usage of that command.
+/// Exits with the usage of that command.
 fn end_with_usage(wrong: &WrongUsage) -> ! {
     let mut cli = Cli::command();
     cli.build();
@@ -99,7 +99,7 @@ fn end_with_usage(wrong: &WrongUsage) -> ! {
     command.unwrap_or(cli).error(ErrorKind::ValueValidation, wrong.what).exit()
 }
 
-/// The command line as users see it: clap lists hidden commands wherever it generates something.
+/// Returns the command line as users see it: clap also lists hidden commands wherever it generates something.
 pub(crate) fn command_line() -> clap::Command {
     let cli = Cli::command();
     let shown = |command: &&clap::Command| !command.is_hide_set();

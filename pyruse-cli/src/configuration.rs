@@ -1,4 +1,4 @@
-//! Finding the configuration file, and whether it can be trusted.
+//! Finds the configuration file, and checks whether it can be trusted.
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -15,18 +15,19 @@ use pyruse_core::access::quoted;
 
 const DEFAULT: &str = "/etc/pyruse/pyruse.json";
 
-/// The file to use: the first that exists of `--config`, `$PYRUSE_EXTRA/pyruse.json`, `/etc/pyruse/pyruse.json`.
+/// Returns the file to use: the first that exists of `--config`, `$PYRUSE_EXTRA/pyruse.json`,
+/// `/etc/pyruse/pyruse.json`.
 ///
-/// The current directory is not searched: a daemon of root must not read what anybody could have put in /tmp.
+/// The current directory is not searched: a daemon of root must not read a file that anybody could have put in /tmp.
 pub(crate) fn find(explicit: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(path) = explicit {
         return Ok(path.to_owned());
     }
-    // An empty text would be the current directory.
+    // An empty text would mean the current directory.
     let extra = std::env::var_os("PYRUSE_EXTRA").filter(|directory| !directory.is_empty());
     let extra = extra.map(|directory| Path::new(&directory).join("pyruse.json"));
     let candidates: Vec<PathBuf> = extra.into_iter().chain([DEFAULT.into()]).collect();
-    // A link to nowhere, or a file out of our reach, is one that is broken, not one that does not exist.
+    // A dangling link, or a file that we may not access, exists: reading it reports the error.
     let is_there =
         |path: &Path| !matches!(path.symlink_metadata(), Err(e) if e.kind() == ErrorKind::NotFound);
     if let Some(found) = candidates.iter().find(|path| is_there(path)) {
@@ -44,12 +45,12 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<ConfigText> {
     read_if(path, |_| Ok(()))
 }
 
-/// Reads the file of a program that acts, and may be root: only if nobody else can have written it.
+/// Reads the file for a program that acts, and may be root: only if no other user can have written it.
 pub fn read_trusted(path: &Path) -> anyhow::Result<ConfigText> {
     read_if(path, |found| check_owner(path, found))
 }
 
-/// Reads the file if what was opened is to be trusted.
+/// Reads the file if the opened file can be trusted.
 fn read_if(path: &Path, trust: impl FnOnce(&Metadata) -> Result<(), String>) -> anyhow::Result<ConfigText> {
     let shown = path.display();
     let failed = |e: std::io::Error| unusable(pyruse_core::access::failure(path, &e));
@@ -61,12 +62,12 @@ fn read_if(path: &Path, trust: impl FnOnce(&Metadata) -> Result<(), String>) -> 
         let line = e.as_bytes()[..e.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
         unusable(format!("{shown}:{line}: this is not UTF-8"))
     })?;
-    // Some editors put a mark in front that is no part of the text.
+    // Some editors write a byte order mark, which is not part of the text.
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(ConfigText { name: shown.to_string(), text })
 }
 
-/// The configuration cannot be used, or not be found: another start will not help, and the exit code says so.
+/// The configuration cannot be used, or not be found: another start will not help, so there is an exit code for this.
 #[derive(Debug)]
 pub(crate) struct Unusable(String);
 
@@ -80,7 +81,7 @@ fn unusable(why: String) -> anyhow::Error {
     anyhow::Error::msg(Unusable(why))
 }
 
-/// Shows findings.
+/// Prints findings.
 pub fn show(source: &ConfigText, diagnostics: &Diagnostics) {
     if !diagnostics.is_empty() {
         let level = if diagnostics.counts().0 > 0 { Level::ERROR } else { Level::WARN };
@@ -90,7 +91,7 @@ pub fn show(source: &ConfigText, diagnostics: &Diagnostics) {
     }
 }
 
-/// Shows why a configuration cannot be used; the error that is then left to tell.
+/// Prints why a configuration cannot be used; returns the error that is left to report.
 pub(crate) fn refuse(source: &ConfigText, diagnostics: &Diagnostics) -> anyhow::Error {
     show(source, diagnostics);
     let (errors, _) = diagnostics.counts();
@@ -98,8 +99,8 @@ pub(crate) fn refuse(source: &ConfigText, diagnostics: &Diagnostics) -> anyhow::
     unusable(format!("{}: {errors} error{plural}; it cannot be used", source.name))
 }
 
-/// While we run as root, a file that others may write to would let them run programs as root. What is opened and then
-/// checked cannot be exchanged in between.
+/// Checks the owner. If we run as root, other users who can write the file could run programs as root. The check is
+/// made on the opened file, so it cannot be replaced in between.
 fn check_owner(path: &Path, found: &Metadata) -> Result<(), String> {
     if !nix::unistd::geteuid().is_root() {
         return Ok(());
@@ -108,7 +109,7 @@ fn check_owner(path: &Path, found: &Metadata) -> Result<(), String> {
     check_writers(path, found)
 }
 
-/// Nobody but its owner can write it.
+/// Checks that only the owner can write it.
 pub(crate) fn check_mode(path: &Path, found: &Metadata) -> Result<(), String> {
     if found.mode() & 0o022 == 0 {
         return Ok(());
@@ -122,7 +123,7 @@ pub(crate) fn check_mode(path: &Path, found: &Metadata) -> Result<(), String> {
     ))
 }
 
-/// Nobody but its owner can write it, and nobody but root replace it.
+/// Checks that only the owner can write it, and only root can replace it.
 pub(crate) fn check_writers(path: &Path, found: &Metadata) -> Result<(), String> {
     check_mode(path, found)?;
     let shown = path.display();
@@ -131,7 +132,7 @@ pub(crate) fn check_writers(path: &Path, found: &Metadata) -> Result<(), String>
         && let Ok(found) = std::fs::metadata(&parent)
     {
         belongs_to_root(&parent, &found)?;
-        // In a sticky directory (/tmp) nobody can replace what is root's.
+        // In a sticky directory (/tmp) other users cannot replace root's files.
         if found.mode() & 0o002 != 0 && found.mode() & 0o1000 == 0 {
             return Err(format!(
                 "{} can be written by anybody, who could replace {shown} there; fix it with: chmod o-w {}",

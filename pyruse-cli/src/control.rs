@@ -1,4 +1,4 @@
-//! Where a daemon is asked: the address of its control socket, and the client's way to it.
+//! The control socket of a daemon: its address, and how clients connect.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -14,15 +14,16 @@ use nix::sys::time::TimeVal;
 /// How long a client waits, in seconds, while the socket's queue is full.
 const PATIENCE: i64 = 2;
 
-/// The kernel's limit for the path of a socket, with room for its end.
+/// The kernel's limit for the path of a socket, including its terminator.
 const LONGEST_PATH: usize = 107;
 
-/// A socket that is neither bound nor connected yet.
+/// Creates a socket that is neither bound nor connected yet.
 pub fn stream() -> nix::Result<OwnedFd> {
     socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
 }
 
-/// The address of a path of any length: one that is too long is reached through its open directory.
+/// Calls `with` with the address of a path of any length: a path that is too long is reached through its open
+/// directory.
 pub fn with_address<T>(path: &Path, with: impl FnOnce(&UnixAddr) -> nix::Result<T>) -> std::io::Result<T> {
     if path.as_os_str().as_bytes().len() <= LONGEST_PATH {
         return Ok(with(&UnixAddr::new(path)?)?);
@@ -34,7 +35,8 @@ pub fn with_address<T>(path: &Path, with: impl FnOnce(&UnixAddr) -> nix::Result<
     Ok(with(&UnixAddr::new(&short)?)?)
 }
 
-/// Connects to a control socket. Where its queue is full, as when a daemon is stopped, that does not wait for ever.
+/// Connects to a control socket. If its queue is full, for example because the daemon is stopped, this fails after a
+/// time-out.
 pub fn connect_to(path: &Path) -> std::io::Result<UnixStream> {
     let socket = stream()?;
     setsockopt(&socket, sockopt::SendTimeout, &TimeVal::new(PATIENCE, 0))?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// How a command ended, as its exit code says it.
+/// The result of a command, which determines its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// 0
@@ -24,7 +24,7 @@ impl From<Ending> for ExitCode {
     }
 }
 
-/// A command line that the parser took, though it makes no sense.
+/// A command line that the parser accepted, but that makes no sense.
 #[derive(Debug)]
 pub(crate) struct WrongUsage {
     /// The command.

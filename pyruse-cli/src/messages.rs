@@ -1,8 +1,8 @@
-//! What the program says to people: on standard error, or in the journal where that is where standard error leads.
+//! The program's messages to people: on standard error, or in the journal if standard error is connected to it.
 //!
-//! In the journal, what we say carries the field [`DIAGNOSTIC`]. The daemon's reader knows its own words by it, and never
-//! lets them have consequences: else one error about an entry could be an entry with an error. That holds for the
-//! words of a start that failed, too: the next start reads them.
+//! In the journal, our messages have the field [`DIAGNOSTIC`]. With it, the daemon recognises its own messages, and
+//! never lets them have consequences: otherwise an error about an entry could become an entry with an error. This also
+//! applies to the messages of a failed start, because the next start reads them.
 
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -17,12 +17,12 @@ use tracing_subscriber::{Layer, registry};
 
 use crate::command::{has_colours, printable};
 
-/// Sends the daemon's diagnostics where they belong. Only the first call counts.
+/// Sends the daemon's diagnostics to their destination. Only the first call has an effect.
 pub(crate) fn start(verbose: bool) {
     let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
     if let Some(journal) = journal() {
         let _ = registry().with(level).with(journal).try_init();
-        // A panic would else be written to standard error, and come back as an entry like any other.
+        // Otherwise a panic would be written to standard error, and be read as an ordinary entry.
         std::panic::set_hook(Box::new(|panic| tracing::error!("panic: {panic}")));
         return;
     }
@@ -34,9 +34,9 @@ pub(crate) fn start(verbose: bool) {
     let _ = registry().with(level).with(plain).try_init();
 }
 
-/// The journal, if systemd has connected our standard error with it.
+/// Returns the journal, if systemd has connected our standard error to it.
 fn journal<S: Subscriber + for<'s> LookupSpan<'s>>() -> Option<impl Layer<S>> {
-    // The variable is inherited by programs whose output leads elsewhere: see systemd.exec(5), $JOURNAL_STREAM.
+    // Programs whose output goes elsewhere may inherit the variable: see systemd.exec(5), $JOURNAL_STREAM.
     let stream = std::env::var("JOURNAL_STREAM").ok()?;
     let stderr = std::fs::File::from(std::io::stderr().as_fd().try_clone_to_owned().ok()?).metadata().ok()?;
     if stream != format!("{}:{}", stderr.dev(), stderr.ino()) {
@@ -51,7 +51,7 @@ fn journal<S: Subscriber + for<'s> LookupSpan<'s>>() -> Option<impl Layer<S>> {
     )
 }
 
-/// Says something that is no line of the daemon's log, as it is; in the journal, it is one entry of that level.
+/// Prints a message that is not a line of the daemon's log; in the journal, it is one entry of that level.
 pub(crate) fn say(level: Level, text: &str) {
     let Some(journal) = journal() else { return eprintln!("{text}") };
     let text = text.trim_end();
@@ -60,15 +60,15 @@ pub(crate) fn say(level: Level, text: &str) {
     });
 }
 
-/// The last words of a command.
+/// Prints the error with which a command ends.
 pub(crate) fn fatal(error: &anyhow::Error) {
-    // What is told of a configuration, a file or a program may hold anything.
+    // A text from a configuration, a file or a program may contain any character.
     let text = format!("{error:#}");
     let lines: Vec<String> = text.lines().map(printable).collect();
     say(Level::ERROR, &format!("pyruse: {}", lines.join("\n")));
 }
 
-/// Whoever read our output has seen enough: that is no failure.
+/// Returns `true` if the reader of our output has closed it: that is not a failure.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     io.into_iter().any(|e| e.kind() == std::io::ErrorKind::BrokenPipe)

@@ -1,15 +1,15 @@
-//! Whose the storage is, and touching it as that user.
+//! Access to the storage as the user who owns it.
 //!
-//! The daemon of the package is a user of its own, and the state belongs to it; an administrator's command is root. Were
-//! root to open files there as root, they could end up as root's, so that the daemon cannot open them any more; and
-//! whoever is that user could, by a link, make root write elsewhere. So a root process opens them *as the owner of the
-//! directory*: with the filesystem identity of this thread (setfsuid(2)), which decides what may be opened and whose a
-//! new file is, and which loses root's power to pass over permissions. What has been opened stays open, and no file of
-//! the state is opened later; so the identity is put on for opening only. Programs that couriers run get all of root's
-//! identity, from other threads and since executing a program takes it from the effective user.
+//! The packaged daemon has its own user, which owns the state; an administrator's command runs as root. If root opened
+//! files there as root, new files would belong to root, and the daemon could not open them; and with a link, the daemon's
+//! user could make root write elsewhere. So a root process opens them *as the owner of the directory*: with the
+//! filesystem identity of this thread (setfsuid(2)). This identity decides what may be opened and who owns a new file,
+//! and drops root's power to ignore permissions. Opened files stay usable, and no file of the state is opened later. So
+//! the identity is taken only for opening. Programs that couriers run get root's whole identity, because they are
+//! started on other threads, and because executing a program takes the effective user.
 //!
-//! What stands in the directory is its owner's word, and is taken as data: addresses that are parsed and names of sets
-//! that are checked before a firewall is told, mails, numbers. The configuration names programs, so that must be
+//! The owner controls the files in the directory, so they are treated as data: addresses are parsed, names of sets are
+//! checked before a firewall gets them, mails and numbers are only data. The configuration names programs, so it must be
 //! root's: see [`configuration::read_trusted`](crate::configuration::read_trusted).
 
 use std::fs::{File, Metadata};
@@ -21,17 +21,17 @@ use nix::unistd::{Gid, Uid, User, geteuid, setfsgid, setfsuid};
 
 use pyruse_core::access::quoted;
 
-/// The owner of a directory, where it is we who must become him to touch what is in it.
+/// The owner of a directory, if this process must take that user's identity to access its files.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner {
     uid: Uid,
     gid: Gid,
-    /// We are root: all others are taken at their own word, and the system's.
+    /// Whether files must be checked. Only root does; other users rely on the system's permissions.
     checked: bool,
 }
 
 impl Owner {
-    /// The owner of that directory. As root, it is refused if anybody else could change what is in it.
+    /// Returns the owner of that directory. For root, it is an error if another user could change its files.
     pub fn of(directory: &Path) -> Result<Owner, String> {
         let found = directory.metadata().map_err(|e| format!("{}: {e}", directory.display()))?;
         let owner = Owner {
@@ -45,7 +45,7 @@ impl Owner {
         Ok(owner)
     }
 
-    /// What a person needs to know who was not allowed to open what is in the directory.
+    /// Returns the reason why a file in the directory could not be opened.
     pub(crate) fn why_denied(self) -> String {
         let name = match User::from_uid(self.uid) {
             Ok(Some(user)) => user.name,
@@ -64,7 +64,7 @@ impl Owner {
         }
     }
 
-    /// This thread touches files as the owner until the guard goes.
+    /// Makes this thread access files as the owner, until the guard is dropped.
     pub fn enter(self) -> AsOwner {
         let changed = self.checked && !self.uid.is_root();
         // In this order: only root may take another group.
@@ -75,7 +75,7 @@ impl Owner {
         AsOwner { before, thread: PhantomData }
     }
 
-    /// A file in the directory must be its owner's, and nobody else's to write.
+    /// Checks that a file in the directory belongs to the owner, and that no other user can write it.
     pub(crate) fn check_file(self, path: &Path) -> Result<(), String> {
         match path.metadata() {
             Ok(found) if self.checked => self.check_found(path, &found),
@@ -83,7 +83,7 @@ impl Owner {
         }
     }
 
-    /// The same of what has been opened.
+    /// Does the same for an opened file.
     pub fn check_opened(self, path: &Path, file: &File) -> Result<(), String> {
         let found = file.metadata().map_err(|e| e.to_string())?;
         if self.checked { self.check_found(path, &found) } else { Ok(()) }
@@ -105,10 +105,10 @@ impl Owner {
     }
 }
 
-/// While it is there, this thread touches files as another user.
+/// While it exists, this thread accesses files as another user.
 pub struct AsOwner {
     before: Option<(Uid, Gid)>,
-    /// The identity is this thread's.
+    /// The identity belongs to this thread.
     thread: PhantomData<*const ()>,
 }
 

@@ -1,4 +1,4 @@
-//! What a daemon is asked over its control socket, and what it answers: one line of JSON each.
+//! Requests over a daemon's control socket, and its answers: one line of JSON each.
 
 use std::path::PathBuf;
 
@@ -7,38 +7,38 @@ use pyruse_core::sources::SourceStatus;
 use pyruse_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A request is at most so long.
+/// The maximum size of a request, in bytes.
 pub const LONGEST: usize = 64 * 1024;
 
-/// What is asked.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Request {
-    /// How the daemon is.
+    /// Asks for the daemon's status.
     Status,
-    /// Something about the state.
+    /// An operation on the state.
     Operate(Operation),
 }
 
-/// What is answered.
+/// An answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Reply {
-    /// How the daemon is.
+    /// The daemon's status.
     Status(Box<DaemonStatus>),
-    /// It is done, and on the disk if it changed anything.
+    /// The operation is done, and on the disk if it changed anything.
     Done(Answer),
-    /// It is done in memory, but the state cannot be written, and why.
+    /// The operation is done in memory, but the state cannot be written, and why.
     Unwritten(Answer, String),
-    /// It is not done, and why.
+    /// The operation was refused, and why.
     Refused(String),
-    /// The daemon is about to end, and has done nothing of it.
+    /// The daemon is about to end, and has done nothing.
     Ending,
-    /// This is no request, or not from one who may ask, and why.
+    /// The request is invalid, or the client has no permission, and why.
     Rejected(String),
 }
 
-/// How a daemon is.
+/// The status of a daemon.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DaemonStatus {
@@ -58,12 +58,12 @@ pub struct DaemonStatus {
     pub errors: u64,
     /// Why the state cannot be written, if it cannot.
     pub unwritten: Option<String>,
-    /// Why it works without its state, if it does.
+    /// Why it runs without its state, if it does.
     #[serde(default)]
     pub without_state: Option<String>,
-    /// How the sources are doing.
+    /// The status of the sources.
     #[serde(default)]
     pub sources: Vec<SourceStatus>,
-    /// What the services hold.
+    /// The counts from the services.
     pub overview: Overview,
 }

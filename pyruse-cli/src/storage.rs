@@ -1,7 +1,7 @@
 //! The directory of the state: its place, its lock, and whether it can be trusted.
 //!
-//! Who changes the state holds the lock: a daemon, or a command while no daemon runs. The lock's file says who holds it,
-//! and where he can be asked: the number of the process, and, of a daemon, the path of its control socket.
+//! A process that changes the state holds the lock: a daemon, or a command if no daemon runs. The lock file says who
+//! holds it, and how to ask: it contains the process number and, for a daemon, the path of its control socket.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -22,70 +22,71 @@ use crate::owner::Owner;
 const FILE: &str = "state.sqlite";
 const LOCK: &str = "lock";
 
-/// So long a lock is waited for whose owner is gone.
+/// How long to wait for a lock whose owner has died.
 const ORPHANED: Duration = Duration::from_secs(5);
 
-/// A path is at most so long.
+/// The maximum length of a path.
 const LONGEST_PATH: u64 = 4096;
 
-/// The directory of the state, held by us alone.
+/// The directory of the state, locked by this process.
 pub struct Storage {
-    /// Of the directory.
+    /// The owner of the directory.
     pub owner: Owner,
-    /// Why the daemon works without the state that should be here: then it works with one in memory.
+    /// Why the daemon runs without the state in this directory: it then has one in memory.
     pub lost: Option<String>,
     lock: File,
 }
 
 impl Storage {
-    /// Says where we can be asked.
+    /// Writes the path of our control socket to the lock file.
     pub fn tell_socket(&mut self, socket: &Path) -> std::io::Result<()> {
         write_lock(&mut self.lock, Some(socket))
     }
 
-    /// Works without the state from here on, which is left as it is. A machine whose state is lost must still be
-    /// protected: an attack does not wait until somebody reads the log.
+    /// Continues without the state, which is not changed. A machine whose state is lost must still be protected,
+    /// because an attack does not wait until somebody reads the log.
     pub fn go_without(&mut self, why: &anyhow::Error) -> State {
         self.lost = Some(format!("{why:#}"));
         State::in_memory().with_clock(Clock::system())
     }
 }
 
-/// Is it the state itself that is gone or damaged?
+/// Returns `true` if the state itself is lost or damaged.
 pub fn is_loss(error: &anyhow::Error) -> bool {
     error.downcast_ref::<StateError>().is_some_and(StateError::is_loss)
 }
 
 impl Drop for Storage {
     fn drop(&mut self) {
-        // Nobody is to be asked any more.
+        // Nobody can be asked any more.
         let _ = self.lock.set_len(0);
     }
 }
 
-/// Who holds a state.
+/// The holder of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
-    /// 0: he does not say.
+    /// 0 if the lock file has no number.
     pub(crate) pid: i32,
-    /// Where he can be asked, if he can.
+    /// The path of its control socket, if it has one.
     pub(crate) socket: Option<PathBuf>,
 }
 
-/// The file of the state.
+/// Returns the path of the state file.
 pub(crate) fn file(directory: &Path) -> PathBuf {
     directory.join(FILE)
 }
 
-/// What became of opening the state to change it.
+/// The result of opening the state to change it.
 pub(crate) enum Opened {
-    /// It is ours.
+    /// It was opened, and this process holds the lock.
     Free(Storage, Box<State>),
-    /// Somebody else holds it.
+    /// Another process holds it.
     Held(Holder),
 }
 
-/// Opens the state of a daemon; another's is refused. Where it is lost or damaged, the daemon goes without.
+/// Opens the state for a daemon; fails if another process holds it. If it is lost or damaged, the daemon continues
+/// without it.
 pub fn open(directory: &Path) -> anyhow::Result<(Storage, State)> {
     match open_or(directory, StateError::is_loss)? {
         Opened::Free(storage, state) => Ok((storage, *state)),
@@ -95,7 +96,7 @@ pub fn open(directory: &Path) -> anyhow::Result<(Storage, State)> {
     }
 }
 
-/// Opens the state to change it, if nobody holds it.
+/// Opens the state to change it, if no other process holds it.
 pub(crate) fn try_open(directory: &Path) -> anyhow::Result<Opened> {
     open_or(directory, |_| false)
 }
@@ -133,7 +134,7 @@ fn open_or(directory: &Path, goes_without: fn(&StateError) -> bool) -> anyhow::R
     if let Some(holder) = take(&mut lock).with_context(|| path.display().to_string())? {
         return Ok(Opened::Held(holder));
     }
-    // A full disk is told by the state, with what to do.
+    // If the disk is full, the state reports that, with the remedy.
     let _ = write_lock(&mut lock, None);
     let mut storage = Storage { owner, lost: None, lock };
     let state = match State::open_file(&file) {
@@ -144,12 +145,12 @@ fn open_or(directory: &Path, goes_without: fn(&StateError) -> bool) -> anyhow::R
     Ok(Opened::Free(storage, Box::new(state)))
 }
 
-/// Opening a FIFO to read it would wait for ever.
+/// Opening a FIFO for reading would block for ever.
 fn check_regular(path: &Path) -> anyhow::Result<()> {
     irregular(path).map_or(Ok(()), |why| Err(anyhow::Error::msg(why)))
 }
 
-/// The state as it is now, for looking at; `None`: there is none yet.
+/// Reads the present state, without changing it; `None` if there is none yet.
 pub(crate) fn read(directory: &Path) -> anyhow::Result<Option<State>> {
     let shown = || format!("the state in {} cannot be read", directory.display());
     let missing = |e: &std::io::Error| e.kind() == ErrorKind::NotFound;
@@ -160,7 +161,7 @@ pub(crate) fn read(directory: &Path) -> anyhow::Result<Option<State>> {
     let _as_owner = owner.enter();
     let file = file(directory);
     match file.metadata() {
-        // It may also be one that is lost.
+        // It may also be lost.
         Err(e) if !missing(&e) => {
             return Err(forbidden(owner, &e).unwrap_or_else(|| e.into()).context(shown()));
         }
@@ -176,10 +177,10 @@ pub(crate) fn read(directory: &Path) -> anyhow::Result<Option<State>> {
     Ok(Some(State::read_file(&file)?))
 }
 
-/// The table of locks is read in pieces, and a lock that others take or give up meanwhile can hide a line of it.
+/// The table of locks is read in pieces, and locks that are taken or released meanwhile can hide a line of it.
 const LOOKS: u32 = 5;
 
-/// Who holds the state now, without taking part in its locking: else a daemon that starts just now would find it held.
+/// Returns the holder of the state, without taking the lock: otherwise a daemon that just starts would find it held.
 pub(crate) fn holder(directory: &Path) -> anyhow::Result<Option<Holder>> {
     let path = directory.join(LOCK);
     if directory.metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound) {
@@ -204,9 +205,9 @@ pub(crate) fn holder(directory: &Path) -> anyhow::Result<Option<Holder>> {
     Ok((is_locked && !is_dead).then_some(holder))
 }
 
-/// Is a file of that number locked as a whole, according to /proc/locks?
+/// Returns `true` if the whole file with that inode is locked, according to /proc/locks.
 fn is_in(table: &str, inode: u64) -> bool {
-    // 1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF
+    // A line looks like this: 1: FLOCK ADVISORY WRITE 4711 08:01:1234 0 EOF
     let end = format!(":{inode}");
     table.lines().any(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -214,7 +215,7 @@ fn is_in(table: &str, inode: u64) -> bool {
     })
 }
 
-/// What a person needs to know who is not allowed in.
+/// Returns the error for a user without permission.
 fn forbidden(owner: Owner, error: &std::io::Error) -> Option<anyhow::Error> {
     let denied = error.kind() == ErrorKind::PermissionDenied;
     denied.then(|| anyhow::anyhow!("permission denied{}", owner.why_denied()))
@@ -224,7 +225,8 @@ fn write_lock(lock: &mut File, socket: Option<&Path>) -> std::io::Result<()> {
     let mut text = format!("{}\n", std::process::id()).into_bytes();
     text.extend(socket.map_or(&b""[..], |socket| socket.as_os_str().as_bytes()));
     lock.rewind()?;
-    // In one piece, and only then cut: who reads meanwhile finds a number, perhaps with an old path behind it.
+    // Writes in one piece, and only then truncates: a concurrent reader finds a number, perhaps with an old path after
+    // it.
     lock.write_all(&text)?;
     lock.set_len(text.len() as u64)
 }
@@ -243,10 +245,10 @@ fn is_gone(pid: i32) -> bool {
     kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
 }
 
-/// Takes the lock, or gives who holds it.
+/// Takes the lock, or returns its holder.
 ///
-/// Who is killed while it starts a program leaves the lock to that program for the moment until it has begun: a lock
-/// whose owner is gone is waited for.
+/// If the owner dies between fork and exec, its child holds the lock until exec closes it: so wait for a lock whose
+/// owner has died.
 fn take(lock: &mut File) -> std::io::Result<Option<Holder>> {
     let end = Instant::now() + ORPHANED;
     loop {

@@ -42,7 +42,7 @@ fn parse_at(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
         return local(date.at(0, 0, 0, 0));
     }
     let span: Span = text.parse().ok()?;
-    // A time ahead is nothing that a journal holds: only what points back is taken.
+    // A journal has no future entries: only durations into the past are allowed.
     let past = span.is_negative().then(|| now.checked_add(span).ok())??;
     Some(zoned(past))
 }

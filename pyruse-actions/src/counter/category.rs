@@ -1,13 +1,13 @@
-//! A category of counters: keys with their ticks and graces.
+//! A category of counters: keys with their ticks and grace periods.
 //!
-//! The count at an entry is that of its own time, whatever was read before it. So a tick has a beginning and an end: an
-//! entry that comes late does not see later ones, and a reset or a grace holds for what comes late, too. What is over
-//! stays for [a day](LATE) for such entries, as long as there is little of it.
+//! The count at an entry is that of the entry's own time, whatever was read before it. So a tick has a beginning and an
+//! end: an entry that is read late does not count later ticks, and a reset or a grace period also applies to entries
+//! that are read late. Expired items are kept for [a day](LATE) for such entries, if there are few of them.
 //!
-//! The keys are a [`Keyed`] store: where there are too many, the one that was raised longest ago is forgotten, and each
-//! operation looks at two further keys and removes what is over. What is a counter's own is that a key does not end as
-//! a whole. Each of its ticks does, in 24 bytes of memory and a row of the disk: so a raise writes one row, however many
-//! ticks its key has.
+//! The keys are in a [`Keyed`] store: if there are too many, the one raised longest ago is forgotten, and each
+//! operation checks two further keys and removes what has expired. Unlike other stores, a key does not expire as a
+//! whole: each of its ticks does, and takes 24 bytes of memory and a row on disk. So a raise writes one row, however
+//! many ticks its key has.
 
 use pyruse_core::operation::Count;
 use pyruse_core::state::{Keyed, Place};
@@ -18,33 +18,33 @@ use super::marks::Grace;
 use super::rows::ChangedRows;
 use super::ticks::{Ended, Tick};
 
-/// Bounds of a category.
+/// The limits of a category.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caps {
     pub(super) keys: usize,
     pub(super) ticks: usize,
 }
 
-/// What is over is kept for entries that come this late …
+/// Expired items are kept for entries that are this late …
 const LATE: i64 = 24 * 3_600_000_000;
 
-/// … as long as a key has no more ticks than these …
+/// … if a key has at most this many ticks …
 pub(super) const FEW_TICKS: usize = 128;
 
-/// … and its category no more keys than these, nor half of what it may have.
+/// … and its category at most this many keys, and at most half of its limit.
 pub(super) const FEW_KEYS: usize = 4096;
 
-/// Of ticks that never end, the oldest are only counted: when there are so many, half of them.
+/// If a key has this many ticks that never end, half of them are replaced by a number.
 pub(super) const FOLDED_AT: usize = 128;
 
-/// See the module.
+/// A category; see the module documentation.
 pub(super) struct Category {
     name: String,
     caps: Caps,
     pub(super) keys: Keyed<Key>,
     pub(super) next_tick: u64,
     warned: bool,
-    /// Of all steps that name it.
+    /// The longest durations of all steps that name this category.
     pub(super) longest_keep: u64,
     pub(super) longest_grace: u64,
     pub(super) rows: ChangedRows,
@@ -71,18 +71,18 @@ impl Category {
         self.caps = Caps { keys: caps.keys.min(Place::MOST), ..caps };
     }
 
-    /// A step raises it for so long, or gives so long a grace.
-    pub(super) fn expect(&mut self, keep_seconds: u64, grace_seconds: u64) {
+    /// Notes the durations that a step uses.
+    pub(super) fn note_durations(&mut self, keep_seconds: u64, grace_seconds: u64) {
         self.longest_keep = self.longest_keep.max(keep_seconds);
         self.longest_grace = self.longest_grace.max(grace_seconds);
     }
 
-    /// One more tick until `end`, unless a grace holds; the count of ticks alive.
+    /// Adds a tick that lives until `end`, unless there is a grace period; returns the number of live ticks.
     pub(super) fn raise(&mut self, key: &str, now: Timestamp, end: Timestamp) -> usize {
         let key = stored_text(key);
         self.sweep(now);
         let at = self.touch(&key);
-        self.bury(at, now);
+        self.remove_expired(at, now);
         if self.keys[at].grace(now).is_some() {
             return 0;
         }
@@ -92,7 +92,7 @@ impl Category {
             self.make_room(at, now);
         }
         let held = &mut self.keys[at];
-        // A reset that came first, but is later, holds for this tick too.
+        // A reset that was read before, but is later, also ends this tick.
         let reset = held.marks.as_ref().and_then(|marks| marks.next_reset(now));
         let tick = Tick { end: reset.map_or(end, |reset| end.min(reset)), start: now, number };
         held.ticks.add(tick);
@@ -104,11 +104,11 @@ impl Category {
         count
     }
 
-    /// Ends what counts for a key at that time; with `grace`, counts nothing from then until its end.
+    /// Ends the live ticks of a key at `now`; with `grace`, nothing is counted from then until that time.
     pub(super) fn reset(&mut self, key: &str, now: Timestamp, grace: Option<Timestamp>) {
         let key = stored_text(key);
         self.sweep(now);
-        // A key that does not exist has nothing to forget.
+        // A key that does not exist needs no reset.
         let at = match self.keys.find(&key) {
             Some(at) if grace.is_none() => at,
             None if grace.is_none() => return,
@@ -130,7 +130,7 @@ impl Category {
         if let Some(forgotten) = forgotten {
             rows.delete_grace(forgotten, &key);
         }
-        // What was counted in a grace that came late is not counted.
+        // Ticks within a grace period that is read late do not count.
         if now < ticks.last_start() {
             ticks.change(|tick| {
                 let is_kept = tick.start <= now || marks.grace(tick.start).is_none();
@@ -142,12 +142,12 @@ impl Category {
         }
     }
 
-    /// One tick less, the one that would live longest; the count of those left.
+    /// Ends one tick, the one that would live longest; returns the number of those left.
     pub(super) fn lower(&mut self, key: &str, now: Timestamp) -> usize {
         let key = stored_text(key);
         self.sweep(now);
         let Some(at) = self.keys.find(&key) else { return 0 };
-        self.bury(at, now);
+        self.remove_expired(at, now);
         let held = &mut self.keys[at];
         let ended = held.ticks.end_longest(now);
         let count = held.ticks.count(now);
@@ -159,7 +159,7 @@ impl Category {
         count
     }
 
-    /// Forgets the ticks of a key, whatever their time; what it was. `None`: nothing was alive.
+    /// Removes all ticks of a key, whatever their time; returns the former count, or `None` if nothing was alive.
     pub(super) fn forget_ticks(&mut self, key: &str, now: Timestamp) -> Option<Count> {
         let at = self.keys.find(&stored_text(key)).filter(|at| self.keys[*at].is_alive(now))?;
         let count = self.shown(&self.keys[at], now);
@@ -167,12 +167,12 @@ impl Category {
         Some(count)
     }
 
-    /// Keys of which something is alive at `now`, in no order.
+    /// Returns the counts of all keys with something alive at `now`, in no particular order.
     pub(super) fn counts(&self, now: Timestamp) -> impl Iterator<Item = Count> {
         self.keys.iter().filter(move |key| key.is_alive(now)).map(move |key| self.shown(key, now))
     }
 
-    /// How many there are.
+    /// Returns the number of such keys.
     pub(super) fn live(&self, now: Timestamp) -> usize {
         self.keys.iter().filter(|key| key.is_alive(now)).count()
     }
@@ -188,7 +188,7 @@ impl Category {
         }
     }
 
-    /// The place of a key, now the one raised last; made if it does not exist.
+    /// Returns the place of a key, which becomes the one raised last; inserts the key if it does not exist.
     fn touch(&mut self, key: &str) -> Place {
         if let Some(at) = self.keys.find(key) {
             self.keys.touch(at);
@@ -209,43 +209,43 @@ impl Category {
         self.keys.insert(Key::new(key))
     }
 
-    /// From when on what is over is kept.
+    /// Returns the time since which expired items are kept.
     fn kept_since(&self, now: Timestamp) -> Timestamp {
         let is_crowded = self.keys.len() > FEW_KEYS.min(self.caps.keys / 2);
         if is_crowded { now } else { Timestamp(now.0.saturating_sub(LATE)) }
     }
 
-    /// Removes the ticks of a key that are over, but those that an entry may still ask for.
-    fn bury(&mut self, at: Place, now: Timestamp) {
+    /// Removes the expired ticks of a key, except those that a late entry may still need.
+    fn remove_expired(&mut self, at: Place, now: Timestamp) {
         let kept = self.kept_since(now);
         let Key { text, ticks, .. } = &mut self.keys[at];
-        while let Some(dead) = ticks.take_dead(if ticks.len() > FEW_TICKS { now } else { kept }) {
-            self.rows.delete_tick(dead, text);
+        while let Some(expired) = ticks.take_expired(if ticks.len() > FEW_TICKS { now } else { kept }) {
+            self.rows.delete_tick(expired, text);
         }
     }
 
-    /// The same for resets and graces.
-    fn bury_marks(&mut self, at: Place, now: Timestamp) {
+    /// Does the same for resets and grace periods.
+    fn remove_expired_marks(&mut self, at: Place, now: Timestamp) {
         let kept = self.kept_since(now);
         let key = &mut self.keys[at];
         let Some(marks) = &mut key.marks else { return };
-        let dead = marks.take_dead(kept);
+        let expired = marks.take_expired(kept);
         if marks.is_empty() {
             key.marks = None;
         }
-        self.rows.delete_marks(&dead, &key.text);
+        self.rows.delete_marks(&expired, &key.text);
     }
 
-    /// A key has as many ticks as it may have: makes room for one.
+    /// Makes room for one tick, if the key has the maximum number.
     fn make_room(&mut self, at: Place, now: Timestamp) {
         let Key { text, ticks, .. } = &mut self.keys[at];
-        while let Some(dead) = ticks.take_dead(now) {
-            self.rows.delete_tick(dead, text);
+        while let Some(expired) = ticks.take_expired(now) {
+            self.rows.delete_tick(expired, text);
         }
         if ticks.len() < self.caps.ticks {
             return;
         }
-        // All that are held are endless: those that are only counted are older.
+        // If all ticks are endless, the ones that are only a number are the oldest.
         if ticks.folded() > 0 && ticks.iter().next().is_none_or(|tick| tick.end == Timestamp::NEVER) {
             ticks.set_folded(ticks.folded() - 1);
             self.store_folded(at, self.next_tick);
@@ -254,7 +254,7 @@ impl Category {
         }
     }
 
-    /// Of many ticks that never end, the oldest become a number.
+    /// Replaces the oldest of many endless ticks by a number.
     fn fold(&mut self, at: Place, number: u64) {
         let Key { text, ticks, .. } = &mut self.keys[at];
         let folded = ticks.fold(FOLDED_AT, FOLDED_AT / 2);
@@ -273,7 +273,7 @@ impl Category {
         if ticks.folded() > 0 {
             self.rows.delete_folded(text);
         }
-        // In order, all are over now: what would not be kept need not be ended.
+        // If the ticks are in order, all of them expire now: those that would not be kept need not be ended first.
         while now >= ticks.last_start() && ticks.len() > FEW_TICKS + ticks.folded() as usize {
             let Some(first) = ticks.take_first() else { break };
             self.rows.delete_tick(first, text);
@@ -289,7 +289,7 @@ impl Category {
         ticks.take_all().for_each(|tick| self.rows.delete_tick(tick, text));
     }
 
-    /// `number`: that of the key's newest tick.
+    /// Stores the number of folded ticks; `number` is that of the key's newest tick.
     fn store_folded(&mut self, at: Place, number: u64) {
         let Key { text, ticks, .. } = &self.keys[at];
         match ticks.folded() {
@@ -305,12 +305,12 @@ impl Category {
         }
     }
 
-    /// Looks at two keys and forgets those of which nothing is left.
+    /// Checks two keys, and forgets those that are empty.
     fn sweep(&mut self, now: Timestamp) {
         for _ in 0..2 {
             let Some(at) = self.keys.turn() else { continue };
-            self.bury(at, now);
-            self.bury_marks(at, now);
+            self.remove_expired(at, now);
+            self.remove_expired_marks(at, now);
             if self.keys[at].is_empty() {
                 self.forget(at);
             }

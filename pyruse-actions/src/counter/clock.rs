@@ -1,4 +1,4 @@
-//! What a clock that was wrong left behind in a category.
+//! Corrects what a wrong clock has stored in a category.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::rows::ChangedRows;
 use super::ticks::{Tick, UNKNOWN};
 
 impl Category {
-    /// What lies in the future lies there because the clock was wrong; it begins now, and lasts as long as it would have.
+    /// Items in the future were stored by a wrong clock; each then begins now, and keeps its duration.
     pub(super) fn adjust_keys(&mut self, step: Step) {
         for key in self.keys.iter_mut() {
-            // By the clock that was wrong, it was then.
+            // The time by the wrong clock.
             let newest =
                 key.marks.as_ref().map_or(UNKNOWN, |marks| marks.newest()).max(key.ticks.last_start());
             let then = if step.is_load() { newest } else { step.before() };
@@ -23,7 +23,7 @@ impl Category {
         }
     }
 
-    /// Gives what an earlier version stored without a beginning the longest span that the configuration knows.
+    /// Limits items that an earlier version stored without a beginning to the longest duration in the configuration.
     pub(super) fn complete(&mut self, now: Timestamp) {
         let [keep, grace] = [self.longest_keep, self.longest_grace].map(Duration::from_secs);
         let late = |end: Timestamp, span: Duration| {
@@ -59,7 +59,7 @@ fn adjust_ticks(key: &mut Key, then: Timestamp, step: Step, rows: &mut ChangedRo
     }
     ticks.change(|tick| {
         let Some((start, end)) = adjusted(tick.start, tick.end, step) else { return true };
-        // It was over then, and must not count again.
+        // If it had expired by then, it must not count again.
         let is_kept = then < tick.end;
         *tick = Tick { end, start, ..*tick };
         if is_kept {
@@ -86,14 +86,15 @@ fn adjust_marks(key: &mut Key, step: Step, rows: &mut ChangedRows) {
     for grace in old.graces() {
         rows.delete_grace(*grace, text);
         let (start, end) = adjusted(grace.start, grace.end, step).unwrap_or((grace.start, grace.end));
-        // Of several in the future, the newest word counts.
+        // If several are in the future, the newest one is used.
         marks.add_grace(Grace { start, end });
     }
     marks.resets().iter().for_each(|reset| rows.put_reset(*reset, text));
     marks.graces().iter().for_each(|grace| rows.put_grace(*grace, text));
 }
 
-/// When it begins and ends, if it cannot have begun when it says: later than now, or by a clock that was not set.
+/// Returns the corrected beginning and end, if it cannot have begun at its stored time: that is later than now, or from
+/// a clock that was not set.
 fn adjusted(start: Timestamp, end: Timestamp, step: Step) -> Option<(Timestamp, Timestamp)> {
     if start == UNKNOWN {
         return None;

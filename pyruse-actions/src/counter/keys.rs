@@ -1,4 +1,4 @@
-//! A key of a category: what counts for it, and its text as it is stored.
+//! A key of a category: its ticks, and its text in stored form.
 
 use std::borrow::Cow;
 use std::hash::Hasher;
@@ -10,10 +10,10 @@ use siphasher::sip::SipHasher13;
 use super::marks::Marks;
 use super::ticks::Ticks;
 
-/// A longer key is counted under its head and a hash of the whole: keys come from entries, and there may be many.
+/// A longer key is stored as its head and a hash of the whole: keys come from entries, and there may be many.
 const LONG_KEY: usize = 200;
 
-/// A key, with what counts for it.
+/// A key with its ticks and marks.
 pub(super) struct Key {
     pub(super) text: Box<str>,
     pub(super) ticks: Ticks,
@@ -28,32 +28,32 @@ impl HasKey for Key {
 }
 
 impl Key {
-    /// A key for which nothing was counted yet.
+    /// Creates a key without ticks.
     pub(super) fn new(text: &str) -> Key {
         Key { text: text.into(), ticks: Ticks::default(), marks: None }
     }
 
-    /// Does a tick count at `now`, or does a grace hold?
+    /// Returns `true` if a tick is alive at `now`, or if there is a grace period.
     pub(super) fn is_alive(&self, now: Timestamp) -> bool {
         self.grace(now).is_some() || self.ticks.count(now) > 0
     }
 
-    /// The end of the grace in which `now` is.
+    /// Returns the end of the grace period that contains `now`.
     pub(super) fn grace(&self, now: Timestamp) -> Option<Timestamp> {
         self.marks.as_ref()?.grace(now)
     }
 
-    /// Is there nothing that any entry could ask for?
+    /// Returns `true` if the key has nothing that any entry could need.
     pub(super) fn is_empty(&self) -> bool {
         self.ticks.len() == 0 && self.marks.is_none()
     }
 }
 
-/// The text under which a key is counted and stored.
+/// Returns the text under which a key is counted and stored.
 ///
-/// A hash in it is SipHash-1-3 with a zero key, of a byte (0 for the first half, 1 for the second) and the key. It is
-/// part of the stored form, so it must never change; the standard library's hasher, which has the same algorithm
-/// today, may.
+/// The hash in it is SipHash-1-3 with a zero key, of a byte (0 for the first half, 1 for the second) and the key. It is
+/// part of the stored format, so it must never change; the hasher of the standard library, which uses the same
+/// algorithm today, may change.
 pub(super) fn stored_text(key: &str) -> Cow<'_, str> {
     if key.len() <= LONG_KEY {
         return key.into();

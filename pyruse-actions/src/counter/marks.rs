@@ -1,14 +1,13 @@
-//! When a key was reset, and when its graces were: for entries that come late, which are counted, or not, as if they had
-//! come in time.
+//! The resets and grace periods of a key, for entries that are read late: they count as if they had been read in time.
 
 use pyruse_core::time::Timestamp;
 
 use super::ticks::UNKNOWN;
 
-/// The most resets, and the most graces, that are kept of a key. Beyond that, the oldest is forgotten.
+/// The maximum number of resets, and of grace periods, of a key. Beyond that, the oldest is forgotten.
 pub(super) const MOST: usize = 64;
 
-/// In a grace, nothing is counted.
+/// A grace period: nothing is counted in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grace {
     /// The time of the entry that began it; or [`UNKNOWN`].
@@ -16,7 +15,7 @@ pub(super) struct Grace {
     pub(super) end: Timestamp,
 }
 
-/// See the module. Both lists are in order of time.
+/// The resets and grace periods of a key, each list in order of time.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     graces: Vec<Grace>,
@@ -36,19 +35,20 @@ impl Marks {
         &self.resets
     }
 
-    /// The end of the grace in which `now` is. A grace ends where the next one begins: the newest word counts.
+    /// Returns the end of the grace period that contains `now`. It ends early if the next one begins: the newest one is
+    /// used.
     pub(super) fn grace(&self, now: Timestamp) -> Option<Timestamp> {
         let begun = self.graces.partition_point(|grace| grace.start <= now);
         let grace = &self.graces[begun.checked_sub(1)?];
         (now < grace.end).then_some(grace.end)
     }
 
-    /// The first reset after `now`.
+    /// Returns the first reset after `now`.
     pub(super) fn next_reset(&self, now: Timestamp) -> Option<Timestamp> {
         self.resets.get(self.resets.partition_point(|reset| *reset <= now)).copied()
     }
 
-    /// Notes a reset; gives one that is forgotten for it.
+    /// Adds a reset; returns the one that is forgotten for it.
     pub(super) fn add_reset(&mut self, at: Timestamp) -> Option<Timestamp> {
         let place = self.resets.partition_point(|reset| *reset < at);
         if self.resets.get(place) != Some(&at) {
@@ -57,7 +57,7 @@ impl Marks {
         (self.resets.len() > MOST).then(|| self.resets.remove(0))
     }
 
-    /// Notes a grace, in the place of one that began at the same time; gives one that is forgotten for it.
+    /// Adds a grace period, or replaces one that began at the same time; returns the one that is forgotten for it.
     pub(super) fn add_grace(&mut self, grace: Grace) -> Option<Grace> {
         let place = self.graces.partition_point(|other| other.start < grace.start);
         match self.graces.get_mut(place) {
@@ -67,9 +67,9 @@ impl Marks {
         (self.graces.len() > MOST).then(|| self.graces.remove(0))
     }
 
-    /// Takes out what no entry from `kept` on can ask for.
-    pub(super) fn take_dead(&mut self, kept: Timestamp) -> Marks {
-        // A reset matters to entries before it only, a grace to those in it.
+    /// Removes and returns what no entry from `kept` on can need.
+    pub(super) fn take_expired(&mut self, kept: Timestamp) -> Marks {
+        // A reset only affects entries before it, a grace period those within it.
         let over = self.resets.partition_point(|reset| *reset <= kept);
         Marks {
             resets: self.resets.drain(..over).collect(),
@@ -77,7 +77,7 @@ impl Marks {
         }
     }
 
-    /// The newest of all their times.
+    /// Returns the newest of all times.
     pub(super) fn newest(&self) -> Timestamp {
         let grace = self.graces.last().map_or(UNKNOWN, |grace| grace.start);
         self.resets.last().copied().unwrap_or(UNKNOWN).max(grace)

@@ -1,7 +1,7 @@
-//! `action_counterRaise`, `action_counterReset`, `action_counterLower`: who did it how often, within how long.
+//! `action_counterRaise`, `action_counterReset`, `action_counterLower`: count how often a key occurs within a time.
 //!
-//! A category is a part of the state that all actions of that name share, so that one rule may count and another
-//! forgive. Entries may come out of order: each is counted at its own time.
+//! A category is a part of the state that all actions with its name share, so that one rule may count and another may
+//! forgive. Entries may be read out of order: each is counted at its own time.
 
 mod category;
 mod clock;
@@ -66,7 +66,7 @@ impl ModuleSettings for CounterSettings {
     }
 }
 
-/// What the three actions have in common.
+/// The common part of the three actions.
 struct Counter {
     key: Slot,
     save: Option<Slot>,
@@ -88,7 +88,7 @@ impl Counter {
         Ok(Counter { key, save, category: handle, name })
     }
 
-    /// Runs `change` on the entry's key, and saves the count that comes out.
+    /// Runs `change` on the entry's key, and saves the resulting count.
     fn act(
         &self,
         run: &mut Act<'_, '_>,
@@ -131,11 +131,11 @@ struct Raise {
     by: Option<Slot>,
 }
 
-/// Each tick is a row of the state: a line must not be able to cause any number of them.
+/// Each tick is a row of the state, so a line must not cause an unlimited number of them.
 const MOST_AT_ONCE: u64 = 1000;
 
 impl Raise {
-    /// How many ticks the entry is.
+    /// Returns the number of ticks for the entry.
     fn ticks(&self, run: &mut Act<'_, '_>) -> Result<u64, StepError> {
         let Some(text) = self.by.and_then(|slot| run.entry.text(slot)) else { return Ok(1) };
         match text.parse::<u64>() {
@@ -160,7 +160,7 @@ impl Module for Raise {
         let by = args.by.map(|name| cx.reads_at("by", &name));
         let keep = args.keep_seconds.map(|seconds| seconds.0).filter(|seconds| *seconds > 0);
         let category = counter.category;
-        cx.on_bind(move |state| state.get_mut(category).expect(keep.unwrap_or(0), 0));
+        cx.on_bind(move |state| state.get_mut(category).note_durations(keep.unwrap_or(0), 0));
         let count = Count::Raises { expires: keep.is_some(), save: counter.save };
         cx.states("counter", Fact::Counts { category: args.counter, count });
         Ok(Raise { counter, keep, by })
@@ -247,7 +247,7 @@ impl Module for Reset {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
         let grace = args.grace_seconds.map(|seconds| seconds.0).filter(|seconds| *seconds > 0);
         let category = counter.category;
-        cx.on_bind(move |state| state.get_mut(category).expect(0, grace.unwrap_or(0)));
+        cx.on_bind(move |state| state.get_mut(category).note_durations(0, grace.unwrap_or(0)));
         cx.states(
             "counter",
             Fact::Counts { category: args.counter, count: Count::Lowers { save: counter.save } },

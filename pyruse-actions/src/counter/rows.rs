@@ -1,7 +1,7 @@
-//! The stored form of a category: a row for each tick, reset and grace, and one for the ticks that are only counted.
+//! The stored form of a category: a row for each tick, reset and grace period, and one for the number of folded ticks.
 //!
-//! The first byte of a row's key says what the row is. Behind it comes, of a tick, its number, of a reset and a grace,
-//! their time; then the text of the key.
+//! The first byte of a row's key is its kind. Then follows the number of a tick, or the time of a reset or grace
+//! period; then the text of the key.
 
 use pyruse_core::state::Changes;
 use pyruse_core::time::Timestamp;
@@ -10,50 +10,50 @@ use super::marks::{Grace, Marks};
 use super::ticks::{Tick, UNKNOWN};
 
 const TICK: u8 = b't';
-/// Ticks that are only counted.
+/// The number of folded ticks.
 const FOLDED: u8 = b'n';
 const RESET: u8 = b'r';
 const GRACE: u8 = b'G';
-/// A grace as earlier versions stored it, without its beginning.
+/// A grace period without its beginning, as stored by earlier versions.
 const OLD_GRACE: u8 = b'g';
 
 type Bytes = Box<[u8]>;
 
-/// What a row says about a key.
-pub(super) enum Said {
+/// The content of a row.
+pub(super) enum Content {
     Tick(Tick),
-    /// How many ticks are only counted, and the number of the newest tick when that was stored.
+    /// The number of folded ticks, and the number of the newest tick at that time.
     Folded(u32, u64),
     Reset(Timestamp),
     Grace(Grace),
 }
 
-/// Reads a row; gives the text of its key, too. `None`: it makes no sense.
-pub(super) fn read<'a>(key: &'a [u8], value: &[u8]) -> Option<(&'a str, Said)> {
+/// Parses a row; also returns the text of its key. `None` if it cannot be parsed.
+pub(super) fn read<'a>(key: &'a [u8], value: &[u8]) -> Option<(&'a str, Content)> {
     let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
     let time = |bytes: &[u8]| bytes.try_into().map(|bytes| Timestamp(i64::from_be_bytes(bytes))).ok();
     let (kind, rest) = key.split_first()?;
     let has_head = [TICK, RESET, GRACE].contains(kind);
     let (head, text) = if has_head { rest.split_at_checked(8)? } else { (&[][..], rest) };
-    let said = match *kind {
+    let content = match *kind {
         TICK => {
             let (end, start) = value.split_at_checked(8)?;
             let start = if start.is_empty() { UNKNOWN } else { time(start)? };
-            Said::Tick(Tick { end: time(end)?, start, number: number(head)? })
+            Content::Tick(Tick { end: time(end)?, start, number: number(head)? })
         }
         FOLDED => {
             let (count, newest) = value.split_at_checked(4)?;
-            Said::Folded(u32::from_be_bytes(count.try_into().ok()?), number(newest)?)
+            Content::Folded(u32::from_be_bytes(count.try_into().ok()?), number(newest)?)
         }
-        RESET => Said::Reset(time(head)?),
-        GRACE => Said::Grace(Grace { start: time(head)?, end: time(value)? }),
-        OLD_GRACE => Said::Grace(Grace { start: UNKNOWN, end: time(value)? }),
+        RESET => Content::Reset(time(head)?),
+        GRACE => Content::Grace(Grace { start: time(head)?, end: time(value)? }),
+        OLD_GRACE => Content::Grace(Grace { start: UNKNOWN, end: time(value)? }),
         _ => return None,
     };
-    Some((std::str::from_utf8(text).ok()?, said))
+    Some((std::str::from_utf8(text).ok()?, content))
 }
 
-/// Rows that changed since the last commit, in the order in which they did.
+/// The rows that changed since the last commit, in the order of the changes.
 #[derive(Default)]
 pub(super) struct ChangedRows(Vec<(Bytes, Option<Bytes>)>);
 
@@ -97,7 +97,7 @@ impl ChangedRows {
         marks.graces().iter().for_each(|grace| self.delete_grace(*grace, key));
     }
 
-    /// Hands over all of them.
+    /// Moves all of them to `changes`.
     pub(super) fn move_to(&mut self, changes: &mut Changes<'_>) {
         for (key, value) in self.0.drain(..) {
             match value {
@@ -107,7 +107,7 @@ impl ChangedRows {
         }
     }
 
-    /// The rows that are there in the end, where there were none before; in order of their keys.
+    /// Returns the resulting rows, if there were none before, in order of their keys.
     #[cfg(test)]
     pub(super) fn take(&mut self) -> Vec<pyruse_core::state::Row> {
         let mut rows = std::collections::BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Counters for operators: what is counted, and forgetting it.
+//! The service of the counters: operators list and reset counts with it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use pyruse_core::time::Timestamp;
 
 use super::category::Category;
 
-/// The name of this service: that of the family.
+/// The name of this service: that of the action family.
 const NAME: &str = "counter";
 
 /// The categories that the steps of a configuration name.

@@ -5,31 +5,31 @@ use pyruse_core::time::Step;
 
 use super::category::Category;
 use super::keys::Key;
-use super::rows::{self, Said};
+use super::rows::{self, Content};
 
 impl Resource for Category {
     fn load(rows: Vec<Row>) -> Result<Self, String> {
         let mut category = Category::default();
-        // The number of the newest tick of each key gives back the order of raising.
+        // The number of each key's newest tick restores the order of raising.
         let mut raised: Vec<(u64, Place)> = Vec::new();
         for (key, value) in rows {
-            let (text, said) =
+            let (text, content) =
                 rows::read(&key, &value).ok_or("a stored row of a counter cannot be parsed")?;
             let at = category.keys.find(text).unwrap_or_else(|| category.keys.insert(Key::new(text)));
             let held = &mut category.keys[at];
-            match said {
-                Said::Tick(tick) => {
+            match content {
+                Content::Tick(tick) => {
                     held.ticks.add(tick);
                     raised.push((tick.number, at));
                 }
-                Said::Folded(count, newest) => {
+                Content::Folded(count, newest) => {
                     held.ticks.set_folded(count);
                     raised.push((newest, at));
                 }
-                Said::Reset(time) => {
+                Content::Reset(time) => {
                     held.marks.get_or_insert_default().add_reset(time);
                 }
-                Said::Grace(grace) => {
+                Content::Grace(grace) => {
                     held.marks.get_or_insert_default().add_grace(grace);
                 }
             }

@@ -201,8 +201,8 @@ fn what_an_earlier_version_stored_without_a_beginning_is_believed_for_the_longes
     let mut c = Category::load(rows).unwrap();
     c.configure("test", Caps { keys: 10, ticks: 10 });
     c.adjust(Step::loaded(Now::at(now)));
-    c.expect(600, 0);
-    c.expect(0, 3600);
+    c.note_durations(600, 0);
+    c.note_durations(0, 3600);
     c.complete(now);
     let seconds = |seconds| now.plus_seconds(seconds);
     assert_eq!(c.raise("in grace", seconds(59), seconds(600)), 0);

@@ -1,36 +1,37 @@
 //! The ticks of one key.
 //!
-//! A tick counts from its own time on until its end, so an entry that comes late is answered as if it had come in time.
-//! For that, ticks that are over stay for a while; see [`super::category`].
+//! A tick is alive from its own time until its end, so an entry that is read late gets the same count as if it had been
+//! read in time. For that, expired ticks are kept for a while; see [`super::category`].
 
 use std::collections::VecDeque;
 
 use pyruse_core::time::Timestamp;
 
-/// A tick. Its number is unique in its category and names its stored row.
+/// A tick. Its number is unique in its category and is the key of its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tick {
-    /// It does not count from here on.
+    /// The time from which it no longer counts.
     pub(super) end: Timestamp,
-    /// The time of its entry: it does not count before. [`UNKNOWN`]: an earlier version did not store it.
+    /// The time of its entry: it does not count before. [`UNKNOWN`] if an earlier version did not store it.
     pub(super) start: Timestamp,
     pub(super) number: u64,
 }
 
-/// The start of a tick, or of a grace, of which only the end was stored.
+/// The beginning of a tick or grace period of which only the end was stored.
 pub(super) const UNKNOWN: Timestamp = Timestamp(i64::MIN);
 
-/// Ticks in order of their ends.
+/// The ticks, in order of their ends.
 #[derive(Debug)]
 pub(super) struct Ticks {
     held: VecDeque<Tick>,
-    /// When the first of them ends: that none is over is seen without going to them.
+    /// The end of the first one: so that none need be read if none has expired.
     first_end: Timestamp,
-    /// No start is later.
+    /// No beginning is later.
     last_start: Timestamp,
-    /// Their starts are in the same order.
+    /// Whether their beginnings are in the same order.
     is_ordered: bool,
-    /// Endless ticks that are older than all that are held: they are only counted.
+    /// The number of folded ticks: endless ones that are older than all in `held`, and of which only the number is
+    /// kept.
     folded: u32,
 }
 
@@ -47,7 +48,7 @@ impl Default for Ticks {
 }
 
 impl Ticks {
-    /// How many there are, those that are over included.
+    /// Returns the number of ticks, including expired ones.
     pub(super) fn len(&self) -> usize {
         self.held.len() + self.folded as usize
     }
@@ -60,17 +61,17 @@ impl Ticks {
         self.folded = count;
     }
 
-    /// No start is later.
+    /// Returns the latest beginning.
     pub(super) fn last_start(&self) -> Timestamp {
         self.last_start
     }
 
-    /// How many count at `now`.
+    /// Returns the number of live ticks at `now`.
     pub(super) fn count(&self, now: Timestamp) -> usize {
         self.alive(now).0 + self.folded as usize
     }
 
-    /// How many of those that are held count at `now`, and the last of their ends.
+    /// Returns how many of those in `held` are alive at `now`, and the last of their ends.
     fn alive(&self, now: Timestamp) -> (usize, Option<Timestamp>) {
         let over = if now < self.first_end { 0 } else { self.held.partition_point(|tick| tick.end <= now) };
         if now >= self.last_start {
@@ -86,7 +87,7 @@ impl Ticks {
         alive.fold((0, None), |(count, _), tick| (count + 1, Some(tick.end)))
     }
 
-    /// How many count at `now`, and when the last of them ends, if it does.
+    /// Returns the number of live ticks at `now`, and when the last of them ends, if it does.
     pub(super) fn shown(&self, now: Timestamp) -> (usize, Option<Timestamp>) {
         let (count, last) = self.alive(now);
         let last = last.filter(|end| self.folded == 0 && *end != Timestamp::NEVER);
@@ -94,7 +95,7 @@ impl Ticks {
     }
 
     pub(super) fn add(&mut self, tick: Tick) {
-        // Nearly always at the end: entries come in order, and one rule has one keepSeconds.
+        // Nearly always inserts at the end: entries come in order, and a rule has one keepSeconds.
         let at = self.held.partition_point(|other| *other <= tick);
         let follows = at.checked_sub(1).is_none_or(|before| self.held[before].start <= tick.start);
         let precedes = self.held.get(at).is_none_or(|behind| tick.start <= behind.start);
@@ -104,12 +105,12 @@ impl Ticks {
         self.last_start = self.last_start.max(tick.start);
     }
 
-    /// Takes out a tick that is over at `now`: dead at exactly its end.
-    pub(super) fn take_dead(&mut self, now: Timestamp) -> Option<Tick> {
+    /// Removes and returns a tick that has expired at `now`; a tick expires at its end.
+    pub(super) fn take_expired(&mut self, now: Timestamp) -> Option<Tick> {
         if now < self.first_end { None } else { self.take_first() }
     }
 
-    /// Takes out the tick that ends first.
+    /// Removes and returns the tick that ends first.
     pub(super) fn take_first(&mut self) -> Option<Tick> {
         let first = self.held.pop_front();
         self.first_end = self.held.front().map_or(Timestamp::NEVER, |tick| tick.end);
@@ -119,16 +120,16 @@ impl Ticks {
         first
     }
 
-    /// The place of the tick that would live longest, of those that count at `now`.
+    /// Returns the position of the live tick at `now` that would live longest.
     fn longest(&self, now: Timestamp) -> Option<usize> {
         self.held.iter().rposition(|tick| tick.start <= now).filter(|at| now < self.held[*at].end)
     }
 
-    /// Ends the tick at `now` that would live longest, of those that count then; what it is from then on. Of ticks that
-    /// are only counted, one goes.
+    /// Ends the live tick at `now` that would live longest, and returns it; for folded ticks, lowers their number by
+    /// one.
     pub(super) fn end_longest(&mut self, now: Timestamp) -> Ended {
         match self.longest(now) {
-            // Those that are only counted never end.
+            // Folded ticks never end.
             Some(at) if self.folded == 0 || self.held[at].end == Timestamp::NEVER => {
                 let Some(tick) = self.held.remove(at) else { return Ended::None };
                 let tick = Tick { end: now, ..tick };
@@ -143,7 +144,7 @@ impl Ticks {
         }
     }
 
-    /// Ends at `now` all ticks that have begun by then; gives those that were changed.
+    /// Ends at `now` all ticks that have begun by then; returns those that changed.
     pub(super) fn end_all(&mut self, now: Timestamp) -> Vec<Tick> {
         self.folded = 0;
         let mut changed = Vec::new();
@@ -157,13 +158,13 @@ impl Ticks {
         changed
     }
 
-    /// Changes ticks, and takes out those of which `keep` is false.
+    /// Changes ticks, and removes those for which `keep` returns false.
     pub(super) fn change(&mut self, keep: impl FnMut(&mut Tick) -> bool) {
         self.held.retain_mut(keep);
         self.sort();
     }
 
-    /// Takes out the oldest of the endless ticks, if there are at least so many, and only counts them from now on.
+    /// Folds the oldest `taken` endless ticks, if there are at least `many`; returns them.
     pub(super) fn fold(&mut self, many: usize, taken: usize) -> Vec<Tick> {
         let first = self.held.partition_point(|tick| tick.end < Timestamp::NEVER);
         if self.held.len() - first < many {
@@ -197,10 +198,10 @@ impl Ticks {
     }
 }
 
-/// What [`Ticks::end_longest`] has ended.
+/// The result of [`Ticks::end_longest`].
 pub(super) enum Ended {
     None,
-    /// One that was only counted.
+    /// A folded one.
     Folded,
     Held(Tick),
 }

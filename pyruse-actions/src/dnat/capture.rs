@@ -1,5 +1,4 @@
-//! `action_dnatCapture`: a proxy's entry says who is behind its connection to a service; that is written down as a
-//! mapping.
+//! `action_dnatCapture`: stores, from a proxy's entry, which client is behind a connection to a service, as a mapping.
 
 use std::fmt;
 
@@ -20,7 +19,7 @@ use super::value::Value;
 
 const DEFAULT_KEEP_SECONDS: u64 = 63;
 
-/// A value in the configuration: a text, or a number that stands for its decimal text.
+/// A value in the configuration: a text, or a number that is used as its decimal text.
 #[derive(Debug, JsonSchema)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Literal(#[schemars(with = "TextOrNumber")] String);
@@ -102,7 +101,7 @@ struct CaptureArgs {
     keep_seconds: Option<Seconds>,
 }
 
-/// Where the value of a property comes from.
+/// The source of a property's value.
 struct Origin {
     property: Property,
     field: Option<Slot>,

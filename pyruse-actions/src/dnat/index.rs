@@ -1,9 +1,10 @@
 //! An index: the mappings with the same values for a combination of properties.
 //!
-//! Of those, only the ones can ever be found that no later one outlives. Just these are candidates, so that their ends
-//! fall from the oldest to the newest, and the newest that is alive is found by halving. Nearly always there is one.
+//! A mapping can only be found if no later one outlives it. So only such mappings are candidates: their ends are in
+//! descending order from the oldest to the newest, and a binary search finds the newest live one. Nearly always there
+//! is only one.
 //!
-//! The values themselves are in the mappings only: the table knows places.
+//! The values are stored in the mappings only: the table contains places.
 
 use std::collections::VecDeque;
 use std::hash::RandomState;
@@ -12,11 +13,11 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use pyruse_core::state::Place;
 
-use super::held::Held;
 use super::mapping::Properties;
+use super::ordered::Ordered;
 use super::property::Combination;
 
-/// See the module.
+/// An index; see the module documentation.
 pub(super) struct Index {
     pub(super) combination: Combination,
     table: HashTable<Candidates>,
@@ -27,7 +28,7 @@ struct Candidates {
     older: Option<Box<Older>>,
 }
 
-/// From the oldest to the newest; never empty.
+/// The older candidates, from the oldest to the newest; never empty.
 struct Older(VecDeque<Place>);
 
 impl Index {
@@ -35,17 +36,17 @@ impl Index {
         Index { combination, table: HashTable::new() }
     }
 
-    /// Enters the newest mapping, and tells those that it outlives.
-    pub(super) fn enter(
+    /// Inserts the newest mapping, and calls `outlived` for those that it outlives.
+    pub(super) fn insert(
         &mut self,
         place: Place,
         properties: &Properties,
-        held: &Held,
+        held: &Ordered,
         random: &RandomState,
         outlived: impl FnMut(Place),
     ) {
         let combination = self.combination;
-        let same = |candidates: &Candidates| agrees(candidates, properties, combination, held);
+        let same = |candidates: &Candidates| are_equal(candidates, properties, combination, held);
         let hash = |candidates: &Candidates| combination.hash(&held[candidates.newest].properties(), random);
         match self.table.entry(combination.hash(properties, random), same, hash) {
             Entry::Occupied(mut entry) => entry.get_mut().push(place, held, outlived),
@@ -55,11 +56,17 @@ impl Index {
         }
     }
 
-    /// Removes a mapping that is the oldest of all, or of which none ends sooner; so among its candidates it is at one end,
-    /// if it is still there.
-    pub(super) fn leave(&mut self, place: Place, properties: &Properties, held: &Held, random: &RandomState) {
+    /// Removes a mapping that is the oldest of all, or the first to end; so it is at one end of its candidates, if it
+    /// is still there.
+    pub(super) fn remove(
+        &mut self,
+        place: Place,
+        properties: &Properties,
+        held: &Ordered,
+        random: &RandomState,
+    ) {
         let same = |candidates: &Candidates| {
-            candidates.newest == place || agrees(candidates, properties, self.combination, held)
+            candidates.newest == place || are_equal(candidates, properties, self.combination, held)
         };
         if let Ok(mut entry) = self.table.find_entry(self.combination.hash(properties, random), same)
             && !entry.get_mut().remove(place)
@@ -68,25 +75,25 @@ impl Index {
         }
     }
 
-    /// The newest mapping with these values that is alive at second `now`.
+    /// Returns the newest mapping with these values that is alive at second `now`.
     pub(super) fn find(
         &self,
         asked: &Properties,
-        held: &Held,
+        held: &Ordered,
         random: &RandomState,
         now: i64,
     ) -> Option<Place> {
-        let same = |candidates: &Candidates| agrees(candidates, asked, self.combination, held);
+        let same = |candidates: &Candidates| are_equal(candidates, asked, self.combination, held);
         self.table.find(self.combination.hash(asked, random), same)?.newest_alive(held, now)
     }
 
-    /// How many different values there are.
+    /// Returns the number of different values.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// How many candidates there are.
+    /// Returns the number of candidates.
     #[cfg(test)]
     pub(super) fn candidates(&self) -> usize {
         let older = |candidates: &Candidates| candidates.older.as_ref().map_or(0, |older| older.0.len());
@@ -94,12 +101,17 @@ impl Index {
     }
 }
 
-fn agrees(candidates: &Candidates, properties: &Properties, combination: Combination, held: &Held) -> bool {
-    combination.agrees(properties, &held[candidates.newest].properties())
+fn are_equal(
+    candidates: &Candidates,
+    properties: &Properties,
+    combination: Combination,
+    held: &Ordered,
+) -> bool {
+    combination.are_equal(properties, &held[candidates.newest].properties())
 }
 
 impl Candidates {
-    fn push(&mut self, place: Place, held: &Held, mut outlived: impl FnMut(Place)) {
+    fn push(&mut self, place: Place, held: &Ordered, mut outlived: impl FnMut(Place)) {
         let end = held[place].end;
         while held[self.newest].end <= end {
             outlived(self.newest);
@@ -113,7 +125,7 @@ impl Candidates {
         self.newest = place;
     }
 
-    /// Takes the newest of the older ones.
+    /// Removes and returns the newest of the older ones.
     fn pop_older(&mut self) -> Option<Place> {
         let older = self.older.as_mut()?;
         let newest = older.0.pop_back();
@@ -123,7 +135,7 @@ impl Candidates {
         newest
     }
 
-    /// Removes it from either end; is anything left?
+    /// Removes it from either end; returns `false` if nothing is left.
     fn remove(&mut self, place: Place) -> bool {
         if self.newest == place {
             match self.pop_older() {
@@ -141,7 +153,7 @@ impl Candidates {
         true
     }
 
-    fn newest_alive(&self, held: &Held, now: i64) -> Option<Place> {
+    fn newest_alive(&self, held: &Ordered, now: i64) -> Option<Place> {
         if now < held[self.newest].end {
             return Some(self.newest);
         }

@@ -1,7 +1,7 @@
-//! A mapping: who is behind one connection of the proxy, as it is held and as it is stored.
+//! A mapping: the client behind one connection of the proxy, in memory and in stored form.
 //!
-//! There may be a hundred thousand of them, and nearly always all values are plain: addresses and ports. So those stand
-//! in the mapping itself, and only other values have memory of their own.
+//! There may be a hundred thousand of them, and nearly always all values are plain: addresses and ports. So these are
+//! stored in the mapping itself, and only other values use memory of their own.
 
 use std::array;
 use std::net::IpAddr;
@@ -11,33 +11,33 @@ use pyruse_core::serde::{Deserialize, Serialize};
 use super::retention::UNKNOWN_BITS;
 use super::value::Value;
 
-/// The client's address and port, as they were captured.
+/// The client's address and port, as captured.
 pub(super) type Client = [Option<Value>; 2];
 
-/// The normal values of the properties, in the order of [`Property::ALL`](super::property::Property::ALL). None: not
-/// captured, or not asked for.
+/// The normal values of the properties, in the order of [`Property::ALL`](super::property::Property::ALL). `None`: not
+/// captured, or not part of the look-up.
 pub(super) type Properties = [Option<Value>; 4];
 
-/// See the module.
+/// A mapping; see the module documentation.
 #[derive(Debug, PartialEq)]
 pub(super) struct Mapping {
-    /// Later ones have greater numbers; the key of its row.
+    /// Its number, in order of age; the key of its row.
     pub(super) number: u64,
     /// The second from which on it has expired.
     pub(super) end: i64,
-    held: Held,
+    values: Values,
     /// The bits of its retention.
     pub(super) bits: u8,
 }
 
-/// Three pairs of an address and a port: the client's, the proxy's, and the service's.
+/// The values of a mapping: three pairs of an address and a port, for the client, the proxy, and the service.
 #[derive(Debug, PartialEq)]
-enum Held {
+enum Values {
     Plain([Option<IpAddr>; 3], [Option<u16>; 3]),
     Any(Box<[Option<Value>; 6]>),
 }
 
-/// A mapping as it is stored.
+/// The stored form of a mapping.
 #[derive(Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
 struct Row {
@@ -58,13 +58,13 @@ fn unknown_bits() -> u8 {
 }
 
 impl Mapping {
-    /// A mapping that has no number yet.
+    /// Creates a mapping without a number.
     pub(super) fn new(client: Client, properties: Properties, end: i64, bits: u8) -> Mapping {
         let ([saddr, sport], [addr, port, daddr, dport]) = (client, properties);
-        Mapping { number: 0, end, held: Held::of([saddr, sport, addr, port, daddr, dport]), bits }
+        Mapping { number: 0, end, values: Values::of([saddr, sport, addr, port, daddr, dport]), bits }
     }
 
-    /// Reads a stored row.
+    /// Parses a stored row.
     pub(super) fn from_row(number: u64, row: &[u8]) -> Result<Mapping, String> {
         let row: Row = serde_json::from_slice(row).map_err(|e| e.to_string())?;
         if u32::from(row.bits) > u64::BITS || row.saddr.is_none() {
@@ -73,49 +73,49 @@ impl Mapping {
         Ok(Mapping { number, ..Mapping::new([row.saddr, row.sport], row.properties, row.end, row.bits) })
     }
 
-    /// Writes its row.
+    /// Returns its row.
     pub(super) fn to_row(&self) -> serde_json::Result<Vec<u8>> {
         let ([saddr, sport], properties) = (self.client(), self.properties());
         serde_json::to_vec(&Row { saddr, sport, properties, end: self.end, bits: self.bits })
     }
 
-    /// What is put in the place of the proxy.
+    /// Returns the values that replace the proxy's.
     pub(super) fn client(&self) -> Client {
-        array::from_fn(|n| self.held.get(n))
+        array::from_fn(|n| self.values.get(n))
     }
 
-    /// What it is found by.
+    /// Returns the values by which it is found.
     pub(super) fn properties(&self) -> Properties {
-        array::from_fn(|n| self.held.get(n + 2))
+        array::from_fn(|n| self.values.get(n + 2))
     }
 
-    /// How many bytes its texts have.
+    /// Returns the number of bytes of its texts.
     pub(super) fn bytes(&self) -> usize {
-        let Held::Any(values) = &self.held else { return 0 };
+        let Values::Any(values) = &self.values else { return 0 };
         let bytes = |value: &Value| if let Value::Text(text) = value { text.len() } else { size_of::<i64>() };
         values.iter().flatten().map(bytes).sum()
     }
 }
 
-impl Held {
-    fn of(values: [Option<Value>; 6]) -> Held {
+impl Values {
+    fn of(values: [Option<Value>; 6]) -> Values {
         let (mut addresses, mut ports) = ([None; 3], [None; 3]);
         for (n, value) in values.iter().enumerate() {
             match (n % 2, value) {
                 (_, None) => {}
                 (0, Some(Value::Address(address))) => addresses[n / 2] = Some(*address),
                 (1, Some(Value::Port(port))) => ports[n / 2] = Some(*port),
-                _ => return Held::Any(Box::new(values)),
+                _ => return Values::Any(Box::new(values)),
             }
         }
-        Held::Plain(addresses, ports)
+        Values::Plain(addresses, ports)
     }
 
     fn get(&self, n: usize) -> Option<Value> {
         match (self, n % 2) {
-            (Held::Plain(addresses, _), 0) => addresses[n / 2].map(Value::Address),
-            (Held::Plain(_, ports), _) => ports[n / 2].map(Value::Port),
-            (Held::Any(values), _) => values[n].clone(),
+            (Values::Plain(addresses, _), 0) => addresses[n / 2].map(Value::Address),
+            (Values::Plain(_, ports), _) => ports[n / 2].map(Value::Port),
+            (Values::Any(values), _) => values[n].clone(),
         }
     }
 }

@@ -1,48 +1,49 @@
-//! The mappings: who is behind which connection of the proxy.
+//! The mappings: which client is behind which connection of the proxy.
 //!
-//! A look-up asks for some of the four properties. Each combination that is asked for has an [`Index`], so that no
-//! look-up scans. In it are only mappings that no later one outlives: no other can ever be found there.
+//! A look-up uses some of the four properties. Each combination that is used has an [`Index`], so that no look-up
+//! scans. It only contains mappings that no later one outlives, because others can never be found.
 //!
-//! A mapping that a later one outlives *and* that has the same values for all four properties can never be found by
-//! anybody: it is removed at once. So what is held grows with the number of different connections, not of entries.
+//! If a later mapping outlives an earlier one *and* has the same values for all four properties, the earlier one can
+//! never be found by any look-up: it is removed at once. So the memory grows with the number of different connections,
+//! not of entries.
 
 use std::hash::RandomState;
 
 use pyruse_core::state::{Changes, Place, Resource, Row};
 use pyruse_core::time::Step;
 
-use super::held::Held;
 use super::index::Index;
 use super::mapping::{Mapping, Properties};
+use super::ordered::Ordered;
 use super::property::{Combination, Property};
 use super::retention;
 
-/// Entries of several sources come a little out of order: dead mappings are kept for so many seconds, since an entry
-/// from just before their end may still follow.
-const LINGER: i64 = 60;
+/// Entries of several sources come slightly out of order: expired mappings are kept for this many seconds, because an
+/// entry from directly before their end may still follow.
+const KEEP_EXPIRED: i64 = 60;
 
-/// The bytes that the texts of a mapping may have on average.
+/// The maximum average size of a mapping's texts, in bytes.
 const BYTES_EACH: usize = 1024;
 
-/// The index of all four properties, where "none" is a value too.
+/// The index of all four properties, where "missing" is a value, too.
 const IDENTITY: usize = 0;
 
-/// See the module.
+/// All mappings with their indexes; see the module documentation.
 pub(super) struct Mappings {
     limit: usize,
-    held: Held,
-    /// The first is that of [`IDENTITY`].
+    held: Ordered,
+    /// The first one is that of [`IDENTITY`].
     indexes: Vec<Index>,
-    /// The secret by which values are hashed.
+    /// The secret key of the hashes.
     random: RandomState,
     bytes: usize,
     /// The number of the next mapping.
     next: u64,
-    /// The mappings from this number on have no rows yet.
-    fresh: u64,
-    /// Rows of those that are no more.
-    gone: Vec<u64>,
-    /// Used again by each capture.
+    /// Mappings from this number on have no rows yet.
+    first_unsaved: u64,
+    /// The rows to delete.
+    deleted: Vec<u64>,
+    /// Reused by each capture.
     outlived: Vec<Place>,
     warned: bool,
 }
@@ -51,32 +52,32 @@ impl Default for Mappings {
     fn default() -> Self {
         Mappings {
             limit: Place::MOST - 1,
-            held: Held::default(),
+            held: Ordered::default(),
             indexes: vec![Index::new(Combination::of(Property::ALL))],
             random: RandomState::new(),
             bytes: 0,
             next: 0,
-            fresh: 0,
-            gone: Vec::new(),
+            first_unsaved: 0,
+            deleted: Vec::new(),
             outlived: Vec::new(),
             warned: false,
         }
     }
 }
 
-/// The number of the index for a combination, see [`Mappings::index`].
+/// The number of an index, see [`Mappings::index`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IndexNumber(usize);
 
 impl Mappings {
-    /// Holds at most so many.
+    /// Sets the maximum number of mappings.
     pub(super) fn set_limit(&mut self, limit: usize) {
         self.limit = limit.clamp(1, Place::MOST - 1);
     }
 
-    /// Makes look-ups by this combination possible.
+    /// Creates the index for this combination, if there is none; returns its number.
     pub(super) fn index(&mut self, combination: Combination) -> IndexNumber {
-        // Who asks for all four lacks none of them: it is the same index.
+        // A look-up with all four properties has none missing: it uses the same index.
         if let Some(known) = self.indexes.iter().position(|index| index.combination == combination) {
             return IndexNumber(known);
         }
@@ -84,70 +85,70 @@ impl Mappings {
         for place in self.held.by_age() {
             let properties = self.held[place].properties();
             if combination.is_in(&properties) {
-                index.enter(place, &properties, &self.held, &self.random, |_| ());
+                index.insert(place, &properties, &self.held, &self.random, |_| ());
             }
         }
         self.indexes.push(index);
         IndexNumber(self.indexes.len() - 1)
     }
 
-    /// Records a mapping at second `now`, and gives it its number.
+    /// Stores a mapping at second `now`, and gives it its number.
     pub(super) fn capture(&mut self, mapping: Mapping, now: i64) {
         self.expire(now);
-        self.enter_numbered(mapping);
-        self.keep_bounds();
+        self.insert_numbered(mapping);
+        self.enforce_limit();
     }
 
-    /// The newest mapping with these properties that has not expired at second `now`. Asked for are those of the index's
-    /// combination.
+    /// Returns the newest mapping with these properties that has not expired at second `now`. `asked` has the
+    /// properties of the index's combination.
     pub(super) fn find(&self, index: IndexNumber, asked: &Properties, now: i64) -> Option<&Mapping> {
         let found = self.indexes[index.0].find(asked, &self.held, &self.random, now)?;
         Some(&self.held[found])
     }
 
-    /// How many it holds, dead ones included.
+    /// Returns the number of mappings, including expired ones.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// Enters a mapping as the newest.
-    fn enter_numbered(&mut self, mut mapping: Mapping) {
+    /// Inserts a mapping as the newest.
+    fn insert_numbered(&mut self, mut mapping: Mapping) {
         mapping.number = self.next;
         self.next += 1;
-        self.enter(mapping);
+        self.insert(mapping);
     }
 
-    fn enter(&mut self, mapping: Mapping) {
+    fn insert(&mut self, mapping: Mapping) {
         self.bytes += mapping.bytes();
-        let place = self.held.put(mapping);
+        let place = self.held.insert(mapping);
         let properties = self.held[place].properties();
         for (at, index) in self.indexes.iter_mut().enumerate() {
             if at == IDENTITY {
                 let outlived = |place| self.outlived.push(place);
-                index.enter(place, &properties, &self.held, &self.random, outlived);
+                index.insert(place, &properties, &self.held, &self.random, outlived);
             } else if index.combination.is_in(&properties) {
-                // What was not captured equals nothing.
-                index.enter(place, &properties, &self.held, &self.random, |_| ());
+                // A property that was not captured equals nothing.
+                index.insert(place, &properties, &self.held, &self.random, |_| ());
             }
         }
-        // By now, no index knows them: they had the same values everywhere.
+        // No index contains these any more: they had the same values everywhere.
         while let Some(place) = self.outlived.pop() {
             self.forget(place);
         }
     }
 
-    /// Removes at most two that are over: twice as fast as they come.
+    /// Removes at most two expired mappings: twice as fast as new ones come.
     fn expire(&mut self, now: i64) {
         for _ in 0..2 {
             match self.held.first_to_end() {
-                Some(first) if self.held[first].end.saturating_add(LINGER) <= now => self.remove(first),
+                Some(first) if self.held[first].end.saturating_add(KEEP_EXPIRED) <= now => self.remove(first),
                 _ => return,
             }
         }
     }
 
-    fn keep_bounds(&mut self) {
+    fn enforce_limit(&mut self) {
         while self.held.len() > 1
             && (self.held.len() > self.limit || self.bytes / BYTES_EACH > self.limit)
             && let Some(oldest) = self.held.oldest()
@@ -162,23 +163,23 @@ impl Mappings {
         }
     }
 
-    /// Removes the oldest, or the first to end.
+    /// Removes a mapping that is the oldest, or the first to end.
     fn remove(&mut self, place: Place) {
         let properties = self.held[place].properties();
         for (at, index) in self.indexes.iter_mut().enumerate() {
             if at == IDENTITY || index.combination.is_in(&properties) {
-                index.leave(place, &properties, &self.held, &self.random);
+                index.remove(place, &properties, &self.held, &self.random);
             }
         }
         self.forget(place);
     }
 
-    /// Removes what no index knows any more.
+    /// Removes a mapping that is in no index any more.
     fn forget(&mut self, place: Place) {
-        let Some(mapping) = self.held.take(place) else { return };
+        let Some(mapping) = self.held.remove(place) else { return };
         self.bytes -= mapping.bytes();
-        if mapping.number < self.fresh {
-            self.gone.push(mapping.number);
+        if mapping.number < self.first_unsaved {
+            self.deleted.push(mapping.number);
         }
     }
 }
@@ -190,13 +191,13 @@ impl Resource for Mappings {
             let number = u64::from_be_bytes((*key).try_into().map_err(|_| "a mapping has no number")?);
             let mapping = Mapping::from_row(number, &value)?;
             mappings.next = number.checked_add(1).ok_or("a mapping has the last possible number")?;
-            mappings.fresh = mappings.next;
-            mappings.enter(mapping);
+            mappings.first_unsaved = mappings.next;
+            mappings.insert(mapping);
         }
         Ok(mappings)
     }
 
-    /// Where an end cannot be right, all are entered again, since the indexes hang on their ends.
+    /// If an end cannot be right, all mappings are inserted again, because the indexes depend on their ends.
     fn adjust(&mut self, step: Step) {
         let adjusted = |mapping: &Mapping| retention::adjusted(mapping.end, mapping.bits, step);
         if self.held.by_age().all(|place| adjusted(&self.held[place]) == self.held[place].end) {
@@ -207,27 +208,27 @@ impl Resource for Mappings {
         for index in &mut self.indexes {
             *index = Index::new(index.combination);
         }
-        while let Some(mut mapping) = old.oldest().and_then(|oldest| old.take(oldest)) {
-            if mapping.number < self.fresh {
-                self.gone.push(mapping.number);
+        while let Some(mut mapping) = old.oldest().and_then(|oldest| old.remove(oldest)) {
+            if mapping.number < self.first_unsaved {
+                self.deleted.push(mapping.number);
             }
             mapping.end = adjusted(&mapping);
-            self.enter_numbered(mapping);
+            self.insert_numbered(mapping);
         }
     }
 
     fn changes(&mut self, changes: &mut Changes<'_>) {
-        for number in self.gone.drain(..) {
+        for number in self.deleted.drain(..) {
             changes.delete(number.to_be_bytes());
         }
-        for mapping in self.held.since(self.fresh) {
+        for mapping in self.held.since(self.first_unsaved) {
             match mapping.to_row() {
                 Ok(row) => changes.put(mapping.number.to_be_bytes(), row),
-                // Texts and numbers always become JSON.
+                // Serialising texts and numbers cannot fail.
                 Err(e) => tracing::error!("a mapping cannot be stored: {e}"),
             }
         }
-        self.fresh = self.next;
+        self.first_unsaved = self.next;
     }
 }
 

@@ -85,12 +85,12 @@ impl Model {
     }
 
     fn find(&self, combination: u8, texts: [usize; 4], now: i64) -> Option<i64> {
-        let agrees = |known: &&Known| {
+        let are_equal = |known: &&Known| {
             let pairs = (0..4).zip(known.properties.iter().zip(texts));
             pairs.into_iter().all(|(n, (held, asked))| combination & 1 << n == 0 || *held == Some(asked))
         };
         let alive = |known: &&Known| now < known.end;
-        self.known.iter().rev().find(|known| agrees(known) && alive(known)).map(|known| known.client)
+        self.known.iter().rev().find(|known| are_equal(known) && alive(known)).map(|known| known.client)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a mapping is found by: four properties.
+//! The four properties by which a mapping is found.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
@@ -7,7 +7,7 @@ use pyruse_core::address;
 use super::mapping::Properties;
 use super::value::Value;
 
-/// One of the four.
+/// A property of a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Property {
     /// The proxy's address, as the service sees it.
@@ -23,7 +23,7 @@ pub(super) enum Property {
 impl Property {
     pub(super) const ALL: [Property; 4] = [Property::Addr, Property::Port, Property::Daddr, Property::Dport];
 
-    /// The argument that names its field.
+    /// Returns the argument that names its field.
     pub(super) fn name(self) -> &'static str {
         match self {
             Property::Addr => "addr",
@@ -33,7 +33,7 @@ impl Property {
         }
     }
 
-    /// The value that equal texts have in common: of an address, the one that all its spellings share.
+    /// Returns the value that equal texts have in common: for an address, all spellings have the same value.
     pub(super) fn normal(self, text: &str) -> Value {
         match self {
             Property::Addr | Property::Daddr => {
@@ -58,17 +58,18 @@ impl Combination {
         members.map(|(_, value)| value.as_ref())
     }
 
-    /// Is none of its properties missing?
+    /// Returns `true` if none of its properties is missing.
     pub(super) fn is_in(self, properties: &Properties) -> bool {
         self.members(properties).all(|value| value.is_some())
     }
 
-    /// Are the values of its properties the same? What both lack is the same, too.
-    pub(super) fn agrees(self, one: &Properties, other: &Properties) -> bool {
+    /// Returns `true` if the values of its properties are equal. Two missing values are equal, too.
+    pub(super) fn are_equal(self, one: &Properties, other: &Properties) -> bool {
         self.members(one).eq(self.members(other))
     }
 
-    /// Values come from log lines, so an attacker may choose them. The hash has a secret key that the attacker does not know.
+    /// Values come from log lines, so an attacker may choose them. The hash has a secret key that the attacker does not
+    /// know.
     pub(super) fn hash(self, properties: &Properties, random: &RandomState) -> u64 {
         let mut hasher = random.build_hasher();
         for value in self.members(properties) {
@@ -93,9 +94,9 @@ mod tests {
         let same = |properties: &[Property], theirs: [Option<&str>; 4]| {
             let theirs = of(theirs);
             let combination = Combination::of(properties.iter().copied());
-            let agrees = combination.agrees(&ours, &theirs);
-            assert_eq!(agrees, combination.hash(&ours, &random) == combination.hash(&theirs, &random));
-            agrees
+            let are_equal = combination.are_equal(&ours, &theirs);
+            assert_eq!(are_equal, combination.hash(&ours, &random) == combination.hash(&theirs, &random));
+            are_equal
         };
         let [addr, port, daddr, dport] = Property::ALL;
         assert!(same(&[addr, port], [Some("a"), Some("1"), Some("y"), None]));
@@ -105,7 +106,7 @@ mod tests {
         assert!(!same(&[addr, dport], [Some("a"), Some("1"), None, Some("y")]));
         assert!(same(&[port], [Some("b"), Some("1"), None, None]));
         assert!(same(&Property::ALL, [Some("a"), Some("1"), None, Some("x")]));
-        assert!(!Combination::of([daddr]).agrees(&ours, &of([None, None, Some(""), None])));
+        assert!(!Combination::of([daddr]).are_equal(&ours, &of([None, None, Some(""), None])));
         assert!(Combination::of([addr, dport]).is_in(&ours));
         assert!(!Combination::of(Property::ALL).is_in(&ours));
     }

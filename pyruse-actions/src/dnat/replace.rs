@@ -1,5 +1,5 @@
-//! `action_dnatReplace`: in a service's entry, the client comes into the place of the proxy, as the newest mapping of that
-//! connection says.
+//! `action_dnatReplace`: replaces the proxy by the client in a service's entry, with the newest mapping of that
+//! connection.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -44,17 +44,17 @@ struct ReplaceArgs {
 }
 
 struct Replace {
-    /// In the order of [`Property::ALL`]; none where the property is not asked for.
+    /// In the order of [`Property::ALL`]; `None` for a property that is not used.
     fields: [Option<Slot>; 4],
     saddr_into: Option<Slot>,
     sport_into: Option<Slot>,
     mappings: Handle<Mappings>,
     index: Arc<OnceLock<IndexNumber>>,
-    /// Memory for a text.
+    /// Reused memory for a text.
     text: String,
 }
 
-/// Only what was captured is overwritten, by what it was.
+/// The field to overwrite. It keeps its value if nothing was captured.
 fn into(name: Option<&str>, path: &str, cx: &mut Compile<'_>) -> Option<Slot> {
     name.map(|name| cx.saves_at(path, name, SavedAs::Either, false))
 }
@@ -91,7 +91,7 @@ impl Module for Replace {
         let mappings = open(cx)?;
         let asked = Property::ALL.into_iter().zip(fields).filter(|(_, field)| field.is_some());
         let combination = Combination::of(asked.map(|(property, _)| property));
-        // Its number is known when the mappings are there.
+        // The index's number is known after binding.
         let index = Arc::new(OnceLock::new());
         let known = index.clone();
         cx.on_bind(move |state| {
@@ -144,7 +144,7 @@ impl Action for Replace {
                 Some((slot, Value::Text(text))) => run.entry.set_text(slot, &text),
                 Some((slot, plain)) => {
                     self.text.clear();
-                    // A String takes all that is written to it.
+                    // Writing to a String cannot fail.
                     let _ = write!(self.text, "{plain}");
                     run.entry.set_text(slot, &self.text);
                 }

@@ -1,27 +1,27 @@
 //! How long a mapping is alive: `now >> b <= 1 + (t >> b)`, in whole seconds.
 //!
-//! Read the other way round, with `t` and `b` known at capture, that is one point in time: from `((t >> b) + 2) << b`
-//! on, it is dead. So mappings of different retentions can be compared by their ends.
+//! Solved for `now`, with `t` and `b` known at capture, this is one point in time: from `((t >> b) + 2) << b` on, it
+//! has expired. So mappings with different retentions can be compared by their ends.
 //!
-//! An end goes with its `b`: so it is seen when an end is too far ahead, see [`pyruse_core::time::Ends`].
+//! An end is stored with its `b`: so an end that is too far ahead can be detected, see [`pyruse_core::time::Ends`].
 
 use pyruse_core::time::{Step, Timestamp};
 
-/// The `b` of mappings that an earlier version stored, which did not say it: up to three weeks.
+/// The `b` of mappings that an earlier version stored without it: up to three weeks.
 pub(super) const UNKNOWN_BITS: u8 = 20;
 
-/// `b`: the number of significant bits.
+/// Returns `b`, the number of significant bits.
 pub(super) fn bits(keep_seconds: u64) -> u8 {
     (0..64).find(|bits| keep_seconds >> bits == 0).unwrap_or(64)
 }
 
-/// The second from which on a mapping captured at `at` is dead.
+/// Returns the second from which on a mapping captured at `at` has expired.
 pub(super) fn end(at: Timestamp, bits: u8) -> i64 {
     let end = ((i128::from(at.seconds()) >> bits) + 2) << bits;
     i64::try_from(end).unwrap_or(i64::MAX)
 }
 
-/// The end of a mapping after a step of the clock: it is not later than if it were captured now.
+/// Returns the end of a mapping after a step of the clock: at most as late as if it were captured now.
 pub(super) fn adjusted(end: i64, bits: u8, step: Step) -> i64 {
     let as_of_now = self::end(step.now.wall, bits);
     let is_for_ever = end == i64::MAX;

@@ -1,4 +1,4 @@
-//! The part of the state where the mappings are, and its bounds.
+//! The part of the state that contains the mappings, and its limits.
 
 use pyruse_core::plugin::{Compile, Invalid, ModuleSettings, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
@@ -35,7 +35,7 @@ impl ModuleSettings for DnatSettings {
     }
 }
 
-/// The mappings, as the configuration bounds them.
+/// Opens the mappings, with the limits of the configuration.
 pub(super) fn open(cx: &mut Compile<'_>) -> Result<Handle<Mappings>, Invalid> {
     let handle = cx.state::<Mappings>(PART)?;
     let limit = cx.settings::<DnatSettings>().max_mappings as usize;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use pyruse_core::serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An integer, or a text. A text is an address or a port only if that is written in exactly this way: so it comes back
-/// as it was, and equal values are equal texts.
+/// An integer, or a text. A text is an address or a port only if it is written in exactly this form: so it is returned
+/// unchanged, and equal values are equal texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     Integer(i64),
@@ -25,7 +25,7 @@ impl Value {
             return Value::Port(port);
         }
         match text.parse() {
-            // There is one way to write an IPv4 address, and there are many to write an IPv6 address.
+            // An IPv4 address has one spelling, an IPv6 address has many.
             Ok(address @ IpAddr::V4(_)) => Value::Address(address),
             Ok(address) if is_canonical(text, address) => Value::Address(address),
             _ => Value::Text(text.into()),
@@ -33,10 +33,10 @@ impl Value {
     }
 }
 
-/// What is left of a text after what was written.
+/// The rest of a text after what was written.
 struct Rest<'a>(&'a str);
 
-/// Is it written in this way?
+/// Returns `true` if the text has exactly this form.
 fn is_canonical(text: &str, address: IpAddr) -> bool {
     let mut rest = Rest(text);
     write!(rest, "{address}").is_ok() && rest.0.is_empty()
@@ -50,7 +50,7 @@ impl fmt::Write for Rest<'_> {
 }
 
 impl Hash for Value {
-    /// Shorter than a derived one: what kind of value it is need not be hashed.
+    /// Shorter than a derived implementation: the kind of the value need not be hashed.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         match self {
             Value::Integer(integer) => integer.hash(hasher),

@@ -1,4 +1,4 @@
-//! `pyruse bans`: the bans in force, and bans by hand.
+//! `pyruse bans`: lists, adds and removes bans.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -19,7 +19,7 @@ use super::text::{counted, print_line, printable};
 use super::values;
 use crate::ending::Ending;
 
-/// Without a daemon, the firewall's program is tried for so long; what it should do stays queued.
+/// How long a delivery to the firewall is attempted without a daemon; after that it stays queued.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Lists the bans in force, adds and removes bans
@@ -147,13 +147,13 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
     Ok(Ending::Good)
 }
 
-/// Seconds, rounded up: what lasts has some left.
+/// Returns the seconds, rounded up: a ban in force has at least one left.
 fn left(now: Timestamp, until: Timestamp) -> u64 {
     let left = now.until(until);
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
-/// As short as it can be: a column of the table.
+/// Returns a text as short as possible: it is a column of the table.
 fn why(reason: &Reason) -> String {
     match reason {
         Reason::Rule { chain, counter: Some(counter), count: Some(count) } => {
@@ -173,7 +173,7 @@ fn waits(delivery: &Delivery) -> String {
     }
 }
 
-/// Changes bans, and says what came of it: a line for each.
+/// Changes bans, and prints a line for the result of each.
 fn change(
     config: Option<&Path>,
     operation: &Operation,
@@ -185,7 +185,7 @@ fn change(
     let Answer::Bans(mut bans) = changed.answer.clone() else {
         return Err(operate::other_answer());
     };
-    // As it is now, not as it was when it was queued.
+    // Shows the current status, not the one at queueing.
     for ban in &mut bans {
         ban.delivery =
             ban.delivery.take().and_then(|was| changed.waiting.iter().find(|now| now.id == was.id).cloned());

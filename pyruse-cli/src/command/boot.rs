@@ -1,6 +1,6 @@
-//! `pyruse boot MODULE`: the module's boot step, then exit.
+//! `pyruse boot MODULE`: runs the module's boot step, then exits.
 //!
-//! The state is only looked at, so that this can be done beside a running daemon.
+//! The state is only read, so this works while a daemon runs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::values;
 use crate::ending::Ending;
 use crate::storage;
 
-/// A courier that fails is tried again for so long.
+/// How long a failing delivery is retried.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Puts back in force what a module has stored, e.g. `boot action_nftBan`, and exits

@@ -1,7 +1,7 @@
-//! What there is to say about modules and top-level keys, taken from their JSON Schemas and examples.
+//! The documentation of modules and top-level keys, from their JSON Schemas and examples.
 //!
-//! One source for all that is read by people: `pyruse modules`, the manual pages, the reference pages. A schema goes
-//! in; names, types in words, defaults and sentences come out.
+//! It is the one source of all texts for people: `pyruse modules`, the manual pages, the reference pages. Converts a
+//! schema to names, types in words, defaults and sentences.
 
 use pyruse_core::config::CORE_KEYS;
 use pyruse_core::plugin::{Example, Expected, Plugin, Registry};
@@ -17,11 +17,11 @@ pub(crate) struct Member {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) required: bool,
-    /// What it is when it is absent, where that is one value.
+    /// The default, if it is one value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) default: Option<Value>,
     pub(crate) description: String,
-    /// What an object holds.
+    /// The members of an object.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) members: Vec<Member>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct TopKey {
     pub(crate) members: Vec<Member>,
 }
 
-/// All top-level keys: the core's, then those of modules, by name.
+/// Returns all top-level keys: the core's, then those of modules, by name.
 pub(crate) fn top_keys(registry: &Registry) -> Vec<TopKey> {
     let core = CORE_KEYS.iter().map(|core| {
         let schema = (core.schema)();
@@ -50,7 +50,7 @@ pub(crate) fn top_keys(registry: &Registry) -> Vec<TopKey> {
     core.chain(modules).collect()
 }
 
-/// A top-level key of a module.
+/// Returns a top-level key of a module.
 pub(crate) fn settings(registry: &Registry, key: &str) -> Option<TopKey> {
     let plugin = registry.settings(key)?;
     let schema = (plugin.schema)();
@@ -63,13 +63,13 @@ pub(crate) fn settings(registry: &Registry, key: &str) -> Option<TopKey> {
     })
 }
 
-/// The arguments of a module.
+/// Returns the arguments of a module.
 pub(crate) fn arguments(plugin: &Plugin) -> Vec<Member> {
     let schema = (plugin.schema)();
     members(&schema, &schema)
 }
 
-/// The members of an object: those that must be given first, in the order in which they were written down.
+/// Returns the members of an object: the required ones first, in the order of their definition.
 pub(crate) fn members(schema: &Value, root: &Value) -> Vec<Member> {
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -95,7 +95,7 @@ pub(crate) fn members(schema: &Value, root: &Value) -> Vec<Member> {
     members
 }
 
-/// One paragraph is one line.
+/// Joins the lines of each paragraph.
 fn description(schema: &Value) -> String {
     let text = schema["description"].as_str().unwrap_or_default();
     let paragraphs =
@@ -103,9 +103,9 @@ fn description(schema: &Value) -> String {
     paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
-/// What a reference leads to, over further ones.
+/// Follows references in the schema.
 fn resolve<'s>(mut schema: &'s Value, root: &'s Value) -> &'s Value {
-    // Of types that hold themselves, no chain of references is longer.
+    // The limit ends recursive types.
     for _ in 0..8 {
         let name = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
         let Some(name) = name else { break };
@@ -114,14 +114,14 @@ fn resolve<'s>(mut schema: &'s Value, root: &'s Value) -> &'s Value {
     schema
 }
 
-/// Of something or nothing, the something.
+/// Removes `null` from an optional type.
 fn without_null<'s>(schema: &'s Value, root: &'s Value) -> &'s Value {
     let alternatives = schema["anyOf"].as_array();
     let something = alternatives.and_then(|all| all.iter().find(|one| one["type"] != "null"));
     resolve(something.unwrap_or(schema), root)
 }
 
-/// A type in words. `null` is left out where it only stands for what is absent.
+/// Describes a type in words. `null` is left out if it only means "absent".
 fn kind(schema: &Value, root: &Value) -> String {
     let schema = resolve(schema, root);
     if let Some(alternatives) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
@@ -149,7 +149,7 @@ fn kind(schema: &Value, root: &Value) -> String {
     }
 }
 
-/// The texts that it may be, where it may be nothing else.
+/// Returns the possible texts, if there are no other values.
 fn choices(schema: &Value) -> Vec<String> {
     let constant = schema.get("const").into_iter();
     constant
@@ -198,7 +198,7 @@ fn plain(name: &str, schema: &Value, root: &Value) -> String {
     }
 }
 
-/// The module whole, as `modules NAME --json` prints it.
+/// Returns everything about a module, as printed by `modules NAME --json`.
 pub(crate) fn as_json(plugin: &Plugin, registry: &Registry) -> Value {
     let settings: Vec<TopKey> = plugin.settings.iter().filter_map(|key| settings(registry, key)).collect();
     json!({
@@ -230,7 +230,7 @@ fn example_as_json(example: &Example) -> Value {
     json!({"title": example.title, "args": args, "entry": pairs(example.entry), "outcome": outcome})
 }
 
-/// What comes out of an example, in words.
+/// Describes the outcome of an example.
 pub(crate) fn outcome(example: &Example) -> String {
     let pairs = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
@@ -245,7 +245,7 @@ pub(crate) fn outcome(example: &Example) -> String {
     }
 }
 
-/// The fields of an example's entry, in words.
+/// Describes the fields of an example's entry.
 pub(crate) fn entry(example: &Example) -> String {
     if example.entry.is_empty() {
         return "without these fields".into();

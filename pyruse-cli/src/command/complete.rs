@@ -1,10 +1,11 @@
-//! `pyruse complete`: what may stand at the end of a command line, for the completion scripts of shells.
+//! `pyruse complete`: prints the possible endings of a command line, for the completion scripts of shells.
 //!
-//! The scripts (`packaging/completions`) only hand over what was typed and take what is printed, one candidate a line.
-//! So bash, zsh and fish offer the same, and values that only this program knows: modules, sets, bans, keys.
+//! The scripts (`packaging/completions`) only pass what was typed and read what is printed, one candidate per line. So
+//! bash, zsh and fish offer the same, including values that only this program knows: modules, sets, bans, keys.
 //!
-//! Candidates come from the configuration and the state, and so from whoever writes log lines. One that a terminal would
-//! obey is not offered, and for bash, which takes text as it is, all that a shell would obey is quoted.
+//! Candidates come from the configuration and the state, so attackers can write them. A candidate with characters that
+//! a terminal executes is not offered; for bash, which inserts the text unchanged, everything that a shell would
+//! interpret is quoted.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -16,7 +17,7 @@ use clap_complete::engine::{CompletionCandidate, complete};
 use super::text::is_hidden;
 use crate::ending::Ending;
 
-/// Nobody waits longer for a list; a daemon that hangs must not hold up a shell.
+/// The longest time for a list: a daemon that hangs must not block the shell.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Prints the possible endings of a command line, for the completion scripts
@@ -33,7 +34,7 @@ pub(crate) struct Args {
     words: Vec<OsString>,
 }
 
-/// `cli` makes the whole command line; it is called on another thread.
+/// Runs the command; `cli` builds the whole command line, on another thread.
 pub(crate) fn run(cli: fn() -> clap::Command, args: &Args) -> anyhow::Result<Ending> {
     let typed = args.line.as_deref().map(Typed::of);
     let words = match &typed {
@@ -57,20 +58,20 @@ pub(crate) fn run(cli: fn() -> clap::Command, args: &Args) -> anyhow::Result<End
     Ok(Ending::Good)
 }
 
-/// Candidates for the last word.
+/// Returns the candidates for the last word.
 fn candidates(cli: fn() -> clap::Command, words: Vec<OsString>) -> Vec<CompletionCandidate> {
     let (sender, found) = channel();
     std::thread::spawn(move || {
         let last = words.len().saturating_sub(1);
         let directory = std::env::current_dir().ok();
         let found = complete(&mut cli(), words, last, directory.as_deref());
-        // Nobody may wait for it any more.
+        // The receiver may have timed out.
         let _ = sender.send(found.unwrap_or_default());
     });
     found.recv_timeout(PATIENCE).unwrap_or_default()
 }
 
-/// The words of the command line that is being completed, without their quotes.
+/// Returns the words of the command line that is being completed, without their quotes.
 pub(super) fn words_of_the_line() -> Vec<String> {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let behind = |name: &str| args.iter().position(|arg| arg == name).map(|at| &args[at + 1..]);
@@ -81,16 +82,16 @@ pub(super) fn words_of_the_line() -> Vec<String> {
     }
 }
 
-/// A line as it was typed, up to the cursor.
+/// A line as typed, up to the cursor.
 struct Typed {
-    /// Without their quotes; the last one may be empty.
+    /// The words without their quotes; the last one may be empty.
     words: Vec<String>,
-    /// The last one as it stands there.
+    /// The last word as typed.
     last: String,
 }
 
 impl Typed {
-    /// Breaks it into words, as a shell does; a quote may still be open.
+    /// Splits the line into words, as a shell does; a quote may still be open.
     fn of(line: &str) -> Typed {
         let (mut words, mut word, mut last) = (Vec::new(), String::new(), String::new());
         let mut quote = None;
@@ -121,13 +122,14 @@ impl Typed {
         Typed { words, last }
     }
 
-    /// A candidate as bash takes it in the place of what it thinks the last word is; none, if it cannot be written so.
+    /// Returns the candidate in the form in which bash inserts it instead of its last word; `None` if it cannot be
+    /// written in that form.
     fn quoted(&self, value: &str, breaks: &str) -> Option<String> {
         if self.last.starts_with(['\'', '"']) {
-            // The quote stays, and bash closes it.
+            // The quote stays open, and bash closes it.
             return (!value.contains(['\'', '"', '\\', '$', '`', '!'])).then(|| value.to_owned());
         }
-        // bash only replaces what stands behind the last of these.
+        // bash only replaces the text after the last of these characters.
         let before = self
             .last
             .rfind(|c| matches!(c, ':' | '=') && breaks.contains(c))

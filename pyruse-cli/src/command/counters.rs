@@ -1,4 +1,4 @@
-//! `pyruse counters`: what is counted, and forgetting it.
+//! `pyruse counters`: lists and resets counts.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Where operators' commands go: to the daemon that holds a configuration's state, or to that state.
+//! The target of an operator's command: the daemon that has the state of a configuration, or that state itself.
 //!
-//! A daemon runs with the rules that it read. A file that has been broken since must not keep an operator from it: he may
-//! be locked out. So where the configuration cannot be used, that is told, and a daemon that runs is asked all the same.
+//! A daemon runs with the rules that it has read. If the file has an error since then, operators must still be able to
+//! use the daemon, because they may be locked out. So the error is printed, and a running daemon is asked anyway.
 
 use std::path::{Path, PathBuf};
 
@@ -13,19 +13,19 @@ use super::loaded::Loaded;
 use crate::storage::{self, Holder};
 use crate::{configuration, messages};
 
-/// Where a package has the state.
+/// The directory of the state in a package.
 const USUAL: &str = "/var/lib/pyruse";
 
-/// See the module.
+/// The target of a command; see the module documentation.
 pub(super) struct Desk {
-    /// Of the state.
+    /// The directory of the state.
     pub(super) directory: PathBuf,
     /// The configuration, or why it cannot be used.
     pub(super) loaded: anyhow::Result<Loaded>,
 }
 
 impl Desk {
-    /// For commands that only look.
+    /// For commands that only read.
     pub(super) fn open(config: Option<&Path>) -> anyhow::Result<Desk> {
         Desk::of(config, Loaded::open(config))
     }
@@ -58,7 +58,7 @@ impl Desk {
     }
 }
 
-/// The storage that a configuration names, whatever else is wrong with it.
+/// Returns the storage that a configuration names, even if it has other errors.
 fn storage_of(config: Option<&Path>) -> Option<PathBuf> {
     let source = configuration::read(&configuration::find(config).ok()?).ok()?;
     let registry = Registry::linked().ok()?;

@@ -1,10 +1,10 @@
-//! Lines of `action_log` that come back as entries, as they would through the journal.
+//! Runs lines of `action_log` as entries, as if they had gone through the journal.
 //!
-//! A recorded journal holds the lines that were written then; these are the lines that the configuration at hand would
-//! write. They come right after the entry that caused them, in the order of their writing, and what they cause comes
-//! after all of them: as journald would have it.
+//! A recorded journal contains the lines that were written then; these are the lines that the present configuration
+//! would write. They follow directly after the entry that caused them, in the order of writing, and lines that they
+//! cause follow after all of them, as with journald.
 //!
-//! In the journal, a line that logs itself goes round for ever, and somebody would notice. Here it is cut off.
+//! In the journal, a line that logs itself is repeated for ever, and somebody would notice. Here the series is cut off.
 
 use std::collections::VecDeque;
 
@@ -12,16 +12,16 @@ use pyruse_core::entry::{Entry, MemoryRecord, Slot};
 use pyruse_core::level::Level;
 use pyruse_core::workflow::Workflow;
 
-/// A line of a line of a line … of an entry.
+/// The longest series of lines where each causes the next.
 const DEPTH_LIMIT: u32 = 16;
 
-/// All lines that one entry causes, directly or not.
+/// The maximum number of lines that one entry causes, directly or not.
 const LINES_LIMIT: u32 = 1000;
 
-/// Fields of the causing entry that are the line's too: they tell of the machine.
+/// The fields that a line takes from the causing entry: they describe the machine.
 const INHERITED: &[&str] = &["_BOOT_ID", "_HOSTNAME", "_MACHINE_ID", "__MONOTONIC_TIMESTAMP"];
 
-/// What journald would add to a line of the daemon, and what the line is the same in always.
+/// The fields that journald would add to a line of the daemon, and fields with a constant value.
 const FIXED: &[(&str, &str)] = &[
     ("SYSLOG_IDENTIFIER", "pyruse"),
     ("_COMM", "pyruse"),
@@ -32,11 +32,11 @@ const FIXED: &[(&str, &str)] = &[
     ("_UID", "0"),
 ];
 
-/// The lines that have been written and not yet been read.
+/// The lines that were written and not read yet.
 pub(crate) struct Feedback {
     inherited: Vec<(&'static str, Slot)>,
     waiting: VecDeque<(u32, MemoryRecord)>,
-    /// How far the entry that runs is from one that was read.
+    /// The position of the current entry in its series.
     depth: u32,
     lines: u32,
     told: bool,
@@ -54,20 +54,20 @@ impl Feedback {
         }
     }
 
-    /// Begins with an entry that was read.
+    /// Begins with an entry of the source.
     pub(crate) fn begin(&mut self) {
         self.waiting.clear();
         (self.depth, self.lines, self.told) = (0, 0, false);
     }
 
-    /// The next line to read.
+    /// Returns the next line to read.
     pub(crate) fn next(&mut self) -> Option<MemoryRecord> {
         let (depth, record) = self.waiting.pop_front()?;
         self.depth = depth;
         Some(record)
     }
 
-    /// Takes a line that the entry has caused. Says once for an entry that was read if there are too many.
+    /// Adds a line that the entry has caused. If there are too many, returns an error, once per entry of the source.
     pub(crate) fn write(&mut self, entry: &mut Entry<'_>, level: Level, message: &str) -> Result<(), String> {
         if self.depth == DEPTH_LIMIT || self.lines == LINES_LIMIT {
             if std::mem::replace(&mut self.told, true) {

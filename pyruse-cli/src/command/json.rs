@@ -1,7 +1,7 @@
-//! JSON for standard output: one object a line, holding nothing that a terminal obeys.
+//! JSON for standard output: one object per line, without characters that a terminal executes.
 //!
-//! Texts of entries end up in it, and people look at it. serde_json writes all but ASCII's control characters as they
-//! are, and a terminal obeys others too: those are escaped here. Whoever parses it reads the same.
+//! Texts of entries are part of it, and people view it. serde_json escapes only ASCII's control characters, but a
+//! terminal also executes others: those are escaped here. A JSON parser reads the same.
 
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ use serde_json::ser::Formatter;
 
 use super::text::is_hidden;
 
-/// Prints the one object that a command says.
+/// Prints the single object of a command.
 pub(crate) fn print(value: &impl Serialize) -> io::Result<()> {
     write_line(&mut io::stdout().lock(), value)
 }

@@ -1,6 +1,6 @@
-//! What is in the state, listed: one JSON object for programs, or a table and how many there are.
+//! Lists of the state: one JSON object for programs, or a table with its number of rows.
 //!
-//! Bans, counters and deliveries enter here; so all three lists look alike, and an empty one is told in words.
+//! Bans, counters and deliveries use this, so that all three lists look alike, and an empty one has a message.
 
 use std::io::{self, BufWriter, Write};
 
@@ -10,13 +10,13 @@ use super::json;
 use super::table::{Column, Table};
 use super::text::{counted, terminal_columns};
 
-/// How things of one kind are listed.
+/// How items of one kind are listed.
 pub(super) struct Listing<'l, T, const N: usize> {
     /// The key of the list in the object.
     pub(super) key: &'static str,
-    /// What is said of none.
+    /// The message for an empty list.
     pub(super) none: &'static str,
-    /// What one is called, and several.
+    /// The name of one item, and of several.
     pub(super) names: (&'static str, &'static str),
     pub(super) columns: [Column; N],
     pub(super) row: &'l dyn Fn(&T) -> [String; N],

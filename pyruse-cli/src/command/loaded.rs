@@ -1,4 +1,4 @@
-//! What a command works with: the configuration found, read and compiled, or refused with all that is wrong.
+//! The loaded configuration of a command: found, read and compiled, or refused with all its errors.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use pyruse_core::state::{Layout, State};
 
 use crate::{configuration, messages};
 
-/// Compiles a configuration; without the findings that a comment allows.
+/// Compiles a configuration; findings that a comment allows are left out.
 pub fn load(
     source: &ConfigText,
     registry: &Registry,
@@ -26,22 +26,22 @@ pub fn load(
     Ok(plan)
 }
 
-/// A configuration that can be used.
+/// A configuration without errors.
 pub struct Loaded {
-    /// Where the file is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// What it says.
+    /// The text of the file.
     pub source: ConfigText,
     /// The linked modules.
     pub registry: Registry,
-    /// What it compiles to.
+    /// The compiled plan.
     pub plan: Plan,
-    /// What there is to say about it: warnings only.
+    /// The findings: only warnings and notes.
     pub diagnostics: Diagnostics,
 }
 
 impl Loaded {
-    /// For commands that only look.
+    /// For commands that only read.
     pub fn open(config: Option<&Path>) -> anyhow::Result<Loaded> {
         Loaded::read(config, configuration::read)
     }
@@ -66,18 +66,18 @@ impl Loaded {
         Ok(Loaded { path, source, registry, plan, diagnostics })
     }
 
-    /// What the file says.
+    /// Returns the parsed file.
     pub fn config(&self) -> &Config {
         &self.plan.engine().config
     }
 
-    /// With state that is fresh, and kept nowhere.
+    /// Binds it to an empty state in memory.
     pub(super) fn rehearsed(self) -> anyhow::Result<(Engine, State)> {
         let mut state = State::of_rehearsal();
         Ok((self.plan.bind(&mut state)?, state))
     }
 
-    /// With a copy of the state in that file; what is done to it is never written.
+    /// Binds it to a copy of the state in that file; changes are never written.
     pub(super) fn with_state_of(self, file: &Path) -> anyhow::Result<(Engine, State)> {
         if !State::is_in_file(file)? {
             bail!("there is no state in {} yet", file.display());

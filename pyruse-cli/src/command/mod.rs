@@ -1,4 +1,4 @@
-//! One file for each command, and what they share.
+//! The commands, a file for each, and the code that they share.
 
 pub(crate) mod bans;
 pub(crate) mod boot;

@@ -1,4 +1,4 @@
-//! `pyruse modules`: the filters and actions that are linked, with all that a person who writes rules wants to know.
+//! `pyruse modules`: lists the linked filters, actions and sources, with their documentation.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Ending> {
     Ok(Ending::Good)
 }
 
-/// Filters first, as in a chain.
+/// Returns filters first, as in a chain.
 pub(crate) fn in_order(registry: &Registry) -> impl Iterator<Item = &'static Plugin> {
     let of = |kind| registry.plugins().filter(move |plugin| plugin.kind == kind);
     ModuleKind::ALL.into_iter().flat_map(of)
@@ -76,7 +76,7 @@ fn find(registry: &Registry, name: &str) -> anyhow::Result<&'static Plugin> {
         return Ok(plugin);
     }
     let names = || registry.plugins().map(|plugin| plugin.name);
-    // `pcre` for `filter_pcre` is what people write in a hurry.
+    // People often write `pcre` for `filter_pcre`.
     let is_short =
         |full: &&str| full.split_once('_').is_some_and(|(_, short)| short.eq_ignore_ascii_case(name));
     let near = names().find(is_short).or_else(|| nearest(name, names()));
@@ -87,7 +87,7 @@ fn find(registry: &Registry, name: &str) -> anyhow::Result<&'static Plugin> {
     );
 }
 
-/// One line each.
+/// Returns one line for each module.
 fn list(registry: &Registry, width: usize) -> String {
     let room = in_order(registry).map(|plugin| columns(plugin.name)).max().unwrap_or(0);
     let mut out = String::new();
@@ -107,7 +107,7 @@ fn list(registry: &Registry, width: usize) -> String {
     out
 }
 
-/// All about one.
+/// Returns everything about one module.
 fn page(plugin: &Plugin, registry: &Registry, width: usize) -> String {
     let mut page = TextPage::new(plugin.name, width);
     page.prose(plugin.doc, 2);
@@ -137,7 +137,7 @@ fn page(plugin: &Plugin, registry: &Registry, width: usize) -> String {
     page.out
 }
 
-/// Members of an object, those that they hold below them.
+/// Writes the members of an object, with nested members below them.
 trait Members {
     fn members(&mut self, members: &[Member], indent: usize);
 }

@@ -1,5 +1,5 @@
-//! Operations on the state, wherever it is: a running daemon is asked, for it alone changes its state; without one, the
-//! command takes the state's lock, does it itself, and delivers what it queued.
+//! Operations on the state. If a daemon runs, it is asked, because only it may change its state; otherwise the command
+//! takes the lock of the state, carries out the operation, and delivers what it queued.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::Path;
@@ -18,34 +18,34 @@ use crate::owner::Owner;
 use crate::request::{Reply, Request};
 use crate::storage::{self, Holder, Opened};
 
-/// So long a daemon has to answer, and whoever else holds the state to be done with it.
+/// How long to wait for a daemon's answer, or for another holder of the state to finish.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// So often it is looked whether it is.
+/// How often to check for that.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// So long a command that has been answered waits to see whether the firewall could be told.
+/// How long an answered command waits for the firewall.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
-/// An answer is at most so long: that of some 500,000 bans.
+/// The maximum size of an answer: about 500,000 bans.
 const LONGEST_ANSWER: usize = 256 << 20;
 
-/// Mails of the report go through this module.
+/// The module that sends the mails of the report.
 const MAILS: &str = "action_email";
 
-/// A change that is made.
+/// A change that was made.
 pub(super) struct Changed {
     pub(super) answer: Answer,
     /// Why it is not on the disk, if it is not.
     pub(super) unwritten: Option<String>,
     /// Deliveries that belong to it and have not succeeded yet.
     pub(super) waiting: Vec<Delivery>,
-    /// A daemon made it.
+    /// Whether a daemon made it.
     pub(super) by_daemon: bool,
 }
 
 impl Changed {
-    /// Says so where it is not on the disk; is it?
+    /// Prints a message if the change is not on the disk; returns whether it is.
     pub(super) fn is_written(&self) -> bool {
         if let Some(why) = &self.unwritten {
             eprintln!(
@@ -57,25 +57,25 @@ impl Changed {
     }
 }
 
-/// A daemon of another version may answer so.
+/// A daemon of another version may give such an answer.
 pub(super) fn other_answer() -> anyhow::Error {
     anyhow!("the daemon's answer does not match the request")
 }
 
-/// Why there is no answer from a daemon.
+/// Why a daemon did not answer.
 #[derive(Debug)]
 pub(super) enum Unanswered {
-    /// Nobody listens there.
+    /// Nothing listens at the socket.
     Nobody,
-    /// He does not answer in time.
+    /// The daemon did not answer in time.
     Late,
-    /// He has hung up without an answer.
+    /// The daemon closed the connection without an answer.
     HungUp,
-    /// It cannot be asked.
+    /// The connection failed.
     Failed(std::io::Error),
 }
 
-/// Looks, without changing anything: at what a daemon knows, or at what is stored.
+/// Reads, without changing anything: from a daemon, or from the stored state.
 pub(super) fn look(desk: Desk, operation: &Operation) -> anyhow::Result<Answer> {
     let directory = &desk.directory;
     if let Some(Holder { pid, socket: Some(socket) }) = storage::holder(directory)? {
@@ -85,7 +85,7 @@ pub(super) fn look(desk: Desk, operation: &Operation) -> anyhow::Result<Answer> 
                 "the daemon (process {pid}) does not answer within {} s; this is its stored state",
                 PATIENCE.as_secs()
             ),
-            // It has ended, or is about to.
+            // The daemon has ended, or is about to.
             Err(Unanswered::Nobody | Unanswered::HungUp) => {}
             Err(Unanswered::Failed(e)) => tracing::warn!("the daemon (process {pid}) cannot be asked: {e}"),
         }
@@ -99,17 +99,17 @@ pub(super) fn look(desk: Desk, operation: &Operation) -> anyhow::Result<Answer> 
     engine.services.operate(operation, &mut state, Timestamp::now()).map_err(anyhow::Error::new)
 }
 
-/// Changes something; what it queues is given so long to be delivered where no daemon does it.
+/// Changes something. Without a daemon, `patience` is how long the queued messages are delivered here.
 pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> anyhow::Result<Changed> {
     let directory = &desk.directory;
-    // Made by a command, a state would perhaps not be the daemon's own.
+    // A state created by a command might belong to another user than the daemon's.
     match storage::read(directory) {
         Ok(Some(_)) => {}
         Ok(None) => {
             let shown = directory.display();
             bail!("there is no state in {shown} yet: Pyruse has not run with this configuration")
         }
-        // A daemon that works without it may be asked.
+        // A daemon that runs without its state can be asked.
         Err(e) if storage::is_loss(&e) => {}
         Err(e) => return Err(e),
     }
@@ -125,12 +125,12 @@ pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> a
             match ask(directory, socket, &Request::Operate(operation.clone()), PATIENCE) {
                 Ok(reply) => {
                     let (answer, unwritten) = answered(reply)?;
-                    // What is not on the disk is not handed out.
+                    // A change that is not on the disk is not delivered.
                     let waiting =
                         if unwritten.is_none() { follow(directory, socket, &answer) } else { Vec::new() };
                     return Ok(Changed { answer, unwritten, waiting, by_daemon: true });
                 }
-                // It has just ended, or does not listen yet.
+                // The daemon has just ended, or does not listen yet.
                 Err(Unanswered::Nobody) => {}
                 Err(Unanswered::Late) => bail!(
                     "the daemon (process {}) does not answer within {} s; it may still do what you asked",
@@ -158,7 +158,7 @@ pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> a
     }
 }
 
-/// Does it with the state in our hands.
+/// Changes the state, of which this process has the lock.
 fn change_here(
     loaded: Loaded,
     operation: &Operation,
@@ -189,7 +189,7 @@ fn change_here(
     Ok(Changed { answer, unwritten: None, waiting, by_daemon: false })
 }
 
-/// What the answer says is to be delivered.
+/// Returns the deliveries that the answer contains.
 fn deliveries(answer: &Answer, operation: &Operation) -> Vec<Delivery> {
     match answer {
         Answer::Bans(bans) => bans.iter().filter_map(|ban| ban.delivery.clone()).collect(),
@@ -204,7 +204,7 @@ fn ids(deliveries: &[Delivery]) -> Vec<String> {
     deliveries.iter().map(|delivery| delivery.id.clone()).collect()
 }
 
-/// Waits a little for the daemon's deliveries of bans; what has not succeeded.
+/// Waits a short time for the daemon to deliver bans; returns those that have not succeeded.
 fn follow(directory: &Path, socket: &Path, answer: &Answer) -> Vec<Delivery> {
     let Answer::Bans(bans) = answer else { return Vec::new() };
     let mut waiting: Vec<Delivery> = bans.iter().filter_map(|ban| ban.delivery.clone()).collect();
@@ -227,7 +227,7 @@ fn follow(directory: &Path, socket: &Path, answer: &Answer) -> Vec<Delivery> {
     waiting
 }
 
-/// The answer, with why it is not on the disk, if it is not.
+/// Returns the answer, and why it is not on the disk, if it is not.
 fn answered(reply: Reply) -> anyhow::Result<(Answer, Option<String>)> {
     match reply {
         Reply::Done(answer) => Ok((answer, None)),
@@ -238,7 +238,7 @@ fn answered(reply: Reply) -> anyhow::Result<(Answer, Option<String>)> {
     }
 }
 
-/// Asks a daemon; we touch its socket as the owner of the storage, like all that is there.
+/// Asks a daemon. The socket is accessed as the owner of the storage, like all files there.
 pub(super) fn ask(
     directory: &Path,
     socket: &Path,
@@ -261,13 +261,13 @@ pub(super) fn ask(
     let mut line = serde_json::to_vec(request).map_err(|e| Unanswered::Failed(e.into()))?;
     line.push(b'\n');
     if let Err(e) = stream.write_all(&line) {
-        // One who refuses us does not listen to what we want; he has said why.
+        // A daemon that refuses us may close before it reads the request; its answer has the reason.
         tracing::debug!("asking the daemon: {e}");
     }
     let mut answer = Vec::new();
     let mut reader = BufReader::new(stream);
     loop {
-        // Who owns the storage may answer for us without end: neither our time nor our memory is his.
+        // The owner of the storage may send an endless answer: limit our time and memory.
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Unanswered::Late);

@@ -1,4 +1,4 @@
-//! `pyruse outbox`: deliveries that wait, are on their way, or were given up.
+//! `pyruse outbox`: lists, retries and drops deliveries that wait, are in progress, or were given up.
 
 use std::io;
 use std::path::Path;
@@ -17,7 +17,7 @@ use super::text::{print_line, printable};
 use super::values;
 use crate::ending::Ending;
 
-/// Without a daemon, a delivery is tried for so long.
+/// How long a delivery is attempted without a daemon.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Lists, retries and drops deliveries that wait or were given up: mails, firewall commands, journal lines
@@ -64,7 +64,7 @@ fn retry(config: Option<&Path>, id: &str, json: bool) -> anyhow::Result<Ending> 
     let (changed, deliveries) = change(config, &Operation::RetryDelivery { id: id.to_owned() })?;
     let is_delivered = changed.waiting.is_empty();
     if json {
-        // As they are now; a daemon has just begun.
+        // Shows the current status; a daemon has only just started.
         let deliveries = if is_delivered { &deliveries } else { &changed.waiting };
         let delivered = (!changed.by_daemon).then_some(is_delivered);
         json::print(&json!({
@@ -161,7 +161,7 @@ fn status(status: DeliveryStatus) -> &'static str {
     }
 }
 
-/// A delivery for programs.
+/// Returns a delivery as JSON.
 pub(super) fn as_json(delivery: &Delivery) -> Value {
     json!({
         "id": delivery.id,

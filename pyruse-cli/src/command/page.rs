@@ -1,4 +1,4 @@
-//! A page for a terminal: titles, paragraphs that are wrapped, and lines that stand as they are.
+//! A page for a terminal: titles, wrapped paragraphs, and preformatted lines.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ pub(super) struct TextPage {
 }
 
 impl TextPage {
-    /// For a terminal of so many columns.
+    /// Creates a page for a terminal with this many columns.
     pub(super) fn new(title: &str, width: usize) -> TextPage {
         TextPage { out: format!("{title}\n"), width }
     }
@@ -27,7 +27,7 @@ impl TextPage {
         }
     }
 
-    /// Lines that stand as they are: to be copied.
+    /// Adds preformatted lines, which can be copied.
     pub(super) fn verbatim(&mut self, text: &str, indent: usize) {
         for line in text.lines() {
             let _ = writeln!(self.out, "{}", format!("{:indent$}{line}", "").trim_end());

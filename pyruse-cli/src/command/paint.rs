@@ -1,14 +1,14 @@
-//! Colours, where a person looks ([`has_colours`]).
+//! Colours, for output that people see ([`has_colours`]).
 
 use std::fmt;
 
 use super::text::has_colours;
 
-/// Paints, or does not.
+/// Adds colours, or does not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paint(bool);
 
-/// What stands for what; the colours are those of the terminal's own palette, readable on light and dark.
+/// The meaning of a text; the colours are those of the terminal's own palette, readable on light and dark.
 #[derive(Clone, Copy)]
 pub(crate) enum Ink {
     Heading,
@@ -23,13 +23,13 @@ impl Paint {
         Paint(has_colours(&std::io::stdout()))
     }
 
-    /// The text in that ink. It must hold nothing that a terminal obeys.
+    /// Returns the text in that colour. It must not contain characters that a terminal executes.
     pub(crate) fn ink<T: fmt::Display>(self, ink: Ink, text: T) -> Inked<T> {
         Inked { on: self.0, ink, text }
     }
 }
 
-/// A text in its ink.
+/// A text with its colour.
 pub(crate) struct Inked<T> {
     on: bool,
     ink: Ink,

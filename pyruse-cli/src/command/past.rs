@@ -1,4 +1,4 @@
-//! Past entries, for the commands that look back: of this machine's journal, of journal files, or of a recording.
+//! Past entries: of this machine's journal, of journal files, or of a recording.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,16 +15,16 @@ use super::values;
 use crate::ending::WrongUsage;
 use crate::when;
 
-/// How entries were written down.
+/// The format of a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Form {
-    /// Export or JSON, as the first line looks
+    /// Export or JSON, decided by the first line
     #[default]
     Auto,
     /// The journal export format: `journalctl -o export`
     Export,
-    /// One JSON object a line: `journalctl -o json --all`
+    /// One JSON object per line: `journalctl -o json --all`
     Json,
     /// Plain lines: each is the MESSAGE of an entry, which has no time of its own
     Text,
@@ -65,7 +65,7 @@ pub(super) fn parse_field(text: &str) -> Result<(String, String), String> {
 }
 
 impl PastArgs {
-    /// Returns the source that they name, if they do.
+    /// Returns the source that the arguments name, if any.
     pub(crate) fn source(&self, registry: &Registry) -> Result<Option<ConfiguredSource>, SourceError> {
         let name = registry.default_source().map_or("journal", |(name, _)| name);
         let of = |module, args| ConfiguredSource::of(registry, name, module, &args).map(Some);
@@ -86,12 +86,12 @@ impl PastArgs {
         }
     }
 
-    /// Do they say where the entries are?
+    /// Returns `true` if the arguments say where the entries are.
     pub(crate) fn names_a_source(&self) -> bool {
         self.directory.is_some() || !self.file.is_empty() || self.input.is_some()
     }
 
-    /// What the parser cannot see.
+    /// Checks what the parser cannot.
     pub(crate) fn check(&self, command: &'static str) -> Result<(), WrongUsage> {
         let is_text = self.format == Form::Text;
         let what = if self.since.zip(self.until).is_some_and(|(since, until)| since > until) {
@@ -110,17 +110,17 @@ impl PastArgs {
 /// The reason why there may be no entries.
 pub const MAY_NOT_READ: &str = "or you may not read them: use root or the group systemd-journal";
 
-/// Past entries, opened.
+/// Opened past entries.
 pub(super) struct Past {
     sources: Sources,
     since: Option<Timestamp>,
     until: Timestamp,
-    /// Whether they are in a recording, which may rightly be empty.
+    /// Whether they are in a recording, which may be empty.
     is_recording: bool,
 }
 
 impl Past {
-    /// Opens what the arguments name, or else the sources of the configuration.
+    /// Opens the source that the arguments name, or else those of the configuration.
     pub(super) fn open(
         args: &PastArgs,
         registry: &Registry,
@@ -135,7 +135,7 @@ impl Past {
         Ok(Past { sources, since: args.since, until, is_recording: args.input.is_some() })
     }
 
-    /// Shows all entries, each with the name of its source.
+    /// Calls `see` with each entry and the name of its source.
     pub(super) fn read(
         mut self,
         mut progress: Progress,
@@ -153,7 +153,7 @@ impl Past {
         let mut first = None;
         loop {
             let Some(source) = sources.advance()? else {
-                // An entry that is not complete yet is waited for; else this is the end.
+                // Waits for an entry that is not complete yet; otherwise this is the end.
                 let Some(wait) = sources.later() else { break };
                 std::thread::sleep(wait);
                 continue;

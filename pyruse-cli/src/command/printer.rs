@@ -1,4 +1,4 @@
-//! Effects, one a line: as JSON, or for people.
+//! Prints effects, one per line: as JSON, or for people.
 
 use std::io::{self, Write};
 

@@ -1,7 +1,7 @@
-//! Rehearsals: running a configuration without consequences, and telling what it would have done.
+//! Runs a configuration without consequences, and reports what it would have done.
 //!
-//! `replay` and `run --dry-run` share this: fresh state in memory, couriers that deliver nothing, and an observer that
-//! passes effects on.
+//! `replay` and `run --dry-run` share this: an empty state in memory, couriers that deliver nothing, and an observer
+//! that passes effects on.
 
 use std::io;
 
@@ -16,7 +16,7 @@ use pyruse_core::workflow::{Observer, Site, SiteId};
 
 use super::feedback::Feedback;
 
-/// What is queued is thrown away once in so many entries.
+/// Queued messages are discarded once per this many entries.
 const SETTLE_EVERY: u64 = 1000;
 
 /// A configuration that runs without consequences.
@@ -26,21 +26,21 @@ pub(crate) struct Rehearsal {
     entries: u64,
 }
 
-/// Where an entry comes from.
+/// The origin of an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// It was read.
+    /// It was read from the source.
     Source,
-    /// It is a line of `action_log` that came back.
+    /// It is a line of `action_log`.
     Feedback,
 }
 
-/// Who is told what happens.
+/// The receiver of what happens.
 pub(crate) trait Telling {
-    /// Does it want the addresses of entries? To make one costs as much as to read several fields.
+    /// Whether it needs the addresses of entries. Making one costs as much as reading several fields.
     const CURSORS: bool = true;
 
-    /// Does it want to be told of [`Telling::step`]?
+    /// Whether it needs calls of [`Telling::step`].
     const STEPS: bool = false;
 
     fn effect(&mut self, effect: &PlacedEffect<'_>) -> io::Result<()>;
@@ -53,13 +53,13 @@ impl Rehearsal {
         Ok(Rehearsal { pump: Pump::rehearsal(engine, state)?, feedback: None, entries: 0 })
     }
 
-    /// Lines of `action_log` come back as entries.
+    /// Lets lines of `action_log` be read as entries.
     #[must_use]
     pub(crate) fn with_feedback(self) -> Rehearsal {
         Rehearsal { feedback: Some(Feedback::new(&self.pump.engine.workflow)), ..self }
     }
 
-    /// Runs an entry of this source, and the lines that come back from it.
+    /// Runs an entry of this source, and the lines that it caused.
     pub(crate) fn run(
         &mut self,
         source: &str,
@@ -89,7 +89,7 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// Throws away what is queued.
+    /// Discards queued messages.
     pub(crate) fn settle(&mut self) -> io::Result<()> {
         self.pump.settle(Now::read()).map_err(io::Error::other)
     }

@@ -1,4 +1,4 @@
-//! `pyruse replay`: what would this configuration have done?
+//! `pyruse replay`: shows what a configuration would have done.
 
 use std::io::{IsTerminal, LineWriter, Write};
 use std::path::Path;
@@ -61,11 +61,11 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         rehearsal = rehearsal.with_feedback();
     }
     let stdout = std::io::stdout().lock();
-    // Lines that run by and a bar would tear each other.
+    // Scrolling lines and a bar would disturb each other.
     let progress = Progress::new(!(args.json && stdout.is_terminal()));
-    // Whoever reads effects from a pipe gets each as it happens.
+    // A program that reads effects from a pipe gets each one as it happens.
     let mut out = LineWriter::new(stdout);
-    // What came before a failure was processed, and is shown.
+    // Entries before a failure were processed, and are shown.
     let read = if args.json {
         let mut printer = EffectPrinter::new(&mut out, true);
         past.read(progress, |source, record| rehearsal.run(source, record, &mut printer))

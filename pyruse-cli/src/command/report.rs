@@ -1,4 +1,4 @@
-//! `pyruse report`: the daily report as it stands now, shown or sent at once.
+//! `pyruse report`: shows the daily report as it is now, or sends it at once.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use super::operate;
 use crate::ending::Ending;
 use crate::storage;
 
-/// The mail of a report is tried for so long before the command gives up; it stays queued.
+/// How long the mail of a report is attempted before the command gives up; it stays queued.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The module that records what it tells.
+/// The module that records the lines.
 const REPORTS: &str = "action_dailyReport";
 
 const NO_REPORT: &str = "no linked module makes a report";
@@ -57,14 +57,14 @@ pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<En
     }
 }
 
-/// Prints the report; the state is only looked at.
+/// Prints the report; the state is only read.
 fn show(config: Option<&Path>, form: ReportForm) -> anyhow::Result<Ending> {
     let loaded = Loaded::open(config)?;
     let mut state = storage::read(&loaded.config().storage)?.unwrap_or_else(State::in_memory);
     let mut engine = loaded.plan.bind(&mut state)?;
     let report = engine.services.report(&mut state, Timestamp::now(), form).context(NO_REPORT)??;
     if form == ReportForm::Json {
-        // A module from outside may have made it: only JSON goes out, and on one line.
+        // An external module may have made it: print only valid JSON, on one line.
         let report: Option<Value> = match report.as_str() {
             "" => None,
             report => Some(serde_json::from_str(report).context("the report is not JSON")?),
@@ -78,7 +78,7 @@ fn show(config: Option<&Path>, form: ReportForm) -> anyhow::Result<Ending> {
     Ok(Ending::Good)
 }
 
-/// Sends the report now; the lines are forgotten. A running daemon is asked to do it.
+/// Sends the report now, and removes its lines. If a daemon runs, it is asked.
 fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
     let desk = Desk::open_trusted(config)?;
     let why = desk.loaded.as_ref().map_or("", |loaded| why(loaded.config()));
@@ -93,7 +93,7 @@ fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
             "the daemon has made the report, and sends it; pending mails are listed by: pyruse outbox list"
         );
     }
-    // Bans that wait, perhaps for a set that is missing, are the daemon's business; so is what was given up.
+    // Pending bans are the daemon's task; so are deliveries that were given up.
     let is_open = |delivery: &&Delivery| delivery.status != DeliveryStatus::GivenUp;
     match changed.waiting.iter().filter(is_open).count() {
         0 => Ok(Ending::Good),

@@ -1,4 +1,4 @@
-//! `pyruse run`: its arguments, and what `--dry-run` prints. What it does is the daemon's.
+//! `pyruse run`: its arguments, and the output of `--dry-run`. The daemon does the rest.
 
 use std::io::{LineWriter, StdoutLock, Write};
 
@@ -45,21 +45,21 @@ Examples:
   pyruse run --dry-run --since '1h ago'
   pyruse --config new.json run --dry-run --json | jq -c 'select(.effect == \"ban\")'";
 
-/// Entries run without consequences; their effects are printed.
+/// A dry run: entries run without consequences, and their effects are printed.
 pub struct DryRun {
     rehearsal: Rehearsal,
     printer: EffectPrinter<LineWriter<StdoutLock<'static>>>,
 }
 
 impl DryRun {
-    /// With state that is fresh; effects are JSON, or lines for people.
+    /// Creates a dry run with an empty state; effects are printed as JSON, or as lines for people.
     pub fn new(loaded: Loaded, json: bool) -> anyhow::Result<DryRun> {
         let (engine, state) = loaded.rehearsed()?;
         let printer = EffectPrinter::new(LineWriter::new(std::io::stdout().lock()), json);
         Ok(DryRun { rehearsal: Rehearsal::new(engine, state)?, printer })
     }
 
-    /// The engine at work.
+    /// Returns the pump with the engine.
     pub fn pump(&mut self) -> &mut Pump {
         &mut self.rehearsal.pump
     }
@@ -69,7 +69,7 @@ impl DryRun {
         self.rehearsal.run(source, record, &mut self.printer)
     }
 
-    /// Throws away what is queued; what is printed so far is out.
+    /// Discards queued messages, and flushes the output.
     pub fn settle(&mut self) -> std::io::Result<()> {
         self.rehearsal.settle()?;
         self.printer.out.flush()

@@ -1,7 +1,7 @@
-//! What a replay would have done, in numbers that are worth reading.
+//! The summary of a replay.
 //!
-//! One column of labels, two of numbers, in all sections the same, as wide as the terminal allows. Labels and messages
-//! may come from entries: they are made harmless, and measured by what a terminal shows of them.
+//! All sections have one column of labels and two of numbers, as wide as the terminal allows. Labels and messages may
+//! come from entries: unsafe characters are replaced, and the width is what a terminal shows.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -17,7 +17,7 @@ use pyruse_core::workflow::{Site, SiteId};
 use super::rehearsal::{Origin, Telling};
 use super::text::{columns, counted, cut, fitted, folded, grouped, printable};
 
-/// The most frequent addresses of a set that are shown.
+/// The number of most frequent addresses shown for each set.
 const ADDRESSES: usize = 5;
 
 /// Counts what happens.
@@ -64,7 +64,7 @@ impl Telling for Summary {
         }
         self.entries += 1;
         if time == Timestamp::default() {
-            // Somebody wrote an entry down without its time.
+            // A recorded entry without its time.
             return;
         }
         let (first, last) = self.range.get_or_insert((time, time));
@@ -80,7 +80,7 @@ impl Telling for Summary {
 }
 
 impl Summary {
-    /// Nothing yet; the time of the work counts from here.
+    /// Starts the count and the measurement of time.
     pub(crate) fn new() -> Summary {
         Summary {
             start: Instant::now(),
@@ -97,7 +97,7 @@ impl Summary {
         }
     }
 
-    /// Writes it, for a terminal of so many columns.
+    /// Writes the summary for a terminal with this many columns.
     pub(crate) fn write(
         &self,
         out: &mut impl Write,
@@ -147,7 +147,7 @@ impl Summary {
         Ok(())
     }
 
-    /// The chains that were entered, and the labels of those that were not.
+    /// Returns the chains that were entered, and the labels of those that were not.
     fn chains<'s>(&self, sites: &'s [Site]) -> (Section, Vec<&'s str>) {
         let (mut rows, mut idle) = (Vec::new(), Vec::new());
         for (n, site) in sites.iter().enumerate().filter(|(_, site)| site.step == 0) {
@@ -191,19 +191,19 @@ impl Summary {
     }
 }
 
-/// A terminal that is narrower breaks lines itself.
+/// A narrower terminal wraps the lines itself.
 const NARROWEST: usize = 40;
 
-/// On a line that is longer, the eye loses its way.
+/// Longer lines are hard to read.
 const WIDEST: usize = 120;
 
-/// The least columns of labels, with their indent.
+/// The minimum number of columns for labels, with their indent.
 const LABEL: usize = 24;
 
-/// Labels that are longer are cut even where there is room: one of them must not push all numbers away.
+/// Longer labels are cut even if there is space, so that a single one does not move all numbers.
 const LONGEST: usize = 60;
 
-/// The columns of a number, with the space before it.
+/// The number of columns for a number, with the space before it.
 const NUMBER: usize = 13;
 
 /// A label with its numbers.
@@ -255,7 +255,7 @@ impl Section {
     }
 }
 
-/// Labels one after the other, as many on a line as fit.
+/// Writes labels one after the other, as many per line as fit.
 fn write_idle(out: &mut impl Write, labels: &[&str], width: usize) -> io::Result<()> {
     if labels.is_empty() {
         return Ok(());
@@ -273,7 +273,7 @@ fn write_idle(out: &mut impl Write, labels: &[&str], width: usize) -> io::Result
     writeln!(out, " {line}")
 }
 
-/// The largest first; equal ones by name.
+/// Sorts by number, the largest first; equal ones by name.
 fn sorted<'a, T: AsRef<str> + ?Sized + 'a>(
     counts: impl Iterator<Item = (&'a T, u64)>,
 ) -> Vec<(&'a str, u64)> {
@@ -287,7 +287,7 @@ fn by_count<T: AsRef<str>>(counts: &HashMap<T, u64>) -> Vec<Row> {
     counts.into_iter().map(|(name, count)| Row::new(name, count)).collect()
 }
 
-/// The most urgent first.
+/// Sorts by level, the most urgent first.
 fn by_level(counts: &BTreeMap<impl Display, u64>) -> Vec<Row> {
     counts.iter().map(|(level, count)| Row::new(&level.to_string(), *count)).collect()
 }
@@ -297,7 +297,7 @@ fn percent(part: u64, whole: u64) -> String {
     if whole == 0 { "-".into() } else { format!("{:.1} %", 100.0 * part as f64 / whole as f64) }
 }
 
-/// A length of time, in its two largest units.
+/// Formats a duration in its two largest units.
 fn length(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 10 {

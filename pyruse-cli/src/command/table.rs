@@ -1,9 +1,9 @@
-//! Tables for a terminal: columns under their heads, texts printable and bounded, and no line wider than the terminal.
+//! Tables for a terminal: columns with headings, printable and bounded texts, and no line wider than the terminal.
 //!
-//! Rows go in; what comes out fits the width that is given. What gives way is decided here, for all tables: first,
-//! columns of running text ([`Column::text`]) get narrower and their cells take several lines. If that is not enough,
-//! the last columns stand beneath their row, as `name: value`. Nothing is left out but the end of an endless text. What
-//! people copy (an address, the name of a set) is only broken where the terminal itself is narrower.
+//! Rows are fitted to the given width. First, columns of running text ([`Column::text`]) are narrowed, and their cells
+//! take several lines. If that is not enough, the last columns are written below their row, as `name: value`. Nothing
+//! is left out but the end of a very long text. Values that people copy (an address, the name of a set) are only split
+//! if the terminal itself is narrower.
 
 use std::io::{self, Write};
 
@@ -11,22 +11,22 @@ use pyruse_core::time::Timestamp;
 
 use super::text::{columns, cut, fitted, printable, wrapped_anywhere};
 
-/// Between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
 
-/// Before what stands beneath a row.
+/// The indent of columns below a row.
 const INDENT: &str = "    ";
 
-/// A column of running text is at least so wide, or stands beneath.
+/// The minimum width of a column of running text; with less space, it is written below the row.
 const NARROWEST: usize = 20;
 
-/// A column of running text is at most so wide, however wide the terminal is.
+/// The maximum width of a column of running text, however wide the terminal is.
 const WIDEST: usize = 100;
 
-/// A cell takes at most so many lines.
+/// The maximum number of lines in a cell.
 const LINES: usize = 4;
 
-/// How the cells of a column stand.
+/// How the cells of a column are aligned and wrapped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Number,
@@ -42,23 +42,23 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// Of numbers: they stand on the right.
+    /// A column of numbers, aligned right.
     pub(super) const fn number(head: &'static str) -> Column {
         Column { head, kind: Kind::Number }
     }
 
-    /// Of what is never broken: addresses, names, times.
+    /// A column of values that are never split: addresses, names, times.
     pub(super) const fn name(head: &'static str) -> Column {
         Column { head, kind: Kind::Name }
     }
 
-    /// Of texts that may be long, and may take several lines.
+    /// A column of texts that may be long, and may take several lines.
     pub(super) const fn text(head: &'static str) -> Column {
         Column { head, kind: Kind::Text }
     }
 }
 
-/// A table with so many columns.
+/// A table with `N` columns.
 pub(super) struct Table<const N: usize> {
     columns: [Column; N],
     rows: Vec<[String; N]>,
@@ -69,13 +69,13 @@ impl<const N: usize> Table<N> {
         Table { columns, rows: Vec::new() }
     }
 
-    /// Adds a row; its texts may hold anything.
+    /// Adds a row; its texts may contain any character.
     pub(super) fn row(&mut self, cells: [String; N]) {
-        // What is cut here is not worth the memory: it is longer than any cell can be.
+        // Longer texts than any cell can show need not be stored.
         self.rows.push(cells.map(|cell| cut(&printable(&cell), WIDEST * LINES)));
     }
 
-    /// Writes it in lines of at most so many columns.
+    /// Writes the table in lines of at most `room` columns.
     pub(super) fn write(&self, out: &mut dyn Write, room: usize) -> io::Result<()> {
         let widths = self.widths(room);
         let head = self.columns.map(|column| vec![column.head.to_owned()]);
@@ -99,7 +99,7 @@ impl<const N: usize> Table<N> {
         Ok(())
     }
 
-    /// How wide each column is; none: it stands beneath.
+    /// Returns the width of each column; `None`: it is written below the row.
     fn widths(&self, room: usize) -> [Option<usize>; N] {
         let mut natural = self.columns.map(|column| columns(column.head));
         for row in &self.rows {
@@ -112,19 +112,19 @@ impl<const N: usize> Table<N> {
         for n in 0..N {
             let gap = if n == 0 { 0 } else { GAP.len() };
             let least = match self.columns[n].kind {
-                // A first column is cut rather than that all others stand beneath.
+                // The first column is cut, so that the others can stay beside it.
                 Kind::Text if n == 0 => natural[n].min(NARROWEST),
-                // All of it, with room for words that do not fill their line.
+                // The whole text, with space for words that do not fill their line.
                 Kind::Text => natural[n].min(NARROWEST.max(natural[n].div_ceil(LINES) * 5 / 4)),
                 Kind::Number | Kind::Name => natural[n],
             };
-            // The first column says what the row is about: it never stands beneath.
+            // The first column identifies the row: it is never written below it.
             if n == 0 || least + gap <= left {
                 left = left.saturating_sub(least + gap);
                 widths[n] = Some(least);
             }
         }
-        // What is left goes to the texts, from the left to the right.
+        // The remaining space is given to the texts, from left to right.
         for n in 0..N {
             if let Some(width) = widths[n].as_mut().filter(|_| self.columns[n].kind == Kind::Text) {
                 let more = natural[n].min(WIDEST).saturating_sub(*width).min(left);
@@ -164,7 +164,7 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// Writes what stands beneath a row: as many parts on a line as fit.
+/// Writes the columns below a row: as many per line as fit.
 fn write_beneath(out: &mut dyn Write, parts: &[String], room: usize) -> io::Result<()> {
     let room = room.saturating_sub(INDENT.len()).max(1);
     let mut line = String::new();
@@ -185,12 +185,12 @@ fn write_beneath(out: &mut dyn Write, parts: &[String], room: usize) -> io::Resu
     Ok(())
 }
 
-/// A point in time as a person reads it: local, to the second, with its zone.
+/// Formats a time for people: local, to the second, with its zone.
 pub(super) fn local(time: Timestamp) -> String {
     time.local()
 }
 
-/// A length of time in its two largest units: `1d 3h`, `59s`.
+/// Formats a duration in its two largest units: `1d 3h`, `59s`.
 pub(super) fn length(seconds: u64) -> String {
     let units = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
     let Some(first) = units.iter().position(|(unit, _)| seconds >= *unit) else { return "0s".into() };

@@ -1,6 +1,6 @@
-//! The values that arguments may have, for completion: modules, sets, bans, keys, deliveries, codes, fields.
+//! The possible values of arguments, for completion: modules, sets, bans, keys, deliveries, codes, fields.
 //!
-//! What the configuration or the state would say, but cannot be read, is left out: a shell shows no errors.
+//! If the configuration or the state cannot be read, their values are left out: a shell shows no errors.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::desk::Desk;
 use super::loaded::Loaded;
 use super::operate;
 
-/// Values, each with what it is.
+/// Creates candidates, each with its description.
 fn of(values: impl IntoIterator<Item = (String, String)>) -> Vec<CompletionCandidate> {
     let candidate = |(value, help): (String, String)| {
         let help = help.split_once(". ").map_or(help.as_str(), |(first, _)| first).to_owned();
@@ -28,17 +28,17 @@ fn words(words: &'static [&'static str]) -> ArgValueCandidates {
     ArgValueCandidates::new(move || of(words.iter().map(|word| ((*word).to_owned(), String::new()))))
 }
 
-/// Points in time.
+/// Candidates for points in time.
 pub(super) fn times() -> ArgValueCandidates {
     words(&["today", "yesterday", "1h ago", "1 day ago", "1 week ago"])
 }
 
-/// Lengths of time.
+/// Candidates for durations.
 pub(super) fn lengths() -> ArgValueCandidates {
     words(&["1h", "1d", "1w", "4w"])
 }
 
-/// Filters and actions.
+/// The names of filters, actions and sources.
 pub(super) fn modules() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Ok(registry) = Registry::linked() else { return Vec::new() };
@@ -46,7 +46,7 @@ pub(super) fn modules() -> ArgValueCandidates {
     })
 }
 
-/// Modules that put back what they had in force.
+/// The modules with a boot step.
 pub(super) fn modules_that_boot() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Ok(registry) = Registry::linked() else { return Vec::new() };
@@ -55,12 +55,12 @@ pub(super) fn modules_that_boot() -> ArgValueCandidates {
     })
 }
 
-/// Kinds of findings.
+/// The codes of findings.
 pub(super) fn codes() -> ArgValueCandidates {
     ArgValueCandidates::new(|| of(review::lints().map(|lint| (lint.code.to_owned(), lint.name.to_owned()))))
 }
 
-/// Fields that the linked sources know.
+/// The fields that the linked sources declare.
 pub(super) fn fields() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Ok(registry) = Registry::linked() else { return Vec::new() };
@@ -68,7 +68,7 @@ pub(super) fn fields() -> ArgValueCandidates {
     })
 }
 
-/// Sets that the configuration names.
+/// The sets that the configuration names.
 pub(super) fn sets() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Ok(loaded) = Loaded::open(config().as_deref()) else { return Vec::new() };
@@ -86,7 +86,7 @@ pub(super) fn sets() -> ArgValueCandidates {
     })
 }
 
-/// Addresses that are banned.
+/// The banned addresses.
 pub(super) fn banned() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Some(Answer::Bans(bans)) = look(&Operation::ListBans) else { return Vec::new() };
@@ -94,7 +94,7 @@ pub(super) fn banned() -> ArgValueCandidates {
     })
 }
 
-/// Categories of counters.
+/// The categories of counters.
 pub(super) fn categories() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Ok(loaded) = Loaded::open(config().as_deref()) else { return Vec::new() };
@@ -105,7 +105,7 @@ pub(super) fn categories() -> ArgValueCandidates {
     })
 }
 
-/// Keys of the category that stands before.
+/// The keys of the category before it on the line.
 pub(super) fn keys() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let line = words_of_the_line();
@@ -117,7 +117,7 @@ pub(super) fn keys() -> ArgValueCandidates {
     })
 }
 
-/// Deliveries that wait or were given up.
+/// The deliveries that wait or were given up.
 pub(super) fn deliveries() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Some(Answer::Deliveries(deliveries)) = look(&Operation::ListOutbox) else { return Vec::new() };

@@ -1,13 +1,13 @@
-//! Where manual pages lead to: the installed pages of docs.
+//! The pages of docs to which manual pages refer.
 
 use super::roff::Manual;
 
-/// Where a page will be.
+/// Returns the path of an installed page.
 pub(super) fn doc(page: &str) -> String {
     format!("@DOCDIR@/docs/{page}")
 }
 
-/// What stands at the end of SEE ALSO: the pages, one a line.
+/// Adds the end of SEE ALSO: the pages, one per line.
 pub(super) fn lead_to(page: &mut Manual, names: &[&str]) {
     for name in names {
         page.verbatim(&doc(name));

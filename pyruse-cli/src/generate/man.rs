@@ -1,4 +1,4 @@
-//! Manual pages of the program and of its commands: one page for each, a group with all that belongs to it.
+//! The manual pages of the program and its commands: one page for each, with a group's commands on the group's page.
 
 use std::fmt::Write as _;
 
@@ -11,14 +11,14 @@ use super::manual_configuration;
 use super::page::Page;
 use super::roff::Manual;
 
-/// All pages.
+/// Returns all pages.
 pub(super) fn pages(program: &Command, registry: &Registry) -> Vec<Page> {
     let mut pages = vec![program_page(program), manual_configuration::page(registry)];
     pages.extend(shown(program).map(|command| command_page(program, command)));
     pages
 }
 
-/// The pages of `docs` that say more, with what they are about.
+/// The pages of `docs` with more information, and their subjects.
 const DOCS: &[(&str, &str)] = &[
     ("getting-started.md", "From installation to the first ban, step by step."),
     ("guide/README.md", "How to write rules: workflow, counting, bans, expressions, messages, testing."),
@@ -31,7 +31,7 @@ const DOCS: &[(&str, &str)] = &[
     ("from-the-first-pyruse.md", "Migrating from the first Pyruse."),
 ];
 
-/// The pages that belong to a command.
+/// Returns the pages about a command.
 fn docs_of(command: &str) -> &'static [&'static str] {
     match command {
         "check" => &["lints.md", "guide/testing.md"],
@@ -140,7 +140,7 @@ fn command_page(program: &Command, command: &Command) -> Page {
     page.finish()
 }
 
-/// What is said of a group's options stands once, at the group.
+/// Adds the options; those of a group are on the group's page only.
 fn options(page: &mut Manual, title: &str, command: &Command) {
     let arguments: Vec<&Arg> = arguments(command).collect();
     if !arguments.is_empty() {
@@ -177,7 +177,7 @@ fn argument(page: &mut Manual, arg: &Arg) {
     page.item(term(arg), &text);
 }
 
-/// `--since T`, `FILE`.
+/// Returns the term of an argument: `--since T`, `FILE`.
 fn term(arg: &Arg) -> Vec<Inline> {
     let mut term = Vec::new();
     if let Some(short) = arg.get_short() {
@@ -200,7 +200,7 @@ fn term(arg: &Arg) -> Vec<Inline> {
     term
 }
 
-/// As clap prints it, without the word before it.
+/// Returns the usage as clap prints it, without the leading word.
 fn usage(command: &Command) -> String {
     let usage = command.clone().render_usage().to_string();
     usage.trim_start_matches("Usage:").trim().to_owned()
@@ -213,7 +213,7 @@ fn about(command: &Command) -> String {
 fn long_about(command: &Command) -> String {
     let long = command.get_long_about().map(ToString::to_string);
     let text = long.unwrap_or_else(|| about(command));
-    // The first paragraph is a headline there, without a full stop.
+    // clap's first paragraph is a headline without a full stop.
     match text.split_once("\n\n") {
         Some((first, rest)) => format!("{}\n\n{rest}", full_stop(first)),
         None => full_stop(&text),
@@ -229,7 +229,7 @@ fn full_stop(text: &str) -> String {
     if text.is_empty() || text.ends_with(['.', '?', '!', ':']) { text.to_owned() } else { format!("{text}.") }
 }
 
-/// Behind the dash of NAME: small letters, no full stop.
+/// Converts a sentence for the line of NAME: small first letter, no full stop.
 fn sentence_part(text: &str) -> String {
     let text = text.trim_end_matches('.');
     let mut letters = text.chars();

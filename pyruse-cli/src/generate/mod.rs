@@ -1,7 +1,7 @@
-//! Pages that are made from the source and kept beside it: `docs/reference`, `docs/lints.md`, manual pages.
+//! Generated pages that are in the repository: `docs/reference`, `docs/lints.md`, manual pages.
 //!
-//! The command line (clap's definitions) and the modules' own words go in. `make reference` writes the pages; a test
-//! fails when one of them is out of date. The program itself knows nothing of them.
+//! They are made from the command line (clap's definitions) and the texts of modules. `make reference` writes the
+//! pages; a test fails if one of them is out of date. The program itself does not contain them.
 
 mod lead;
 mod lints;
@@ -16,8 +16,7 @@ use pyruse_core::plugin::Registry;
 pub use self::page::Page;
 use crate::cli::command_line;
 
-/// All pages, for the modules that are linked. In manual pages, `@DOCDIR@` and `@DATE@` stand for what only the
-/// installation knows.
+/// Returns all pages, for the linked modules. In manual pages, `@DOCDIR@` and `@DATE@` are replaced at installation.
 pub fn pages() -> anyhow::Result<Vec<Page>> {
     let registry = Registry::linked()?;
     let program = command_line();

@@ -1,4 +1,4 @@
-//! A page that is generated.
+//! A generated page.
 
-/// A file's path in the repository, and what it holds.
+/// A file's path in the repository, and its content.
 pub type Page = (String, String);

@@ -1,7 +1,7 @@
 //! The pages of `docs/reference`, in Markdown: modules, configuration, commands, effects.
 //!
-//! They say what the program says of itself, and are kept beside the code, so that they can be read where the code is
-//! read. A test keeps them fresh.
+//! They contain the program's own texts, and are in the repository, so that they can be read beside the code. A test
+//! keeps them up to date.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use super::manual_configuration::{EXPRESSIONS, FIELDS, FORM, PATH, SKELETON, TEM
 use super::page::Page;
 use crate::command::catalogue::{self, Member};
 
-/// All pages.
+/// Returns all pages.
 pub(super) fn pages(program: &Command, registry: &Registry) -> Vec<Page> {
     let page = |name: &str, content: String| (format!("docs/reference/{name}"), content);
     vec![
@@ -91,7 +91,7 @@ fn write_module(out: &mut String, plugin: &Plugin) {
     }
 }
 
-/// A list, with what objects hold as lists within.
+/// Writes a list; members of objects are nested lists.
 fn write_members(out: &mut String, members: &[Member], depth: usize) {
     for member in members {
         let required = if member.required { ", required" } else { "" };
@@ -142,7 +142,7 @@ fn commands(program: &Command) -> String {
     let mut waiting: Vec<(Command, usize)> = vec![(program.clone(), 2)];
     while let Some((mut command, level)) = waiting.pop() {
         let name = command.get_bin_name().unwrap_or("pyruse").to_owned();
-        // As wide as a page shows code without scrolling.
+        // The width of code that a page shows without scrolling.
         let help = command.clone().term_width(96).render_long_help().to_string();
         let help: Vec<&str> = help.lines().map(str::trim_end).collect();
         let _ = writeln!(out, "\n{:#<level$} {name}\n\n```text\n{}\n```", "", help.join("\n").trim_end());
@@ -191,7 +191,7 @@ fn effects(registry: &Registry) -> String {
     out
 }
 
-/// In a table, a bar would be the end of the cell.
+/// In a table, a bar would end the cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

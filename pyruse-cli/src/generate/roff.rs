@@ -1,13 +1,13 @@
 //! Manual pages in the language of man(7).
 //!
-//! What goes in is the plain text of doc comments and help: paragraphs, indented blocks, items that begin with `- `,
-//! and words in back-ticks. What comes out is filled, set as it stands, listed and bold.
+//! Converts the plain text of doc comments and help: paragraphs, indented blocks, items that begin with `- `, and words
+//! in back-ticks. Paragraphs are filled, blocks are preformatted, items become lists, words in back-ticks become bold.
 
 use roff::{Inline, Roff, bold, roman};
 
 use crate::command::text::wrapped;
 
-/// With the escapes that are yet to come, a line of the source has fewer than 80.
+/// Before escapes are added, so that a line of the source has fewer than 80.
 const SOURCE_COLUMNS: usize = 66;
 
 /// A page that is being written.
@@ -15,7 +15,7 @@ pub(super) struct Manual {
     name: String,
     section: &'static str,
     roff: Roff,
-    /// Right behind a title, where no paragraph has to be begun.
+    /// Directly after a title, no new paragraph is needed.
     titled: bool,
 }
 
@@ -25,7 +25,7 @@ impl Manual {
         let version = concat!("pyruse ", env!("CARGO_PKG_VERSION"));
         let title = name.to_uppercase();
         roff.control("TH", [title.as_str(), section, "@DATE@", version, "Pyruse"]);
-        // Not hyphenated, and ragged: names of fields and options must stand as they are typed.
+        // Not hyphenated, and ragged right: names of fields and options must be readable as typed.
         roff.control("nh", []).control("ad", ["l"]);
         Manual { name: name.to_owned(), section, roff, titled: false }
     }
@@ -44,13 +44,13 @@ impl Manual {
         self.titled = true;
     }
 
-    /// A line of NAME.
+    /// Adds a line of NAME.
     pub(super) fn name(&mut self, name: &str, about: &str) {
         self.section("NAME");
         self.roff.text([roman(format!("{name} - {about}"))]);
     }
 
-    /// A paragraph's worth of lines, with their breaks.
+    /// Adds a paragraph, keeping its line breaks.
     pub(super) fn usage(&mut self, usage: &str) {
         for (n, line) in usage.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
             if n > 0 {
@@ -61,7 +61,7 @@ impl Manual {
         }
     }
 
-    /// A term, and what it is; more paragraphs are indented with it.
+    /// Adds a term with its description; further paragraphs have the same indent.
     pub(super) fn item(&mut self, term: Vec<Inline>, text: &str) {
         self.titled = false;
         self.roff.control("TP", []);
@@ -81,19 +81,19 @@ impl Manual {
         }
     }
 
-    /// Paragraphs, blocks and lists.
+    /// Adds paragraphs, blocks and lists.
     pub(super) fn prose(&mut self, text: &str) {
         for block in blocks(text) {
             self.block(block, false);
         }
     }
 
-    /// Lines that stand as they are.
+    /// Adds preformatted lines.
     pub(super) fn verbatim(&mut self, lines: &str) {
         self.block(Block::Verbatim(lines.lines().map(str::to_owned).collect()), false);
     }
 
-    /// What follows stands deeper, until [`Manual::outdent`].
+    /// Indents what follows, until [`Manual::outdent`].
     pub(super) fn indent(&mut self) {
         self.roff.control("RS", []);
     }
@@ -140,7 +140,7 @@ enum Block {
     Verbatim(Vec<String>),
 }
 
-/// What a text is made of. A line that is indented stands as it is; empty lines part paragraphs.
+/// Splits a text into blocks. Indented lines are preformatted; empty lines separate paragraphs.
 fn blocks(text: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut fresh = true;
@@ -177,7 +177,7 @@ fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// Words in back-ticks are bold. Lines of the source are short, as its readers are used to.
+/// Makes words in back-ticks bold. Lines of the source are short, as usual in manual pages.
 fn inlines(text: &str) -> Vec<Inline> {
     let text = wrapped(text, SOURCE_COLUMNS).join("\n");
     let parts = text.split('`').enumerate().filter(|(_, part)| !part.is_empty());

@@ -1,6 +1,6 @@
-//! `pyruse check --explain CODE`: the page of one kind of finding, on the terminal.
+//! `pyruse check --explain CODE`: prints the page of one kind of finding.
 //!
-//! The texts and examples are those of `docs/lints.md`: both are made from the lints themselves.
+//! The texts and examples are those of `docs/lints.md`: both come from the lints themselves.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use crate::command::page::TextPage;
 use crate::command::table::{Column, Table};
 use crate::command::text::{printable, terminal_columns};
 
-/// Prints the page of that code; of an empty one, the list of all.
+/// Prints the page of a code; for an empty code, the list of all.
 pub(super) fn run(code: &str, json: bool) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     if code.is_empty() {
@@ -29,7 +29,7 @@ pub(super) fn run(code: &str, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// By its code or its name, in capitals or not.
+/// Finds a lint by its code or its name, ignoring case.
 fn find(code: &str) -> anyhow::Result<&'static Lint> {
     let is_meant =
         |lint: &&Lint| lint.code.eq_ignore_ascii_case(code) || lint.name.eq_ignore_ascii_case(code);
@@ -78,7 +78,7 @@ fn page(lint: &Lint, width: usize) -> String {
     page.out
 }
 
-/// Small letters at the beginning and no full stop are for where it follows other words.
+/// Makes a sentence of a text that has a small first letter and no full stop because it usually follows other words.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);

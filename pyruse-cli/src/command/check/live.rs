@@ -1,4 +1,4 @@
-//! What `check --live` asks beside what steps, services and sources ask themselves: the configuration and the storage.
+//! The checks of `check --live` for the configuration file and the storage; steps, services and sources have their own.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -11,9 +11,9 @@ use pyruse_core::plugin::{Grade, Inspection};
 use crate::owner::Owner;
 use crate::storage;
 
-/// `file` is the configuration's own.
+/// Runs the checks; `file` is the configuration's path.
 pub(super) fn inspect(config: &Config, file: &Path, inspection: &mut Inspection) {
-    // Of no setting: the file as a whole is meant.
+    // This finding is about the file as a whole.
     if let Err((grade, message, help)) = readable(file, &config.storage) {
         inspection.setting("", grade, message, help);
     }
@@ -22,14 +22,14 @@ pub(super) fn inspect(config: &Config, file: &Path, inspection: &mut Inspection)
     }
 }
 
-/// What is wrong, and what to do about it.
+/// A problem, and what to do about it.
 type Wrong = (Grade, String, &'static str);
 
 type Found = Result<(), Wrong>;
 
 const OWNER: &str = "its owner should be the user that runs Pyruse; you may be another user";
 
-/// Can the user that runs Pyruse read the configuration?
+/// Checks whether the user that runs Pyruse can read the configuration.
 fn readable(file: &Path, storage: &Path) -> Found {
     let Some(reader) = Reader::of_service(storage) else { return Ok(()) };
     let Some(obstacle) = reader.obstacle(file) else { return Ok(()) };
@@ -41,14 +41,14 @@ fn readable(file: &Path, storage: &Path) -> Found {
     ))
 }
 
-/// Can the state be written there?
+/// Checks whether the state can be written there.
 fn storage(directory: &Path) -> Found {
     let shown = directory.display();
     let mut there = directory;
     while !there.exists() {
         match there.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => there = parent,
-            // A relative path is made in the current directory.
+            // A relative path is created in the current directory.
             _ => {
                 there = Path::new(".");
                 break;

@@ -1,7 +1,7 @@
-//! `pyruse check`: what is wrong with a configuration, and what is better mended in it.
+//! `pyruse check`: reports the errors of a configuration, and what should be improved.
 //!
-//! A configuration that can be used is reviewed as well ([`review`]); with `--live` the world is asked, without changing
-//! it, whether what the configuration depends on is there.
+//! A configuration without errors is also reviewed ([`review`]). With `--live`, the machine is checked, too, without
+//! changing it.
 
 mod explain;
 mod live;

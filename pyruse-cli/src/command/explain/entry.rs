@@ -1,4 +1,4 @@
-//! Where the entry to explain comes from.
+//! The source of the entry to explain.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use pyruse_core::sources::{ConfiguredSource, NamedReader, readers};
 use pyruse_core::time::Timestamp;
 use serde_json::json;
 
-/// Opens where the entry with a cursor may be, each with the name of its source.
+/// Opens the sources that may contain the entry with a cursor, each with its name.
 pub(super) fn open_journals(
     directory: Option<&Path>,
     files: &[PathBuf],
@@ -56,7 +56,7 @@ pub(super) fn made_up(fields: &[(String, String)]) -> anyhow::Result<MemoryRecor
     Ok(record)
 }
 
-/// Opens standard input, which holds one entry.
+/// Opens standard input, which contains one entry.
 pub(super) fn from_standard_input(registry: &Registry) -> anyhow::Result<Box<dyn Reader>> {
     if std::io::stdin().is_terminal() {
         bail!(

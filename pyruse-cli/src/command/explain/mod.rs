@@ -1,8 +1,8 @@
-//! `pyruse explain`: one entry's way through the graph, step by step.
+//! `pyruse explain`: prints one entry's path through the graph, step by step.
 //!
-//! An entry goes in, from the journal, from options, or as JSON; what comes out is what each step read, what it was
-//! asked, which exit it took, and what came of it. It is the daemon's own workflow that runs, watched: nothing here
-//! knows what a filter does.
+//! The entry comes from the journal, from options, or as JSON. For each step, the output has what it read, its
+//! arguments, the exit taken, and the result. It observes the daemon's own workflow: nothing here depends on what a
+//! filter does.
 
 mod entry;
 mod show;
@@ -65,7 +65,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let loaded = Loaded::open(config)?;
     configuration::show(&loaded.source, &loaded.diagnostics);
     let file = loaded.source.name.clone();
-    // A made-up entry counts as one of the first source.
+    // An invented entry counts as one of the first source.
     let source = loaded.plan.engine().sources.first().map(|source| source.name.clone()).unwrap_or_default();
     let registry = Registry::linked().map_err(anyhow::Error::msg)?;
     let (engine, state) = if args.state {

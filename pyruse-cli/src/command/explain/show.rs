@@ -1,4 +1,4 @@
-//! The way of an entry, for people: one paragraph a chain, one line a step, and below it what the step saw and did.
+//! The path of an entry as text: a paragraph per chain, a line per step, and below it what the step read and did.
 
 use std::io::{self, Write};
 
@@ -9,13 +9,13 @@ use super::way::{End, Exit, FieldSeen, Seen, StepTold, Way};
 use crate::command::paint::{Ink, Paint};
 use crate::command::text::{columns, counted, cut, folded, printable, wrapped_anywhere};
 
-/// The columns before what belongs to a step.
+/// The number of columns before a step's details.
 const INDENT: usize = 6;
 
-/// The columns of the words `read`, `args`, `saved`, `effect`, `error`.
+/// The number of columns of the words `read`, `args`, `saved`, `effect`, `error`.
 const WORD: usize = 8;
 
-/// A value that is longer is cut: a field may hold 64 KiB, an argument a thousand networks.
+/// The longest value, in lines: a field may have 64 KiB, an argument a thousand networks.
 const LINES: usize = 5;
 
 pub(super) fn write(out: &mut impl Write, way: &Way, width: usize, paint: Paint) -> io::Result<()> {
@@ -93,7 +93,7 @@ struct Rows<'w, W> {
 }
 
 impl<W: Write> Rows<'_, W> {
-    /// A word, and a text that may take some lines.
+    /// Writes a word, and a text that may take several lines.
     fn row(&mut self, word: &str, text: &str) -> io::Result<()> {
         if text.is_empty() {
             return Ok(());
@@ -119,12 +119,12 @@ fn field(seen: &FieldSeen) -> String {
     }
 }
 
-/// As JSON has it, so that an argument can be made of it.
+/// Quotes a text as in JSON, so that it can be copied into an argument.
 fn quoted(text: &str) -> String {
     printable(&Value::from(text).to_string())
 }
 
-/// The arguments that do more than name the fields which are shown anyway.
+/// Returns the arguments, except those that only name fields, which are shown anyway.
 fn telling_args(step: &StepTold) -> String {
     let shown = |name: &str| step.reads.iter().chain(&step.saves).any(|seen| seen.field == name);
     let names_fields = |value: &Value| match value {
@@ -138,7 +138,7 @@ fn telling_args(step: &StepTold) -> String {
     printable(&args.join(", "))
 }
 
-/// JSON with room to break a long list.
+/// Formats JSON with spaces, where a long list can be wrapped.
 fn spaced(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", ")),

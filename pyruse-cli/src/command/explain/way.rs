@@ -1,4 +1,4 @@
-//! The way of an entry, as data: what an observer of the workflow sees, put together with what the configuration says.
+//! The path of an entry, as data: what an observer of the workflow sees, joined with the configuration.
 
 use std::collections::HashMap;
 
@@ -11,23 +11,23 @@ use pyruse_core::state::State;
 use pyruse_core::workflow::{Done, Observer, Refused, Site, SiteId};
 use serde::{Serialize, Serializer};
 
-/// What is told of an entry.
+/// The result for an entry.
 #[derive(Serialize)]
 pub(super) struct Way {
     pub(super) file: String,
-    /// The entry's time, as effects have it.
+    /// The entry's time, in the format of effects.
     pub(super) at: String,
-    /// The same, as a person reads it.
+    /// The same, for people.
     #[serde(skip)]
     pub(super) shown_at: String,
     pub(super) cursor: Option<String>,
-    /// Did counters and the like begin as the daemon last wrote them?
+    /// Whether counters and other state started empty, or as the daemon last wrote them.
     pub(super) state: &'static str,
     pub(super) steps: Vec<StepTold>,
     pub(super) end: End,
 }
 
-/// A step on the way.
+/// A step on the path.
 #[derive(Serialize)]
 pub(super) struct StepTold {
     pub(super) chain: String,
@@ -56,7 +56,7 @@ pub(super) enum Seen {
     Missing,
     Text(String),
     Integer(i64),
-    /// As it is shown.
+    /// In the form that is shown.
     Time(String),
 }
 
@@ -70,23 +70,23 @@ impl Serialize for Seen {
     }
 }
 
-/// Which exit a step took, and where that leads.
+/// The exit that the entry took, and where it leads.
 #[derive(Serialize)]
 #[serde(tag = "by", rename_all = "lowercase")]
 pub(super) enum Exit {
-    /// To the next step of its chain.
+    /// To the next step of the chain.
     Next,
-    /// To its `then`.
+    /// To the step's `then`.
     Then { to: String },
-    /// To its `else`.
+    /// To the step's `else`.
     Else { to: String },
-    /// It has no exit of its own there: on to the next top-level chain.
+    /// The step has no such exit: the entry continues at the next top-level chain.
     Open { to: String },
-    /// The way ends.
+    /// The entry stops.
     End,
 }
 
-/// Why the way ended.
+/// Why the entry stopped.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum End {
@@ -94,20 +94,20 @@ pub(super) enum End {
     Action,
     /// There is no further top-level chain.
     NoMoreChains,
-    /// An action could not do its work.
+    /// An action failed.
     Error,
     /// It is one of our own diagnostics, which never have consequences.
     OwnDiagnostic,
-    /// A service said that it has had its consequences already.
+    /// A service reported that it has had its consequences already.
     NotAdmitted,
 }
 
-/// Pushes one entry through.
+/// Runs one entry, and records its path.
 pub(super) struct Follower {
     pub(super) file: String,
     pub(super) engine: Engine,
     pub(super) state: State,
-    /// Is that the state of the daemon?
+    /// Whether the state is a copy of the daemon's.
     pub(super) real_state: bool,
 }
 
@@ -144,7 +144,7 @@ fn look(entry: &mut Entry<'_>, slot: Slot) -> FieldSeen {
     FieldSeen { field, value }
 }
 
-/// Each field once, in the order in which the module named them.
+/// Returns each field once, in the order in which the module named them.
 fn once(fields: impl Iterator<Item = Slot>) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
     for slot in fields {
@@ -159,7 +159,7 @@ impl Observer for Way {
     const EFFECTS: bool = true;
 
     fn enter(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>) {
-        // What a step reads is looked at before it runs: it may save into the same field.
+        // Reads the values before the step runs, because the step may save into the same fields.
         let reads = once(site.reads()).into_iter().map(|slot| look(entry, slot)).collect();
         self.steps.push(StepTold {
             chain: site.chain.clone(),
@@ -209,7 +209,7 @@ impl Observer for Way {
 }
 
 impl Way {
-    /// Adds what the configuration says of each step, and where its exit leads.
+    /// Adds the configuration of each step, and where its exit leads.
     fn complete(&mut self, config: &Config) {
         let chains: HashMap<&str, &[Step]> =
             config.chains.iter().map(|chain| (chain.label.text.as_str(), chain.steps.as_slice())).collect();
@@ -230,7 +230,7 @@ impl Way {
                 (None, Some(_)) if told.passed && told.step + 1 < steps.len() => Exit::Next,
                 (None, Some(to)) => Exit::Open { to },
             };
-            // Only the last step ends the way, unless the entry was refused there.
+            // The entry stops at the last step, unless it was refused there.
             if let (Exit::End, "action", End::NoMoreChains) = (&told.exit, told.kind, self.end) {
                 self.end = if told.error.is_none() { End::Action } else { End::Error };
             }

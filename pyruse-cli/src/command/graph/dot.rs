@@ -1,4 +1,4 @@
-//! The picture in the language of Graphviz: a table for each chain, with a port for each step.
+//! The graph in the language of Graphviz: a table for each chain, with a port for each step.
 
 use std::fmt::Write as _;
 

@@ -1,11 +1,11 @@
-//! Where the boxes of the picture stand.
+//! The positions of the boxes.
 //!
-//! General layouts of graphs (layers with few crossings) draw this graph as a ball of wool: every chain reaches the few
-//! shared ends. But it is nearly a list of trees. So that is how it is placed: the top-level chains stand below one
-//! another, in the order in which entries come to them; what each of them jumps to stands to its right, in the column
-//! behind its caller. A chain that is used from several of these trees gets a place of its own below, and is only named
-//! where it is used. So each line goes from one column to the next one, through the gap between them: never through a
-//! box.
+//! General graph layouts (layers with few crossings) give an unreadable result here, because every chain reaches the
+//! few shared ends. But the graph is nearly a list of trees, so it is placed in this form: the top-level chains are
+//! below one another, in the order in which entries reach them; the chains that each of them jumps to are to its right,
+//! in the column after the caller. A chain that is used from several of these trees is placed below all of them, and
+//! where it is used, only its name is written. So each line goes from one column to the next, through the gap between
+//! them, and never through a box.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ pub(super) const GAP: i64 = 84;
 const BETWEEN: i64 = 18;
 const BANDS: i64 = 34;
 
-/// The space around all.
+/// The space around everything.
 pub(super) const MARGIN: i64 = 28;
 
 /// The heights of a box's parts.
@@ -30,7 +30,7 @@ pub(super) const PAD: i64 = 7;
 /// The height of a section's title.
 pub(super) const TITLE: i64 = 56;
 
-/// A box that has its place.
+/// A box with its position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Spot {
     pub(super) x: i64,
@@ -40,7 +40,7 @@ pub(super) struct Spot {
 
 /// The jumps that are drawn as lines.
 pub(super) struct Lines {
-    /// Of each chain, the caller that it stands behind.
+    /// The caller of each chain, after which it is placed.
     parents: Vec<Option<ChainNumber>>,
     all: BTreeSet<(ChainNumber, ChainNumber)>,
 }
@@ -59,7 +59,7 @@ impl Lines {
     }
 }
 
-/// Where a row of a box stands in it.
+/// The position of a row in its box.
 pub(super) struct Row {
     pub(super) top: i64,
     pub(super) height: i64,
@@ -67,9 +67,9 @@ pub(super) struct Row {
 
 pub(super) struct Layout {
     pub(super) spots: Vec<Spot>,
-    /// Which jumps are lines; the others are names.
+    /// The jumps that are lines; the others are names.
     pub(super) lines: Lines,
-    /// Titles of sections, with their height.
+    /// The titles of sections, with their height.
     pub(super) titles: Vec<(&'static str, i64)>,
     pub(super) width: i64,
     pub(super) height: i64,
@@ -122,12 +122,12 @@ impl Layout {
         layout
     }
 
-    /// Places a chain and what stands behind it; gives where the next one may begin.
+    /// Places a chain and its successors; returns where the next one may begin.
     fn place_tree(&mut self, picture: &Picture, root: ChainNumber, column: usize, top: i64) -> i64 {
         let mut free: Vec<i64> = Vec::new();
         let mut waiting = vec![(root, column, top)];
         let mut bottom = top;
-        // A stack of our own: chains may jump a hundred thousand deep.
+        // Our own stack: chains may jump a hundred thousand deep.
         while let Some((chain, column, wanted)) = waiting.pop() {
             if free.len() <= column {
                 free.resize(column + 1, top);
@@ -163,7 +163,7 @@ impl Layout {
         let mut free = vec![start; columns];
         for root in roots {
             let depth = self.depth(picture, *root).min(columns);
-            // The leftmost group of neighbours that ends highest.
+            // The leftmost group of neighbouring columns that ends highest.
             let best = (0..=columns - depth).min_by_key(|at| free[*at..*at + depth].iter().max().copied());
             let at = best.unwrap_or(0);
             let top = free[at..at + depth].iter().max().copied().unwrap_or(start);
@@ -175,7 +175,7 @@ impl Layout {
         self.height = free.into_iter().max().unwrap_or(start);
     }
 
-    /// How many columns a tree takes.
+    /// Returns the number of columns of a tree.
     fn depth(&self, picture: &Picture, root: ChainNumber) -> usize {
         let mut deepest = 1;
         let mut waiting = vec![(root, 1)];
@@ -189,7 +189,7 @@ impl Layout {
     }
 }
 
-/// The rows of a box, one for each step: two lines of its own, and one for each exit that is only named.
+/// Returns the rows of a box, one for each step: two lines for the step, and one for each exit that is only named.
 pub(super) fn rows(picture: &Picture, chain: ChainNumber, lines: &Lines) -> Vec<Row> {
     let mut top = HEAD;
     let steps = picture.chains[chain].steps.iter();
@@ -206,7 +206,8 @@ pub(super) fn rows(picture: &Picture, chain: ChainNumber, lines: &Lines) -> Vec<
         .collect()
 }
 
-/// What is said below the steps: where the way goes on without a jump. On the main way, the arrow to the next box says it.
+/// Returns the text below the steps: where an entry continues without a jump. On the main path, the arrow to the next
+/// box shows this.
 pub(super) fn footer(picture: &Picture, chain: ChainNumber) -> Option<String> {
     let next = picture.next_on_main_way(chain);
     let chain = &picture.chains[chain];
@@ -225,7 +226,7 @@ pub(super) fn footer(picture: &Picture, chain: ChainNumber) -> Option<String> {
     }
 }
 
-/// Which chain stands in whose tree, and in which column.
+/// The tree of each chain, and its column.
 struct Trees {
     home: Vec<ChainNumber>,
     column: Vec<usize>,
@@ -251,7 +252,7 @@ impl Trees {
         trees
     }
 
-    /// The jumps from one column to the next one of the same tree.
+    /// Returns the jumps from one column to the next one of the same tree.
     fn lines(&self, picture: &Picture) -> Lines {
         let mut lines = Lines { parents: vec![None; picture.chains.len()], all: BTreeSet::new() };
         for (n, chain) in picture.chains.iter().enumerate() {
@@ -267,7 +268,7 @@ impl Trees {
     }
 }
 
-/// All chains, each after those that jump to it; there are no loops.
+/// Returns all chains, each after those that jump to it; there are no loops.
 fn callers_first(picture: &Picture) -> Vec<ChainNumber> {
     let mut missing: Vec<usize> = picture.chains.iter().map(|chain| chain.callers.len()).collect();
     let mut ready: Vec<ChainNumber> = (0..missing.len()).rev().filter(|n| missing[*n] == 0).collect();

@@ -1,17 +1,17 @@
-//! The picture in the language of Mermaid: a subgraph for each chain, with its steps in it.
+//! The graph in the language of Mermaid: a subgraph for each chain, with its steps in it.
 //!
-//! Labels may hold anything. Mermaid takes entity codes (`#34;`) in quoted texts; all that could end such a text, or mean
-//! something within one, is written so.
+//! Labels may contain any character. Mermaid supports entity codes (`#34;`) in quoted texts; all characters that could
+//! end such a text, or have a meaning in it, are written this way.
 
 use std::fmt::Write as _;
 
 use super::picture::{Chain, Exit, Picture, Place};
 use crate::command::text::cut;
 
-/// A longer label makes a box that no screen shows.
+/// A longer label would make a box that is wider than a screen.
 const COLUMNS: usize = 60;
 
-/// A chain that more chains jump to is named where it is used.
+/// A chain with at least this many callers is named where it is used.
 pub(super) const MANY: usize = 4;
 
 pub(super) fn draw(picture: &Picture) -> String {
@@ -59,7 +59,7 @@ pub(super) fn draw(picture: &Picture) -> String {
     out
 }
 
-/// The label with its place.
+/// Returns the label with its number.
 pub(super) fn title(chain: &Chain) -> String {
     let label = cut(&crate::command::text::printable(&chain.label), COLUMNS);
     match chain.place {
@@ -69,7 +69,7 @@ pub(super) fn title(chain: &Chain) -> String {
     }
 }
 
-/// Harmless within quotes, and not too long.
+/// Escapes and shortens a text for use within quotes.
 fn text(text: &str) -> String {
     let mut out = String::new();
     for c in cut(text, COLUMNS).chars() {
@@ -81,6 +81,6 @@ fn text(text: &str) -> String {
             c => out.push(c),
         }
     }
-    // An empty text is no label.
+    // An empty text is not a label.
     if out.is_empty() { "#160;".into() } else { out }
 }

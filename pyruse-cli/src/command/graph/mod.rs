@@ -1,7 +1,7 @@
-//! `pyruse graph`: the compiled workflow as a picture.
+//! `pyruse graph`: draws the compiled workflow.
 //!
-//! What the compiler linked goes in, not what the file seems to say; a [`picture::Picture`] is what it looks like, and
-//! each format draws that.
+//! It draws the linked graph, not the text of the file; [`picture::Picture`] is the common form, which each format
+//! draws.
 
 mod dot;
 mod layout;

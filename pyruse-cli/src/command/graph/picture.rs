@@ -1,7 +1,7 @@
-//! The workflow as people think of it: chains of steps, and for each exit where it leads.
+//! The workflow as people see it: chains of steps, and the target of each exit.
 //!
-//! The compiler's graph has a node for each step and continuation; here, each chain is there once. What a chain's open
-//! exits lead to is gathered over all of its instances.
+//! The compiler's graph has a node for each step and continuation; here, each chain occurs once. The targets of a
+//! chain's open exits are collected over all of its instances.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use crate::command::text::printable;
 
-/// The module that ends ways quietly.
+/// The module that stops entries without an effect.
 const NOOP: &str = "action_noop";
 
-/// The number of a chain: its place in the file.
+/// The number of a chain: its position in the file.
 pub(super) type ChainNumber = usize;
 
 #[derive(Serialize)]
@@ -29,20 +29,20 @@ pub(super) struct Chain {
     pub(super) label: String,
     pub(super) place: Place,
     pub(super) steps: Vec<Step>,
-    /// Where its exits lead that have no jump of their own; none: the way ends.
+    /// The targets of exits without a jump; `None`: the entry stops.
     pub(super) goes_on_at: Vec<Option<ChainNumber>>,
     /// The chains that jump here, each once.
     pub(super) callers: Vec<ChainNumber>,
-    /// It does nothing but end the way.
+    /// Whether it only stops the entry.
     pub(super) quiet: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Place {
-    /// On the main way, as the n-th, from 1.
+    /// On the main path, with its number from 1.
     TopLevel(usize),
-    /// Entered by jumps only.
+    /// Entered only by jumps.
     Jump,
     /// Never entered.
     Unreachable,
@@ -52,14 +52,14 @@ pub(super) enum Place {
 pub(super) struct Step {
     pub(super) kind: &'static str,
     pub(super) module: String,
-    /// What it looks at, or does: the argument that says most.
+    /// The most important argument: what the step reads or does.
     pub(super) telling: String,
     pub(super) then: Option<ChainNumber>,
     #[serde(rename = "else")]
     pub(super) otherwise: Option<ChainNumber>,
-    /// False behind a step with `then`.
+    /// False after a step with `then`.
     pub(super) reachable: bool,
-    /// An action with nothing behind it.
+    /// Whether it is an action at the end of its chain.
     pub(super) ends: bool,
 }
 
@@ -71,7 +71,7 @@ impl Chain {
 }
 
 impl Step {
-    /// Its jumps, as they are written.
+    /// Returns its jumps, as written.
     pub(super) fn jumps(&self) -> impl Iterator<Item = (Exit, ChainNumber)> {
         let then = self.then.map(|to| (Exit::Then, to));
         then.into_iter().chain(self.otherwise.map(|to| (Exit::Else, to))).filter(|_| self.reachable)
@@ -143,14 +143,14 @@ impl Picture {
         picture
     }
 
-    /// Where the open exits of a top-level chain lead, when it was entered from above.
+    /// Returns the target of the open exits of a top-level chain, for entries from above.
     pub(super) fn next_on_main_way(&self, chain: ChainNumber) -> Option<ChainNumber> {
         let Place::TopLevel(number) = self.chains[chain].place else { return None };
         let next = Place::TopLevel(number + 1);
         self.chains[chain].goes_on_at.iter().flatten().copied().find(|to| self.chains[*to].place == next)
     }
 
-    /// The one place where the open exits of a chain lead; on the main way, the next one.
+    /// Returns the only target of a chain's open exits; on the main path, the next chain.
     pub(super) fn goes_on_at_only(&self, chain: ChainNumber) -> Option<ChainNumber> {
         self.next_on_main_way(chain).or(
             match (self.chains[chain].place, self.chains[chain].goes_on_at.as_slice()) {
@@ -160,7 +160,7 @@ impl Picture {
         )
     }
 
-    /// Fills in what only the linked graph tells.
+    /// Adds what is only known from the linked graph.
     fn link(
         &mut self,
         workflow: &Workflow,
@@ -218,15 +218,15 @@ impl Picture {
     }
 }
 
-/// The fields that a step reads and saves.
+/// Returns the fields that a step reads and saves.
 fn touched(workflow: &Workflow, id: SiteId) -> (Vec<String>, Vec<String>) {
     let site = workflow.site(id);
     let name = |slot| workflow.fields().name(slot).to_owned();
     (site.reads().map(name).collect(), site.saves().map(name).collect())
 }
 
-/// What tells most about a step, on one line: the field it looks at, and what it compares that with; the template of a
-/// message; the rest of the arguments.
+/// Returns the most important part of a step, on one line: the field it reads, and the value it is compared with; the
+/// template of a message; the rest of the arguments.
 fn telling(step: &ConfigStep, (reads, saves): &(Vec<String>, Vec<String>)) -> String {
     let args = step.args.as_ref().map(pyruse_core::config::Node::to_json);
     let Some(args) = args.as_ref().and_then(Value::as_object) else { return String::new() };
@@ -267,7 +267,7 @@ fn telling(step: &ConfigStep, (reads, saves): &(Vec<String>, Vec<String>)) -> St
     })
 }
 
-/// A value without what JSON needs around it.
+/// Formats a value without JSON's quotes.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! The picture as SVG: self-contained, as light or dark as the reader's screen, the same for the same workflow.
+//! The graph as SVG: self-contained, light or dark as the viewer's setting, and identical for the same workflow.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,12 @@ use super::layout::{BOX, GAP, HEAD, LINE, Layout, MARGIN, PAD, footer, rows};
 use super::picture::{Chain, ChainNumber, Exit, Picture, Place, Step};
 use crate::command::text::{cut, printable};
 
-/// The columns of a row's text, of a box's title, and of the word at a row's right end.
+/// The columns of a row's text, of a box's title, and of the word at the right end of a row.
 const ROW: usize = 46;
 const LABEL: usize = 42;
 const WORD: usize = 7;
 
-/// What a pointer that rests on a text is shown of it.
+/// The longest text in a tooltip.
 const TIP: usize = 1000;
 
 pub(super) fn draw(picture: &Picture) -> String {
@@ -37,7 +37,7 @@ pub(super) fn draw(picture: &Picture) -> String {
     out
 }
 
-/// The main way: from each top-level chain down to the next one.
+/// Draws the main path: from each top-level chain down to the next one.
 fn write_spine(out: &mut String, picture: &Picture, layout: &Layout) {
     for n in 0..picture.chains.len() {
         let Some(to) = picture.next_on_main_way(n) else { continue };
@@ -62,7 +62,7 @@ fn write_spine(out: &mut String, picture: &Picture, layout: &Layout) {
     }
 }
 
-/// The jumps from one chain to another of the next column.
+/// Draws the jumps from one chain to another in the next column.
 fn write_lines(out: &mut String, picture: &Picture, layout: &Layout, from: ChainNumber, to: ChainNumber) {
     let (start, end) = (layout.spots[from], layout.spots[to]);
     let steps = picture.chains[from].steps.iter().zip(rows(picture, from, &layout.lines));
@@ -85,7 +85,7 @@ fn write_lines(out: &mut String, picture: &Picture, layout: &Layout, from: Chain
     }
 }
 
-/// The exits of a step that are lines, with the height in its row at which they leave it.
+/// Returns the exits of a step that are lines, with their height in its row.
 fn ports(step: &Step, chain: ChainNumber, layout: &Layout) -> Vec<((Exit, ChainNumber), i64)> {
     let drawn = step.jumps().filter(|(_, to)| layout.lines.has(chain, *to));
     drawn.zip(0_i64..).map(|(exit, n)| (exit, PAD / 2 + LINE / 2 + 3 + n * LINE)).collect()
@@ -205,7 +205,7 @@ fn tip(text: &str) -> String {
     format!("<title>{}</title>", escaped(&printable(&text.chars().take(TIP).collect::<String>())))
 }
 
-/// As text of XML, and of HTML.
+/// Escapes a text for XML and HTML.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -215,7 +215,7 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // No character of XML.
+            // Not allowed in XML.
             '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
             c if c.is_control() => out.push('\u{fffd}'),
             c => out.push(c),
@@ -229,7 +229,7 @@ const MARKERS: &str = "\
 <marker id=\"else\" class=\"tip else\" viewBox=\"0 0 8 8\" refX=\"6\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 Z\"/></marker>\
 <marker id=\"on\" class=\"tip on\" viewBox=\"0 0 8 8\" refX=\"6\" refY=\"4\" markerWidth=\"5\" markerHeight=\"5\" orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 Z\"/></marker>";
 
-/// Light first; dark where the reader's screen is.
+/// Light by default; dark if the viewer's setting is.
 const STYLE: &str = "
 text{font:12px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;fill:#0f172a}
 .page{fill:#fff}

@@ -1,4 +1,4 @@
-//! `pyruse stats`: how many entries there are of what, so that a person knows what to filter first.
+//! `pyruse stats`: counts entries by value, to show what to filter first.
 
 mod tally;
 
@@ -73,7 +73,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let (by, priority) = (fields.slot(&args.by), fields.slot("PRIORITY"));
     let mut buffers = Buffers::new(fields, EightBit::default(), TimeZone::system());
     let mut stats = Stats { tally: Tally::default(), range: None };
-    // What came before a failure was counted, and is shown.
+    // Entries before a failure were counted, and are shown.
     let read = past.read(Progress::new(true), |_, record| {
         stats.count(&mut buffers, by, priority, record);
         Ok(())
@@ -115,7 +115,7 @@ impl Stats {
         let mut entry = buffers.entry(record);
         let time = entry.time();
         let mut level = None;
-        // Whatever it is, it need not be read to the end of the entry.
+        // Whatever the value is, the entry need not be read to its end.
         let _ = entry.any(priority, |value| {
             if let Value::Integer(number) = value {
                 level = usize::try_from(number).ok().filter(|level| *level < 8);
@@ -206,7 +206,7 @@ impl Stats {
             }
         }
         if ranking.others.total() > 0 {
-            // How many different ones were dropped, nobody knows.
+            // The number of dropped values is unknown.
             let number =
                 if self.tally.doubt() > 0 { String::new() } else { grouped(ranking.other_values) + " " };
             row(&format!("({number}others)"), &ranking.others);

@@ -1,25 +1,26 @@
-//! Counting by values that anybody may choose, in bounded memory.
+//! Counts values that attackers may choose, in bounded memory.
 //!
-//! An attacker may write entries with a million different identifiers. So only so many values are counted singly; when
-//! they are full, the rarer half becomes one count. A value that was frequent all the time stays; one that was dropped
-//! and comes again has lost at most what the largest dropped one had, each time. The sum of that is told as the doubt.
+//! An attacker may write entries with a million different identifiers. So only a limited number of values is counted
+//! individually; when the limit is reached, the rarer half is combined into one count. A value that is always frequent
+//! stays. A value that was dropped and occurs again has lost at most the count of the largest dropped one, each time;
+//! the sum of these is reported as the uncertainty.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use pyruse_core::text::floor_char_boundary;
 
-/// So many values are counted singly.
+/// How many values are counted individually.
 const VALUES: usize = 20_000;
 
-/// A longer value is told by its beginning.
+/// A longer value is shown by its beginning.
 const LENGTH: usize = 256;
 
-/// Entries of one value, by priority.
+/// The entries of one value, by priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) levels: [u64; 8],
-    /// Those without a priority, or with one that is none.
+    /// Those without a priority, or with an invalid one.
     pub(super) without: u64,
 }
 
@@ -56,7 +57,7 @@ pub(super) struct Ranking<'t> {
     /// `None` stands for the missing field.
     pub(super) top: Vec<(Option<&'t str>, Counts)>,
     pub(super) others: Counts,
-    /// How many values these are, beside those that are not known any more.
+    /// The number of other values that are still known.
     pub(super) other_values: u64,
 }
 
@@ -79,7 +80,7 @@ impl Tally {
         let bound = *median;
         self.doubt += bound;
         self.values.retain(|_, counts| {
-            // Those that are as frequent as the bound go too: else, where all are equal, there would be no room.
+            // Those equal to the bound are dropped, too: otherwise, if all were equal, no memory would be freed.
             let stays = counts.total() > bound;
             if !stays {
                 self.dropped.add(counts);
@@ -88,17 +89,17 @@ impl Tally {
         });
     }
 
-    /// All entries.
+    /// Returns the number of all entries.
     pub(super) fn entries(&self) -> u64 {
         self.values.values().map(Counts::total).sum::<u64>() + self.missing.total() + self.dropped.total()
     }
 
-    /// By how much the count of a value may be too low.
+    /// Returns by how much the count of a value may be too low.
     pub(super) fn doubt(&self) -> u64 {
         self.doubt
     }
 
-    /// The most frequent ones; equal ones by name.
+    /// Returns the most frequent values; equal ones are ordered by name.
     pub(super) fn ranking(&self, most: usize) -> Ranking<'_> {
         let values = self.values.iter().map(|(value, counts)| (Some(value.as_str()), *counts));
         let missing = (self.missing.total() > 0).then_some((None, self.missing));

@@ -1,4 +1,4 @@
-//! `pyruse status`: is it running, is it well, and how far behind its sources is it?
+//! `pyruse status`: shows whether Pyruse runs and works, and how far it is behind its sources.
 
 mod source;
 
@@ -21,7 +21,7 @@ use super::text::{counted, grouped, printable, terminal_columns, wrapped};
 use crate::ending::Ending;
 use crate::request::{DaemonStatus, Reply, Request};
 use crate::storage::{self, Holder};
-/// A daemon that is well answers at once.
+/// A working daemon answers at once.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Shows whether Pyruse runs and works, and how far it is behind the journal
@@ -34,10 +34,10 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What was found of a daemon.
+/// The state of the daemon.
 enum Daemon {
     Answers(Box<DaemonStatus>),
-    /// It runs, but does not say how it is, and why.
+    /// It runs, but does not answer, and why.
     Silent {
         pid: i32,
         why: String,
@@ -48,7 +48,7 @@ enum Daemon {
 struct Status {
     daemon: Daemon,
     directory: PathBuf,
-    /// In bytes; none: there is no state yet.
+    /// In bytes; `None`: there is no state yet.
     size: Option<u64>,
     overview: Overview,
     sources: Vec<Found>,
@@ -118,7 +118,7 @@ fn find_daemon(directory: &Path) -> anyhow::Result<Daemon> {
     Ok(Daemon::Silent { pid, why })
 }
 
-/// The bytes of the state's files.
+/// Returns the size of the state's files in bytes.
 fn size(directory: &Path) -> Option<u64> {
     let file = storage::file(directory);
     let of = |end: &str| {
@@ -129,10 +129,10 @@ fn size(directory: &Path) -> Option<u64> {
     of("").map(|size| size + of("-wal").unwrap_or(0) + of("-shm").unwrap_or(0))
 }
 
-/// The columns of the names of what is said.
+/// The number of columns for the names.
 const NAMES: usize = 14;
 
-/// A name, and what is said of it, in lines of so many columns. A name that is too long has a line of its own.
+/// Writes a name and its text, in lines of at most `width` columns. A name that is too long gets its own line.
 fn write_field(out: &mut dyn Write, name: &str, text: &str, width: usize) -> io::Result<()> {
     let is_long = name.len() >= NAMES;
     if is_long {
@@ -216,7 +216,7 @@ impl Status {
         )
     }
 
-    /// What all sources are behind, together.
+    /// Returns how far all sources together are behind.
     fn behind(&self) -> Option<Lag> {
         let lags = self.sources.iter().map(Found::behind).collect::<Option<Vec<_>>>()?;
         let first = Lag { entries: 0, at_least: false, seconds: 0, gap: false };

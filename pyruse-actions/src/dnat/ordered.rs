@@ -1,7 +1,7 @@
-//! The mappings that are held, in two orders at once: by age and by end.
+//! All mappings, in two orders at once: by age and by end.
 //!
-//! To enter, to leave, and to ask who is first costs the same however many there are; only the different ends are
-//! searched, by halving, and of those there are few: an end is always a multiple of a power of two.
+//! To insert, to remove, and to find the first takes the same time however many there are. Only the different ends are
+//! searched, with a binary search, and there are few of them: an end is always a multiple of a power of two.
 
 use std::collections::BTreeMap;
 use std::ops::Index;
@@ -10,22 +10,22 @@ use pyruse_core::state::{Order, Place, Places};
 
 use super::mapping::Mapping;
 
-/// See the module.
+/// All mappings; see the module documentation.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct Ordered {
     all: Places<Mapping, 2>,
     by_age: Order<0>,
-    /// Those of one end are ordered by age.
+    /// Mappings with the same end are ordered by age.
     by_end: BTreeMap<i64, Order<1>>,
 }
 
-impl Held {
+impl Ordered {
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Puts in a mapping that is newer than all others.
-    pub(super) fn put(&mut self, mapping: Mapping) -> Place {
+    /// Inserts a mapping that is newer than all others.
+    pub(super) fn insert(&mut self, mapping: Mapping) -> Place {
         let end = mapping.end;
         let place = self.all.insert(mapping);
         self.all.append(&mut self.by_age, place);
@@ -33,8 +33,8 @@ impl Held {
         place
     }
 
-    /// Takes a mapping away.
-    pub(super) fn take(&mut self, place: Place) -> Option<Mapping> {
+    /// Removes and returns a mapping.
+    pub(super) fn remove(&mut self, place: Place) -> Option<Mapping> {
         let end = self.all[place].end;
         self.all.leave(&mut self.by_age, place);
         if let Some(order) = self.by_end.get_mut(&end) {
@@ -50,17 +50,17 @@ impl Held {
         self.by_age.first()
     }
 
-    /// The one that ends first, of several the oldest.
+    /// Returns the one that ends first; if there are several, the oldest.
     pub(super) fn first_to_end(&self) -> Option<Place> {
         self.by_end.first_key_value().and_then(|(_, order)| order.first())
     }
 
-    /// All, the oldest first.
+    /// Returns all, the oldest first.
     pub(super) fn by_age(&self) -> impl Iterator<Item = Place> {
         self.all.forwards(&self.by_age)
     }
 
-    /// Those from a number on, the newest first. What it costs grows with them only.
+    /// Returns those from a number on, the newest first. The time only depends on their number.
     pub(super) fn since(&self, number: u64) -> impl Iterator<Item = &Mapping> {
         let back = self.all.backwards(&self.by_age).map(|place| &self.all[place]);
         back.take_while(move |mapping| mapping.number >= number)
@@ -72,7 +72,7 @@ impl Held {
     }
 }
 
-impl Index<Place> for Held {
+impl Index<Place> for Ordered {
     type Output = Mapping;
 
     fn index(&self, place: Place) -> &Mapping {
