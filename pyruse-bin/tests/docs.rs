@@ -35,8 +35,8 @@ use serde_json::Value;
 const GENERATED: &[&str] = &["docs/reference/", "docs/lints.md", "docs/interface.md", "docs/third-party.md"];
 
 /// What a part lacks because it stands before it in the whole: the step that saves a field, the question who wrote the
-/// entry, the allow-list.
-const BEFORE_A_PART: &[&str] = &["P005", "P007", "P009"];
+/// entry, the allow-list, the sources.
+const BEFORE_A_PART: &[&str] = &["P005", "P007", "P009", "P022"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()

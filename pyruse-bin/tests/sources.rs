@@ -268,6 +268,50 @@ fn status_says_how_each_source_is_doing() {
 }
 
 #[test]
+fn the_command_sources_shows_what_each_source_reads_and_how_far() {
+    let (one, site) = (Journald::start(), Site::new());
+    let recording = record(&site, "recording", &[(1, "line 1"), (2, "line 2")]);
+    let only = json!({"source": "source_journal",
+        "args": {"namespace": one.namespace, "matches": ["SYSLOG_IDENTIFIER=prog"]}});
+    let whole =
+        json!({"source": "source_journal", "args": {"directory": one.directory(), "scope": "system"}});
+    configure(&site, &one, &json!({"one": only, "system": whole, "recording": recording}));
+    // A position is shown by time, and how long ago that was.
+    let sources = |status: i32| {
+        let output = site.pyruse(None, &["sources"]);
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let text = text
+            .replace(&one.directory().display().to_string(), "DIRECTORY")
+            .replace(&one.namespace, "NAMESPACE")
+            .replace(&site.path("").display().to_string(), "SITE/");
+        let without_time = |line: &str| match line.split_once("read up to ").or(line.split_once("since 2")) {
+            Some((before, _)) => format!("{before}…"),
+            None => line.to_owned(),
+        };
+        text.split_inclusive('\n').map(|line| without_time(line.trim_end()) + "\n").collect::<String>()
+    };
+    let before = sources(0);
+    let pyruse = site.launch(None, &["run", "--since", "@0"]);
+    pyruse.wait_ready();
+    one.line("prog", 6, "line 3");
+    wait_for_mails(&site, &["one: line 3", "recording: line 1", "recording: line 2", "system: line 3"]);
+    wait_for("the end", || sources(0).matches("up to date").count().eq(&3).then_some(()));
+    let running = sources(0);
+    let output = site.pyruse(None, &["sources", "--json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["running"], true);
+    let recording = &json["sources"][1];
+    assert_eq!(recording["name"], "recording");
+    assert_eq!(recording["module"], "source_recording");
+    assert_eq!(recording["silentSince"], recording["readUpTo"]);
+    assert_eq!(recording["losses"], json!([]));
+    assert!(pyruse.terminate().success());
+    std::fs::remove_file(site.path("recording")).unwrap();
+    insta::assert_snapshot!(format!("{before}\n{running}\n{}", sources(1)));
+}
+
+#[test]
 fn a_source_whose_directory_goes_away_is_reported_once_and_read_on_when_it_is_back() {
     let (one, two, site) = (Journald::start(), Journald::start(), Site::new());
     let (here, gone) = (site.path("two"), site.path("gone"));

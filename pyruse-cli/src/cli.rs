@@ -50,6 +50,7 @@ enum Command {
     #[command(subcommand)]
     Outbox(command::outbox::Command),
     Status(command::status::Args),
+    Sources(command::sources::Args),
     Modules(command::modules::Args),
     Schema(command::schema::Args),
     #[command(hide = true)]
@@ -73,6 +74,7 @@ pub fn main(follow: fn(Option<&Path>, &RunArgs) -> anyhow::Result<Ending>) -> Ex
         Command::Counters(command) => command::counters::run(config, &command),
         Command::Outbox(command) => command::outbox::run(config, &command),
         Command::Status(args) => command::status::run(config, &args),
+        Command::Sources(args) => command::sources::run(config, &args),
         Command::Modules(args) => command::modules::run(&args),
         Command::Schema(args) => command::schema::run(&args),
         Command::Complete(args) => command::complete::run(command_line, &args),

@@ -13,6 +13,7 @@ pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod sources;
 pub(crate) mod stats;
 pub(crate) mod status;
 

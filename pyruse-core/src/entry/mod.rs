@@ -28,6 +28,7 @@ pub use self::error::StepError;
 pub use self::field::{Fields, Slot};
 pub use self::limit::FIELD_LIMIT;
 pub use self::record::{MemoryRecord, Record, Sink};
+pub(crate) use self::table::SOURCE_FIELD;
 pub use self::table::{FieldTable, FieldTables, Kind, Origin};
 pub use self::value::{Span, Value};
 

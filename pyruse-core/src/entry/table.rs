@@ -88,6 +88,11 @@ impl FieldTables {
         self.0.iter().map(|(_, table)| *table)
     }
 
+    /// Returns the names of the sources.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Returns the names of all fields that are known, in order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         let of_sources = self.tables().flat_map(FieldTable::names);

@@ -37,6 +37,11 @@ pub trait Source {
     /// named by their path.
     fn inspect(&self, _inspection: &mut Inspection) {}
 
+    /// Returns what it reads, as a phrase for people, e.g. `the journal of this machine`.
+    fn describe(&self) -> Option<String> {
+        None
+    }
+
     /// Returns the position as text for people and programs, e.g. the cursor of a journal's entry; `None` if it is
     /// only a time.
     fn show(&self, _position: &Position) -> Option<String> {

@@ -34,6 +34,7 @@ mod journal_overwritten;
 mod no_allow_list;
 mod one_set;
 mod save_unread;
+mod source_unknown;
 mod value_type;
 
 pub use self::check::{Check, LintPlugin, lints};

@@ -42,6 +42,11 @@ impl ConfiguredSource {
         })
     }
 
+    /// Returns the name of its module.
+    pub fn module(&self) -> &'static str {
+        self.module
+    }
+
     /// Returns the position of an argument in the configuration.
     pub(crate) fn span(&self, path: &str) -> SourceSpan {
         self.args.as_ref().map_or(&self.span, |args| &args.at(path).span).clone()

@@ -84,6 +84,10 @@ impl Source for JournalSource {
         Ok(Box::new(follower))
     }
 
+    fn describe(&self) -> Option<String> {
+        Some(self.settings.describe())
+    }
+
     fn inspect(&self, inspection: &mut Inspection) {
         inspect::inspect(&self.settings, inspection);
     }

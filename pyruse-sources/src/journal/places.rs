@@ -9,7 +9,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::settings::{JournalSettings, Scope};
+use super::settings::JournalSettings;
 
 /// The directories that journald keeps journals in.
 pub(super) const ROOTS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
@@ -54,10 +54,7 @@ pub(super) struct Listed {
 /// All files in the directories of a journal. Of a journal by `files`, those are read that are given.
 pub(super) fn list(settings: &JournalSettings, files: &[PathBuf]) -> Vec<Listed> {
     let directories = directories_of(settings, files);
-    let only_system = match settings.scope {
-        Some(scope) => scope == Scope::System && settings.namespace.is_none(),
-        None => settings.directory.is_none() && settings.namespace.is_none(),
-    };
+    let only_system = settings.reads_only_the_system();
     let mut listed = Vec::new();
     for entry in directories.iter().flat_map(std::fs::read_dir).flatten().flatten() {
         let (path, name) = (entry.path(), entry.file_name());

@@ -50,6 +50,31 @@ pub(super) struct JournalSettings {
 }
 
 impl JournalSettings {
+    /// Returns which journal it is, as a phrase for people.
+    pub(super) fn describe(&self) -> String {
+        let journal = match (&self.directory, &*self.files, &self.namespace) {
+            (Some(directory), ..) => format!("the journal in {}", directory.display()),
+            (None, [], Some(namespace)) => format!("the journal of the namespace {namespace}"),
+            (None, [], None) => "the journal of this machine".to_owned(),
+            (None, [file], _) => format!("the journal file {}", file.display()),
+            (None, [first, rest @ ..], _) => {
+                format!("the journal files {} and {} more", first.display(), rest.len())
+            }
+        };
+        let is_partial = self.files.is_empty() && self.reads_only_the_system();
+        let scope = if is_partial { ", without the journals of users" } else { "" };
+        let matches = if self.matches.is_empty() { "" } else { ", only " };
+        format!("{journal}{scope}{matches}{}", self.matches.join(" "))
+    }
+
+    /// Returns `true` if the journals of users are not read.
+    pub(super) fn reads_only_the_system(&self) -> bool {
+        match self.scope {
+            Some(scope) => scope == Scope::System && self.namespace.is_none(),
+            None => self.directory.is_none() && self.namespace.is_none(),
+        }
+    }
+
     /// Reports, with the path of a member, errors that the types cannot express.
     pub(super) fn check(&self, complain: &mut dyn FnMut(&str, String)) {
         let places = usize::from(self.directory.is_some())

@@ -99,6 +99,11 @@ impl Source for Recording {
         Ok(Box::new(opened))
     }
 
+    fn describe(&self) -> Option<String> {
+        let file = self.file.to_string_lossy();
+        Some(if file == "-" { "standard input".into() } else { format!("the recording {file}") })
+    }
+
     fn inspect(&self, inspection: &mut Inspection) {
         // Opening a pipe takes data from it.
         let is_pipe = std::fs::metadata(&self.file).is_ok_and(|found| !found.is_file());

@@ -2,6 +2,8 @@
 
 mod source;
 
+pub(super) use self::source::Found;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use self::source::{Found, Lag};
+use self::source::Lag;
 use super::desk::Desk;
 use super::json;
 use super::operate::{Unanswered, ask};
@@ -35,7 +37,7 @@ pub(crate) struct Args {
 }
 
 /// The state of the daemon.
-enum Daemon {
+pub(super) enum Daemon {
     Answers(Box<DaemonStatus>),
     /// It runs, but does not answer, and why.
     Silent {
@@ -45,13 +47,13 @@ enum Daemon {
     Stopped,
 }
 
-struct Status {
-    daemon: Daemon,
+pub(super) struct Status {
+    pub(super) daemon: Daemon,
     directory: PathBuf,
     /// In bytes; `None`: there is no state yet.
     size: Option<u64>,
     overview: Overview,
-    sources: Vec<Found>,
+    pub(super) sources: Vec<Found>,
 }
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
@@ -66,7 +68,8 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     Ok(if is_well { Ending::Good } else { Ending::Failed })
 }
 
-fn find(desk: Desk) -> anyhow::Result<Status> {
+/// Asks the daemon, or else reads the state.
+pub(super) fn find(desk: Desk) -> anyhow::Result<Status> {
     let Desk { directory, loaded } = desk;
     let daemon = find_daemon(&directory)?;
     let (overview, configured, positions);
@@ -133,7 +136,7 @@ fn size(directory: &Path) -> Option<u64> {
 const NAMES: usize = 14;
 
 /// Writes a name and its text, in lines of at most `width` columns. A name that is too long gets its own line.
-fn write_field(out: &mut dyn Write, name: &str, text: &str, width: usize) -> io::Result<()> {
+pub(super) fn write_field(out: &mut dyn Write, name: &str, text: &str, width: usize) -> io::Result<()> {
     let is_long = name.len() >= NAMES;
     if is_long {
         writeln!(out, "{name}")?;
@@ -178,21 +181,11 @@ impl Status {
         }
         for source in &self.sources {
             line(&source.name, &source.text())?;
-            let name = &source.name;
-            if let Some(status) = &source.status {
-                if status.is_missing {
-                    let text = format!("the configured source `{name}` does not exist; waiting for it");
-                    line("TROUBLE", &text)?;
-                }
-                if let Some(error) = &status.error {
-                    line("TROUBLE", &format!("the source {name} cannot be read: {error}"))?;
-                }
-                for total in &status.losses {
-                    line("LOST", &total.text(local))?;
-                }
+            for trouble in source.trouble() {
+                line("TROUBLE", &trouble)?;
             }
-            for left_out in &source.left_out {
-                line("TROUBLE", &left_out.text)?;
+            for total in source.status.iter().flat_map(|status| &status.losses) {
+                line("LOST", &total.text(local))?;
             }
             if let Some(excluded) = &source.excluded {
                 line("not read", &excluded.text)?;

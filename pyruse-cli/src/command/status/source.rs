@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use pyruse_core::plugin::{Begin, Begun, Excluded, LeftOut, Next, SourceError};
 use pyruse_core::sources::{ConfiguredSource, SourceStatus};
 use pyruse_core::state::Position;
+use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::command::table::{length, local};
@@ -20,8 +21,8 @@ const COUNTED: u64 = 1_000_000;
 pub(super) const COUNTING: Duration = Duration::from_secs(5);
 
 /// How far behind the end of a source.
-pub(super) struct Lag {
-    pub(super) entries: u64,
+pub(in crate::command) struct Lag {
+    pub(in crate::command) entries: u64,
     /// There may be more.
     pub(super) at_least: bool,
     pub(super) seconds: u64,
@@ -30,17 +31,21 @@ pub(super) struct Lag {
 }
 
 /// What was found of a source.
-pub(super) struct Found {
-    pub(super) name: String,
+pub(in crate::command) struct Found {
+    pub(in crate::command) name: String,
+    /// The name of its module.
+    pub(in crate::command) module: Option<&'static str>,
+    /// What it reads, for people.
+    pub(in crate::command) reads: Option<String>,
     /// `None`: no daemon has said how it is.
-    pub(super) status: Option<SourceStatus>,
-    pub(super) position: Option<Position>,
+    pub(in crate::command) status: Option<SourceStatus>,
+    pub(in crate::command) position: Option<Position>,
     /// The position, as the source shows it.
     pub(super) shown: Option<String>,
     /// `None`: nothing was read yet.
     pub(super) lag: Option<Result<Lag, String>>,
-    pub(super) left_out: Vec<LeftOut>,
-    pub(super) excluded: Option<Excluded>,
+    pub(in crate::command) left_out: Vec<LeftOut>,
+    pub(in crate::command) excluded: Option<Excluded>,
 }
 
 impl Found {
@@ -65,6 +70,8 @@ impl Found {
         };
         Found {
             name: name.to_owned(),
+            module: configured.map(ConfiguredSource::module),
+            reads: source.and_then(|source| source.describe()),
             shown: source.zip(position.as_ref()).and_then(|(source, position)| source.show(position)),
             status,
             position,
@@ -74,7 +81,7 @@ impl Found {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(in crate::command) fn text(&self) -> String {
         let lag = match &self.lag {
             None => return "nothing was read yet".into(),
             Some(Ok(lag)) => lag.text(),
@@ -86,15 +93,44 @@ impl Found {
         format!("{lag}; read up to {read}{gap}")
     }
 
-    pub(super) fn as_json(&self) -> Value {
+    /// Returns the time of the last entry, if none waits.
+    pub(in crate::command) fn silent_since(&self) -> Option<Timestamp> {
+        let position = self.position.as_ref()?;
+        self.behind().is_some_and(|lag| lag.entries == 0).then_some(position.time)
+    }
+
+    /// Returns `false` if reading it from its position has just failed.
+    pub(in crate::command) fn can_be_read(&self) -> bool {
+        !matches!(self.lag, Some(Err(_)))
+    }
+
+    /// Returns what keeps it from being read, or from being read whole.
+    pub(in crate::command) fn trouble(&self) -> Vec<String> {
+        let mut trouble = Vec::new();
+        if let Some(status) = &self.status {
+            if status.is_missing {
+                trouble.push(format!("the configured source `{}` does not exist; waiting for it", self.name));
+            }
+            if let Some(error) = &status.error {
+                trouble.push(format!("the source {} cannot be read: {error}", self.name));
+            }
+        }
+        trouble.extend(self.left_out.iter().map(|left_out| left_out.text.clone()));
+        trouble
+    }
+
+    pub(in crate::command) fn as_json(&self) -> Value {
         let status = self.status.as_ref();
         json!({
             "name": self.name,
+            "module": self.module,
+            "reads": self.reads,
             "missing": status.map(|status| status.is_missing),
             "error": status.and_then(|status| status.error.as_ref()),
             "behind": self.behind().map(Lag::as_json),
             "behindUnknown": self.lag.as_ref().and_then(|lag| lag.as_ref().err()),
             "readUpTo": self.position.as_ref().map(|position| position.time.to_string()),
+            "silentSince": self.silent_since().map(|time| time.to_string()),
             "cursor": self.shown,
             "losses": status.map(losses),
             "leftOut": left_out(&self.left_out),
