@@ -22,8 +22,8 @@ use pyruse_core::plugin::{
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::{Deserialize, Serialize};
-use pyruse_core::state::{Handle, Letter, Map, Queue, State};
-use pyruse_core::time::{Ends, Timestamp};
+use pyruse_core::state::{DueMessage, Handle, Map, Queue, State};
+use pyruse_core::time::{Expiry, Timestamp};
 
 use crate::{text, unique};
 
@@ -148,12 +148,12 @@ impl JournalCourier {
 }
 
 impl Deliver for JournalCourier {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+    fn deliver(&mut self, messages: &[DueMessage]) -> Vec<Outcome> {
         let mut stuck = None;
-        letters
+        messages
             .iter()
-            .map(|letter| {
-                let Ok(line) = serde_json::from_str::<Line>(&letter.payload) else {
+            .map(|message| {
+                let Ok(line) = serde_json::from_str::<Line>(&message.payload) else {
                     return Outcome::GiveUp("not a line for the journal".into());
                 };
                 // Lines keep their order: after one that failed, all wait.
@@ -221,7 +221,7 @@ impl Service for LogService {
         let doubtful = state.get_mut(self.doubtful);
         for id in ids {
             if doubtful.get(&id, now).is_none() {
-                doubtful.insert(&id, false, Ends::after_seconds(now, DOUBT_SECONDS), now);
+                doubtful.insert(&id, false, Expiry::after_seconds(now, DOUBT_SECONDS), now);
             }
         }
     }
@@ -242,7 +242,7 @@ impl Gate for LogService {
         match doubtful.get(id, now) {
             Some(true) => false,
             Some(false) => {
-                let ends = doubtful.ends(id).unwrap_or(Ends::NEVER);
+                let ends = doubtful.ends(id).unwrap_or(Expiry::NEVER);
                 doubtful.insert(id, true, ends, now);
                 true
             }

@@ -1,4 +1,4 @@
-//! Pyruse as a program: the systemd journal in, the workflow, and a command line.
+//! Pyruse as a program: the sources, the workflow, the daemon and the command line.
 //!
 //! A program with filters or actions of its own is a main of three lines: it names its plugin crates with
 //! `use … as _;` and calls [`run`](run()).
@@ -14,7 +14,7 @@ use pyruse_actions as _;
 use pyruse_filters as _;
 use pyruse_sources as _;
 
-/// Runs the command line; gives the exit code of the process.
+/// Runs the command line; returns the exit code of the process.
 pub fn run() -> ExitCode {
     pyruse_cli::main(run::run)
 }

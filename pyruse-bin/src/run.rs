@@ -1,4 +1,4 @@
-//! What `pyruse run` does: it follows the journal, as the daemon or in a dry run.
+//! `pyruse run`: follows the sources, as the daemon or in a dry run.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use pyruse_core::time::Timestamp;
 use crate::daemon::{Daemon, Parts, Wake, wait};
 
 pub(crate) fn run(config: Option<&Path>, args: &RunArgs) -> anyhow::Result<Ending> {
-    // First of all: a SIGHUP before this ends the process.
+    // This comes first: until then, a SIGHUP ends the process.
     let wake = Wake::new().context("listening to signals")?;
     let mut loaded = if args.dry_run { Loaded::open(config)? } else { Loaded::open_trusted(config)? };
     configuration::show(&loaded.source, &loaded.diagnostics);
@@ -24,7 +24,7 @@ pub(crate) fn run(config: Option<&Path>, args: &RunArgs) -> anyhow::Result<Endin
     let (mut storage, mut state) = storage::open(&loaded.config().storage)?;
     let Loaded { path: config_path, registry, plan, .. } = loaded;
     match plan.open_parts(&mut state) {
-        // What is stored makes no sense to a module.
+        // A module cannot read what is stored.
         Err(e) if e.is_loss() => state = storage.go_without(&e.into()),
         opened => opened?,
     }
@@ -34,7 +34,7 @@ pub(crate) fn run(config: Option<&Path>, args: &RunArgs) -> anyhow::Result<Endin
     Ok(Ending::Good)
 }
 
-/// Real reading and rules; effects are printed instead of having any.
+/// Reads the sources and runs the rules; prints the effects instead of causing them.
 fn dry_run(mut dry: DryRun, mut wake: Wake, since: Option<Timestamp>) -> anyhow::Result<Ending> {
     let pump = dry.pump();
     let mut sources = Sources::open(&pump.engine.sources, &mut pump.state, since)?;

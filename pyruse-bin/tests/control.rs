@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use common::{Firewall, Journald, LONG, Site, Way, both_ways, failed_login, run, ssh_rules, wait_for};
 use operator::{Session, bans, json, plain, said, stop, without_pid};
-use pyruse_core::time::{Ends, Timestamp};
+use pyruse_core::time::{Expiry, Timestamp};
 use serde_json::{Value, json};
 
 /// One set for each family, and a mail; and counters of which one is never compared.
@@ -403,7 +403,7 @@ fn deliveries_that_wait_or_were_given_up_are_listed_tried_and_dropped() {
     state.execute(&sql, [order.to_string()]).unwrap();
     // The mails as if they had been tried so often that a try is far behind the one at the start, however slow all
     // this is: then only those that are asked for are tried.
-    let far = serde_json::to_string(&Ends::after_seconds(Timestamp::now(), 3600)).unwrap();
+    let far = serde_json::to_string(&Expiry::after_seconds(Timestamp::now(), 3600)).unwrap();
     let sql =
         "UPDATE rows SET value = CAST(json_set(CAST(value AS TEXT), '$.due', json(?1), '$.tries', 9) AS BLOB)
                WHERE part = (SELECT id FROM parts WHERE name = 'action_email')";

@@ -12,7 +12,7 @@ use pyruse_core::plugin::Registry;
 use pyruse_core::state::State;
 use pyruse_core::template::Template;
 use pyruse_core::time::Timestamp;
-use pyruse_core::workflow::Unobserved;
+use pyruse_core::workflow::NoObserver;
 use pyruse_filters as _;
 use pyruse_sources as _;
 
@@ -34,7 +34,7 @@ fn load(text: &str) {
             assert!(source.findings(&diagnostics).is_array());
             let mut record =
                 MemoryRecord::at(Timestamp(1)).with("MESSAGE", "a from 192.0.2.1").with("PRIORITY", "3");
-            engine.workflow.run(&mut record, &mut state, &mut Unobserved);
+            engine.workflow.run(&mut record, &mut state, &mut NoObserver);
             state.commit().unwrap();
         }
     }

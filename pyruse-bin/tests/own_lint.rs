@@ -17,7 +17,7 @@ const fn lint(code: &'static str, name: &'static str) -> Lint {
         what: "A step that mails.",
         why: "this site has no mail server",
         instead: "Use the report.",
-        examples: Examples::World,
+        examples: Examples::OfMachine,
     }
 }
 

@@ -11,7 +11,7 @@ use pyruse_core::pump::Pump;
 use pyruse_core::serde_json::Value;
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
-use pyruse_core::workflow::Unobserved;
+use pyruse_core::workflow::NoObserver;
 
 const RULES: &str = r#"{
     "actions": {"all": [
@@ -44,7 +44,7 @@ fn the_report_of_an_embedder_counts_all_entries() {
     let engine = engine(&mut state);
     let mut pump = Pump::new(engine, state, Arc::new(|| ())).unwrap();
     for second in 0..3 {
-        pump.run(&mut entry(second), &mut Unobserved);
+        pump.run(&mut entry(second), &mut NoObserver);
     }
     let report = report(&mut pump);
     assert_eq!(report["counts"]["entries"], 3, "{report:#}");
@@ -56,8 +56,8 @@ fn our_own_diagnostics_have_no_consequences_whoever_runs_the_pump() {
     let mut state = State::in_memory();
     let engine = engine(&mut state);
     let mut pump = Pump::new(engine, state, Arc::new(|| ())).unwrap();
-    pump.run(&mut entry(0).with(DIAGNOSTIC, "1"), &mut Unobserved);
-    pump.run(&mut entry(1), &mut Unobserved);
+    pump.run(&mut entry(0).with(DIAGNOSTIC, "1"), &mut NoObserver);
+    pump.run(&mut entry(1), &mut NoObserver);
     let report = report(&mut pump);
     assert_eq!(report["counts"]["lines"]["WARN"], 1, "{report:#}");
 }
@@ -66,7 +66,7 @@ fn our_own_diagnostics_have_no_consequences_whoever_runs_the_pump() {
 fn a_rehearsal_shows_entries_to_no_service() {
     let mut state = State::in_memory();
     let engine = engine(&mut state);
-    let mut pump = Pump::rehearsal(engine, state).unwrap();
-    pump.run(&mut entry(0), &mut Unobserved);
+    let mut pump = Pump::dry_run(engine, state).unwrap();
+    pump.run(&mut entry(0), &mut NoObserver);
     assert_eq!(report(&mut pump)["counts"]["entries"], 0);
 }

@@ -12,7 +12,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, set
 use nix::sys::time::TimeVal;
 
 /// How long a client waits, in seconds, while the socket's queue is full.
-const PATIENCE: i64 = 2;
+const SEND_TIMEOUT_SECONDS: i64 = 2;
 
 /// The kernel's limit for the path of a socket, including its terminator.
 const LONGEST_PATH: usize = 107;
@@ -39,7 +39,7 @@ pub fn with_address<T>(path: &Path, with: impl FnOnce(&UnixAddr) -> nix::Result<
 /// time-out.
 pub fn connect_to(path: &Path) -> std::io::Result<UnixStream> {
     let socket = stream()?;
-    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::new(PATIENCE, 0))?;
+    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::new(SEND_TIMEOUT_SECONDS, 0))?;
     with_address(path, |address| connect(socket.as_raw_fd(), address))?;
     Ok(UnixStream::from(socket))
 }

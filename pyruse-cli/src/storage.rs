@@ -39,7 +39,7 @@ pub struct Storage {
 
 impl Storage {
     /// Writes the path of our control socket to the lock file.
-    pub fn tell_socket(&mut self, socket: &Path) -> std::io::Result<()> {
+    pub fn announce_socket(&mut self, socket: &Path) -> std::io::Result<()> {
         write_lock(&mut self.lock, Some(socket))
     }
 

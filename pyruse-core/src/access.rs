@@ -1,5 +1,5 @@
-//! Why a file cannot be read, in words that a person can act on: who is not let in, by which mode of what, and how to
-//! mend it. "Permission denied" alone does not say that it is the service's user who may not, while root may.
+//! Explains why a file cannot be read: which user, which mode of which file or directory, and how to fix it. "Permission
+//! denied" alone does not say that it is the service's user who lacks access, while root has it.
 
 use std::ffi::CString;
 use std::fs::Metadata;
@@ -9,40 +9,40 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgrouplist, getgroups};
 
-/// Users below belong to the system: a service is not to be run as root instead.
-const FIRST_PERSON: u32 = 1000;
+/// User ids below this one belong to the system: such a user is not advised to run Pyruse as root instead.
+const FIRST_HUMAN_UID: u32 = 1000;
 
-/// Somebody who wants to read.
+/// A user account, with its groups.
 #[derive(Clone, Debug)]
-pub struct Reader {
+pub struct Account {
     uid: Uid,
     gid: Gid,
     groups: Vec<Gid>,
     name: String,
 }
 
-impl Reader {
-    /// This process.
-    fn us() -> Reader {
+impl Account {
+    /// Returns the account of this process.
+    fn us() -> Account {
         let (uid, gid) = (geteuid(), getegid());
-        Reader { uid, gid, groups: getgroups().unwrap_or_default(), name: user_name(uid) }
+        Account { uid, gid, groups: getgroups().unwrap_or_default(), name: user_name(uid) }
     }
 
-    /// That user, as a service of theirs would be.
-    pub(crate) fn of(uid: Uid) -> Option<Reader> {
+    /// Returns the account of this user, with the groups that a service of it would have; `None` if there is no such user.
+    pub(crate) fn of(uid: Uid) -> Option<Account> {
         let user = User::from_uid(uid).ok()??;
         let groups =
             CString::new(user.name.as_str()).ok().and_then(|name| getgrouplist(&name, user.gid).ok());
-        Some(Reader { uid, gid: user.gid, groups: groups.unwrap_or_default(), name: user.name })
+        Some(Account { uid, gid: user.gid, groups: groups.unwrap_or_default(), name: user.name })
     }
 
-    /// The user that runs Pyruse, who owns the storage; `None` if that is root, or if nobody is known to.
-    pub fn of_service(storage: &Path) -> Option<Reader> {
+    /// Returns the account that runs Pyruse, which owns the storage; `None` if it is root or not known.
+    pub fn of_service(storage: &Path) -> Option<Account> {
         let owner = storage.metadata().ok().map(|found| Uid::from_raw(found.uid()));
-        owner.filter(|uid| !uid.is_root()).and_then(Reader::of)
+        owner.filter(|uid| !uid.is_root()).and_then(Account::of)
     }
 
-    /// Does the mode let this user do that (4: read, 1: enter)?
+    /// Returns `true` if the mode permits this to the user (4: read, 1: enter).
     fn may(&self, found: &Metadata, what: u32) -> bool {
         let bits = if found.uid() == self.uid.as_raw() {
             found.mode() >> 6
@@ -56,66 +56,66 @@ impl Reader {
         self.uid.is_root() || bits & what == what
     }
 
-    /// What keeps this user from reading the file, by the modes of the file and of the directories above it.
+    /// Returns the first directory above the file, or the file itself, whose mode denies this user access.
     pub fn obstacle(&self, path: &Path) -> Option<Obstacle> {
-        // Behind links: it is the file's own place that counts.
+        // Links are resolved: the modes of the real path count.
         let real = path.canonicalize().or_else(|_| std::path::absolute(path)).ok()?;
-        let mut way: Vec<&Path> = real.ancestors().collect();
-        way.reverse();
-        way.into_iter().find_map(|part| {
+        let mut parts: Vec<&Path> = real.ancestors().collect();
+        parts.reverse();
+        parts.into_iter().find_map(|part| {
             let found = part.metadata().ok()?;
             let what = if found.is_dir() { 1 } else { 4 };
             (!self.may(&found, what)).then(|| Obstacle { path: part.to_owned(), found })
         })
     }
 
-    /// The same in words: who, and what.
+    /// Describes an obstacle for people: which user cannot read the file, and why.
     pub fn denied(&self, path: &Path, Obstacle { path: at, found }: &Obstacle) -> String {
         let owner =
             format!("{}:{}", user_name(Uid::from_raw(found.uid())), group_name(Gid::from_raw(found.gid())));
         let mode = found.mode() & 0o7777;
-        let at_fault = if found.is_dir() {
+        let cause = if found.is_dir() {
             format!("the directory {} belongs to {owner} and has mode {mode:04o}", at.display())
         } else {
             format!("it belongs to {owner} and has mode {mode:04o}")
         };
-        format!("user {} cannot read {}: {at_fault}", self.name, path.display())
+        format!("user {} cannot read {}: {cause}", self.name, path.display())
     }
 
-    /// The same, and how to mend it.
-    pub fn complain(&self, path: &Path, obstacle: &Obstacle) -> String {
+    /// Describes an obstacle, and says how to give access.
+    pub fn denied_with_fix(&self, path: &Path, obstacle: &Obstacle) -> String {
         let Obstacle { path: at, found } = obstacle;
         let mode = found.mode() & 0o7777;
         let group = group_name(self.gid);
         let allowed = mode | if found.is_dir() { 0o050 } else { 0o040 };
-        let mend = format!("chgrp {group} {at} && chmod {allowed:o} {at}", at = quoted(at));
-        let as_root = if self.uid.as_raw() >= FIRST_PERSON { "run this as root, or " } else { "" };
-        format!("{}; {as_root}give the group {group} access with: {mend}", self.denied(path, obstacle))
+        let fix = format!("chgrp {group} {at} && chmod {allowed:o} {at}", at = quoted(at));
+        let as_root = if self.uid.as_raw() >= FIRST_HUMAN_UID { "run this as root, or " } else { "" };
+        format!("{}; {as_root}give the group {group} access with: {fix}", self.denied(path, obstacle))
     }
 }
 
-/// What keeps a user from reading a file.
+/// A file or directory whose mode denies a user access.
 pub struct Obstacle {
     path: PathBuf,
     found: Metadata,
 }
 
 impl Obstacle {
-    /// May an access control list, which the mode does not show, let the user in all the same?
+    /// Returns `true` if an access control list, which the mode does not show, may give access in spite of the mode.
     pub fn may_be_passed(&self) -> bool {
-        // A list's mask stands in the place of the group's bits.
+        // If there is a list, its mask is in the group's bits.
         self.found.mode() & if self.found.is_dir() { 0o010 } else { 0o040 } != 0
     }
 }
 
-/// The error of opening that file to read it, in words.
+/// Describes the error of opening a file for reading.
 pub fn failure(path: &Path, error: &Error) -> String {
     if error.kind() != ErrorKind::PermissionDenied {
         return format!("{}: {error}", path.display());
     }
-    let us = Reader::us();
+    let us = Account::us();
     match us.obstacle(path) {
-        Some(obstacle) => us.complain(path, &obstacle),
+        Some(obstacle) => us.denied_with_fix(path, &obstacle),
         None => format!(
             "user {} cannot read {} although its mode allows it: check its access control list (getfacl), and the \
              sandbox of the unit",
@@ -141,7 +141,7 @@ fn group_name(gid: Gid) -> String {
 
 // For the command line.
 #[doc(hidden)]
-/// A path as a shell takes it.
+/// Quotes a path for a shell.
 pub fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
@@ -153,14 +153,19 @@ mod tests {
 
     use super::*;
 
-    /// A user who is nobody's friend.
-    fn stranger() -> Reader {
+    /// A user who owns nothing and is in no group.
+    fn stranger() -> Account {
         let id = 54_321;
-        Reader { uid: Uid::from_raw(id), gid: Gid::from_raw(id), groups: Vec::new(), name: "stranger".into() }
+        Account {
+            uid: Uid::from_raw(id),
+            gid: Gid::from_raw(id),
+            groups: Vec::new(),
+            name: "stranger".into(),
+        }
     }
 
     #[test]
-    fn the_first_thing_on_the_way_that_does_not_let_a_user_in_is_told() {
+    fn the_obstacle_is_the_first_part_of_the_path_that_denies_access() {
         let directory = tempfile::tempdir().unwrap();
         let (inner, file) = (directory.path().join("inner"), directory.path().join("inner/file"));
         fs::create_dir(&inner).unwrap();
@@ -175,25 +180,25 @@ mod tests {
         assert_eq!(obstacle(), Some(file.canonicalize().unwrap()));
         mode(&inner, 0o700);
         assert_eq!(obstacle(), Some(inner.canonicalize().unwrap()));
-        let ours = Reader { groups: vec![getegid()], ..stranger() };
+        let ours = Account { groups: vec![getegid()], ..stranger() };
         mode(&inner, 0o710);
         mode(&file, 0o640);
         assert!(ours.obstacle(&file).is_none());
         // An owner without the right in the mode gains nothing from the rights of others.
-        let owner = Reader { uid: Uid::from_raw(fs::metadata(&file).unwrap().uid()), ..stranger() };
+        let owner = Account { uid: Uid::from_raw(fs::metadata(&file).unwrap().uid()), ..stranger() };
         mode(&file, 0o044);
         assert!(owner.uid.is_root() || owner.obstacle(&file).is_some());
     }
 
     #[test]
-    fn a_complaint_says_who_what_and_how_to_mend_it() {
+    fn the_message_says_who_is_denied_what_and_how_to_fix_it() {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         let file = directory.path().canonicalize().unwrap().join("it's");
         fs::write(&file, "").unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         let stranger = stranger();
-        let said = stranger.complain(&file, &stranger.obstacle(&file).unwrap());
+        let said = stranger.denied_with_fix(&file, &stranger.obstacle(&file).unwrap());
         let (shown, us, group) = (file.display(), user_name(geteuid()), group_name(getegid()));
         let quoted = quoted(&file);
         assert_eq!(

@@ -9,7 +9,7 @@ use crate::services::Services;
 use crate::state::{State, StateError};
 
 /// How often to check for a courier that has replied without waking us.
-const RETURN: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The reason why deliveries were broken off.
 #[derive(Debug, thiserror::Error)]
@@ -24,16 +24,16 @@ pub enum DeliverError {
 }
 
 impl Services {
-    /// Delivers the messages of these services, and commits the outcomes; tries again for up to `patience`. Returns how
+    /// Delivers the messages of these services, and commits the outcomes; tries again for up to `timeout`. Returns how
     /// many deliveries have not succeeded by then: they stay queued. Call it once, and not beside a
     /// [`Pump`](crate::pump::Pump), which delivers by itself.
-    pub fn deliver(&mut self, state: &mut State, patience: Duration) -> Result<usize, DeliverError> {
+    pub fn deliver(&mut self, state: &mut State, timeout: Duration) -> Result<usize, DeliverError> {
         let (sender, woken) = channel();
         let mut couriers = Couriers::new(Arc::new(move || {
             let _ = sender.send(());
         }));
-        let queues = self.employ(&mut couriers)?;
-        let end = Instant::now() + patience;
+        let queues = self.start_couriers(&mut couriers)?;
+        let end = Instant::now() + timeout;
         loop {
             let now = state.tick();
             couriers.collect(state, now);
@@ -53,9 +53,12 @@ impl Services {
             }
             let until_due =
                 deadline.filter(|_| !couriers.is_busy()).map_or(left, |due| now.steady.until(due));
-            // When patience is over, a courier that still works is waited for, and wakes us.
-            let wait =
-                if left.is_zero() { RETURN } else { until_due.min(left).max(Duration::from_millis(1)) };
+            // After the timeout, a courier that still works is waited for, and wakes us.
+            let wait = if left.is_zero() {
+                POLL_INTERVAL
+            } else {
+                until_due.min(left).max(Duration::from_millis(1))
+            };
             let _ = woken.recv_timeout(wait);
         }
     }

@@ -8,7 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::level::{Level, ReportLevel};
-use crate::operation::Reason;
+use crate::operation::BanReason;
 use crate::time::Timestamp;
 
 /// An effect of an action.
@@ -30,7 +30,7 @@ pub enum Effect {
         renewed: bool,
         /// The reason.
         #[serde(skip)]
-        reason: Reason,
+        reason: BanReason,
     },
     /// A mail is sent.
     Email {
@@ -160,7 +160,7 @@ mod tests {
                 ip: "192.0.2.1".into(),
                 seconds: 60,
                 renewed: false,
-                reason: Reason::Operator,
+                reason: BanReason::Operator,
             },
             Effect::Email { subject: "ban".into(), to: vec!["root".into()], body: "a\nb".into() },
             Effect::Log { level: Level::Info, message: "m".into() },

@@ -10,7 +10,7 @@ use crate::plugin::{OnBind, Registry, Settings, Setup};
 pub use crate::services::Services;
 use crate::sources::{self, Configure, ConfiguredSource};
 use crate::state::{Layout, State, StateError};
-use crate::workflow::{Compiler, Done, Observer, Refused, Site, SiteId, Workflow};
+use crate::workflow::{Compiler, EntryEffects, Observer, Site, SiteId, SkipReason, Workflow};
 
 /// The field that marks our own diagnostics in the journal. An entry that has it never has consequences: otherwise an
 /// error about an entry would become an entry with an error.
@@ -162,9 +162,9 @@ impl<O: Observer> Observer for Gate<'_, O> {
 
     fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         let refused = if entry.value(self.mark).is_some() {
-            Refused::OwnDiagnostic
+            SkipReason::OwnDiagnostic
         } else if !self.services.admit(entry, state) {
-            Refused::Repeated
+            SkipReason::Repeated
         } else {
             return self.observer.admits(entry, state);
         };
@@ -186,8 +186,8 @@ impl<O: Observer> Observer for Gate<'_, O> {
         }
     }
 
-    fn finished(&mut self, entry: &mut Entry<'_>, state: &mut State, done: Done<'_>) {
-        self.services.saw(entry, done, state);
+    fn finished(&mut self, entry: &mut Entry<'_>, state: &mut State, done: EntryEffects<'_>) {
+        self.services.entry_finished(entry, done, state);
         self.observer.finished(entry, state, done);
     }
 

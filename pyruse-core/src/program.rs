@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 /// How much of a program's standard error is kept, in bytes.
-const COMPLAINT: usize = 2000;
+const MAX_STDERR: usize = 2000;
 
 /// Returns the argv. If the default program is not at the default path, it is looked up in the usual directories.
 pub fn with_default_found(argv: &[String], default: &str) -> Vec<String> {
@@ -92,13 +92,13 @@ fn run_into(
         .process_group(0)
         .spawn()
         .map_err(|e| Failure { not_started: true, ..failed(format!("{program}: cannot be started: {e}")) })?;
-    let mut complaint = Vec::new();
-    match attend(&mut child, &mut complaint, Instant::now() + limit) {
+    let mut stderr = Vec::new();
+    match wait_with_limit(&mut child, &mut stderr, Instant::now() + limit) {
         Ok(Some(status)) if status.success() => Ok(()),
-        Ok(Some(status)) => Err(failed(format!("{program}: {}{}", ending(status), said(&complaint)))),
+        Ok(Some(status)) => Err(failed(format!("{program}: {}{}", ending(status), shown(&stderr)))),
         Ok(None) => {
             let message =
-                format!("{program}: not finished after {} s, killed{}", limit.as_secs(), said(&complaint));
+                format!("{program}: not finished after {} s, killed{}", limit.as_secs(), shown(&stderr));
             Err(Failure { message, timed_out: true, not_started: false })
         }
         Err(e) => Err(failed(format!("{program}: {e}"))),
@@ -120,16 +120,16 @@ fn ending(status: ExitStatus) -> String {
     }
 }
 
-fn said(complaint: &[u8]) -> String {
-    let text = String::from_utf8_lossy(complaint);
+fn shown(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
     let text = text.trim();
     if text.is_empty() { String::new() } else { format!(": {}", text.replace('\n', " / ")) }
 }
 
-/// Reads the standard error of a program until the program ends; `None` if the time limit expired before.
-fn attend(
+/// Waits until the program ends, and keeps the start of its standard error; `None` if the time limit expired before.
+fn wait_with_limit(
     child: &mut Child,
-    complaint: &mut Vec<u8>,
+    kept: &mut Vec<u8>,
     deadline: Instant,
 ) -> std::io::Result<Option<ExitStatus>> {
     let mut stderr = child.stderr.take();
@@ -154,7 +154,7 @@ fn attend(
             Err(e) => return Err(e.into()),
         }
         if let Some(pipe) = &mut stderr
-            && listen(pipe, complaint)
+            && read_available(pipe, kept)
         {
             stderr = None;
         }
@@ -172,7 +172,7 @@ fn attend(
         }
     }
     if let Some(pipe) = &mut stderr {
-        listen(pipe, complaint);
+        read_available(pipe, kept);
     }
     Ok(status)
 }
@@ -182,14 +182,14 @@ fn set_nonblocking(fd: &impl AsFd) -> std::io::Result<()> {
 }
 
 /// Reads what is available. Returns whether that is the end.
-fn listen(pipe: &mut impl Read, complaint: &mut Vec<u8>) -> bool {
+fn read_available(pipe: &mut impl Read, kept: &mut Vec<u8>) -> bool {
     let mut buffer = [0; 1024];
     loop {
         match pipe.read(&mut buffer) {
             Ok(0) => return true,
             Ok(length) => {
-                let room = COMPLAINT.saturating_sub(complaint.len());
-                complaint.extend_from_slice(&buffer[..length.min(room)]);
+                let room = MAX_STDERR.saturating_sub(kept.len());
+                kept.extend_from_slice(&buffer[..length.min(room)]);
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => return false,
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_says_and_how_it_ends_is_told() {
+    fn an_error_contains_the_standard_error_and_the_exit_status() {
         let long = Duration::from_secs(20);
         assert_eq!(sh("exit 0", b"", long), Ok(()));
         assert_eq!(
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_left_behind_does_not_keep_us() {
+    fn a_child_that_is_left_behind_does_not_delay_the_result() {
         let start = Instant::now();
         assert_eq!(sh("sleep 1000 & exit 0", b"", Duration::from_secs(600)), Ok(()));
         assert!(start.elapsed() < Duration::from_secs(300));

@@ -17,7 +17,7 @@ use crate::engine::{Engine, Plan};
 use crate::entry::Record;
 use crate::plugin::SourceError;
 use crate::sources::Sources;
-use crate::state::{Letter, State, StateError};
+use crate::state::{DueMessage, State, StateError};
 use crate::time::{Now, Timestamp};
 use crate::workflow::Observer;
 
@@ -37,7 +37,7 @@ pub struct Pump {
 
 /// How much [`Pump::batch`] reads at most.
 #[derive(Clone, Copy, Debug)]
-pub struct Limit {
+pub struct BatchLimit {
     /// This many records.
     pub entries: u32,
     /// About this long: so a signal or a ban never waits for a long backlog.
@@ -59,12 +59,12 @@ pub enum ReloadError {
     Courier(#[from] io::Error),
 }
 
-/// A courier that takes every letter and delivers none.
+/// A courier that takes every message and delivers none.
 struct Nobody;
 
 impl Deliver for Nobody {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
-        vec![Outcome::Done; letters.len()]
+    fn deliver(&mut self, messages: &[DueMessage]) -> Vec<Outcome> {
+        vec![Outcome::Done; messages.len()]
     }
 }
 
@@ -73,15 +73,15 @@ impl Pump {
     /// for [`Pump::collect`].
     pub fn new(mut engine: Engine, state: State, wake: Arc<dyn Fn() + Send + Sync>) -> io::Result<Pump> {
         let mut couriers = Couriers::new(wake);
-        engine.services.employ(&mut couriers)?;
+        engine.services.start_couriers(&mut couriers)?;
         Ok(Pump { engine, state, sources: Sources::default(), reads_sources: false, couriers })
     }
 
     /// Makes a pump without consequences: nothing is delivered, and no service sees entries.
-    pub fn rehearsal(mut engine: Engine, state: State) -> io::Result<Pump> {
+    pub fn dry_run(mut engine: Engine, state: State) -> io::Result<Pump> {
         let mut couriers = Couriers::new(Arc::new(|| ()));
-        engine.services.close_eyes();
-        engine.services.employ_as(&mut couriers, |courier| {
+        engine.services.remove_watchers();
+        engine.services.start_couriers_as(&mut couriers, |courier| {
             Courier::new(courier.name, Nobody).inline().batch(usize::MAX)
         })?;
         Ok(Pump { engine, state, sources: Sources::default(), reads_sources: false, couriers })
@@ -112,7 +112,7 @@ impl Pump {
     /// returns whether they are drained. The positions are in the state afterwards.
     pub fn batch<O: Observer>(
         &mut self,
-        limit: Limit,
+        limit: BatchLimit,
         observer: &mut O,
         mut stop: impl FnMut() -> bool,
     ) -> bool {
@@ -193,7 +193,7 @@ impl Pump {
         let open = || sources.prepare(&plan.engine().sources, &self.state, None);
         let sources = self.reads_sources.then(open).transpose()?;
         plan.open_parts(&mut self.state)?;
-        plan.services_mut().employ(&mut self.couriers)?;
+        plan.services_mut().start_couriers(&mut self.couriers)?;
         self.engine = plan.finish(&mut self.state);
         if let Some(sources) = sources {
             self.sources.adopt(sources, &mut self.state);
@@ -202,11 +202,11 @@ impl Pump {
         Ok(())
     }
 
-    /// Waits up to `patience` for busy couriers, and writes their replies. Messages of the other couriers stay queued.
-    pub fn stop(mut self, patience: Duration) -> Result<(), StateError> {
+    /// Waits up to `timeout` for busy couriers, and writes their replies. Messages of the other couriers stay queued.
+    pub fn stop(mut self, timeout: Duration) -> Result<(), StateError> {
         self.sources.flush_losses();
         self.tend(false);
-        self.couriers.stop(&mut self.state, patience);
+        self.couriers.stop(&mut self.state, timeout);
         self.state.commit()
     }
 }

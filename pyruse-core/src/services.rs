@@ -7,15 +7,15 @@ use crate::operation::ReportTimes;
 use crate::plugin::{Importer, Inspection, Registry, ReportForm, Reporter, Service, Settings, Setup, Start};
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
-use crate::workflow::Done;
+use crate::workflow::EntryEffects;
 
 /// The services of all linked modules.
 pub struct Services {
     pub(crate) all: Vec<(&'static str, Box<dyn Service>)>,
-    /// The services that are gates.
+    /// The services that have a gate.
     gates: Vec<usize>,
-    /// The services that are witnesses.
-    witnesses: Vec<usize>,
+    /// The services that have a watcher.
+    watchers: Vec<usize>,
 }
 
 impl Services {
@@ -34,18 +34,18 @@ impl Services {
         Ok(Services::with(services))
     }
 
-    /// These services; which of them are gates and witnesses is asked once.
+    /// Makes the set of these services; which of them have gates and watchers is determined once.
     pub(crate) fn with(mut services: Vec<(&'static str, Box<dyn Service>)>) -> Services {
-        let (mut gates, mut witnesses) = (Vec::new(), Vec::new());
+        let (mut gates, mut watchers) = (Vec::new(), Vec::new());
         for (n, (_, service)) in services.iter_mut().enumerate() {
             if service.gate().is_some() {
                 gates.push(n);
             }
-            if service.witness().is_some() {
-                witnesses.push(n);
+            if service.watcher().is_some() {
+                watchers.push(n);
             }
         }
-        Services { all: services, gates, witnesses }
+        Services { all: services, gates, watchers }
     }
 
     /// Keeps only the services of these modules.
@@ -56,17 +56,17 @@ impl Services {
     }
 
     /// Stops showing entries to services.
-    pub(crate) fn close_eyes(&mut self) {
-        self.witnesses.clear();
+    pub(crate) fn remove_watchers(&mut self) {
+        self.watchers.clear();
     }
 
     /// Starts their couriers; returns the queues that these serve. Call it once.
-    pub(crate) fn employ(&mut self, couriers: &mut Couriers) -> std::io::Result<Vec<Handle<Queue>>> {
-        self.employ_as(couriers, |courier| courier)
+    pub(crate) fn start_couriers(&mut self, couriers: &mut Couriers) -> std::io::Result<Vec<Handle<Queue>>> {
+        self.start_couriers_as(couriers, |courier| courier)
     }
 
     /// Starts other couriers in their place, e.g. ones that deliver nothing.
-    pub(crate) fn employ_as(
+    pub(crate) fn start_couriers_as(
         &mut self,
         couriers: &mut Couriers,
         replace: impl Fn(Courier) -> Courier,
@@ -74,7 +74,7 @@ impl Services {
         let mut queues = Vec::new();
         for (_, service) in &mut self.all {
             if let Some((queue, courier)) = service.courier() {
-                couriers.employ(queue, replace(courier))?;
+                couriers.start(queue, replace(courier))?;
                 queues.push(queue);
             }
         }
@@ -124,11 +124,16 @@ impl Services {
         self.gates.iter().all(|n| all[*n].1.gate().is_none_or(|gate| gate.admits(entry, state)))
     }
 
-    /// Shows the witnesses an entry that has finished, and its effects.
-    pub(crate) fn saw(&mut self, entry: &mut Entry<'_>, done: Done<'_>, state: &mut State) {
-        for n in &self.witnesses {
-            if let Some(witness) = self.all[*n].1.witness() {
-                witness.saw(entry, done, state);
+    /// Shows the watchers an entry that has finished, and its effects.
+    pub(crate) fn entry_finished(
+        &mut self,
+        entry: &mut Entry<'_>,
+        effects: EntryEffects<'_>,
+        state: &mut State,
+    ) {
+        for n in &self.watchers {
+            if let Some(watcher) = self.all[*n].1.watcher() {
+                watcher.entry_finished(entry, effects, state);
             }
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! Everything that Pyruse computes (windows, graces, bans, mappings) is computed from the time of an *entry*, never
 //! from the wall clock, so that catching up and replaying give the same results as live reading. The [clocks](Clock)
-//! are read once in each round of the loop. What is stored ends at [`Ends`], which no wrong clock can put years ahead.
+//! are read once in each round of the loop. What is stored ends at [`Expiry`], which no wrong clock can put years ahead.
 
 mod clock;
-mod ends;
+mod expiry;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-pub use self::clock::{Clock, Now, Steady, Step};
-pub use self::ends::Ends;
+pub use self::clock::{Clock, ClockStep, Now, Steady};
+pub use self::expiry::Expiry;
 
 /// 2026-01-01: the program cannot have run before. A machine without its own clock starts years earlier, in 1970 or at
 /// the release date of its system.

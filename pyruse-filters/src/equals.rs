@@ -2,7 +2,9 @@
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, Question, StepError};
+use pyruse_core::plugin::{
+    Compile, Example, Expected, Filter, Invalid, Module, Plugin, Predicate, StepError,
+};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -72,13 +74,13 @@ impl Filter for Equals {
         Ok(entry.any(self.field, |value| Ok(self.value.equals(value)))?.unwrap_or(false))
     }
 
-    fn question(&self) -> Option<Question<'_>> {
+    fn predicate(&self) -> Option<Predicate<'_>> {
         let (texts, integers) = match &self.value {
             Scalar::Text(text) => (vec![text.as_str()], vec![]),
             Scalar::Integer(integer) => (vec![], vec![*integer]),
             Scalar::Float(_) => return None,
         };
-        Some(Question::Equals { field: self.field, texts, integers, missing: false })
+        Some(Predicate::Equals { field: self.field, texts, integers, missing: false })
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use pyruse_core::entry::{Entry, Slot, Value};
 use pyruse_core::plugin::fact::{Fact, Test};
-use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, Question, StepError};
+use pyruse_core::plugin::{
+    Compile, Example, Expected, Filter, Invalid, Module, Plugin, Predicate, StepError,
+};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -97,10 +99,10 @@ impl Filter for InList {
         Ok(holds.unwrap_or(self.missing))
     }
 
-    fn question(&self) -> Option<Question<'_>> {
+    fn predicate(&self) -> Option<Predicate<'_>> {
         let texts = self.texts.iter().map(String::as_str).collect();
         let integers = self.integers.iter().copied().collect();
-        let asked = Question::Equals { field: self.field, texts, integers, missing: self.missing };
+        let asked = Predicate::Equals { field: self.field, texts, integers, missing: self.missing };
         self.floats.is_empty().then_some(asked)
     }
 }

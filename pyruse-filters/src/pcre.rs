@@ -2,7 +2,9 @@
 
 use pyruse_core::entry::{Entry, Slot, Span};
 use pyruse_core::pattern::{Groups, Pattern};
-use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, Question, StepError};
+use pyruse_core::plugin::{
+    Compile, Example, Expected, Filter, Invalid, Module, Plugin, Predicate, StepError,
+};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -133,8 +135,8 @@ impl Filter for Pcre {
         Ok(true)
     }
 
-    fn question(&self) -> Option<Question<'_>> {
-        Some(Question::Finds { field: self.field, patterns: vec![&self.search.pattern] })
+    fn predicate(&self) -> Option<Predicate<'_>> {
+        Some(Predicate::Finds { field: self.field, patterns: vec![&self.search.pattern] })
     }
 }
 

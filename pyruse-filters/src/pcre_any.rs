@@ -2,7 +2,9 @@
 
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::pattern::{Candidates, Groups, Pattern};
-use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, Question, StepError};
+use pyruse_core::plugin::{
+    Compile, Example, Expected, Filter, Invalid, Module, Plugin, Predicate, StepError,
+};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
@@ -104,7 +106,7 @@ impl Filter for PcreAny {
         if let Some(candidates) = candidates {
             candidates.clear();
             entry.find_text(*field, |text| {
-                candidates.look_at(text);
+                candidates.inspect_set(text);
                 Ok(false)
             })?;
         }
@@ -125,9 +127,9 @@ impl Filter for PcreAny {
         Ok(false)
     }
 
-    fn question(&self) -> Option<Question<'_>> {
+    fn predicate(&self) -> Option<Predicate<'_>> {
         let patterns = self.searches.iter().map(|search| &search.pattern).collect();
-        Some(Question::Finds { field: self.field, patterns })
+        Some(Predicate::Finds { field: self.field, patterns })
     }
 }
 

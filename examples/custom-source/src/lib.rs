@@ -14,11 +14,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pyruse_core::entry::{FieldTable, Kind, MemoryRecord, Origin, Record};
+use pyruse_core::entry::{FieldTable, MemoryRecord, Origin, Record, ValueType};
 use pyruse_core::losses::{LossKind, Losses};
 use pyruse_core::plugin::{
-    Begin, Begun, Compile, Example, Expected, Grade, Inspection, Invalid, Module, Next, Plugin, Reader,
-    Readiness, Source, SourceError, SourceModule,
+    Begin, Begun, Compile, Example, Expected, Inspection, Invalid, Module, Next, Plugin, Reader, Readiness,
+    Severity, Source, SourceError, SourceModule,
 };
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -80,8 +80,8 @@ impl FieldTable for SpoolFields {
         vec!["ADDRESS", "MESSAGE", "PORT"]
     }
 
-    fn kind(&self, name: &str) -> Kind {
-        if name == "PORT" { Kind::Integer } else { Kind::Text }
+    fn value_type(&self, name: &str) -> ValueType {
+        if name == "PORT" { ValueType::Integer } else { ValueType::Text }
     }
 
     // Exactly these fields must get into a record. A name that begins with `_` is one that rules trust: in the journal,
@@ -130,7 +130,7 @@ impl Source for Spool {
     fn inspect(&self, inspection: &mut Inspection) {
         if let Err(e) = self.open() {
             let help = "create the directory; its owner is the user that runs the program that writes there";
-            inspection.argument("directory", Grade::Broken, e.to_string(), help);
+            inspection.argument("directory", Severity::Error, e.to_string(), help);
         }
     }
 

@@ -19,8 +19,8 @@ use pyruse_core::plugin::{
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::serde_json::json;
-use pyruse_core::state::{Handle, Layout, Letter, Map, Queue, StateError};
-use pyruse_core::time::Ends;
+use pyruse_core::state::{DueMessage, Handle, Layout, Map, Queue, StateError};
+use pyruse_core::time::Expiry;
 
 const NAME: &str = "action_announce";
 
@@ -45,9 +45,9 @@ impl ModuleSettings for Announce {
     const KEY: &'static str = "announce";
 
     /// Checks what the types cannot express.
-    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+    fn check(&self, report: &mut dyn FnMut(&str, String)) {
         if self.file.as_os_str().is_empty() {
-            complain("file", "announcements need a file name".to_owned());
+            report("file", "announcements need a file name".to_owned());
         }
     }
 }
@@ -132,7 +132,7 @@ impl Action for AnnounceOnce {
         self.message.render(run.entry, &mut text)?;
         // For observers: `replay` and dry runs show the effect instead of carrying it out.
         run.effect(|| Effect::Custom { action: NAME, details: json!({"key": key, "message": text}) });
-        run.state.get_mut(self.parts.told).insert(&key, (), Ends::after_seconds(now, self.seconds), now);
+        run.state.get_mut(self.parts.told).insert(&key, (), Expiry::after_seconds(now, self.seconds), now);
         // No queue key: every announcement is delivered. (With a key, a newer message replaces a pending one.)
         run.state.get_mut(self.parts.waiting).push(None, text);
         Ok(())
@@ -148,23 +148,23 @@ struct Appender {
 }
 
 impl Deliver for Appender {
-    /// May block. Returns one outcome per letter; a letter without an outcome is retried. After a crash, a letter may
+    /// May block. Returns one outcome per message; a message without an outcome is retried. After a crash, a message may
     /// come again: it then has the same number, so that a reader can recognise it.
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
-        let outcome = match append(&self.file, letters) {
+    fn deliver(&mut self, messages: &[DueMessage]) -> Vec<Outcome> {
+        let outcome = match append(&self.file, messages) {
             Ok(()) => Outcome::Done,
             // Retried after a wait that doubles each time, up to `longest_wait`. `Outcome::GiveUp` would end that.
             Err(e) => Outcome::Retry(format!("{}: {e}", self.file.display())),
         };
-        vec![outcome; letters.len()]
+        vec![outcome; messages.len()]
     }
 }
 
-fn append(file: &Path, letters: &[Letter]) -> std::io::Result<()> {
+fn append(file: &Path, messages: &[DueMessage]) -> std::io::Result<()> {
     let mut lines = String::new();
-    for letter in letters {
+    for message in messages {
         // JSON keeps a text from an entry on one line.
-        lines.push_str(&json!({"number": letter.id, "message": letter.payload}).to_string());
+        lines.push_str(&json!({"number": message.id, "message": message.payload}).to_string());
         lines.push('\n');
     }
     let mut file = File::options().create(true).append(true).open(file)?;

@@ -9,8 +9,8 @@
 //! whole: each of its ticks does, and takes 24 bytes of memory and a row on disk. So a raise writes one row, however
 //! many ticks its key has.
 
-use pyruse_core::operation::Count;
-use pyruse_core::state::{Keyed, Place};
+use pyruse_core::operation::CounterValue;
+use pyruse_core::state::{ItemIndex, Keyed};
 use pyruse_core::time::Timestamp;
 
 use super::keys::{Key, stored_text};
@@ -54,7 +54,7 @@ impl Default for Category {
     fn default() -> Category {
         Category {
             name: String::new(),
-            caps: Caps { keys: Place::MOST, ticks: usize::MAX },
+            caps: Caps { keys: ItemIndex::MAX_ITEMS, ticks: usize::MAX },
             keys: Keyed::default(),
             next_tick: 0,
             warned: false,
@@ -68,7 +68,7 @@ impl Default for Category {
 impl Category {
     pub(super) fn configure(&mut self, name: &str, caps: Caps) {
         name.clone_into(&mut self.name);
-        self.caps = Caps { keys: caps.keys.min(Place::MOST), ..caps };
+        self.caps = Caps { keys: caps.keys.min(ItemIndex::MAX_ITEMS), ..caps };
     }
 
     /// Notes the durations that a step uses.
@@ -160,7 +160,7 @@ impl Category {
     }
 
     /// Removes all ticks of a key, whatever their time; returns the former count, or `None` if nothing was alive.
-    pub(super) fn forget_ticks(&mut self, key: &str, now: Timestamp) -> Option<Count> {
+    pub(super) fn forget_ticks(&mut self, key: &str, now: Timestamp) -> Option<CounterValue> {
         let at = self.keys.find(&stored_text(key)).filter(|at| self.keys[*at].is_alive(now))?;
         let count = self.shown(&self.keys[at], now);
         self.clear_ticks(at);
@@ -168,7 +168,7 @@ impl Category {
     }
 
     /// Returns the counts of all keys with something alive at `now`, in no particular order.
-    pub(super) fn counts(&self, now: Timestamp) -> impl Iterator<Item = Count> {
+    pub(super) fn counts(&self, now: Timestamp) -> impl Iterator<Item = CounterValue> {
         self.keys.iter().filter(move |key| key.is_alive(now)).map(move |key| self.shown(key, now))
     }
 
@@ -177,9 +177,9 @@ impl Category {
         self.keys.iter().filter(|key| key.is_alive(now)).count()
     }
 
-    fn shown(&self, key: &Key, now: Timestamp) -> Count {
+    fn shown(&self, key: &Key, now: Timestamp) -> CounterValue {
         let (count, ends) = key.ticks.shown(now);
-        Count {
+        CounterValue {
             category: self.name.clone(),
             key: key.text.to_string(),
             count: count as u64,
@@ -189,7 +189,7 @@ impl Category {
     }
 
     /// Returns the place of a key, which becomes the one raised last; inserts the key if it does not exist.
-    fn touch(&mut self, key: &str) -> Place {
+    fn touch(&mut self, key: &str) -> ItemIndex {
         if let Some(at) = self.keys.find(key) {
             self.keys.touch(at);
             return at;
@@ -216,7 +216,7 @@ impl Category {
     }
 
     /// Removes the expired ticks of a key, except those that a late entry may still need.
-    fn remove_expired(&mut self, at: Place, now: Timestamp) {
+    fn remove_expired(&mut self, at: ItemIndex, now: Timestamp) {
         let kept = self.kept_since(now);
         let Key { text, ticks, .. } = &mut self.keys[at];
         while let Some(expired) = ticks.take_expired(if ticks.len() > FEW_TICKS { now } else { kept }) {
@@ -225,7 +225,7 @@ impl Category {
     }
 
     /// Does the same for resets and grace periods.
-    fn remove_expired_marks(&mut self, at: Place, now: Timestamp) {
+    fn remove_expired_marks(&mut self, at: ItemIndex, now: Timestamp) {
         let kept = self.kept_since(now);
         let key = &mut self.keys[at];
         let Some(marks) = &mut key.marks else { return };
@@ -237,7 +237,7 @@ impl Category {
     }
 
     /// Makes room for one tick, if the key has the maximum number.
-    fn make_room(&mut self, at: Place, now: Timestamp) {
+    fn make_room(&mut self, at: ItemIndex, now: Timestamp) {
         let Key { text, ticks, .. } = &mut self.keys[at];
         while let Some(expired) = ticks.take_expired(now) {
             self.rows.delete_tick(expired, text);
@@ -255,7 +255,7 @@ impl Category {
     }
 
     /// Replaces the oldest of many endless ticks by a number.
-    fn fold(&mut self, at: Place, number: u64) {
+    fn fold(&mut self, at: ItemIndex, number: u64) {
         let Key { text, ticks, .. } = &mut self.keys[at];
         let folded = ticks.fold(FOLDED_AT, FOLDED_AT / 2);
         if folded.is_empty() {
@@ -268,7 +268,7 @@ impl Category {
     }
 
     /// Ends the ticks that have begun by `now`.
-    fn end_ticks(&mut self, at: Place, now: Timestamp) {
+    fn end_ticks(&mut self, at: ItemIndex, now: Timestamp) {
         let Key { text, ticks, .. } = &mut self.keys[at];
         if ticks.folded() > 0 {
             self.rows.delete_folded(text);
@@ -281,7 +281,7 @@ impl Category {
         ticks.end_all(now).into_iter().for_each(|tick| self.rows.put_tick(tick, text));
     }
 
-    fn clear_ticks(&mut self, at: Place) {
+    fn clear_ticks(&mut self, at: ItemIndex) {
         let Key { text, ticks, .. } = &mut self.keys[at];
         if ticks.folded() > 0 {
             self.rows.delete_folded(text);
@@ -290,7 +290,7 @@ impl Category {
     }
 
     /// Stores the number of folded ticks; `number` is that of the key's newest tick.
-    fn store_folded(&mut self, at: Place, number: u64) {
+    fn store_folded(&mut self, at: ItemIndex, number: u64) {
         let Key { text, ticks, .. } = &self.keys[at];
         match ticks.folded() {
             0 => self.rows.delete_folded(text),
@@ -298,7 +298,7 @@ impl Category {
         }
     }
 
-    fn forget(&mut self, at: Place) {
+    fn forget(&mut self, at: ItemIndex) {
         self.clear_ticks(at);
         if let Some(Key { text, marks: Some(marks), .. }) = self.keys.remove(at) {
             self.rows.delete_marks(&marks, &text);

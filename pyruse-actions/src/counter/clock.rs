@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pyruse_core::time::{Ends, Now, Step, Timestamp};
+use pyruse_core::time::{ClockStep, Expiry, Now, Timestamp};
 
 use super::category::Category;
 use super::keys::Key;
@@ -12,7 +12,7 @@ use super::ticks::{Tick, UNKNOWN};
 
 impl Category {
     /// Items in the future were stored by a wrong clock; each then begins now, and keeps its duration.
-    pub(super) fn adjust_keys(&mut self, step: Step) {
+    pub(super) fn adjust_keys(&mut self, step: ClockStep) {
         for key in self.keys.iter_mut() {
             // The time by the wrong clock.
             let newest =
@@ -27,8 +27,8 @@ impl Category {
     pub(super) fn complete(&mut self, now: Timestamp) {
         let [keep, grace] = [self.longest_keep, self.longest_grace].map(Duration::from_secs);
         let late = |end: Timestamp, span: Duration| {
-            let mut ends = Ends::without_span(end).with_span(span);
-            (!span.is_zero() && ends.adjust(Step::loaded(Now::at(now)))).then_some(ends.at())
+            let mut ends = Expiry::without_span(end).with_span(span);
+            (!span.is_zero() && ends.adjust(ClockStep::loaded(Now::at(now)))).then_some(ends.at())
         };
         let Category { keys, rows, .. } = self;
         for Key { text, ticks, marks } in keys.iter_mut() {
@@ -52,7 +52,7 @@ impl Category {
     }
 }
 
-fn adjust_ticks(key: &mut Key, then: Timestamp, step: Step, rows: &mut ChangedRows) {
+fn adjust_ticks(key: &mut Key, then: Timestamp, step: ClockStep, rows: &mut ChangedRows) {
     let Key { text, ticks, .. } = key;
     if !ticks.iter().any(|tick| adjusted(tick.start, tick.end, step).is_some()) {
         return;
@@ -71,7 +71,7 @@ fn adjust_ticks(key: &mut Key, then: Timestamp, step: Step, rows: &mut ChangedRo
     });
 }
 
-fn adjust_marks(key: &mut Key, step: Step, rows: &mut ChangedRows) {
+fn adjust_marks(key: &mut Key, step: ClockStep, rows: &mut ChangedRows) {
     let Key { text, marks: Some(marks), .. } = key else { return };
     if !marks.graces().iter().any(|grace| adjusted(grace.start, grace.end, step).is_some())
         && !marks.resets().iter().any(|reset| adjusted(*reset, *reset, step).is_some())
@@ -95,11 +95,11 @@ fn adjust_marks(key: &mut Key, step: Step, rows: &mut ChangedRows) {
 
 /// Returns the corrected beginning and end, if it cannot have begun at its stored time: that is later than now, or from
 /// a clock that was not set.
-fn adjusted(start: Timestamp, end: Timestamp, step: Step) -> Option<(Timestamp, Timestamp)> {
+fn adjusted(start: Timestamp, end: Timestamp, step: ClockStep) -> Option<(Timestamp, Timestamp)> {
     if start == UNKNOWN {
         return None;
     }
-    let mut begins = Ends::after(start, Duration::ZERO);
+    let mut begins = Expiry::after(start, Duration::ZERO);
     let moved = begins.adjust(step).then_some(begins.at())?;
     let end = if end == Timestamp::NEVER { end } else { Timestamp(end.0 + (moved.0 - start.0)) };
     Some((moved, end))

@@ -21,7 +21,7 @@ use std::num::IntErrorKind;
 use std::sync::Arc;
 
 use pyruse_core::entry::Slot;
-use pyruse_core::plugin::fact::{Count, Fact, SavedAs};
+use pyruse_core::plugin::fact::{CounterChange, Fact, SavedAs};
 use pyruse_core::plugin::{
     Act, Action, Compile, Example, Expected, Invalid, Module, ModuleSettings, Plugin, SettingsPlugin,
     StepError,
@@ -57,10 +57,10 @@ impl Default for CounterSettings {
 impl ModuleSettings for CounterSettings {
     const KEY: &'static str = "counter";
 
-    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+    fn check(&self, report: &mut dyn FnMut(&str, String)) {
         for (key, value) in [("maxKeys", self.max_keys), ("maxTicks", self.max_ticks)] {
             if value == 0 {
-                complain(key, format!("`{key}` must be at least 1: nothing would be counted"));
+                report(key, format!("`{key}` must be at least 1: nothing would be counted"));
             }
         }
     }
@@ -79,7 +79,7 @@ impl Counter {
         let key = cx.reads_at("for", key);
         let save = save.map(|name| cx.saves_at("save", name, SavedAs::Number, true));
         let handle = cx.state::<Category>(&format!("counter/{category}"))?;
-        cx.note::<Categories>().0.insert(category.to_owned(), handle);
+        cx.shared::<Categories>().0.insert(category.to_owned(), handle);
         let settings = cx.settings::<CounterSettings>();
         let caps = Caps { keys: settings.max_keys as usize, ticks: settings.max_ticks as usize };
         let name: Arc<str> = category.into();
@@ -161,8 +161,8 @@ impl Module for Raise {
         let keep = args.keep_seconds.map(|seconds| seconds.0).filter(|seconds| *seconds > 0);
         let category = counter.category;
         cx.on_bind(move |state| state.get_mut(category).note_durations(keep.unwrap_or(0), 0));
-        let count = Count::Raises { expires: keep.is_some(), save: counter.save };
-        cx.states("counter", Fact::Counts { category: args.counter, count });
+        let change = CounterChange::Raises { expires: keep.is_some(), save: counter.save };
+        cx.states("counter", Fact::Counts { category: args.counter, change });
         Ok(Raise { counter, keep, by })
     }
 
@@ -250,7 +250,7 @@ impl Module for Reset {
         cx.on_bind(move |state| state.get_mut(category).note_durations(0, grace.unwrap_or(0)));
         cx.states(
             "counter",
-            Fact::Counts { category: args.counter, count: Count::Lowers { save: counter.save } },
+            Fact::Counts { category: args.counter, change: CounterChange::Lowers { save: counter.save } },
         );
         Ok(Reset { counter, grace })
     }
@@ -302,7 +302,7 @@ impl Module for Lower {
         let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
         cx.states(
             "counter",
-            Fact::Counts { category: args.counter, count: Count::Lowers { save: counter.save } },
+            Fact::Counts { category: args.counter, change: CounterChange::Lowers { save: counter.save } },
         );
         Ok(Lower(counter))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pyruse_core::operation::{Count, CounterKeeper};
+use pyruse_core::operation::{CounterKeeper, CounterValue};
 use pyruse_core::plugin::{Service, ServicePlugin};
 use pyruse_core::state::{Handle, State};
 use pyruse_core::time::Timestamp;
@@ -43,7 +43,7 @@ impl CounterKeeper for CounterService {
         self.categories.0.keys().cloned().collect()
     }
 
-    fn counts(&self, state: &State, category: &str, now: Timestamp) -> Vec<Count> {
+    fn counts(&self, state: &State, category: &str, now: Timestamp) -> Vec<CounterValue> {
         let handle = self.category(category);
         handle.map_or_else(Vec::new, |handle| state.get(handle).counts(now).collect())
     }
@@ -53,12 +53,18 @@ impl CounterKeeper for CounterService {
         categories.map(|handle| state.get(*handle).live(now)).sum()
     }
 
-    fn reset(&mut self, state: &mut State, category: &str, key: &str, now: Timestamp) -> Option<Count> {
+    fn reset(
+        &mut self,
+        state: &mut State,
+        category: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Option<CounterValue> {
         let handle = self.category(category)?;
         state.get_mut(handle).forget_ticks(key, now)
     }
 }
 
 pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
-    Ok(Box::new(CounterService { categories: start.note::<Categories>().clone() }))
+    Ok(Box::new(CounterService { categories: start.shared::<Categories>().clone() }))
 }));

@@ -1,7 +1,7 @@
 //! A category as a part of the state.
 
-use pyruse_core::state::{Changes, Place, Resource, Row};
-use pyruse_core::time::Step;
+use pyruse_core::state::{Changes, ItemIndex, Resource, Row};
+use pyruse_core::time::ClockStep;
 
 use super::category::Category;
 use super::keys::Key;
@@ -11,7 +11,7 @@ impl Resource for Category {
     fn load(rows: Vec<Row>) -> Result<Self, String> {
         let mut category = Category::default();
         // The number of each key's newest tick restores the order of raising.
-        let mut raised: Vec<(u64, Place)> = Vec::new();
+        let mut raised: Vec<(u64, ItemIndex)> = Vec::new();
         for (key, value) in rows {
             let (text, content) =
                 rows::read(&key, &value).ok_or("a stored row of a counter cannot be parsed")?;
@@ -42,7 +42,7 @@ impl Resource for Category {
         Ok(category)
     }
 
-    fn adjust(&mut self, step: Step) {
+    fn adjust(&mut self, step: ClockStep) {
         self.adjust_keys(step);
     }
 

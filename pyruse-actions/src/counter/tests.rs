@@ -1,7 +1,7 @@
 //! A category, rule by rule.
 
 use pyruse_core::state::Resource;
-use pyruse_core::time::{Now, Step, Timestamp};
+use pyruse_core::time::{ClockStep, Now, Timestamp};
 
 use super::category::{Caps, Category, FEW_KEYS, FEW_TICKS, FOLDED_AT};
 
@@ -158,8 +158,8 @@ fn of_a_flood_that_is_over_little_is_kept() {
 }
 
 /// A clock that is set to this time, having shown `before`.
-fn set(now: Timestamp, before: Timestamp) -> Step {
-    Step { now: Now::at(now), by: now.0 - before.0 }
+fn set(now: Timestamp, before: Timestamp) -> ClockStep {
+    ClockStep { now: Now::at(now), by: now.0 - before.0 }
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn what_a_clock_that_was_ahead_left_behind_lasts_no_longer_than_it_would_have() 
     let now = at(1_795_000_000);
     let ahead = now.plus_seconds(1_000_000_000);
     let later = |seconds| ahead.plus_seconds(seconds);
-    for step in [set(now, later(30)), Step::loaded(Now::at(now))] {
+    for step in [set(now, later(30)), ClockStep::loaded(Now::at(now))] {
         let mut c = category(10, 100);
         for n in 0..4 {
             c.raise("innocent", later(n), later(n + 600));
@@ -200,7 +200,7 @@ fn what_an_earlier_version_stored_without_a_beginning_is_believed_for_the_longes
     ];
     let mut c = Category::load(rows).unwrap();
     c.configure("test", Caps { keys: 10, ticks: 10 });
-    c.adjust(Step::loaded(Now::at(now)));
+    c.adjust(ClockStep::loaded(Now::at(now)));
     c.note_durations(600, 0);
     c.note_durations(0, 3600);
     c.complete(now);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Changes, Resource, Row};
-use pyruse_core::time::{Step, Timestamp};
+use pyruse_core::time::{ClockStep, Timestamp};
 
 /// The maximum number of bans listed; all are counted.
 const BANS: usize = 500;
@@ -216,7 +216,7 @@ impl Resource for Day {
         Ok(day)
     }
 
-    fn adjust(&mut self, step: Step) {
+    fn adjust(&mut self, step: ClockStep) {
         let now = step.now.wall;
         let Some(last) = self.last_due else { return };
         let is_ahead = now.can_judge(last) && last > now.plus(AHEAD);

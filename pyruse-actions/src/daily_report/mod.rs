@@ -142,7 +142,7 @@ impl Module for DailyReport {
             Ok(recorded) => recorded,
             Err(e) => return Err(cx.error("", e.to_string())),
         };
-        cx.note::<InUse>().0 = true;
+        cx.shared::<InUse>().0 = true;
         let email = cx.settings();
         Ok(DailyReport { message, level: args.level, details: args.details, recorded, max_lines, email })
     }

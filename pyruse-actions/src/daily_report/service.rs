@@ -5,10 +5,10 @@ use jiff::tz::TimeZone;
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::operation::ReportTimes;
-use pyruse_core::plugin::{Importer, ReportForm, Reporter, Service, ServicePlugin, Witness};
+use pyruse_core::plugin::{EntryWatcher, Importer, ReportForm, Reporter, Service, ServicePlugin};
 use pyruse_core::state::{Handle, Queue, State, StateError};
 use pyruse_core::time::Timestamp;
-use pyruse_core::workflow::Done;
+use pyruse_core::workflow::EntryEffects;
 
 use super::content::Content;
 use super::day::BanNote;
@@ -84,7 +84,7 @@ impl Service for ReportService {
         Some(self)
     }
 
-    fn witness(&mut self) -> Option<&mut dyn Witness> {
+    fn watcher(&mut self) -> Option<&mut dyn EntryWatcher> {
         if self.in_use { Some(self) } else { None }
     }
 }
@@ -104,8 +104,8 @@ impl Importer for ReportService {
     }
 }
 
-impl Witness for ReportService {
-    fn saw(&mut self, entry: &mut Entry<'_>, done: Done<'_>, state: &mut State) {
+impl EntryWatcher for ReportService {
+    fn entry_finished(&mut self, entry: &mut Entry<'_>, done: EntryEffects<'_>, state: &mut State) {
         let time = entry.time();
         let identifier = entry.first_text(self.identifier);
         let day = state.get_mut(self.recorded.day);
@@ -168,7 +168,7 @@ pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
         recorded: Recorded::open(start.layout())?,
         mails: start.layout().open(email::QUEUE)?,
         identifier: start.reads("SYSLOG_IDENTIFIER"),
-        in_use: start.note::<InUse>().0,
+        in_use: start.shared::<InUse>().0,
         settings,
     }))
 }));
@@ -176,7 +176,7 @@ pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
 #[cfg(test)]
 mod tests {
     use pyruse_core::state::Resource as _;
-    use pyruse_core::time::{Now, Step};
+    use pyruse_core::time::{ClockStep, Now};
 
     use super::*;
 
@@ -233,7 +233,7 @@ mod tests {
         let line = Line { level: ReportLevel::Warn, time: now, message: "m".into(), details: Details::All };
         service.recorded.record(&mut state, line, 10);
         let day = state.get_mut(service.recorded.day);
-        day.adjust(Step { now: Now::at(now), by: now.0 - hour(9000).0 });
+        day.adjust(ClockStep { now: Now::at(now), by: now.0 - hour(9000).0 });
         // `deadline` must not return a time at which `due` does nothing: the loop would spin.
         assert_eq!(service.deadline(&state, now), Some(hour(24)));
         service.due(&mut state, now);

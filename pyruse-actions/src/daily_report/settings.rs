@@ -52,13 +52,13 @@ impl ReportSettings {
 impl ModuleSettings for ReportSettings {
     const KEY: &'static str = "dailyReport";
 
-    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+    fn check(&self, report: &mut dyn FnMut(&str, String)) {
         if self.time().is_none() {
-            complain("at", format!("`{}` is not a time of day: write `HH:MM`, e.g. `06:30`", self.at));
+            report("at", format!("`{}` is not a time of day: write `HH:MM`, e.g. `06:30`", self.at));
         }
         for (key, path) in [("textTemplate", &self.text_template), ("htmlTemplate", &self.html_template)] {
             if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
-                complain(key, format!("there is no file {}", path.display()));
+                report(key, format!("there is no file {}", path.display()));
             }
         }
     }

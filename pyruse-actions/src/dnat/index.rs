@@ -11,7 +11,7 @@ use std::hash::RandomState;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use pyruse_core::state::Place;
+use pyruse_core::state::ItemIndex;
 
 use super::mapping::Properties;
 use super::ordered::Ordered;
@@ -24,12 +24,12 @@ pub(super) struct Index {
 }
 
 struct Candidates {
-    newest: Place,
+    newest: ItemIndex,
     older: Option<Box<Older>>,
 }
 
 /// The older candidates, from the oldest to the newest; never empty.
-struct Older(VecDeque<Place>);
+struct Older(VecDeque<ItemIndex>);
 
 impl Index {
     pub(super) fn new(combination: Combination) -> Index {
@@ -39,11 +39,11 @@ impl Index {
     /// Inserts the newest mapping, and calls `outlived` for those that it outlives.
     pub(super) fn insert(
         &mut self,
-        place: Place,
+        place: ItemIndex,
         properties: &Properties,
         held: &Ordered,
         random: &RandomState,
-        outlived: impl FnMut(Place),
+        outlived: impl FnMut(ItemIndex),
     ) {
         let combination = self.combination;
         let same = |candidates: &Candidates| are_equal(candidates, properties, combination, held);
@@ -60,7 +60,7 @@ impl Index {
     /// is still there.
     pub(super) fn remove(
         &mut self,
-        place: Place,
+        place: ItemIndex,
         properties: &Properties,
         held: &Ordered,
         random: &RandomState,
@@ -82,7 +82,7 @@ impl Index {
         held: &Ordered,
         random: &RandomState,
         now: i64,
-    ) -> Option<Place> {
+    ) -> Option<ItemIndex> {
         let same = |candidates: &Candidates| are_equal(candidates, asked, self.combination, held);
         self.table.find(self.combination.hash(asked, random), same)?.newest_alive(held, now)
     }
@@ -111,7 +111,7 @@ fn are_equal(
 }
 
 impl Candidates {
-    fn push(&mut self, place: Place, held: &Ordered, mut outlived: impl FnMut(Place)) {
+    fn push(&mut self, place: ItemIndex, held: &Ordered, mut outlived: impl FnMut(ItemIndex)) {
         let end = held[place].end;
         while held[self.newest].end <= end {
             outlived(self.newest);
@@ -126,7 +126,7 @@ impl Candidates {
     }
 
     /// Removes and returns the newest of the older ones.
-    fn pop_older(&mut self) -> Option<Place> {
+    fn pop_older(&mut self) -> Option<ItemIndex> {
         let older = self.older.as_mut()?;
         let newest = older.0.pop_back();
         if older.0.is_empty() {
@@ -136,7 +136,7 @@ impl Candidates {
     }
 
     /// Removes it from either end; returns `false` if nothing is left.
-    fn remove(&mut self, place: Place) -> bool {
+    fn remove(&mut self, place: ItemIndex) -> bool {
         if self.newest == place {
             match self.pop_older() {
                 Some(older) => self.newest = older,
@@ -153,7 +153,7 @@ impl Candidates {
         true
     }
 
-    fn newest_alive(&self, held: &Ordered, now: i64) -> Option<Place> {
+    fn newest_alive(&self, held: &Ordered, now: i64) -> Option<ItemIndex> {
         if now < held[self.newest].end {
             return Some(self.newest);
         }

@@ -9,8 +9,8 @@
 
 use std::hash::RandomState;
 
-use pyruse_core::state::{Changes, Place, Resource, Row};
-use pyruse_core::time::Step;
+use pyruse_core::state::{Changes, ItemIndex, Resource, Row};
+use pyruse_core::time::ClockStep;
 
 use super::index::Index;
 use super::mapping::{Mapping, Properties};
@@ -44,14 +44,14 @@ pub(super) struct Mappings {
     /// The rows to delete.
     deleted: Vec<u64>,
     /// Reused by each capture.
-    outlived: Vec<Place>,
+    outlived: Vec<ItemIndex>,
     warned: bool,
 }
 
 impl Default for Mappings {
     fn default() -> Self {
         Mappings {
-            limit: Place::MOST - 1,
+            limit: ItemIndex::MAX_ITEMS - 1,
             held: Ordered::default(),
             indexes: vec![Index::new(Combination::of(Property::ALL))],
             random: RandomState::new(),
@@ -72,7 +72,7 @@ pub(super) struct IndexNumber(usize);
 impl Mappings {
     /// Sets the maximum number of mappings.
     pub(super) fn set_limit(&mut self, limit: usize) {
-        self.limit = limit.clamp(1, Place::MOST - 1);
+        self.limit = limit.clamp(1, ItemIndex::MAX_ITEMS - 1);
     }
 
     /// Creates the index for this combination, if there is none; returns its number.
@@ -164,7 +164,7 @@ impl Mappings {
     }
 
     /// Removes a mapping that is the oldest, or the first to end.
-    fn remove(&mut self, place: Place) {
+    fn remove(&mut self, place: ItemIndex) {
         let properties = self.held[place].properties();
         for (at, index) in self.indexes.iter_mut().enumerate() {
             if at == IDENTITY || index.combination.is_in(&properties) {
@@ -175,7 +175,7 @@ impl Mappings {
     }
 
     /// Removes a mapping that is in no index any more.
-    fn forget(&mut self, place: Place) {
+    fn forget(&mut self, place: ItemIndex) {
         let Some(mapping) = self.held.remove(place) else { return };
         self.bytes -= mapping.bytes();
         if mapping.number < self.first_unsaved {
@@ -198,7 +198,7 @@ impl Resource for Mappings {
     }
 
     /// If an end cannot be right, all mappings are inserted again, because the indexes depend on their ends.
-    fn adjust(&mut self, step: Step) {
+    fn adjust(&mut self, step: ClockStep) {
         let adjusted = |mapping: &Mapping| retention::adjusted(mapping.end, mapping.bits, step);
         if self.held.by_age().all(|place| adjusted(&self.held[place]) == self.held[place].end) {
             return;
@@ -351,7 +351,7 @@ mod tests {
         state.commit().unwrap();
         let mappings = state.get_mut(handle);
         capture(mappings, "new", ["p", "1", "", ""], end(now), now);
-        mappings.adjust(Step::loaded(Now::at(Timestamp::from_seconds(now))));
+        mappings.adjust(ClockStep::loaded(Now::at(Timestamp::from_seconds(now))));
         for (n, client) in [("1", "new"), ("2", "2"), ("3", "3")] {
             let found = |second| find(mappings, index, ["p", n, "", ""], second);
             assert_eq!(found(end(now) - 1).as_deref(), Some(client));

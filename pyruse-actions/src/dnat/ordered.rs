@@ -6,17 +6,17 @@
 use std::collections::BTreeMap;
 use std::ops::Index;
 
-use pyruse_core::state::{Order, Place, Places};
+use pyruse_core::state::{Arena, ItemIndex, List};
 
 use super::mapping::Mapping;
 
 /// All mappings; see the module documentation.
 #[derive(Default)]
 pub(super) struct Ordered {
-    all: Places<Mapping, 2>,
-    by_age: Order<0>,
+    all: Arena<Mapping, 2>,
+    by_age: List<0>,
     /// Mappings with the same end are ordered by age.
-    by_end: BTreeMap<i64, Order<1>>,
+    by_end: BTreeMap<i64, List<1>>,
 }
 
 impl Ordered {
@@ -25,44 +25,44 @@ impl Ordered {
     }
 
     /// Inserts a mapping that is newer than all others.
-    pub(super) fn insert(&mut self, mapping: Mapping) -> Place {
+    pub(super) fn insert(&mut self, mapping: Mapping) -> ItemIndex {
         let end = mapping.end;
-        let place = self.all.insert(mapping);
-        self.all.append(&mut self.by_age, place);
-        self.all.append(self.by_end.entry(end).or_default(), place);
-        place
+        let index = self.all.insert(mapping);
+        self.all.push_back(&mut self.by_age, index);
+        self.all.push_back(self.by_end.entry(end).or_default(), index);
+        index
     }
 
     /// Removes and returns a mapping.
-    pub(super) fn remove(&mut self, place: Place) -> Option<Mapping> {
-        let end = self.all[place].end;
-        self.all.leave(&mut self.by_age, place);
-        if let Some(order) = self.by_end.get_mut(&end) {
-            self.all.leave(order, place);
-            if order.first().is_none() {
+    pub(super) fn remove(&mut self, index: ItemIndex) -> Option<Mapping> {
+        let end = self.all[index].end;
+        self.all.unlink(&mut self.by_age, index);
+        if let Some(list) = self.by_end.get_mut(&end) {
+            self.all.unlink(list, index);
+            if list.first().is_none() {
                 self.by_end.remove(&end);
             }
         }
-        self.all.remove(place)
+        self.all.remove(index)
     }
 
-    pub(super) fn oldest(&self) -> Option<Place> {
+    pub(super) fn oldest(&self) -> Option<ItemIndex> {
         self.by_age.first()
     }
 
     /// Returns the one that ends first; if there are several, the oldest.
-    pub(super) fn first_to_end(&self) -> Option<Place> {
-        self.by_end.first_key_value().and_then(|(_, order)| order.first())
+    pub(super) fn first_to_end(&self) -> Option<ItemIndex> {
+        self.by_end.first_key_value().and_then(|(_, list)| list.first())
     }
 
     /// Returns all, the oldest first.
-    pub(super) fn by_age(&self) -> impl Iterator<Item = Place> {
+    pub(super) fn by_age(&self) -> impl Iterator<Item = ItemIndex> {
         self.all.forwards(&self.by_age)
     }
 
     /// Returns those from a number on, the newest first. The time only depends on their number.
     pub(super) fn since(&self, number: u64) -> impl Iterator<Item = &Mapping> {
-        let back = self.all.backwards(&self.by_age).map(|place| &self.all[place]);
+        let back = self.all.backwards(&self.by_age).map(|index| &self.all[index]);
         back.take_while(move |mapping| mapping.number >= number)
     }
 
@@ -72,10 +72,10 @@ impl Ordered {
     }
 }
 
-impl Index<Place> for Ordered {
+impl Index<ItemIndex> for Ordered {
     type Output = Mapping;
 
-    fn index(&self, place: Place) -> &Mapping {
-        &self.all[place]
+    fn index(&self, index: ItemIndex) -> &Mapping {
+        &self.all[index]
     }
 }

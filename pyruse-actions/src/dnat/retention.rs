@@ -5,7 +5,7 @@
 //!
 //! An end is stored with its `b`: so an end that is too far ahead can be detected, see [`pyruse_core::time::Ends`].
 
-use pyruse_core::time::{Step, Timestamp};
+use pyruse_core::time::{ClockStep, Timestamp};
 
 /// The `b` of mappings that an earlier version stored without it: up to three weeks.
 pub(super) const UNKNOWN_BITS: u8 = 20;
@@ -22,7 +22,7 @@ pub(super) fn end(at: Timestamp, bits: u8) -> i64 {
 }
 
 /// Returns the end of a mapping after a step of the clock: at most as late as if it were captured now.
-pub(super) fn adjusted(end: i64, bits: u8, step: Step) -> i64 {
+pub(super) fn adjusted(end: i64, bits: u8, step: ClockStep) -> i64 {
     let as_of_now = self::end(step.now.wall, bits);
     let is_for_ever = end == i64::MAX;
     if is_for_ever || !step.now.wall.can_judge(Timestamp::from_seconds(end)) {

@@ -28,9 +28,9 @@ impl Default for DnatSettings {
 impl ModuleSettings for DnatSettings {
     const KEY: &'static str = "dnat";
 
-    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+    fn check(&self, report: &mut dyn FnMut(&str, String)) {
         if self.max_mappings == 0 {
-            complain("maxMappings", "`maxMappings` must be at least 1: otherwise nothing is captured".into());
+            report("maxMappings", "`maxMappings` must be at least 1: otherwise nothing is captured".into());
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::prctl;
 use pyruse_core::courier::{Deliver, Outcome};
-use pyruse_core::state::Letter;
+use pyruse_core::state::DueMessage;
 
 use super::outgoing::{Outgoing, for_a_pipe};
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings};
@@ -18,15 +18,15 @@ use super::smtp_settings::SmtpSettings;
 use pyruse_core::program;
 
 /// How long a mail is retried. Then it is given up, and kept for the operator.
-const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 pub(super) struct MailCourier {
     settings: EmailSettings,
     limit: Duration,
-    way: Way,
+    way: Transport,
 }
 
-enum Way {
+enum Transport {
     Program(Vec<String>),
     Server(Relay),
     /// The server on localhost; if there is none, the program.
@@ -38,15 +38,15 @@ impl MailCourier {
         let limit = Duration::from_secs(settings.timeout_seconds.0);
         let argv = program::with_default_found(&settings.command(), DEFAULT_SENDMAIL);
         let way = match (&settings.smtp, &settings.sendmail) {
-            (Some(server), _) => Way::Server(Relay::new(server.clone(), limit)),
-            (None, None) if is_confined() => Way::Local(Relay::new(SmtpSettings::local(), limit), argv),
-            (None, _) => Way::Program(argv),
+            (Some(server), _) => Transport::Server(Relay::new(server.clone(), limit)),
+            (None, None) if is_confined() => Transport::Local(Relay::new(SmtpSettings::local(), limit), argv),
+            (None, _) => Transport::Program(argv),
         };
         MailCourier { settings, limit, way }
     }
 
-    fn send(&mut self, letter: &Letter) -> Result<(), Refusal> {
-        let mail: Outgoing = serde_json::from_str(&letter.payload)
+    fn send(&mut self, due: &DueMessage) -> Result<(), Refusal> {
+        let mail: Outgoing = serde_json::from_str(&due.payload)
             .map_err(|e| Refusal { kind: RefusalKind::ForGood, why: format!("not a mail: {e}") })?;
         let message = mail.compose(&self.settings).map_err(Refusal::for_now)?;
         let limit = self.limit;
@@ -54,9 +54,9 @@ impl MailCourier {
             program::run(argv, &[], &for_a_pipe(&message), limit).map_err(|e| Refusal::for_now(e.message))
         };
         match &mut self.way {
-            Way::Program(argv) => pipe(argv),
-            Way::Server(relay) => relay.send(letter.id, &message),
-            Way::Local(relay, argv) => match relay.send(letter.id, &message) {
+            Transport::Program(argv) => pipe(argv),
+            Transport::Server(relay) => relay.send(due.id, &message),
+            Transport::Local(relay, argv) => match relay.send(due.id, &message) {
                 Err(Refusal { kind: RefusalKind::Unreachable, why }) => {
                     pipe(argv).map_err(|failure| Refusal::for_now(format!("{why}; {}", failure.why)))
                 }
@@ -72,16 +72,16 @@ fn is_confined() -> bool {
 }
 
 impl Deliver for MailCourier {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
-        let deliver = |letter: &Letter| {
-            let Err(Refusal { kind, why }) = self.send(letter) else { return Outcome::Done };
+    fn deliver(&mut self, messages: &[DueMessage]) -> Vec<Outcome> {
+        let deliver = |due: &DueMessage| {
+            let Err(Refusal { kind, why }) = self.send(due) else { return Outcome::Done };
             match kind {
                 RefusalKind::ForGood => Outcome::GiveUp(why),
-                _ if letter.tried > PATIENCE => Outcome::GiveUp(why),
+                _ if due.tried > GIVE_UP_AFTER => Outcome::GiveUp(why),
                 RefusalKind::Unreachable | RefusalKind::ForNow => Outcome::Retry(why),
                 RefusalKind::Setting => Outcome::Blocked(why),
             }
         };
-        letters.iter().map(deliver).collect()
+        messages.iter().map(deliver).collect()
     }
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
-use pyruse_core::plugin::Grade;
 use pyruse_core::plugin::Inspection;
+use pyruse_core::plugin::Severity;
 
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings, mailbox};
 use super::smtp::{Asked, Refusal, RefusalKind, rehearse};
@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
     if let Some(smtp) = &settings.smtp {
         for (asked, refusal) in rehearse_with(settings, smtp, inspection) {
-            report(&asked, &refusal, smtp, Grade::Broken, inspection);
+            report(&asked, &refusal, smtp, Severity::Error, inspection);
         }
         return;
     }
@@ -33,7 +33,7 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
         let message = format!("mails cannot be sent: {name} {why}");
         let help = "install a program that provides it (postfix, exim4, msmtp-mta, …), name another one in \
                     `email.sendmail`, or a server in `email.smtp`";
-        inspection.setting("email.sendmail.0", Grade::Broken, message, help);
+        inspection.setting("email.sendmail.0", Severity::Error, message, help);
     }
     if settings.sendmail.is_none() {
         // The packaged service asks this server first, and only runs sendmail if it does not exist.
@@ -48,10 +48,10 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
                     );
                     let help = "start the mail server, or name one in `email.smtp`; if that program works in the \
                                 sandbox (msmtp does), name it in `email.sendmail`";
-                    inspection.setting("email", Grade::Doubtful, message, help);
+                    inspection.setting("email", Severity::Warning, message, help);
                 }
             } else {
-                report(&asked, &refusal, &smtp, Grade::Doubtful, inspection);
+                report(&asked, &refusal, &smtp, Severity::Warning, inspection);
             }
         }
     }
@@ -72,11 +72,17 @@ fn rehearse_with(
     inspection.once(&question, || rehearse(smtp, limit, &from, &to))
 }
 
-fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, inspection: &mut Inspection) {
+fn report(
+    asked: &Asked,
+    refusal: &Refusal,
+    smtp: &SmtpSettings,
+    worst: Severity,
+    inspection: &mut Inspection,
+) {
     let server = format!("the mail server {} port {}", smtp.host, smtp.port());
     let Refusal { kind, why } = refusal;
     // A server may defer a recipient, to see whether the client tries again.
-    let grade = if *kind == RefusalKind::ForNow { Grade::Doubtful } else { worst };
+    let severity = if *kind == RefusalKind::ForNow { Severity::Warning } else { worst };
     match asked {
         Asked::Connection => {
             let (message, help) = match kind {
@@ -91,22 +97,22 @@ fn report(asked: &Asked, refusal: &Refusal, smtp: &SmtpSettings, worst: Grade, i
         Asked::Sender => {
             inspection.setting(
                 "email.from",
-                grade,
+                severity,
                 format!("{server} refuses {why}"),
                 "mails wait until it accepts the sender",
             );
         }
         Asked::Recipient(n) => {
-            let (grade, help) = match kind {
+            let (severity, help) = match kind {
                 // Then no other way is tried.
                 RefusalKind::ForGood => (
-                    Grade::Broken,
+                    Severity::Error,
                     "no mail will reach this recipient: write an address that exists; or, on your own mail server, \
                      define an alias in /etc/aliases and run newaliases",
                 ),
-                _ => (grade, "mails wait until it accepts the recipient"),
+                _ => (severity, "mails wait until it accepts the recipient"),
             };
-            inspection.setting(&format!("email.to.{n}"), grade, format!("{server} refuses {why}"), help);
+            inspection.setting(&format!("email.to.{n}"), severity, format!("{server} refuses {why}"), help);
         }
     }
 }

@@ -66,40 +66,40 @@ impl EmailSettings {
 impl ModuleSettings for EmailSettings {
     const KEY: &'static str = "email";
 
-    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+    fn check(&self, report: &mut dyn FnMut(&str, String)) {
         if let Err(e) = mailbox(&self.from) {
-            complain("from", e);
+            report("from", e);
         }
         if self.to.is_empty() {
-            complain("to", "there are no recipients".into());
+            report("to", "there are no recipients".into());
         }
         for (n, address) in self.to.iter().enumerate() {
             if let Err(e) = mailbox(address) {
-                complain(&format!("to.{n}"), e);
+                report(&format!("to.{n}"), e);
             }
         }
         if self.command().first().is_none_or(String::is_empty) {
-            complain("sendmail", "the command is empty: its first item must be a program".into());
+            report("sendmail", "the command is empty: its first item must be a program".into());
         }
         if let Some(smtp) = &self.smtp {
             if self.sendmail.is_some() {
                 let message = "mails go either through `sendmail` or through `smtp`: keep one of them";
-                complain("smtp", message.into());
+                report("smtp", message.into());
             }
-            smtp.check(complain);
+            smtp.check(report);
         }
         if self.timeout_seconds == Seconds(0) {
-            complain("timeoutSeconds", "the time limit must not be 0 seconds".into());
+            report("timeoutSeconds", "the time limit must not be 0 seconds".into());
         }
     }
 
-    fn doubt(&self, complain: &mut dyn FnMut(&str, String)) {
+    fn warn(&self, report: &mut dyn FnMut(&str, String)) {
         if let Some(placeholder) = placeholder(&self.subject) {
             let shown = &self.subject[placeholder];
-            complain("subject", format!("a subject is not a template: `{shown}` is not replaced"));
+            report("subject", format!("a subject is not a template: `{shown}` is not replaced"));
         }
         if let Some(smtp) = &self.smtp {
-            smtp.doubt(complain);
+            smtp.warn(report);
         }
     }
 }

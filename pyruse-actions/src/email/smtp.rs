@@ -110,7 +110,7 @@ impl Question<'_> {
 pub(super) struct Relay {
     settings: SmtpSettings,
     limit: Duration,
-    /// For each letter's number, the recipients that have got the mail while others still wait for it. The list is lost
+    /// For each message id, the recipients that have got the mail while others still wait for it. The list is lost
     /// at the end of the program; then these recipients get the mail again, with the same Message-ID.
     served: HashMap<u64, HashSet<Address>>,
 }
@@ -121,10 +121,10 @@ impl Relay {
     }
 
     /// Sends a mail to all recipients that have not got it yet.
-    pub(super) fn send(&mut self, letter: u64, message: &Message) -> Result<(), Refusal> {
-        let sent = self.converse(letter, message);
+    pub(super) fn send(&mut self, id: u64, message: &Message) -> Result<(), Refusal> {
+        let sent = self.converse(id, message);
         if matches!(sent, Ok(()) | Err(Refusal { kind: RefusalKind::ForGood, .. })) {
-            self.served.remove(&letter);
+            self.served.remove(&id);
         }
         let (host, port) = (&self.settings.host, self.settings.port());
         sent.map_err(|Refusal { kind, why }| Refusal {
@@ -133,16 +133,16 @@ impl Relay {
         })
     }
 
-    fn converse(&mut self, letter: u64, message: &Message) -> Result<(), Refusal> {
+    fn converse(&mut self, id: u64, message: &Message) -> Result<(), Refusal> {
         let mut line = Line::open(&self.settings, self.limit)?;
-        let done = self.hand_over(&mut line, letter, message);
+        let done = self.hand_over(&mut line, id, message);
         line.close();
         done
     }
 
-    fn hand_over(&mut self, line: &mut Line, letter: u64, message: &Message) -> Result<(), Refusal> {
+    fn hand_over(&mut self, line: &mut Line, id: u64, message: &Message) -> Result<(), Refusal> {
         let (envelope, text) = (message.envelope(), message.formatted());
-        let served = self.served.entry(letter).or_default();
+        let served = self.served.entry(id).or_default();
         let waiting: Vec<&Address> = envelope.to().iter().filter(|to| !served.contains(*to)).collect();
         let parameters =
             line.parameters(envelope.from().into_iter().chain(waiting.iter().copied()), &text)?;

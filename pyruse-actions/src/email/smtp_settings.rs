@@ -77,51 +77,48 @@ impl SmtpSettings {
     }
 
     /// Reports errors, with paths relative to `email`.
-    pub(super) fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+    pub(super) fn check(&self, report: &mut dyn FnMut(&str, String)) {
         if !is_host(&self.host) {
             let message = format!(
                 "`{}` is neither a host name nor an IP address; set the port with the key `port`",
                 self.host
             );
-            complain("smtp.host", message);
+            report("smtp.host", message);
         }
         if self.port == Some(0) {
-            complain("smtp.port", "the port must not be 0".into());
+            report("smtp.port", "the port must not be 0".into());
         }
         match (&self.user, &self.password_file) {
             (Some(_), None) => {
-                complain("smtp.user", "`user` needs a password: `passwordFile` is missing".into());
+                report("smtp.user", "`user` needs a password: `passwordFile` is missing".into());
             }
             (None, Some(_)) => {
-                complain("smtp.passwordFile", "a password needs a user: `user` is missing".into());
+                report("smtp.passwordFile", "a password needs a user: `user` is missing".into());
             }
             (Some(user), Some(file)) => {
                 if user.is_empty() || user.chars().any(char::is_control) {
-                    complain(
-                        "smtp.user",
-                        "a user name must not be empty or contain control characters".into(),
-                    );
+                    report("smtp.user", "a user name must not be empty or contain control characters".into());
                 }
                 if let Err(e) = read_password(file) {
-                    complain("smtp.passwordFile", e);
+                    report("smtp.passwordFile", e);
                 }
                 if self.tls == Tls::None && !is_loopback(&self.host) {
                     let message = format!(
                         "with `none` the password would be sent unencrypted to `{}`: use `starttls` or `implicit`",
                         self.host
                     );
-                    complain("smtp.tls", message);
+                    report("smtp.tls", message);
                 }
             }
             (None, None) => {}
         }
         match &self.ca_file {
             Some(_) if self.tls == Tls::None => {
-                complain("smtp.caFile", "certificates have no use with `tls` `none`".into());
+                report("smtp.caFile", "certificates have no use with `tls` `none`".into());
             }
             Some(file) => {
                 if let Err(e) = check_authorities(file) {
-                    complain("smtp.caFile", e);
+                    report("smtp.caFile", e);
                 }
             }
             None => {}
@@ -129,11 +126,11 @@ impl SmtpSettings {
     }
 
     /// Reports in the same way what should be improved.
-    pub(super) fn doubt(&self, complain: &mut dyn FnMut(&str, String)) {
+    pub(super) fn warn(&self, report: &mut dyn FnMut(&str, String)) {
         let Some(file) = &self.password_file else { return };
         if fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o007 != 0) {
             let file = file.display();
-            complain(
+            report(
                 "smtp.passwordFile",
                 format!("every user of this machine can read the password: `chmod o-rwx {file}`"),
             );

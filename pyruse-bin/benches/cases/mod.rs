@@ -24,7 +24,7 @@ use pyruse_core::plugin::Registry;
 use pyruse_core::pump::Pump;
 use pyruse_core::state::{Position, State};
 use pyruse_core::time::{Now, Timestamp};
-use pyruse_core::workflow::Unobserved;
+use pyruse_core::workflow::NoObserver;
 use serde_json::Value;
 
 /// Does its work so many times; how long did it take?
@@ -56,12 +56,12 @@ impl Rules {
             engine.workflow.optimize();
         }
         // Nothing is delivered.
-        Rules { pump: Pump::rehearsal(engine, state).unwrap() }
+        Rules { pump: Pump::dry_run(engine, state).unwrap() }
     }
 
     pub fn ride(&mut self, record: &mut MemoryRecord) {
         record.rewind();
-        self.pump.engine.workflow.run(record, &mut self.pump.state, &mut Unobserved);
+        self.pump.engine.workflow.run(record, &mut self.pump.state, &mut NoObserver);
     }
 
     /// Writes the state, and delivers what is queued to nobody.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pyruse_core::state::{Map, Position, State};
-use pyruse_core::time::{Ends, Timestamp};
+use pyruse_core::time::{Expiry, Timestamp};
 
 use super::Case;
 
@@ -22,7 +22,7 @@ pub fn commit(rows: u64, waits: bool) -> Case {
                 number += 1;
                 let key = format!("198.51.{}", number % 10_000);
                 let value = "ip Inet4 mail_ban, until tomorrow".to_owned();
-                state.get_mut(map).insert(&key, value, Ends::NEVER, Timestamp::default());
+                state.get_mut(map).insert(&key, value, Expiry::NEVER, Timestamp::default());
             }
             let cursor = format!("s=0123456789abcdef0123456789abcdef;i={number:x};b=7;m=1;t=2;x=3");
             state.set_position("journal", Position { place: cursor.into_bytes(), time: Timestamp(number) });

@@ -1,5 +1,5 @@
-//! The daemon's answers to operators: what they ask is done between two batches, and what it changed is committed with
-//! the next; only then are they told.
+//! Answers the requests of operators. A request is carried out between two batches; its changes are committed with the
+//! next one, and only then is the answer sent.
 
 use pyruse_cli::request::{DaemonStatus, Reply, Request};
 use pyruse_core::operation::{Answer, Operation, Overview, Refusal};
@@ -7,17 +7,17 @@ use pyruse_core::plugin::excerpt;
 use pyruse_core::time::Timestamp;
 
 use super::Daemon;
-use super::control::{Control, Question};
+use super::control::{Control, PendingRequest};
 
-/// A question, with the answer that waits for the commit; or why there is none.
-pub(super) type Asked = (Question, Result<Answer, Refusal>);
+/// A request, with the answer that waits for the commit; or why there is none.
+pub(super) type Answered = (PendingRequest, Result<Answer, Refusal>);
 
 impl Daemon {
-    /// Does what operators ask, in memory; the answers are sent after the commit that follows.
-    pub(super) fn take_questions(&mut self, now: Timestamp) -> Vec<Asked> {
-        let mut asked = Vec::new();
-        while let Some(question) = self.control.as_ref().and_then(Control::next) {
-            let answer = match &question.request {
+    /// Carries out the pending requests, in memory; the answers are sent after the next commit.
+    pub(super) fn answer_requests(&mut self, now: Timestamp) -> Vec<Answered> {
+        let mut answered = Vec::new();
+        while let Some(pending) = self.control.as_ref().and_then(Control::next) {
+            let answer = match &pending.request {
                 Request::Status => {
                     Ok(Answer::Overview(self.pump.engine.services.overview(&self.pump.state, now)))
                 }
@@ -28,20 +28,21 @@ impl Daemon {
                     let services = &mut self.pump.engine.services;
                     let done = services.operate(operation, &mut self.pump.state, now);
                     if operation.changes() && done.is_ok() {
-                        // What an operator has changed is worth a line.
-                        tracing::info!("as user {} asked: {}", question.user, described(operation));
+                        // Changes by an operator are logged.
+                        tracing::info!("as user {} asked: {}", pending.user, described(operation));
                     }
                     done
                 }
             };
-            asked.push((question, answer));
+            answered.push((pending, answer));
         }
-        asked
+        answered
     }
 
-    pub(super) fn reply(&mut self, asked: Vec<Asked>) {
-        for (question, answer) in asked {
-            let reply = match (&question.request, answer) {
+    /// Sends the answers; called after the commit.
+    pub(super) fn reply(&mut self, answered: Vec<Answered>) {
+        for (pending, answer) in answered {
+            let reply = match (&pending.request, answer) {
                 (_, Err(Refusal(why))) => Reply::Refused(why),
                 (Request::Status, Ok(Answer::Overview(overview))) => {
                     Reply::Status(Box::new(self.status(overview)))
@@ -52,11 +53,11 @@ impl Daemon {
                 },
                 (_, Ok(answer)) => Reply::Done(answer),
             };
-            question.answer(reply);
+            pending.answer(reply);
         }
     }
 
-    /// Why what was changed is not on the disk, if it is not.
+    /// Returns why changes are not on the disk, if they are not.
     fn unstored(&self) -> Option<&String> {
         self.unwritten.as_ref().or(self.storage.lost.as_ref())
     }
@@ -80,7 +81,7 @@ impl Daemon {
     }
 }
 
-/// An operation, for the log.
+/// Describes an operation for the log.
 fn described(operation: &Operation) -> String {
     let within =
         |set: &Option<String>| set.as_ref().map(|set| format!(" in {}", excerpt(set))).unwrap_or_default();

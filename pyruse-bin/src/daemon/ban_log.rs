@@ -1,7 +1,8 @@
-//! A line in the log for each ban that a rule makes: who, where, until when, and why.
+//! Logs a line for each ban that a rule makes: the address, the set, the end, and the reason.
 //!
-//! The lines are diagnostics, so our own reader never lets them have consequences. An attack from ten thousand addresses
-//! must not flood the log: after so many lines, the rest is only counted, and told in one.
+//! The lines are diagnostics, so entries that are read from them have no consequences. An attack from ten thousand
+//! addresses must not flood the log: after [`LOGGED`] lines per window, bans are only counted, and one line reports how
+//! many.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use pyruse_core::time::Timestamp;
 /// At most this many bans are logged per window.
 const LOGGED: u32 = 20;
 
-/// See the module.
+/// The log of bans; see the module documentation.
 pub(crate) struct BanLog(Throttle<(), ()>);
 
 impl Default for BanLog {
@@ -23,11 +24,11 @@ impl Default for BanLog {
 }
 
 impl BanLog {
-    /// An entry of that time has that effect.
+    /// Logs the effect of an entry of this time, if it is a ban.
     pub(crate) fn note(&mut self, effect: &Effect, at: Timestamp) {
         let Effect::Ban { set, ip, seconds, renewed, reason, .. } = effect else { return };
         let until = (*seconds > 0).then(|| at.plus_seconds(*seconds));
-        // Catching up, one that is over bans nobody.
+        // In a backlog, a ban may have expired already.
         if until.is_some_and(|until| until <= Timestamp::now()) {
             return;
         }
@@ -40,17 +41,17 @@ impl BanLog {
         }
     }
 
-    /// How long until the number of bans that were not logged is due; none if all are logged.
+    /// Returns how long to wait until the number of unlogged bans is due; `None` if all are logged.
     pub(crate) fn left(&self) -> Option<Duration> {
         self.0.left()
     }
 
-    /// Logs how many were not logged, if their window is over.
+    /// Logs the number of unlogged bans, if their window has ended.
     pub(crate) fn flush_if_over(&mut self) {
         self.0.flush_if_over(log_more);
     }
 
-    /// The same, now.
+    /// Logs the number of unlogged bans now.
     pub(crate) fn flush(&mut self) {
         self.0.flush(log_more);
     }
@@ -63,17 +64,17 @@ fn log_more((): (), more: u64, window: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use pyruse_core::operation::Reason;
+    use pyruse_core::operation::BanReason;
 
     use super::*;
 
     fn ban(seconds: u64) -> Effect {
-        let reason = Reason::Operator;
+        let reason = BanReason::Operator;
         Effect::Ban { action: "a", set: "s".into(), ip: "192.0.2.1".into(), seconds, renewed: false, reason }
     }
 
     #[test]
-    fn many_bans_are_counted_and_those_that_are_over_are_not() {
+    fn bans_beyond_the_limit_are_counted_and_expired_bans_are_not() {
         let (mut log, now) = (BanLog::default(), Timestamp::now());
         log.note(&ban(60), Timestamp::from_seconds(1_000_000));
         assert_eq!(log.left(), None);

@@ -1,11 +1,11 @@
-//! Wakes the loop when somebody sets the wall clock: what waits for a time of day must not sleep past it.
+//! Wakes the loop when the wall clock is set: a wait for a time of day must not last longer than that.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-/// See the module.
+/// A timer that only fires when the wall clock is set; see the module documentation.
 pub(super) struct ClockSet(TimerFd);
 
 impl ClockSet {
@@ -20,16 +20,16 @@ impl ClockSet {
         self.0.as_fd()
     }
 
-    /// Takes note of having been woken; waits for the next time.
+    /// Resets the timer after it has fired.
     pub(super) fn clear(&self) {
-        // The kernel says ECANCELED; what the clock shows is read by the next round.
+        // The error is ECANCELED; the next round reads the clock.
         let _ = self.0.wait();
         arm(&self.0);
     }
 }
 
-/// A time that never comes; but the kernel wakes who waits for it when the clock is set. Without that, the loop hears of it
-/// when it wakes for something else.
+/// Sets the timer to a time that never comes: the kernel cancels it when the clock is set, which makes it readable. If
+/// this fails, the loop notices a set clock when it next wakes up for another reason.
 fn arm(timer: &TimerFd) {
     let never = Expiration::OneShot(TimeSpec::new(i64::MAX / 2, 0));
     let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;

@@ -1,12 +1,12 @@
 //! The control socket: how commands reach a running daemon, which alone changes the state.
 //!
-//! A thread takes connections one at a time, reads one line, and passes the request to the loop, which answers when
-//! what it changed is committed. The thread waits for people, the loop never does: whatever comes over the socket
-//! (nothing, half a line, garbage, a flood, a client that hangs up), the loop hears only of whole requests of those who
-//! may ask. While nobody asks, the thread sleeps in `accept`.
+//! A thread accepts connections one at a time, reads one line, and passes the request to the loop, which answers when
+//! the changes are committed. Only the thread waits for clients. Whatever comes over the socket (nothing, half a line,
+//! garbage, a flood, a client that hangs up), the loop gets only complete requests of permitted users. While there are
+//! no requests, the thread sleeps in `accept`.
 //!
-//! Who may ask is root and the daemon's own user. The socket's mode says it, and the kernel is asked besides who is at
-//! the other end: a mode can be changed.
+//! Root and the daemon's own user are permitted. The socket's mode says so. The kernel is also asked which user has
+//! connected, because a mode can be changed.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
@@ -29,33 +29,33 @@ use super::wake::Wake;
 
 const NAME: &str = "control";
 
-/// A client has so long to write its line, and so long to take each piece of the answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a client may take to write its line, and to read each part of the answer.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// So seldom is it told that somebody was refused.
-const TOLD_EVERY: Duration = Duration::from_secs(60);
+/// At most one refused user is logged per this time.
+const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// After a failure to take a connection (too many open files), so long nothing is taken.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait after a connection could not be accepted (too many open files).
+const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 
 /// A request that waits for the loop.
-pub(super) struct Question {
+pub(super) struct PendingRequest {
     pub(super) request: Request,
-    /// Who asks, for the log.
+    /// The user who asks, for the log.
     pub(super) user: u32,
     answer: SyncSender<Reply>,
 }
 
-impl Question {
+impl PendingRequest {
     pub(super) fn answer(&self, reply: Reply) {
-        // Who has hung up is not told.
+        // The client may have disconnected.
         let _ = self.answer.send(reply);
     }
 }
 
-/// The socket of this daemon; it goes with it.
+/// The socket of this daemon; it is removed when this is dropped.
 pub(super) struct Control {
-    questions: Receiver<Question>,
+    requests: Receiver<PendingRequest>,
     pub(super) path: PathBuf,
 }
 
@@ -68,13 +68,13 @@ impl Control {
         for directory in runtime.iter().map(PathBuf::as_path).chain([storage]) {
             match bind_in(directory) {
                 Ok(listener) => {
-                    let (sender, questions) = channel();
+                    let (sender, requests) = channel();
                     std::thread::Builder::new()
                         .name("control".into())
                         .spawn(move || take_connections(&listener, &sender, &*wake))?;
-                    // Commands may run elsewhere.
+                    // Commands may run in another directory.
                     let path = std::path::absolute(directory)?.join(NAME);
-                    return Ok(Control { questions, path });
+                    return Ok(Control { requests, path });
                 }
                 Err(e) => {
                     failure = Some(std::io::Error::new(e.kind(), format!("{}: {e}", directory.display())));
@@ -84,9 +84,9 @@ impl Control {
         Err(failure.unwrap_or_else(|| ErrorKind::NotFound.into()))
     }
 
-    /// A request that has come.
-    pub(super) fn next(&self) -> Option<Question> {
-        self.questions.try_recv().ok()
+    /// Returns the next request.
+    pub(super) fn next(&self) -> Option<PendingRequest> {
+        self.requests.try_recv().ok()
     }
 }
 
@@ -108,44 +108,48 @@ fn bind_in(directory: &Path) -> std::io::Result<UnixListener> {
         std::fs::remove_file(&path)?;
     }
     let socket = stream()?;
-    // What the mode of a socket is before it gets its name decides about that of its file: there is no moment in
-    // which others could connect.
+    // The file gets the mode that the socket has before it is bound: so there is no moment at which others could
+    // connect.
     fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
     with_address(&path, |address| bind(socket.as_raw_fd(), address))?;
     listen(&socket, Backlog::new(64)?)?;
     Ok(UnixListener::from(socket))
 }
 
-fn take_connections(listener: &UnixListener, questions: &Sender<Question>, wake: &(dyn Fn() + Send + Sync)) {
+fn take_connections(
+    listener: &UnixListener,
+    requests: &Sender<PendingRequest>,
+    wake: &(dyn Fn() + Send + Sync),
+) {
     let mut refused = None;
     loop {
         match listener.accept() {
             Ok((client, _)) => {
-                if let Err(e) = attend(client, questions, wake, &mut refused) {
+                if let Err(e) = serve(client, requests, wake, &mut refused) {
                     tracing::debug!("a client of the control socket: {e}");
                 }
             }
             Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
             Err(e) => {
                 tracing::warn!("the control socket: {e}");
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(ACCEPT_RETRY);
             }
         }
     }
 }
 
-/// One connection: one line in, one line out.
-fn attend(
+/// Serves one connection: reads one line, writes one line.
+fn serve(
     mut client: UnixStream,
-    questions: &Sender<Question>,
+    requests: &Sender<PendingRequest>,
     wake: &(dyn Fn() + Send + Sync),
     refused: &mut Option<Instant>,
 ) -> std::io::Result<()> {
-    client.set_write_timeout(Some(PATIENCE))?;
+    client.set_write_timeout(Some(CLIENT_TIMEOUT))?;
     let user = getsockopt(&client, sockopt::PeerCredentials)?.uid();
     if user != 0 && user != geteuid().as_raw() {
-        // Nobody must be able to fill the log.
-        if refused.is_none_or(|last| last.elapsed() >= TOLD_EVERY) {
+        // A user must not be able to fill the log.
+        if refused.is_none_or(|last| last.elapsed() >= REFUSAL_LOG_INTERVAL) {
             *refused = Some(Instant::now());
             tracing::warn!("user {user} was refused at the control socket");
         }
@@ -154,7 +158,7 @@ fn attend(
     }
     let Some(line) = read_line(&mut client)? else { return Ok(()) };
     let reply = match serde_json::from_slice(&line) {
-        Ok(request) => ask(request, user, questions, wake),
+        Ok(request) => ask(request, user, requests, wake),
         Err(e) => Reply::Rejected(format!(
             "the running daemon, version {}, does not understand this request: {e}",
             env!("CARGO_PKG_VERSION")
@@ -163,18 +167,23 @@ fn attend(
     write_reply(&mut client, &reply)
 }
 
-fn ask(request: Request, user: u32, questions: &Sender<Question>, wake: &(dyn Fn() + Send + Sync)) -> Reply {
+fn ask(
+    request: Request,
+    user: u32,
+    requests: &Sender<PendingRequest>,
+    wake: &(dyn Fn() + Send + Sync),
+) -> Reply {
     let (answer, coming) = sync_channel(1);
-    if questions.send(Question { request, user, answer }).is_err() {
+    if requests.send(PendingRequest { request, user, answer }).is_err() {
         return Reply::Ending;
     }
     wake();
     coming.recv().unwrap_or(Reply::Ending)
 }
 
-/// The line, within the time and length that it is given; `None`: there was none.
+/// Reads a line, with a limit of time and length; `None`: there was none.
 fn read_line(client: &mut UnixStream) -> std::io::Result<Option<Vec<u8>>> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + CLIENT_TIMEOUT;
     let mut line = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -186,12 +195,12 @@ fn read_line(client: &mut UnixStream) -> std::io::Result<Option<Vec<u8>>> {
         match client.read(&mut buffer) {
             Ok(0) => return Ok(None),
             Ok(length) => {
-                let piece = &buffer[..length];
-                if let Some(at) = piece.iter().position(|b| *b == b'\n') {
-                    line.extend_from_slice(&piece[..at]);
+                let chunk = &buffer[..length];
+                if let Some(at) = chunk.iter().position(|b| *b == b'\n') {
+                    line.extend_from_slice(&chunk[..at]);
                     return Ok(Some(line));
                 }
-                line.extend_from_slice(piece);
+                line.extend_from_slice(chunk);
                 if line.len() > LONGEST {
                     let why = format!("a request has at most {LONGEST} bytes");
                     write_reply(client, &Reply::Rejected(why))?;
@@ -210,10 +219,10 @@ fn write_reply(client: &mut UnixStream, reply: &Reply) -> std::io::Result<()> {
     client.write_all(&line)
 }
 
-/// The control socket; without it, the daemon does its work all the same.
+/// Opens the control socket. If that fails, the daemon runs without it.
 pub(super) fn control_socket(storage: &mut Storage, directory: &Path, wake: &Wake) -> Option<Control> {
     let listening = Control::listen(directory, wake.caller()).and_then(|control| {
-        storage.tell_socket(&control.path)?;
+        storage.announce_socket(&control.path)?;
         Ok(control)
     });
     listening

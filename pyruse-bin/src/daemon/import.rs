@@ -1,8 +1,8 @@
-//! Takes over the state files of the first Pyruse, once.
+//! Imports the state files of the first Pyruse, once.
 //!
-//! What a file holds enters the state in one commit with the note that the file is done; only then is the file renamed.
-//! So a crash at any moment imports it neither twice nor not at all: a file that is noted needs nothing but its new
-//! name. A file that makes no sense is reported and left as it is, and nothing of it is taken.
+//! The content of a file is committed together with a note that the file is imported; only then is the file renamed. So
+//! a crash at any moment neither imports it twice nor skips it: a file with a note only needs its new name. A file that
+//! cannot be understood is reported and left as it is, and nothing in it is imported.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -13,7 +13,7 @@ use pyruse_core::engine::Services;
 use pyruse_core::state::{Changes, Handle, Resource, Row, State, StateError};
 use pyruse_core::time::Timestamp;
 
-/// The files that are in the state, and may still have their old name.
+/// The files that are imported, and may still have their old name.
 #[derive(Default)]
 struct Noted {
     files: BTreeSet<String>,
@@ -37,13 +37,13 @@ impl Resource for Noted {
         }
     }
 
-    /// The file's new name must not reach the disk before what the file held.
+    /// The file's new name must not reach the disk before its content does.
     fn is_urgent(&self) -> bool {
         self.changed.iter().any(|file| self.files.contains(file))
     }
 }
 
-/// Files that are taken over, and to be renamed once that is on the disk.
+/// Files that are imported, and must be renamed when that is on the disk.
 pub(super) struct Imports {
     noted: Handle<Noted>,
     directory: PathBuf,
@@ -51,8 +51,8 @@ pub(super) struct Imports {
 }
 
 impl Imports {
-    /// Takes over all files that are there; the caller commits, and then calls [`Imports::put_away`].
-    pub(super) fn take_over(
+    /// Imports all files that exist; the caller commits, and then calls [`Imports::rename_files`].
+    pub(super) fn import(
         services: &mut Services,
         directory: &Path,
         owner: Owner,
@@ -83,8 +83,8 @@ impl Imports {
         Ok(Imports { noted, directory: directory.to_owned(), owner })
     }
 
-    /// Renames what has been taken over. The note goes with the next commit, when the old name is gone for sure.
-    pub(super) fn put_away(self, state: &mut State) {
+    /// Renames the imported files. The notes are deleted with the next commit, when the new names are on the disk.
+    pub(super) fn rename_files(self, state: &mut State) {
         let _as_owner = self.owner.enter();
         let noted = state.get_mut(self.noted);
         for file in std::mem::take(&mut noted.files) {
@@ -112,7 +112,7 @@ impl Imports {
     }
 }
 
-/// Only a regular file that nobody else could have written: its bans go to the firewall.
+/// Reads a file. It must be a regular file that nobody else could have written, because its bans go to the firewall.
 fn read(path: &Path, owner: Owner) -> Result<Vec<u8>, String> {
     let _as_owner = owner.enter();
     let metadata = std::fs::metadata(path).map_err(|e| e.to_string())?;

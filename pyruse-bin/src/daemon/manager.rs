@@ -1,56 +1,56 @@
-//! Notifies systemd: ready, reloading, stopping, status, and that we are alive.
+//! Notifies systemd: ready, reloading, stopping, status, watchdog.
 
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
-/// systemd, if it started us.
+/// The connection to systemd, if it started this process.
 pub(crate) struct ServiceManager {
     watchdog: Option<Duration>,
-    next_sign: Instant,
+    next_watchdog: Instant,
 }
 
 impl ServiceManager {
     pub(crate) fn new() -> ServiceManager {
-        // Twice as often as asked, as sd_watchdog_enabled(3) advises.
+        // Twice as often as required, as sd_watchdog_enabled(3) recommends.
         let watchdog = sd_notify::watchdog_enabled().map(|period| period / 2);
-        ServiceManager { watchdog, next_sign: Instant::now() }
+        ServiceManager { watchdog, next_watchdog: Instant::now() }
     }
 
-    fn tell(states: &[NotifyState<'_>]) {
-        // Nobody listens where systemd did not start us.
+    fn notify(states: &[NotifyState<'_>]) {
+        // Without systemd there is no receiver, which is no error.
         if let Err(e) = sd_notify::notify(states) {
             tracing::debug!("notifying systemd: {e}");
         }
     }
 
     pub(crate) fn ready(status: &str) {
-        ServiceManager::tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+        ServiceManager::notify(&[NotifyState::Ready, NotifyState::Status(status)]);
     }
 
     pub(crate) fn status(status: &str) {
-        ServiceManager::tell(&[NotifyState::Status(status)]);
+        ServiceManager::notify(&[NotifyState::Status(status)]);
     }
 
     pub(crate) fn reloading() {
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => ServiceManager::tell(&[NotifyState::Reloading, now]),
-            Err(_) => ServiceManager::tell(&[NotifyState::Reloading]),
+            Ok(now) => ServiceManager::notify(&[NotifyState::Reloading, now]),
+            Err(_) => ServiceManager::notify(&[NotifyState::Reloading]),
         }
     }
 
     pub(crate) fn stopping() {
-        ServiceManager::tell(&[NotifyState::Stopping]);
+        ServiceManager::notify(&[NotifyState::Stopping]);
     }
 
-    /// Gives a sign of life if one is due; when the next one is.
-    pub(crate) fn sign_of_life(&mut self) -> Option<Duration> {
+    /// Notifies the watchdog if that is due; returns how long until it is due next.
+    pub(crate) fn notify_watchdog(&mut self) -> Option<Duration> {
         let period = self.watchdog?;
         let now = Instant::now();
-        if now >= self.next_sign {
-            ServiceManager::tell(&[NotifyState::Watchdog]);
-            self.next_sign = now + period;
+        if now >= self.next_watchdog {
+            ServiceManager::notify(&[NotifyState::Watchdog]);
+            self.next_watchdog = now + period;
         }
-        Some(self.next_sign.saturating_duration_since(now))
+        Some(self.next_watchdog.saturating_duration_since(now))
     }
 }

@@ -1,7 +1,7 @@
 //! The loop: read a batch, run it, commit it, send couriers, wait.
 //!
-//! One thread. It waits for nothing but its poll: for the journal, for signals, for couriers that have come back, and
-//! for the nearest deadline. A batch ends when the journal is drained or a bound is reached; live, it is one entry.
+//! This is one thread, which waits only in its poll: for sources, for signals, for replies of couriers, and for the
+//! earliest deadline. A batch ends when all sources are drained or a limit is reached; live, it is usually one entry.
 
 mod answering;
 mod ban_log;
@@ -22,7 +22,7 @@ use pyruse_cli::{configuration, load};
 use pyruse_core::config::Diagnostics;
 use pyruse_core::engine::Engine;
 use pyruse_core::plugin::Registry;
-use pyruse_core::pump::{Limit, Pump};
+use pyruse_core::pump::{BatchLimit, Pump};
 use pyruse_core::sources::Sources;
 use pyruse_core::state::State;
 use pyruse_core::time::{Now, Steady, Timestamp};
@@ -36,29 +36,29 @@ pub(crate) use self::waiting::wait;
 pub(crate) use self::wake::Wake;
 use self::watch::{ErrorLog, Watch};
 
-/// How much is read before everything else gets its turn: a signal or a ban never waits for a long backlog.
-const BATCH: Limit = Limit { entries: 2000, time: Duration::from_millis(50) };
+/// How much is read before everything else is done: a signal or a ban must not wait for a long backlog.
+const BATCH: BatchLimit = BatchLimit { entries: 2000, time: Duration::from_millis(50) };
 
-/// How often to try while the state cannot be written.
+/// How often to try again while the state cannot be written.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
 
-/// A daemon whose state is lost or damaged says so again after that time.
-const REMINDER: Duration = Duration::from_secs(24 * 3600);
+/// How often a daemon without its state logs that.
+const REMINDER_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
-/// What it means to go without.
-const WITHOUT: &str = "Until then Pyruse runs without it: it reads what is written from now on, bans, mails and \
+/// What happens without the state, for the log.
+const WITHOUT_STATE: &str = "Until then Pyruse runs without it: it reads what is written from now on, bans, mails and \
                        reports; but it does not know earlier bans, counts and mails, and loses the new ones when it \
                        stops";
 
-/// So long a deadline waits for a backlog to be read.
-const BACKLOG_PATIENCE: Duration = Duration::from_secs(300);
+/// How long a due service waits for a backlog to be read.
+const MAX_BACKLOG_DELAY: Duration = Duration::from_secs(300);
 
-/// How long couriers on their way are waited for at the end; what they carry stays queued.
-const FAREWELL: Duration = Duration::from_millis(300);
+/// How long to wait at the end for couriers that are delivering; what they have not delivered stays queued.
+const STOP_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The daemon.
 pub(crate) struct Daemon {
-    /// Goes before the lock does: else it would take away the socket of who takes over.
+    /// Dropped before the lock in `storage`: otherwise it could remove the socket of the next daemon.
     control: Option<Control>,
     pub(crate) config_path: PathBuf,
     pub(crate) registry: Registry,
@@ -76,27 +76,27 @@ pub(crate) struct Daemon {
     unwritten: Option<String>,
 }
 
-/// What a daemon is made of.
+/// The parts of a daemon.
 pub(crate) struct Parts {
     pub(crate) config_path: PathBuf,
     pub(crate) registry: Registry,
     pub(crate) engine: Engine,
     pub(crate) storage: Storage,
     pub(crate) state: State,
-    /// Listens to signals already.
+    /// It already receives signals.
     pub(crate) wake: Wake,
-    /// Is the workflow to be optimised?
+    /// Whether to optimise the workflow, also after a reload.
     pub(crate) optimize: bool,
 }
 
 impl Daemon {
-    /// Opens the sources where the state says, or at `since`, or at their ends; puts back what was in force.
+    /// Opens the sources at the stored positions, else at `since`, else at their ends; puts stored bans back in force.
     pub(crate) fn start(parts: Parts, since: Option<Timestamp>) -> anyhow::Result<Daemon> {
         let Parts { config_path, registry, mut engine, mut storage, mut state, wake, optimize } = parts;
         let begins = state.positions().next().is_none();
         let sources = Sources::open(&engine.sources, &mut state, since)?;
         if let Some(why) = &storage.lost {
-            tracing::error!("{why}. {WITHOUT}");
+            tracing::error!("{why}. {WITHOUT_STATE}");
         } else if begins {
             let from = if since.is_some() { "at the time of --since" } else { "with new entries" };
             let directory = engine.config.storage.display();
@@ -104,10 +104,10 @@ impl Daemon {
                 "there was no state in {directory}: this is the first start, and reading begins {from}"
             );
         }
-        // What is taken over must be stored before its files are renamed.
+        // The content of imported files must be stored before the files are renamed.
         let imports = if storage.lost.is_none() {
             let (services, directory) = (&mut engine.services, &engine.config.storage);
-            Some(Imports::take_over(services, directory, storage.owner, &mut state)?)
+            Some(Imports::import(services, directory, storage.owner, &mut state)?)
         } else {
             None
         };
@@ -115,10 +115,10 @@ impl Daemon {
         let mut pump = pump.with_sources(sources);
         let now = pump.state.tick();
         pump.boot(now.wall);
-        // Where we begin is on the disk before the first entry is read: a crash from here on loses nothing.
+        // The first positions are stored before an entry is read: so a crash from here on loses nothing.
         pump.state.commit()?;
         if let Some(imports) = imports {
-            imports.put_away(&mut pump.state);
+            imports.rename_files(&mut pump.state);
         }
         let control = control::control_socket(&mut storage, &pump.engine.config.storage, &wake);
         Ok(Daemon {
@@ -139,14 +139,14 @@ impl Daemon {
         })
     }
 
-    /// Follows the journal until a signal ends it.
+    /// Follows the sources until a signal ends it.
     pub(crate) fn run(mut self) -> anyhow::Result<()> {
         tracing::info!("following the journal with {}", self.config_path.display());
-        ServiceManager::ready(self.following());
-        let mut remind = Instant::now() + REMINDER;
+        ServiceManager::ready(self.status_line());
+        let mut remind = Instant::now() + REMINDER_INTERVAL;
         let mut committed = Ok(());
         loop {
-            // All that happens in this round happens now: of two readings, one may say "not yet" and the other "at once".
+            // One reading of the clocks for the whole round: with two, something could be due by one and not by the other.
             let now = self.pump.state.tick();
             let began = Instant::now();
             let drained = committed.is_err() || self.read_batch();
@@ -155,15 +155,15 @@ impl Daemon {
             if committed.is_ok() {
                 self.call_services(now.wall, drained);
             }
-            let asked = self.take_questions(now.wall);
+            let answered = self.answer_requests(now.wall);
             committed = self.commit_and_dispatch(now, committed.is_err());
-            self.reply(asked);
+            self.reply(answered);
             if committed.as_ref().is_err_and(storage::is_loss) {
-                // The next start goes without it; to wait here would protect nobody.
+                // The next start runs without the state; waiting here would protect nobody.
                 return committed.context("the state was damaged while it was in use");
             }
             if let Some(why) = self.storage.lost.as_ref().filter(|_| Instant::now() >= remind) {
-                remind = Instant::now() + REMINDER;
+                remind = Instant::now() + REMINDER_INTERVAL;
                 tracing::error!("still without the state: {why}");
             }
             if self.wake.stop() {
@@ -174,30 +174,31 @@ impl Daemon {
             }
             self.errors.flush_if_over();
             self.bans.flush_if_over();
-            let sign = self.manager.sign_of_life();
+            let watchdog = self.manager.notify_watchdog();
             if drained && !again {
-                self.wait(now, began, sign, committed.is_err())?;
+                self.wait(now, began, watchdog, committed.is_err())?;
             }
         }
         self.stop()
     }
 
-    /// Reads until the sources are drained or the batch is full; are they drained?
+    /// Reads until the sources are drained or the batch is full; returns whether they are drained.
     fn read_batch(&mut self) -> bool {
         let mut watch = Watch { errors: &mut self.errors, bans: &mut self.bans };
         let wake = &mut self.wake;
         self.pump.batch(BATCH, &mut watch, || wake.stop())
     }
 
-    /// Calls services whose deadline has come. While there is a backlog, they wait a while for it: a report that is due
-    /// should hold what was written before.
+    /// Calls the services whose deadline has come. During a backlog they wait for up to [`MAX_BACKLOG_DELAY`]: a report
+    /// should contain all that was written before it was due.
     fn call_services(&mut self, now: Timestamp, drained: bool) {
-        if drained || self.pump.overdue(now) > BACKLOG_PATIENCE {
+        if drained || self.pump.overdue(now) > MAX_BACKLOG_DELAY {
             self.pump.due(now);
         }
     }
 
-    /// A full disk stops reading, not us: what is in memory is kept, and written when there is room.
+    /// Commits, and hands out messages. While the disk is full, reading stops and the changes stay in memory; they are
+    /// written when there is space.
     fn commit_and_dispatch(&mut self, now: Now, failing: bool) -> anyhow::Result<()> {
         let committed = self.pump.settle(now);
         match &committed {
@@ -207,7 +208,7 @@ impl Daemon {
             }
             Ok(()) if failing => {
                 tracing::info!("the state can be written again");
-                ServiceManager::status(self.following());
+                ServiceManager::status(self.status_line());
             }
             _ => {}
         }
@@ -215,22 +216,22 @@ impl Daemon {
         Ok(committed?)
     }
 
-    /// Waits for the journal, a signal, a courier, somebody who sets the clock, or the nearest deadline. The round that ends
-    /// here read the clocks when it began.
+    /// Waits for a source, a signal, a courier, a set clock, or the earliest deadline. `now` and `began` are when this
+    /// round began.
     fn wait(
         &mut self,
         now: Now,
         began: Instant,
-        sign_of_life: Option<Duration>,
+        watchdog: Option<Duration>,
         failing: bool,
     ) -> anyhow::Result<()> {
-        // While nothing can be committed, what is overdue stays so: it would only keep us busy.
+        // While nothing can be committed, overdue work cannot be done: its deadline would make the loop spin.
         let deadline = if failing { None } else { self.pump.deadline(now) };
         let deadline = deadline.map(|left| left.saturating_sub(began.elapsed()));
         let retry = failing.then_some(COMMIT_RETRY);
-        let timeout = [deadline, sign_of_life, retry, self.errors.left(), self.bans.left()];
+        let timeout = [deadline, watchdog, retry, self.errors.left(), self.bans.left()];
         let own = [self.wake.as_fd(), self.clock_set.as_fd()];
-        // While nothing can be committed, nothing is read, and news from a source would only keep us busy.
+        // For the same reason, sources do not wake the loop.
         let sources = if failing { None } else { Some(&mut self.pump.sources) };
         let [wake, clock_set] = wait(own, sources, timeout.into_iter().flatten().min()).context("waiting")?;
         if wake {
@@ -242,7 +243,8 @@ impl Daemon {
         Ok(())
     }
 
-    /// Takes up a new configuration and keeps all state; a broken one is reported, and the old one goes on.
+    /// Puts the changed configuration in force and keeps all state. If it has errors, they are logged, and the old one
+    /// stays in force.
     fn reload(&mut self) {
         ServiceManager::reloading();
         let reloaded = self.try_reload();
@@ -257,15 +259,16 @@ impl Daemon {
             Err(e) => tracing::error!("not reloaded; the old configuration stays in force: {e:#}"),
         }
         if !matches!(reloaded, Ok(true)) {
-            // A firewall that was loaded again makes us reload, and its sets are empty, even if our file has errors.
+            // A reload may follow a reload of the firewall, whose sets are then empty: the bans are put back even if the
+            // configuration has errors.
             let now = self.pump.state.tick();
             self.pump.boot(now.wall);
         }
-        ServiceManager::ready(self.following());
+        ServiceManager::ready(self.status_line());
     }
 
-    /// What we do, for systemd.
-    fn following(&self) -> &'static str {
+    /// Returns the status line for systemd.
+    fn status_line(&self) -> &'static str {
         if self.storage.lost.is_some() {
             "following the journal WITHOUT ITS STATE, which is lost or damaged: see the log"
         } else {
@@ -304,7 +307,7 @@ impl Daemon {
         self.errors.flush();
         self.bans.flush();
         let entries = self.pump.sources.entries();
-        let written = self.pump.stop(FAREWELL);
+        let written = self.pump.stop(STOP_TIMEOUT);
         tracing::info!("stopped after {entries} entries, {} errors", self.errors.total());
         written.context("what was read last is not stored; the next start reads it again")
     }

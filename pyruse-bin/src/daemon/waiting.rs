@@ -8,8 +8,8 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use pyruse_core::sources::Sources;
 
-/// Waits until one of `own` or a descriptor of a source is readable, or `timeout` is over. Wakes those sources; returns
-/// which of `own` are readable.
+/// Waits until one of `own` or a descriptor of a source is readable, or until the timeout. Wakes the sources whose
+/// descriptors are readable; returns which of `own` are.
 pub(crate) fn wait<const N: usize>(
     own: [BorrowedFd<'_>; N],
     sources: Option<&mut Sources>,
@@ -17,7 +17,7 @@ pub(crate) fn wait<const N: usize>(
 ) -> nix::Result<[bool; N]> {
     let mut timeout = timeout;
     let mut fds: Vec<PollFd<'_>> = own.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-    // The source and the descriptor of each that follows.
+    // For each descriptor behind `own`: the source, and which of its descriptors it is.
     let mut of_sources = Vec::new();
     if let Some(sources) = sources.as_deref() {
         for (source, readiness) in sources.readiness().enumerate() {

@@ -1,5 +1,4 @@
-//! What interrupts waiting: signals, couriers that have come back, and operators who ask. All write to one socket that
-//! the loop polls.
+//! Wakes the loop: signals, replies of couriers and requests of operators all write to one socket that it polls.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// See the module.
+/// The socket, and what the signals have asked for.
 pub(crate) struct Wake {
     reader: UnixStream,
     writer: Arc<UnixStream>,
@@ -18,7 +17,7 @@ pub(crate) struct Wake {
 }
 
 impl Wake {
-    /// Listens to SIGTERM, SIGINT and SIGHUP from now on.
+    /// Starts to receive SIGTERM, SIGINT and SIGHUP.
     pub(crate) fn new() -> std::io::Result<Wake> {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
@@ -32,10 +31,10 @@ impl Wake {
         Ok(Wake { reader, writer: Arc::new(writer), stop, reload })
     }
 
-    /// A way to wake the loop from any thread.
+    /// Returns a function that wakes the loop from any thread.
     pub(crate) fn caller(&self) -> Arc<dyn Fn() + Send + Sync> {
         let writer = self.writer.clone();
-        // Full means that the loop is called already.
+        // If the socket is full, the loop will wake up anyway.
         Arc::new(move || drop((&*writer).write(&[0])))
     }
 
@@ -43,7 +42,7 @@ impl Wake {
         self.reader.as_fd()
     }
 
-    /// Takes note of having been woken.
+    /// Empties the socket.
     pub(crate) fn clear(&mut self) {
         let mut buffer = [0; 256];
         loop {
@@ -55,12 +54,12 @@ impl Wake {
         }
     }
 
-    /// Was the end asked for?
+    /// Returns `true` if a signal has asked to stop.
     pub(crate) fn stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Was a new configuration announced since the last call?
+    /// Returns `true` if a signal has asked for a reload since the last call.
     pub(crate) fn take_reload(&self) -> bool {
         self.reload.swap(false, Ordering::Relaxed)
     }

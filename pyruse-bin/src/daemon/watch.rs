@@ -1,4 +1,4 @@
-//! Watches entries on their way in the daemon: logs bans and errors without flooding the log.
+//! The daemon's observer of entries: logs bans and errors without flooding the log.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use pyruse_core::workflow::{Observer, Site, SiteId, describe};
 use super::ban_log::BanLog;
 
 /// At most this many errors of one step are logged per window.
-const LOGGED: u32 = 5;
+const LOGGED_OF_STEP: u32 = 5;
 
 /// At most this many errors of all steps are logged per window.
-const LOGGED_TOGETHER: u32 = 50;
+const LOGGED_OF_ALL: u32 = 50;
 
-/// Logs errors of steps. Anybody who can write a log line can cause errors, but must not be able to flood the log.
+/// Logs errors of steps. Anybody who can write a log line can cause such errors, but must not be able to flood the log.
 pub(crate) struct ErrorLog {
     throttle: Throttle<SiteId, SiteId>,
     /// The names of the steps with errors that were not logged.
@@ -27,7 +27,7 @@ pub(crate) struct ErrorLog {
 
 impl ErrorLog {
     pub(crate) fn new() -> ErrorLog {
-        ErrorLog { throttle: Throttle::new(LOGGED, LOGGED_TOGETHER), places: HashMap::new(), total: 0 }
+        ErrorLog { throttle: Throttle::new(LOGGED_OF_STEP, LOGGED_OF_ALL), places: HashMap::new(), total: 0 }
     }
 
     fn log(&mut self, id: SiteId, site: &Site, error: &StepError) {
@@ -40,24 +40,24 @@ impl ErrorLog {
         }
     }
 
-    /// How long until the number of errors that were not logged is due; none if all are logged.
+    /// Returns how long to wait until the number of unlogged errors is due; `None` if all are logged.
     pub(crate) fn left(&self) -> Option<Duration> {
         self.throttle.left()
     }
 
-    /// Logs how many were not logged, if their window is over.
+    /// Logs the number of unlogged errors, if their window has ended.
     pub(crate) fn flush_if_over(&mut self) {
         let ErrorLog { throttle, places, .. } = self;
         throttle.flush_if_over(|id, more, _| log_more(places, id, more));
     }
 
-    /// The same, now.
+    /// Logs the number of unlogged errors now.
     pub(crate) fn flush(&mut self) {
         let ErrorLog { throttle, places, .. } = self;
         throttle.flush(|id, more, _| log_more(places, id, more));
     }
 
-    /// How many there were since the start.
+    /// Returns the number of errors since the start.
     pub(crate) fn total(&self) -> u64 {
         self.total
     }

@@ -5,22 +5,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use pyruse_core::address;
-use pyruse_core::operation::{Answer, Ban, Delivery, Operation, Reason};
+use pyruse_core::operation::{Answer, Ban, BanReason, Delivery, Operation};
 use pyruse_core::seconds::{LONGEST, Seconds, SecondsError};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::desk::Desk;
 use super::json;
 use super::listing::Listing;
 use super::operate;
 use super::table::{Column, length, local};
+use super::target::Target;
 use super::text::{counted, print_line, printable};
 use super::values;
 use crate::ending::Ending;
 
 /// How long a delivery to the firewall is attempted without a daemon; after that it stays queued.
-const PATIENCE: Duration = Duration::from_secs(10);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Lists the bans in force, adds and removes bans
 ///
@@ -112,8 +112,8 @@ pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<En
 }
 
 fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
-    let desk = Desk::open(config)?;
-    let Answer::Bans(bans) = operate::look(desk, &Operation::ListBans)? else {
+    let target = Target::open(config)?;
+    let Answer::Bans(bans) = operate::query(target, &Operation::ListBans)? else {
         return Err(operate::other_answer());
     };
     let now = Timestamp::now();
@@ -154,12 +154,12 @@ fn left(now: Timestamp, until: Timestamp) -> u64 {
 }
 
 /// Returns a text as short as possible: it is a column of the table.
-fn why(reason: &Reason) -> String {
+fn why(reason: &BanReason) -> String {
     match reason {
-        Reason::Rule { chain, counter: Some(counter), count: Some(count) } => {
+        BanReason::Rule { chain, counter: Some(counter), count: Some(count) } => {
             format!("{counter} {count}, {chain}")
         }
-        Reason::Rule { chain, .. } => chain.to_string(),
+        BanReason::Rule { chain, .. } => chain.to_string(),
         other => other.to_string(),
     }
 }
@@ -180,8 +180,8 @@ fn change(
     json: bool,
     say: impl Fn(&Ban) -> String,
 ) -> anyhow::Result<Ending> {
-    let desk = Desk::open_trusted(config)?;
-    let changed = operate::change(desk, operation, PATIENCE)?;
+    let target = Target::open_trusted(config)?;
+    let changed = operate::change(target, operation, DELIVERY_TIMEOUT)?;
     let Answer::Bans(mut bans) = changed.answer.clone() else {
         return Err(operate::other_answer());
     };

@@ -17,7 +17,7 @@ use crate::ending::Ending;
 use crate::storage;
 
 /// How long a failing delivery is retried.
-const PATIENCE: Duration = Duration::from_secs(10);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Puts back in force what a module has stored, e.g. `boot action_nftBan`, and exits
 ///
@@ -51,12 +51,12 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let engine = loaded.plan.bind(&mut state)?;
     let mut services = engine.services.only(&[module]);
     services.boot(&mut state, Timestamp::now());
-    match services.deliver(&mut state, PATIENCE)? {
+    match services.deliver(&mut state, DELIVERY_TIMEOUT)? {
         0 => {
             let put_back = services.overview(&state, Timestamp::now()).bans;
             print_line(&format!("{} put back", counted(put_back, "ban", "bans")))?;
             Ok(Ending::Good)
         }
-        left => bail!("within {} s, {left} of the deliveries did not succeed", PATIENCE.as_secs()),
+        left => bail!("within {} s, {left} of the deliveries did not succeed", DELIVERY_TIMEOUT.as_secs()),
     }
 }

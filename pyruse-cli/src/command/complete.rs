@@ -18,7 +18,7 @@ use super::text::is_hidden;
 use crate::ending::Ending;
 
 /// The longest time for a list: a daemon that hangs must not block the shell.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Prints the possible endings of a command line, for the completion scripts
 #[derive(clap::Args)]
@@ -68,7 +68,7 @@ fn candidates(cli: fn() -> clap::Command, words: Vec<OsString>) -> Vec<Completio
         // The receiver may have timed out.
         let _ = sender.send(found.unwrap_or_default());
     });
-    found.recv_timeout(PATIENCE).unwrap_or_default()
+    found.recv_timeout(TIME_LIMIT).unwrap_or_default()
 }
 
 /// Returns the words of the command line that is being completed, without their quotes.

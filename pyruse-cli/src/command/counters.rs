@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pyruse_core::operation::{Answer, Count, Operation};
+use pyruse_core::operation::{Answer, CounterValue, Operation};
 use serde_json::{Value, json};
 
-use super::desk::Desk;
 use super::json;
 use super::listing::Listing;
 use super::operate;
 use super::table::{Column, local};
+use super::target::Target;
 use super::text::{grouped, print_line, printable};
 use super::values;
 use crate::ending::Ending;
@@ -55,8 +55,8 @@ pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<En
 }
 
 fn reset(config: Option<&Path>, operation: &Operation, json: bool) -> anyhow::Result<Ending> {
-    let desk = Desk::open_trusted(config)?;
-    let changed = operate::change(desk, operation, Duration::ZERO)?;
+    let target = Target::open_trusted(config)?;
+    let changed = operate::change(target, operation, Duration::ZERO)?;
     let Answer::Counters(counts) = &changed.answer else {
         return Err(operate::other_answer());
     };
@@ -78,9 +78,9 @@ fn reset(config: Option<&Path>, operation: &Operation, json: bool) -> anyhow::Re
 }
 
 fn list(config: Option<&Path>, category: Option<&str>, json: bool) -> anyhow::Result<Ending> {
-    let desk = Desk::open(config)?;
+    let target = Target::open(config)?;
     let operation = Operation::ListCounters { category: category.map(str::to_owned) };
-    let Answer::Counters(counts) = operate::look(desk, &operation)? else {
+    let Answer::Counters(counts) = operate::query(target, &operation)? else {
         return Err(operate::other_answer());
     };
     let listing = Listing {
@@ -94,7 +94,7 @@ fn list(config: Option<&Path>, category: Option<&str>, json: bool) -> anyhow::Re
             Column::name("ENDS"),
             Column::name("GRACE UNTIL"),
         ],
-        row: &|count: &Count| {
+        row: &|count: &CounterValue| {
             let never = || if count.count == 0 { String::new() } else { "never".into() };
             [
                 count.key.clone(),
@@ -110,7 +110,7 @@ fn list(config: Option<&Path>, category: Option<&str>, json: bool) -> anyhow::Re
     Ok(Ending::Good)
 }
 
-fn as_json(count: &Count) -> Value {
+fn as_json(count: &CounterValue) -> Value {
     json!({
         "category": count.category,
         "key": count.key,

@@ -39,7 +39,7 @@ pub(crate) struct Feedback {
     /// The position of the current entry in its series.
     depth: u32,
     lines: u32,
-    told: bool,
+    is_limit_reported: bool,
 }
 
 impl Feedback {
@@ -50,14 +50,14 @@ impl Feedback {
             waiting: VecDeque::new(),
             depth: 0,
             lines: 0,
-            told: false,
+            is_limit_reported: false,
         }
     }
 
     /// Begins with an entry of the source.
     pub(crate) fn begin(&mut self) {
         self.waiting.clear();
-        (self.depth, self.lines, self.told) = (0, 0, false);
+        (self.depth, self.lines, self.is_limit_reported) = (0, 0, false);
     }
 
     /// Returns the next line to read.
@@ -70,7 +70,7 @@ impl Feedback {
     /// Adds a line that the entry has caused. If there are too many, returns an error, once per entry of the source.
     pub(crate) fn write(&mut self, entry: &mut Entry<'_>, level: Level, message: &str) -> Result<(), String> {
         if self.depth == DEPTH_LIMIT || self.lines == LINES_LIMIT {
-            if std::mem::replace(&mut self.told, true) {
+            if std::mem::replace(&mut self.is_limit_reported, true) {
                 return Ok(());
             }
             let why = if self.depth == DEPTH_LIMIT {

@@ -72,8 +72,8 @@ impl Loaded {
     }
 
     /// Binds it to an empty state in memory.
-    pub(super) fn rehearsed(self) -> anyhow::Result<(Engine, State)> {
-        let mut state = State::of_rehearsal();
+    pub(super) fn for_dry_run(self) -> anyhow::Result<(Engine, State)> {
+        let mut state = State::for_dry_run();
         Ok((self.plan.bind(&mut state)?, state))
     }
 

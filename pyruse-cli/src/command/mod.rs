@@ -18,7 +18,6 @@ pub(crate) mod stats;
 pub(crate) mod status;
 
 pub(crate) mod catalogue;
-mod desk;
 mod feedback;
 mod json;
 mod listing;
@@ -29,9 +28,10 @@ mod paint;
 pub(crate) mod past;
 mod printer;
 mod progress;
-mod rehearsal;
+mod simulation;
 mod summary;
 mod table;
+mod target;
 pub(crate) mod text;
 mod values;
 

@@ -10,8 +10,8 @@ use pyruse_core::operation::{Answer, Delivery, DeliveryStatus, Operation};
 use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 
-use super::desk::Desk;
 use super::loaded::Loaded;
+use super::target::Target;
 use super::text::printable;
 use crate::control::connect_to;
 use crate::owner::Owner;
@@ -19,19 +19,19 @@ use crate::request::{Reply, Request};
 use crate::storage::{self, Holder, Opened};
 
 /// How long to wait for a daemon's answer, or for another holder of the state to finish.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often to check for that.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long an answered command waits for the firewall.
-const AFTERWARDS: Duration = Duration::from_secs(3);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The maximum size of an answer: about 500,000 bans.
-const LONGEST_ANSWER: usize = 256 << 20;
+const MAX_ANSWER: usize = 256 << 20;
 
 /// The module that sends the mails of the report.
-const MAILS: &str = "action_email";
+const MAIL_MODULE: &str = "action_email";
 
 /// A change that was made.
 pub(super) struct Changed {
@@ -66,31 +66,31 @@ pub(super) fn other_answer() -> anyhow::Error {
 #[derive(Debug)]
 pub(super) enum Unanswered {
     /// Nothing listens at the socket.
-    Nobody,
+    NotListening,
     /// The daemon did not answer in time.
-    Late,
+    TimedOut,
     /// The daemon closed the connection without an answer.
-    HungUp,
+    Closed,
     /// The connection failed.
     Failed(std::io::Error),
 }
 
 /// Reads, without changing anything: from a daemon, or from the stored state.
-pub(super) fn look(desk: Desk, operation: &Operation) -> anyhow::Result<Answer> {
-    let directory = &desk.directory;
+pub(super) fn query(target: Target, operation: &Operation) -> anyhow::Result<Answer> {
+    let directory = &target.directory;
     if let Some(Holder { pid, socket: Some(socket) }) = storage::holder(directory)? {
-        match ask(directory, &socket, &Request::Operate(operation.clone()), PATIENCE) {
+        match ask(directory, &socket, &Request::Operate(operation.clone()), ANSWER_TIMEOUT) {
             Ok(reply) => return answered(reply).map(|(answer, _)| answer),
-            Err(Unanswered::Late) => tracing::warn!(
+            Err(Unanswered::TimedOut) => tracing::warn!(
                 "the daemon (process {pid}) does not answer within {} s; this is its stored state",
-                PATIENCE.as_secs()
+                ANSWER_TIMEOUT.as_secs()
             ),
             // The daemon has ended, or is about to.
-            Err(Unanswered::Nobody | Unanswered::HungUp) => {}
+            Err(Unanswered::NotListening | Unanswered::Closed) => {}
             Err(Unanswered::Failed(e)) => tracing::warn!("the daemon (process {pid}) cannot be asked: {e}"),
         }
     }
-    let loaded = desk.loaded?;
+    let loaded = target.loaded?;
     let mut state = storage::read(directory)?.unwrap_or_else(|| {
         tracing::info!("there is no state in {} yet", directory.display());
         State::in_memory()
@@ -99,9 +99,9 @@ pub(super) fn look(desk: Desk, operation: &Operation) -> anyhow::Result<Answer> 
     engine.services.operate(operation, &mut state, Timestamp::now()).map_err(anyhow::Error::new)
 }
 
-/// Changes something. Without a daemon, `patience` is how long the queued messages are delivered here.
-pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> anyhow::Result<Changed> {
-    let directory = &desk.directory;
+/// Changes something. Without a daemon, `timeout` is how long the queued messages are delivered here.
+pub(super) fn change(target: Target, operation: &Operation, timeout: Duration) -> anyhow::Result<Changed> {
+    let directory = &target.directory;
     // A state created by a command might belong to another user than the daemon's.
     match storage::read(directory) {
         Ok(Some(_)) => {}
@@ -113,16 +113,16 @@ pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> a
         Err(e) if storage::is_loss(&e) => {}
         Err(e) => return Err(e),
     }
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + ANSWER_TIMEOUT;
     loop {
         let holder = match storage::try_open(directory)? {
             Opened::Free(_storage, mut state) => {
-                return change_here(desk.loaded?, operation, &mut state, patience);
+                return change_here(target.loaded?, operation, &mut state, timeout);
             }
             Opened::Held(holder) => holder,
         };
         if let Some(socket) = &holder.socket {
-            match ask(directory, socket, &Request::Operate(operation.clone()), PATIENCE) {
+            match ask(directory, socket, &Request::Operate(operation.clone()), ANSWER_TIMEOUT) {
                 Ok(reply) => {
                     let (answer, unwritten) = answered(reply)?;
                     // A change that is not on the disk is not delivered.
@@ -131,13 +131,13 @@ pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> a
                     return Ok(Changed { answer, unwritten, waiting, by_daemon: true });
                 }
                 // The daemon has just ended, or does not listen yet.
-                Err(Unanswered::Nobody) => {}
-                Err(Unanswered::Late) => bail!(
+                Err(Unanswered::NotListening) => {}
+                Err(Unanswered::TimedOut) => bail!(
                     "the daemon (process {}) does not answer within {} s; it may still do what you asked",
                     holder.pid,
-                    PATIENCE.as_secs()
+                    ANSWER_TIMEOUT.as_secs()
                 ),
-                Err(Unanswered::HungUp) => bail!(
+                Err(Unanswered::Closed) => bail!(
                     "the daemon (process {}) stopped before it answered; check whether it is done",
                     holder.pid
                 ),
@@ -154,7 +154,7 @@ pub(super) fn change(desk: Desk, operation: &Operation, patience: Duration) -> a
                 directory.display()
             );
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -163,7 +163,7 @@ fn change_here(
     loaded: Loaded,
     operation: &Operation,
     state: &mut State,
-    patience: Duration,
+    timeout: Duration,
 ) -> anyhow::Result<Changed> {
     let mut engine = loaded.plan.bind(state)?;
     let answer = engine.services.operate(operation, state, Timestamp::now()).map_err(anyhow::Error::new)?;
@@ -172,12 +172,12 @@ fn change_here(
     let deliveries = deliveries(&answer, operation);
     let mut modules: Vec<&str> = deliveries.iter().map(|delivery| delivery.module.as_str()).collect();
     if matches!(answer, Answer::Report { anything: true }) {
-        modules.push(MAILS);
+        modules.push(MAIL_MODULE);
     }
     let mut waiting = Vec::new();
     if !modules.is_empty() {
         let mut services = engine.services.only(&modules);
-        services.deliver(state, patience)?;
+        services.deliver(state, timeout)?;
         let show = match answer {
             Answer::Report { .. } => Operation::ListOutbox,
             _ => Operation::ShowDeliveries { ids: ids(&deliveries) },
@@ -208,18 +208,18 @@ fn ids(deliveries: &[Delivery]) -> Vec<String> {
 fn follow(directory: &Path, socket: &Path, answer: &Answer) -> Vec<Delivery> {
     let Answer::Bans(bans) = answer else { return Vec::new() };
     let mut waiting: Vec<Delivery> = bans.iter().filter_map(|ban| ban.delivery.clone()).collect();
-    let end = Instant::now() + AFTERWARDS;
+    let end = Instant::now() + DELIVERY_TIMEOUT;
     let mut pause = Duration::from_millis(2);
     while !waiting.is_empty() && Instant::now() < end {
         std::thread::sleep(pause);
-        pause = (pause * 2).min(LOOK);
+        pause = (pause * 2).min(POLL_INTERVAL);
         let show = Request::Operate(Operation::ShowDeliveries { ids: ids(&waiting) });
         match ask(directory, socket, &show, end.saturating_duration_since(Instant::now())) {
             Ok(Reply::Done(Answer::Deliveries(left))) => waiting = left,
             _ => break,
         }
         let is_open =
-            |delivery: &Delivery| delivery.error.is_none() || delivery.status == DeliveryStatus::Away;
+            |delivery: &Delivery| delivery.error.is_none() || delivery.status == DeliveryStatus::InProgress;
         if !waiting.iter().any(is_open) {
             break;
         }
@@ -243,9 +243,9 @@ pub(super) fn ask(
     directory: &Path,
     socket: &Path,
     request: &Request,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Reply, Unanswered> {
-    let end = Instant::now() + patience;
+    let end = Instant::now() + timeout;
     let is_missing =
         |e: &std::io::Error| matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
     let owner = Owner::of(directory).map_err(|e| Unanswered::Failed(std::io::Error::other(e)))?;
@@ -254,8 +254,8 @@ pub(super) fn ask(
         connect_to(socket)
     };
     let mut stream = connected.map_err(|e| match e.kind() {
-        _ if is_missing(&e) => Unanswered::Nobody,
-        ErrorKind::WouldBlock => Unanswered::Late,
+        _ if is_missing(&e) => Unanswered::NotListening,
+        ErrorKind::WouldBlock => Unanswered::TimedOut,
         _ => Unanswered::Failed(e),
     })?;
     let mut line = serde_json::to_vec(request).map_err(|e| Unanswered::Failed(e.into()))?;
@@ -270,28 +270,28 @@ pub(super) fn ask(
         // The owner of the storage may send an endless answer: limit our time and memory.
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Unanswered::Late);
+            return Err(Unanswered::TimedOut);
         }
-        if answer.len() > LONGEST_ANSWER {
-            let why = format!("its answer is longer than {} MiB", LONGEST_ANSWER >> 20);
+        if answer.len() > MAX_ANSWER {
+            let why = format!("its answer is longer than {} MiB", MAX_ANSWER >> 20);
             return Err(Unanswered::Failed(std::io::Error::other(why)));
         }
         reader.get_ref().set_read_timeout(Some(left)).map_err(Unanswered::Failed)?;
-        let piece = match reader.fill_buf() {
-            Ok([]) => return Err(Unanswered::HungUp),
-            Ok(piece) => piece,
+        let chunk = match reader.fill_buf() {
+            Ok([]) => return Err(Unanswered::Closed),
+            Ok(chunk) => chunk,
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-            Err(e) if e.kind() == ErrorKind::WouldBlock => return Err(Unanswered::Late),
-            Err(e) if e.kind() == ErrorKind::ConnectionReset => return Err(Unanswered::HungUp),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Err(Unanswered::TimedOut),
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => return Err(Unanswered::Closed),
             Err(e) => return Err(Unanswered::Failed(e)),
         };
-        let at = piece.iter().position(|b| *b == b'\n');
-        let length = at.unwrap_or(piece.len());
+        let at = chunk.iter().position(|b| *b == b'\n');
+        let length = at.unwrap_or(chunk.len());
         let taken = reader.by_ref().take(length as u64).read_to_end(&mut answer);
         taken.map_err(Unanswered::Failed)?;
         if at.is_some() {
             return match serde_json::from_slice(&answer) {
-                Ok(Reply::Ending) => Err(Unanswered::Nobody),
+                Ok(Reply::Ending) => Err(Unanswered::NotListening),
                 other => other.map_err(|e| Unanswered::Failed(e.into())),
             };
         }

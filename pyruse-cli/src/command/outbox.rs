@@ -8,17 +8,17 @@ use pyruse_core::operation::{Answer, Delivery, DeliveryStatus, Operation};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::desk::Desk;
 use super::json;
 use super::listing::Listing;
 use super::operate::{self, Changed};
 use super::table::{Column, length, local};
+use super::target::Target;
 use super::text::{print_line, printable};
 use super::values;
 use crate::ending::Ending;
 
 /// How long a delivery is attempted without a daemon.
-const PATIENCE: Duration = Duration::from_secs(10);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Lists, retries and drops deliveries that wait or were given up: mails, firewall commands, journal lines
 ///
@@ -73,9 +73,9 @@ fn retry(config: Option<&Path>, id: &str, json: bool) -> anyhow::Result<Ending> 
             "unwritten": changed.unwritten,
         }))?;
     } else if changed.by_daemon {
-        tell(&deliveries, "will be retried at once")?;
+        print_each(&deliveries, "will be retried at once")?;
     } else if is_delivered {
-        tell(&deliveries, "is delivered")?;
+        print_each(&deliveries, "is delivered")?;
     }
     for delivery in &changed.waiting {
         let why = delivery.error.as_deref().unwrap_or("no attempt was made yet");
@@ -89,24 +89,24 @@ fn drop(config: Option<&Path>, id: &str, json: bool) -> anyhow::Result<Ending> {
     if json {
         json::print(&json!({ "deliveries": as_list(&dropped), "unwritten": changed.unwritten }))?;
     } else {
-        tell(&dropped, "is dropped")?;
+        print_each(&dropped, "is dropped")?;
     }
-    if dropped.iter().any(|delivery| delivery.status == DeliveryStatus::Away) {
+    if dropped.iter().any(|delivery| delivery.status == DeliveryStatus::InProgress) {
         eprintln!("pyruse: it was in progress, and may have been delivered anyway");
     }
     Ok(if changed.is_written() { Ending::Good } else { Ending::Failed })
 }
 
 fn change(config: Option<&Path>, operation: &Operation) -> anyhow::Result<(Changed, Vec<Delivery>)> {
-    let desk = Desk::open_trusted(config)?;
-    let changed = operate::change(desk, operation, PATIENCE)?;
+    let target = Target::open_trusted(config)?;
+    let changed = operate::change(target, operation, DELIVERY_TIMEOUT)?;
     let Answer::Deliveries(deliveries) = changed.answer.clone() else {
         return Err(operate::other_answer());
     };
     Ok((changed, deliveries))
 }
 
-fn tell(deliveries: &[Delivery], what: &str) -> io::Result<()> {
+fn print_each(deliveries: &[Delivery], what: &str) -> io::Result<()> {
     deliveries.iter().try_for_each(|delivery| {
         print_line(&printable(&format!("{} ({}) {what}", delivery.id, delivery.what)))
     })
@@ -117,8 +117,8 @@ fn as_list(deliveries: &[Delivery]) -> Vec<Value> {
 }
 
 fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
-    let desk = Desk::open(config)?;
-    let Answer::Deliveries(deliveries) = operate::look(desk, &Operation::ListOutbox)? else {
+    let target = Target::open(config)?;
+    let Answer::Deliveries(deliveries) = operate::query(target, &Operation::ListOutbox)? else {
         return Err(operate::other_answer());
     };
     let now = Timestamp::now();
@@ -155,7 +155,7 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
 
 fn status(status: DeliveryStatus) -> &'static str {
     match status {
-        DeliveryStatus::Away => "in progress",
+        DeliveryStatus::InProgress => "in progress",
         DeliveryStatus::GivenUp => "given up",
         _ => "waiting",
     }

@@ -10,7 +10,7 @@ pub(crate) struct Paint(bool);
 
 /// The meaning of a text; the colours are those of the terminal's own palette, readable on light and dark.
 #[derive(Clone, Copy)]
-pub(crate) enum Ink {
+pub(crate) enum TextStyle {
     Heading,
     Good,
     Bad,
@@ -24,29 +24,29 @@ impl Paint {
     }
 
     /// Returns the text in that colour. It must not contain characters that a terminal executes.
-    pub(crate) fn ink<T: fmt::Display>(self, ink: Ink, text: T) -> Inked<T> {
-        Inked { on: self.0, ink, text }
+    pub(crate) fn style<T: fmt::Display>(self, style: TextStyle, text: T) -> Styled<T> {
+        Styled { on: self.0, style, text }
     }
 }
 
 /// A text with its colour.
-pub(crate) struct Inked<T> {
+pub(crate) struct Styled<T> {
     on: bool,
-    ink: Ink,
+    style: TextStyle,
     text: T,
 }
 
-impl<T: fmt::Display> fmt::Display for Inked<T> {
+impl<T: fmt::Display> fmt::Display for Styled<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.on {
             return self.text.fmt(f);
         }
-        let code = match self.ink {
-            Ink::Heading => "1",
-            Ink::Good => "32",
-            Ink::Bad => "31",
-            Ink::Quiet => "2",
-            Ink::Accent => "36",
+        let code = match self.style {
+            TextStyle::Heading => "1",
+            TextStyle::Good => "32",
+            TextStyle::Bad => "31",
+            TextStyle::Quiet => "2",
+            TextStyle::Accent => "36",
         };
         write!(f, "\u{1b}[{code}m{}\u{1b}[0m", self.text)
     }

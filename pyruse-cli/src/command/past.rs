@@ -10,7 +10,7 @@ use pyruse_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use super::progress::{Progress, Way};
+use super::progress::{Amount, Progress};
 use super::values;
 use crate::ending::WrongUsage;
 use crate::when;
@@ -165,8 +165,8 @@ impl Past {
             }
             let first = *first.get_or_insert(time);
             progress.entry(time, || match sources.progress() {
-                Some((done, whole)) => Way { done, whole },
-                None => Way::of_time(first, time, last),
+                Some((done, total)) => Amount { done, total },
+                None => Amount::of_time(first, time, last),
             });
             // Whoever wrote a recording may have mixed several journals: an entry that is too late is not the end.
             if time > self.until {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use pyruse_core::effect::{Effect, PlacedEffect};
 
 use super::json;
-use super::rehearsal::Telling;
+use super::simulation::SimulationObserver;
 use super::text::printable;
 
 /// Prints effects as they happen.
@@ -20,7 +20,7 @@ impl<W: Write> EffectPrinter<W> {
     }
 }
 
-impl<W: Write> Telling for EffectPrinter<W> {
+impl<W: Write> SimulationObserver for EffectPrinter<W> {
     fn effect(&mut self, effect: &PlacedEffect<'_>) -> io::Result<()> {
         if self.json {
             return json::write_line(&mut self.out, effect);

@@ -9,23 +9,23 @@ use pyruse_core::time::Timestamp;
 use super::text::grouped;
 
 /// The bar is updated once per this many entries; a power of two.
-const EVERY: u64 = 4096;
+const UPDATE_INTERVAL: u64 = 4096;
 
 /// No bar is shown before this time.
-const PATIENCE: Duration = Duration::from_millis(700);
+const DELAY: Duration = Duration::from_millis(700);
 
 /// The progress so far.
-pub(crate) struct Way {
+pub(crate) struct Amount {
     pub(crate) done: u64,
     /// `None` if it is unknown.
-    pub(crate) whole: Option<u64>,
+    pub(crate) total: Option<u64>,
 }
 
-impl Way {
+impl Amount {
     /// Computes the progress from one time to another.
-    pub(crate) fn of_time(first: Timestamp, at: Timestamp, last: Timestamp) -> Way {
+    pub(crate) fn of_time(first: Timestamp, at: Timestamp, last: Timestamp) -> Amount {
         let micros = |to: Timestamp| u64::try_from(first.until(to).as_micros()).unwrap_or(u64::MAX);
-        Way { done: micros(at), whole: Some(micros(last)) }
+        Amount { done: micros(at), total: Some(micros(last)) }
     }
 }
 
@@ -50,24 +50,24 @@ impl Progress {
     }
 
     /// Counts one more entry, of that time.
-    pub(crate) fn entry(&mut self, time: Timestamp, way: impl FnOnce() -> Way) {
+    pub(crate) fn entry(&mut self, time: Timestamp, amount: impl FnOnce() -> Amount) {
         self.entries += 1;
-        if self.entries.is_multiple_of(EVERY) && self.wanted && self.start.elapsed() >= PATIENCE {
-            self.show(time, &way());
+        if self.entries.is_multiple_of(UPDATE_INTERVAL) && self.wanted && self.start.elapsed() >= DELAY {
+            self.show(time, &amount());
         }
     }
 
-    fn show(&mut self, time: Timestamp, way: &Way) {
-        let bar = self.bar.get_or_insert_with(|| new_bar(way.whole));
+    fn show(&mut self, time: Timestamp, amount: &Amount) {
+        let bar = self.bar.get_or_insert_with(|| new_bar(amount.total));
         // The input may grow meanwhile.
-        bar.set_position(way.whole.map_or(way.done, |whole| way.done.min(whole)));
+        bar.set_position(amount.total.map_or(amount.done, |total| amount.done.min(total)));
         bar.set_message(format!("{} entries, {}", grouped(self.entries), time.local()));
     }
 }
 
-fn new_bar(whole: Option<u64>) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(whole, ProgressDrawTarget::stderr());
-    let template = match whole {
+fn new_bar(total: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+    let template = match total {
         Some(_) => "{bar:24} {percent:>3} %  {msg}  {eta} left",
         None => "{spinner} {msg}",
     };

@@ -9,7 +9,7 @@ use super::loaded::Loaded;
 use super::past::{Past, PastArgs};
 use super::printer::EffectPrinter;
 use super::progress::Progress;
-use super::rehearsal::Rehearsal;
+use super::simulation::Simulation;
 use super::summary::Summary;
 use super::text::terminal_columns;
 use crate::configuration;
@@ -55,10 +55,10 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     if !args.no_optimize {
         loaded.plan.optimize();
     }
-    let (engine, state) = loaded.rehearsed()?;
-    let mut rehearsal = Rehearsal::new(engine, state)?;
+    let (engine, state) = loaded.for_dry_run()?;
+    let mut simulation = Simulation::new(engine, state)?;
     if args.feedback {
-        rehearsal = rehearsal.with_feedback();
+        simulation = simulation.with_feedback();
     }
     let stdout = std::io::stdout().lock();
     // Scrolling lines and a bar would disturb each other.
@@ -68,13 +68,13 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     // Entries before a failure were processed, and are shown.
     let read = if args.json {
         let mut printer = EffectPrinter::new(&mut out, true);
-        past.read(progress, |source, record| rehearsal.run(source, record, &mut printer))
+        past.read(progress, |source, record| simulation.run(source, record, &mut printer))
     } else {
         let mut summary = Summary::new();
-        let read = past.read(progress, |source, record| rehearsal.run(source, record, &mut summary));
+        let read = past.read(progress, |source, record| simulation.run(source, record, &mut summary));
         summary.write(
             &mut out,
-            rehearsal.pump.engine.workflow.sites(),
+            simulation.pump.engine.workflow.sites(),
             &TimeZone::system(),
             terminal_columns(),
         )?;

@@ -11,15 +11,15 @@ use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::desk::Desk;
 use super::json;
 use super::loaded::Loaded;
 use super::operate;
+use super::target::Target;
 use crate::ending::Ending;
 use crate::storage;
 
 /// How long the mail of a report is attempted before the command gives up; it stays queued.
-const PATIENCE: Duration = Duration::from_secs(60);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The module that records the lines.
 const REPORTS: &str = "action_dailyReport";
@@ -80,9 +80,9 @@ fn show(config: Option<&Path>, form: ReportForm) -> anyhow::Result<Ending> {
 
 /// Sends the report now, and removes its lines. If a daemon runs, it is asked.
 fn send(config: Option<&Path>) -> anyhow::Result<Ending> {
-    let desk = Desk::open_trusted(config)?;
-    let why = desk.loaded.as_ref().map_or("", |loaded| why(loaded.config()));
-    let changed = operate::change(desk, &Operation::SendReport, PATIENCE)?;
+    let target = Target::open_trusted(config)?;
+    let why = target.loaded.as_ref().map_or("", |loaded| why(loaded.config()));
+    let changed = operate::change(target, &Operation::SendReport, DELIVERY_TIMEOUT)?;
     if let Some(why) = &changed.unwritten {
         bail!("the report is made, but its mail waits until the state can be written: {why}");
     }

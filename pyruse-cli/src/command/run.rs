@@ -8,7 +8,7 @@ use pyruse_core::time::Timestamp;
 
 use super::loaded::Loaded;
 use super::printer::EffectPrinter;
-use super::rehearsal::Rehearsal;
+use super::simulation::Simulation;
 use super::values;
 use crate::when;
 
@@ -47,31 +47,31 @@ Examples:
 
 /// A dry run: entries run without consequences, and their effects are printed.
 pub struct DryRun {
-    rehearsal: Rehearsal,
+    simulation: Simulation,
     printer: EffectPrinter<LineWriter<StdoutLock<'static>>>,
 }
 
 impl DryRun {
     /// Creates a dry run with an empty state; effects are printed as JSON, or as lines for people.
     pub fn new(loaded: Loaded, json: bool) -> anyhow::Result<DryRun> {
-        let (engine, state) = loaded.rehearsed()?;
+        let (engine, state) = loaded.for_dry_run()?;
         let printer = EffectPrinter::new(LineWriter::new(std::io::stdout().lock()), json);
-        Ok(DryRun { rehearsal: Rehearsal::new(engine, state)?, printer })
+        Ok(DryRun { simulation: Simulation::new(engine, state)?, printer })
     }
 
     /// Returns the pump with the engine.
     pub fn pump(&mut self) -> &mut Pump {
-        &mut self.rehearsal.pump
+        &mut self.simulation.pump
     }
 
     /// Runs an entry of this source and prints its effects.
     pub fn run(&mut self, source: &str, record: &mut dyn Record) -> std::io::Result<()> {
-        self.rehearsal.run(source, record, &mut self.printer)
+        self.simulation.run(source, record, &mut self.printer)
     }
 
     /// Discards queued messages, and flushes the output.
     pub fn settle(&mut self) -> std::io::Result<()> {
-        self.rehearsal.settle()?;
+        self.simulation.settle()?;
         self.printer.out.flush()
     }
 }

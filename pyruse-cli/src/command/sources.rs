@@ -6,10 +6,10 @@ use std::path::Path;
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::desk::Desk;
 use super::json;
 use super::status::{self, Daemon, Found, write_field};
 use super::table::{length, local};
+use super::target::Target;
 use super::text::{counted, printable, terminal_columns};
 use crate::ending::Ending;
 
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
-    let status = status::find(Desk::open(config)?)?;
+    let status = status::find(Target::open(config)?)?;
     let is_running = matches!(status.daemon, Daemon::Answers(_));
     let mut out = io::stdout().lock();
     if args.json {

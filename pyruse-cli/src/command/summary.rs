@@ -14,7 +14,7 @@ use pyruse_core::level::{Level, ReportLevel};
 use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::{Site, SiteId};
 
-use super::rehearsal::{Origin, Telling};
+use super::simulation::{Origin, SimulationObserver};
 use super::text::{columns, counted, cut, fitted, folded, grouped, printable};
 
 /// The number of most frequent addresses shown for each set.
@@ -35,7 +35,7 @@ pub(crate) struct Summary {
     errors: BTreeMap<(String, usize), (u64, String)>,
 }
 
-impl Telling for Summary {
+impl SimulationObserver for Summary {
     const CURSORS: bool = false;
     const STEPS: bool = true;
 

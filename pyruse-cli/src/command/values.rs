@@ -11,9 +11,9 @@ use pyruse_core::plugin::{Fact, Registry};
 use pyruse_core::review;
 
 use super::complete::words_of_the_line;
-use super::desk::Desk;
 use super::loaded::Loaded;
 use super::operate;
+use super::target::Target;
 
 /// Creates candidates, each with its description.
 fn of(values: impl IntoIterator<Item = (String, String)>) -> Vec<CompletionCandidate> {
@@ -89,7 +89,7 @@ pub(super) fn sets() -> ArgValueCandidates {
 /// The banned addresses.
 pub(super) fn banned() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let Some(Answer::Bans(bans)) = look(&Operation::ListBans) else { return Vec::new() };
+        let Some(Answer::Bans(bans)) = query(&Operation::ListBans) else { return Vec::new() };
         of(bans.into_iter().map(|ban| (ban.ip.to_string(), ban.set)))
     })
 }
@@ -110,7 +110,7 @@ pub(super) fn keys() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let line = words_of_the_line();
         let category = line.iter().skip_while(|word| *word != "reset").nth(1).cloned();
-        let Some(Answer::Counters(counts)) = look(&Operation::ListCounters { category }) else {
+        let Some(Answer::Counters(counts)) = query(&Operation::ListCounters { category }) else {
             return Vec::new();
         };
         of(counts.into_iter().map(|count| (count.key, format!("{} in {}", count.count, count.category))))
@@ -120,13 +120,13 @@ pub(super) fn keys() -> ArgValueCandidates {
 /// The deliveries that wait or were given up.
 pub(super) fn deliveries() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let Some(Answer::Deliveries(deliveries)) = look(&Operation::ListOutbox) else { return Vec::new() };
+        let Some(Answer::Deliveries(deliveries)) = query(&Operation::ListOutbox) else { return Vec::new() };
         of(deliveries.into_iter().map(|delivery| (delivery.id, delivery.what)))
     })
 }
 
-fn look(operation: &Operation) -> Option<Answer> {
-    operate::look(Desk::open(config().as_deref()).ok()?, operation).ok()
+fn query(operation: &Operation) -> Option<Answer> {
+    operate::query(Target::open(config().as_deref()).ok()?, operation).ok()
 }
 
 /// The configuration that the line names.

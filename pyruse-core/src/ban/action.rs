@@ -8,8 +8,8 @@ use super::store::Bans;
 use crate::address;
 use crate::effect::Effect;
 use crate::entry::{Counted, Slot, StepError};
-use crate::operation::{BanSet, Family, Reason};
-use crate::plugin::fact::{Ban as BanFact, Fact};
+use crate::operation::{BanReason, BanSet, Family};
+use crate::plugin::fact::{BannedAddress, Fact};
 use crate::plugin::{Act, Action, Compile, Example, Inspection, Invalid, Module, ModuleSettings, excerpt};
 
 /// The action of a firewall.
@@ -37,8 +37,8 @@ impl<F: Firewall> Module for BanAction<F> {
         let (v4, v6) = (set_name::<F>(of_v4, &v4, cx), set_name::<F>(of_v6, &v6, cx));
         let sets = [v4?, v6?];
         let ip = cx.reads_at("IP", &ip);
-        cx.states("IP", Fact::Bans(BanFact { address: ip, ends: seconds > 0, sets: sets.clone() }));
-        let known = cx.note::<Notes>().of(F::NAME);
+        cx.states("IP", Fact::Bans(BannedAddress { address: ip, ends: seconds > 0, sets: sets.clone() }));
+        let known = cx.shared::<Notes>().of(F::NAME);
         for (name, family) in sets.iter().zip([Family::V4, Family::V6]) {
             known.sets.insert(BanSet { name: name.clone(), family });
         }
@@ -100,10 +100,10 @@ impl<F: Firewall> Action for BanAction<F> {
 
 impl<F> BanAction<F> {
     /// If several counters count the address itself, the last one is taken as the cause.
-    fn reason(&self, counted: &[Counted]) -> Reason {
+    fn reason(&self, counted: &[Counted]) -> BanReason {
         let of_address = counted.iter().rfind(|counted| counted.key == self.ip);
         let counted = of_address.or(counted.last());
-        Reason::Rule {
+        BanReason::Rule {
             chain: self.chain.clone(),
             counter: counted.map(|counted| (*counted.category).into()),
             count: counted.map(|counted| counted.count),

@@ -3,7 +3,7 @@
 //! A batch is one run of a program. If it fails, one bad element may have failed all: the batch is split by set, and
 //! then halved until the bad elements are alone, so that they delay no other. A set in which every command failed is
 //! remembered: until a command succeeds again, it is only probed. So thousands of bans that wait for a missing set cost
-//! little. A batch may contain bans and lifts, but never two of the same element, because letters have keys.
+//! little. A batch may contain bans and lifts, but never two of the same element, because messages have keys.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::program::Failure;
 mod tests;
 
 /// After this many single failures in a set without a success, the set itself is the cause.
-const HOPELESS: usize = 8;
+const FAILING_AFTER: usize = 8;
 
 /// An order as a command for the firewall's program.
 pub struct Command<'o> {
@@ -30,9 +30,9 @@ pub struct Command<'o> {
 /// How orders are written for a firewall's program.
 pub trait Dialect: Send {
     /// The minimum number of commands worth running together; fewer are run one by one.
-    const TOGETHER: usize;
+    const MIN_BATCH: usize;
     /// The maximum length of all commands of one run, in bytes, with two more for each command.
-    const LONGEST: usize;
+    const MAX_BATCH_BYTES: usize;
 
     /// Returns the command for an order.
     fn command(order: &Order) -> String;
@@ -41,7 +41,7 @@ pub trait Dialect: Send {
     fn run(&self, commands: &[&Command<'_>]) -> Result<(), Failure>;
 
     /// Returns what the operator can do about a command that failed alone with these words, if that is known.
-    fn cure(_command: &Command<'_>, _words: &str) -> Option<String> {
+    fn remedy(_command: &Command<'_>, _words: &str) -> Option<String> {
         None
     }
 }
@@ -51,13 +51,13 @@ pub struct BatchRunner<D> {
     /// How to talk to the program.
     pub dialect: D,
     /// Sets in which every command failed last time.
-    hopeless: HashSet<String>,
+    failing: HashSet<String>,
 }
 
 impl<D: Dialect> BatchRunner<D> {
     /// Makes one that has not run anything yet.
     pub fn new(dialect: D) -> BatchRunner<D> {
-        BatchRunner { dialect, hopeless: HashSet::new() }
+        BatchRunner { dialect, failing: HashSet::new() }
     }
 
     /// Delivers orders; returns their outcomes in the same order.
@@ -71,7 +71,7 @@ impl<D: Dialect> BatchRunner<D> {
             let mut length: usize = 0;
             let fits = |command: &&&Command<'_>| {
                 length += command.text.len() + 2;
-                length <= D::LONGEST
+                length <= D::MAX_BATCH_BYTES
             };
             let end = start + commands[start..].iter().take_while(fits).count().max(1);
             self.apply(&commands[start..end], &mut outcomes);
@@ -80,35 +80,35 @@ impl<D: Dialect> BatchRunner<D> {
         outcomes
     }
 
-    /// Probes hopeless sets with their oldest and their newest command. If both fail, the other commands of the set are
+    /// Probes failing sets with their oldest and their newest command. If both fail, the other commands of the set are
     /// not tried. Returns the commands that are left to run.
     fn probe<'c>(
         &mut self,
         commands: Vec<&'c Command<'c>>,
         outcomes: &mut [Outcome],
     ) -> Vec<&'c Command<'c>> {
-        if self.hopeless.is_empty() {
+        if self.failing.is_empty() {
             return commands;
         }
-        let (hopeless, mut rest): (Vec<&Command<'_>>, Vec<&Command<'_>>) =
-            commands.into_iter().partition(|command| self.hopeless.contains(&command.order.set));
-        for commands in by_set(&hopeless) {
+        let (failing, mut rest): (Vec<&Command<'_>>, Vec<&Command<'_>>) =
+            commands.into_iter().partition(|command| self.failing.contains(&command.order.set));
+        for commands in by_set(&failing) {
             let mut error = None;
             let mut probes = vec![commands[0]];
             probes.extend(commands[1..].last());
-            let mut went = false;
+            let mut succeeded = false;
             for probe in probes {
                 match self.dialect.run(&[probe]) {
                     Ok(()) => {
-                        went = true;
+                        succeeded = true;
                         break;
                     }
                     Err(failure) => error = Some(explain::<D>(probe, &failure)),
                 }
             }
-            if went {
+            if succeeded {
                 // Both commands may be repeated.
-                self.hopeless.remove(&commands[0].order.set);
+                self.failing.remove(&commands[0].order.set);
                 rest.extend(commands);
             } else if let Some(error) = error {
                 retry(&commands, &error, outcomes);
@@ -118,7 +118,7 @@ impl<D: Dialect> BatchRunner<D> {
     }
 
     fn apply(&mut self, commands: &[&Command<'_>], outcomes: &mut [Outcome]) {
-        if commands.len() >= D::TOGETHER {
+        if commands.len() >= D::MIN_BATCH {
             match self.dialect.run(commands) {
                 Ok(()) => return,
                 Err(failure) if failure.timed_out => {
@@ -133,27 +133,27 @@ impl<D: Dialect> BatchRunner<D> {
         for commands in by_set(commands) {
             self.bisect(&commands, &mut Vec::new(), outcomes);
             if commands.iter().all(|command| outcomes[command.at] != Outcome::Done) {
-                self.hopeless.insert(commands[0].order.set.clone());
+                self.failing.insert(commands[0].order.set.clone());
             }
         }
     }
 
     /// Halves the batch until the bad commands are alone. `failed` holds the errors since the last success.
     fn bisect(&self, commands: &[&Command<'_>], failed: &mut Vec<String>, outcomes: &mut [Outcome]) {
-        if let Some(error) = failed.last().filter(|_| failed.len() >= HOPELESS) {
+        if let Some(error) = failed.last().filter(|_| failed.len() >= FAILING_AFTER) {
             retry(commands, error, outcomes);
             return;
         }
         let alone = commands.len() == 1;
         let result =
-            if alone || commands.len() >= D::TOGETHER { Some(self.dialect.run(commands)) } else { None };
+            if alone || commands.len() >= D::MIN_BATCH { Some(self.dialect.run(commands)) } else { None };
         match result {
             // A success shows that the set exists.
             Some(Ok(())) => failed.clear(),
             Some(Err(failure)) if alone || failure.timed_out => {
                 let error = explain::<D>(commands[0], &failure);
                 retry(commands, &error, outcomes);
-                let weight = if failure.timed_out { HOPELESS } else { 1 };
+                let weight = if failure.timed_out { FAILING_AFTER } else { 1 };
                 failed.extend(std::iter::repeat_n(error, weight));
             }
             _ => {
@@ -168,21 +168,21 @@ impl<D: Dialect> BatchRunner<D> {
 /// Returns the commands of each set, in the order of each set's first command.
 fn by_set<'c>(commands: &[&'c Command<'c>]) -> Vec<Vec<&'c Command<'c>>> {
     let mut sets: Vec<Vec<&Command<'_>>> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut indices: HashMap<&str, usize> = HashMap::new();
     for command in commands {
-        let place = *places.entry(&command.order.set).or_insert_with(|| {
+        let index = *indices.entry(&command.order.set).or_insert_with(|| {
             sets.push(Vec::new());
             sets.len() - 1
         });
-        sets[place].push(command);
+        sets[index].push(command);
     }
     sets
 }
 
 /// Returns what failed, why, and what the operator can do.
 fn explain<D: Dialect>(command: &Command<'_>, failure: &Failure) -> String {
-    let cure = D::cure(command, &failure.message).map(|cure| format!("; {cure}")).unwrap_or_default();
-    format!("set `{}`: {}{cure}", command.order.set, failure.message)
+    let remedy = D::remedy(command, &failure.message).map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    format!("set `{}`: {}{remedy}", command.order.set, failure.message)
 }
 
 fn retry(commands: &[&Command<'_>], error: &str, outcomes: &mut [Outcome]) {

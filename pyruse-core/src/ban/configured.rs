@@ -15,13 +15,13 @@ pub fn check_settings(
     key: &str,
     command: Option<&[String]>,
     max_bans: u32,
-    complain: &mut dyn FnMut(&str, String),
+    report: &mut dyn FnMut(&str, String),
 ) {
     if command.is_some_and(|command| command.first().is_none_or(String::is_empty)) {
-        complain(key, "the command is empty: its first item must be a program".into());
+        report(key, "the command is empty: its first item must be a program".into());
     }
     if max_bans == 0 {
-        complain("maxBans", "`maxBans` must be at least 1: otherwise no ban is kept".into());
+        report("maxBans", "`maxBans` must be at least 1: otherwise no ban is kept".into());
     }
 }
 

@@ -1,25 +1,25 @@
-//! The courier of a firewall: turns letters into orders, and drops those that must not reach the firewall.
+//! The courier of a firewall: turns messages into orders, and drops those that must not reach the firewall.
 
 use super::firewall::Firewall;
 use super::order::{Order, QueuedOrder};
 use crate::courier::{Deliver, Outcome};
 use crate::plugin::excerpt;
-use crate::state::Letter;
+use crate::state::DueMessage;
 use crate::time::Timestamp;
 
 /// Delivers to a firewall.
 pub(super) struct BanCourier<F>(pub(super) F);
 
 impl<F: Firewall> Deliver for BanCourier<F> {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+    fn deliver(&mut self, messages: &[DueMessage]) -> Vec<Outcome> {
         let now = Timestamp::now();
-        let mut outcomes = Vec::with_capacity(letters.len());
-        let (mut orders, mut places) = (Vec::new(), Vec::new());
-        for (place, letter) in letters.iter().enumerate() {
-            outcomes.push(match read::<F>(letter, now) {
+        let mut outcomes = Vec::with_capacity(messages.len());
+        let (mut orders, mut indices) = (Vec::new(), Vec::new());
+        for (index, message) in messages.iter().enumerate() {
+            outcomes.push(match read::<F>(message, now) {
                 Ok(Some(order)) => {
                     orders.push(order);
-                    places.push(place);
+                    indices.push(index);
                     Outcome::Retry("the firewall gave no answer".to_owned())
                 }
                 Ok(None) => Outcome::Done,
@@ -27,18 +27,18 @@ impl<F: Firewall> Deliver for BanCourier<F> {
             });
         }
         if !orders.is_empty() {
-            for (place, outcome) in places.into_iter().zip(self.0.deliver(&orders)) {
-                outcomes[place] = outcome;
+            for (index, outcome) in indices.into_iter().zip(self.0.deliver(&orders)) {
+                outcomes[index] = outcome;
             }
         }
         outcomes
     }
 }
 
-/// Returns the order of a letter; `None` if there is nothing to do. An error says why the letter is given up. Anyone
+/// Returns the order of a message; `None` if there is nothing to do. An error says why the message is given up. Anyone
 /// who can write the state may have written a queued order.
-fn read<F: Firewall>(letter: &Letter, now: Timestamp) -> Result<Option<Order>, String> {
-    let order = QueuedOrder::read(letter, now).map_err(|e| format!("not a ban order: {e}"))?;
+fn read<F: Firewall>(message: &DueMessage, now: Timestamp) -> Result<Option<Order>, String> {
+    let order = QueuedOrder::read(message, now).map_err(|e| format!("not a ban order: {e}"))?;
     if !F::set_name(&order.set).is_ok_and(|name| name == order.set) {
         return Err(format!("`{}` is not a valid name of a set", excerpt(&order.set)));
     }

@@ -52,7 +52,7 @@ pub trait Firewall: Send + Sized + 'static {
     fn deliver(&mut self, orders: &[Order]) -> Vec<Outcome>;
 
     /// Looks at a set for `check --live`, without changing anything. `None`: this firewall cannot be asked.
-    fn look_at(&self, _set: &str, _family: Family, _inspection: &mut Inspection) -> Option<SetState> {
+    fn inspect_set(&self, _set: &str, _family: Family, _inspection: &mut Inspection) -> Option<SetState> {
         None
     }
 

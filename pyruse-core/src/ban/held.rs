@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::operation::Reason;
-use crate::time::{Ends, Timestamp};
+use crate::operation::BanReason;
+use crate::time::{Expiry, Timestamp};
 
 /// A ban as the state holds it. It ends when its entry in the state does.
 #[derive(Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub(super) struct Ban {
     pub(super) at: Option<Timestamp>,
     /// Why it was made, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) why: Option<Reason>,
+    pub(super) why: Option<BanReason>,
 }
 
 impl Ban {
@@ -43,6 +43,6 @@ impl Ban {
 }
 
 /// Returns the end of a ban of `seconds` seconds; 0: for ever.
-pub(super) fn ends(start: Timestamp, seconds: u64) -> Ends {
-    if seconds == 0 { Ends::NEVER } else { Ends::after_seconds(start, seconds) }
+pub(super) fn ends(start: Timestamp, seconds: u64) -> Expiry {
+    if seconds == 0 { Expiry::NEVER } else { Expiry::after_seconds(start, seconds) }
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::operation::{BanKeeper, BanSet, HeldBan, Reason};
+use crate::operation::{BanKeeper, BanReason, BanSet, HeldBan};
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -44,7 +44,7 @@ impl BanKeeper for BanService {
 
     fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, seconds: u64, now: Timestamp) -> HeldBan {
         let ends = ends(now, seconds);
-        let why = Some(Reason::Operator);
+        let why = Some(BanReason::Operator);
         let ban = Ban { set: set.to_owned(), ip, seconds, at: Some(now), why: why.clone() };
         self.bans.ban(state, ban, ends, now);
         let order = state.get(self.bans.orders).of_key(&Bans::key(set, ip));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::Letter;
+use crate::state::DueMessage;
 use crate::time::Timestamp;
 
 /// An order to the firewall.
@@ -97,10 +97,10 @@ impl QueuedOrder {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads the order of a letter, with its end by the wall clock, which may have been set since the order was queued.
-    pub(super) fn read(letter: &Letter, wall: Timestamp) -> serde_json::Result<QueuedOrder> {
-        let order: QueuedOrder = serde_json::from_str(&letter.payload)?;
-        let end = order.left.map(|left| wall.plus(Duration::from_micros(left).saturating_sub(letter.age)));
+    /// Reads the order of a message, with its end by the wall clock, which may have been set since the order was queued.
+    pub(super) fn read(message: &DueMessage, wall: Timestamp) -> serde_json::Result<QueuedOrder> {
+        let order: QueuedOrder = serde_json::from_str(&message.payload)?;
+        let end = order.left.map(|left| wall.plus(Duration::from_micros(left).saturating_sub(message.age)));
         Ok(QueuedOrder { until: end.or(order.until), ..order })
     }
 

@@ -13,7 +13,7 @@ use crate::courier::Courier;
 use crate::operation::{BanKeeper, BanSet};
 use crate::plugin::{Importer, Service, ServicePlugin, Start};
 use crate::state::{Handle, Queue, State, StateError};
-use crate::time::{Step, Timestamp};
+use crate::time::{ClockStep, Timestamp};
 
 /// The largest batch that a firewall gets.
 const BATCH: usize = 2000;
@@ -25,7 +25,7 @@ pub const fn service<F: Firewall>() -> ServicePlugin {
 
 fn start<F: Firewall>(start: &mut Start<'_>) -> Result<Box<dyn Service>, StateError> {
     let settings = start.settings::<F::Settings>();
-    let configured = start.note::<Notes>().of(F::NAME).clone();
+    let configured = start.shared::<Notes>().of(F::NAME).clone();
     let bans = Bans::open(start.layout(), F::NAME, F::max_bans(&settings), configured.warned)?;
     let set_name = |text: &str| F::set_name(text).ok();
     let courier = Courier::new(F::NAME, BanCourier(F::new(&settings))).batch(BATCH).ahead();
@@ -97,7 +97,7 @@ impl Service for BanService {
 
     fn boot(&mut self, state: &mut State, now: Timestamp) {
         // Earlier versions stored no span with the end.
-        let step = Step::loaded(state.now());
+        let step = ClockStep::loaded(state.now());
         state.get_mut(self.bans.held).complete(Ban::length, step);
         // The operator who reloads may have made the set that orders wait for.
         state.get_mut(self.bans.orders).hurry();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::held::Ban;
 use super::order::QueuedOrder;
 use crate::state::{Handle, Layout, Map, Queue, State, StateError};
-use crate::time::{Ends, Timestamp};
+use crate::time::{Expiry, Timestamp};
 
 /// How long after the end of a ban its element may still be there, in seconds: the kernel counts whole seconds, and
 /// starts a little later than this process.
@@ -44,7 +44,7 @@ impl Bans {
     }
 
     /// Bans an address. Returns whether it was banned already.
-    pub(super) fn ban(&self, state: &mut State, mut ban: Ban, mut ends: Ends, now: Timestamp) -> bool {
+    pub(super) fn ban(&self, state: &mut State, mut ban: Ban, mut ends: Expiry, now: Timestamp) -> bool {
         let wall = state.now().wall;
         let key = Bans::key(&ban.set, ban.ip);
         // An undelivered order, a ban or a lift, may or may not have reached the set.
@@ -90,7 +90,7 @@ impl Bans {
         let key = Bans::key(set, ip);
         let held = state.get_mut(self.held);
         held.get(&key, now)?;
-        let end = held.ends(&key).unwrap_or(Ends::NEVER).at();
+        let end = held.ends(&key).unwrap_or(Expiry::NEVER).at();
         held.remove(&key);
         let order = QueuedOrder::lift(set, ip, end.plus_seconds(KERNEL_LAG), now);
         Some(state.get_mut(self.orders).push(Some(&key), order.payload()))
@@ -109,7 +109,7 @@ impl Bans {
             let key = Bans::key(&ban.set, ban.ip);
             let held = state.get_mut(self.held);
             // The original duration is unknown; but it cannot be longer than the time left.
-            let ends = Ends::without_span(end).with_span(now.until(end));
+            let ends = Expiry::without_span(end).with_span(now.until(end));
             match held.ends(&key) {
                 Some(known) if end <= known.at() => {}
                 // The firewall has another end.

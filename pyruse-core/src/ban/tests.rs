@@ -9,8 +9,8 @@ use super::service::BanService;
 use super::store::Bans;
 use crate::courier::Outcome;
 use crate::plugin::{Importer as _, Service as _};
-use crate::state::{Letter, State};
-use crate::time::{Clock, Ends, Now, Timestamp};
+use crate::state::{DueMessage, State};
+use crate::time::{Clock, Expiry, Now, Timestamp};
 
 fn ban(ip: [u8; 4]) -> Ban {
     Ban { set: "s".into(), ip: ip.into(), seconds: 0, at: None, why: None }
@@ -37,12 +37,12 @@ fn service(state: &mut State, longest_timeout: Option<u64>) -> BanService {
 /// Returns the addresses of the pending orders, and marks these as done.
 fn take_orders(service: &BanService, state: &mut State, now: Timestamp) -> Vec<String> {
     let queue = state.get_mut(service.bans.orders);
-    let letters = queue.take_due(Now::at(now), usize::MAX);
-    for letter in &letters {
-        queue.settle(letter.id, Outcome::Done, Now::at(now), Duration::from_secs(1));
+    let messages = queue.take_due(Now::at(now), usize::MAX);
+    for message in &messages {
+        queue.settle(message.id, Outcome::Done, Now::at(now), Duration::from_secs(1));
     }
     let order = |text: &str| serde_json::from_str::<QueuedOrder>(text).unwrap().ip.to_string();
-    let mut addresses: Vec<String> = letters.iter().map(|letter| order(&letter.payload)).collect();
+    let mut addresses: Vec<String> = messages.iter().map(|message| order(&message.payload)).collect();
     addresses.sort();
     addresses
 }
@@ -88,10 +88,10 @@ fn an_order_that_waits_for_its_next_try_is_due_when_bans_are_put_back() {
     let now = Timestamp::from_seconds(1_795_000_000);
     let mut state = State::in_memory();
     let mut service = service(&mut state, None);
-    service.bans.ban(&mut state, ban([10, 0, 0, 1]), Ends::NEVER, now);
+    service.bans.ban(&mut state, ban([10, 0, 0, 1]), Expiry::NEVER, now);
     let queue = state.get_mut(service.bans.orders);
-    let letters = queue.take_due(Now::at(now), 9);
-    queue.settle(letters[0].id, Outcome::Retry("no set".into()), Now::at(now), Duration::from_secs(60));
+    let messages = queue.take_due(Now::at(now), 9);
+    queue.settle(messages[0].id, Outcome::Retry("no set".into()), Now::at(now), Duration::from_secs(60));
     assert!(take_orders(&service, &mut state, now).is_empty(), "it waits");
     service.boot(&mut state, now);
     assert_eq!(take_orders(&service, &mut state, now), ["10.0.0.1"]);
@@ -111,7 +111,7 @@ fn of_too_many_bans_those_that_end_soon_are_forgotten_and_none_that_was_made_jus
         assert!(held.get(&format!("s 10.0.{high}.{low}"), now).is_some(), "{n}");
         assert!(held.len() <= 100);
     }
-    let ever = state.get(bans.held).live(now).filter(|(_, _, ends)| *ends == Ends::NEVER).count();
+    let ever = state.get(bans.held).live(now).filter(|(_, _, ends)| *ends == Expiry::NEVER).count();
     assert!(ever > 90, "{ever}");
     assert_eq!(take_orders(&service, &mut state, now).len(), 200, "the firewall hears of all");
 }
@@ -137,7 +137,7 @@ fn importing_twice_changes_nothing_and_never_shortens_a_ban() {
     let now = Timestamp::from_seconds(1_795_000_000);
     let mut state = State::in_memory();
     let mut service = service(&mut state, None);
-    service.bans.ban(&mut state, ban([10, 0, 0, 1]), Ends::NEVER, now);
+    service.bans.ban(&mut state, ban([10, 0, 0, 1]), Expiry::NEVER, now);
     service.bans.ban(&mut state, ban([10, 0, 0, 2]), ends(now, 5), now);
     take_orders(&service, &mut state, now);
     let content = br#"[{"IP": "10.0.0.1", "nfSet": "s", "timestamp": 1795000100},
@@ -175,9 +175,9 @@ fn hour(ip: [u8; 4], at: Timestamp) -> Ban {
     Ban { seconds: 3600, at: Some(at), ..ban(ip) }
 }
 
-/// Returns the timeout that the order of a letter would give the firewall, in seconds.
-fn timeout(letter: &Letter, wall: Timestamp) -> u64 {
-    match QueuedOrder::read(letter, wall).unwrap().at(wall, None) {
+/// Returns the timeout that the order of a message would give the firewall, in seconds.
+fn timeout(message: &DueMessage, wall: Timestamp) -> u64 {
+    match QueuedOrder::read(message, wall).unwrap().at(wall, None) {
         None => 0,
         Some(Order { kind: OrderKind::Ban { timeout } | OrderKind::Renew { timeout }, .. }) => {
             timeout.unwrap_or(u64::MAX)
@@ -190,8 +190,8 @@ fn timeout(letter: &Letter, wall: Timestamp) -> u64 {
 fn ordered(service: &BanService, state: &State, now: Now) -> Vec<u64> {
     let orders = state.get(service.bans.orders).messages();
     let left = orders.map(|(_, message)| {
-        let letter = Letter { payload: message.payload.clone(), ..Letter::default() };
-        timeout(&letter, now.wall)
+        let message = DueMessage { payload: message.payload.clone(), ..DueMessage::default() };
+        timeout(&message, now.wall)
     });
     left.collect()
 }
@@ -235,12 +235,12 @@ fn what_is_left_of_an_order_that_waits_has_nothing_to_do_with_the_wall_clock() {
         // The entry was read ten minutes late.
         let at = Timestamp::from_seconds(NOON.seconds() - 600);
         service.bans.ban(&mut state, hour([10, 0, 0, 1], at), ends(at, 3600), at);
-        let letter = |seconds| Letter {
+        let message = |seconds| DueMessage {
             payload: state.get(service.bans.orders).get(0).unwrap().payload.clone(),
             age: Duration::from_secs(seconds),
-            ..Letter::default()
+            ..DueMessage::default()
         };
-        let left = |seconds| timeout(&letter(seconds), Timestamp(NOON.0 + by).plus_seconds(seconds));
+        let left = |seconds| timeout(&message(seconds), Timestamp(NOON.0 + by).plus_seconds(seconds));
         assert_eq!([left(0), left(90), left(2999), left(3000)], [3000, 2910, 1, 0], "{by}");
     }
 }

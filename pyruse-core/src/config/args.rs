@@ -8,15 +8,15 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostics, StepPlace};
-use super::node::{Node, SourceSpan};
+use super::node::{JsonNode, SourceSpan};
 
 /// Reads an object into `T`. Errors are added to `diagnostics`; the returned value is then built from the remaining
 /// keys, so that a module can check it too. It is `None` where the remaining keys are not enough.
 ///
 /// `what` names the object in messages (``arguments of `filter_pcre` ``); a missing node counts as an empty object.
 pub(crate) fn read<T: DeserializeOwned + JsonSchema>(
-    node: Option<&Node>,
-    fallback: &Node,
+    node: Option<&JsonNode>,
+    fallback: &JsonNode,
     what: &str,
     place: Option<&StepPlace>,
     diagnostics: &mut Diagnostics,
@@ -29,15 +29,15 @@ pub(crate) fn read<T: DeserializeOwned + JsonSchema>(
 }
 
 fn read_object<T>(
-    node: Option<&Node>,
-    fallback: &Node,
+    node: Option<&JsonNode>,
+    fallback: &JsonNode,
     what: &str,
     place: Option<&StepPlace>,
     schema: &serde_json::Value,
     diagnostics: &mut Diagnostics,
     deserialize: impl Fn(serde_json::Value) -> Result<T, (String, String)>,
 ) -> Option<T> {
-    let node = node.filter(|node| !matches!(node.content, super::node::Content::Null));
+    let node = node.filter(|node| !matches!(node.content, super::node::JsonContent::Null));
     let place = place.cloned();
     if let Some(node) = node.filter(|node| node.members().is_none()) {
         diagnostics.error(
@@ -47,7 +47,7 @@ fn read_object<T>(
         );
         return None;
     }
-    let members = node.and_then(Node::members).unwrap_or_default();
+    let members = node.and_then(JsonNode::members).unwrap_or_default();
     let known: Vec<&str> =
         schema["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
     let required = schema["required"].as_array().into_iter().flatten().filter_map(|name| name.as_str());
@@ -57,16 +57,16 @@ fn read_object<T>(
     for member in members {
         if !known.contains(&member.key.as_str()) {
             good = false;
-            let complaint = diagnostics.error(
+            let finding = diagnostics.error(
                 member.key_span.clone(),
                 place.clone(),
                 format!("`{}` is not one of the {what}", member.key),
             );
             match known.as_slice() {
-                [] => complaint.help("there are none"),
-                _ => complaint.help(format!("known: {}", backticked(&known))),
+                [] => finding.help("there are none"),
+                _ => finding.help(format!("known: {}", backticked(&known))),
             };
-            complaint.suggest(&member.key, known.iter().copied());
+            finding.suggest(&member.key, known.iter().copied());
         } else if object.insert(member.key.clone(), member.value.to_json()).is_some() {
             good = false;
             diagnostics.error(
@@ -104,12 +104,12 @@ fn read_object<T>(
                 if let Some(unknown) = unknown_key(node.unwrap_or(fallback), &path, &message) {
                     let Unknown { key, span, within, known } = unknown;
                     let text = format!("`{key}` is not one of the keys of `{within}`");
-                    let complaint = diagnostics.error(span, place.clone(), text);
-                    complaint.help(format!("known: {}", backticked(&known))).suggest(key, known);
+                    let finding = diagnostics.error(span, place.clone(), text);
+                    finding.help(format!("known: {}", backticked(&known))).suggest(key, known);
                     continue;
                 }
                 let at = node.unwrap_or(fallback).at(&path);
-                let complaint = diagnostics.error(
+                let finding = diagnostics.error(
                     at.span.clone(),
                     place.clone(),
                     format!("`{path}`: {}", plain(&message)),
@@ -117,7 +117,7 @@ fn read_object<T>(
                 if let (Some(text), Some((_, choices))) =
                     (at.as_text(), message.split_once("expected one of "))
                 {
-                    complaint.suggest(text, choices.split('`').skip(1).step_by(2));
+                    finding.suggest(text, choices.split('`').skip(1).step_by(2));
                 }
             }
         }
@@ -134,7 +134,7 @@ struct Unknown<'a> {
 
 /// Finds the key that a message of serde is about, if it is about one; `path` may lead to the key, or to the object
 /// that holds it.
-fn unknown_key<'a>(node: &Node, path: &'a str, message: &'a str) -> Option<Unknown<'a>> {
+fn unknown_key<'a>(node: &JsonNode, path: &'a str, message: &'a str) -> Option<Unknown<'a>> {
     let (key, rest) = message.strip_prefix("unknown field `")?.split_once('`')?;
     let within = path.strip_suffix(key).and_then(|path| path.strip_suffix('.')).unwrap_or(path);
     let member = node.at(within).members()?.iter().find(|member| member.key == key)?;

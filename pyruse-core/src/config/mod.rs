@@ -17,7 +17,7 @@ pub use self::diagnostic::{ConfigText, Diagnostic, Diagnostics, StepPlace, neare
 pub use self::keys::{CORE_KEYS, CoreKey};
 pub use self::lint::{Examples, Lint, Severity};
 pub(crate) use self::node::comments;
-pub use self::node::{Content, Member, Node, SourceSpan, Spanned, SyntaxError, parse};
+pub use self::node::{JsonContent, JsonNode, Member, SourceSpan, Spanned, SyntaxError, parse};
 pub use self::sources::SourceConfig;
 
 use crate::entry::EightBit;
@@ -59,13 +59,13 @@ pub struct Step {
     /// Filter or action, and its name; `None` where the step does not name one (which is reported).
     pub module: Option<(ModuleKind, Spanned)>,
     /// The arguments, if there are any.
-    pub args: Option<Node>,
+    pub args: Option<JsonNode>,
     /// The chain to continue with.
     pub then: Option<Spanned>,
     /// The chain to continue with when a filter does not pass.
     pub otherwise: Option<Spanned>,
     /// The whole step.
-    pub node: Node,
+    pub node: JsonNode,
 }
 
 /// A chain.
@@ -92,7 +92,7 @@ pub struct Config {
     pub eight_bit: EightBit,
     /// Whether diagnostics are more verbose.
     pub debug: bool,
-    root: Node,
+    root: JsonNode,
 }
 
 impl Config {
@@ -106,12 +106,12 @@ impl Config {
         let root = match parse(&source.text) {
             Ok(root) => root,
             Err(e) => {
-                let complaint = diagnostics.error(e.span, None, e.message);
+                let finding = diagnostics.error(e.span, None, e.message);
                 if let Some(label) = e.label {
-                    complaint.label(label);
+                    finding.label(label);
                 }
                 if let Some(help) = e.help {
-                    complaint.help(help);
+                    finding.help(help);
                 }
                 return None;
             }
@@ -139,19 +139,19 @@ impl Config {
         }
         if !seen.contains(&"actions") {
             let message = "there is no `actions`: Pyruse would do nothing";
-            let complaint = diagnostics.error(root.span.start..root.span.start + 1, None, message);
-            complaint.help("`\"actions\": {\"A chain\": [{\"action\": \"action_noop\"}]}`");
+            let finding = diagnostics.error(root.span.start..root.span.start + 1, None, message);
+            finding.help("`\"actions\": {\"A chain\": [{\"action\": \"action_noop\"}]}`");
         }
         Some(config)
     }
 
     /// Returns the value of a top-level key.
-    pub fn top(&self, key: &str) -> Option<&Node> {
+    pub fn top(&self, key: &str) -> Option<&JsonNode> {
         self.root.get(key)
     }
 
     /// Returns the root node of the file.
-    pub(crate) fn root(&self) -> &Node {
+    pub(crate) fn root(&self) -> &JsonNode {
         &self.root
     }
 
@@ -199,7 +199,7 @@ impl Config {
                 None => wrong("the name of an encoding"),
             },
             "debug" => match value.content {
-                Content::Bool(debug) => self.debug = debug,
+                JsonContent::Bool(debug) => self.debug = debug,
                 _ => wrong("true or false"),
             },
             "$schema" => {
@@ -218,7 +218,7 @@ impl Config {
     }
 }
 
-fn read_chains(members: &[Member], node: &Node, diagnostics: &mut Diagnostics) -> Vec<Chain> {
+fn read_chains(members: &[Member], node: &JsonNode, diagnostics: &mut Diagnostics) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::with_capacity(members.len());
     let mut labels = std::collections::HashSet::new();
     if members.is_empty() {
@@ -227,13 +227,12 @@ fn read_chains(members: &[Member], node: &Node, diagnostics: &mut Diagnostics) -
     for member in members {
         let place = StepPlace { chain: member.key.clone(), step: None };
         if !labels.insert(member.key.as_str()) {
-            let complaint =
-                diagnostics.error(member.key_span.clone(), Some(place), "this label is used twice");
-            complaint.help("give one of the two chains another label");
+            let finding = diagnostics.error(member.key_span.clone(), Some(place), "this label is used twice");
+            finding.help("give one of the two chains another label");
             continue;
         }
         let label = Spanned { text: member.key.clone(), span: member.key_span.clone() };
-        let steps = if let Content::Array(items) = &member.value.content {
+        let steps = if let JsonContent::Array(items) = &member.value.content {
             if items.is_empty() {
                 diagnostics.error(member.value.span.clone(), Some(place), "this chain is empty");
             }
@@ -249,7 +248,7 @@ fn read_chains(members: &[Member], node: &Node, diagnostics: &mut Diagnostics) -
     chains
 }
 
-fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostics) -> Step {
+fn read_step(chain: &str, step: usize, node: &JsonNode, diagnostics: &mut Diagnostics) -> Step {
     const KEYS: [&str; 5] = ["filter", "action", "args", "then", "else"];
     let place = Some(StepPlace { chain: chain.to_owned(), step: Some(step) });
     let mut read = Step { module: None, args: None, then: None, otherwise: None, node: node.clone() };
@@ -279,14 +278,14 @@ fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostic
         }
         if !KEYS.contains(&member.key.as_str()) {
             let message = format!("a step has no key `{}`", member.key);
-            let complaint = diagnostics.error(member.key_span.clone(), place.clone(), message);
-            complaint.help("a step has `filter` or `action`, `args`, `then`, and (a filter only) `else`");
-            complaint.suggest(&member.key, KEYS);
+            let finding = diagnostics.error(member.key_span.clone(), place.clone(), message);
+            finding.help("a step has `filter` or `action`, `args`, `then`, and (a filter only) `else`");
+            finding.suggest(&member.key, KEYS);
             continue;
         }
         let Some(text) = member.value.as_text() else {
             // The first Pyruse accepted `null` for an absent link.
-            if !(matches!(member.value.content, Content::Null)
+            if !(matches!(member.value.content, JsonContent::Null)
                 && matches!(member.key.as_str(), "then" | "else"))
             {
                 let message = format!("`{}` must be a text, not {}", member.key, member.value.type_name());
@@ -311,8 +310,8 @@ fn read_step(chain: &str, step: usize, node: &Node, diagnostics: &mut Diagnostic
         diagnostics.error(span, place.clone(), "this step is neither a filter nor an action");
     }
     if let (Some((ModuleKind::Action, _)), Some(otherwise)) = (&read.module, &read.otherwise) {
-        let complaint = diagnostics.error(otherwise.span.clone(), place, "an action has no `else`");
-        complaint.help("only a filter has two exits; use `then`, or put a filter before it");
+        let finding = diagnostics.error(otherwise.span.clone(), place, "an action has no `else`");
+        finding.help("only a filter has two exits; use `then`, or put a filter before it");
         read.otherwise = None;
     }
     read

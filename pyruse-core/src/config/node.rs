@@ -28,17 +28,17 @@ pub struct Spanned {
 /// A JSON value and its position.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Node {
+pub struct JsonNode {
     /// Its position.
     pub span: SourceSpan,
     /// Its content.
-    pub content: Content,
+    pub content: JsonContent,
 }
 
 /// The content of a JSON value.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Content {
+pub enum JsonContent {
     /// `null`
     Null,
     /// `true` or `false`
@@ -48,7 +48,7 @@ pub enum Content {
     /// A text.
     Text(String),
     /// An array.
-    Array(Vec<Node>),
+    Array(Vec<JsonNode>),
     /// An object: all members in file order, including repeated keys.
     Object(Vec<Member>),
 }
@@ -62,7 +62,7 @@ pub struct Member {
     /// The position of the key, including its quotes.
     pub key_span: SourceSpan,
     /// The value.
-    pub value: Node,
+    pub value: JsonNode,
 }
 
 /// A syntax error: the text is not JSON.
@@ -135,7 +135,7 @@ pub(crate) fn comments(source: &str) -> Vec<(SourceSpan, String)> {
 /// Parses a JSONC text.
 // For tests.
 #[doc(hidden)]
-pub fn parse(source: &str) -> Result<Node, SyntaxError> {
+pub fn parse(source: &str) -> Result<JsonNode, SyntaxError> {
     let parsed = parse_to_ast(source, &CollectOptions::default(), &JSONC).map_err(|e| SyntaxError::of(&e))?;
     match parsed.value {
         Some(value) => node(&value),
@@ -148,21 +148,21 @@ fn lower_first(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-fn node(value: &ast::Value<'_>) -> Result<Node, SyntaxError> {
+fn node(value: &ast::Value<'_>) -> Result<JsonNode, SyntaxError> {
     let range = value.range();
     let span = range.start..range.end;
     let content = match value {
-        ast::Value::NullKeyword(_) => Content::Null,
-        ast::Value::BooleanLit(literal) => Content::Bool(literal.value),
-        ast::Value::StringLit(literal) => Content::Text(literal.value.clone().into_owned()),
+        ast::Value::NullKeyword(_) => JsonContent::Null,
+        ast::Value::BooleanLit(literal) => JsonContent::Bool(literal.value),
+        ast::Value::StringLit(literal) => JsonContent::Text(literal.value.clone().into_owned()),
         ast::Value::NumberLit(literal) => match serde_json::from_str(literal.value) {
-            Ok(number) => Content::Number(number),
+            Ok(number) => JsonContent::Number(number),
             Err(_) => {
                 return Err(SyntaxError::new(span, format!("`{}` is not a number", literal.value)));
             }
         },
         ast::Value::Array(array) => {
-            Content::Array(array.elements.iter().map(node).collect::<Result<_, _>>()?)
+            JsonContent::Array(array.elements.iter().map(node).collect::<Result<_, _>>()?)
         }
         ast::Value::Object(object) => {
             let member = |property: &ast::ObjectProp<'_>| {
@@ -173,29 +173,29 @@ fn node(value: &ast::Value<'_>) -> Result<Node, SyntaxError> {
                     value: node(&property.value)?,
                 })
             };
-            Content::Object(object.properties.iter().map(member).collect::<Result<_, _>>()?)
+            JsonContent::Object(object.properties.iter().map(member).collect::<Result<_, _>>()?)
         }
     };
-    Ok(Node { span, content })
+    Ok(JsonNode { span, content })
 }
 
-impl Node {
+impl JsonNode {
     /// Returns the name of its type, for messages.
     pub(crate) fn type_name(&self) -> &'static str {
         match self.content {
-            Content::Null => "null",
-            Content::Bool(_) => "a boolean",
-            Content::Number(_) => "a number",
-            Content::Text(_) => "a text",
-            Content::Array(_) => "a list",
-            Content::Object(_) => "an object",
+            JsonContent::Null => "null",
+            JsonContent::Bool(_) => "a boolean",
+            JsonContent::Number(_) => "a number",
+            JsonContent::Text(_) => "a text",
+            JsonContent::Array(_) => "a list",
+            JsonContent::Object(_) => "an object",
         }
     }
 
     /// Returns its members, if it is an object.
     pub fn members(&self) -> Option<&[Member]> {
         match &self.content {
-            Content::Object(members) => Some(members),
+            JsonContent::Object(members) => Some(members),
             _ => None,
         }
     }
@@ -203,23 +203,23 @@ impl Node {
     /// Returns the text, if it is one.
     pub fn as_text(&self) -> Option<&str> {
         match &self.content {
-            Content::Text(text) => Some(text),
+            JsonContent::Text(text) => Some(text),
             _ => None,
         }
     }
 
     /// Returns the value of the member with this key.
-    pub fn get(&self, key: &str) -> Option<&Node> {
+    pub fn get(&self, key: &str) -> Option<&JsonNode> {
         self.members()?.iter().find(|member| member.key == key).map(|member| &member.value)
     }
 
     /// Returns the node at a path of keys and indices such as `re.2`; if the path does not exist, the deepest node on
     /// it.
-    pub(crate) fn at(&self, path: &str) -> &Node {
+    pub(crate) fn at(&self, path: &str) -> &JsonNode {
         let mut node = self;
         for part in path.split('.').filter(|part| !part.is_empty()) {
             let child = match &node.content {
-                Content::Array(items) => part.parse().ok().and_then(|n: usize| items.get(n)),
+                JsonContent::Array(items) => part.parse().ok().and_then(|n: usize| items.get(n)),
                 _ => node.get(part),
             };
             let Some(child) = child else { break };
@@ -232,12 +232,12 @@ impl Node {
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;
         match &self.content {
-            Content::Null => Value::Null,
-            Content::Bool(b) => Value::Bool(*b),
-            Content::Number(number) => Value::Number(number.clone()),
-            Content::Text(text) => Value::String(text.clone()),
-            Content::Array(items) => Value::Array(items.iter().map(Node::to_json).collect()),
-            Content::Object(members) => {
+            JsonContent::Null => Value::Null,
+            JsonContent::Bool(b) => Value::Bool(*b),
+            JsonContent::Number(number) => Value::Number(number.clone()),
+            JsonContent::Text(text) => Value::String(text.clone()),
+            JsonContent::Array(items) => Value::Array(items.iter().map(JsonNode::to_json).collect()),
+            JsonContent::Object(members) => {
                 Value::Object(members.iter().map(|m| (m.key.clone(), m.value.to_json())).collect())
             }
         }

@@ -1,7 +1,7 @@
 //! The top-level key `sources`: where entries come from.
 
 use super::diagnostic::Diagnostics;
-use super::node::{Content, Member, Node, Spanned};
+use super::node::{JsonContent, JsonNode, Member, Spanned};
 
 /// A source, as the configuration names it.
 #[derive(Clone, Debug)]
@@ -12,15 +12,15 @@ pub struct SourceConfig {
     /// The module.
     pub module: Spanned,
     /// The arguments, if there are any.
-    pub args: Option<Node>,
+    pub args: Option<JsonNode>,
     /// The whole source.
-    pub node: Node,
+    pub node: JsonNode,
 }
 
 /// The longest name of a source, in bytes.
 const LONGEST_NAME: usize = 64;
 
-pub(super) fn read(members: &[Member], node: &Node, diagnostics: &mut Diagnostics) -> Vec<SourceConfig> {
+pub(super) fn read(members: &[Member], node: &JsonNode, diagnostics: &mut Diagnostics) -> Vec<SourceConfig> {
     if members.is_empty() {
         let message = "`sources` has no source: Pyruse would read nothing";
         diagnostics.error(node.span.clone(), None, message).help("remove it to read the systemd journal");
@@ -47,7 +47,7 @@ pub(super) fn read(members: &[Member], node: &Node, diagnostics: &mut Diagnostic
 fn read_source(member: &Member, diagnostics: &mut Diagnostics) -> Option<SourceConfig> {
     const KEYS: [&str; 2] = ["source", "args"];
     let node = &member.value;
-    let Content::Object(members) = &node.content else {
+    let JsonContent::Object(members) = &node.content else {
         let message = format!("a source must be an object, not {}", node.type_name());
         diagnostics.error(node.span.clone(), None, message).help(EXAMPLE);
         return None;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::failures::{Failure, Failures};
 use super::{Courier, Deliver};
-use crate::state::{Handle, Letter, Outcome, Queue, State};
+use crate::state::{DueMessage, Handle, Outcome, Queue, State};
 use crate::time::{Now, Steady};
 
 /// The longest wait between two tries of a message that is [`Outcome::Blocked`].
@@ -20,12 +20,12 @@ enum Runner {
 
 /// A job for a courier's thread.
 enum Job {
-    Deliver(Vec<Letter>),
+    Deliver(Vec<DueMessage>),
     /// Use this implementation for all later batches.
     Replace(Box<dyn Deliver>),
 }
 
-pub(super) struct Post {
+pub(super) struct Worker {
     queue: Handle<Queue>,
     batch: usize,
     longest_wait: Duration,
@@ -35,13 +35,13 @@ pub(super) struct Post {
 }
 
 struct Reply {
-    post: usize,
+    worker: usize,
     outcomes: Vec<(u64, Outcome)>,
 }
 
 /// All couriers of one Pyruse.
 pub(crate) struct Couriers {
-    pub(super) posts: Vec<Post>,
+    pub(super) workers: Vec<Worker>,
     replies: Receiver<Reply>,
     sender: Sender<Reply>,
     wake: Arc<dyn Fn() + Send + Sync>,
@@ -51,16 +51,16 @@ impl Couriers {
     /// Makes an empty set of couriers. `wake` is called, from any thread, when a reply waits for [`Couriers::collect`].
     pub fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Couriers {
         let (sender, replies) = channel();
-        Couriers { posts: Vec::new(), replies, sender, wake }
+        Couriers { workers: Vec::new(), replies, sender, wake }
     }
 
     /// Starts a courier for a queue. If the queue already has one, it is replaced when its current batch is done: no
     /// message is delivered twice, and no older message overtakes a newer one.
-    pub fn employ(&mut self, queue: Handle<Queue>, courier: Courier) -> std::io::Result<()> {
-        if let Some(post) = self.posts.iter_mut().find(|post| post.queue == queue) {
-            (post.batch, post.longest_wait) = (courier.batch, courier.longest_wait);
-            post.ahead = courier.is_ahead;
-            match &mut post.runner {
+    pub fn start(&mut self, queue: Handle<Queue>, courier: Courier) -> std::io::Result<()> {
+        if let Some(worker) = self.workers.iter_mut().find(|worker| worker.queue == queue) {
+            (worker.batch, worker.longest_wait) = (courier.batch, courier.longest_wait);
+            worker.ahead = courier.is_ahead;
+            match &mut worker.runner {
                 Runner::Inline(deliver) => *deliver = courier.deliver,
                 Runner::Thread { jobs, .. } => {
                     if let Some(jobs) = jobs {
@@ -75,7 +75,7 @@ impl Couriers {
             Runner::Inline(courier.deliver)
         } else {
             let (jobs, incoming) = channel();
-            let (replies, wake, post) = (self.sender.clone(), self.wake.clone(), self.posts.len());
+            let (replies, wake, worker) = (self.sender.clone(), self.wake.clone(), self.workers.len());
             let mut deliver = courier.deliver;
             let thread = std::thread::Builder::new().name(courier.name.to_owned()).spawn(move || {
                 for job in incoming {
@@ -87,7 +87,7 @@ impl Couriers {
                         }
                     };
                     let outcomes = outcomes(&mut *deliver, &batch);
-                    if replies.send(Reply { post, outcomes }).is_err() {
+                    if replies.send(Reply { worker, outcomes }).is_err() {
                         return;
                     }
                     wake();
@@ -96,7 +96,14 @@ impl Couriers {
             Runner::Thread { jobs: Some(jobs), thread: Some(thread), busy: false }
         };
         let Courier { name, batch, longest_wait, is_ahead: ahead, .. } = courier;
-        self.posts.push(Post { queue, batch, longest_wait, ahead, failures: Failures::new(name), runner });
+        self.workers.push(Worker {
+            queue,
+            batch,
+            longest_wait,
+            ahead,
+            failures: Failures::new(name),
+            runner,
+        });
         Ok(())
     }
 
@@ -117,27 +124,27 @@ impl Couriers {
 
     fn dispatch_those(&mut self, ahead: bool, state: &mut State, now: Now) -> bool {
         let mut changed = false;
-        for post in self.posts.iter_mut().filter(|post| post.ahead == ahead) {
-            post.failures.flush_when_over();
-            let queue = state.get_mut(post.queue);
-            match &mut post.runner {
+        for worker in self.workers.iter_mut().filter(|worker| worker.ahead == ahead) {
+            worker.failures.flush_when_over();
+            let queue = state.get_mut(worker.queue);
+            match &mut worker.runner {
                 Runner::Thread { busy: true, .. } | Runner::Thread { jobs: None, .. } => {}
                 Runner::Thread { jobs: Some(jobs), busy, .. } => {
-                    let batch = queue.take_due(now, post.batch);
+                    let batch = queue.take_due(now, worker.batch);
                     if !batch.is_empty() {
                         *busy = jobs.send(Job::Deliver(batch)).is_ok();
                     }
                 }
                 Runner::Inline(deliver) => {
-                    let batch = queue.take_due(now, post.batch);
+                    let batch = queue.take_due(now, worker.batch);
                     if !batch.is_empty() {
                         changed = true;
                         record(
-                            &mut post.failures,
+                            &mut worker.failures,
                             queue,
                             outcomes(&mut **deliver, &batch),
                             now,
-                            post.longest_wait,
+                            worker.longest_wait,
                         );
                     }
                 }
@@ -151,33 +158,40 @@ impl Couriers {
         let mut any = false;
         while let Ok(reply) = self.replies.try_recv() {
             any = true;
-            let post = &mut self.posts[reply.post];
-            if let Runner::Thread { busy, .. } = &mut post.runner {
+            let worker = &mut self.workers[reply.worker];
+            if let Runner::Thread { busy, .. } = &mut worker.runner {
                 *busy = false;
             }
-            record(&mut post.failures, state.get_mut(post.queue), reply.outcomes, now, post.longest_wait);
+            record(
+                &mut worker.failures,
+                state.get_mut(worker.queue),
+                reply.outcomes,
+                now,
+                worker.longest_wait,
+            );
         }
         any
     }
 
     /// Returns when the next message is due that a free courier could take, or the next log line, whichever is first.
     pub fn deadline(&self, state: &State) -> Option<Steady> {
-        let free = self.posts.iter().filter(|post| !matches!(post.runner, Runner::Thread { busy: true, .. }));
-        let due = free.filter_map(|post| state.get(post.queue).next_due());
-        due.chain(self.posts.iter().filter_map(|post| post.failures.due())).min()
+        let free =
+            self.workers.iter().filter(|worker| !matches!(worker.runner, Runner::Thread { busy: true, .. }));
+        let due = free.filter_map(|worker| state.get(worker.queue).next_due());
+        due.chain(self.workers.iter().filter_map(|worker| worker.failures.due())).min()
     }
 
     /// Returns `true` if a courier has a batch.
     pub fn is_busy(&self) -> bool {
-        self.posts.iter().any(|post| matches!(post.runner, Runner::Thread { busy: true, .. }))
+        self.workers.iter().any(|worker| matches!(worker.runner, Runner::Thread { busy: true, .. }))
     }
 
-    /// Waits up to `patience` for busy couriers, and records their replies. Messages of couriers that have not replied
+    /// Waits up to `timeout` for busy couriers, and records their replies. Messages of couriers that have not replied
     /// by then stay queued.
-    pub fn stop(mut self, state: &mut State, patience: Duration) {
-        let end = Instant::now() + patience;
-        for post in &mut self.posts {
-            if let Runner::Thread { jobs, .. } = &mut post.runner {
+    pub fn stop(mut self, state: &mut State, timeout: Duration) {
+        let end = Instant::now() + timeout;
+        for worker in &mut self.workers {
+            if let Runner::Thread { jobs, .. } = &mut worker.runner {
                 *jobs = None;
             }
         }
@@ -191,25 +205,25 @@ impl Couriers {
                 let _ = self.sender.send(reply);
             }
         }
-        for post in &mut self.posts {
-            if let Runner::Thread { busy: false, thread, .. } = &mut post.runner
+        for worker in &mut self.workers {
+            if let Runner::Thread { busy: false, thread, .. } = &mut worker.runner
                 && let Some(thread) = thread.take()
             {
                 let _ = thread.join();
             }
-            state.get_mut(post.queue).recall();
-            post.failures.flush();
+            state.get_mut(worker.queue).recall();
+            worker.failures.flush();
         }
     }
 }
 
-fn outcomes(deliver: &mut dyn Deliver, batch: &[Letter]) -> Vec<(u64, Outcome)> {
-    // A panic in a courier must not stop it for ever: its letters are tried again.
+fn outcomes(deliver: &mut dyn Deliver, batch: &[DueMessage]) -> Vec<(u64, Outcome)> {
+    // A panic in a courier must not stop it for ever: its messages are tried again.
     let outcomes =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| deliver.deliver(batch))).unwrap_or_default();
     let missing = || Outcome::Retry("the courier did not answer".to_owned());
     let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(missing));
-    batch.iter().map(|letter| letter.id).zip(outcomes).collect()
+    batch.iter().map(|message| message.id).zip(outcomes).collect()
 }
 
 fn record(

@@ -12,13 +12,13 @@ mod tests;
 use std::time::Duration;
 
 pub(crate) use self::couriers::Couriers;
-use crate::state::Letter;
+use crate::state::DueMessage;
 pub use crate::state::Outcome;
 
 /// Delivers messages.
 pub trait Deliver: Send {
-    /// Delivers a batch; returns one outcome for each letter, in the same order.
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome>;
+    /// Delivers a batch; returns one outcome for each message, in the same order.
+    fn deliver(&mut self, messages: &[DueMessage]) -> Vec<Outcome>;
 }
 
 /// A courier and its settings.
@@ -44,7 +44,7 @@ impl Courier {
         }
     }
 
-    /// Sets the largest number of letters that it gets together; 100 by default.
+    /// Sets the largest number of messages that it gets together; 100 by default.
     #[must_use]
     pub fn batch(self, batch: usize) -> Courier {
         Courier { batch, ..self }
@@ -72,7 +72,7 @@ impl Courier {
 
 /// For callers that already have it in a box.
 impl<D: Deliver + ?Sized> Deliver for Box<D> {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
-        (**self).deliver(letters)
+    fn deliver(&mut self, messages: &[DueMessage]) -> Vec<Outcome> {
+        (**self).deliver(messages)
     }
 }

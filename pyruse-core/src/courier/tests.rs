@@ -10,18 +10,18 @@ use crate::time::Now;
 struct Notes(&'static str, Sender<&'static str>);
 
 impl Deliver for Notes {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
+    fn deliver(&mut self, messages: &[DueMessage]) -> Vec<Outcome> {
         self.1.send(self.0).unwrap();
-        vec![Outcome::Done; letters.len()]
+        vec![Outcome::Done; messages.len()]
     }
 }
 
-/// Gives up every letter.
+/// Gives up every message.
 struct Refuses;
 
 impl Deliver for Refuses {
-    fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
-        letters.iter().map(|_| Outcome::GiveUp("no".to_owned())).collect()
+    fn deliver(&mut self, messages: &[DueMessage]) -> Vec<Outcome> {
+        messages.iter().map(|_| Outcome::GiveUp("no".to_owned())).collect()
     }
 }
 
@@ -33,12 +33,12 @@ fn the_same_failure_is_logged_once_and_counted() {
         state.get_mut(queue).push(None, String::new());
     }
     let mut couriers = Couriers::new(Arc::new(|| ()));
-    couriers.employ(queue, Courier::new("mail", Refuses).batch(1).inline()).unwrap();
+    couriers.start(queue, Courier::new("mail", Refuses).batch(1).inline()).unwrap();
     let now = Now::read();
     let lines = Arc::new(AtomicUsize::new(0));
     tracing::subscriber::with_default(CountsLines(lines.clone()), || {
         while couriers.dispatch(&mut state, now) {}
-        let given_up = couriers.posts[0].failures.throttle.unlogged(&true);
+        let given_up = couriers.workers[0].failures.throttle.unlogged(&true);
         assert_eq!((lines.load(Ordering::Relaxed), given_up), (1, 29_999));
         // The number is logged without another failure.
         assert!(couriers.deadline(&state).is_some());
@@ -51,8 +51,8 @@ fn the_same_failure_is_logged_once_and_counted() {
 fn a_blocked_message_waits_longer_and_longer_up_to_an_hour() {
     struct Blocks;
     impl Deliver for Blocks {
-        fn deliver(&mut self, letters: &[Letter]) -> Vec<Outcome> {
-            letters.iter().map(|_| Outcome::Blocked("no".to_owned())).collect()
+        fn deliver(&mut self, messages: &[DueMessage]) -> Vec<Outcome> {
+            messages.iter().map(|_| Outcome::Blocked("no".to_owned())).collect()
         }
     }
     let mut state = State::in_memory();
@@ -60,7 +60,7 @@ fn a_blocked_message_waits_longer_and_longer_up_to_an_hour() {
     state.get_mut(queue).push(None, String::new());
     let mut couriers = Couriers::new(Arc::new(|| ()));
     let courier = Courier::new("mail", Blocks).longest_wait(Duration::from_secs(1)).inline();
-    couriers.employ(queue, courier).unwrap();
+    couriers.start(queue, courier).unwrap();
     let mut now = Now::read();
     let mut waits = Vec::new();
     for _ in 0..20 {
@@ -102,7 +102,7 @@ fn who_goes_ahead_is_sent_out_before_those_who_came_first() {
         let queue = state.open::<Queue>(name).unwrap();
         state.get_mut(queue).push(None, name.to_owned());
         let courier = Courier::new(name, Notes(name, notes.clone())).inline();
-        couriers.employ(queue, if ahead { courier.ahead() } else { courier }).unwrap();
+        couriers.start(queue, if ahead { courier.ahead() } else { courier }).unwrap();
     }
     assert!(couriers.dispatch(&mut state, Now::read()));
     assert_eq!(order.try_iter().collect::<Vec<_>>(), ["ban", "mail", "log"]);

@@ -10,7 +10,7 @@ use super::decode::{self, EightBit};
 use super::field::{Fields, Slot};
 use super::limit::FIELD_LIMIT;
 use super::names::Names;
-use super::table::Kind;
+use super::table::ValueType;
 use super::value::{Span, Stored, Value};
 use crate::text::floor_char_boundary;
 use crate::time::Timestamp;
@@ -200,10 +200,10 @@ impl Buffers {
         if cell.assigned || self.arena.len() >= ARENA_LIMIT {
             return false;
         }
-        let stored = match self.fields.kind(slot) {
-            Kind::Integer => decode::integer(value).map(Stored::Integer),
-            Kind::Time => decode::integer(value).map(|micros| Stored::Time(Timestamp(micros))),
-            Kind::Text => None,
+        let stored = match self.fields.value_type(slot) {
+            ValueType::Integer => decode::integer(value).map(Stored::Integer),
+            ValueType::Time => decode::integer(value).map(|micros| Stored::Time(Timestamp(micros))),
+            ValueType::Text => None,
         };
         let stored = stored.unwrap_or_else(|| Stored::Text(self.push_bytes(value)));
         let element = self.push_element(stored);

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::table::{FieldTables, Kind, SOURCE_FIELD};
+use super::table::{FieldTables, SOURCE_FIELD, ValueType};
 
 /// The number of a field in one compiled workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,7 +30,7 @@ pub(crate) enum Address {
 #[derive(Clone, Debug)]
 struct Name {
     text: String,
-    kind: Kind,
+    kind: ValueType,
     address: Option<Address>,
 }
 
@@ -46,7 +46,7 @@ impl Fields {
     /// Sets what the sources say about fields; until then, all fields are text.
     pub fn set_tables(&mut self, tables: FieldTables) {
         for name in &mut self.names {
-            name.kind = tables.kind(&name.text);
+            name.kind = tables.value_type(&name.text);
         }
         self.tables = tables;
     }
@@ -69,7 +69,7 @@ impl Fields {
             SOURCE_FIELD => Some(Address::Source),
             _ => None,
         };
-        self.names.push(Name { text: name.to_owned(), kind: self.tables.kind(name), address });
+        self.names.push(Name { text: name.to_owned(), kind: self.tables.value_type(name), address });
         self.by_text.insert(name.to_owned(), slot);
         slot
     }
@@ -97,7 +97,7 @@ impl Fields {
             .map(|(n, name)| (Slot(u32::try_from(n).unwrap_or(u32::MAX)), name.text.as_str()))
     }
 
-    pub(crate) fn kind(&self, slot: Slot) -> Kind {
+    pub(crate) fn value_type(&self, slot: Slot) -> ValueType {
         self.names[slot.index()].kind
     }
 
@@ -116,6 +116,6 @@ mod tests {
         let slot = fields.slot("MESSAGE");
         assert_eq!(fields.slot("MESSAGE"), slot);
         assert_eq!(fields.name(slot), "MESSAGE");
-        assert_eq!(fields.kind(slot), Kind::Text);
+        assert_eq!(fields.value_type(slot), ValueType::Text);
     }
 }

@@ -29,7 +29,7 @@ pub use self::field::{Fields, Slot};
 pub use self::limit::FIELD_LIMIT;
 pub use self::record::{MemoryRecord, Record, Sink};
 pub(crate) use self::table::SOURCE_FIELD;
-pub use self::table::{FieldTable, FieldTables, Kind, Origin};
+pub use self::table::{FieldTable, FieldTables, Origin, ValueType};
 pub use self::value::{Span, Value};
 
 use self::buffers::NONE;

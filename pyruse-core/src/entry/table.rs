@@ -13,7 +13,7 @@ const OF_EVERY_ENTRY: [&str; 4] = ["__CURSOR", "__MONOTONIC_TIMESTAMP", "__REALT
 /// What the bytes of a field mean; its name alone decides that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ValueType {
     /// A decimal integer, or text if the bytes are not an integer.
     Integer,
     /// Microseconds since the epoch, or text if the bytes are not an integer.
@@ -43,7 +43,7 @@ pub trait FieldTable: Sync {
     fn names(&self) -> Vec<&'static str>;
 
     /// Returns what the bytes of this field mean.
-    fn kind(&self, name: &str) -> Kind;
+    fn value_type(&self, name: &str) -> ValueType;
 
     /// Returns `true` if an entry may hold a field with this name.
     fn may_hold(&self, name: &str) -> bool;
@@ -100,14 +100,14 @@ impl FieldTables {
     }
 
     /// Returns what the bytes of a field mean: the first source that does not take it for text decides.
-    pub fn kind(&self, name: &str) -> Kind {
+    pub fn value_type(&self, name: &str) -> ValueType {
         match name {
-            "__REALTIME_TIMESTAMP" => Kind::Time,
+            "__REALTIME_TIMESTAMP" => ValueType::Time,
             _ => self
                 .tables()
-                .map(|table| table.kind(name))
-                .find(|kind| *kind != Kind::Text)
-                .unwrap_or(Kind::Text),
+                .map(|table| table.value_type(name))
+                .find(|kind| *kind != ValueType::Text)
+                .unwrap_or(ValueType::Text),
         }
     }
 
@@ -171,8 +171,8 @@ mod tests {
             vec!["TEXT"]
         }
 
-        fn kind(&self, _name: &str) -> Kind {
-            Kind::Text
+        fn value_type(&self, _name: &str) -> ValueType {
+            ValueType::Text
         }
 
         fn may_hold(&self, name: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Count, Reason};
+use super::{BanReason, CounterValue};
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -51,7 +51,7 @@ pub struct HeldBan {
     /// When it ends; `None` means never.
     pub until: Option<Timestamp>,
     /// The reason, if it is known.
-    pub reason: Option<Reason>,
+    pub reason: Option<BanReason>,
     /// The message in the module's queue that orders the firewall to do it, if it is still there.
     pub order: Option<u64>,
 }
@@ -85,7 +85,7 @@ pub trait CounterKeeper {
     fn categories(&self, state: &State) -> Vec<String>;
 
     /// Returns the counts of one category, in any order.
-    fn counts(&self, state: &State, category: &str, now: Timestamp) -> Vec<Count>;
+    fn counts(&self, state: &State, category: &str, now: Timestamp) -> Vec<CounterValue>;
 
     /// Returns the number of keys that have a count or a grace period.
     fn count(&self, state: &State, now: Timestamp) -> usize {
@@ -93,5 +93,6 @@ pub trait CounterKeeper {
     }
 
     /// Forgets the count of a key and returns it. `None`: the key had no count.
-    fn reset(&mut self, state: &mut State, category: &str, key: &str, now: Timestamp) -> Option<Count>;
+    fn reset(&mut self, state: &mut State, category: &str, key: &str, now: Timestamp)
+    -> Option<CounterValue>;
 }

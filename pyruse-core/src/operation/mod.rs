@@ -105,7 +105,7 @@ pub enum Answer {
     /// Bans: in force, added, or lifted.
     Bans(Vec<Ban>),
     /// Counts, current or just forgotten.
-    Counters(Vec<Count>),
+    Counters(Vec<CounterValue>),
     /// Deliveries.
     Deliveries(Vec<Delivery>),
     /// The report is queued.
@@ -132,7 +132,7 @@ pub struct Ban {
     pub until: Option<Timestamp>,
     /// The reason, if it is known.
     #[serde(default)]
-    pub reason: Option<Reason>,
+    pub reason: Option<BanReason>,
     /// The delivery to the firewall that is still to be made for it.
     pub delivery: Option<Delivery>,
 }
@@ -141,7 +141,7 @@ pub struct Ban {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "camelCase")]
 #[non_exhaustive]
-pub enum Reason {
+pub enum BanReason {
     /// A rule bans it.
     Rule {
         /// The chain of the step that bans.
@@ -158,21 +158,21 @@ pub enum Reason {
     Operator,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for BanReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::Rule { chain, counter: Some(counter), count: Some(count) } => {
+            BanReason::Rule { chain, counter: Some(counter), count: Some(count) } => {
                 write!(f, "counter `{counter}` at {count}, chain `{chain}`")
             }
-            Reason::Rule { chain, .. } => write!(f, "chain `{chain}`"),
-            Reason::Operator => f.write_str("by hand"),
+            BanReason::Rule { chain, .. } => write!(f, "chain `{chain}`"),
+            BanReason::Operator => f.write_str("by hand"),
         }
     }
 }
 
 /// The count of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Count {
+pub struct CounterValue {
     /// The category.
     pub category: String,
     /// The key.
@@ -214,7 +214,8 @@ pub enum DeliveryStatus {
     /// It waits for its first try or the next.
     Waiting,
     /// It is being delivered.
-    Away,
+    #[serde(rename = "away")]
+    InProgress,
     /// It was given up, and is kept for inspection.
     GivenUp,
 }
@@ -223,7 +224,7 @@ impl From<MessageStatus> for DeliveryStatus {
     fn from(status: MessageStatus) -> DeliveryStatus {
         match status {
             MessageStatus::Waiting => DeliveryStatus::Waiting,
-            MessageStatus::Away => DeliveryStatus::Away,
+            MessageStatus::InProgress => DeliveryStatus::InProgress,
             MessageStatus::GivenUp => DeliveryStatus::GivenUp,
         }
     }

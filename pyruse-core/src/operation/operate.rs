@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Answer, Ban, BanKeeper, BanSet, Count, Family, HeldBan, Operation, Overview, Refusal};
+use super::{Answer, Ban, BanKeeper, BanSet, CounterValue, Family, HeldBan, Operation, Overview, Refusal};
 use crate::address;
 use crate::config::nearest;
 use crate::plugin::excerpt;
@@ -236,7 +236,7 @@ impl Services {
         state: &State,
         category: Option<&str>,
         now: Timestamp,
-    ) -> Result<Vec<Count>, Refusal> {
+    ) -> Result<Vec<CounterValue>, Refusal> {
         let known = self.categories(state);
         if let Some(category) = category {
             check_category(category, &known)?;
@@ -266,7 +266,7 @@ impl Services {
         category: &str,
         key: &str,
         now: Timestamp,
-    ) -> Result<Count, Refusal> {
+    ) -> Result<CounterValue, Refusal> {
         check_category(category, &self.categories(state))?;
         for keeper in self.all.iter_mut().filter_map(|(_, service)| service.counters()) {
             if let Some(count) = keeper.reset(state, category, key, now) {

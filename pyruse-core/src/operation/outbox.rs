@@ -4,7 +4,7 @@ use super::{Delivery, Refusal};
 use crate::config::nearest;
 use crate::plugin::excerpt;
 use crate::services::Services;
-use crate::state::{Handle, Message, Queue, State};
+use crate::state::{Handle, Queue, QueuedMessage, State};
 
 /// The prefix of most module names; identities omit it.
 const PREFIX: &str = "action_";
@@ -21,7 +21,7 @@ impl Services {
         deliveries
     }
 
-    pub(super) fn described(&self, at: usize, number: u64, message: &Message) -> Delivery {
+    pub(super) fn described(&self, at: usize, number: u64, message: &QueuedMessage) -> Delivery {
         let (module, service) = &self.all[at];
         Delivery {
             id: format!("{}:{number}", self.label(module)),

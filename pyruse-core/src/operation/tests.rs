@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Answer, BanKeeper, BanSet, Count, CounterKeeper, Family, HeldBan, Operation, Refusal};
+use super::{Answer, BanKeeper, BanSet, CounterKeeper, CounterValue, Family, HeldBan, Operation, Refusal};
 use crate::plugin::Service;
 use crate::services::Services;
 use crate::state::{Handle, Queue, State};
@@ -13,7 +13,7 @@ struct Doors {
     queue: Handle<Queue>,
     sets: Vec<BanSet>,
     locked: Vec<HeldBan>,
-    knocks: Vec<Count>,
+    knocks: Vec<CounterValue>,
 }
 
 impl Service for Doors {
@@ -65,11 +65,11 @@ impl CounterKeeper for Doors {
         vec!["knocks".into()]
     }
 
-    fn counts(&self, _: &State, _: &str, _: Timestamp) -> Vec<Count> {
+    fn counts(&self, _: &State, _: &str, _: Timestamp) -> Vec<CounterValue> {
         self.knocks.clone()
     }
 
-    fn reset(&mut self, _: &mut State, _: &str, key: &str, _: Timestamp) -> Option<Count> {
+    fn reset(&mut self, _: &mut State, _: &str, key: &str, _: Timestamp) -> Option<CounterValue> {
         let at = self.knocks.iter().position(|count| count.key == key)?;
         Some(self.knocks.remove(at))
     }
@@ -80,7 +80,7 @@ const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 /// Makes a service with this name, with sets for IPv4.
 fn doors(state: &mut State, name: &'static str, sets: &[&str]) -> (&'static str, Box<dyn Service>) {
     let sets = sets.iter().map(|name| BanSet { name: (*name).to_owned(), family: Family::V4 });
-    let count = |key: &str, count| Count {
+    let count = |key: &str, count| CounterValue {
         category: "knocks".into(),
         key: key.into(),
         count,

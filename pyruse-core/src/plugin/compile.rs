@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::fact::{Fact, Save, SavedAs, Search, Stated};
 use super::settings::{ModuleSettings, Settings};
 use super::setup::Setup;
-use crate::config::{ConfigText, Diagnostics, Node, SourceSpan, StepPlace};
+use crate::config::{ConfigText, Diagnostics, JsonNode, SourceSpan, StepPlace};
 use crate::entry::{Entry, Fields, Slot, StepError};
 use crate::pattern::{self, Pattern};
 use crate::state::{Handle, Layout, Resource, State};
@@ -25,7 +25,7 @@ pub struct Compile<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) facts: &'a mut Vec<Stated>,
     /// The `args`, or the whole step or source if it has none.
-    pub(crate) node: &'a Node,
+    pub(crate) node: &'a JsonNode,
     /// The step; `None` for a source.
     pub(crate) place: Option<StepPlace>,
     /// What the arguments are called in errors.
@@ -90,8 +90,8 @@ impl Compile<'_> {
 
     /// Returns the position of the argument that has this text; if there is none, the position of all arguments.
     fn naming(&self, text: &str) -> SourceSpan {
-        fn find<'n>(node: &'n Node, text: &str, depth: usize) -> Option<&'n Node> {
-            use crate::config::Content::{Array, Object, Text};
+        fn find<'n>(node: &'n JsonNode, text: &str, depth: usize) -> Option<&'n JsonNode> {
+            use crate::config::JsonContent::{Array, Object, Text};
             match &node.content {
                 Text(found) if found == text => Some(node),
                 Array(items) if depth > 0 => items.iter().find_map(|item| find(item, text, depth - 1)),
@@ -224,10 +224,10 @@ impl Compile<'_> {
         &mut self.setup.layout
     }
 
-    /// Returns the note that the steps of this configuration write for the service of their module. It is empty before
+    /// Returns the value of this type that the steps and services of this configuration share. It is the default before
     /// the first step.
-    pub fn note<T: Default + Send + 'static>(&mut self) -> &mut T {
-        self.setup.note()
+    pub fn shared<T: Default + Send + 'static>(&mut self) -> &mut T {
+        self.setup.shared()
     }
 
     /// Runs `work` when the configuration is put in force. It must not fail.

@@ -4,7 +4,7 @@ use crate::entry::Entry;
 use crate::operation::ReportTimes;
 use crate::state::{State, StateError};
 use crate::time::Timestamp;
-use crate::workflow::Done;
+use crate::workflow::EntryEffects;
 
 /// Imports what the first Pyruse stored.
 pub trait Importer {
@@ -51,8 +51,8 @@ pub trait Gate {
     fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool;
 }
 
-/// Sees what every entry causes.
-pub trait Witness {
+/// Sees the effects of every entry.
+pub trait EntryWatcher {
     /// Called when an entry is finished, with the effects that it has caused.
-    fn saw(&mut self, entry: &mut Entry<'_>, done: Done<'_>, state: &mut State);
+    fn entry_finished(&mut self, entry: &mut Entry<'_>, effects: EntryEffects<'_>, state: &mut State);
 }

@@ -36,10 +36,10 @@ pub enum Fact {
         /// The category.
         category: String,
         /// How.
-        count: Count,
+        change: CounterChange,
     },
     /// It bans an address.
-    Bans(Ban),
+    Bans(BannedAddress),
     /// It sends a mail for the entry.
     Mails,
 }
@@ -113,7 +113,7 @@ pub struct Search {
 
 /// How a step counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
+pub enum CounterChange {
     /// It adds one.
     Raises {
         /// Whether the count ever expires by itself.
@@ -130,7 +130,7 @@ pub enum Count {
 
 /// A ban.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ban {
+pub struct BannedAddress {
     /// The field that holds the address.
     pub address: Slot,
     /// Whether it ends.

@@ -5,24 +5,14 @@
 use std::any::Any;
 use std::collections::HashMap;
 
-use crate::access::Reader;
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Grade {
-    /// It will not work.
-    Broken,
-    /// It will work, but not well.
-    Doubtful,
-    /// It could not be checked, so the answer is not known.
-    Unknown,
-}
+use crate::access::Account;
+use crate::config::Severity;
 
 /// A finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
-    /// How bad it is.
-    pub(crate) grade: Grade,
+    /// How bad it is; see [`Inspection::argument`].
+    pub(crate) severity: Severity,
     /// The argument of the step, or the top-level setting, that the finding is about.
     pub(crate) at: Subject,
     /// What is wrong.
@@ -45,34 +35,41 @@ pub(crate) enum Subject {
 pub struct Inspection {
     found: Vec<Trouble>,
     answers: HashMap<String, Box<dyn Any>>,
-    service_user: Option<Reader>,
+    service_user: Option<Account>,
 }
 
 impl Inspection {
     /// Begins an inspection; `service_user` is the user that runs Pyruse, if that is known and not root.
-    pub(crate) fn of(service_user: Option<Reader>) -> Inspection {
+    pub(crate) fn of(service_user: Option<Account>) -> Inspection {
         Inspection { service_user, ..Inspection::default() }
     }
 
     /// Returns the user that runs Pyruse, if that is known and not root, who can read everything.
-    pub fn service_user(&self) -> Option<&Reader> {
+    pub fn service_user(&self) -> Option<&Account> {
         self.service_user.as_ref()
     }
 
-    /// Reports that something is wrong or uncertain about the argument at `path`.
+    /// Reports a finding about the argument at `path`: an error if it will not work, a warning if it will work but not
+    /// well, a note if it could not be checked.
     pub fn argument(
         &mut self,
         path: &str,
-        grade: Grade,
+        severity: Severity,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.report(Subject::Argument(path.into()), grade, message.into(), help.into());
+        self.report(Subject::Argument(path.into()), severity, message.into(), help.into());
     }
 
     /// Reports the same about the top-level setting at `path`, which begins with its key.
-    pub fn setting(&mut self, path: &str, grade: Grade, message: impl Into<String>, help: impl Into<String>) {
-        self.report(Subject::Setting(path.into()), grade, message.into(), help.into());
+    pub fn setting(
+        &mut self,
+        path: &str,
+        severity: Severity,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.report(Subject::Setting(path.into()), severity, message.into(), help.into());
     }
 
     /// Returns the answer to a question that several steps ask; `ask` runs only once, because it may take long.
@@ -86,8 +83,8 @@ impl Inspection {
         answer
     }
 
-    fn report(&mut self, at: Subject, grade: Grade, message: String, help: String) {
-        self.found.push(Trouble { grade, at, message, help });
+    fn report(&mut self, at: Subject, severity: Severity, message: String, help: String) {
+        self.found.push(Trouble { severity, at, message, help });
     }
 
     /// Takes all findings so far.

@@ -80,12 +80,12 @@ use serde::de::DeserializeOwned;
 
 pub use self::compile::{Compile, Invalid, Message};
 pub use self::example::{Example, Expected};
-pub use self::facet::{Gate, Importer, ReportForm, Reporter, Witness};
+pub use self::facet::{EntryWatcher, Gate, Importer, ReportForm, Reporter};
 pub use self::fact::{Fact, Stated};
-pub use self::inspect::{Grade, Inspection};
+pub use self::inspect::Inspection;
 pub(crate) use self::inspect::{Subject, Trouble};
 pub(crate) use self::registry::Compiled;
-pub use self::registry::{Plugin, Registry, SameName, SettingsPlugin};
+pub use self::registry::{DuplicateName, Plugin, Registry, SettingsPlugin};
 pub use self::run_examples::run_examples;
 pub use self::service::{Service, ServicePlugin, Start};
 pub use self::settings::{ModuleSettings, Settings};
@@ -94,6 +94,7 @@ pub use self::source::{
     Begin, Begun, Excluded, LeftOut, Next, Reader, Readiness, Source, SourceError, SourceModule,
 };
 
+pub use crate::config::Severity;
 use crate::effect::Effect;
 pub use crate::entry::StepError;
 use crate::entry::{Entry, Slot};
@@ -105,16 +106,16 @@ pub trait Filter: Send {
     /// Returns whether the entry passes. An error counts as "no", and is reported.
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError>;
 
-    /// Returns its question, if it does nothing but answer it: similar filters can then be answered together.
-    fn question(&self) -> Option<Question<'_>> {
+    /// Returns its predicate, if it does nothing but answer it: similar filters can then be answered together.
+    fn predicate(&self) -> Option<Predicate<'_>> {
         None
     }
 }
 
-/// A filter's question about one field.
+/// A filter's predicate about one field.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Question<'f> {
+pub enum Predicate<'f> {
     /// Is the field one of these? The filter passes exactly if one element of the field is, and does nothing else.
     Equals {
         /// The field.
@@ -136,20 +137,20 @@ pub enum Question<'f> {
     },
 }
 
-impl<'f> Question<'f> {
+impl<'f> Predicate<'f> {
     /// Returns `true` if both can be answered together.
-    pub(crate) fn is_like(&self, other: &Question<'_>) -> bool {
+    pub(crate) fn is_like(&self, other: &Predicate<'_>) -> bool {
         match (self, other) {
-            (Question::Equals { field: a, .. }, Question::Equals { field: b, .. })
-            | (Question::Finds { field: a, .. }, Question::Finds { field: b, .. }) => a == b,
+            (Predicate::Equals { field: a, .. }, Predicate::Equals { field: b, .. })
+            | (Predicate::Finds { field: a, .. }, Predicate::Finds { field: b, .. }) => a == b,
             _ => false,
         }
     }
 
     pub(crate) fn patterns(&self) -> &[&'f Pattern] {
         match self {
-            Question::Finds { patterns, .. } => patterns,
-            Question::Equals { .. } => &[],
+            Predicate::Finds { patterns, .. } => patterns,
+            Predicate::Equals { .. } => &[],
         }
     }
 }

@@ -14,7 +14,7 @@ use super::service::ServicePlugin;
 use super::settings::{ModuleSettings, Settings};
 use super::source::{Source, SourceModule};
 use super::{Action, Compile, Example, Filter, Module};
-use crate::config::{Config, Diagnostics, ModuleKind, Node, Spanned, StepPlace, read_args};
+use crate::config::{Config, Diagnostics, JsonNode, ModuleKind, Spanned, StepPlace, read_args};
 use crate::entry::{FieldTable, FieldTables};
 
 /// A compiled module.
@@ -27,7 +27,7 @@ pub(crate) enum Compiled {
     Source(Box<dyn Source>),
 }
 
-type CompileFn = fn(Option<&Node>, &mut Compile<'_>) -> Option<Compiled>;
+type CompileFn = fn(Option<&JsonNode>, &mut Compile<'_>) -> Option<Compiled>;
 
 /// A filter, an action or a source that is linked.
 pub struct Plugin {
@@ -109,7 +109,7 @@ fn schema<T: JsonSchema>() -> serde_json::Value {
     schemars::schema_for!(T).to_value()
 }
 
-fn compile<M: Module>(args: Option<&Node>, cx: &mut Compile<'_>) -> Option<M> {
+fn compile<M: Module>(args: Option<&JsonNode>, cx: &mut Compile<'_>) -> Option<M> {
     let args = read_args(args, cx.node, &cx.title, cx.place.as_ref(), cx.diagnostics)?;
     M::compile(args, cx).ok()
 }
@@ -120,7 +120,7 @@ pub struct SettingsPlugin {
     pub key: &'static str,
     /// JSON Schema.
     pub schema: fn() -> serde_json::Value,
-    read: fn(&Node, &mut Diagnostics) -> Option<Arc<dyn Any + Send + Sync>>,
+    read: fn(&JsonNode, &mut Diagnostics) -> Option<Arc<dyn Any + Send + Sync>>,
 }
 
 inventory::collect!(SettingsPlugin);
@@ -129,7 +129,7 @@ impl SettingsPlugin {
     /// Registers settings: `inventory::submit!(SettingsPlugin::of::<MySettings>());`
     pub const fn of<S: ModuleSettings>() -> SettingsPlugin {
         fn read<S: ModuleSettings>(
-            node: &Node,
+            node: &JsonNode,
             diagnostics: &mut Diagnostics,
         ) -> Option<Arc<dyn Any + Send + Sync>> {
             let settings: S =
@@ -139,7 +139,7 @@ impl SettingsPlugin {
                 good = false;
                 diagnostics.error(node.at(path).span.clone(), None, message);
             });
-            settings.doubt(&mut |path, message| {
+            settings.warn(&mut |path, message| {
                 diagnostics.warning(node.at(path).span.clone(), None, message);
             });
             good.then(|| Arc::new(settings) as Arc<dyn Any + Send + Sync>)
@@ -157,7 +157,7 @@ impl SettingsPlugin {
 /// Two that are linked have the same name.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SameName {
+pub enum DuplicateName {
     /// Two modules; with their files.
     #[error("two modules are called `{0}`: one in {1}, one in {2}")]
     Modules(&'static str, &'static str, &'static str),
@@ -178,22 +178,22 @@ pub struct Registry {
 
 impl Registry {
     /// Collects everything that submitted itself.
-    pub fn linked() -> Result<Registry, SameName> {
+    pub fn linked() -> Result<Registry, DuplicateName> {
         let mut registry =
             Registry { plugins: BTreeMap::new(), settings: BTreeMap::new(), services: BTreeMap::new() };
         for plugin in inventory::iter::<Plugin> {
             if let Some(other) = registry.plugins.insert(plugin.name, plugin) {
-                return Err(SameName::Modules(plugin.name, other.file, plugin.file));
+                return Err(DuplicateName::Modules(plugin.name, other.file, plugin.file));
             }
         }
         for settings in inventory::iter::<SettingsPlugin> {
             if registry.settings.insert(settings.key, settings).is_some() {
-                return Err(SameName::Settings(settings.key));
+                return Err(DuplicateName::Settings(settings.key));
             }
         }
         for service in inventory::iter::<ServicePlugin> {
             if registry.services.insert(service.name, service).is_some() {
-                return Err(SameName::Services(service.name));
+                return Err(DuplicateName::Services(service.name));
             }
         }
         Ok(registry)
@@ -250,12 +250,12 @@ impl Registry {
         }
         let linked: Vec<&str> = self.plugins().filter(|p| p.kind == kind).map(|p| p.name).collect();
         // A crate that is listed as a dependency but never named is not linked: its modules are missing.
-        let cure = "The main program must name its crate: `use your_crate as _;`";
+        let fix = "The main program must name its crate: `use your_crate as _;`";
         if linked.is_empty() {
-            finding.help(format!("no {} is linked into this program. {cure}", kind.word()));
+            finding.help(format!("no {} is linked into this program. {fix}", kind.word()));
         } else {
             finding.help(format!(
-                "known: {}. Is `{}` your own module, and not linked? {cure}",
+                "known: {}. Is `{}` your own module, and not linked? {fix}",
                 linked.join(", "),
                 name.text
             ));

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::facet::{Gate, Importer, Reporter, Witness};
+use super::facet::{EntryWatcher, Gate, Importer, Reporter};
 use super::setup::Setup;
 use crate::config::Config;
 use crate::courier::Courier;
@@ -44,14 +44,14 @@ impl Start<'_> {
         &mut self.setup.layout
     }
 
-    /// Returns what the steps of this configuration have noted.
-    pub fn note<T: Default + Send + 'static>(&mut self) -> &mut T {
-        self.setup.note()
+    /// Returns the value of this type that the steps and services of this configuration share.
+    pub fn shared<T: Default + Send + 'static>(&mut self) -> &mut T {
+        self.setup.shared()
     }
 }
 
 /// The part of a module that runs beside the workflow. What it does beside deliveries is in separate traits
-/// ([`Importer`], [`Reporter`], [`Gate`], [`Witness`], [`BanKeeper`], [`CounterKeeper`]), which its methods return.
+/// ([`Importer`], [`Reporter`], [`Gate`], [`EntryWatcher`], [`BanKeeper`], [`CounterKeeper`]), which its methods return.
 /// Which of them it returns must not change during its life.
 pub trait Service: Send {
     /// Returns the queue that this service delivers, and its courier. Called once.
@@ -94,8 +94,8 @@ pub trait Service: Send {
         None
     }
 
-    /// Returns its witness, if it wants to see what every entry causes.
-    fn witness(&mut self) -> Option<&mut dyn Witness> {
+    /// Returns its watcher, if it must see what every entry causes.
+    fn watcher(&mut self) -> Option<&mut dyn EntryWatcher> {
         None
     }
 

@@ -13,10 +13,10 @@ pub trait ModuleSettings: DeserializeOwned + JsonSchema + Default + Send + Sync 
     const KEY: &'static str;
 
     /// Reports, with the path of a member, errors that the types cannot express.
-    fn check(&self, _complain: &mut dyn FnMut(&str, String)) {}
+    fn check(&self, _report: &mut dyn FnMut(&str, String)) {}
 
     /// Reports, in the same way, warnings: what can be used, but should be corrected.
-    fn doubt(&self, _complain: &mut dyn FnMut(&str, String)) {}
+    fn warn(&self, _report: &mut dyn FnMut(&str, String)) {}
 }
 
 /// The parsed top-level settings of the modules, by their type.

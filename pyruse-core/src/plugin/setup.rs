@@ -1,5 +1,5 @@
-//! What modules set up beside their steps while a configuration is compiled: parts of the state, notes for their
-//! services, and work to do when the state is there.
+//! What modules set up beside their steps while a configuration is compiled: parts of the state, values that they
+//! share with their services, and work to do when the state is there.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ pub(crate) type OnBind = Box<dyn FnOnce(&mut State) + Send>;
 #[derive(Default)]
 pub(crate) struct Setup {
     pub(crate) layout: Layout,
-    notes: HashMap<TypeId, Box<dyn Any + Send>>,
+    shared: HashMap<TypeId, Box<dyn Any + Send>>,
     pub(crate) on_bind: Vec<OnBind>,
     /// The expressions that are compiled.
     pub(crate) patterns: HashMap<String, Pattern>,
@@ -25,9 +25,9 @@ impl Setup {
         Setup { layout, ..Setup::default() }
     }
 
-    /// Returns the note of this type, which is empty at first.
-    pub(crate) fn note<T: Default + Send + 'static>(&mut self) -> &mut T {
-        let note = self.notes.entry(TypeId::of::<T>()).or_insert_with(|| Box::<T>::default());
-        note.downcast_mut().expect("a note is stored under its own type")
+    /// Returns the shared value of this type, which is the default at first.
+    pub(crate) fn shared<T: Default + Send + 'static>(&mut self) -> &mut T {
+        let value = self.shared.entry(TypeId::of::<T>()).or_insert_with(|| Box::<T>::default());
+        value.downcast_mut().expect("a value is stored under its own type")
     }
 }

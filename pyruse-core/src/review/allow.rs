@@ -59,12 +59,12 @@ pub(super) fn apply(source: &ConfigText, config: &Config, diagnostics: &mut Diag
     });
     if complete {
         for allow in &allowed {
-            complain(allow, diagnostics);
+            report(allow, diagnostics);
         }
     }
 }
 
-fn complain(allow: &Allow, diagnostics: &mut Diagnostics) {
+fn report(allow: &Allow, diagnostics: &mut Diagnostics) {
     let mut report = |message: String, help: String| {
         diagnostics.lint(&allows::LINT, allow.span.clone(), None, message).help(help);
     };
@@ -90,7 +90,7 @@ fn complain(allow: &Allow, diagnostics: &mut Diagnostics) {
 /// Returns `true` if only a check of the machine can have findings with this code. Then a check of the text alone
 /// cannot say that the allowance is useless.
 fn asks_the_machine(code: &str) -> bool {
-    lints().any(|lint| lint.code == code && matches!(lint.examples, Examples::World))
+    lints().any(|lint| lint.code == code && matches!(lint.examples, Examples::OfMachine))
 }
 
 fn read(source: &ConfigText) -> Vec<Allow> {

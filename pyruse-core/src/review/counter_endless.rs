@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity};
 use crate::plugin::Fact;
-use crate::plugin::fact::Count;
+use crate::plugin::fact::CounterChange;
 
 static LINT: Lint = Lint {
     code: "P014",
@@ -36,16 +36,16 @@ inventory::submit!(LintPlugin::new(&LINT, check));
 fn check(review: &Review<'_>, findings: &mut Findings) {
     let counts = || {
         review.facts().filter_map(|(site, fact, span)| match fact {
-            Fact::Counts { category, count } => Some((site, category.as_str(), *count, span)),
+            Fact::Counts { category, change } => Some((site, category.as_str(), *change, span)),
             _ => None,
         })
     };
     let lowered: HashSet<&str> = counts()
-        .filter(|(_, _, count, _)| matches!(count, Count::Lowers { .. }))
+        .filter(|(_, _, change, _)| matches!(change, CounterChange::Lowers { .. }))
         .map(|(_, category, ..)| category)
         .collect();
-    for (site, category, count, span) in counts() {
-        if matches!(count, Count::Raises { expires: false, .. }) && !lowered.contains(category) {
+    for (site, category, change, span) in counts() {
+        if matches!(change, CounterChange::Raises { expires: false, .. }) && !lowered.contains(category) {
             let message = format!("`{category}` is counted for ever: nothing expires, resets or lowers it");
             findings
                 .add(span, review.place(site), message)

@@ -8,7 +8,7 @@ use super::subject::Review;
 use crate::config::{Examples, Lint, Severity, SourceSpan};
 use crate::entry::Slot;
 use crate::plugin::Fact;
-use crate::plugin::fact::Count;
+use crate::plugin::fact::CounterChange;
 
 static LINT: Lint = Lint {
     code: "P015",
@@ -40,12 +40,12 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     let mut raised: BTreeMap<&str, (usize, &SourceSpan)> = BTreeMap::new();
     let mut looked_at: HashSet<&str> = HashSet::new();
     for (site, fact, span) in review.facts() {
-        let Fact::Counts { category, count } = fact else { continue };
-        let (Count::Raises { save, .. } | Count::Lowers { save }) = count;
+        let Fact::Counts { category, change } = fact else { continue };
+        let (CounterChange::Raises { save, .. } | CounterChange::Lowers { save }) = change;
         if save.is_some_and(|save| read.contains(&save)) {
             looked_at.insert(category);
         }
-        if matches!(count, Count::Raises { .. }) {
+        if matches!(change, CounterChange::Raises { .. }) {
             raised.entry(category).or_insert((site, span));
         }
     }

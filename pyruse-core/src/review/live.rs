@@ -1,10 +1,10 @@
 //! P101 to P103: what `check --live` finds on the machine.
 
 use super::check::LintPlugin;
-use crate::access::Reader;
+use crate::access::Account;
 use crate::config::{Config, Diagnostics, Examples, Lint, Severity, SourceSpan, StepPlace};
 use crate::engine::Engine;
-use crate::plugin::{Grade, Inspection, Subject, Trouble};
+use crate::plugin::{Inspection, Subject, Trouble};
 
 pub(super) static BROKEN: Lint = Lint {
     code: "P101",
@@ -14,7 +14,7 @@ pub(super) static BROKEN: Lint = Lint {
            for mails, the server, the storage directory, the journal.",
     why: "everything that needs it will fail, every time",
     instead: "Create what is missing (the finding says how), or name something that exists.",
-    examples: Examples::World,
+    examples: Examples::OfMachine,
 };
 
 inventory::submit!(LintPlugin::reported_elsewhere(&BROKEN));
@@ -27,7 +27,7 @@ pub(super) static DOUBTFUL: Lint = Lint {
            slow, or one with its own time-out.",
     why: "it will work, but slowly, or not as configured",
     instead: "Change it as the finding says.",
-    examples: Examples::World,
+    examples: Examples::OfMachine,
 };
 
 inventory::submit!(LintPlugin::reported_elsewhere(&DOUBTFUL));
@@ -40,7 +40,7 @@ pub(super) static UNKNOWN: Lint = Lint {
            permission.",
     why: "so it is not known whether it works",
     instead: "Run `pyruse check --live` as root, or as the user that runs Pyruse.",
-    examples: Examples::World,
+    examples: Examples::OfMachine,
 };
 
 inventory::submit!(LintPlugin::reported_elsewhere(&UNKNOWN));
@@ -48,8 +48,8 @@ inventory::submit!(LintPlugin::reported_elsewhere(&UNKNOWN));
 /// Checks, without changing anything, whether all steps, sources and services can do their work on this machine; then
 /// whether the program can, which adds what it finds about the top-level settings by itself.
 pub fn inspect(engine: &Engine, program: impl FnOnce(&mut Inspection), diagnostics: &mut Diagnostics) {
-    let mut inspection = Inspection::of(Reader::of_service(&engine.config.storage));
-    let mut reported: std::collections::HashSet<(Grade, String)> = std::collections::HashSet::new();
+    let mut inspection = Inspection::of(Account::of_service(&engine.config.storage));
+    let mut reported: std::collections::HashSet<(Severity, String)> = std::collections::HashSet::new();
     for (id, action) in engine.workflow.actions() {
         action.inspect(&mut inspection);
         let site = engine.workflow.site(id);
@@ -63,7 +63,7 @@ pub fn inspect(engine: &Engine, program: impl FnOnce(&mut Inspection), diagnosti
             };
             let place = matches!(trouble.at, Subject::Argument(_)).then(|| place.clone());
             // Several steps may depend on the same thing.
-            if reported.insert((trouble.grade, trouble.message.clone())) {
+            if reported.insert((trouble.severity, trouble.message.clone())) {
                 report(trouble, span, place, diagnostics);
             }
         }
@@ -93,10 +93,10 @@ fn setting(config: &Config, path: &str) -> SourceSpan {
 }
 
 fn report(trouble: Trouble, span: SourceSpan, place: Option<StepPlace>, diagnostics: &mut Diagnostics) {
-    let lint = match trouble.grade {
-        Grade::Broken => &BROKEN,
-        Grade::Doubtful => &DOUBTFUL,
-        Grade::Unknown => &UNKNOWN,
+    let lint = match trouble.severity {
+        Severity::Error => &BROKEN,
+        Severity::Warning => &DOUBTFUL,
+        Severity::Note => &UNKNOWN,
     };
     let finding = diagnostics.lint(lint, span, place, trouble.message);
     if !trouble.help.is_empty() {

@@ -1,7 +1,7 @@
 //! The input of a check: the configuration, its workflow, and the facts about its steps.
 
 use super::flow::{Exit, Flow};
-use crate::config::{Config, ConfigText, Content, Node, SourceSpan, Step, StepPlace};
+use crate::config::{Config, ConfigText, JsonContent, JsonNode, SourceSpan, Step, StepPlace};
 use crate::entry::{FieldTables, Fields, Slot};
 use crate::plugin::Fact;
 use crate::workflow::{Site, Workflow};
@@ -64,7 +64,7 @@ impl<'a> Review<'a> {
 
     /// Returns the position of the character at byte `at` of the expression at this span.
     pub fn within(&self, span: &SourceSpan, expression: &str, at: usize) -> SourceSpan {
-        let text = Node { span: span.clone(), content: Content::Text(expression.to_owned()) };
+        let text = JsonNode { span: span.clone(), content: JsonContent::Text(expression.to_owned()) };
         text.span_within(&self.source.text, at)
     }
 

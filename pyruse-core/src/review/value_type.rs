@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::flow::{Exit, Track};
 use super::subject::Review;
 use crate::config::{Examples, Lint, Severity, SourceSpan};
-use crate::entry::{Kind, Slot};
+use crate::entry::{Slot, ValueType};
 use crate::plugin::Fact;
 use crate::plugin::fact::{Literal, SavedAs, Test};
 
@@ -57,9 +57,10 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     let mut numbers: HashMap<Slot, (Track, Track)> = HashMap::new();
     for (slot, _) in &asked {
         let name = review.name(*slot);
-        let kind = review.tables().may_hold(name).then(|| review.tables().kind(name));
+        let kind = review.tables().may_hold(name).then(|| review.tables().value_type(name));
         let track = |at_start| Track { at_start, changes: Vec::new() };
-        numbers.insert(*slot, (track(kind == Some(Kind::Integer)), track(kind == Some(Kind::Text))));
+        numbers
+            .insert(*slot, (track(kind == Some(ValueType::Integer)), track(kind == Some(ValueType::Text))));
     }
     for (site, fact, _) in review.facts() {
         let Fact::Saves(save) = fact else { continue };
@@ -103,7 +104,7 @@ fn report(
     name: &str,
     (number, text): (bool, bool),
 ) {
-    let is_time = review.tables().kind(name) == Kind::Time && !number && !text;
+    let is_time = review.tables().value_type(name) == ValueType::Time && !number && !text;
     let (message, help) = match (value, number, text) {
         _ if is_time => (
             format!("`{name}` is a time, which equals no value and cannot be compared"),

@@ -1,7 +1,7 @@
 //! The sources that a configuration names, before they are opened.
 
 use super::label::named;
-use crate::config::{Config, Diagnostics, ModuleKind, Node, SourceConfig, SourceSpan};
+use crate::config::{Config, Diagnostics, JsonNode, ModuleKind, SourceConfig, SourceSpan};
 use crate::entry::{FieldTable, FieldTables, Fields};
 use crate::plugin::{Compile, Compiled, Plugin, Reader, Registry, Settings, Setup, Source, SourceError};
 
@@ -14,7 +14,7 @@ pub struct ConfiguredSource {
     /// What it knows about fields.
     table: &'static dyn FieldTable,
     module: &'static str,
-    args: Option<Node>,
+    args: Option<JsonNode>,
     span: SourceSpan,
 }
 
@@ -58,7 +58,7 @@ impl ConfiguredSource {
     }
 
     pub(super) fn identity(&self) -> Identity {
-        Identity { module: self.module, args: self.args.as_ref().map(Node::to_json) }
+        Identity { module: self.module, args: self.args.as_ref().map(JsonNode::to_json) }
     }
 }
 
@@ -87,8 +87,8 @@ pub(crate) fn configure(
     let Configure { config, registry, .. } = from;
     let mut compile = |name: &str,
                        plugin: &'static Plugin,
-                       args: Option<&Node>,
-                       node: &Node,
+                       args: Option<&JsonNode>,
+                       node: &JsonNode,
                        title: String,
                        diagnostics: &mut Diagnostics| {
         let mut cx = Compile {
@@ -110,8 +110,10 @@ pub(crate) fn configure(
     if config.top("sources").is_none() {
         let Some((name, plugin)) = default else { return Vec::new() };
         let root = config.root();
-        let start =
-            Node { span: root.span.start..root.span.start + 1, content: crate::config::Content::Null };
+        let start = JsonNode {
+            span: root.span.start..root.span.start + 1,
+            content: crate::config::JsonContent::Null,
+        };
         let title = format!("settings of `{name}`");
         return compile(name, plugin, config.top(name), &start, title, diagnostics).into_iter().collect();
     }

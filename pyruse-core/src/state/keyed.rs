@@ -1,7 +1,7 @@
 //! Items with a text as key: the bounded store that every module fills with data from entries.
 //!
 //! It knows the item that was added or touched longest ago, and has a hand that goes around over all items (see
-//! [`super::Places`]). Its owner decides which items are removed, and when: [`super::Map`] removes expired items; a
+//! [`super::Arena`]). Its owner decides which items are removed, and when: [`super::Map`] removes expired items; a
 //! counter removes a key that has no tick left. An item holds its key, so that a key is in memory only once.
 
 use std::hash::{BuildHasher, RandomState};
@@ -9,7 +9,7 @@ use std::ops::{Index, IndexMut};
 
 use hashbrown::HashTable;
 
-use super::places::{Order, Place, Places};
+use super::arena::{Arena, ItemIndex, List};
 
 /// An item that knows its key. The key never changes.
 pub trait HasKey {
@@ -19,9 +19,9 @@ pub trait HasKey {
 
 /// The store; see the module documentation.
 pub struct Keyed<T> {
-    items: Places<T, 1>,
-    by_age: Order<0>,
-    index: HashTable<Place>,
+    items: Arena<T, 1>,
+    by_age: List<0>,
+    index: HashTable<ItemIndex>,
     /// Keys come from entries: an attacker must not know which keys collide in the index.
     random: RandomState,
 }
@@ -29,8 +29,8 @@ pub struct Keyed<T> {
 impl<T> Default for Keyed<T> {
     fn default() -> Self {
         Keyed {
-            items: Places::default(),
-            by_age: Order::default(),
+            items: Arena::default(),
+            by_age: List::default(),
             index: HashTable::new(),
             random: RandomState::new(),
         }
@@ -48,32 +48,32 @@ impl<T: HasKey> Keyed<T> {
         self.index.is_empty()
     }
 
-    /// Returns the place of the item with this key.
-    pub fn find(&self, key: &str) -> Option<Place> {
+    /// Returns the index of the item with this key.
+    pub fn find(&self, key: &str) -> Option<ItemIndex> {
         self.index.find(self.random.hash_one(key), |at| self.items[*at].key() == key).copied()
     }
 
-    /// Adds an item as the newest one. Its key must be new, and there must be fewer than [`Place::MOST`] items.
-    pub fn insert(&mut self, item: T) -> Place {
+    /// Adds an item as the newest one. Its key must be new, and there must be fewer than [`ItemIndex::MAX_ITEMS`] items.
+    pub fn insert(&mut self, item: T) -> ItemIndex {
         let hash = self.random.hash_one(item.key());
         let at = self.items.insert(item);
-        self.items.append(&mut self.by_age, at);
+        self.items.push_back(&mut self.by_age, at);
         let (items, random) = (&self.items, &self.random);
         self.index.insert_unique(hash, at, |at| random.hash_one(items[*at].key()));
         at
     }
 
     /// Makes an item the newest one.
-    pub fn touch(&mut self, at: Place) {
+    pub fn touch(&mut self, at: ItemIndex) {
         if self.by_age.last() != Some(at) {
-            self.items.leave(&mut self.by_age, at);
-            self.items.append(&mut self.by_age, at);
+            self.items.unlink(&mut self.by_age, at);
+            self.items.push_back(&mut self.by_age, at);
         }
     }
 
     /// Removes an item.
-    pub fn remove(&mut self, at: Place) -> Option<T> {
-        self.items.leave(&mut self.by_age, at);
+    pub fn remove(&mut self, at: ItemIndex) -> Option<T> {
+        self.items.unlink(&mut self.by_age, at);
         let item = self.items.remove(at)?;
         if let Ok(entry) = self.index.find_entry(self.random.hash_one(item.key()), |other| *other == at) {
             entry.remove();
@@ -82,12 +82,12 @@ impl<T: HasKey> Keyed<T> {
     }
 
     /// Returns the item that was added or touched longest ago.
-    pub fn oldest(&self) -> Option<Place> {
+    pub fn oldest(&self) -> Option<ItemIndex> {
         self.by_age.first()
     }
 
     /// Returns the item that was added or touched last.
-    pub(crate) fn newest(&self) -> Option<Place> {
+    pub(crate) fn newest(&self) -> Option<ItemIndex> {
         self.by_age.last()
     }
 
@@ -101,8 +101,8 @@ impl<T: HasKey> Keyed<T> {
         self.items.iter_mut()
     }
 
-    /// Moves the hand to the next place; returns the item there, if there is one.
-    pub fn turn(&mut self) -> Option<Place> {
+    /// Moves the hand to the next index; returns the item there, if there is one.
+    pub fn turn(&mut self) -> Option<ItemIndex> {
         self.items.turn()
     }
 
@@ -112,16 +112,16 @@ impl<T: HasKey> Keyed<T> {
     }
 }
 
-impl<T> Index<Place> for Keyed<T> {
+impl<T> Index<ItemIndex> for Keyed<T> {
     type Output = T;
 
-    fn index(&self, at: Place) -> &T {
+    fn index(&self, at: ItemIndex) -> &T {
         &self.items[at]
     }
 }
 
-impl<T> IndexMut<Place> for Keyed<T> {
-    fn index_mut(&mut self, at: Place) -> &mut T {
+impl<T> IndexMut<ItemIndex> for Keyed<T> {
+    fn index_mut(&mut self, at: ItemIndex) -> &mut T {
         &mut self.items[at]
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::arena::ItemIndex;
 use super::keyed::{HasKey, Keyed};
-use super::places::Place;
 use super::resource::{Changes, Resource};
 use super::rows::Row;
-use crate::time::{Ends, Step, Timestamp};
+use crate::time::{ClockStep, Expiry, Timestamp};
 
 #[derive(Serialize, Deserialize)]
 struct Item<V> {
@@ -18,7 +18,7 @@ struct Item<V> {
     #[serde(skip)]
     key: Box<str>,
     #[serde(rename = "e")]
-    ends: Ends,
+    ends: Expiry,
     #[serde(rename = "v")]
     value: V,
 }
@@ -49,11 +49,11 @@ impl<V> Default for Map<V> {
 impl<V> Map<V> {
     /// Returns the value of a key, unless it has expired at `now`.
     pub fn get(&self, key: &str, now: Timestamp) -> Option<&V> {
-        self.item(key).filter(|item| !item.ends.is_over(now)).map(|item| &item.value)
+        self.item(key).filter(|item| !item.ends.is_expired(now)).map(|item| &item.value)
     }
 
     /// Returns when the value of a key ends; known until at least ten seconds after that end.
-    pub fn ends(&self, key: &str) -> Option<Ends> {
+    pub fn ends(&self, key: &str) -> Option<Expiry> {
         self.item(key).map(|item| item.ends)
     }
 
@@ -66,8 +66,8 @@ impl<V> Map<V> {
         self.items.find(key).map(|at| &self.items[at])
     }
 
-    /// Sets a value that expires at `ends`; with [`Ends::NEVER`], it never expires.
-    pub fn insert(&mut self, key: &str, value: V, ends: Ends, now: Timestamp) {
+    /// Sets a value that expires at `ends`; with [`Expiry::NEVER`], it never expires.
+    pub fn insert(&mut self, key: &str, value: V, ends: Expiry, now: Timestamp) {
         self.expire(now);
         if let Some(at) = self.items.find(key) {
             let item = &mut self.items[at];
@@ -85,18 +85,18 @@ impl<V> Map<V> {
         found.map(|at| self.remove_at(at)).is_some()
     }
 
-    fn remove_at(&mut self, at: Place) {
+    fn remove_at(&mut self, at: ItemIndex) {
         self.dirty.extend(self.items.remove(at).map(|item| item.key));
     }
 
     /// Returns all items that have not expired at `now`, in no order: key, value, end.
-    pub fn live(&self, now: Timestamp) -> impl Iterator<Item = (&str, &V, Ends)> {
-        let items = self.items.iter().filter(move |item| !item.ends.is_over(now));
+    pub fn live(&self, now: Timestamp) -> impl Iterator<Item = (&str, &V, Expiry)> {
+        let items = self.items.iter().filter(move |item| !item.ends.is_expired(now));
         items.map(|item| (&*item.key, &item.value, item.ends))
     }
 
     /// Gives a span to each end that was stored without one, as `span` returns it; `None` means that it is not known.
-    pub(crate) fn complete(&mut self, span: impl Fn(&V) -> Option<Duration>, step: Step) {
+    pub(crate) fn complete(&mut self, span: impl Fn(&V) -> Option<Duration>, step: ClockStep) {
         for item in self.items.iter_mut() {
             if item.ends.span().is_none()
                 && let Some(span) = span(&item.value)
@@ -124,7 +124,7 @@ impl<V> Map<V> {
     pub(crate) fn forget_one(&mut self, now: Timestamp) {
         const LOOKED_AT: usize = 16;
         let newest = self.items.newest();
-        let mut soonest: Option<Place> = None;
+        let mut soonest: Option<ItemIndex> = None;
         let mut seen = 0;
         for _ in 0..self.items.turns() {
             let Some(at) = self.items.turn().filter(|at| Some(*at) != newest) else { continue };
@@ -133,7 +133,7 @@ impl<V> Map<V> {
                 soonest = Some(at);
             }
             seen += 1;
-            if seen == LOOKED_AT || ends.is_over(now) {
+            if seen == LOOKED_AT || ends.is_expired(now) {
                 break;
             }
         }
@@ -146,7 +146,7 @@ impl<V> Map<V> {
     /// that are read more often than they are changed.
     pub fn expire(&mut self, now: Timestamp) {
         for _ in 0..2 {
-            let over = |ends: Ends| ends.at().plus_seconds(LINGER_SECONDS) <= now;
+            let over = |ends: Expiry| ends.at().plus_seconds(LINGER_SECONDS) <= now;
             if let Some(at) = self.items.turn().filter(|at| over(self.items[*at].ends)) {
                 self.remove_at(at);
             }
@@ -165,7 +165,7 @@ impl<V: Serialize + DeserializeOwned + Send + 'static> Resource for Map<V> {
         Ok(map)
     }
 
-    fn adjust(&mut self, step: Step) {
+    fn adjust(&mut self, step: ClockStep) {
         for item in self.items.iter_mut() {
             if item.ends.adjust(step) {
                 self.dirty.push(item.key.clone());
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn an_item_is_dead_at_its_very_end() {
         let mut map = Map::default();
-        map.insert("a", 1, Ends::without_span(Timestamp(10)), Timestamp(0));
+        map.insert("a", 1, Expiry::without_span(Timestamp(10)), Timestamp(0));
         assert_eq!(map.get("a", Timestamp(9)), Some(&1));
         assert_eq!(map.get("a", Timestamp(10)), None);
     }
@@ -203,7 +203,7 @@ mod tests {
         let mut map = Map::default();
         for n in 0..10_000 {
             let now = Timestamp::from_seconds(n);
-            map.insert(&n.to_string(), n, Ends::after_seconds(now, 100), now);
+            map.insert(&n.to_string(), n, Expiry::after_seconds(now, 100), now);
         }
         assert!(map.len() < 500, "{}", map.len());
     }
@@ -213,8 +213,8 @@ mod tests {
         let now = Timestamp::from_seconds(1_795_000_000);
         let [ahead, wall] = [now.plus_seconds(1_000_000_000), now];
         let mut map = Map::default();
-        map.insert("hour", 1, Ends::after_seconds(ahead, 3600), ahead);
-        map.insert("ever", 2, Ends::NEVER, ahead);
+        map.insert("hour", 1, Expiry::after_seconds(ahead, 3600), ahead);
+        map.insert("ever", 2, Expiry::NEVER, ahead);
         let row = |text: &str| {
             let key: Box<[u8]> = b"old".as_slice().into();
             (key, text.as_bytes().to_vec().into_boxed_slice())
@@ -222,16 +222,16 @@ mod tests {
         let old = format!(r#"{{"e":{},"v":60}}"#, ahead.0);
         let mut loaded = Map::load(vec![row(&old)]).unwrap();
         for map in [&mut map, &mut loaded] {
-            map.adjust(Step::loaded(Now::at(wall)));
+            map.adjust(ClockStep::loaded(Now::at(wall)));
             map.complete(
                 |seconds| u64::try_from(*seconds).ok().map(Duration::from_secs),
-                Step::loaded(Now::at(wall)),
+                ClockStep::loaded(Now::at(wall)),
             );
         }
         assert_eq!(map.ends("hour").unwrap().at(), wall.plus_seconds(3600));
-        assert_eq!(map.ends("ever"), Some(Ends::NEVER));
+        assert_eq!(map.ends("ever"), Some(Expiry::NEVER));
         assert_eq!(loaded.ends("old").unwrap().at(), wall.plus_seconds(60));
-        map.adjust(Step::loaded(Now::at(wall.plus_seconds(1800))));
+        map.adjust(ClockStep::loaded(Now::at(wall.plus_seconds(1800))));
         assert_eq!(map.ends("hour").unwrap().at(), wall.plus_seconds(3600), "not from then on");
     }
 }

@@ -6,6 +6,7 @@
 //! and can be repeated: nothing is lost as long as the program runs, and after a restart the sources are read again
 //! from the old positions.
 
+mod arena;
 mod error;
 mod files;
 mod keyed;
@@ -13,7 +14,6 @@ mod layout;
 mod log;
 mod map;
 mod outcome;
-mod places;
 mod queue;
 mod resource;
 mod rows;
@@ -26,6 +26,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
+pub use self::arena::{Arena, ItemIndex, List};
 pub use self::error::StateError;
 pub use self::files::irregular;
 pub use self::keyed::{HasKey, Keyed};
@@ -33,14 +34,13 @@ pub use self::layout::Layout;
 pub use self::log::Log;
 pub use self::map::Map;
 pub use self::outcome::Outcome;
-pub use self::places::{Order, Place, Places};
-pub use self::queue::{Letter, Message, MessageStatus, Queue};
+pub use self::queue::{DueMessage, MessageStatus, Queue, QueuedMessage};
 pub use self::resource::{Changes, Resource};
 pub use self::rows::{Position, Row};
 
 use self::rows::{Change, SourceRow};
 use self::sqlite::Sqlite;
-use crate::time::{Clock, Now, Steady, Step, Timestamp};
+use crate::time::{Clock, ClockStep, Now, Steady, Timestamp};
 
 /// The number of an opened part.
 pub struct Handle<R> {
@@ -110,7 +110,7 @@ impl State {
     }
 
     /// Makes a state whose parts work but whose rows are not kept: for rehearsals of any length.
-    pub fn of_rehearsal() -> State {
+    pub fn for_dry_run() -> State {
         State::with(Store::Nowhere, Vec::new())
     }
 
@@ -205,7 +205,7 @@ impl State {
                 let loaded = R::load(rows).map_err(|reason| sqlite.damaged_part(name, &reason));
                 let mut resource = loaded.inspect_err(|e| self.loss = Some(e.clone()))?;
                 if let Some(clock) = &self.clock {
-                    resource.adjust(Step::loaded(clock.now()));
+                    resource.adjust(ClockStep::loaded(clock.now()));
                 }
                 // Only now: a part that could not be loaded must not take the number of the next one.
                 sqlite.number(stored);

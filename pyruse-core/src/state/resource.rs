@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use super::rows::{Change, Row};
-use crate::time::Step;
+use crate::time::ClockStep;
 
 /// A part of the state: in memory, with changes that are not written yet.
 pub trait Resource: Any + Send {
@@ -15,9 +15,9 @@ pub trait Resource: Any + Send {
     /// Returns the changes since the last call.
     fn changes(&mut self, changes: &mut Changes<'_>);
 
-    /// Corrects times that cannot be right; see [`Ends::adjust`](crate::time::Ends::adjust). Called right after
+    /// Corrects times that cannot be right; see [`Expiry::adjust`](crate::time::Expiry::adjust). Called right after
     /// [`Resource::load`], and whenever a step of the wall clock was detected. A part without ends has nothing to do.
-    fn adjust(&mut self, _step: Step) {}
+    fn adjust(&mut self, _step: ClockStep) {}
 
     /// Returns `true` if somebody waits for the next commit, so that it must be on the disk when it returns.
     fn is_urgent(&self) -> bool {

@@ -102,17 +102,17 @@ impl Now {
 
 /// The reason why stored times are checked: they were loaded, or a step of the wall clock was detected.
 #[derive(Clone, Copy, Debug)]
-pub struct Step {
+pub struct ClockStep {
     /// The clocks, after the step.
     pub now: Now,
     /// By how many microseconds the wall clock went forward; 0: there was no step; the times were loaded.
     pub by: i64,
 }
 
-impl Step {
+impl ClockStep {
     /// Makes the value for times that were loaded.
-    pub fn loaded(now: Now) -> Step {
-        Step { now, by: 0 }
+    pub fn loaded(now: Now) -> ClockStep {
+        ClockStep { now, by: 0 }
     }
 
     /// Returns `true` if times were loaded; then it is not known which clock they came from.
@@ -132,7 +132,7 @@ impl Step {
 }
 
 /// Text for people: `the clock was set back by 1h 0m 3s`.
-impl fmt::Display for Step {
+impl fmt::Display for ClockStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let direction = if self.by < 0 { "back" } else { "forward" };
         let seconds = self.by.unsigned_abs() / 1_000_000;
@@ -173,7 +173,7 @@ impl Clock {
     }
 
     /// Reads the clocks; returns the step if the wall clock has stepped since the last one was detected.
-    pub(crate) fn tick(&mut self) -> Option<Step> {
+    pub(crate) fn tick(&mut self) -> Option<ClockStep> {
         self.now = (self.read)();
         self.reached = self.now.wall;
         // Compared with the difference at the last step, so that many small steps are detected in the end.
@@ -182,7 +182,7 @@ impl Clock {
             return None;
         }
         self.difference = self.now.difference();
-        Some(Step { now: self.now, by })
+        Some(ClockStep { now: self.now, by })
     }
 
     /// Returns the time of an entry, as far as it is believed: nothing has happened in the future. A clock that is not

@@ -46,7 +46,7 @@ impl Compiler<'_> {
             Ok(graph) => Some(graph),
             Err(loops) => {
                 for found in &loops {
-                    complain_of_loop(config, found, diagnostics);
+                    report_loop(config, found, diagnostics);
                 }
                 None
             }
@@ -131,8 +131,8 @@ fn shapes(config: &Config, diagnostics: &mut Diagnostics) -> Vec<Vec<Shape>> {
                 if found.is_none() {
                     let place = StepPlace { chain: chain.label.text.clone(), step: Some(n) };
                     let message = format!("there is no chain `{}`", label.text);
-                    let complaint = diagnostics.error(label.span.clone(), Some(place), message);
-                    complaint.suggest(&label.text, numbers.keys().copied());
+                    let finding = diagnostics.error(label.span.clone(), Some(place), message);
+                    finding.suggest(&label.text, numbers.keys().copied());
                 }
                 found
             };
@@ -146,7 +146,7 @@ fn shapes(config: &Config, diagnostics: &mut Diagnostics) -> Vec<Vec<Shape>> {
     shapes
 }
 
-fn complain_of_loop(config: &Config, found: &graph::Loop, diagnostics: &mut Diagnostics) {
+fn report_loop(config: &Config, found: &graph::Loop, diagnostics: &mut Diagnostics) {
     let label = |chain: usize| config.chains[chain].label.text.as_str();
     let mut way: Vec<&str> = found.0.iter().map(|(chain, _)| label(*chain)).collect();
     let Some((last, first)) = found.0.last().zip(way.first().copied()) else { return };

@@ -12,7 +12,7 @@ mod ride;
 mod site;
 
 pub(crate) use self::compile::{Compiler, Steps};
-pub use self::observe::{Done, Observer, Refused, Unobserved};
+pub use self::observe::{EntryEffects, NoObserver, Observer, SkipReason};
 pub use self::site::{Site, SiteId, describe};
 
 use jiff::tz::TimeZone;
@@ -54,7 +54,7 @@ impl Workflow {
         }
     }
 
-    /// Runs one record through the workflow, without gates and witnesses: for tests and benches. Changes are in `state`
+    /// Runs one record through the workflow, without gates and watchers: for tests and benches. Changes are in `state`
     /// and in the observer afterwards.
     #[doc(hidden)]
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, state: &mut State, observer: &mut O) {
@@ -62,7 +62,7 @@ impl Workflow {
         let time = state.believed(record.realtime());
         let mut entry = buffers.entry_at(record, time);
         Ride { nodes, filters, actions, sites, ladders, effects, causes }.run(&mut entry, state, observer);
-        observer.finished(&mut entry, state, Done::new(effects, causes, sites));
+        observer.finished(&mut entry, state, EntryEffects::new(effects, causes, sites));
         effects.clear();
         causes.clear();
     }

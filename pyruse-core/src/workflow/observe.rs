@@ -32,10 +32,10 @@ pub trait Observer {
     fn effect(&mut self, _site: &Site, _entry: &mut Entry<'_>, _effect: &Effect) {}
 
     /// Called when the entry may have no consequences, and stops here.
-    fn refused(&mut self, _why: Refused) {}
+    fn refused(&mut self, _why: SkipReason) {}
 
     /// Called when the entry is finished, with all effects that it has caused.
-    fn finished(&mut self, _entry: &mut Entry<'_>, _state: &mut State, _done: Done<'_>) {}
+    fn finished(&mut self, _entry: &mut Entry<'_>, _state: &mut State, _done: EntryEffects<'_>) {}
 
     /// Called when a step could not do its work.
     fn error(&mut self, _id: SiteId, _site: &Site, _entry: &mut Entry<'_>, _error: &StepError) {}
@@ -43,16 +43,16 @@ pub trait Observer {
 
 /// An observer that ignores everything.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Unobserved;
+pub struct NoObserver;
 
-impl Observer for Unobserved {
+impl Observer for NoObserver {
     const STEPS: bool = false;
 }
 
 /// The reason why an entry may have no consequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum SkipReason {
     /// It is one of our own diagnostics: an error about an entry must not become an entry with an error.
     OwnDiagnostic,
     /// A service knows that the entry has already had its consequences.
@@ -61,15 +61,15 @@ pub enum Refused {
 
 /// The effects that one entry has caused, each with its step.
 #[derive(Clone, Copy, Debug)]
-pub struct Done<'a> {
+pub struct EntryEffects<'a> {
     effects: &'a [Effect],
     causes: &'a [SiteId],
     sites: &'a [Site],
 }
 
-impl<'a> Done<'a> {
-    pub(super) fn new(effects: &'a [Effect], causes: &'a [SiteId], sites: &'a [Site]) -> Done<'a> {
-        Done { effects, causes, sites }
+impl<'a> EntryEffects<'a> {
+    pub(super) fn new(effects: &'a [Effect], causes: &'a [SiteId], sites: &'a [Site]) -> EntryEffects<'a> {
+        EntryEffects { effects, causes, sites }
     }
 
     /// Returns the effects, in the order in which they happened.

@@ -1,4 +1,4 @@
-//! A pass over the compiled graph that turns each ladder of similar questions into one question.
+//! A pass over the compiled graph that turns each ladder of similar predicates into one predicate.
 //!
 //! Configurations ask about the same field again and again, chain after chain: is SYSLOG_IDENTIFIER `sshd`? else
 //! `nginx`? else …; and does MESSAGE match this expression, or else that one? Each ladder of filters that are linked by
@@ -8,7 +8,7 @@
 //! - a [`Sieve`] stands for searches: one scan of the text finds which rungs can pass at all; these are run as usual.
 //!
 //! The results are the same for the entry, the state and the observer, which gets a report of every rung that was
-//! skipped. Filters state their question themselves ([`Filter::question`]); one that states none is run as it is.
+//! skipped. Filters state their predicate themselves ([`Filter::predicate`]); one that states none is run as it is.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::entry::StepError;
 use crate::entry::{Entry, Slot, Value};
 use crate::frozen::Frozen;
 use crate::pattern::Candidates;
-use crate::plugin::{Filter, Question};
+use crate::plugin::{Filter, Predicate};
 
 /// The thresholds above which a ladder gets its own node.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +95,7 @@ impl Sieve {
         let Sieve { field, candidates, .. } = self;
         candidates.clear();
         entry.find_text(*field, |text| {
-            candidates.look_at(text);
+            candidates.inspect_set(text);
             Ok(false)
         })?;
         Ok(())
@@ -109,7 +109,7 @@ impl Sieve {
     }
 }
 
-/// The ladders of a graph, each turned into one question.
+/// The ladders of a graph, each turned into one predicate.
 #[derive(Default)]
 pub(super) struct Ladders {
     pub(super) switches: Vec<Switch>,
@@ -120,7 +120,7 @@ impl Ladders {
     /// Finds the ladders of a graph, and adds nodes for them to it.
     pub(super) fn of(nodes: &mut Vec<Node>, filters: &[Box<dyn Filter>], worth: Worth) -> Ladders {
         let mut ladders = Ladders::default();
-        let asked: Vec<Option<Question<'_>>> = nodes.iter().map(|node| question(node, filters)).collect();
+        let asked: Vec<Option<Predicate<'_>>> = nodes.iter().map(|node| predicate(node, filters)).collect();
         let alike = |at: u32, other: u32| {
             let [a, b] = [at, other].map(|n| asked.get(n as usize).and_then(Option::as_ref));
             a.zip(b).is_some_and(|(a, b)| a.is_like(b))
@@ -145,25 +145,25 @@ impl Ladders {
                 rungs.push(beyond);
                 beyond = nodes[beyond as usize].fail;
             }
-            let questions: Vec<&Question<'_>> =
+            let predicates: Vec<&Predicate<'_>> =
                 rungs.iter().filter_map(|at| asked[*at as usize].as_ref()).collect();
             let first = number(nodes.len() + added.len());
             let site = nodes[head as usize].site;
             let node = |op| Node { op, pass: STOP, fail: STOP, site };
-            match questions.first() {
-                Some(Question::Equals { field, .. }) if rungs.len() >= worth.switch => {
+            match predicates.first() {
+                Some(Predicate::Equals { field, .. }) if rungs.len() >= worth.switch => {
                     let switch = number(ladders.switches.len());
                     // A path may enter at any rung; the last rungs are as fast without a node of their own.
                     for (at, rung) in (0..).zip(&rungs[..=rungs.len() - worth.switch]) {
                         instead.insert(*rung, first + at);
                         added.push(node(Op::Switch { switch, from: at }));
                     }
-                    ladders.switches.push(switch_of(*field, &questions, rungs.into(), beyond));
+                    ladders.switches.push(switch_of(*field, &predicates, rungs.into(), beyond));
                 }
-                Some(Question::Finds { field, .. }) => {
+                Some(Predicate::Finds { field, .. }) => {
                     let (rung_of, patterns): (Vec<u32>, Vec<_>) = (0..)
-                        .zip(&questions)
-                        .flat_map(|(rung, question)| question.patterns().iter().map(move |p| (rung, *p)))
+                        .zip(&predicates)
+                        .flat_map(|(rung, predicate)| predicate.patterns().iter().map(move |p| (rung, *p)))
                         .unzip();
                     if rung_of.len() < worth.sieve {
                         continue;
@@ -218,19 +218,19 @@ fn number(n: usize) -> u32 {
     u32::try_from(n).expect("a graph has fewer than 2^32 nodes")
 }
 
-fn question<'f>(node: &Node, filters: &'f [Box<dyn Filter>]) -> Option<Question<'f>> {
+fn predicate<'f>(node: &Node, filters: &'f [Box<dyn Filter>]) -> Option<Predicate<'f>> {
     match node.op {
-        Op::Filter(filter) => filters[filter as usize].question(),
+        Op::Filter(filter) => filters[filter as usize].predicate(),
         _ => None,
     }
 }
 
-fn switch_of(field: Slot, questions: &[&Question<'_>], rungs: Box<[u32]>, beyond: u32) -> Switch {
+fn switch_of(field: Slot, predicates: &[&Predicate<'_>], rungs: Box<[u32]>, beyond: u32) -> Switch {
     let mut by_text: HashMap<&str, Vec<u32>> = HashMap::new();
     let mut by_integer: HashMap<i64, Vec<u32>> = HashMap::new();
     let mut of_missing = Vec::new();
-    for (rung, question) in (0..).zip(questions) {
-        let Question::Equals { texts, integers, missing, .. } = question else { continue };
+    for (rung, predicate) in (0..).zip(predicates) {
+        let Predicate::Equals { texts, integers, missing, .. } = predicate else { continue };
         for text in texts {
             by_text.entry(text).or_default().push(rung);
         }

@@ -37,8 +37,8 @@ impl Default for DenySettings {
 impl ModuleSettings for DenySettings {
     const KEY: &'static str = "denyFiles";
 
-    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
-        check_settings("", None, self.max_bans, complain);
+    fn check(&self, report: &mut dyn FnMut(&str, String)) {
+        check_settings("", None, self.max_bans, report);
     }
 }
 
@@ -111,7 +111,7 @@ impl Firewall for DenyFiles {
             .collect()
     }
 
-    fn look_at(&self, set: &str, _: Family, _: &mut Inspection) -> Option<SetState> {
+    fn inspect_set(&self, set: &str, _: Family, _: &mut Inspection) -> Option<SetState> {
         let path = self.directory.join(set);
         let command = format!("touch {}", path.display());
         Some(if path.exists() {

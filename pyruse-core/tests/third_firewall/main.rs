@@ -16,7 +16,7 @@ use pyruse_core::plugin::{Registry, run_examples};
 use pyruse_core::pump::Pump;
 use pyruse_core::review;
 use pyruse_core::state::{Queue, State};
-use pyruse_core::workflow::Unobserved;
+use pyruse_core::workflow::NoObserver;
 use tempfile::TempDir;
 
 const CONFIG: &str = r#"{
@@ -62,7 +62,7 @@ impl Running {
 
     fn run(&mut self, ip: &str) {
         let mut record = MemoryRecord::at(self.pump.state.tick().wall).with("thatIP", ip);
-        self.pump.run(&mut record, &mut Unobserved);
+        self.pump.run(&mut record, &mut NoObserver);
     }
 
     fn operate(&mut self, operation: &Operation) -> Answer {

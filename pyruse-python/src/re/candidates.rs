@@ -79,7 +79,7 @@ impl Candidates {
     }
 
     /// Looks at a text: marks the expressions that may be found in it.
-    pub fn look_at(&mut self, text: &str) {
+    pub fn inspect_set(&mut self, text: &str) {
         let Some(automaton) = &self.automaton else { return };
         for found in automaton.find_overlapping_iter(text) {
             for n in &self.needed_for[found.pattern().as_usize()] {
@@ -138,7 +138,7 @@ mod tests {
             ("", vec![2, 7]),
         ] {
             candidates.clear();
-            candidates.look_at(text);
+            candidates.inspect_set(text);
             let mut found = Vec::new();
             let mut from = 0;
             while let Some(n) = candidates.next(from) {

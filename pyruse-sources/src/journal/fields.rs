@@ -1,7 +1,7 @@
 //! The fields of the journal: their names, their types, and who can set them.
 
 use pyruse_core::config::nearest;
-use pyruse_core::entry::{FieldTable, Kind, Origin};
+use pyruse_core::entry::{FieldTable, Origin, ValueType};
 use pyruse_core::pattern::Pattern;
 
 /// The fields of the journal.
@@ -243,13 +243,13 @@ impl FieldTable for JournalFields {
         names().collect()
     }
 
-    fn kind(&self, name: &str) -> Kind {
+    fn value_type(&self, name: &str) -> ValueType {
         if INTEGER_FIELDS.contains(&name) {
-            Kind::Integer
+            ValueType::Integer
         } else if TIME_FIELDS.contains(&name) {
-            Kind::Time
+            ValueType::Time
         } else {
-            Kind::Text
+            ValueType::Text
         }
     }
 

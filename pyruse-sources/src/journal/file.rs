@@ -1,8 +1,8 @@
-//! A journal file as such (systemd.io/JOURNAL_FILE_FORMAT): its header, and how many entries it holds of certain numbers.
+//! A journal file (systemd.io/JOURNAL_FILE_FORMAT): its header, and which entries it contains.
 //!
-//! libsystemd gives entries, but not the file that they are in, and it is silent about what it passes over. What a file
-//! holds is therefore looked up in the file itself, never in the reading loop. Everything in a file is data: offsets may
-//! lead anywhere, and loops have bounds.
+//! libsystemd returns entries, but not the file that they are in, and skips entries without an error. So the content of
+//! a file is looked up in the file itself, outside of the reading loop. Everything in a file is untrusted: offsets may
+//! point anywhere, and loops have bounds.
 
 use std::fs::File;
 use std::io;
@@ -13,31 +13,31 @@ use std::path::Path;
 use nix::libc::O_NONBLOCK;
 use pyruse_core::time::Timestamp;
 
-/// What a journal file begins with.
+/// The first bytes of a journal file.
 pub(super) const SIGNATURE: &[u8; 8] = b"LPKSHHRH";
 
-/// The smallest header that was ever written.
+/// The size of the smallest header of any version, in bytes.
 const HEADER: usize = 208;
 
-/// Offsets are 32 bits.
+/// The flag of the compact format: offsets in entry arrays have 32 bits.
 const COMPACT: u32 = 1 << 4;
 
-/// The flags of features that a reader must know: compression by xz and lz4, keyed hashes, compression by zstd, compact.
+/// The flags of all features that are supported: compression by xz and lz4, keyed hashes, compression by zstd, compact.
 const KNOWN: u32 = 0b1_1111;
 
-/// The state of a file that is not written to any more.
+/// The state of a file that is no longer written to.
 const ARCHIVED: u8 = 2;
 
-/// Each entry array is about as large as all before it together.
+/// The maximum number of entry arrays. Each is about as large as all before it together.
 const LONGEST_CHAIN: usize = 128;
 
-/// The most damaged entries in a row that are skipped.
+/// The maximum number of damaged entries in a row that are skipped.
 const DAMAGED: u64 = 64;
 
-/// Where the items of an entry array begin.
+/// The offset of the first item in an entry array.
 const ITEMS: u64 = 24;
 
-/// What 128 bits identify: a file, or a sequence of numbers.
+/// The identity of a file, or of a sequence of numbers.
 pub(super) type Id = u128;
 
 /// An open journal file.
@@ -47,7 +47,7 @@ pub(super) struct JournalFile {
     pub(super) header: Header,
 }
 
-/// What matters here of a header.
+/// The parts of a header that are used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     incompatible: u32,
@@ -55,28 +55,28 @@ pub(super) struct Header {
     pub(super) file_id: Id,
     pub(super) seqnum_id: Id,
     pub(super) entries: u64,
-    /// The number that was given out last, perhaps to an entry that could not be linked.
+    /// The last number that was assigned, possibly to an entry that could not be linked.
     pub(super) last_number: u64,
     pub(super) first_number: u64,
     entry_array: u64,
     pub(super) last_time: Timestamp,
 }
 
-/// What an entry begins with.
+/// The head of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) number: u64,
     pub(super) time: Timestamp,
 }
 
-/// Where its entries are: pieces of the array, each with its place and its length.
+/// The entries of a file.
 pub(super) struct Entries<'f> {
     file: &'f JournalFile,
     pieces: Pieces,
     pub(super) count: u64,
 }
 
-/// The pieces of an entry array: the place of the first item of each, and the number of its items.
+/// The parts of an entry array: for each, the offset of its first item, and the number of its items.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     pieces: Vec<(u64, u64)>,
@@ -85,7 +85,7 @@ pub(super) struct Pieces {
 
 impl JournalFile {
     pub(super) fn open(path: &Path) -> io::Result<JournalFile> {
-        // A FIFO of that name must not stop us.
+        // Opening a FIFO with such a name must not block.
         let file = File::options().read(true).custom_flags(O_NONBLOCK).open(path)?;
         let header = Header::read(&file)?;
         Ok(JournalFile { file, header })
@@ -97,13 +97,13 @@ impl JournalFile {
         Ok(())
     }
 
-    /// All entries that the header speaks of, as far as they can be found.
+    /// Returns the entries that the header counts, as far as they can be found.
     pub(super) fn entries(&self) -> Entries<'_> {
         let pieces = self.pieces();
         Entries { file: self, count: pieces.count, pieces }
     }
 
-    /// Where the offsets of these entries are.
+    /// Finds the parts of the entry array.
     pub(super) fn pieces(&self) -> Pieces {
         let (mut at, mut left) = (self.header.entry_array, self.header.entries);
         let length = self.file.metadata().map_or(0, |metadata| metadata.len());
@@ -124,7 +124,7 @@ impl JournalFile {
         Pieces { pieces, count }
     }
 
-    /// The length of an offset in an entry array.
+    /// Returns the length of an item of an entry array, in bytes.
     pub(super) fn item(&self) -> u64 {
         if self.is_compact() { 4 } else { 8 }
     }
@@ -163,15 +163,15 @@ impl Header {
         })
     }
 
-    /// Does the file use only features that we know?
+    /// Returns `true` if the file uses only features that are supported.
     pub(super) fn is_known(&self) -> bool {
         self.incompatible & !KNOWN == 0
     }
 }
 
 impl Pieces {
-    /// Where the offset of the entry with that index is, if offsets have that length; and how many of the same piece
-    /// come after it.
+    /// Returns where the item with this index is, if items have that length, and how many items of the same part come
+    /// after it.
     pub(super) fn place(&self, mut index: u64, item: u64) -> Option<(u64, u64)> {
         for (start, items) in &self.pieces {
             if index < *items {
@@ -184,7 +184,7 @@ impl Pieces {
 }
 
 impl Entries<'_> {
-    /// What the entry at that index begins with; `None` if it cannot be read.
+    /// Returns the head of the entry with this index; `None` if it cannot be read.
     pub(super) fn head(&self, index: u64) -> Option<Head> {
         let (at, _) = self.pieces.place(index, self.file.item())?;
         let mut bytes = [0; 8];
@@ -198,28 +198,28 @@ impl Entries<'_> {
         (number > 0).then(|| Head { number, time: time(realtime) })
     }
 
-    /// The indices of the entries with numbers above `after`, up to `upto`.
+    /// Returns the indices of the entries with numbers above `after`, up to `upto`.
     pub(super) fn between(&self, after: u64, upto: u64) -> Range<u64> {
         let start = self.first_above(after);
         start..self.first_above(upto).max(start)
     }
 
-    /// The index of the first entry with a higher number. Within a file, numbers rise.
+    /// Returns the index of the first entry with a higher number. Within a file, numbers rise.
     pub(super) fn first_above(&self, number: u64) -> u64 {
         self.first_that(|head| head.number > number)
     }
 
-    /// The index of the first entry of that time or later, where times rise.
+    /// Returns the index of the first entry of this time or later, if the times in the file rise.
     pub(super) fn first_since(&self, time: Timestamp) -> u64 {
         self.first_that(|head| head.time >= time)
     }
 
-    /// The index of the first of the entries for which that holds; the others are before them.
+    /// Returns the index of the first entry for which `holds` is true, by binary search.
     fn first_that(&self, holds: impl Fn(&Head) -> bool) -> u64 {
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low + (high - low) / 2;
-            // A damaged entry is judged by those that follow; at the end of a file, entries are not there yet.
+            // For a damaged entry, the next readable one decides; at the end of a file, entries may not be written yet.
             let nearby = middle..high.min(middle + DAMAGED);
             let found = nearby.into_iter().find_map(|index| Some((index, self.head(index)?)));
             match found {

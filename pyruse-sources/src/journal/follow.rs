@@ -1,8 +1,8 @@
-//! The reader of the journal: opens it again when it must, and says when to look for more.
+//! The reader of the journal that uses libsystemd: reopens the journal when necessary, and says when to poll it.
 //!
-//! Three things end the use of an open journal. Its directory is replaced or made (`Directories`). libsystemd keeps what it
-//! has read of the files in our memory, hundreds of MiB in the end, so after much reading the journal is opened again to
-//! give that back. And a reload may name another journal. Reading always goes on where it stopped.
+//! The journal is reopened when its directory is replaced or created (`Directories`), and after much reading: libsystemd
+//! keeps parts of the files in memory, up to hundreds of MiB, and reopening frees them. Reading continues where it
+//! stopped.
 
 use std::time::{Duration, Instant};
 
@@ -17,28 +17,28 @@ use super::position::JournalPosition;
 use super::resume::Resumed;
 use super::settings::JournalSettings;
 
-/// journald notifies its readers of an entry up to 250 ms later, of all entries of a burst at once. So for this long after
-/// an entry, the daemon looks for the next one itself, less and less often: after a silence of any length, within a
-/// thirty-second of it. Then looking ends, and an idle journal wakes nobody.
-const LOOKING: Duration = Duration::from_secs(2);
+/// How long to poll after an entry. journald notifies readers up to 250 ms after it has written an entry, and once for a
+/// whole burst. So the reader polls by itself, less and less often: after a pause, within a thirty-second of its length.
+/// Then it stops polling, and an idle journal causes no wake-ups.
+const POLLING: Duration = Duration::from_secs(2);
 
-/// The shortest time between two looks: a look costs about ten microseconds.
-const LOOK: Duration = Duration::from_micros(250);
+/// The shortest poll interval. A poll takes about ten microseconds.
+const MIN_POLL_INTERVAL: Duration = Duration::from_micros(250);
 
-/// How often to check whether the journal's directory was replaced, where nothing says so.
-const MOVES: Duration = Duration::from_secs(5);
+/// How often to check whether the journal's directory was replaced, if that is not watched.
+const MOVE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// After this many entries and [`REOPEN_SILENCE`], the journal is opened again to give back memory.
+/// After this many entries and a pause of [`REOPEN_SILENCE`], the journal is reopened to free memory.
 const REOPEN_AFTER: u64 = 10_000;
 
 /// See [`REOPEN_AFTER`].
 const REOPEN_SILENCE: Duration = Duration::from_millis(100);
 
-/// In a backlog, where no silence comes, it is opened again after this many: opening costs as much as some hundreds of
-/// entries.
+/// In a backlog, which has no pauses, it is reopened after this many entries. That costs as much as reading a few
+/// hundred.
 const REOPEN_IN_BACKLOG: u64 = 100_000;
 
-/// See the module.
+/// The reader; see the module documentation.
 pub(super) struct Follower {
     journal: OpenJournal,
     settings: JournalSettings,
@@ -56,7 +56,7 @@ pub(super) struct Follower {
     /// When to check next whether the journal has moved.
     next_check: Instant,
     /// Why the journal cannot be opened where it has moved to, if it cannot.
-    trouble: Option<SourceError>,
+    move_error: Option<SourceError>,
 }
 
 impl Follower {
@@ -72,24 +72,24 @@ impl Follower {
             last_read: now,
             unfinished: None,
             next_check: now,
-            trouble: None,
+            move_error: None,
         })
     }
 
     /// Returns whether there are entries; `None` if there is no journal at all.
     pub(super) fn has_entries(&mut self) -> anyhow::Result<Option<bool>> {
         let end = self.journal.seek_tail()?;
-        Ok((!self.journal.is_nowhere()).then_some(end.cursor.is_some()))
+        Ok((!self.journal.is_missing()).then_some(end.cursor.is_some()))
     }
 
-    /// Gives back memory, if much was read.
-    fn give_back_memory(&mut self) -> bool {
+    /// Reopens the journal to free memory, if much was read.
+    fn free_memory(&mut self) -> bool {
         let is_silent = || self.last_read.elapsed() >= REOPEN_SILENCE;
         if self.entries < REOPEN_AFTER || (self.entries < REOPEN_IN_BACKLOG && !is_silent()) {
             return false;
         }
         let opened = self.reopen();
-        // Also after an error: the next try comes after as many entries.
+        // Also after an error: the next try is after as many entries.
         self.entries = 0;
         match opened {
             Ok(()) => tracing::debug!("the journal was opened again, to free memory"),
@@ -101,12 +101,13 @@ impl Follower {
         true
     }
 
+    /// Reopens the journal if its directory was replaced.
     fn follow_move(&mut self) -> bool {
         if Instant::now() < self.next_check {
             return false;
         }
-        self.next_check = Instant::now() + MOVES;
-        self.trouble = None;
+        self.next_check = Instant::now() + MOVE_CHECK_INTERVAL;
+        self.move_error = None;
         if !self.journal.has_moved(&self.settings) {
             return false;
         }
@@ -117,13 +118,13 @@ impl Follower {
             }
             Err(e) => {
                 let text = format!("the journal's directory was replaced, but cannot be opened: {e:#}");
-                self.trouble = Some(SourceError(text));
+                self.move_error = Some(SourceError(text));
                 false
             }
         }
     }
 
-    /// Opens the journal again where reading stopped.
+    /// Reopens the journal where reading stopped.
     fn reopen(&mut self) -> anyhow::Result<()> {
         self.note_position();
         let mut journal = OpenJournal::open(&self.settings)?;
@@ -131,9 +132,9 @@ impl Follower {
             self.journal.losses().log_notice(text);
         }
         if self.is_peeked {
-            self.journal.give_back();
+            self.journal.uncount();
         }
-        journal.succeed(&mut self.journal);
+        journal.take_over(&mut self.journal);
         self.journal = journal;
         self.entries = 0;
         self.unfinished = None;
@@ -141,7 +142,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Notes where reading has come to.
+    /// Notes the current position.
     fn note_position(&mut self) {
         if self.fresh == 0 && !self.is_peeked {
             return;
@@ -151,7 +152,7 @@ impl Follower {
         }
         self.entries += std::mem::take(&mut self.fresh);
         let mut position = self.journal.position();
-        // Where the cursor is not known, there is only the time right behind the entry.
+        // If the cursor is not known, the position is only the time right behind the entry.
         position.is_before = self.is_peeked && position.cursor.is_some();
         self.position = position;
     }
@@ -185,8 +186,8 @@ impl Reader for Follower {
         self.unfinished = None;
         let next = self.journal.poll();
         self.is_peeked = matches!(next, Next::Record(_));
-        if let (Next::End, Some(trouble)) = (next, &self.trouble) {
-            return Err(trouble.clone());
+        if let (Next::End, Some(error)) = (next, &self.move_error) {
+            return Err(error.clone());
         }
         if let Next::Later(wait) = next {
             self.unfinished = Some(Instant::now() + wait);
@@ -216,14 +217,14 @@ impl Reader for Follower {
     fn readiness(&self) -> Readiness<'_> {
         let now = Instant::now();
         let silence = self.last_read.elapsed();
-        let look = (silence < LOOKING).then(|| (silence / 32).max(LOOK));
+        let poll = (silence < POLLING).then(|| (silence / 32).max(MIN_POLL_INTERVAL));
         let unfinished = self.unfinished.map(|again| again.saturating_duration_since(now));
         let tend = self.journal.next_tend().filter(|_| self.unfinished.is_none());
         let arrivals = self.journal.arrivals();
         let check = arrivals.is_none().then(|| self.next_check.saturating_duration_since(now));
         Readiness {
             descriptors: [Some(self.journal.as_fd()), arrivals],
-            patience: [look, unfinished, tend, check].into_iter().flatten().min(),
+            patience: [poll, unfinished, tend, check].into_iter().flatten().min(),
         }
     }
 
@@ -238,12 +239,12 @@ impl Reader for Follower {
 
     fn tend(&mut self, is_drained: bool) -> bool {
         let again = self.journal.tend(is_drained && self.unfinished.is_none());
-        let follows = is_drained || self.trouble.is_some();
-        self.give_back_memory() || (follows && self.follow_move()) || again
+        let follows = is_drained || self.move_error.is_some();
+        self.free_memory() || (follows && self.follow_move()) || again
     }
 
     fn is_missing(&self) -> bool {
-        self.journal.is_nowhere()
+        self.journal.is_missing()
     }
 
     fn left_out(&self) -> Vec<LeftOut> {
@@ -255,7 +256,7 @@ impl Reader for Follower {
     }
 }
 
-/// Says where reading goes on; `time` is that of the entry that was read last.
+/// Describes where reading continues; `time` is that of the entry that was read last.
 fn begun(resumed: &Resumed, time: Timestamp) -> Begun {
     let at = |first: Option<Timestamp>| {
         first.map_or_else(|| "with the next entry".to_owned(), |time| format!("at {}", time.local()))

@@ -1,7 +1,7 @@
-//! System services whose entries are in the journals of users.
+//! Finds system services whose entries are in the journals of users.
 //!
-//! journald puts what a process of a user account wrote (UID 1000 and above) into `user-UID.journal`, also where it is a
-//! system service that runs as that account. The scope `system` does not read these files.
+//! journald writes the entries of a process of a user account (UID 1000 and above) to `user-UID.journal`, even if it
+//! belongs to a system service that runs as that account. The scope `system` does not read these files.
 
 use std::collections::BTreeSet;
 
@@ -10,25 +10,25 @@ use systemd::journal::OpenFilesOptions;
 use super::places::list;
 use super::settings::JournalSettings;
 
-/// The most values of a field that are looked at.
-const VALUES: usize = 10_000;
+/// The maximum number of values of a field that are read.
+const MAX_VALUES: usize = 10_000;
 
-/// The most units that are named to a person.
+/// The maximum number of units that a message names.
 const NAMED: usize = 5;
 
-/// The units of the system that have entries in the journals of users, where these are not read.
+/// Returns the system units with entries in journals of users, if these journals are not read.
 pub(super) fn units_not_read(settings: &JournalSettings) -> BTreeSet<String> {
     if settings.files.is_empty() { units(settings, false) } else { BTreeSet::new() }
 }
 
-/// Those of them of which nothing is read. The others run as root, as ssh.service does, and only what they do for a user
-/// is written as that user.
-pub(super) fn units_unheard(settings: &JournalSettings) -> BTreeSet<String> {
+/// Returns those of them of which no entry is read. The others, such as ssh.service, run as root, and only write some
+/// entries as a user.
+pub(super) fn units_without_read_entries(settings: &JournalSettings) -> BTreeSet<String> {
     let not_read = units_not_read(settings);
     if not_read.is_empty() { not_read } else { &not_read - &units(settings, true) }
 }
 
-/// The units of the system that have entries in the journal's files that are read, or in those that are not.
+/// Returns the system units with entries in the files that are read, or in those that are not.
 fn units(settings: &JournalSettings, is_read: bool) -> BTreeSet<String> {
     let mut units = BTreeSet::new();
     let files =
@@ -40,7 +40,7 @@ fn units(settings: &JournalSettings, is_read: bool) -> BTreeSet<String> {
         if journal.query_unique("_SYSTEMD_UNIT").is_err() {
             continue;
         }
-        for _ in 0..VALUES {
+        for _ in 0..MAX_VALUES {
             let Ok(Some(field)) = journal.enumerate_unique() else { break };
             if let Some(value) = field.value().and_then(|value| std::str::from_utf8(value).ok())
                 && is_of_the_system(value)
@@ -52,8 +52,8 @@ fn units(settings: &JournalSettings, is_read: bool) -> BTreeSet<String> {
     units
 }
 
-/// That there are such units, in words.
-pub(super) fn words(units: &BTreeSet<String>) -> Option<String> {
+/// Describes such units in a sentence; `None` if there are none.
+pub(super) fn sentence(units: &BTreeSet<String>) -> Option<String> {
     let first = units.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = match units.len() {
         0 => return None,
@@ -65,7 +65,7 @@ pub(super) fn words(units: &BTreeSet<String>) -> Option<String> {
     ))
 }
 
-/// The session of a user and the user's own manager are units of the system by name only.
+/// Returns `false` for the session of a user and the user's own manager: they are system units by name only.
 fn is_of_the_system(unit: &str) -> bool {
     let is_session = unit.strip_prefix("session-").is_some_and(|rest| rest.strip_suffix(".scope").is_some());
     !is_session && !unit.starts_with("user@")

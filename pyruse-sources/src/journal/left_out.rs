@@ -1,4 +1,4 @@
-//! Files that libsystemd leaves out, without a word to its user, and why: as journalctl names them.
+//! Finds the files that libsystemd skips without an error, and the reason, in the words of journalctl.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use systemd::journal::OpenFilesOptions;
 use super::places::{Listed, list};
 use super::settings::JournalSettings;
 
-/// libsystemd opens no more files of a journal.
-const FILES: usize = 7168;
+/// The maximum number of files of a journal that libsystemd opens.
+const MAX_FILES: usize = 7168;
 
-/// We need some descriptors for other things.
-const DESCRIPTORS: u64 = 64;
+/// The number of descriptors that are needed for other things.
+const OTHER_DESCRIPTORS: u64 = 64;
 
-/// A file that is just being made is complete so soon.
-const BEING_MADE: Duration = Duration::from_millis(200);
+/// How long it takes at most to create a file.
+const CREATION_TIME: Duration = Duration::from_millis(200);
 
 pub(super) fn left_out_file(file: &Path, why: String) -> LeftOut {
     let what = if file.is_dir() { "journal in" } else { "journal file" };
@@ -27,36 +27,36 @@ pub(super) fn left_out_file(file: &Path, why: String) -> LeftOut {
     LeftOut { file: file.to_owned(), why, text }
 }
 
-/// What is known of the files of a journal.
+/// The files of a journal that libsystemd accepts and refuses.
 #[derive(Default)]
-pub(super) struct Judge {
-    /// Why libsystemd refused a file, and whether it did so twice: one that is just being made is not complete.
+pub(super) struct RefusedFiles {
+    /// Why libsystemd refused a file, and whether it did so twice: a file that is being created is not complete.
     refused: HashMap<PathBuf, (String, bool)>,
-    /// Those that it has taken.
-    taken: HashSet<PathBuf>,
+    /// The files that it has accepted.
+    accepted: HashSet<PathBuf>,
     too_many: Option<LeftOut>,
 }
 
-impl Judge {
-    /// Asks libsystemd about each file that it has not taken before. Gives those that are left out since the last time.
-    pub(super) fn judge<'l>(&mut self, listed: impl Iterator<Item = &'l Listed>) -> Vec<LeftOut> {
+impl RefusedFiles {
+    /// Tries each file that was not accepted before. Returns the files that are left out since the last call.
+    pub(super) fn update<'l>(&mut self, listed: impl Iterator<Item = &'l Listed>) -> Vec<LeftOut> {
         let paths: HashSet<&Path> =
             listed.filter(|listed| listed.in_scope).map(|listed| listed.path.as_path()).collect();
-        self.taken.retain(|path| paths.contains(path.as_path()));
+        self.accepted.retain(|path| paths.contains(path.as_path()));
         let mut former = std::mem::take(&mut self.refused);
-        let mut news = Vec::new();
+        let mut new = Vec::new();
         for path in &paths {
-            if self.taken.contains(*path) {
+            if self.accepted.contains(*path) {
                 continue;
             }
             match refusal(path) {
                 None => {
-                    self.taken.insert((*path).to_owned());
+                    self.accepted.insert((*path).to_owned());
                 }
                 Some(why) => {
                     let twice = former.remove(*path);
-                    if twice.as_ref().is_some_and(|(_, is_told)| !is_told) {
-                        news.push(left_out_file(path, why.clone()));
+                    if twice.as_ref().is_some_and(|(_, is_reported)| !is_reported) {
+                        new.push(left_out_file(path, why.clone()));
                     }
                     self.refused.insert((*path).to_owned(), (why, twice.is_some()));
                 }
@@ -64,23 +64,23 @@ impl Judge {
         }
         let too_many = too_many(&paths);
         if let Some(left_out) = too_many.clone().filter(|_| self.too_many.is_none()) {
-            news.push(left_out);
+            new.push(left_out);
         }
         self.too_many = too_many;
-        news
+        new
     }
 
-    /// Is there a file that was refused once, and must be asked about again?
-    pub(super) fn is_in_doubt(&self) -> bool {
+    /// Returns `true` if a file was refused only once, and must be tried again.
+    pub(super) fn must_ask_again(&self) -> bool {
         self.refused.values().any(|(_, twice)| !twice)
     }
 
-    /// Has libsystemd refused that file?
+    /// Returns `true` if libsystemd has refused the file.
     pub(super) fn has_refused(&self, path: &Path) -> bool {
         self.refused.contains_key(path)
     }
 
-    /// All that are left out.
+    /// Returns all files that are left out.
     pub(super) fn left_out(&self) -> Vec<LeftOut> {
         let refused = self.refused.iter().filter(|(_, (_, twice))| *twice);
         let mut all: Vec<_> = refused.map(|(file, (why, _))| left_out_file(file, why.clone())).collect();
@@ -90,19 +90,19 @@ impl Judge {
     }
 }
 
-/// All files of a journal that are left out now.
+/// Returns all files of a journal that are left out now.
 pub(super) fn left_out(settings: &JournalSettings) -> Vec<LeftOut> {
-    let mut judge = Judge::default();
-    let files: Vec<_> = settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).collect();
-    judge.judge(list(settings, &files).iter());
-    if judge.is_in_doubt() {
-        std::thread::sleep(BEING_MADE);
-        judge.judge(list(settings, &files).iter());
+    let mut files = RefusedFiles::default();
+    let paths: Vec<_> = settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).collect();
+    files.update(list(settings, &paths).iter());
+    if files.must_ask_again() {
+        std::thread::sleep(CREATION_TIME);
+        files.update(list(settings, &paths).iter());
     }
-    judge.left_out()
+    files.left_out()
 }
 
-/// Why libsystemd does not open that file, if so.
+/// Returns why libsystemd does not open the file, if it does not.
 fn refusal(path: &Path) -> Option<String> {
     let opened = OpenFilesOptions::default().open_files([path.to_string_lossy().into_owned()]);
     let error = opened.err()?;
@@ -121,14 +121,14 @@ fn refusal(path: &Path) -> Option<String> {
     })
 }
 
-/// Are there more files than can be opened?
+/// Returns a report if there are more files than can be opened.
 fn too_many(paths: &HashSet<&Path>) -> Option<LeftOut> {
     let allowed = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
-    let allowed = usize::try_from(allowed.saturating_sub(DESCRIPTORS)).unwrap_or(usize::MAX);
-    let most = FILES.min(allowed);
+    let allowed = usize::try_from(allowed.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(usize::MAX);
+    let most = MAX_FILES.min(allowed);
     let more = paths.len().checked_sub(most).filter(|more| *more > 0)?;
     let directory = paths.iter().next()?.parent()?.to_owned();
-    let limit = if allowed < FILES { "the limit of open files" } else { "libsystemd" };
+    let limit = if allowed < MAX_FILES { "the limit of open files" } else { "libsystemd" };
     let why = format!("as to {more} of its files: {limit} allows no more than {most}");
     Some(left_out_file(&directory, why))
 }

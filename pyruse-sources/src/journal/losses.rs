@@ -1,4 +1,4 @@
-//! What can be lost when the journal is read.
+//! The kinds of losses when the journal is read.
 
 use pyruse_core::losses::LossKind;
 
@@ -10,7 +10,7 @@ fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
 pub(super) static MISSING: LossKind =
     LossKind { name: "missing", text: |count, range| missing("", count, range) };
 
-/// The same, where some of the missing numbers may belong to entries that are not wanted.
+/// The same, if some of the missing numbers may belong to entries that are excluded.
 pub(super) static MISSING_AT_MOST: LossKind =
     LossKind { name: "missingAtMost", text: |count, range| missing("up to ", count, range) };
 
@@ -23,7 +23,7 @@ fn missing(at_most: &str, count: u64, range: &str) -> String {
     )
 }
 
-/// Entries that the files hold, and that libsystemd did not return.
+/// Entries that are in the files, but that libsystemd did not return.
 pub(super) static PASSED_OVER: LossKind = LossKind {
     name: "passedOver",
     text: |count, range| {
@@ -48,7 +48,7 @@ pub(super) static PARTIAL: LossKind = LossKind {
     },
 };
 
-/// Fields that libsystemd cannot read: too large, or compressed in a way that it does not know.
+/// Fields that libsystemd cannot read: too large, or compressed in a way that it does not support.
 pub(super) static UNREADABLE: LossKind = LossKind {
     name: "unreadable",
     text: |count, range| {
@@ -85,7 +85,7 @@ pub(super) static DAMAGED_FIELDS: LossKind = LossKind {
     },
 };
 
-/// Positions that were guessed from the time of an entry that was deleted while it was read.
+/// Positions that are only the time of an entry, because it was deleted while it was read.
 pub(super) static GUESSED: LossKind = LossKind {
     name: "guessed",
     text: |count, range| {

@@ -1,7 +1,7 @@
 //! The source `source_journal`: the systemd journal.
 
-mod account;
 mod arrivals;
+mod completeness;
 mod descriptors;
 mod direct;
 mod fields;
@@ -101,13 +101,13 @@ impl Source for JournalSource {
     }
 
     fn excluded(&self) -> Option<Excluded> {
-        let units = hidden::units_unheard(&self.settings);
-        let text = hidden::words(&units)?;
+        let units = hidden::units_without_read_entries(&self.settings);
+        let text = hidden::sentence(&units)?;
         Some(Excluded { names: units.into_iter().collect(), text })
     }
 }
 
-/// Its name, and the top-level key with its arguments, where the configuration has no `sources`.
+/// The name of the source if the configuration has no `sources`, and the top-level key with its arguments.
 const DEFAULT: &str = "journal";
 
 pyruse_core::inventory::submit!(Plugin::source::<JournalSource>().by_default(DEFAULT));

@@ -1,7 +1,7 @@
-//! The journal, opened: libsystemd reads, and this adds what years of its users have learned.
+//! An open journal, read by libsystemd.
 //!
-//! A reader must process events after rotation and during long reads, must not give up over a file that rotates while
-//! it is read, and must know whether the entry of a stored cursor is still there.
+//! A reader must process events after a rotation and during long reads, must not fail when a file rotates while it is
+//! read, and must detect that the entry of a stored cursor no longer exists.
 
 use std::fs::File;
 use std::io::Read;
@@ -19,8 +19,8 @@ use pyruse_core::time::Timestamp;
 use systemd::Journal;
 use systemd::journal::{JournalRef, OpenDirectoryOptions, OpenFilesOptions, OpenOptions};
 
-use super::account::Account;
 use super::arrivals::Arrivals;
+use super::completeness::Completeness;
 use super::descriptors::raise_descriptor_limit;
 use super::fresh::{Fresh, Verdict};
 use super::losses::{GUESSED, PARTIAL};
@@ -30,16 +30,16 @@ use super::raw;
 use super::reading::{Reading, TRIES};
 use super::settings::{JournalSettings, Scope};
 
-/// What a journal file begins with.
+/// The first bytes of a journal file.
 pub(crate) const JOURNAL_FILE: &[u8] = b"LPKSHHRH";
 
-/// So many entries are read at most without looking for rotation.
-const PROCESS_EVERY: u32 = 1000;
+/// The maximum number of entries that are read without checking for a rotation.
+const PROCESS_INTERVAL: u32 = 1000;
 
 /// An open journal.
 pub(super) struct OpenJournal {
     pub(super) journal: Journal,
-    /// Whether the current entry is the next one, and was not given out yet.
+    /// Whether the current entry is the next one, and was not returned yet.
     pub(super) held: bool,
     /// The time of the current entry.
     pub(super) at: Timestamp,
@@ -47,13 +47,13 @@ pub(super) struct OpenJournal {
     pub(super) reading: Reading,
     since_process: u32,
     fresh: Fresh,
-    /// The position of the entry that was given out last, where it is known without asking.
+    /// The position of the entry that was returned last, if it is already known.
     pub(super) known: Option<JournalPosition>,
     pub(super) losses: Losses,
-    pub(super) account: Account,
-    /// As they were when it was opened; `None` for a journal that is not followed.
+    pub(super) completeness: Completeness,
+    /// The directories when it was opened; `None` for a journal that is not followed.
     directories: Option<Directories>,
-    /// Of the machine's own journal.
+    /// Only for the machine's own journal.
     arrivals: Option<Arrivals>,
 }
 
@@ -65,15 +65,15 @@ impl OpenJournal {
         OpenJournal::open_with(settings, files)
     }
 
-    /// Of a journal by `files`, these are opened.
+    /// Opens the journal; these are the files, if the settings have `files`.
     fn open_with(settings: &JournalSettings, files: Vec<PathBuf>) -> anyhow::Result<OpenJournal> {
         let is_own = files.is_empty() && settings.directory.is_none() && settings.namespace.is_none();
-        // Before looking: what comes in between is noticed.
+        // The watch begins first, so that no directory is missed.
         let arrivals = if is_own { Arrivals::watch() } else { None };
         let directories = Some(Directories::of(settings));
         let system = settings.scope.unwrap_or(Scope::System) == Scope::System;
         let journal = if let Some(namespace) = &settings.namespace {
-            // The namespace is the scope: its files hold nothing else.
+            // The namespace is the scope: its files contain nothing else.
             OpenOptions::default()
                 .open_namespace(namespace.as_str())
                 .with_context(|| format!("opening the journal namespace `{namespace}`"))?
@@ -84,8 +84,8 @@ impl OpenJournal {
         } else {
             OpenOptions::default().system(system).open().context("opening the journal")?
         };
-        let account = Account::new(settings.clone(), files);
-        let mut source = OpenJournal { account, directories, arrivals, ..OpenJournal::new(journal)? };
+        let completeness = Completeness::new(settings.clone(), files);
+        let mut source = OpenJournal { completeness, directories, arrivals, ..OpenJournal::new(journal)? };
         for text in &settings.matches {
             if text == "+" {
                 source.journal.match_or()?;
@@ -96,14 +96,14 @@ impl OpenJournal {
         Ok(source)
     }
 
-    /// Are its directories others than those that were opened, so that it must be opened again?
+    /// Returns `true` if its directories were replaced, so that it must be reopened.
     pub(super) fn has_moved(&self, settings: &JournalSettings) -> bool {
         settings.files.iter().all(|file| file.exists())
             && self.directories.as_ref().is_some_and(|opened| *opened != Directories::of(settings))
     }
 
-    /// Readable when it may have moved; then call [`OpenJournal::clear_arrivals`]. Without this, it must be asked from time to
-    /// time whether it [`OpenJournal::has_moved`].
+    /// Returns the descriptor that becomes readable when it may have moved; then call [`OpenJournal::clear_arrivals`].
+    /// Without one, check [`OpenJournal::has_moved`] from time to time.
     pub(super) fn arrivals(&self) -> Option<BorrowedFd<'_>> {
         self.arrivals.as_ref().map(Arrivals::as_fd)
     }
@@ -114,15 +114,15 @@ impl OpenJournal {
         }
     }
 
-    /// Is there no directory at all yet?
-    pub(super) fn is_nowhere(&self) -> bool {
+    /// Returns `true` if none of its directories exists yet.
+    pub(super) fn is_missing(&self) -> bool {
         self.directories.as_ref().is_some_and(Directories::is_empty)
     }
 
     fn new(mut journal: Journal) -> anyhow::Result<OpenJournal> {
-        // Room for the name too, so that a value can have its full length.
+        // With space for the name, so that a value can have its full length.
         journal.set_data_threshold(FIELD_LIMIT + 256)?;
-        // Asked for right away: only from then on are deleted files let go.
+        // This comes first, because libsystemd closes deleted files only from then on.
         journal.fd().map_err(|e| {
             // libsystemd needs an inotify instance for each open journal.
             let is_limit = e.raw_os_error() == Some(Errno::EMFILE as i32);
@@ -138,41 +138,41 @@ impl OpenJournal {
             fresh: Fresh::new(),
             known: None,
             losses: Losses::default(),
-            account: Account::new(JournalSettings::default(), Vec::new()),
+            completeness: Completeness::new(JournalSettings::default(), Vec::new()),
             directories: None,
             arrivals: None,
         };
-        source.tell_time();
+        source.update_time();
         Ok(source)
     }
 
-    /// Readable when something has happened; then call [`OpenJournal::process`].
+    /// Returns the descriptor that becomes readable when the journal has changed; then call [`OpenJournal::process`].
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         raw::descriptor(&self.journal)
     }
 
-    /// Looks at what has happened: new entries, new files, files that are gone.
+    /// Processes changes: new entries, new files, deleted files.
     pub(super) fn process(&mut self) {
         self.since_process = 0;
-        self.account.stir();
+        self.completeness.note_change();
         if let Err(e) = self.journal.process() {
             tracing::debug!("processing journal events: {e}");
         }
-        self.tell_time();
+        self.update_time();
     }
 
-    fn tell_time(&mut self) {
+    fn update_time(&mut self) {
         let newest = self.newest();
-        self.fresh.tell_time(newest);
+        self.fresh.update_time(newest);
     }
 
-    /// The time of the last entry, as far as the files say.
+    /// Returns the time of the last entry, according to the files.
     pub(super) fn newest(&self) -> Option<Timestamp> {
         let (_, newest) = self.journal.cutoff_realtime_usec().ok().flatten()?;
         i64::try_from(newest).ok().map(Timestamp)
     }
 
-    /// Reading goes on elsewhere.
+    /// Forgets the current entry: reading continues elsewhere.
     pub(super) fn leave(&mut self) {
         self.held = false;
         self.known = None;
@@ -190,12 +190,12 @@ impl OpenJournal {
         self.journal.seek_realtime_usec(micros).context("seeking a time in the journal")
     }
 
-    /// Behind the last entry; its position.
+    /// Goes behind the last entry; returns its position.
     pub(super) fn seek_tail(&mut self) -> anyhow::Result<JournalPosition> {
         self.leave();
         self.journal.seek_tail().context("seeking the journal's tail")?;
         if self.journal.previous().context("seeking the journal's tail")? == 0 {
-            // Empty: whatever comes will be behind its head.
+            // It is empty: new entries will be behind its head.
             self.journal.seek_head().context("seeking the journal's head")?;
             let position = JournalPosition::at(Timestamp::now());
             return Ok(self.known.insert(position).clone());
@@ -205,7 +205,7 @@ impl OpenJournal {
         Ok(self.known.insert(position).clone())
     }
 
-    /// Goes to the entry of that cursor; is it there?
+    /// Goes to the entry with this cursor; returns whether it exists.
     pub(super) fn find(&mut self, cursor: &str) -> anyhow::Result<bool> {
         self.leave();
         if self.journal.seek_cursor(cursor).is_err() {
@@ -220,13 +220,13 @@ impl OpenJournal {
         loop {
             if !self.fresh.is_waiting() {
                 if !self.advance() {
-                    self.tell_time();
+                    self.update_time();
                     self.fresh.reach_end();
                     return Next::End;
                 }
                 if !self.fresh.must_check(self.at) {
                     self.known = None;
-                    self.account.count();
+                    self.completeness.count();
                     return Next::Record(self.at);
                 }
             }
@@ -236,7 +236,8 @@ impl OpenJournal {
                     self.losses.note(&PARTIAL, 1, self.at, self.at);
                     cursor
                 }
-                // Who knows no other place than this entry's would store that, and skip the entry after a crash.
+                // Without a known position, this entry's own would be stored, and the entry skipped after a crash: so the
+                // wait is here.
                 Verdict::Wait(wait) if self.known.is_some() => return Next::Later(wait),
                 Verdict::Wait(wait) => {
                     self.wait(wait);
@@ -245,7 +246,7 @@ impl OpenJournal {
                 Verdict::Gone => continue,
             };
             self.known = Some(JournalPosition::behind(cursor, self.at));
-            self.account.count();
+            self.completeness.count();
             return Next::Record(self.at);
         }
     }
@@ -260,7 +261,7 @@ impl OpenJournal {
             return true;
         }
         self.since_process += 1;
-        if self.since_process >= PROCESS_EVERY {
+        if self.since_process >= PROCESS_INTERVAL {
             self.process();
         }
         self.step()
@@ -275,7 +276,7 @@ impl OpenJournal {
                     self.at = self.time().unwrap_or(self.at);
                     return true;
                 }
-                // A file is rotated under our hands.
+                // A file is being rotated.
                 Err(e) => {
                     tracing::debug!("going to the next entry: {e}");
                     self.process();
@@ -285,13 +286,13 @@ impl OpenJournal {
         false
     }
 
-    /// The current entry's time.
+    /// Returns the current entry's time.
     pub(super) fn time(&self) -> anyhow::Result<Timestamp> {
         Ok(time_of(&self.journal)?)
     }
 
-    /// The position of the entry that was given out last. Where its file is gone since it was read, time is all that is
-    /// left of it, and the position is right behind it.
+    /// Returns the position of the entry that was returned last. If its file was deleted since, only its time is known,
+    /// and the position is right behind that.
     pub(super) fn position(&mut self) -> JournalPosition {
         let position = match &self.known {
             Some(known) => known.clone(),
@@ -305,63 +306,63 @@ impl OpenJournal {
             },
         };
         if let Some(cursor) = &position.cursor {
-            self.account.reach(cursor, position.time);
+            self.completeness.reach(cursor, position.time);
         }
         position
     }
 
-    /// Looks from time to time whether everything was read. `is_at_end`: [`OpenJournal::poll`] has just said that there is no
-    /// more. Gives whether it must be asked again, at once.
+    /// Checks from time to time whether everything was read. `is_at_end`: [`OpenJournal::poll`] has just returned
+    /// [`Next::End`]. Returns whether to poll again, at once.
     pub(super) fn tend(&mut self, is_at_end: bool) -> bool {
-        let again = self.account.look(is_at_end, &mut self.losses);
+        let again = self.completeness.check(is_at_end, &mut self.losses);
         if again {
-            // Files that were counted just now may be too new to be known to libsystemd.
+            // libsystemd may not know files that were counted just now.
             self.process();
         }
         self.losses.tend();
         again
     }
 
-    /// When [`OpenJournal::tend`] wants to be called, if nothing happens.
+    /// Returns how long to wait until [`OpenJournal::tend`] has something to do, if nothing happens.
     pub(super) fn next_tend(&self) -> Option<Duration> {
-        [self.account.next_look(), self.losses.next_tend()].into_iter().flatten().min()
+        [self.completeness.next_check(), self.losses.next_tend()].into_iter().flatten().min()
     }
 
-    /// What could not be given out as it was written.
+    /// Returns what could not be returned as it was written.
     pub(super) fn losses(&mut self) -> &mut Losses {
         &mut self.losses
     }
 
-    /// The files that libsystemd leaves out, as far as [`OpenJournal::tend`] has come.
+    /// Returns the files that libsystemd skips, as of the last [`OpenJournal::tend`].
     pub(super) fn left_out(&self) -> Vec<LeftOut> {
-        self.account.left_out()
+        self.completeness.left_out()
     }
 
-    /// The entry that was found last is not read: it will be found again.
-    pub(super) fn give_back(&mut self) {
-        self.account.discount();
+    /// Uncounts the entry that was found last: it was not read, and will be found again.
+    pub(super) fn uncount(&mut self) {
+        self.completeness.discount();
     }
 
-    /// Goes on counting where the journal that this one replaces has stopped.
-    pub(super) fn succeed(&mut self, former: &mut OpenJournal) {
+    /// Continues the counts of the journal that this one replaces.
+    pub(super) fn take_over(&mut self, former: &mut OpenJournal) {
         self.losses = std::mem::take(&mut former.losses);
-        former.account.hand_over(&mut self.account);
+        former.completeness.hand_over(&mut self.completeness);
     }
 
-    /// Of a journal by `files`, the parts that were archived since that position are read too.
-    pub(super) fn follow_files(&mut self, position: &JournalPosition) -> anyhow::Result<()> {
-        let wanted = self.account.files_since(position);
+    /// With `files` in the settings: also opens the files that were archived since this position.
+    pub(super) fn open_archived(&mut self, position: &JournalPosition) -> anyhow::Result<()> {
+        let wanted = self.completeness.files_since(position);
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut source = OpenJournal::open_with(self.account.settings(), wanted)?;
+        let mut source = OpenJournal::open_with(self.completeness.settings(), wanted)?;
         std::mem::swap(&mut source.losses, &mut self.losses);
         *self = source;
         Ok(())
     }
 }
 
-/// Checks that this is a journal file: libsystemd would only return a number.
+/// Checks that this is a journal file: libsystemd's error would only be a number.
 fn check_file(path: &Path) -> anyhow::Result<()> {
     let failed = |e: &std::io::Error| anyhow::Error::msg(access::failure(path, e));
     let file = File::open(path).map_err(|e| failed(&e))?;
@@ -375,7 +376,7 @@ fn check_file(path: &Path) -> anyhow::Result<()> {
 
 fn open_directory(directory: &Path, system: bool) -> anyhow::Result<Journal> {
     let shown = || format!("opening the journal in {}", directory.display());
-    // libsystemd takes any directory that exists, and then waits for files in it.
+    // libsystemd would accept a directory that cannot be read, and wait for files in it.
     std::fs::read_dir(directory).with_context(shown)?;
     OpenDirectoryOptions::default()
         .system(system)
@@ -388,7 +389,7 @@ fn open_files(files: &[PathBuf]) -> anyhow::Result<Journal> {
     for file in files {
         let shown = || file.display().to_string();
         std::fs::File::open(file).with_context(shown)?;
-        // libsystemd watches the files' directories, and finds none in a bare name.
+        // libsystemd watches the files' directories, so the paths must have one.
         names.push(std::path::absolute(file).with_context(shown)?.to_string_lossy().into_owned());
     }
     OpenFilesOptions::default().open_files(names).context("opening journal files")

@@ -1,10 +1,10 @@
-//! Where the files of a journal are, and whether that is still so.
+//! Lists the directories and files of a journal, and detects that they were replaced.
 //!
-//! libsystemd notices new files in the directories that it watches, and new directories of machines in /var/log/journal
-//! and /run/log/journal. It does not notice these two when they are made later, nor the directory of a *namespace* that is,
-//! nor a directory that is removed and made again: a reader would be deaf from then on. Nor does it look for others where
-//! files are given: after their rotation it would be deaf. So the reader looks whether they are the ones that it has
-//! opened: for the machine's own journal when [`Arrivals`](super::arrivals::Arrivals) says so, else from time to time.
+//! libsystemd detects new files in the directories that it watches, and new directories of machines in /var/log/journal
+//! and /run/log/journal. It does not detect that one of these two, or the directory of a *namespace*, is created later,
+//! nor that a directory is removed and created again, nor that a file in `files` is rotated: it would never return an
+//! entry again. So the reader checks whether directories and files are those that it has opened: for the machine's own
+//! journal when [`Arrivals`](super::arrivals::Arrivals) wakes it, else from time to time.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use super::settings::JournalSettings;
 /// The directories that journald keeps journals in.
 pub(super) const ROOTS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
-/// The directories of a journal, or the files that are given, by device and inode.
+/// The identities of a journal's directories, or of the files in `files`: device and inode.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Directories(Vec<(u64, u64)>);
 
 impl Directories {
-    /// As they are now.
+    /// Returns them as they are now.
     pub(super) fn of(settings: &JournalSettings) -> Directories {
         let named = if !settings.files.is_empty() {
             settings.files.clone()
@@ -41,17 +41,17 @@ impl Directories {
     }
 }
 
-/// A file that belongs to the journal, or lies beside its files.
+/// A file of the journal, or one in the same directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     pub(super) path: PathBuf,
-    /// Is it read?
+    /// Whether it is read.
     pub(super) in_scope: bool,
-    /// Is it one of those that one journald writes in turn, with one sequence of numbers for all?
+    /// Whether it is one of the files that one journald writes with a common sequence of numbers.
     pub(super) is_split: bool,
 }
 
-/// All files in the directories of a journal. Of a journal by `files`, those are read that are given.
+/// Returns all files in the directories of a journal. `files`: the files that are read, if the settings have `files`.
 pub(super) fn list(settings: &JournalSettings, files: &[PathBuf]) -> Vec<Listed> {
     let directories = directories_of(settings, files);
     let only_system = settings.reads_only_the_system();
@@ -70,19 +70,19 @@ pub(super) fn list(settings: &JournalSettings, files: &[PathBuf]) -> Vec<Listed>
     listed
 }
 
-/// The files of a journal that are read.
+/// Returns the files of a journal that are read.
 pub(super) fn files_read(settings: &JournalSettings) -> Vec<PathBuf> {
     let files: Vec<_> = settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).collect();
     let listed = list(settings, &files).into_iter();
     listed.filter(|listed| listed.in_scope).map(|listed| listed.path).collect()
 }
 
-/// Is it that journal's active file, or one that was archived or found damaged?
+/// Returns `true` if this is the journal's active file, or one that was archived or found damaged.
 pub(super) fn is_of(journal: &str, name: &str) -> bool {
     name.strip_prefix(journal).is_some_and(|rest| rest.starts_with('@') || rest.starts_with(".journal"))
 }
 
-/// The directories of a journal. Of those of a namespace, they are not all there yet.
+/// Returns the directories of a journal, and those in which a namespace's directories may be created.
 pub(super) fn directories(settings: &JournalSettings) -> Vec<PathBuf> {
     let files: Vec<_> = settings.files.iter().filter_map(|file| std::path::absolute(file).ok()).collect();
     let mut directories = directories_of(settings, &files);
@@ -107,7 +107,7 @@ fn directories_of(settings: &JournalSettings, files: &[PathBuf]) -> Vec<PathBuf>
     }
 }
 
-/// Is that one of the files that the first one became when it was rotated?
+/// Returns `true` if `other` is an archive of `file`, made by rotation.
 pub(super) fn is_archive_of(file: &Path, other: &Path) -> bool {
     let stem = file.file_name().and_then(|name| name.to_str()?.strip_suffix(".journal"));
     let name = other.file_name().and_then(|name| name.to_str());
@@ -117,7 +117,7 @@ pub(super) fn is_archive_of(file: &Path, other: &Path) -> bool {
             .is_some_and(|(stem, name)| name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('@')))
 }
 
-/// Where the machine's journal is, or that of a namespace.
+/// Returns the directories of the machine's journal, or of a namespace.
 fn subdirectories(settings: &JournalSettings) -> Vec<PathBuf> {
     let namespace = settings.namespace.as_deref();
     let mut all: Vec<_> = ROOTS.iter().flat_map(|root| machines(Path::new(root), namespace)).collect();
@@ -127,12 +127,15 @@ fn subdirectories(settings: &JournalSettings) -> Vec<PathBuf> {
     all
 }
 
-/// The directories of machines in that one: 32 hexadecimal digits, a dot and the namespace, if there is one.
+/// Returns the directories of machines in this one: 32 hexadecimal digits; and a dot and the namespace, if there is one.
 fn machines(root: &Path, namespace: Option<&str>) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
-    let is_meant = |name: &str| {
+    let is_machine = |name: &str| {
         let (id, found) = name.split_once('.').map_or((name, None), |(id, found)| (id, Some(found)));
         found == namespace && id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
-    entries.filter(|entry| is_meant(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect()
+    entries
+        .filter(|entry| is_machine(&entry.file_name().to_string_lossy()))
+        .map(|entry| entry.path())
+        .collect()
 }

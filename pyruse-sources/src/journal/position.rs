@@ -1,12 +1,12 @@
-//! A position in the journal, and how the state stores it: the text of a cursor. What
-//! the reader of files has stored is understood, too: reading resumes behind the entry that it has read last.
+//! A position in the journal, and how it is stored: as the text of a cursor. A position that the reader of files has
+//! stored is accepted too: reading resumes behind the entry that it read last.
 
 use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
 
 use super::direct::Place;
 
-/// Stands before the cursor of an entry that is not read yet. No cursor begins so.
+/// The prefix of a stored cursor if the entry is not read yet. No cursor begins with this character.
 const BEFORE: u8 = b'<';
 
 /// A position in the journal.
@@ -14,7 +14,7 @@ const BEFORE: u8 = b'<';
 pub(super) struct JournalPosition {
     /// The cursor of an entry; `None` if only a time is known.
     pub(super) cursor: Option<String>,
-    /// Whether the position is right before that entry, instead of behind it.
+    /// Whether the position is right before that entry, not behind it.
     pub(super) is_before: bool,
     /// The time of that entry.
     pub(super) time: Timestamp,

@@ -14,14 +14,14 @@ impl OpenJournal {
         self.reading = Reading::default();
     }
 
-    /// Begins again, behind the fields that were given: reading failed in the middle, because files rotate.
+    /// Reads the entry again up to the fields that were returned: reading has failed in the middle, because of a rotation.
     fn restart(&mut self) -> bool {
         self.reading.tries += 1;
         if self.reading.tries > TRIES || self.journal.process().is_err() {
             return false;
         }
         self.journal.restart_data();
-        // What cannot be read was counted the first time.
+        // Unreadable fields were counted the first time.
         (0..self.reading.given).all(|_| matches!(raw::next_field(&mut self.journal, &mut 0), Ok(Some(_))))
             || self.restart()
     }

@@ -1,42 +1,42 @@
-//! Going on where reading stopped: behind an entry that may be gone by now, at a time that may have been wrong.
+//! Resumes reading where it stopped. The last read entry may have been deleted, and its time may have been wrong.
 //!
-//! The entry's number decides, where the journal goes on with the same sequence. Else its time decides, where that can be
-//! right. A time ahead of the clock, or of all entries, is not believed: who waits for it is deaf until then. Reading then
-//! goes on with what was written in this boot and not read yet, or, if the journal is of another machine, with all of it.
+//! If the journal continues the same sequence, the entry's number decides. Otherwise its time decides, if it is plausible.
+//! A time ahead of the clock, or of all entries, is not plausible: nothing would be read until then. Reading then resumes
+//! with the entries of this boot that were not read yet; if the journal is from another machine, with its first entry.
 
 use pyruse_core::time::Timestamp;
 use systemd::id128::Id128;
 
-use super::account::numbered;
+use super::completeness::numbered;
 use super::file::Id;
 use super::open::OpenJournal;
 use super::position::JournalPosition;
 
-/// Where reading goes on.
+/// Where reading resumes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Resumed {
     /// Right behind the stored entry.
     Exactly,
-    /// The stored entry is not there any more: at the first one that follows, of that time.
+    /// The stored entry no longer exists: at the first entry after it, of this time.
     Gap(Option<Timestamp>),
-    /// Nor is its time to be believed: at the first entry that can be unread, of that time.
+    /// Nor is its time plausible: at the first entry that may be unread, of this time.
     Ahead(Option<Timestamp>),
 }
 
 impl OpenJournal {
-    /// Behind the entry of that position, or where it was.
+    /// Goes behind the entry of this position, or to where it was.
     pub(super) fn resume(&mut self, position: &JournalPosition) -> anyhow::Result<Resumed> {
         self.leave();
-        self.follow_files(position)?;
+        self.open_archived(position)?;
         let resumed = self.resume_at(position)?;
         self.known = Some(position.clone());
-        self.account.begin(position);
+        self.completeness.begin(position);
         Ok(resumed)
     }
 
     fn resume_at(&mut self, position: &JournalPosition) -> anyhow::Result<Resumed> {
         let Some(cursor) = &position.cursor else {
-            // Whatever is written from now on is later than a time that has been.
+            // Only a time in the future could hide new entries.
             if position.time > Timestamp::now() {
                 return self.resume_in_this_boot(None);
             }
@@ -48,7 +48,7 @@ impl OpenJournal {
             self.held = position.is_before;
             return Ok(Resumed::Exactly);
         }
-        // libsystemd stands on the next closest entry; where that lies before the stored one, the time decides.
+        // libsystemd is at the closest entry; if that is before the stored one, the time decides.
         let time = if found { self.time().ok() } else { None };
         if time.is_some_and(|time| time >= position.time) || (found && self.follows(cursor)) {
             self.held = true;
@@ -62,7 +62,7 @@ impl OpenJournal {
         Ok(Resumed::Gap(if self.held { self.time().ok() } else { None }))
     }
 
-    /// Has the current entry a higher number than that one had, in the same sequence?
+    /// Returns `true` if the current entry has a higher number than that of the cursor, in the same sequence.
     fn follows(&self, cursor: &str) -> bool {
         let here = self.journal.cursor().ok();
         let numbers: Option<[(Id, u64); 2]> =
@@ -70,13 +70,13 @@ impl OpenJournal {
         numbers.is_some_and(|[(here, number), (there, before)]| here == there && number > before)
     }
 
-    /// Is that time later than all entries, or than now?
+    /// Returns `true` if the time is later than all entries, or than now.
     fn is_ahead(&self, time: Timestamp) -> bool {
         time > Timestamp::now() || self.newest().is_some_and(|newest| time > newest)
     }
 
-    /// To the entries of this boot that follow that one, if it is of this boot, or all of them; where the journal has
-    /// none, to its head.
+    /// Goes to the first entry of this boot; behind the cursor, if it is of this boot. If the journal has no entry of this
+    /// boot, goes to its head.
     fn resume_in_this_boot(&mut self, cursor: Option<&str>) -> anyhow::Result<Resumed> {
         let boot = Id128::from_boot().ok();
         let part = |name: &str| cursor?.split(';').find_map(|part| part.strip_prefix(name));
@@ -91,7 +91,7 @@ impl OpenJournal {
                 && self.journal.monotonic_timestamp().is_ok_and(|(micros, id)| id == boot && micros >= since)
         });
         if !is_there && since > 0 {
-            // Nothing was written since.
+            // Nothing has been written since.
             self.seek_tail()?;
             return Ok(Resumed::Ahead(None));
         }
@@ -103,7 +103,7 @@ impl OpenJournal {
     }
 }
 
-/// For how long this boot lasts, in microseconds.
+/// Returns the time since the machine booted, in microseconds.
 fn uptime() -> u64 {
     let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds = text.split(['.', ' ']).next().and_then(|seconds| seconds.parse::<u64>().ok());

@@ -76,24 +76,24 @@ impl JournalSettings {
     }
 
     /// Reports, with the path of a member, errors that the types cannot express.
-    pub(super) fn check(&self, complain: &mut dyn FnMut(&str, String)) {
+    pub(super) fn check(&self, report: &mut dyn FnMut(&str, String)) {
         let places = usize::from(self.directory.is_some())
             + usize::from(!self.files.is_empty())
             + usize::from(self.namespace.is_some());
         if places > 1 {
-            complain("", "`directory`, `files` and `namespace` exclude each other".into());
+            report("", "`directory`, `files` and `namespace` exclude each other".into());
         }
         if let Some(namespace) = &self.namespace {
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             if namespace.is_empty() || namespace.starts_with('.') || !namespace.chars().all(plain) {
-                complain("namespace", format!("`{namespace}` is not a valid journal namespace"));
+                report("namespace", format!("`{namespace}` is not a valid journal namespace"));
             }
         }
         for (n, text) in self.matches.iter().enumerate() {
             let field = text.split_once('=').map(|(field, _)| field);
             let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
             if text != "+" && !field.is_some_and(|field| !field.is_empty() && field.chars().all(plain)) {
-                complain(
+                report(
                     &format!("matches.{n}"),
                     format!("`{text}` is not a match: write `FIELD=value`, or `+`"),
                 );

@@ -1,34 +1,34 @@
-//! Is an entry that was just written there as a whole?
+//! Checks whether an entry that was just written is complete.
 //!
-//! journald makes an entry visible first, and links those of its fields that are new in the file afterwards. Between
-//! two stores of a link, libsystemd takes such a field for damaged and passes over it without an error: a reader that
-//! comes in these microseconds (milliseconds, where journald's processor is taken away) gets the entry without its
-//! message. There is an exact check: the `x=` of the entry's cursor is the XOR of the hashes of all its fields.
+//! journald makes an entry visible first, and links fields that are new in the file afterwards. Until a field is linked,
+//! libsystemd considers it damaged and skips it without an error: a reader in these microseconds (milliseconds, if
+//! journald is interrupted) gets the entry without its message. There is an exact check: the `x=` of the entry's cursor
+//! is the XOR of the hashes of all its fields.
 
 use systemd::Journal;
 
 use super::lookup3::hash64;
 use super::raw;
 
-/// Fields that are longer come back cut off where libsystemd heeds the threshold for this, and cannot be checked.
+/// Fields of this length or more may be truncated by libsystemd, and cannot be checked.
 const CHECKED_LENGTH: usize = 16 << 20;
 
-/// With more fields than this, it would not be so unlikely that some of them happen to explain a hash that is missing.
-const EXPLAINING: usize = 56;
+/// With more fields than this, some of them could explain a missing hash by chance.
+const MAX_EXPLAINING: usize = 56;
 
-/// What was found.
+/// The result of the check.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wholeness {
     /// All fields are there.
     Whole,
     /// At least one field is missing.
     Partial,
-    /// It cannot be told, since a field is too long, or libsystemd cannot read it.
+    /// Not known, because a field is too long, or libsystemd cannot read it.
     Unknown,
 }
 
-/// Looks at the current entry of the journal; its cursor too. `None`: the entry is not there any more.
-pub(super) fn look(journal: &mut Journal, hashes: &mut Vec<u64>) -> Option<(Wholeness, String)> {
+/// Checks the current entry of the journal; returns its cursor too. `None`: the entry no longer exists.
+pub(super) fn check_fields(journal: &mut Journal, hashes: &mut Vec<u64>) -> Option<(Wholeness, String)> {
     let cursor = journal.cursor().ok()?;
     let Some(expected) = xor_of(&cursor) else { return Some((Wholeness::Unknown, cursor)) };
     hashes.clear();
@@ -61,28 +61,28 @@ pub(super) fn look(journal: &mut Journal, hashes: &mut Vec<u64>) -> Option<(Whol
     Some((wholeness, cursor))
 }
 
-/// The `x=` of a cursor.
+/// Returns the `x=` of a cursor.
 fn xor_of(cursor: &str) -> Option<u64> {
     let hex = cursor.split(';').find_map(|part| part.strip_prefix("x="))?;
     u64::from_str_radix(hex, 16).ok()
 }
 
-/// Are these the hashes of all fields of an entry with that XOR?
+/// Returns `true` if these are the hashes of all fields of an entry with this XOR.
 ///
-/// journald stores a field once that a program has sent several times, but takes its hash as often: an even number of
-/// times, and it is not in the XOR. So what is missing in the XOR must be the XOR of some of the fields that are there.
-/// That is a system of linear equations over single bits; that it has a solution by chance, while a field is missing,
-/// has a probability of less than 1 : 2^(64 - number of fields). (That such a repeated field itself is missing cannot be
-/// seen: it is not in the XOR.)
+/// If a program sends a field several times, journald stores it once, but includes its hash each time: after an even
+/// number of times it is not in the XOR. So if the XOR of all hashes differs from the expected one, the difference must
+/// be the XOR of some of them. That is a system of linear equations over single bits. The probability that it has a
+/// solution by chance, although a field is missing, is less than 1 : 2^(64 - number of fields). (If such a repeated field
+/// itself is missing, this is not detected: it is not in the XOR.)
 fn explains(hashes: &[u64], expected: u64) -> bool {
     let missing = hashes.iter().fold(expected, |missing, hash| missing ^ hash);
     if missing == 0 {
         return !hashes.is_empty();
     }
-    if hashes.len() > EXPLAINING {
+    if hashes.len() > MAX_EXPLAINING {
         return hashes.contains(&missing);
     }
-    // By its highest bit, a combination of hashes that has no higher one.
+    // For each bit, a combination of hashes in which it is the highest bit.
     let mut basis = [0_u64; 64];
     for hash in hashes {
         let rest = reduce(&basis, *hash);
@@ -93,7 +93,7 @@ fn explains(hashes: &[u64], expected: u64) -> bool {
     reduce(&basis, missing) == 0
 }
 
-/// What the basis leaves of a number.
+/// Reduces a number by the basis.
 fn reduce(basis: &[u64; 64], mut number: u64) -> u64 {
     while number != 0 {
         match basis[highest(number)] {
@@ -104,7 +104,7 @@ fn reduce(basis: &[u64; 64], mut number: u64) -> u64 {
     number
 }
 
-/// The place of the highest bit that is set.
+/// Returns the position of the highest bit that is set.
 fn highest(number: u64) -> usize {
     number.ilog2() as usize
 }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_entry_with_all_its_fields_is_whole_and_one_without_some_is_not() {
-        for count in [1, 2, 17, EXPLAINING, EXPLAINING + 1, 300] {
+        for count in [1, 2, 17, MAX_EXPLAINING, MAX_EXPLAINING + 1, 300] {
             let hashes = hashes(count);
             let expected = xor(&hashes);
             assert!(explains(&hashes, expected), "{count}");
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_field_that_was_sent_several_times_does_not_make_an_entry_look_partial() {
-        for count in [3, 17, EXPLAINING] {
+        for count in [3, 17, MAX_EXPLAINING] {
             let hashes = hashes(count);
             let mut sent = hashes.clone();
             sent.extend([hashes[0], hashes[1], hashes[1], hashes[count - 1]]);

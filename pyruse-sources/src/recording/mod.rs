@@ -19,7 +19,7 @@ use pyruse_core::access;
 use pyruse_core::entry::{FieldTable, MemoryRecord, Record};
 use pyruse_core::losses::Losses;
 use pyruse_core::plugin::{
-    Begin, Begun, Compile, Example, Expected, Grade, Inspection, Invalid, Module, Next, Plugin, Reader,
+    Begin, Begun, Compile, Example, Expected, Inspection, Invalid, Module, Next, Plugin, Reader, Severity,
     Source, SourceError, SourceModule,
 };
 use pyruse_core::schemars::JsonSchema;
@@ -112,7 +112,12 @@ impl Source for Recording {
         }
         if let Err(e) = Opened::open(self) {
             let help = "name a file that the user that runs Pyruse may read, in one of the formats";
-            inspection.argument("file", Grade::Broken, format!("the recording cannot be read: {e:#}"), help);
+            inspection.argument(
+                "file",
+                Severity::Error,
+                format!("the recording cannot be read: {e:#}"),
+                help,
+            );
         }
     }
 }

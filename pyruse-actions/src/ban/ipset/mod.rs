@@ -51,8 +51,8 @@ impl Default for IpsetSettings {
 impl ModuleSettings for IpsetSettings {
     const KEY: &'static str = "ipsetBan";
 
-    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
-        check_settings("ipset", Some(&self.ipset), self.max_bans, complain);
+    fn check(&self, report: &mut dyn FnMut(&str, String)) {
+        check_settings("ipset", Some(&self.ipset), self.max_bans, report);
     }
 }
 
@@ -129,8 +129,8 @@ impl Firewall for Ipset {
         self.0.deliver(orders)
     }
 
-    fn look_at(&self, set: &str, family: Family, inspection: &mut Inspection) -> Option<SetState> {
-        Some(self.0.dialect.look_at(set, family, inspection))
+    fn inspect_set(&self, set: &str, family: Family, inspection: &mut Inspection) -> Option<SetState> {
+        Some(self.0.dialect.inspect_set(set, family, inspection))
     }
 
     fn examples() -> Vec<Example> {

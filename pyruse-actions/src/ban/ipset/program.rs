@@ -40,8 +40,8 @@ pub(super) struct IpsetProgram {
 }
 
 impl Dialect for IpsetProgram {
-    const TOGETHER: usize = 17;
-    const LONGEST: usize = usize::MAX;
+    const MIN_BATCH: usize = 17;
+    const MAX_BATCH_BYTES: usize = usize::MAX;
 
     /// With `-exist`, an existing element gets the new timeout without being absent for a moment. Without a timeout, it
     /// stays for ever.
@@ -71,7 +71,7 @@ impl Dialect for IpsetProgram {
         program::run(&self.argv, &["restore"], input.as_bytes(), TIME_LIMIT)
     }
 
-    fn cure(command: &Command<'_>, words: &str) -> Option<String> {
+    fn remedy(command: &Command<'_>, words: &str) -> Option<String> {
         let Order { set, ip, .. } = command.order;
         words
             .contains("The set with the given name does not exist")
@@ -81,7 +81,7 @@ impl Dialect for IpsetProgram {
 
 impl IpsetProgram {
     /// Asks for the header of the set, without its elements, in the output format that all versions have.
-    pub(super) fn look_at(&self, set: &str, family: Family, inspection: &mut Inspection) -> SetState {
+    pub(super) fn inspect_set(&self, set: &str, family: Family, inspection: &mut Inspection) -> SetState {
         let ask = || program::ask(&self.loud(), &["list", set, "-t"], TIME_LIMIT);
         let answer = match inspection.once(&format!("ipset {set}"), ask) {
             Ok(answer) => answer,

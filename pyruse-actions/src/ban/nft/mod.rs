@@ -48,8 +48,8 @@ impl Default for NftSettings {
 impl ModuleSettings for NftSettings {
     const KEY: &'static str = "nftBan";
 
-    fn check(&self, complain: &mut dyn FnMut(&str, String)) {
-        check_settings("nft", self.nft.as_deref(), self.max_bans, complain);
+    fn check(&self, report: &mut dyn FnMut(&str, String)) {
+        check_settings("nft", self.nft.as_deref(), self.max_bans, report);
     }
 }
 
@@ -133,9 +133,9 @@ impl Firewall for Nft {
         }
     }
 
-    fn look_at(&self, set: &str, family: Family, inspection: &mut Inspection) -> Option<SetState> {
+    fn inspect_set(&self, set: &str, family: Family, inspection: &mut Inspection) -> Option<SetState> {
         let is_needed = self.netlink.is_none();
-        Some(self.program.dialect.look_at(set, family, is_needed, inspection))
+        Some(self.program.dialect.inspect_set(set, family, is_needed, inspection))
     }
 
     fn examples() -> Vec<Example> {

@@ -15,7 +15,7 @@ pub(super) enum Obstacle {
 
 impl Obstacle {
     /// Returns what the operator can do about it.
-    pub(super) fn cure(self, set: &str, family: Family) -> String {
+    pub(super) fn remedy(self, set: &str, family: Family) -> String {
         match self {
             Obstacle::Missing => format!("create it with: {}", create(set, family)),
             Obstacle::Full => "the set is full: make it larger, or create it without `size`".into(),

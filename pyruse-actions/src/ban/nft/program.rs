@@ -28,8 +28,8 @@ pub(super) struct NftProgram {
 }
 
 impl Dialect for NftProgram {
-    const TOGETHER: usize = 2;
-    const LONGEST: usize = ARGUMENT;
+    const MIN_BATCH: usize = 2;
+    const MAX_BATCH_BYTES: usize = ARGUMENT;
 
     fn command(order: &Order) -> String {
         let Order { set, ip, .. } = order;
@@ -73,7 +73,7 @@ impl Dialect for NftProgram {
         Err(failure)
     }
 
-    fn cure(command: &Command<'_>, words: &str) -> Option<String> {
+    fn remedy(command: &Command<'_>, words: &str) -> Option<String> {
         let obstacle = if words.contains(MISSING) && words.contains("Error: ") {
             Obstacle::Missing
         } else if words.contains(FULL) {
@@ -83,14 +83,14 @@ impl Dialect for NftProgram {
         } else {
             return None;
         };
-        Some(obstacle.cure(&command.order.set, Family::of(command.order.ip)))
+        Some(obstacle.remedy(&command.order.set, Family::of(command.order.ip)))
     }
 }
 
 impl NftProgram {
     /// Asks for the set's whole table, which has the rules that use the set, but without elements. `is_needed` is
     /// false if bans work without the program.
-    pub(super) fn look_at(
+    pub(super) fn inspect_set(
         &self,
         set: &str,
         family: Family,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use pyruse_core::serde::{Deserialize, Serialize};
-use pyruse_core::time::{Ends, Step, Timestamp};
+use pyruse_core::time::{ClockStep, Expiry, Timestamp};
 
 use super::held::{Held, Text};
 use crate::email::outgoing::Outgoing;
@@ -65,14 +65,14 @@ impl Hour {
 
     /// Adjusts to a step of the clock: an hour in the future becomes a current one. Returns whether its stored part has
     /// changed.
-    pub(super) fn adjust(&mut self, step: Step) -> bool {
+    pub(super) fn adjust(&mut self, step: ClockStep) -> bool {
         if step.is_load() {
             // The last run may have ended before all of its entries were read.
             self.grew = step.now.wall;
         }
         let mut is_changed = false;
         for time in [&mut self.begun.at, &mut self.begun.seen, &mut self.grew] {
-            let mut ends = Ends::after(*time, Duration::ZERO);
+            let mut ends = Expiry::after(*time, Duration::ZERO);
             is_changed |= ends.adjust(step);
             *time = ends.at();
         }

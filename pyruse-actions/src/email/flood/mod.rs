@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::tz::TimeZone;
 use pyruse_core::state::{Changes, Resource, Row};
-use pyruse_core::time::{Step, Timestamp};
+use pyruse_core::time::{ClockStep, Timestamp};
 
 use self::held::Text;
 use self::hour::{Begun, Hour};
@@ -143,7 +143,7 @@ impl Resource for Flood {
         Ok(flood)
     }
 
-    fn adjust(&mut self, step: Step) {
+    fn adjust(&mut self, step: ClockStep) {
         for (subject, hour) in &mut self.hours {
             if hour.adjust(step) {
                 self.dirty.insert(Stored::Hour { subject: subject.clone() });

@@ -123,7 +123,7 @@ fn a_clock_that_was_wrong_holds_nothing_back_for_long() {
         flood.admit("ban", String::new(), after(1_000_000), 2, after(1_000_000));
     }
     assert_eq!(flood.deadline(), Some(after(1_003_600)));
-    flood.adjust(Step { now: Now::at(START), by: -1_000_000_000_000 });
+    flood.adjust(ClockStep { now: Now::at(START), by: -1_000_000_000_000 });
     assert_eq!(flood.deadline(), Some(after(3600)), "an hour from now at most");
     assert_eq!(
         subjects(&flood.admit("ban", String::new(), after(1), 2, after(1))),
@@ -135,13 +135,13 @@ fn a_clock_that_was_wrong_holds_nothing_back_for_long() {
     for _ in 0..3 {
         flood.admit("ban", String::new(), after(1_000_000), 2, after(1_000_000));
     }
-    flood.adjust(Step::loaded(Now::at(START)));
+    flood.adjust(ClockStep::loaded(Now::at(START)));
     assert_eq!(subjects(&flood.end_hours(after(3600))), ["ban (1 more)"]);
     // The clock was not set before, and now is.
     for n in 0..3 {
         flood.admit("ban", String::new(), Timestamp(n), 2, Timestamp(n));
     }
-    flood.adjust(Step { now: Now::at(START), by: START.0 - 2 });
+    flood.adjust(ClockStep { now: Now::at(START), by: START.0 - 2 });
     assert_eq!(subjects(&flood.end_hours(after(3598))), [""; 0]);
     assert_eq!(subjects(&flood.end_hours(after(3600))), ["ban (1 more)"]);
 }

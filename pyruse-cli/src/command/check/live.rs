@@ -4,9 +4,9 @@ use std::fs::OpenOptions;
 use std::path::Path;
 
 use nix::unistd::{AccessFlags, access};
-use pyruse_core::access::Reader;
+use pyruse_core::access::Account;
 use pyruse_core::config::Config;
-use pyruse_core::plugin::{Grade, Inspection};
+use pyruse_core::plugin::{Inspection, Severity};
 
 use crate::owner::Owner;
 use crate::storage;
@@ -14,16 +14,16 @@ use crate::storage;
 /// Runs the checks; `file` is the configuration's path.
 pub(super) fn inspect(config: &Config, file: &Path, inspection: &mut Inspection) {
     // This finding is about the file as a whole.
-    if let Err((grade, message, help)) = readable(file, &config.storage) {
-        inspection.setting("", grade, message, help);
+    if let Err((severity, message, help)) = readable(file, &config.storage) {
+        inspection.setting("", severity, message, help);
     }
-    if let Err((grade, message, help)) = storage(&config.storage) {
-        inspection.setting("storage", grade, message, help);
+    if let Err((severity, message, help)) = storage(&config.storage) {
+        inspection.setting("storage", severity, message, help);
     }
 }
 
 /// A problem, and what to do about it.
-type Wrong = (Grade, String, &'static str);
+type Wrong = (Severity, String, &'static str);
 
 type Found = Result<(), Wrong>;
 
@@ -31,12 +31,12 @@ const OWNER: &str = "its owner should be the user that runs Pyruse; you may be a
 
 /// Checks whether the user that runs Pyruse can read the configuration.
 fn readable(file: &Path, storage: &Path) -> Found {
-    let Some(reader) = Reader::of_service(storage) else { return Ok(()) };
-    let Some(obstacle) = reader.obstacle(file) else { return Ok(()) };
-    let grade = if obstacle.may_be_passed() { Grade::Doubtful } else { Grade::Broken };
+    let Some(account) = Account::of_service(storage) else { return Ok(()) };
+    let Some(obstacle) = account.obstacle(file) else { return Ok(()) };
+    let severity = if obstacle.may_be_passed() { Severity::Warning } else { Severity::Error };
     Err((
-        grade,
-        reader.complain(file, &obstacle),
+        severity,
+        account.denied_with_fix(file, &obstacle),
         "that user owns the storage, so Pyruse runs as it, and must be able to read this",
     ))
 }
@@ -58,18 +58,18 @@ fn storage(directory: &Path) -> Found {
     if !there.is_dir() {
         let message =
             format!("the storage directory {shown} cannot be used: {} is not a directory", there.display());
-        return Err((Grade::Broken, message, "name a directory, or remove the file in its place"));
+        return Err((Severity::Error, message, "name a directory, or remove the file in its place"));
     }
     if let Err(e) = access(there, AccessFlags::W_OK | AccessFlags::X_OK) {
         let what = if there == directory { "written" } else { "made" };
         let message = format!("the storage directory {shown} cannot be {what}: {}", e.desc());
-        return Err((Grade::Broken, message, OWNER));
+        return Err((Severity::Error, message, OWNER));
     }
     if !directory.exists() {
         return Ok(());
     }
     let owner = Owner::of(directory)
-        .map_err(|message| (Grade::Broken, message, "otherwise Pyruse does not start"))?;
+        .map_err(|message| (Severity::Error, message, "otherwise Pyruse does not start"))?;
     let file = storage::file(directory);
     match storage::read(directory) {
         Err(e) => {
@@ -78,14 +78,14 @@ fn storage(directory: &Path) -> Found {
             } else {
                 "Pyruse does not start with it"
             };
-            Err((Grade::Broken, format!("{e:#}"), help))
+            Err((Severity::Error, format!("{e:#}"), help))
         }
         Ok(None) => Ok(()),
         Ok(Some(_)) => {
             let _as_owner = owner.enter();
             OpenOptions::new().write(true).open(&file).map(drop).map_err(|e| {
                 let message = format!("the state {} cannot be written: {e}", file.display());
-                (Grade::Broken, message, OWNER)
+                (Severity::Error, message, OWNER)
             })
         }
     }

@@ -5,8 +5,8 @@
 //! filter does.
 
 mod entry;
+mod path;
 mod show;
-mod way;
 
 use std::path::{Path, PathBuf};
 
@@ -72,23 +72,23 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         let file = storage::file(&loaded.config().storage);
         loaded.with_state_of(&file)?
     } else {
-        loaded.rehearsed()?
+        loaded.for_dry_run()?
     };
-    let follower = way::Follower { file, engine, state, real_state: args.state };
-    let way = if let Some(cursor) = &args.cursor {
-        let configured = &follower.engine.sources;
+    let tracer = path::Tracer { file, engine, state, real_state: args.state };
+    let path = if let Some(cursor) = &args.cursor {
+        let configured = &tracer.engine.sources;
         let journals = entry::open_journals(args.directory.as_deref(), &args.file, &registry, configured)?;
         let (name, mut journal) = entry::find(journals, cursor)?;
-        follower.follow(&name, journal.record())
+        tracer.trace(&name, journal.record())
     } else if args.field.is_empty() {
-        follower.follow(&source, entry::from_standard_input(&registry)?.record())
+        tracer.trace(&source, entry::from_standard_input(&registry)?.record())
     } else {
-        follower.follow(&source, &mut entry::made_up(&args.field)?)
+        tracer.trace(&source, &mut entry::made_up(&args.field)?)
     };
     if args.json {
-        json::print(&way)?;
+        json::print(&path)?;
     } else {
-        show::write(&mut std::io::stdout().lock(), &way, terminal_columns(), Paint::for_stdout())?;
+        show::write(&mut std::io::stdout().lock(), &path, terminal_columns(), Paint::for_stdout())?;
     }
     Ok(Ending::Good)
 }

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use pyruse_core::effect::Effect;
 use serde_json::Value;
 
-use super::way::{End, Exit, FieldSeen, Seen, StepTold, Way};
-use crate::command::paint::{Ink, Paint};
+use super::path::{End, EntryPath, Exit, FieldValue, ShownValue, StepRun};
+use crate::command::paint::{Paint, TextStyle};
 use crate::command::text::{columns, counted, cut, folded, printable, wrapped_anywhere};
 
 /// The number of columns before a step's details.
@@ -18,28 +18,28 @@ const WORD: usize = 8;
 /// The longest value, in lines: a field may have 64 KiB, an argument a thousand networks.
 const LINES: usize = 5;
 
-pub(super) fn write(out: &mut impl Write, way: &Way, width: usize, paint: Paint) -> io::Result<()> {
+pub(super) fn write(out: &mut impl Write, path: &EntryPath, width: usize, paint: Paint) -> io::Result<()> {
     let width = width.clamp(40, 120);
-    writeln!(out, "entry of {}", way.shown_at)?;
-    if let Some(cursor) = &way.cursor {
-        writeln!(out, "{}", paint.ink(Ink::Quiet, printable(cursor)))?;
+    writeln!(out, "entry of {}", path.shown_at)?;
+    if let Some(cursor) = &path.cursor {
+        writeln!(out, "{}", paint.style(TextStyle::Quiet, printable(cursor)))?;
     }
     let mut chain = None;
-    for step in &way.steps {
+    for step in &path.steps {
         if chain != Some(&step.chain) {
-            writeln!(out, "\n{}", paint.ink(Ink::Heading, printable(&step.chain)))?;
+            writeln!(out, "\n{}", paint.style(TextStyle::Heading, printable(&step.chain)))?;
             chain = Some(&step.chain);
         }
         write_step(out, step, width, paint)?;
     }
-    writeln!(out, "\n{}", folded(&end(way), width))?;
-    let saved = way.steps.iter().any(|step| step.kind == "action" && !step.saves.is_empty());
-    if saved && way.state == "empty" {
+    writeln!(out, "\n{}", folded(&end(path), width))?;
+    let saved = path.steps.iter().any(|step| step.kind == "action" && !step.saves.is_empty());
+    if saved && path.state == "empty" {
         writeln!(
             out,
             "{}",
-            paint.ink(
-                Ink::Quiet,
+            paint.style(
+                TextStyle::Quiet,
                 folded(
                     "Values saved by actions come from a state that started empty (use --state for the daemon's).",
                     width
@@ -50,12 +50,12 @@ pub(super) fn write(out: &mut impl Write, way: &Way, width: usize, paint: Paint)
     Ok(())
 }
 
-fn write_step(out: &mut impl Write, step: &StepTold, width: usize, paint: Paint) -> io::Result<()> {
-    let (mark, ink) = match (step.kind, step.passed, &step.error) {
-        (_, _, Some(_)) => ('!', Ink::Bad),
-        ("filter", true, None) => ('✓', Ink::Good),
-        ("filter", false, None) => ('✗', Ink::Bad),
-        _ => ('•', Ink::Accent),
+fn write_step(out: &mut impl Write, step: &StepRun, width: usize, paint: Paint) -> io::Result<()> {
+    let (mark, style) = match (step.kind, step.passed, &step.error) {
+        (_, _, Some(_)) => ('!', TextStyle::Bad),
+        ("filter", true, None) => ('✓', TextStyle::Good),
+        ("filter", false, None) => ('✗', TextStyle::Bad),
+        _ => ('•', TextStyle::Accent),
     };
     let exit = match &step.exit {
         Exit::Next => String::new(),
@@ -67,13 +67,13 @@ fn write_step(out: &mut impl Write, step: &StepTold, width: usize, paint: Paint)
     let head = format!("{:>3} {mark} {}", step.step, printable(&step.module));
     let gap = 32_usize.saturating_sub(columns(&head)).max(2);
     let exit = cut(&exit, width.saturating_sub(columns(&head) + gap));
-    let head = format!("{:>3} {} {}", step.step, paint.ink(ink, mark), printable(&step.module));
-    writeln!(out, "{}", format!("{head}{:gap$}{}", "", paint.ink(Ink::Accent, exit)).trim_end())?;
+    let head = format!("{:>3} {} {}", step.step, paint.style(style, mark), printable(&step.module));
+    writeln!(out, "{}", format!("{head}{:gap$}{}", "", paint.style(TextStyle::Accent, exit)).trim_end())?;
     let mut rows = Rows { out, width, paint };
     for seen in &step.reads {
         rows.row("read", &field(seen))?;
     }
-    rows.row("args", &telling_args(step))?;
+    rows.row("args", &shown_args(step))?;
     for seen in &step.saves {
         rows.row("saved", &field(seen))?;
     }
@@ -102,20 +102,20 @@ impl<W: Write> Rows<'_, W> {
         let lines = wrapped_anywhere(text, self.width - indent, LINES);
         for (n, line) in lines.iter().enumerate() {
             let word = if n == 0 { word } else { "" };
-            let word = self.paint.ink(Ink::Quiet, format!("{word:<WORD$}"));
+            let word = self.paint.style(TextStyle::Quiet, format!("{word:<WORD$}"));
             writeln!(self.out, "{:INDENT$}{word}{line}", "")?;
         }
         Ok(())
     }
 }
 
-fn field(seen: &FieldSeen) -> String {
+fn field(seen: &FieldValue) -> String {
     let name = printable(&seen.field);
     match &seen.value {
-        Seen::Missing => format!("{name} is missing"),
-        Seen::Integer(integer) => format!("{name} = {integer}"),
-        Seen::Time(time) => format!("{name} = {time}"),
-        Seen::Text(text) => format!("{name} = {}", quoted(text)),
+        ShownValue::Missing => format!("{name} is missing"),
+        ShownValue::Integer(integer) => format!("{name} = {integer}"),
+        ShownValue::Time(time) => format!("{name} = {time}"),
+        ShownValue::Text(text) => format!("{name} = {}", quoted(text)),
     }
 }
 
@@ -125,7 +125,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Returns the arguments, except those that only name fields, which are shown anyway.
-fn telling_args(step: &StepTold) -> String {
+fn shown_args(step: &StepRun) -> String {
     let shown = |name: &str| step.reads.iter().chain(&step.saves).any(|seen| seen.field == name);
     let names_fields = |value: &Value| match value {
         Value::String(name) => shown(name),
@@ -133,8 +133,8 @@ fn telling_args(step: &StepTold) -> String {
         _ => false,
     };
     let Some(args) = step.args.as_object() else { return String::new() };
-    let telling = args.iter().filter(|(_, value)| !names_fields(value));
-    let args: Vec<String> = telling.map(|(name, value)| format!("{name}: {}", spaced(value))).collect();
+    let args = args.iter().filter(|(_, value)| !names_fields(value));
+    let args: Vec<String> = args.map(|(name, value)| format!("{name}: {}", spaced(value))).collect();
     printable(&args.join(", "))
 }
 
@@ -160,14 +160,14 @@ fn effect_words(effect: &Effect) -> String {
     printable(&words)
 }
 
-fn end(way: &Way) -> String {
-    let effects: usize = way.steps.iter().map(|step| step.effects.len()).sum();
+fn end(path: &EntryPath) -> String {
+    let effects: usize = path.steps.iter().map(|step| step.effects.len()).sum();
     let effects = match effects {
         0 => "no effects".to_owned(),
         number => counted(number as u64, "effect", "effects"),
     };
-    let steps = counted(way.steps.len() as u64, "step", "steps");
-    let why = match way.end {
+    let steps = counted(path.steps.len() as u64, "step", "steps");
+    let why = match path.end {
         End::Action => "the last step was an action at the end of its chain",
         End::NoMoreChains => "there is no further top-level chain",
         End::Error => "the entry stops at an action that fails",

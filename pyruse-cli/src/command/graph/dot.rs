@@ -20,11 +20,12 @@ pub(super) fn draw(picture: &Picture) -> String {
     for (n, chain) in picture.chains.iter().enumerate() {
         for (s, step) in chain.steps.iter().enumerate() {
             for (exit, to) in step.jumps().filter(|(_, to)| is_drawn(&picture.chains[*to])) {
-                let look = match exit {
+                let attributes = match exit {
                     Exit::Then => "color=\"#15803d\"",
                     Exit::Else => "color=\"#b45309\", style=dashed",
                 };
-                let _ = writeln!(out, "    c{n}:s{s} -> c{to}:title [label=\"{}\", {look}];", exit.word());
+                let _ =
+                    writeln!(out, "    c{n}:s{s} -> c{to}:title [label=\"{}\", {attributes}];", exit.word());
             }
         }
         if let Some(to) = picture.goes_on_at_only(n) {
@@ -45,21 +46,21 @@ fn table(picture: &Picture, chain: &Chain) -> String {
         Place::Jump => ("#64748b", "#f1f5f9"),
         Place::Unreachable => ("#b91c1c", "#fee2e2"),
     };
-    let ink = if chain.quiet { "#94a3b8" } else { "#0f172a" };
+    let text_colour = if chain.quiet { "#94a3b8" } else { "#0f172a" };
     let mut out = format!(
         "<TABLE BORDER=\"1\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"4\" COLOR=\"{border}\">\
-         <TR><TD PORT=\"title\" BGCOLOR=\"{colour}\" ALIGN=\"LEFT\"><FONT COLOR=\"{ink}\"><B>{}</B></FONT></TD></TR>",
+         <TR><TD PORT=\"title\" BGCOLOR=\"{colour}\" ALIGN=\"LEFT\"><FONT COLOR=\"{text_colour}\"><B>{}</B></FONT></TD></TR>",
         escaped(&title(chain))
     );
     for (s, step) in chain.steps.iter().enumerate() {
         let sign = if step.kind == "filter" { "◇" } else { "■" };
         let _ = write!(
             out,
-            "<TR><TD PORT=\"s{s}\" ALIGN=\"LEFT\" BALIGN=\"LEFT\"><FONT COLOR=\"{ink}\">{sign} {}",
+            "<TR><TD PORT=\"s{s}\" ALIGN=\"LEFT\" BALIGN=\"LEFT\"><FONT COLOR=\"{text_colour}\">{sign} {}",
             escaped(&step.module)
         );
-        if !step.telling.is_empty() {
-            let _ = write!(out, "<BR/>{}", escaped(&cut(&step.telling, COLUMNS)));
+        if !step.main_argument.is_empty() {
+            let _ = write!(out, "<BR/>{}", escaped(&cut(&step.main_argument, COLUMNS)));
         }
         for (exit, to) in step.jumps().filter(|(_, to)| !is_drawn(&picture.chains[*to])) {
             let _ =

@@ -197,7 +197,7 @@ pub(super) fn rows(picture: &Picture, chain: ChainNumber, lines: &Lines) -> Vec<
         .map(|step| {
             let named = step.jumps().filter(|(_, to)| !lines.has(chain, *to)).count();
             let drawn = step.jumps().count() - named;
-            let own = 1 + usize::from(!step.telling.is_empty() || drawn > 1);
+            let own = 1 + usize::from(!step.main_argument.is_empty() || drawn > 1);
             let height = PAD + LINE * i64::try_from(own + named).unwrap_or(2);
             let row = Row { top, height };
             top += height;
@@ -305,7 +305,7 @@ mod tests {
             let steps = steps.iter().map(|(then, otherwise)| Step {
                 kind: "filter",
                 module: "filter_equals".into(),
-                telling: if n % 3 == 0 { String::new() } else { "a: b".into() },
+                main_argument: if n % 3 == 0 { String::new() } else { "a: b".into() },
                 then: later(n, *then),
                 otherwise: later(n, *otherwise),
                 reachable: true,

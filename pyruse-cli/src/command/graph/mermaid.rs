@@ -22,8 +22,8 @@ pub(super) fn draw(picture: &Picture) -> String {
         let _ = writeln!(out, "        direction TB");
         for (s, step) in chain.steps.iter().enumerate() {
             let mut label = text(&step.module);
-            if !step.telling.is_empty() {
-                let _ = write!(label, "<br/>{}", text(&step.telling));
+            if !step.main_argument.is_empty() {
+                let _ = write!(label, "<br/>{}", text(&step.main_argument));
             }
             for (exit, to) in step.jumps().filter(|(_, to)| !drawn(&picture.chains[*to])) {
                 let _ = write!(label, "<br/>{} → {}", exit.word(), text(&picture.chains[to].label));

@@ -53,7 +53,8 @@ pub(super) struct Step {
     pub(super) kind: &'static str,
     pub(super) module: String,
     /// The most important argument: what the step reads or does.
-    pub(super) telling: String,
+    #[serde(rename = "telling")]
+    pub(super) main_argument: String,
     pub(super) then: Option<ChainNumber>,
     #[serde(rename = "else")]
     pub(super) otherwise: Option<ChainNumber>,
@@ -115,17 +116,17 @@ impl Picture {
                     .module
                     .as_ref()
                     .map_or(("filter", String::new()), |(kind, name)| (kind.word(), name.text.clone()));
-                let told = Step {
+                let shown = Step {
                     kind,
                     module,
-                    telling: telling(step, &fields),
+                    main_argument: main_argument(step, &fields),
                     then: target(&step.then),
                     otherwise: target(&step.otherwise),
                     reachable,
                     ends: kind == "action" && step.then.is_none() && n + 1 == chain.steps.len(),
                 };
                 reachable &= step.then.is_none();
-                told
+                shown
             });
             let steps: Vec<Step> = steps.collect();
             let quiet = matches!(steps.as_slice(), [only] if only.module == NOOP && only.then.is_none());
@@ -179,9 +180,10 @@ impl Picture {
             let (chain, step) = (chain_of(*id), workflow.site(*id).step);
             entered[chain] = true;
             top[chain] |= at == 0;
-            let told = &self.chains[chain].steps[step];
+            let shown = &self.chains[chain].steps[step];
             let is_last = step + 1 == self.chains[chain].steps.len();
-            let open = [told.then.is_none() && is_last && *is_filter, told.otherwise.is_none() && *is_filter];
+            let open =
+                [shown.then.is_none() && is_last && *is_filter, shown.otherwise.is_none() && *is_filter];
             for (exit, open) in exits.iter().zip(open) {
                 let target = *exit as usize;
                 let to = nodes.get(target).map(|(id, ..)| chain_of(*id));
@@ -227,8 +229,8 @@ fn touched(workflow: &Workflow, id: SiteId) -> (Vec<String>, Vec<String>) {
 
 /// Returns the most important part of a step, on one line: the field it reads, and the value it is compared with; the
 /// template of a message; the rest of the arguments.
-fn telling(step: &ConfigStep, (reads, saves): &(Vec<String>, Vec<String>)) -> String {
-    let args = step.args.as_ref().map(pyruse_core::config::Node::to_json);
+fn main_argument(step: &ConfigStep, (reads, saves): &(Vec<String>, Vec<String>)) -> String {
+    let args = step.args.as_ref().map(pyruse_core::config::JsonNode::to_json);
     let Some(args) = args.as_ref().and_then(Value::as_object) else { return String::new() };
     let is_shown = |name: &str| reads.iter().chain(saves).any(|field| field == name);
     let names_fields = |value: &Value| match value {

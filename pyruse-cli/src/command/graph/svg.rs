@@ -165,13 +165,13 @@ fn write_row(out: &mut String, picture: &Picture, layout: &Layout, n: ChainNumbe
         "<text class=\"module\" x=\"30\" y=\"{y}\">{}{ends}</text>",
         escaped(&cut(&printable(&step.module), room(0) - 14))
     );
-    if !step.telling.is_empty() {
+    if !step.main_argument.is_empty() {
         y += LINE;
         let _ = writeln!(
             out,
             "<text class=\"args\" x=\"30\" y=\"{y}\">{}{}</text>",
-            tip(&step.telling),
-            escaped(&cut(&step.telling, room(1)))
+            tip(&step.main_argument),
+            escaped(&cut(&step.main_argument, room(1)))
         );
     } else if exits.len() > 1 {
         y += LINE;

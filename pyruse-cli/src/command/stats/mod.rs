@@ -102,7 +102,7 @@ fn configured(
             default.map(|(name, plugin)| ConfiguredSource::of(registry, name, plugin.name, &json!({})));
         return Ok(made.transpose()?.into_iter().collect());
     }
-    Ok(Loaded::open(config)?.rehearsed()?.0.sources)
+    Ok(Loaded::open(config)?.for_dry_run()?.0.sources)
 }
 
 struct Stats {

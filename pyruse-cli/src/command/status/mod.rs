@@ -15,16 +15,17 @@ use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use self::source::Lag;
-use super::desk::Desk;
 use super::json;
 use super::operate::{Unanswered, ask};
 use super::table::{length, local};
+use super::target::Target;
 use super::text::{counted, grouped, printable, terminal_columns, wrapped};
 use crate::ending::Ending;
 use crate::request::{DaemonStatus, Reply, Request};
 use crate::storage::{self, Holder};
+
 /// A working daemon answers at once.
-const PATIENCE: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Shows whether Pyruse runs and works, and how far it is behind the journal
 ///
@@ -57,7 +58,7 @@ pub(super) struct Status {
 }
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
-    let status = find(Desk::open(config)?)?;
+    let status = find(Target::open(config)?)?;
     let mut out = io::stdout().lock();
     if args.json {
         json::write_line(&mut out, &status.as_json())?;
@@ -69,13 +70,13 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
 }
 
 /// Asks the daemon, or else reads the state.
-pub(super) fn find(desk: Desk) -> anyhow::Result<Status> {
-    let Desk { directory, loaded } = desk;
+pub(super) fn find(target: Target) -> anyhow::Result<Status> {
+    let Target { directory, loaded } = target;
     let daemon = find_daemon(&directory)?;
     let (overview, configured, positions);
     if let Daemon::Answers(daemon) = &daemon {
         overview = daemon.overview.clone();
-        configured = loaded.ok().map(|loaded| loaded.rehearsed().map(|(engine, _)| engine.sources));
+        configured = loaded.ok().map(|loaded| loaded.for_dry_run().map(|(engine, _)| engine.sources));
         positions = Vec::new();
     } else {
         let mut state = storage::read(&directory)?.unwrap_or_else(State::in_memory);
@@ -110,12 +111,12 @@ fn find_daemon(directory: &Path) -> anyhow::Result<Daemon> {
         let why = "it accepts no requests: it is starting or stopping, or is another command".to_owned();
         return Ok(Daemon::Silent { pid, why });
     };
-    let why = match ask(directory, &socket, &Request::Status, PATIENCE) {
+    let why = match ask(directory, &socket, &Request::Status, ANSWER_TIMEOUT) {
         Ok(Reply::Status(status)) => return Ok(Daemon::Answers(status)),
         Ok(Reply::Refused(why) | Reply::Rejected(why)) => why,
         Ok(_) => "its answer does not match the request".into(),
-        Err(Unanswered::Late) => format!("it does not answer within {} s", PATIENCE.as_secs()),
-        Err(Unanswered::Nobody | Unanswered::HungUp) => "it is starting or stopping".into(),
+        Err(Unanswered::TimedOut) => format!("it does not answer within {} s", ANSWER_TIMEOUT.as_secs()),
+        Err(Unanswered::NotListening | Unanswered::Closed) => "it is starting or stopping".into(),
         Err(Unanswered::Failed(e)) => e.to_string(),
     };
     Ok(Daemon::Silent { pid, why })

@@ -5,15 +5,15 @@ use super::*;
 use crate::ban::OrderKind;
 
 /// A program with bad addresses and a missing set; it records what it runs.
-struct Fake<const TOGETHER: usize> {
+struct Fake<const MIN_BATCH: usize> {
     bad: BTreeSet<String>,
     runs: RefCell<Vec<usize>>,
     hangs: bool,
 }
 
-impl<const TOGETHER: usize> Dialect for Fake<TOGETHER> {
-    const TOGETHER: usize = TOGETHER;
-    const LONGEST: usize = usize::MAX;
+impl<const MIN_BATCH: usize> Dialect for Fake<MIN_BATCH> {
+    const MIN_BATCH: usize = MIN_BATCH;
+    const MAX_BATCH_BYTES: usize = usize::MAX;
 
     fn command(order: &Order) -> String {
         order.ip.to_string()
@@ -80,7 +80,7 @@ fn a_set_that_stays_missing_is_only_probed_until_it_is_there() {
     let failed = outcomes.iter().filter(|outcome| **outcome != Outcome::Done).count();
     assert_eq!(failed, 1);
     runner.deliver(&orders[204..]);
-    assert!(!runner.hopeless.contains("b"));
+    assert!(!runner.failing.contains("b"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(crate) use self::key_unknown::LINT as KEY_UNKNOWN;
 pub(crate) use self::step_never_runs::LINT as STEP_NEVER_RUNS;
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Severity {
@@ -69,8 +69,8 @@ pub enum Examples {
         /// How to correct it.
         good: &'static str,
     },
-    /// The lint is about the machine, not about the text alone.
-    World,
+    /// There are none: the lint is about the machine, not about the text alone.
+    OfMachine,
 }
 
 impl Examples {
@@ -83,7 +83,7 @@ impl Examples {
             Examples::Rules { rules, bad, good } => {
                 Some([bad, good].map(|text| rules.replace(Self::HERE, text)))
             }
-            Examples::World => None,
+            Examples::OfMachine => None,
         }
     }
 }

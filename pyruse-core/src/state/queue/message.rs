@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::{Ends, Now, Steady, Step, Timestamp};
+use crate::time::{ClockStep, Expiry, Now, Steady, Timestamp};
 
 /// The status of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,14 +15,14 @@ pub enum MessageStatus {
     Waiting,
     /// Its courier has it.
     #[serde(skip)]
-    Away,
+    InProgress,
     /// Its courier has given it up; it is kept for inspection.
     GivenUp,
 }
 
 /// A message.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Message {
+pub struct QueuedMessage {
     /// What is to be delivered, in the courier's own form.
     pub payload: String,
     /// Messages with the same key replace each other.
@@ -33,8 +33,8 @@ pub struct Message {
     /// How many tries have failed.
     #[serde(default)]
     pub tries: u32,
-    /// When the next try is due, by the wall clock; a time long ago means at once. See [`Message::next_try`].
-    due: Ends,
+    /// When the next try is due, by the wall clock; a time long ago means at once. See [`QueuedMessage::next_try`].
+    due: Expiry,
     /// How many seconds it had been tried for when it was last written.
     #[serde(default, skip_serializing_if = "is_zero")]
     tried: u64,
@@ -73,9 +73,9 @@ const TRIED_WRITTEN: Duration = Duration::from_secs(3600);
 const LONGEST_UNKNOWN_WAIT: u64 = 3600;
 
 /// The end of a message that is due at once: a time long ago.
-const AT_ONCE: Ends = Ends::without_span(Timestamp(0));
+const AT_ONCE: Expiry = Expiry::without_span(Timestamp(0));
 
-impl Message {
+impl QueuedMessage {
     /// Returns when the next try is due, by the wall clock; `None`: at once, or it does not wait.
     pub(crate) fn next_try(&self) -> Option<Timestamp> {
         let waits = self.status == MessageStatus::Waiting && self.due.at() > Timestamp(0);
@@ -83,9 +83,9 @@ impl Message {
     }
 
     /// Makes a message that is due at once.
-    pub(super) fn new(key: Option<&str>, payload: String, volatile: bool) -> Message {
+    pub(super) fn new(key: Option<&str>, payload: String, volatile: bool) -> QueuedMessage {
         let now = Now::read();
-        Message {
+        QueuedMessage {
             payload,
             key: key.map(str::to_owned),
             created: now.wall,
@@ -103,11 +103,11 @@ impl Message {
     }
 
     /// Gives the message to its courier.
-    pub(super) fn hand_out(&mut self, id: u64, now: Steady) -> Letter {
-        self.status = MessageStatus::Away;
+    pub(super) fn hand_out(&mut self, id: u64, now: Steady) -> DueMessage {
+        self.status = MessageStatus::InProgress;
         let tried = self.tried(now);
         self.tried_since.get_or_insert(now.minus(tried));
-        Letter {
+        DueMessage {
             id,
             payload: self.payload.clone(),
             tries: self.tries,
@@ -132,7 +132,7 @@ impl Message {
         self.error = Some(error);
         self.status = MessageStatus::Waiting;
         self.ready = in_step(now.steady.plus(wait), wait);
-        self.due = Ends::after(now.wall, now.steady.until(self.ready));
+        self.due = Expiry::after(now.wall, now.steady.until(self.ready));
         is_new
     }
 
@@ -154,7 +154,7 @@ impl Message {
         // An earlier version did not store the length of the wait; but the waits double.
         let wait = LONGEST_UNKNOWN_WAIT.min(1 << self.tries.saturating_sub(1).min(20));
         self.due = self.due.with_span(Duration::from_secs(wait));
-        self.due.adjust(Step::loaded(now));
+        self.due.adjust(ClockStep::loaded(now));
         self.ready = match self.next_try().map(|due| now.wall.until(due)) {
             Some(left) if !left.is_zero() => {
                 now.steady.plus(self.due.span().map_or(left, |span| left.min(span)))
@@ -174,7 +174,7 @@ impl Message {
     pub(super) fn follow(&mut self, now: Now) {
         self.created = now.wall_at(self.queued);
         if let (Some(_), Some(span)) = (self.next_try(), self.due.span()) {
-            self.due = Ends::after(now.wall_at(self.ready.minus(span)), span);
+            self.due = Expiry::after(now.wall_at(self.ready.minus(span)), span);
         }
     }
 
@@ -186,7 +186,7 @@ impl Message {
 
 /// A message as its courier gets it.
 #[derive(Clone, Debug, Default)]
-pub struct Letter {
+pub struct DueMessage {
     /// Its number in the queue.
     pub id: u64,
     /// The content to deliver.

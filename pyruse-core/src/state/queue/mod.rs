@@ -14,16 +14,16 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-pub use self::message::{Letter, Message, MessageStatus};
+pub use self::message::{DueMessage, MessageStatus, QueuedMessage};
 use super::outcome::Outcome;
 use super::resource::{Changes, Resource};
 use super::rows::Row;
-use crate::time::{Now, Steady, Step};
+use crate::time::{ClockStep, Now, Steady};
 
 /// A durable queue of messages.
 #[derive(Default)]
 pub struct Queue {
-    messages: BTreeMap<u64, Message>,
+    messages: BTreeMap<u64, QueuedMessage>,
     due: BTreeSet<(Steady, u64)>,
     newest_of_key: HashMap<String, u64>,
     next: u64,
@@ -48,28 +48,28 @@ impl Queue {
         self.next += 1;
         if let Some(key) = key
             && let Some(older) = self.newest_of_key.insert(key.to_owned(), id)
-            && self.messages.get(&older).is_some_and(|m| m.status != MessageStatus::Away)
+            && self.messages.get(&older).is_some_and(|m| m.status != MessageStatus::InProgress)
         {
             self.remove(older);
         }
-        self.messages.insert(id, Message::new(key, payload, volatile));
+        self.messages.insert(id, QueuedMessage::new(key, payload, volatile));
         self.due.insert((Steady::START, id));
         self.dirty.push(id);
         id
     }
 
     /// Returns the due messages, oldest first, at most `limit`; their courier has them until [`Queue::settle`].
-    pub(crate) fn take_due(&mut self, now: Now, limit: usize) -> Vec<Letter> {
+    pub(crate) fn take_due(&mut self, now: Now, limit: usize) -> Vec<DueMessage> {
         let now = now.steady;
         let ids: Vec<(Steady, u64)> = self.due.range(..=(now, u64::MAX)).take(limit).copied().collect();
-        let mut letters = Vec::with_capacity(ids.len());
+        let mut messages = Vec::with_capacity(ids.len());
         for place in ids {
             self.due.remove(&place);
             if let Some(message) = self.messages.get_mut(&place.1) {
-                letters.push(message.hand_out(place.1, now));
+                messages.push(message.hand_out(place.1, now));
             }
         }
-        letters
+        messages
     }
 
     /// Records the outcome of a delivery. `longest_wait` limits the doubling wait between tries.
@@ -96,7 +96,7 @@ impl Queue {
     pub(crate) fn recall(&mut self) {
         let mut superseded = Vec::new();
         for (id, message) in &mut self.messages {
-            if message.status != MessageStatus::Away {
+            if message.status != MessageStatus::InProgress {
                 continue;
             }
             if message.key.as_ref().is_some_and(|key| self.newest_of_key.get(key) != Some(id)) {
@@ -115,7 +115,7 @@ impl Queue {
     /// exist.
     pub(crate) fn retry(&mut self, id: u64) -> bool {
         let Some(message) = self.messages.get_mut(&id) else { return false };
-        if message.status == MessageStatus::Away {
+        if message.status == MessageStatus::InProgress {
             return false;
         }
         self.due.remove(&(message.ready, id));
@@ -157,12 +157,12 @@ impl Queue {
     }
 
     /// Returns all messages, oldest first.
-    pub fn messages(&self) -> impl Iterator<Item = (u64, &Message)> {
+    pub fn messages(&self) -> impl Iterator<Item = (u64, &QueuedMessage)> {
         self.messages.iter().map(|(id, message)| (*id, message))
     }
 
     /// Returns a message.
-    pub(crate) fn get(&self, id: u64) -> Option<&Message> {
+    pub(crate) fn get(&self, id: u64) -> Option<&QueuedMessage> {
         self.messages.get(&id)
     }
 
@@ -187,7 +187,7 @@ impl Resource for Queue {
         let mut queue = Queue::default();
         for (key, value) in rows {
             let id = u64::from_be_bytes((*key).try_into().map_err(|_| "a message has no number".to_owned())?);
-            let message: Message = serde_json::from_slice(&value).map_err(|e| e.to_string())?;
+            let message: QueuedMessage = serde_json::from_slice(&value).map_err(|e| e.to_string())?;
             queue.next = queue.next.max(id + 1);
             if message.status == MessageStatus::Waiting {
                 queue.due.insert((message.ready, id));
@@ -204,7 +204,7 @@ impl Resource for Queue {
         Ok(queue)
     }
 
-    fn adjust(&mut self, step: Step) {
+    fn adjust(&mut self, step: ClockStep) {
         for (id, message) in &mut self.messages {
             if step.is_load() {
                 let before = message.ready;

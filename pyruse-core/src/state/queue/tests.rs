@@ -29,9 +29,9 @@ fn of_a_key_only_the_newest_is_delivered_after_a_crash_or_a_recall() {
     let mut loaded = Queue::load(stored(&mut queue)).unwrap();
     queue.recall();
     for queue in [&mut loaded, &mut queue] {
-        let letters = queue.take_due(later, 9);
-        assert_eq!(letters.iter().map(|letter| &*letter.payload).collect::<Vec<_>>(), ["new"]);
-        queue.settle(letters[0].id, Outcome::Done, later, Duration::from_secs(60));
+        let messages = queue.take_due(later, 9);
+        assert_eq!(messages.iter().map(|message| &*message.payload).collect::<Vec<_>>(), ["new"]);
+        queue.settle(messages[0].id, Outcome::Done, later, Duration::from_secs(60));
         assert_eq!((queue.pending(), queue.of_key("key")), (0, None));
     }
 }
@@ -40,7 +40,7 @@ fn of_a_key_only_the_newest_is_delivered_after_a_crash_or_a_recall() {
 fn a_try_that_fails_as_the_one_before_is_not_written_again() {
     let (wait, start) = (Duration::from_secs(1), Now::at(Timestamp::from_seconds(1_795_000_000)));
     let mut queue = Queue::default();
-    let id = queue.push(None, "letter".into());
+    let id = queue.push(None, "message".into());
     let mut written = Vec::new();
     for (n, error) in ["no", "no", "no", "never", "never"].into_iter().enumerate() {
         let now = start.plus(Duration::from_secs(10 * n as u64));
@@ -66,9 +66,9 @@ fn what_waits_or_was_given_up_is_due_at_once_when_it_is_to_be_tried_again() {
     assert!(ids.iter().all(|id| queue.retry(*id)) && !queue.retry(7));
     let mut loaded = Queue::load(stored(&mut queue)).unwrap();
     for queue in [&mut queue, &mut loaded] {
-        let letters = queue.take_due(now, 9);
+        let messages = queue.take_due(now, 9);
         assert_eq!(
-            letters.iter().map(|letter| (letter.id, letter.tries)).collect::<Vec<_>>(),
+            messages.iter().map(|message| (message.id, message.tries)).collect::<Vec<_>>(),
             [(0, 1), (1, 1)]
         );
         assert_eq!((queue.pending(), queue.len()), (2, 2));
@@ -85,8 +85,8 @@ fn what_waits_for_its_next_try_is_due_when_it_is_hurried() {
     queue.settle(given_up, Outcome::GiveUp("never".into()), now, Duration::from_secs(60));
     assert!(queue.take_due(now, 9).is_empty());
     queue.hurry();
-    let letters = queue.take_due(now, 9);
-    assert_eq!(letters.iter().map(|letter| letter.id).collect::<Vec<_>>(), [waits]);
+    let messages = queue.take_due(now, 9);
+    assert_eq!(messages.iter().map(|message| message.id).collect::<Vec<_>>(), [waits]);
 }
 
 #[test]
@@ -112,14 +112,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 const START: Now = Now::at(Timestamp::from_seconds(1_795_000_000));
 
 /// Returns the same moment, with the wall clock set to this time.
-fn set(now: Now, wall: Timestamp) -> Step {
-    Step { now: Now { wall, ..now }, by: wall.0 - now.wall.0 }
+fn set(now: Now, wall: Timestamp) -> ClockStep {
+    ClockStep { now: Now { wall, ..now }, by: wall.0 - now.wall.0 }
 }
 
-/// Makes a queue with a letter that failed at [`START`] and waits for its longest wait.
+/// Makes a queue with a message that failed at [`START`] and waits for its longest wait.
 fn waiting(longest: Duration) -> (Queue, u64) {
     let mut queue = Queue::default();
-    let id = queue.push(None, "letter".into());
+    let id = queue.push(None, "message".into());
     for _ in 0..10 {
         queue.retry(id);
         assert_eq!(queue.take_due(START, 9).len(), 1);
@@ -155,7 +155,7 @@ fn after_a_restart_no_try_is_further_away_than_its_wait() {
     let longest = Duration::from_secs(300);
     let ahead = START.plus(Duration::from_secs(1_000_000_000));
     let mut queue = Queue::default();
-    let id = queue.push(None, "letter".into());
+    let id = queue.push(None, "message".into());
     for _ in 0..10 {
         queue.retry(id);
         queue.take_due(ahead, 9);
@@ -171,7 +171,7 @@ fn after_a_restart_no_try_is_further_away_than_its_wait() {
     );
     rows.push((99_u64.to_be_bytes().into(), old.into_bytes().into()));
     let mut loaded = Queue::load(rows).unwrap();
-    loaded.adjust(Step::loaded(START));
+    loaded.adjust(ClockStep::loaded(START));
     for message in loaded.messages.values() {
         assert!(message.next_try().unwrap() <= START.wall.plus_seconds(600));
         assert_eq!(message.created, START.wall);
@@ -187,7 +187,7 @@ fn after_a_restart_no_try_is_further_away_than_its_wait() {
         serde_json::to_vec(queue.get(id).unwrap()).unwrap().into(),
     )])
     .unwrap();
-    later.adjust(Step::loaded(ahead.plus(HOUR)));
+    later.adjust(ClockStep::loaded(ahead.plus(HOUR)));
     assert_eq!(later.take_due(ahead.plus(HOUR), 9).len(), 1);
 }
 
@@ -195,7 +195,7 @@ fn after_a_restart_no_try_is_further_away_than_its_wait() {
 fn a_message_is_as_old_as_the_time_in_which_it_was_tried() {
     let mut now = Now::at(Timestamp::from_seconds(100));
     let mut queue = Queue::default();
-    let id = queue.push(None, "letter".into());
+    let id = queue.push(None, "message".into());
     let tried = |queue: &mut Queue, now: Now| {
         queue.retry(id);
         let tried = queue.take_due(now, 1)[0].tried;
@@ -213,7 +213,7 @@ fn a_message_is_as_old_as_the_time_in_which_it_was_tried() {
     // The program does not run for a year.
     let mut queue = Queue::load(stored(&mut queue)).unwrap();
     now = Now::at(START.wall.plus_seconds(365 * 86_400));
-    queue.adjust(Step::loaded(now));
+    queue.adjust(ClockStep::loaded(now));
     assert_eq!(tried(&mut queue, now), 10_800);
     assert_eq!(tried(&mut queue, now.plus(HOUR)), 14_400);
 }

@@ -76,5 +76,5 @@ fn what_was_found_and_is_not_read_comes_again_after_opening_again_and_after_a_re
     assert_eq!(read_all(&mut reader), (3..10).collect::<Vec<_>>());
     assert!(!reader.position().place.starts_with(b"<"));
     // An entry that was found three times is counted once: else a loss would go unnoticed.
-    assert_eq!(reader.journal.account.read, 10);
+    assert_eq!(reader.journal.completeness.read, 10);
 }

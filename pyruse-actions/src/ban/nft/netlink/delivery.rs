@@ -238,7 +238,7 @@ fn refused(order: &Order, errno: Errno) -> Outcome {
         Errno::EINVAL => Some(Obstacle::NoTimeouts),
         _ => None,
     };
-    let cure = |obstacle: Obstacle| format!("; {}", obstacle.cure(&order.set, Family::of(order.ip)));
-    let cure = obstacle.map(cure).unwrap_or_default();
-    Outcome::Retry(format!("set `{}`: {}{cure}", order.set, words(errno)))
+    let remedy = |obstacle: Obstacle| format!("; {}", obstacle.remedy(&order.set, Family::of(order.ip)));
+    let remedy = obstacle.map(remedy).unwrap_or_default();
+    Outcome::Retry(format!("set `{}`: {}{remedy}", order.set, words(errno)))
 }

@@ -1,4 +1,4 @@
-//! Ends: the one type for every end that is stored.
+//! Expiry: the type of every stored time at which something ends.
 
 use std::time::Duration;
 
@@ -6,39 +6,39 @@ use serde::de::Deserializer;
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::{Step, Timestamp};
+use super::{ClockStep, Timestamp};
 
-/// An end, with the span that was given when it began.
+/// A time at which something expires, and how long it lasts from its beginning to then.
 ///
 /// A clock that is wrong for a moment leaves ends behind that are wrong for years. But nothing that lasts an hour ends
-/// more than an hour from now: so code that holds ends [adjusts](Ends::adjust) them after they are loaded, and when a
+/// more than an hour from now: so code that holds ends [adjusts](Expiry::adjust) them after they are loaded, and when a
 /// step of the clock was detected.
 ///
 /// It is stored as `[end, span]`, in microseconds. A lone number is an end whose span is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
+pub struct Expiry {
     at: Timestamp,
     /// In microseconds; the greatest number means not known, or for ever.
     span: i64,
 }
 
-impl Ends {
-    /// Never.
-    pub const NEVER: Ends = Ends { at: Timestamp::NEVER, span: i64::MAX };
+impl Expiry {
+    /// It never expires.
+    pub const NEVER: Expiry = Expiry { at: Timestamp::NEVER, span: i64::MAX };
 
     /// Makes the end this long after `start`.
-    pub fn after(start: Timestamp, span: Duration) -> Ends {
-        Ends { at: start.plus(span), span: i64::try_from(span.as_micros()).unwrap_or(i64::MAX) }
+    pub fn after(start: Timestamp, span: Duration) -> Expiry {
+        Expiry { at: start.plus(span), span: i64::try_from(span.as_micros()).unwrap_or(i64::MAX) }
     }
 
     /// Makes the end this many seconds after `start`.
-    pub fn after_seconds(start: Timestamp, seconds: u64) -> Ends {
-        Ends::after(start, Duration::from_secs(seconds))
+    pub fn after_seconds(start: Timestamp, seconds: u64) -> Expiry {
+        Expiry::after(start, Duration::from_secs(seconds))
     }
 
     /// Makes an end that is always believed: it has no span.
-    pub const fn without_span(at: Timestamp) -> Ends {
-        Ends { at, span: i64::MAX }
+    pub const fn without_span(at: Timestamp) -> Expiry {
+        Expiry { at, span: i64::MAX }
     }
 
     /// Returns the end.
@@ -54,21 +54,21 @@ impl Ends {
 
     /// Returns the same end with a span, if it has none.
     #[must_use]
-    pub fn with_span(self, span: Duration) -> Ends {
+    pub fn with_span(self, span: Duration) -> Expiry {
         if self.span != i64::MAX || self.at == Timestamp::NEVER {
             return self;
         }
-        Ends { span: i64::try_from(span.as_micros()).unwrap_or(i64::MAX), ..self }
+        Expiry { span: i64::try_from(span.as_micros()).unwrap_or(i64::MAX), ..self }
     }
 
     /// Returns the later of the two.
     #[must_use]
-    pub fn max(self, other: Ends) -> Ends {
+    pub fn max(self, other: Expiry) -> Expiry {
         if other.at > self.at { other } else { self }
     }
 
     /// Returns `true` if it has expired at `now`. At the end itself, it has.
-    pub fn is_over(self, now: Timestamp) -> bool {
+    pub fn is_expired(self, now: Timestamp) -> bool {
         self.at <= now
     }
 
@@ -77,7 +77,7 @@ impl Ends {
     /// - An end is at most its span from now. (While the clock is not set, ends that were made when it was set are left
     ///   alone: the clock is wrong, not they.)
     /// - What began while the clock was not set moves along when the clock is set: it keeps its remaining time.
-    pub fn adjust(&mut self, step: Step) -> bool {
+    pub fn adjust(&mut self, step: ClockStep) -> bool {
         let before = self.at;
         if self.at == Timestamp::NEVER {
             return false;
@@ -93,7 +93,7 @@ impl Ends {
     }
 }
 
-impl Serialize for Ends {
+impl Serialize for Expiry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.span == i64::MAX {
             self.at.serialize(serializer)
@@ -103,8 +103,8 @@ impl Serialize for Ends {
     }
 }
 
-impl<'de> Deserialize<'de> for Ends {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Ends, D::Error> {
+impl<'de> Deserialize<'de> for Expiry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Expiry, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Stored {
@@ -112,9 +112,9 @@ impl<'de> Deserialize<'de> for Ends {
             WithSpan(Timestamp, i64),
         }
         Ok(match Stored::deserialize(deserializer)? {
-            Stored::Alone(at) => Ends::without_span(at),
+            Stored::Alone(at) => Expiry::without_span(at),
             // A negative span means no span.
-            Stored::WithSpan(at, span) => Ends { at, span: span.max(0) },
+            Stored::WithSpan(at, span) => Expiry { at, span: span.max(0) },
         })
     }
 }
@@ -128,16 +128,16 @@ mod tests {
 
     const YEARS: u64 = 72 * 365 * 86_400;
 
-    fn adjusted(mut ends: Ends, step: Step) -> Timestamp {
+    fn adjusted(mut ends: Expiry, step: ClockStep) -> Timestamp {
         let before = ends;
         assert_eq!(ends.adjust(step), ends != before);
-        assert!(!ends.adjust(Step::loaded(step.now)), "once is enough");
+        assert!(!ends.adjust(ClockStep::loaded(step.now)), "once is enough");
         ends.at()
     }
 
     #[test]
     fn an_end_is_never_further_ahead_than_its_span() {
-        let loaded = Step::loaded(Now::at(NOW));
+        let loaded = ClockStep::loaded(Now::at(NOW));
         for (start, end) in [
             // A clock that was ahead.
             (NOW.plus_seconds(YEARS), NOW.plus_seconds(3600)),
@@ -148,30 +148,30 @@ mod tests {
             // Expired ends stay expired.
             (Timestamp::from_seconds(NOW.seconds() - 9000), Timestamp::from_seconds(NOW.seconds() - 5400)),
         ] {
-            assert_eq!(adjusted(Ends::after_seconds(start, 3600), loaded), end);
+            assert_eq!(adjusted(Expiry::after_seconds(start, 3600), loaded), end);
         }
-        assert_eq!(adjusted(Ends::NEVER, loaded), Timestamp::NEVER);
+        assert_eq!(adjusted(Expiry::NEVER, loaded), Timestamp::NEVER);
         let unknown = NOW.plus_seconds(YEARS);
-        assert_eq!(adjusted(Ends::without_span(unknown), loaded), unknown);
-        let known = Ends::without_span(unknown).with_span(Duration::from_secs(60));
+        assert_eq!(adjusted(Expiry::without_span(unknown), loaded), unknown);
+        let known = Expiry::without_span(unknown).with_span(Duration::from_secs(60));
         assert_eq!(adjusted(known, loaded), NOW.plus_seconds(60));
-        assert_eq!(adjusted(Ends::after_seconds(NOW, u64::MAX), loaded), Timestamp::NEVER);
+        assert_eq!(adjusted(Expiry::after_seconds(NOW, u64::MAX), loaded), Timestamp::NEVER);
     }
 
     #[test]
     fn a_clock_that_is_not_set_shortens_nothing_and_what_it_began_goes_on_when_it_is() {
-        let ends = Ends::after_seconds(NOW, 3600);
+        let ends = Expiry::after_seconds(NOW, 3600);
         let unset = Now::at(Timestamp::from_seconds(100));
-        assert_eq!(adjusted(ends, Step::loaded(unset)), ends.at());
+        assert_eq!(adjusted(ends, ClockStep::loaded(unset)), ends.at());
         // It began 40 s after a start without a clock.
-        let early = Ends::after_seconds(Timestamp::from_seconds(40), 3600);
-        assert_eq!(adjusted(early, Step::loaded(unset)), Timestamp::from_seconds(3640));
+        let early = Expiry::after_seconds(Timestamp::from_seconds(40), 3600);
+        assert_eq!(adjusted(early, ClockStep::loaded(unset)), Timestamp::from_seconds(3640));
         assert_eq!(
-            adjusted(Ends::after_seconds(Timestamp::from_seconds(9000), 3600), Step::loaded(unset)),
+            adjusted(Expiry::after_seconds(Timestamp::from_seconds(9000), 3600), ClockStep::loaded(unset)),
             Timestamp::from_seconds(3700),
             "of two times of a clock that is not set, the later cannot be the end of an hour"
         );
-        let set = Step { now: Now::at(NOW), by: NOW.0 - unset.wall.0 };
+        let set = ClockStep { now: Now::at(NOW), by: NOW.0 - unset.wall.0 };
         assert_eq!(adjusted(early, set), NOW.plus_seconds(3540));
         assert_eq!(adjusted(ends, set), ends.at());
     }
@@ -179,13 +179,13 @@ mod tests {
     #[test]
     fn it_is_stored_with_its_span_and_read_without_one() {
         for (ends, text) in [
-            (Ends::after_seconds(Timestamp(5), 2), "[2000005,2000000]"),
-            (Ends::without_span(Timestamp(7)), "7"),
-            (Ends::NEVER, "9223372036854775807"),
+            (Expiry::after_seconds(Timestamp(5), 2), "[2000005,2000000]"),
+            (Expiry::without_span(Timestamp(7)), "7"),
+            (Expiry::NEVER, "9223372036854775807"),
         ] {
             assert_eq!(serde_json::to_string(&ends).unwrap(), text);
-            assert_eq!(serde_json::from_str::<Ends>(text).unwrap(), ends);
+            assert_eq!(serde_json::from_str::<Expiry>(text).unwrap(), ends);
         }
-        assert!(serde_json::from_str::<Ends>("[1]").is_err());
+        assert!(serde_json::from_str::<Expiry>("[1]").is_err());
     }
 }

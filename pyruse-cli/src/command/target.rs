@@ -14,44 +14,44 @@ use crate::storage::{self, Holder};
 use crate::{configuration, messages};
 
 /// The directory of the state in a package.
-const USUAL: &str = "/var/lib/pyruse";
+const DEFAULT_STORAGE: &str = "/var/lib/pyruse";
 
 /// The target of a command; see the module documentation.
-pub(super) struct Desk {
+pub(super) struct Target {
     /// The directory of the state.
     pub(super) directory: PathBuf,
     /// The configuration, or why it cannot be used.
     pub(super) loaded: anyhow::Result<Loaded>,
 }
 
-impl Desk {
+impl Target {
     /// For commands that only read.
-    pub(super) fn open(config: Option<&Path>) -> anyhow::Result<Desk> {
-        Desk::of(config, Loaded::open(config))
+    pub(super) fn open(config: Option<&Path>) -> anyhow::Result<Target> {
+        Target::of(config, Loaded::open(config))
     }
 
     /// For commands that change something.
-    pub(super) fn open_trusted(config: Option<&Path>) -> anyhow::Result<Desk> {
-        Desk::of(config, Loaded::open_trusted(config))
+    pub(super) fn open_trusted(config: Option<&Path>) -> anyhow::Result<Target> {
+        Target::of(config, Loaded::open_trusted(config))
     }
 
-    fn of(config: Option<&Path>, loaded: anyhow::Result<Loaded>) -> anyhow::Result<Desk> {
+    fn of(config: Option<&Path>, loaded: anyhow::Result<Loaded>) -> anyhow::Result<Target> {
         let error = match loaded {
             Ok(loaded) => {
                 let directory = loaded.config().storage.clone();
-                return Ok(Desk { directory, loaded: Ok(loaded) });
+                return Ok(Target { directory, loaded: Ok(loaded) });
             }
             Err(error) => error,
         };
-        let directory = storage_of(config).unwrap_or_else(|| USUAL.into());
+        let directory = storage_of(config).unwrap_or_else(|| DEFAULT_STORAGE.into());
         match storage::holder(&directory) {
             Ok(Some(Holder { pid, socket: Some(_) })) => {
-                let goes_on = format!(
+                let note = format!(
                     "the daemon (process {pid}) still uses the configuration that it read before, and is \
                              asked"
                 );
-                messages::say(Level::WARN, &format!("pyruse: {error:#}; {goes_on}"));
-                Ok(Desk { directory, loaded: Err(error) })
+                messages::say(Level::WARN, &format!("pyruse: {error:#}; {note}"));
+                Ok(Target { directory, loaded: Err(error) })
             }
             _ => Err(error),
         }

@@ -20,7 +20,7 @@ use super::feedback::Feedback;
 const SETTLE_EVERY: u64 = 1000;
 
 /// A configuration that runs without consequences.
-pub(crate) struct Rehearsal {
+pub(crate) struct Simulation {
     pub(crate) pump: Pump,
     feedback: Option<Feedback>,
     entries: u64,
@@ -36,11 +36,11 @@ pub(crate) enum Origin {
 }
 
 /// The receiver of what happens.
-pub(crate) trait Telling {
+pub(crate) trait SimulationObserver {
     /// Whether it needs the addresses of entries. Making one costs as much as reading several fields.
     const CURSORS: bool = true;
 
-    /// Whether it needs calls of [`Telling::step`].
+    /// Whether it needs calls of [`SimulationObserver::step`].
     const STEPS: bool = false;
 
     fn effect(&mut self, effect: &PlacedEffect<'_>) -> io::Result<()>;
@@ -48,15 +48,15 @@ pub(crate) trait Telling {
     fn step(&mut self, _id: SiteId) {}
 }
 
-impl Rehearsal {
-    pub(crate) fn new(engine: Engine, state: State) -> anyhow::Result<Rehearsal> {
-        Ok(Rehearsal { pump: Pump::rehearsal(engine, state)?, feedback: None, entries: 0 })
+impl Simulation {
+    pub(crate) fn new(engine: Engine, state: State) -> anyhow::Result<Simulation> {
+        Ok(Simulation { pump: Pump::dry_run(engine, state)?, feedback: None, entries: 0 })
     }
 
     /// Lets lines of `action_log` be read as entries.
     #[must_use]
-    pub(crate) fn with_feedback(self) -> Rehearsal {
-        Rehearsal { feedback: Some(Feedback::new(&self.pump.engine.workflow)), ..self }
+    pub(crate) fn with_feedback(self) -> Simulation {
+        Simulation { feedback: Some(Feedback::new(&self.pump.engine.workflow)), ..self }
     }
 
     /// Runs an entry of this source, and the lines that it caused.
@@ -64,24 +64,29 @@ impl Rehearsal {
         &mut self,
         source: &str,
         record: &mut dyn Record,
-        telling: &mut impl Telling,
+        observer: &mut impl SimulationObserver,
     ) -> io::Result<()> {
         if let Some(feedback) = &mut self.feedback {
             feedback.begin();
         }
-        telling.entry(record.realtime(), Origin::Source);
-        self.ride(source, record, telling)?;
+        observer.entry(record.realtime(), Origin::Source);
+        self.run_one(source, record, observer)?;
         while let Some(mut line) = self.feedback.as_mut().and_then(Feedback::next) {
-            telling.entry(line.realtime, Origin::Feedback);
-            self.ride(source, &mut line, telling)?;
+            observer.entry(line.realtime, Origin::Feedback);
+            self.run_one(source, &mut line, observer)?;
         }
         Ok(())
     }
 
-    fn ride(&mut self, source: &str, record: &mut dyn Record, telling: &mut impl Telling) -> io::Result<()> {
-        let mut observer = Observed { feedback: self.feedback.as_mut(), telling, result: Ok(()) };
-        self.pump.run_from(source, record, &mut observer);
-        observer.result?;
+    fn run_one(
+        &mut self,
+        source: &str,
+        record: &mut dyn Record,
+        observer: &mut impl SimulationObserver,
+    ) -> io::Result<()> {
+        let mut adapter = Adapter { feedback: self.feedback.as_mut(), observer, result: Ok(()) };
+        self.pump.run_from(source, record, &mut adapter);
+        adapter.result?;
         self.entries += 1;
         if self.entries.is_multiple_of(SETTLE_EVERY) {
             self.settle()?;
@@ -95,14 +100,14 @@ impl Rehearsal {
     }
 }
 
-struct Observed<'a, T> {
+struct Adapter<'a, T> {
     feedback: Option<&'a mut Feedback>,
-    telling: &'a mut T,
+    observer: &'a mut T,
     result: io::Result<()>,
 }
 
-impl<T: Telling> Observed<'_, T> {
-    fn tell(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+impl<T: SimulationObserver> Adapter<'_, T> {
+    fn report(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
         let cursor = if T::CURSORS { entry.cursor() } else { None };
         let placed = PlacedEffect {
             effect,
@@ -112,29 +117,29 @@ impl<T: Telling> Observed<'_, T> {
             step: site.step,
         };
         if self.result.is_ok() {
-            self.result = self.telling.effect(&placed);
+            self.result = self.observer.effect(&placed);
         }
     }
 }
 
-impl<T: Telling> Observer for Observed<'_, T> {
+impl<T: SimulationObserver> Observer for Adapter<'_, T> {
     const EFFECTS: bool = true;
     const STEPS: bool = T::STEPS;
 
     fn step(&mut self, id: SiteId, _: &Site, _: &mut Entry<'_>, _: bool) {
-        self.telling.step(id);
+        self.observer.step(id);
     }
 
     fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
-        self.tell(site, entry, effect);
+        self.report(site, entry, effect);
         if let (Some(feedback), Effect::Log { level, message }) = (&mut self.feedback, effect)
             && let Err(message) = feedback.write(entry, *level, message)
         {
-            self.tell(site, entry, &Effect::Error { message });
+            self.report(site, entry, &Effect::Error { message });
         }
     }
 
     fn error(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, error: &StepError) {
-        self.tell(site, entry, &Effect::Error { message: error.to_string() });
+        self.report(site, entry, &Effect::Error { message: error.to_string() });
     }
 }

@@ -1,13 +1,14 @@
-//! Was everything read? What libsystemd passes over, it passes over without a word; so accounts are kept.
+//! Checks whether everything was read: libsystemd skips entries without an error.
 //!
-//! *Numbers.* journald numbers its entries. Where the number of the last entry of a batch does not fit the one before and
-//! how many were read, there is a doubt. It is cleared up in the files themselves, since numbers may rightly be missing:
-//! the files of users take part in the sequence, and so do entries that `matches` leaves out. What no file holds was lost.
+//! *Numbers.* journald numbers its entries. If the numbers of the last entries of two batches differ by more than the
+//! number of entries that were read between them, some are missing: a gap. Gaps are checked in the files themselves,
+//! because a number may be missing for a good reason: it was given to an entry in the file of a user, or to one that
+//! `matches` excludes. Numbers that are in no file were lost.
 //!
-//! *Entries.* When the end of the journal was reached, all entries that its files hold have been read, or have been passed
-//! over: since they sort before the place where reading was, as what comes late from another host, or are damaged.
+//! *Entries.* When the end of the journal is reached, each entry in its files was either read or skipped. Entries are
+//! skipped if they are damaged, or if they sort before the current position, as those that arrive late from another host.
 //!
-//! Nothing of this happens in the reading loop but counting. A look costs about ten microseconds a file.
+//! The reading loop only counts. A check takes about ten microseconds per file.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -19,49 +20,49 @@ use pyruse_core::plugin::LeftOut;
 use pyruse_core::time::Timestamp;
 
 use super::file::{Header, Id, JournalFile};
-use super::left_out::Judge;
+use super::left_out::RefusedFiles;
 use super::losses::{MISSING, MISSING_AT_MOST, PASSED_OVER};
 use super::places::{Listed, is_archive_of, list};
 use super::position::JournalPosition;
 use super::settings::JournalSettings;
 
-/// The shortest time between two looks …
-const PAUSE: Duration = Duration::from_secs(2);
+/// The shortest time between two checks …
+const MIN_INTERVAL: Duration = Duration::from_secs(2);
 
-/// … as a multiple of how long a look takes, if that is longer, …
-const SHARE: u32 = 200;
+/// … or this many times the duration of a check, if that is longer, …
+const INTERVAL_FACTOR: u32 = 200;
 
-/// … and at most this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// … but at most this.
+const MAX_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The most sequences that are known: journald has one or a few, a collector of other hosts' journals has one a host.
-const SEQUENCES: usize = 64;
+/// The maximum number of sequences: journald has one or a few, a collector of other hosts' journals has one per host.
+const MAX_SEQUENCES: usize = 64;
 
-/// The most doubts that are kept apart. Further ones are joined to the last.
-const DOUBTS: usize = 64;
+/// The maximum number of separate gaps. Further ones are joined to the last.
+const MAX_GAPS: usize = 64;
 
-/// How often the end is waited for without an entry in between, before the next pause.
+/// How often to read to the end again before waiting for the next interval.
 const TRIES: u32 = 3;
 
-/// A file that is missing in this many looks is gone for good.
+/// A file that is missing in this many checks has been deleted.
 const ABSENCES: u8 = 10;
 
-/// How far the times of two files of one journald may differ, in microseconds.
+/// How much the times in two files of one journald may differ, in microseconds.
 const SLACK: i64 = 1_000_000;
 
-/// The place in a sequence up to which all was read.
+/// The number in a sequence up to which everything was read or accounted for.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     sequence: Id,
     number: u64,
     time: Timestamp,
-    /// How many entries had been read then.
+    /// How many entries had been read by then.
     read: u64,
 }
 
-/// Numbers that may be missing: those above `after`, up to `upto`.
+/// A range of numbers, of which some may be missing: those above `after`, up to `upto`.
 #[derive(Clone, Copy, Debug)]
-struct Doubt {
+struct Gap {
     sequence: Id,
     after: u64,
     upto: u64,
@@ -71,9 +72,9 @@ struct Doubt {
     read: u64,
 }
 
-/// What the files held at some moment.
+/// The files and their headers at some moment.
 #[derive(Default)]
-struct Stock {
+struct Snapshot {
     read: u64,
     files: HashMap<Id, Held>,
 }
@@ -81,55 +82,55 @@ struct Stock {
 #[derive(Clone, Copy)]
 struct Held {
     header: Header,
-    /// In memory: it goes when journald moves to the disk, and its entries are copied.
+    /// Whether it is in memory: journald copies its entries to the disk, and then removes it.
     is_runtime: bool,
-    /// libsystemd does not read it; its name says so.
+    /// Whether libsystemd does not read it.
     is_left_out: bool,
     absences: u8,
 }
 
-/// A file that was looked into.
+/// A file that was opened for the check.
 struct Known {
     listed: Listed,
     file: JournalFile,
 }
 
-/// See the module.
-pub(super) struct Account {
+/// The state of the checks; see the module documentation.
+pub(super) struct Completeness {
     settings: JournalSettings,
-    /// Of a journal by `files`, those that are read.
+    /// The files that are read, if the settings have `files`.
     files: Vec<PathBuf>,
-    /// How many entries were read, or found to be read next.
+    /// The number of entries that were read, or found to be read next.
     pub(super) read: u64,
     marks: Vec<Mark>,
-    doubts: Vec<Doubt>,
-    /// What the files held when all of it had been read.
-    stock: Option<Stock>,
-    /// What they held a moment ago.
-    pending: Option<Stock>,
-    /// Has anything happened since the last look?
-    is_stirred: bool,
+    gaps: Vec<Gap>,
+    /// The files when all their entries had been read.
+    settled: Option<Snapshot>,
+    /// The files just now; they replace `settled` if nothing more is found to read.
+    pending: Option<Snapshot>,
+    /// Whether the journal has changed since the last check.
+    is_changed: bool,
     tries: u32,
-    looked: Option<Instant>,
+    last_check: Option<Instant>,
     cost: Duration,
-    judge: Judge,
+    refused: RefusedFiles,
 }
 
-impl Account {
-    pub(super) fn new(settings: JournalSettings, files: Vec<PathBuf>) -> Account {
-        Account {
+impl Completeness {
+    pub(super) fn new(settings: JournalSettings, files: Vec<PathBuf>) -> Completeness {
+        Completeness {
             settings,
             files,
             read: 0,
             marks: Vec::new(),
-            doubts: Vec::new(),
-            stock: None,
+            gaps: Vec::new(),
+            settled: None,
             pending: None,
-            is_stirred: true,
+            is_changed: true,
             tries: 0,
-            looked: None,
+            last_check: None,
             cost: Duration::ZERO,
-            judge: Judge::default(),
+            refused: RefusedFiles::default(),
         }
     }
 
@@ -137,8 +138,8 @@ impl Account {
         &self.settings
     }
 
-    /// The files of a journal by `files` that hold what was written since, if these are more than those that are read.
-    /// journald archives `NAME.journal` as `NAME@….journal` in the same directory.
+    /// With `files` in the settings: returns the files that contain entries after the position, if these are more than
+    /// those that are read. journald archives `NAME.journal` as `NAME@….journal` in the same directory.
     pub(super) fn files_since(&self, position: &JournalPosition) -> Vec<PathBuf> {
         let mut wanted = self.files.clone();
         let number = position.cursor.as_deref().and_then(numbered);
@@ -160,8 +161,8 @@ impl Account {
         if wanted.len() > self.files.len() { wanted } else { Vec::new() }
     }
 
-    /// Another reader of the same journal goes on; it may read other files of it.
-    pub(super) fn hand_over(&mut self, to: &mut Account) {
+    /// Passes everything on to the next reader of the same journal, which may read other files of it.
+    pub(super) fn hand_over(&mut self, to: &mut Completeness) {
         if self.settings == to.settings {
             let files = std::mem::take(&mut to.files);
             std::mem::swap(self, to);
@@ -169,22 +170,22 @@ impl Account {
         }
     }
 
-    /// An entry was read.
+    /// Counts an entry that was read.
     pub(super) fn count(&mut self) {
         self.read += 1;
     }
 
-    /// The entry that was counted last is not read, and will be counted again.
+    /// Uncounts the last entry: it was not read, and will be counted again.
     pub(super) fn discount(&mut self) {
         self.read -= 1;
     }
 
-    /// Something has happened to the journal.
-    pub(super) fn stir(&mut self) {
-        self.is_stirred = true;
+    /// Notes that the journal has changed.
+    pub(super) fn note_change(&mut self) {
+        self.is_changed = true;
     }
 
-    /// Reading begins behind that entry.
+    /// Starts the count behind this position.
     pub(super) fn begin(&mut self, position: &JournalPosition) {
         if let Some((sequence, number)) = position.cursor.as_deref().and_then(numbered) {
             self.marks.retain(|mark| mark.sequence != sequence);
@@ -193,7 +194,7 @@ impl Account {
         }
     }
 
-    /// All up to that entry has been read.
+    /// Notes that everything up to this entry was read; finds a gap.
     pub(super) fn reach(&mut self, cursor: &str, time: Timestamp) {
         let Some((sequence, number)) = numbered(cursor) else { return };
         let mark = Mark { sequence, number, time, read: self.read };
@@ -205,19 +206,18 @@ impl Account {
         }
         let read = self.read - last.read;
         if number - last.number != read {
-            let doubt =
-                Doubt { sequence, after: last.number, upto: number, from: last.time, until: time, read };
-            let is_full = self.doubts.len() >= DOUBTS;
+            let gap = Gap { sequence, after: last.number, upto: number, from: last.time, until: time, read };
+            let is_full = self.gaps.len() >= MAX_GAPS;
             let joined = self
-                .doubts
+                .gaps
                 .last_mut()
-                .filter(|former| is_full && former.sequence == sequence && former.upto == doubt.after);
+                .filter(|former| is_full && former.sequence == sequence && former.upto == gap.after);
             if let Some(former) = joined {
-                (former.upto, former.until) = (doubt.upto, doubt.until);
-                former.read += doubt.read;
-            } else if self.doubts.len() < 2 * DOUBTS {
-                // With more sequences in doubt than this, each cannot be reported.
-                self.doubts.push(doubt);
+                (former.upto, former.until) = (gap.upto, gap.until);
+                former.read += gap.read;
+            } else if self.gaps.len() < 2 * MAX_GAPS {
+                // Gaps in more sequences than this cannot be reported separately.
+                self.gaps.push(gap);
             }
         }
         self.mark(mark);
@@ -228,7 +228,7 @@ impl Account {
             *last = mark;
             return;
         }
-        if self.marks.len() >= SEQUENCES
+        if self.marks.len() >= MAX_SEQUENCES
             && let Some(oldest) = (0..self.marks.len()).min_by_key(|n| self.marks[*n].read)
         {
             self.marks.swap_remove(oldest);
@@ -236,70 +236,71 @@ impl Account {
         self.marks.push(mark);
     }
 
-    /// When it wants to look again, if nothing happens.
-    pub(super) fn next_look(&self) -> Option<Duration> {
-        let is_wanted = self.is_stirred || !self.doubts.is_empty() || self.judge.is_in_doubt();
+    /// Returns how long to wait until [`Completeness::check`] has something to do, if nothing happens.
+    pub(super) fn next_check(&self) -> Option<Duration> {
+        let is_wanted = self.is_changed || !self.gaps.is_empty() || self.refused.must_ask_again();
         is_wanted.then(|| {
-            self.looked.map_or(Duration::ZERO, |looked| self.pause().saturating_sub(looked.elapsed()))
+            self.last_check
+                .map_or(Duration::ZERO, |last_check| self.interval().saturating_sub(last_check.elapsed()))
         })
     }
 
-    fn pause(&self) -> Duration {
-        (self.cost * SHARE).clamp(PAUSE, LONGEST_PAUSE)
+    fn interval(&self) -> Duration {
+        (self.cost * INTERVAL_FACTOR).clamp(MIN_INTERVAL, MAX_INTERVAL)
     }
 
-    /// Looks into the files, if it is time. `is_at_end`: all that is there has been read. Gives whether the end must be
-    /// looked for again, at once.
-    pub(super) fn look(&mut self, is_at_end: bool, losses: &mut Losses) -> bool {
-        let is_due = self.next_look().is_some_and(|wait| wait.is_zero());
-        // The second half of a look that has begun.
+    /// Checks the files, if it is due. `is_at_end`: the end of the journal was just reached. Returns whether to read to
+    /// the end again, at once.
+    pub(super) fn check(&mut self, is_at_end: bool, losses: &mut Losses) -> bool {
+        let is_due = self.next_check().is_some_and(|wait| wait.is_zero());
+        // The second half of a check that has begun.
         let is_second = is_at_end && self.pending.is_some();
-        if !is_second && (!is_due || (self.doubts.is_empty() && !is_at_end)) {
+        if !is_second && (!is_due || (self.gaps.is_empty() && !is_at_end)) {
             return false;
         }
         let start = Instant::now();
         if let Some(pending) = self.pending.take_if(|pending| is_at_end && pending.read == self.read) {
             self.settle(pending, losses);
-            self.is_stirred = false;
+            self.is_changed = false;
             self.tries = 0;
-            self.looked = Some(start);
+            self.last_check = Some(start);
             return false;
         }
         let Some((listed, known, is_complete)) = survey(&self.settings, &self.files) else {
-            // The files change faster than they can be looked at: the doubts wait for the next look.
-            (self.pending, self.looked, self.cost) = (None, Some(start), start.elapsed());
+            // The files change faster than they can be checked: the gaps wait for the next check.
+            (self.pending, self.last_check, self.cost) = (None, Some(start), start.elapsed());
             return false;
         };
-        for left_out in self.judge.judge(listed.iter()) {
+        for left_out in self.refused.update(listed.iter()) {
             losses.log(left_out.text);
         }
-        for doubt in std::mem::take(&mut self.doubts) {
+        for gap in std::mem::take(&mut self.gaps) {
             if is_complete {
-                self.clear_up(doubt, &known, losses);
+                self.check_gap(gap, &known, losses);
             }
         }
         let mut again = false;
         self.pending = None;
-        if is_at_end && self.is_stirred && self.tries < TRIES {
+        if is_at_end && self.is_changed && self.tries < TRIES {
             self.tries += 1;
-            self.pending = Some(self.stock_of(&known));
+            self.pending = Some(self.snapshot_of(&known));
             again = true;
         } else {
             self.tries = 0;
-            self.looked = Some(start);
+            self.last_check = Some(start);
         }
         self.cost = start.elapsed();
         again
     }
 
-    /// The files that libsystemd leaves out.
+    /// Returns the files that libsystemd does not read.
     pub(super) fn left_out(&self) -> Vec<LeftOut> {
-        self.judge.left_out()
+        self.refused.left_out()
     }
 
-    /// Numbers that no file holds were lost.
-    fn clear_up(&self, doubt: Doubt, known: &[Known], losses: &mut Losses) {
-        let Doubt { sequence, after, upto, from, until, read } = doubt;
+    /// Checks a gap: numbers that are in no file are reported as lost.
+    fn check_gap(&self, gap: Gap, known: &[Known], losses: &mut Losses) {
+        let Gap { sequence, after, upto, from, until, read } = gap;
         let of_sequence = known.iter().find(|known| known.file.header.seqnum_id == sequence);
         let is_split = of_sequence.is_none_or(|known| known.listed.is_split);
         let (mut present, mut elsewhere) = (0_u64, 0_u64);
@@ -312,12 +313,12 @@ impl Account {
             }
             let entries = file.entries();
             let range = entries.between(after, upto);
-            // The numbers of another sequence may be from another time.
+            // The same numbers of another sequence may be from another time.
             let first = entries.head(range.start).map(|head| head.time);
             let is_of_then = is_same || first.is_some_and(|first| first.0 <= until.0.saturating_add(SLACK));
             let is_of_then = is_of_then && (is_same || header.last_time.0.saturating_add(SLACK) >= from.0);
             let mut count: u64 = if is_of_then { range.end - range.start } else { 0 };
-            // A number that was given to an entry that did not fit into the file: the entry went to the next file.
+            // A number may belong to an entry that did not fit into the file: the entry was written to the next file.
             let last = entries.count.checked_sub(1).and_then(|last| entries.head(last));
             let is_unlinked = last.is_none_or(|last| last.number < header.last_number);
             if is_same && is_unlinked && (after + 1..=upto).contains(&header.last_number) {
@@ -326,7 +327,7 @@ impl Account {
             let sum = if listed.in_scope { &mut present } else { &mut elsewhere };
             *sum = count.saturating_add(*sum);
         }
-        // What was read may have been deleted since. Where there are several hosts, other hosts' entries are among it.
+        // Entries that were read may have been deleted since. With several hosts, `read` includes entries of the others.
         if is_split || self.marks.len() == 1 {
             present = present.max(read);
         }
@@ -341,19 +342,20 @@ impl Account {
         }
     }
 
-    fn stock_of(&self, known: &[Known]) -> Stock {
+    /// Returns the files that are in scope.
+    fn snapshot_of(&self, known: &[Known]) -> Snapshot {
         let in_scope = known.iter().filter(|known| known.listed.in_scope);
         let files = in_scope.map(|Known { listed, file }| {
             let is_runtime = listed.path.starts_with("/run");
-            let is_left_out = self.judge.has_refused(&listed.path);
+            let is_left_out = self.refused.has_refused(&listed.path);
             (file.header.file_id, Held { header: file.header, is_runtime, is_left_out, absences: 0 })
         });
-        Stock { read: self.read, files: files.collect() }
+        Snapshot { read: self.read, files: files.collect() }
     }
 
-    /// All that the files held then has been read, or was passed over.
-    fn settle(&mut self, mut held: Stock, losses: &mut Losses) {
-        tracing::debug!("accounts settled after {} entries", held.read);
+    /// Called when everything that the files contained then has been read or skipped: reports what was skipped.
+    fn settle(&mut self, mut held: Snapshot, losses: &mut Losses) {
+        tracing::debug!("everything is accounted for after {} entries", held.read);
         for mark in &mut self.marks {
             let headers = held.files.values().map(|held| held.header);
             let headers = headers.filter(|header| header.seqnum_id == mark.sequence);
@@ -363,7 +365,7 @@ impl Account {
                 (mark.number, mark.time, mark.read) = (last.last_number, last.last_time, held.read);
             }
         }
-        if let Some(former) = self.stock.take() {
+        if let Some(former) = self.settled.take() {
             let read_by_us = held.files.iter().filter(|(_, held)| !held.is_left_out);
             let growth = read_by_us
                 .map(|(id, held)| held.header.entries.saturating_sub(former.entries(*id)))
@@ -381,15 +383,16 @@ impl Account {
                 losses.note(&PASSED_OVER, growth - read, now, now);
             }
         }
-        self.stock = Some(held);
+        self.settled = Some(held);
     }
 }
 
-/// How often to list and open the files, until no rotation comes in between.
+/// How often to try to list and open the files without a rotation in between.
 const SURVEYS: usize = 5;
 
-/// All files, those of them that can be opened, and whether these are all that matter. A rotation renames files: one
-/// that has another name by the time it is opened would seem to hold nothing. `None`: they were renamed at every try.
+/// Lists and opens the files. Returns all files, those that could be opened, and whether these are all that matter. A
+/// rotation renames files: one that is renamed before it is opened would seem to be empty. `None`: that happened at
+/// every try.
 fn survey(settings: &JournalSettings, files: &[PathBuf]) -> Option<(Vec<Listed>, Vec<Known>, bool)> {
     let list = || {
         let mut listed = list(settings, files);
@@ -408,7 +411,7 @@ fn survey(settings: &JournalSettings, files: &[PathBuf]) -> Option<(Vec<Listed>,
     None
 }
 
-/// All files that can be opened; are these all that matter?
+/// Returns the files that can be opened, and whether these are all that matter.
 fn open(listed: Vec<Listed>) -> (Vec<Known>, bool) {
     let (mut known, mut is_complete) = (Vec::new(), true);
     for listed in listed {
@@ -420,13 +423,13 @@ fn open(listed: Vec<Listed>) -> (Vec<Known>, bool) {
     (known, is_complete)
 }
 
-impl Stock {
+impl Snapshot {
     fn entries(&self, file: Id) -> u64 {
         self.files.get(&file).map_or(0, |held| held.header.entries)
     }
 }
 
-/// The sequence and the number of the entry of that cursor.
+/// Returns the sequence and the number of the entry with this cursor.
 pub(super) fn numbered(cursor: &str) -> Option<(Id, u64)> {
     let part = |name: &str| cursor.split(';').find_map(|part| part.strip_prefix(name));
     Some((Id::from_str_radix(part("s=")?, 16).ok()?, u64::from_str_radix(part("i=")?, 16).ok()?))
