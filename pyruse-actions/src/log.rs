@@ -36,7 +36,7 @@ const ID_FIELD: &str = "PYRUSE_LOG_ID";
 const LINE_LIMIT: usize = 64 * 1024;
 
 /// How long after a restart a line may still appear twice, in seconds of the journal's time.
-const DOUBT_SECONDS: u64 = 24 * 3600;
+const UNCERTAIN_SECONDS: u64 = 24 * 3600;
 
 /// Settings of `action_log`.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -186,7 +186,7 @@ fn datagram(line: &Line) -> Vec<u8> {
 struct LogService {
     queue: Handle<Queue>,
     /// The lines that may have been sent before a crash, each with whether one was read.
-    doubtful: Handle<Map<bool>>,
+    uncertain: Handle<Map<bool>>,
     id: Slot,
     path: PathBuf,
 }
@@ -218,10 +218,10 @@ impl Service for LogService {
             .filter_map(|(_, message)| serde_json::from_str(&message.payload).ok())
             .map(|line: Line| line.id)
             .collect();
-        let doubtful = state.get_mut(self.doubtful);
+        let uncertain = state.get_mut(self.uncertain);
         for id in ids {
-            if doubtful.get(&id, now).is_none() {
-                doubtful.insert(&id, false, Expiry::after_seconds(now, DOUBT_SECONDS), now);
+            if uncertain.get(&id, now).is_none() {
+                uncertain.insert(&id, false, Expiry::after_seconds(now, UNCERTAIN_SECONDS), now);
             }
         }
     }
@@ -234,20 +234,20 @@ impl Service for LogService {
 impl Gate for LogService {
     fn admits(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         let now = entry.time();
-        if state.get(self.doubtful).is_empty() {
+        if state.get(self.uncertain).is_empty() {
             return true;
         }
         let Some(id) = entry.text(self.id) else { return true };
-        let doubtful = state.get_mut(self.doubtful);
-        match doubtful.get(id, now) {
+        let uncertain = state.get_mut(self.uncertain);
+        match uncertain.get(id, now) {
             Some(true) => false,
             Some(false) => {
-                let ends = doubtful.ends(id).unwrap_or(Expiry::NEVER);
-                doubtful.insert(id, true, ends, now);
+                let ends = uncertain.ends(id).unwrap_or(Expiry::NEVER);
+                uncertain.insert(id, true, ends, now);
                 true
             }
             None => {
-                doubtful.expire(now);
+                uncertain.expire(now);
                 true
             }
         }
@@ -259,8 +259,8 @@ pyruse_core::inventory::submit!(SettingsPlugin::of::<LogSettings>());
 pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
     let path = start.settings::<LogSettings>().socket(start.config());
     let queue = start.layout().open(NAME)?;
-    let doubtful = start.layout().open(&format!("{NAME}/doubtful"))?;
-    Ok(Box::new(LogService { queue, doubtful, id: start.reads(ID_FIELD), path }))
+    let uncertain = start.layout().open(&format!("{NAME}/doubtful"))?;
+    Ok(Box::new(LogService { queue, uncertain, id: start.reads(ID_FIELD), path }))
 }));
 
 #[cfg(test)]
@@ -276,16 +276,16 @@ mod tests {
     }
 
     #[test]
-    fn a_line_in_doubt_counts_once() {
+    fn a_line_that_may_be_sent_twice_counts_once() {
         let mut state = State::in_memory();
-        let doubtful = state.open("doubtful").unwrap();
+        let uncertain = state.open("doubtful").unwrap();
         let queue: Handle<Queue> = state.open("queue").unwrap();
         let payload =
             serde_json::to_string(&Line { id: "i".into(), priority: 6, message: "m".into() }).unwrap();
         state.get_mut(queue).push(None, payload);
         let mut fields = pyruse_core::entry::Fields::default();
         let id = fields.slot(ID_FIELD);
-        let mut service = LogService { queue, doubtful, id, path: PathBuf::new() };
+        let mut service = LogService { queue, uncertain, id, path: PathBuf::new() };
         service.boot(&mut state, Timestamp::now());
         let mut buffers = pyruse_core::entry::Buffers::new(
             fields,

@@ -25,7 +25,7 @@ fn pyruse(config: &str, args: &[&str]) -> Told {
 }
 
 #[test]
-fn every_mistake_is_told_in_one_run() {
+fn all_mistakes_are_reported_in_one_run() {
     let told = check(include_str!("check/mistakes.json"));
     assert_eq!(told.code, Some(1));
     insta::assert_snapshot!(told.text);
@@ -46,7 +46,7 @@ fn findings_are_data_with_json() {
 }
 
 #[test]
-fn a_text_that_is_no_json_is_told_with_its_place() {
+fn a_text_that_is_not_json_is_an_error_with_its_place() {
     for (name, config) in [
         ("empty", ""),
         ("two commas", "{\"actions\": {\"a\": [{\"action\": \"action_noop\",, }]}}"),
@@ -69,7 +69,7 @@ fn places_are_counted_behind_a_byte_order_mark() {
 }
 
 #[test]
-fn a_terminal_obeys_nothing_that_a_configuration_holds() {
+fn no_text_of_a_configuration_is_executed_by_a_terminal() {
     let text = r#"{"actions": {"a\u001b[31mb": [
         {"filter": "filter_equals", "args": {"field": "_U\u001b[2JID", "value": 0}, "then": "a\u001b[31mc"},
         {"filter": "filter_no\u009bpe"}
@@ -92,7 +92,7 @@ fn run_does_not_start_with_a_broken_configuration() {
 }
 
 #[test]
-fn comments_and_trailing_commas_are_taken() {
+fn comments_and_trailing_commas_are_accepted() {
     let told = check("{\n// why\n\"actions\": {\"a\": [{\"action\": \"action_noop\", /* so */},],},}");
     assert_eq!(
         (told.text.as_str(), told.code),
@@ -119,7 +119,7 @@ fn two_thousand_chains_are_checked_at_once() {
 }
 
 #[test]
-fn a_mistake_deep_within_the_settings_is_told_with_the_near_name() {
+fn a_mistake_deep_within_the_settings_is_reported_with_a_similar_name() {
     let told = check(
         r#"{
     "actions": {"a": [{"action": "action_noop"}]},
@@ -144,7 +144,7 @@ fn with_strict_a_warning_is_a_failure_and_a_note_is_not() {
 }
 
 #[test]
-fn run_tells_what_cannot_run_and_not_the_review() {
+fn run_reports_what_cannot_work_and_not_the_review() {
     let config = r#"{"actions": {
         "a": [{"filter": "filter_equals", "args": {"field": "PRIORITY", "value": "3"}, "then": "b"},
             // allow P003: kept for next year
@@ -177,7 +177,7 @@ fn an_unknown_time_zone_is_refused() {
 }
 
 #[test]
-fn what_other_programs_write_is_told_with_what_to_write_here() {
+fn syntax_of_other_programs_is_reported_with_what_to_write_instead() {
     let told = check(
         r#"{"actions": {"a": [
     {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^é from (?<ip>\\S+)$"}},

@@ -48,7 +48,7 @@ fn messages(site: &Site, firewall: Option<&Firewall>) -> Vec<String> {
 }
 
 #[test]
-fn a_machine_that_has_everything_is_content() {
+fn a_machine_that_has_everything_gives_no_findings() {
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["good"]), Site::new());
     firewall.nft(&[
         "add chain ip Inet4 input { type filter hook input priority 0; }; add chain ip6 Inet6 input { type filter hook input priority 0; }",
@@ -74,7 +74,7 @@ fn a_machine_that_has_everything_is_content() {
 }
 
 #[test]
-fn sets_that_cannot_take_bans_are_told() {
+fn sets_that_cannot_hold_bans_are_reported() {
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["good"]), Site::new());
     firewall.nft(&["add set ip Inet4 endless { type ipv4_addr; }; \
         add set ip Inet4 ranges { type ipv4_addr; flags interval,timeout; timeout 1h; }; \
@@ -106,7 +106,7 @@ fn sets_that_cannot_take_bans_are_told() {
 }
 
 #[test]
-fn a_missing_set_in_the_packages_table_is_told_with_the_unit_that_makes_it() {
+fn a_missing_set_in_the_packages_table_is_reported_with_the_unit_that_creates_it() {
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["good"]), Site::new());
     site.configure(
         &journald,
@@ -120,7 +120,7 @@ fn a_missing_set_in_the_packages_table_is_told_with_the_unit_that_makes_it() {
 }
 
 #[test]
-fn who_may_not_ask_is_told_so_and_nothing_is_said_to_be_wrong() {
+fn without_permission_the_set_is_unknown_and_not_reported_as_wrong() {
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["good"]), Site::new());
     let bans = [
         ("action_nftBan", "ip Inet4 good", "ip6 Inet6 good", Some(60)),
@@ -149,7 +149,7 @@ fn who_may_not_ask_is_told_so_and_nothing_is_said_to_be_wrong() {
 }
 
 #[test]
-fn programs_that_are_not_there_or_are_no_firewall_are_told_once() {
+fn programs_that_are_missing_or_not_a_firewall_are_reported_once() {
     let (journald, site) = (Journald::start(), Site::new());
     let answers_nonsense = site.script("nonsense", "echo 'all is well'");
     let bans =
@@ -171,7 +171,7 @@ fn programs_that_are_not_there_or_are_no_firewall_are_told_once() {
 }
 
 #[test]
-fn a_table_or_set_is_asked_for_once_however_many_ban_with_it() {
+fn a_table_or_set_is_queried_once_however_many_steps_use_it() {
     let (journald, site) = (Journald::start(), Site::new());
     let asked = site.path("asked");
     let counts = site.script("counts", &format!("echo \"$@\" >> {}; exit 1", asked.display()));
@@ -191,7 +191,7 @@ fn a_table_or_set_is_asked_for_once_however_many_ban_with_it() {
 }
 
 #[test]
-fn a_way_for_mails_that_leads_nowhere_is_told() {
+fn a_mail_program_or_server_that_does_not_work_is_reported() {
     let (journald, site) = (Journald::start(), Site::new());
     let rules = json!({"mails": [
         {"action": "action_email", "args": {"message": "{MESSAGE}"}},
@@ -249,7 +249,7 @@ fn a_way_for_mails_that_leads_nowhere_is_told() {
 }
 
 #[test]
-fn a_storage_that_cannot_hold_the_state_is_told_and_nothing_is_made() {
+fn an_unusable_storage_directory_is_reported_and_nothing_is_created() {
     let (journald, site) = (Journald::start(), Site::new());
     let with = |storage: PathBuf| {
         site.configure_with(
@@ -274,7 +274,7 @@ fn a_storage_that_cannot_hold_the_state_is_told_and_nothing_is_made() {
 }
 
 #[test]
-fn a_journal_without_entries_or_without_place_is_told() {
+fn a_journal_without_entries_or_directory_is_reported() {
     let site = Site::new();
     let rules = json!({"a": [{"action": "action_noop"}]});
     let with = |journal: Value| {
@@ -290,7 +290,7 @@ fn a_journal_without_entries_or_without_place_is_told() {
 }
 
 #[test]
-fn a_journal_that_the_services_user_may_not_read_is_told_to_root() {
+fn root_is_warned_of_a_journal_that_the_services_user_cannot_read() {
     let (journald, site) = (Journald::start(), Site::new());
     fs::create_dir(site.path("journal")).unwrap();
     journald.sync();
@@ -314,7 +314,7 @@ fn a_journal_that_the_services_user_may_not_read_is_told_to_root() {
 }
 
 #[test]
-fn nothing_is_changed_by_asking() {
+fn check_live_changes_nothing() {
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["good"]), Site::new());
     firewall.add_ipsets("old");
     let bans = [

@@ -116,7 +116,7 @@ impl Machine {
 const RUSTUP: &str = "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- --profile minimal";
 
 #[test]
-fn where_the_archives_cargo_is_new_enough_it_is_taken() {
+fn cargo_of_the_archive_is_used_if_it_is_new_enough() {
     let run = Machine::bare().apt(&[("cargo", "1.91.0+dfsg1-1"), ("rustup", "1.27")]).install("build");
     assert_eq!(run.code, 0, "{}", run.said);
     assert!(run.done.contains(" cargo rustc -qq\n"), "{}", run.done);
@@ -163,7 +163,7 @@ fn a_rustup_that_is_there_is_used() {
 }
 
 #[test]
-fn what_rustup_has_put_into_the_home_is_found() {
+fn rust_that_rustup_installed_in_the_home_is_found() {
     let machine = Machine::bare().apt(&[]);
     let place = machine.path("home/.cargo/bin");
     fs::create_dir_all(&place).unwrap();
@@ -177,7 +177,7 @@ fn what_rustup_has_put_into_the_home_is_found() {
 }
 
 #[test]
-fn fedora_has_other_names_for_the_same() {
+fn fedora_packages_have_other_names() {
     let run = Machine::bare().manager("dnf").offers(&[("cargo", "1.91.0")]).install("build");
     assert_eq!(run.code, 0, "{}", run.said);
     let installed: Vec<&str> = run.done.lines().collect();
@@ -209,7 +209,7 @@ fn without_a_package_manager_it_says_what_to_install() {
 }
 
 #[test]
-fn who_cannot_become_root_is_told_the_commands() {
+fn a_user_who_cannot_become_root_gets_the_commands() {
     let run = Machine::bare().apt(&[]).user(1000).install("build");
     assert_eq!(run.code, 1);
     assert_eq!(run.done, "", "nothing is tried");
@@ -226,7 +226,7 @@ fn who_cannot_become_root_is_told_the_commands() {
 }
 
 #[test]
-fn where_everything_is_there_nothing_is_done_or_said() {
+fn if_everything_is_installed_nothing_is_done_or_printed() {
     let machine = Machine::bare().apt(&[]).program("cargo", "echo cargo 1.95.0").program("rustc", "");
     let machine =
         ["cc", "pkg-config", "make"].iter().fold(machine, |machine, name| machine.program(name, ""));
@@ -235,7 +235,7 @@ fn where_everything_is_there_nothing_is_done_or_said() {
 }
 
 #[test]
-fn a_package_manager_that_fails_is_not_passed_over() {
+fn an_error_of_the_package_manager_is_not_ignored() {
     let run = Machine::bare().program("apt-get", "exit 100").program("apt-cache", "").install("build");
     assert_eq!(run.code, 1);
     assert!(run.said.contains("The installation failed"), "{}", run.said);

@@ -284,12 +284,12 @@ fn bans_wait_no_longer_for_a_clock_that_is_set_back() {
 }
 
 #[test]
-fn bans_that_wait_are_not_over_when_the_clock_is_set_forward() {
+fn waiting_bans_do_not_expire_when_the_clock_is_set_forward() {
     bans_wait_for_their_set(0, 2 * HOUR);
 }
 
 #[test]
-fn bans_that_wait_are_not_over_when_a_clock_is_set_for_the_first_time() {
+fn waiting_bans_do_not_expire_when_the_clock_is_set_for_the_first_time() {
     bans_wait_for_their_set(an_hour_after_1970(), 0);
 }
 
@@ -347,7 +347,7 @@ fn a_ban_that_was_made_before_a_start_without_a_clock_is_still_in_force_when_it_
 }
 
 #[test]
-fn a_loop_whose_clock_is_set_back_by_days_sleeps_and_the_report_comes() {
+fn the_loop_sleeps_when_the_clock_is_set_back_by_days_and_the_report_is_sent() {
     let machine = Machine::new(30 * HOUR);
     let mut actions = rules();
     actions["report"] =

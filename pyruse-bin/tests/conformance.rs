@@ -88,7 +88,7 @@ fn a_large_configuration_does_what_a_simple_interpreter_says() {
 }
 
 #[test]
-fn each_of_its_steps_does() {
+fn every_step_of_the_large_configuration_runs_and_does_what_the_interpreter_says() {
     let ran = compare(Mix::Even, entries());
     let chains = reference::chains(&std::fs::read_to_string(FULL).unwrap());
     let length = |steps: &Value| steps.as_array().unwrap().len();
@@ -98,7 +98,7 @@ fn each_of_its_steps_does() {
 }
 
 #[test]
-fn the_large_configuration_is_without_fault_and_has_everything() {
+fn the_large_configuration_has_no_finding_and_uses_every_module() {
     let output = Command::new(env!("CARGO_BIN_EXE_pyruse")).args(["check", "--json", FULL]).output().unwrap();
     let findings = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{findings}");

@@ -128,7 +128,7 @@ fn addresses_that_no_remote_host_has_are_refused_unless_they_are_allowed_and_zon
 }
 
 #[test]
-fn ipset_is_told_in_the_same_way() {
+fn ipset_gets_the_same_orders() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&[]);
     firewall.add_ipsets("ban");
@@ -266,7 +266,7 @@ fn a_set_that_is_missing_is_told_with_the_command_that_makes_it(way: Way) {
 }
 
 #[test]
-fn every_mistake_is_told_with_what_is_possible_instead() {
+fn every_mistake_is_reported_with_the_possible_values() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&["ssh_ban", "mail_ban"]);
     let mut rules = ssh_rules(3630);
@@ -466,7 +466,7 @@ fn has_connected(pid: u32) -> bool {
 }
 
 #[test]
-fn a_daemon_that_is_killed_between_request_and_answer_has_done_it_wholly_or_not_at_all() {
+fn a_request_is_done_completely_or_not_at_all_when_the_daemon_is_killed_before_it_answers() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     site.configure(&journald, &ssh_rules(3630));
@@ -659,7 +659,7 @@ fn the_firewall_may_have_lost_an_element_that_is_lifted_or_its_set_may_be_full(w
 }
 
 #[test]
-fn the_program_has_no_use_for_the_signal_that_once_sent_the_report() {
+fn sigusr1_is_not_handled_any_more() {
     let (journald, site) = (Journald::start(), Site::new());
     site.configure(&journald, &ssh_rules(3630));
     let mut daemon = site.start(None);
@@ -681,7 +681,7 @@ both_ways! {
 }
 
 #[test]
-fn a_file_that_is_broken_now_keeps_no_operator_from_the_daemon() {
+fn operators_can_use_the_daemon_while_the_configuration_has_an_error() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     site.configure(&journald, &ssh_rules(3630));

@@ -119,7 +119,7 @@ fn root_lists_bans_lifts_and_sends_with_a_daemon_of_another_user_and_without() {
 }
 
 #[test]
-fn the_daemons_user_may_use_the_commands_too_and_others_are_told_who_may() {
+fn the_daemons_user_can_use_the_commands_and_the_error_for_others_names_who_can() {
     let (journald, firewall) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]));
     let site = site_of_nobody(&journald);
     let daemon = start_as_nobody(&site, &firewall);
@@ -151,7 +151,7 @@ fn private(site: &Site) -> PathBuf {
 }
 
 #[test]
-fn links_in_the_daemons_directory_lead_root_nowhere() {
+fn root_follows_no_links_in_the_daemons_directory() {
     let (journald, firewall) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]));
     let site = site_of_nobody(&journald);
     end(start_as_nobody(&site, &firewall), "-TERM");

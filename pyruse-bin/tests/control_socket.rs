@@ -38,7 +38,7 @@ fn started(firewall: &Firewall) -> (Journald, Site, Running) {
 }
 
 #[test]
-fn garbage_half_lines_and_silence_harm_nobody() {
+fn garbage_half_lines_and_silence_do_not_disturb_the_daemon() {
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let (_journald, site, daemon) = started(&firewall);
     let huge =
@@ -82,7 +82,7 @@ fn garbage_half_lines_and_silence_harm_nobody() {
 }
 
 #[test]
-fn an_answer_without_end_is_not_listened_to_for_ever() {
+fn an_endless_answer_is_not_read_for_ever() {
     let site = Site::new();
     site.configure_for("none", &ssh_rules(3600), &json!({}));
     std::fs::create_dir(site.path("state")).unwrap();
@@ -157,7 +157,7 @@ fn a_flood_of_connections_does_not_keep_the_loop_from_reading() {
 }
 
 #[test]
-fn another_user_is_refused_whatever_the_mode_of_the_socket_says() {
+fn another_user_is_refused_whatever_the_mode_of_the_socket_is() {
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let (_journald, site, daemon) = started(&firewall);
     let path = socket(&site);
@@ -216,7 +216,7 @@ fn another_user_is_refused_whatever_the_mode_of_the_socket_says() {
 }
 
 #[test]
-fn a_daemon_that_does_not_answer_is_told_and_lists_show_what_is_stored() {
+fn a_daemon_that_does_not_answer_is_reported_and_lists_show_the_stored_state() {
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let (_journald, site, daemon) = started(&firewall);
     assert!(site.pyruse(Some(&firewall), &["bans", "add", "192.0.2.1"]).status.success());
@@ -232,7 +232,7 @@ fn a_daemon_that_does_not_answer_is_told_and_lists_show_what_is_stored() {
 }
 
 #[test]
-fn where_the_socket_is_and_that_a_stale_one_is_replaced_and_anothers_is_not() {
+fn a_stale_socket_is_replaced_and_that_of_another_daemon_is_not() {
     let (journald, site) = (Journald::start(), Site::new());
     site.configure(&journald, &ssh_rules(3600));
     let daemon = site.start(None);
@@ -324,7 +324,7 @@ fn an_idle_daemon_with_a_socket_wakes_for_nothing() {
 }
 
 #[test]
-fn while_the_disk_is_full_an_answer_says_that_nothing_is_safe_yet() {
+fn while_the_disk_is_full_an_answer_says_that_the_change_is_not_stored() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let state = site.path("state");

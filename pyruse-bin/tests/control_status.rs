@@ -130,7 +130,7 @@ fn a_live_journal_is_followed_to_its_end_and_the_end_is_seen() {
 }
 
 #[test]
-fn a_daemon_that_hangs_is_told_even_when_its_socket_is_besieged() {
+fn a_daemon_that_hangs_is_reported_even_if_its_socket_is_flooded() {
     let (journald, site) = (Journald::start(), Site::new());
     site.configure(&journald, &ssh_rules(3600));
     let daemon = site.start(None);
@@ -158,7 +158,7 @@ fn a_daemon_that_hangs_is_told_even_when_its_socket_is_besieged() {
 }
 
 #[test]
-fn a_state_that_nobody_has_made_and_a_journal_that_is_not_there_are_told() {
+fn a_missing_state_and_a_missing_journal_are_reported() {
     let site = Site::new();
     let namespace = common::unique("pyr");
     site.configure_for(&namespace, &ssh_rules(3600), &json!({}));
@@ -177,7 +177,7 @@ fn a_state_that_nobody_has_made_and_a_journal_that_is_not_there_are_told() {
 }
 
 #[test]
-fn what_was_read_last_may_be_gone_from_the_journal() {
+fn status_is_right_if_the_last_read_entry_is_gone_from_the_journal() {
     let (journald, site) = (Journald::start(), Site::new());
     std::fs::create_dir(site.path("journal")).unwrap();
     let files = json!({"journal": {"directory": site.path("journal")}});

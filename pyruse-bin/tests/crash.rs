@@ -389,7 +389,7 @@ fn each_entry_is_seen_exactly_once_while_files_are_rotated_and_vacuumed() {
 }
 
 #[test]
-fn a_file_that_is_vacuumed_while_it_is_read_costs_its_unread_entries_and_nothing_else() {
+fn a_file_that_is_vacuumed_while_it_is_read_loses_only_its_unread_entries() {
     let (journald, site) = (Journald::start(), site());
     // journald's own words at a rotation must not give it another entry to stand on.
     let journal = json!({"namespace": journald.namespace, "matches": ["SYSLOG_IDENTIFIER=app"]});
@@ -418,7 +418,7 @@ fn a_file_that_is_vacuumed_while_it_is_read_costs_its_unread_entries_and_nothing
 }
 
 #[test]
-fn where_the_cursor_was_vacuumed_reading_goes_on_behind_its_time_and_the_log_says_so() {
+fn if_the_stored_entry_was_vacuumed_reading_continues_behind_its_time_and_that_is_logged() {
     let (journald, site) = (Journald::start(), site());
     site.configure(&journald, &counting_rules(None));
     let running = site.start(None);
@@ -492,7 +492,7 @@ fn a_first_start_on_an_empty_journal_sees_the_first_entry() {
 }
 
 #[test]
-fn sighup_takes_up_a_good_configuration_and_keeps_the_counters() {
+fn sighup_puts_a_valid_configuration_in_force_and_keeps_the_counters() {
     let (journald, site) = (Journald::start(), site());
     site.configure(&journald, &counting_rules(None));
     let running = site.start(None);
@@ -515,7 +515,7 @@ fn sighup_takes_up_a_good_configuration_and_keeps_the_counters() {
 }
 
 #[test]
-fn sighup_with_a_broken_configuration_says_where_and_the_old_one_goes_on() {
+fn sighup_with_a_broken_configuration_logs_the_place_and_keeps_the_old_one() {
     let (journald, site) = (Journald::start(), site());
     site.configure(&journald, &counting_rules(None));
     let running = site.start(None);
@@ -550,7 +550,7 @@ fn sighup_with_a_broken_configuration_says_where_and_the_old_one_goes_on() {
 }
 
 #[test]
-fn a_second_daemon_on_the_same_state_refuses_and_says_why() {
+fn a_second_daemon_on_the_same_state_does_not_start_and_says_why() {
     let (journald, site) = (Journald::start(), site());
     site.configure(&journald, &counting_rules(None));
     let running = site.start(None);

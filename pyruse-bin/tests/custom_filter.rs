@@ -96,7 +96,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn an_outside_crate_works_and_one_that_is_not_linked_is_told_the_cure() {
+fn a_plugin_crate_works_and_the_error_for_an_unlinked_one_says_how_to_link_it() {
     let elsewhere = Elsewhere::new();
     let program = elsewhere.build();
 

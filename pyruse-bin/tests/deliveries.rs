@@ -127,7 +127,7 @@ fn mail_settings(site: &Site, program: &str, timeout_seconds: u64) -> Value {
 }
 
 #[test]
-fn a_mail_program_that_hangs_holds_back_no_ban() {
+fn a_mail_program_that_hangs_delays_no_ban() {
     let (journald, firewall, site) = parts();
     fs::create_dir(site.path("tries")).unwrap();
     fs::write(site.path("hang"), "").unwrap();
@@ -170,7 +170,7 @@ fn a_mail_program_that_hangs_is_ended_in_time_and_its_mail_tried_again() {
 }
 
 #[test]
-fn mails_that_a_failing_program_refused_arrive_once_each_when_it_is_back_also_over_a_restart() {
+fn mails_that_a_failing_program_refused_arrive_once_each_when_it_works_again_also_after_a_restart() {
     let (journald, firewall, site) = parts();
     let addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
     let record = record_mail(&site);
@@ -197,7 +197,7 @@ fn mails_that_a_failing_program_refused_arrive_once_each_when_it_is_back_also_ov
 }
 
 #[test]
-fn a_command_that_delivers_ends_when_its_patience_is_over_and_leaves_the_rest_queued() {
+fn a_command_that_delivers_ends_at_its_timeout_and_leaves_the_rest_queued() {
     let (journald, site) = (Journald::start(), Site::new());
     let rules = json!({"alerts": [
         {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "alert"}},
@@ -253,7 +253,7 @@ fn a_command_that_delivers_ends_with_the_last_delivery_also_after_failures() {
 }
 
 #[test]
-fn a_mail_program_that_is_missing_holds_back_no_ban_and_its_mail_waits_for_it() {
+fn a_missing_mail_program_delays_no_ban_and_its_mail_is_sent_when_it_exists() {
     let (journald, firewall, site) = parts();
     fs::create_dir(site.path("tries")).unwrap();
     site.configure_with(&journald, &ssh_rules(600), &mail_settings(&site, "postfix", 60));
@@ -271,7 +271,7 @@ fn a_mail_program_that_is_missing_holds_back_no_ban_and_its_mail_waits_for_it() 
     assert_each_once(&site, &["192.0.2.1"]);
 }
 
-fn a_set_that_is_missing_holds_back_no_other_and_its_bans_arrive_when_it_is_there(way: Way) {
+fn a_missing_set_delays_no_other_and_its_bans_arrive_when_it_exists(way: Way) {
     let (journald, firewall, site) = parts_by(way);
     site.configure(&journald, &ban_rules(&[("ssh_ban", Some(600)), ("late_ban", Some(600))]));
     let pyruse = site.start(Some(&firewall));
@@ -406,7 +406,7 @@ fn a_flushed_firewall_gets_its_bans_back_with_the_time_that_is_left(way: Way) {
 }
 
 #[test]
-fn a_ban_that_is_over_is_not_put_back() {
+fn an_expired_ban_is_not_put_back() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&["ssh_ban", "for_ever"]);
     let nft = recording_nft(&site);
@@ -453,7 +453,7 @@ fn left(firewall: &Firewall, set: &str, address: &str) -> Option<u64> {
 }
 
 #[test]
-fn a_ban_is_told_to_nft_in_one_argument_and_renewed_without_a_moment_in_which_it_is_not() {
+fn nft_gets_a_ban_in_one_argument_and_a_renewal_leaves_no_moment_without_the_ban() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&["ssh_ban", "for_ever"]);
     let nft = recording_nft(&site);
@@ -520,7 +520,7 @@ fn a_threshold_that_bans_again_renews(way: Way) {
 }
 
 #[test]
-fn an_old_entry_bans_for_the_time_that_is_left_and_not_at_all_when_that_is_over() {
+fn an_old_entry_bans_for_the_remaining_time_and_not_at_all_if_there_is_none() {
     let (journald, site) = (Journald::start(), Site::new());
     let firewall = Firewall::with_sets(&["ssh_ban", "short_ban"]);
     let nft = recording_nft(&site);
@@ -542,7 +542,7 @@ fn an_old_entry_bans_for_the_time_that_is_left_and_not_at_all_when_that_is_over(
 }
 
 #[test]
-fn text_that_is_no_address_never_reaches_nft() {
+fn text_that_is_not_an_address_never_reaches_nft() {
     let (journald, firewall, site) = parts();
     let nft = recording_nft(&site);
     site.configure_with(&journald, &ban_rules(&[("ssh_ban", Some(600))]), &nft);
@@ -605,7 +605,7 @@ fn two_thousand_addresses_at_once_are_banned_by_few_processes() {
 }
 
 both_ways! {
-    a_set_that_is_missing_holds_back_no_other_and_its_bans_arrive_when_it_is_there,
+    a_missing_set_delays_no_other_and_its_bans_arrive_when_it_exists,
     a_flushed_firewall_gets_its_bans_back_with_the_time_that_is_left,
     a_threshold_that_bans_again_renews,
 }

@@ -86,7 +86,7 @@ fn service(bench: &mut Bench, second: i64, addr: &str, port: &str) -> String {
 }
 
 #[test]
-fn the_client_takes_the_proxy_s_place_until_the_mapping_is_over() {
+fn the_client_replaces_the_proxy_until_the_mapping_expires() {
     let mut bench = Bench::new(&simple(), State::in_memory());
     assert_eq!(service(&mut bench, START, "10.0.0.1", "40000"), "10.0.0.1 40000");
     let proxy = [("KIND", "proxy"), ("S", "192.0.2.1"), ("SP", "5"), ("A", "10.0.0.1"), ("P", "40000")];
@@ -120,7 +120,7 @@ fn an_ipv4_mapped_address_is_that_ipv4_address() {
 }
 
 #[test]
-fn what_is_missing_maps_nothing_and_is_replaced_by_nothing() {
+fn a_missing_field_captures_nothing_and_is_not_replaced() {
     let mut bench = Bench::new(&simple(), State::in_memory());
     bench.at(START, &[("KIND", "proxy"), ("A", "10.0.0.1"), ("P", "40000")]);
     bench.at(START, &[("KIND", "proxy"), ("S", "192.0.2.1"), ("P", "40000")]);
@@ -210,7 +210,7 @@ fn a_step_that_could_do_nothing_is_refused() {
 }
 
 #[test]
-fn a_configuration_that_asks_for_other_properties_finds_what_was_captured_before() {
+fn a_configuration_with_other_properties_finds_earlier_captures() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("state.sqlite");
     let capture =

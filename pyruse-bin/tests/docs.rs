@@ -7,9 +7,9 @@
 //! |---|---|
 //! | `json` | a whole configuration |
 //! | `json wrong` | one that `check` refuses |
-//! | `text told` | what `check` says of the configuration above |
+//! | `text output` | what `check` prints for the configuration above |
 //! | `json entries`, `json effects` | entries, a line each, and what the configuration above does with them; keys that an effect does not show are not compared |
-//! | `text explained` | what `explain` says of the one entry above |
+//! | `text explained` | what `explain` prints for the one entry above |
 //! | `jsonc chains`, `jsonc steps`, `jsonc settings` | a part of a configuration: of `actions`, of a chain, top-level keys |
 //! | … `finds P003` | … in which `check` finds just these |
 //! | `mermaid` | the graph of the configuration above |
@@ -186,7 +186,7 @@ fn every_example_passes_the_check() {
 }
 
 #[test]
-fn mistakes_are_told_as_the_pages_say() {
+fn mistakes_are_reported_as_the_pages_show() {
     let desk = Desk::new();
     let mut compared = 0;
     for page in written() {
@@ -194,7 +194,7 @@ fn mistakes_are_told_as_the_pages_say() {
         for block in &page.blocks {
             match (block.language.as_str(), block.info.as_str()) {
                 ("json", info) if !["entries", "effects"].contains(&info) => above = Some(block),
-                ("text", "told") => {
+                ("text", "output") => {
                     let told = desk.check(&above.expect("a configuration above").text).told;
                     assert_eq!(block.text.trim_end(), told.trim_end(), "{}", page.place(block));
                     compared += 1;
@@ -207,7 +207,7 @@ fn mistakes_are_told_as_the_pages_say() {
 }
 
 #[test]
-fn entries_have_the_effects_that_stand_below_them() {
+fn entries_have_the_effects_that_are_listed_below_them() {
     let desk = Desk::new();
     let mut compared = 0;
     for page in written() {
@@ -359,7 +359,7 @@ fn call(line: &str) -> Option<Vec<&str>> {
 }
 
 #[test]
-fn commands_and_their_options_are_called_as_the_pages_say() {
+fn commands_and_options_in_the_pages_exist() {
     let desk = Desk::new();
     let mut wrong = Vec::new();
     let mut called = BTreeSet::new();

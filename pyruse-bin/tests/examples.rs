@@ -48,7 +48,7 @@ fn pyruse(args: &[&str]) -> String {
 }
 
 #[test]
-fn they_are_without_a_finding() {
+fn the_shipped_rules_have_no_finding() {
     for example in examples() {
         let config = example.join("pyruse.json");
         let report: Value =
@@ -65,7 +65,7 @@ fn replayed(example: &Path) -> String {
 }
 
 #[test]
-fn they_do_what_is_written_beside_them() {
+fn the_shipped_rules_have_the_recorded_effects() {
     for example in examples() {
         let found = replayed(&example);
         if std::env::var_os("PYRUSE_BLESS").is_some() {
@@ -78,7 +78,7 @@ fn they_do_what_is_written_beside_them() {
 /// In the sample entries, whoever must not be banned has such an address: those who are "ours" (192.168.0.0/16 or
 /// 2001:db8:1::/48), and those whom somebody else wants to get banned (192.0.2.0/24).
 #[test]
-fn they_ban_nobody_who_has_done_nothing() {
+fn the_shipped_rules_ban_nobody_who_has_done_nothing() {
     let innocent = |ip: &str| {
         let address = address::parse(ip).unwrap_or_else(|| panic!("{ip}"));
         let text = address.to_string();
@@ -151,7 +151,7 @@ fn their_first_lines_say_what_to_edit_and_mails_go_to_somebody() {
 
 /// Whoever tries an example as it is bans the addresses that the pages tell to try it with.
 #[test]
-fn whom_they_exempt_is_nobody_whom_the_pages_attack_with() {
+fn addresses_in_the_allow_lists_are_not_those_of_the_attacks_in_the_pages() {
     let attackers = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8:bad::/48"];
     let attackers = attackers.map(|net| Network::parse(net).unwrap());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -234,7 +234,7 @@ fn record(line: &str) -> MemoryRecord {
 }
 
 #[test]
-fn their_entries_go_both_ways_at_every_filter_and_come_to_every_action() {
+fn their_entries_take_both_exits_of_every_filter_and_reach_every_action() {
     let registry = Registry::linked().unwrap();
     for example in examples() {
         let source = ConfigText { name: example.display().to_string(), text: read(&example, "pyruse.json") };
@@ -265,7 +265,7 @@ fn their_entries_go_both_ways_at_every_filter_and_come_to_every_action() {
 
 /// A fence that says ``from FILE`` shows a part of that file, line by line; only the indentation of all of it may differ.
 #[test]
-fn the_code_of_the_pages_stands_in_the_examples() {
+fn the_code_in_the_pages_is_in_the_examples() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     for page in ["docs/plugin-authors.md", "docs/embedders.md"] {
         let text = fs::read_to_string(root.join(page)).unwrap();

@@ -36,12 +36,12 @@ fn the_same_is_data_with_json() {
 }
 
 #[test]
-fn effects_stand_with_the_step_that_has_them() {
+fn effects_are_shown_with_their_step() {
     insta::assert_snapshot!(made_up(&[TIME, "SYSLOG_IDENTIFIER=sshd", "_UID=1000", FAILED], &[]).good());
 }
 
 #[test]
-fn a_field_that_a_step_overwrites_is_shown_as_it_was_and_an_error_ends_the_way() {
+fn a_field_that_a_step_overwrites_is_shown_as_it_was_before_and_an_error_ends_the_path() {
     insta::assert_snapshot!(made_up(&[TIME, "SYSLOG_IDENTIFIER=nginx", "REMOTE=10.0.0.3"], &[]).good());
 }
 
@@ -156,7 +156,7 @@ fn with_state_counters_are_as_the_daemon_left_them_and_stay_so() {
 }
 
 #[test]
-fn what_is_no_entry_is_told_so() {
+fn input_that_is_not_an_entry_is_an_error() {
     let desk = Desk::new(RULES);
     let mut told = String::new();
     for (input, args) in [

@@ -47,7 +47,7 @@ fn commands() -> Vec<String> {
 }
 
 #[test]
-fn every_command_has_a_manual_page_and_mandoc_has_nothing_to_say_against_any() {
+fn every_command_has_a_manual_page_without_warnings_of_mandoc() {
     let directory = manual_pages();
     let mut expected: Vec<String> = commands().iter().map(|name| format!("pyruse-{name}.1")).collect();
     assert!(expected.len() >= 6, "{expected:?}");
@@ -222,7 +222,7 @@ fn zsh_completes_commands_options_and_values() {
 }
 
 #[test]
-fn manual_pages_lead_to_pages_that_are_there() {
+fn manual_pages_refer_to_existing_pages() {
     let directory = manual_pages();
     for source in manuals(directory.path()) {
         let name = source.display();

@@ -155,7 +155,7 @@ fn a_ladder_of_jumps_and_a_long_list_are_drawn_at_once() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_told_so() {
+fn what_cannot_be_drawn_is_an_error() {
     let unknown = Desk::new(RULES).tell(&["graph", "--format", "png"]);
     assert_eq!(unknown.code, Some(2));
     let broken = Desk::new("{\"actions\": {\"a\": [{\"action\": \"action_nop\"}]}}").tell(&["graph"]);

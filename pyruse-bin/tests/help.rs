@@ -74,7 +74,7 @@ fn no_line_of_help_is_too_long_and_each_says_something() {
 }
 
 #[test]
-fn every_top_level_command_has_more_to_say_at_length_than_in_short() {
+fn the_long_help_of_every_command_says_more_than_the_short_one() {
     let paragraphs = |text: &str| text.split("\n\n").count();
     for path in commands().into_iter().filter(|path| path.len() == 1) {
         let words = [path[0].as_str()];
@@ -84,7 +84,7 @@ fn every_top_level_command_has_more_to_say_at_length_than_in_short() {
 }
 
 #[test]
-fn no_snapshot_is_left_of_a_command_that_is_gone() {
+fn no_snapshot_of_a_removed_command_is_left() {
     let expected: BTreeSet<String> =
         commands().iter().map(|path| format!("help__{}.snap", name(path))).collect();
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");

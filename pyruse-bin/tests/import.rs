@@ -44,7 +44,7 @@ fn ipset_members(firewall: &Firewall) -> String {
 }
 
 #[test]
-fn whole_files_are_taken_over_once_and_renamed() {
+fn valid_files_are_imported_once_and_renamed() {
     let (_journald, firewall, site) = parts();
     let bans = json!([
         {"IP": "192.0.2.1", "nfSet": SET, "timestamp": seconds_from_now(5000.5)},
@@ -102,7 +102,7 @@ fn whole_files_are_taken_over_once_and_renamed() {
 }
 
 #[test]
-fn a_broken_file_is_reported_and_left_alone_and_nothing_of_it_is_taken() {
+fn a_broken_file_is_reported_and_neither_changed_nor_imported() {
     let (_journald, firewall, site) = parts();
     let good = json!({"IP": "192.0.2.1", "nfSet": SET, "timestamp": 0}).to_string();
     let whole = json!([{"IP": "192.0.2.9", "nfSet": "mail4", "timestamp": 0}]).to_string();
@@ -144,7 +144,7 @@ fn a_broken_file_is_reported_and_left_alone_and_nothing_of_it_is_taken() {
 }
 
 #[test]
-fn a_file_that_is_taken_over_but_keeps_its_name_is_not_taken_over_again() {
+fn a_file_that_was_imported_but_not_renamed_is_not_imported_again() {
     let (_journald, firewall, site) = parts();
     let ban = |address: &str| json!([{"IP": address, "nfSet": SET, "timestamp": 0}]).to_string();
     fs::write(former(&site, NFT), ban("192.0.2.1")).unwrap();

@@ -95,7 +95,7 @@ fn a_ban_is_one_process_with_just_its_arguments() {
 }
 
 #[test]
-fn what_ipset_can_never_hold_is_given_up_at_once_and_holds_back_no_other() {
+fn an_address_that_ipset_can_never_hold_is_given_up_at_once_and_delays_no_other() {
     let (journald, firewall, site) = parts(&["ssh"]);
     let program = recording_ipset(&site, AS_TOLD, &DEFAULT);
     let mut rules = rules(&[("ssh", Some(600))]);
@@ -138,7 +138,7 @@ fn a_ban_again_renews_in_place_whether_or_not_the_command_has_exist() {
 }
 
 #[test]
-fn a_set_that_is_missing_holds_back_no_other_and_its_bans_arrive_when_it_is_there() {
+fn a_missing_set_delays_no_other_and_its_bans_arrive_when_it_exists() {
     let (journald, firewall, site) = parts(&["good"]);
     let default = json!({"ipsetBan": {"ipset": ["ipset", "-exist", "-quiet"]}});
     site.configure_with(&journald, &rules(&[("good", Some(600)), ("late", Some(600))]), &default);
@@ -162,7 +162,7 @@ fn a_set_that_is_missing_holds_back_no_other_and_its_bans_arrive_when_it_is_ther
 }
 
 #[test]
-fn bans_are_put_back_with_the_time_that_is_left() {
+fn bans_are_put_back_with_their_remaining_time() {
     let (journald, firewall, site) = parts(&["short", "long"]);
     let default = json!({"ipsetBan": {"ipset": ["ipset", "-exist", "-quiet"]}});
     site.configure_with(&journald, &rules(&[("short", Some(600)), ("long", None)]), &default);
@@ -228,7 +228,7 @@ fn more_than_two_thousand_addresses_at_once_are_banned_by_few_processes() {
 }
 
 #[test]
-fn what_cannot_be_done_together_is_done_one_by_one_and_a_bad_element_holds_back_nobody() {
+fn commands_that_fail_together_are_run_one_by_one_and_a_bad_element_delays_no_other() {
     let (journald, firewall, site) = parts(&["ssh"]);
     let no_restore =
         "case \"$*\" in *restore*) echo 'no restore here' >&2; exit 1;; *\" 10.0.0.7\"*) exit 2;; esac\n";
@@ -261,7 +261,7 @@ fn a_ban_longer_than_ipset_can_count_begins_with_its_longest() {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused_at_load() {
+fn an_invalid_name_is_refused_at_load() {
     let site = Site::new();
     let args = json!({"IP": "x", "ipSetIPv4": "two words", "ipSetIPv6": "a-name-of-thirty-two-characters."});
     let config =

@@ -67,7 +67,7 @@ fn journal_pages(pid: u32) -> u64 {
 }
 
 #[test]
-fn what_was_read_does_not_stay_in_memory_and_reading_goes_on_behind_it() {
+fn the_journal_is_reopened_to_free_memory_and_reading_continues_behind_the_last_entry() {
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new());
     site.configure(&journald, &ssh_rules(600));
     let pyruse = site.start(Some(&firewall));
@@ -90,7 +90,7 @@ fn what_was_read_does_not_stay_in_memory_and_reading_goes_on_behind_it() {
 }
 
 #[test]
-fn in_a_long_backlog_the_journal_is_let_go_too_and_each_entry_is_read_once() {
+fn in_a_long_backlog_the_journal_is_reopened_and_each_entry_is_read_once() {
     let site = Site::new();
     let mut export = String::new();
     for n in 0..105_000_i64 {

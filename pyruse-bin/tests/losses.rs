@@ -71,7 +71,7 @@ fn written(journald: &Journald, message: &str) {
 }
 
 #[test]
-fn entries_that_were_deleted_before_they_were_read_are_counted_and_told() {
+fn entries_that_were_deleted_before_they_were_read_are_counted_and_reported() {
     let (journald, site) = (Journald::start(), Site::new());
     let daemon = start(&site, &json!({"namespace": journald.namespace}), &["run"]);
     journald.line("prog", 3, "before");
@@ -159,7 +159,7 @@ fn line_of_user(journald: &Journald, message: &str) {
 }
 
 #[test]
-fn numbers_that_went_to_the_journals_of_users_or_to_what_does_not_match_are_no_losses() {
+fn numbers_of_entries_of_users_or_of_excluded_entries_are_not_losses() {
     for journal in [json!({"scope": "system"}), json!({"matches": ["PRIORITY=3"]}), json!({"scope": "all"})] {
         let (journald, site) = (Journald::start(), Site::new());
         let mut settings = journal.clone();
@@ -204,7 +204,7 @@ fn a_number_of_an_entry_that_went_to_the_next_file_is_no_loss_and_one_more_is() 
 }
 
 #[test]
-fn entries_that_come_late_and_sort_before_the_place_are_told() {
+fn entries_that_arrive_late_and_sort_before_the_position_are_reported() {
     let site = Site::new();
     fs::create_dir(site.path("journal")).unwrap();
     let now = 1_795_000_000_000_000_u64;
@@ -225,7 +225,7 @@ fn entries_that_come_late_and_sort_before_the_place_are_told() {
 }
 
 #[test]
-fn a_damaged_entry_that_libsystemd_passes_over_is_told() {
+fn a_damaged_entry_that_libsystemd_skips_is_reported() {
     let (journald, site) = (Journald::start(), Site::new());
     let daemon = start(&site, &json!({"namespace": journald.namespace}), &["run"]);
     journald.line("prog", 3, "one");
@@ -248,7 +248,7 @@ fn a_damaged_entry_that_libsystemd_passes_over_is_told() {
 }
 
 #[test]
-fn an_entry_with_a_field_that_cannot_be_read_is_taken_and_told() {
+fn an_entry_with_an_unreadable_field_is_read_and_the_loss_is_reported() {
     let site = Site::new();
     let path = site.path("one.journal");
     let export: String =
@@ -270,7 +270,7 @@ fn an_entry_with_a_field_that_cannot_be_read_is_taken_and_told() {
 }
 
 #[test]
-fn a_file_that_may_not_be_read_and_one_too_many_are_named() {
+fn files_that_cannot_be_read_or_exceed_the_limit_are_named() {
     let site = Site::new();
     fs::create_dir(site.path("journal")).unwrap();
     for n in 0..4 {
@@ -348,7 +348,7 @@ fn files_that_libsystemd_leaves_out_are_named_with_the_reason() {
 }
 
 #[test]
-fn a_place_ahead_of_the_clock_whose_entry_is_gone_does_not_make_deaf() {
+fn reading_continues_when_the_stored_entry_is_gone_and_its_time_is_ahead_of_the_clock() {
     let (journald, site) = (Journald::start(), Site::new());
     let settings = json!({"namespace": journald.namespace});
     let daemon = start(&site, &settings, &["run"]);

@@ -201,7 +201,7 @@ fn a_state_behind_a_link_is_found_again_when_its_place_is_mounted_again() {
 }
 
 #[test]
-fn what_the_first_pyruse_left_is_not_taken_over_into_memory() {
+fn files_of_the_first_pyruse_are_not_imported_without_a_state() {
     let (journald, firewall) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]));
     let site = killed(&journald, &firewall);
     let (file, former) = (site.path("state/state.sqlite"), site.path("state/action_nftBan.py.json"));
@@ -222,7 +222,7 @@ fn make_fifo(path: &Path) {
 }
 
 #[test]
-fn what_is_no_file_where_a_file_belongs_is_told_at_once() {
+fn a_path_that_is_not_a_file_is_reported_at_once() {
     let journald = Journald::start();
     let site = Site::new();
     site.configure(&journald, &ssh_rules(3600));

@@ -77,7 +77,7 @@ fn parts() -> (Journald, Site) {
 }
 
 #[test]
-fn where_nothing_can_become_set_uid_it_is_the_server_on_localhost() {
+fn without_set_uid_the_default_is_the_server_on_localhost() {
     let (journald, site) = parts();
     let server = Server::start(&site);
     prctl::set_no_new_privs().unwrap();
@@ -90,7 +90,7 @@ fn where_nothing_can_become_set_uid_it_is_the_server_on_localhost() {
 }
 
 #[test]
-fn without_a_server_it_is_sendmail_there_too() {
+fn without_a_server_on_localhost_the_default_is_sendmail() {
     let (journald, site) = parts();
     prctl::set_no_new_privs().unwrap();
     let pyruse = site.start(None);
@@ -101,7 +101,7 @@ fn without_a_server_it_is_sendmail_there_too() {
 }
 
 #[test]
-fn when_both_refuse_both_are_told_and_the_mail_waits() {
+fn when_both_refuse_both_errors_are_reported_and_the_mail_waits() {
     let (journald, site) = parts();
     site.script("sendmail", "echo no spool here >&2; exit 75");
     fs::copy(site.path("sendmail"), "/usr/bin/sendmail").unwrap();
@@ -120,7 +120,7 @@ fn when_both_refuse_both_are_told_and_the_mail_waits() {
 }
 
 #[test]
-fn where_the_server_refuses_sendmail_is_not_run() {
+fn if_the_server_refuses_sendmail_is_not_run() {
     let (journald, site) = parts();
     let server = Server::start(&site);
     fs::write(server.directory.join("unknown"), "hostmaster@example.org").unwrap();
@@ -148,7 +148,7 @@ fn found(site: &Site) -> Vec<String> {
 }
 
 #[test]
-fn check_live_warns_where_no_server_listens_and_tells_who_is_unknown_to_one_that_does() {
+fn check_live_warns_if_no_server_listens_and_reports_recipients_that_a_server_does_not_know() {
     let (_journald, site) = parts();
     assert_eq!(
         found(&site),
@@ -172,7 +172,7 @@ fn check_live_warns_where_no_server_listens_and_tells_who_is_unknown_to_one_that
 }
 
 #[test]
-fn elsewhere_it_is_sendmail_as_ever() {
+fn outside_of_a_sandbox_the_default_is_sendmail() {
     let (journald, site) = parts();
     let server = Server::start(&site);
     let pyruse = site.start(None);

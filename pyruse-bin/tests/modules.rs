@@ -106,13 +106,13 @@ fn say(text: &str) -> Value {
 }
 
 #[test]
-fn all_examples_of_all_modules_are_true() {
+fn all_examples_of_all_modules_have_their_stated_outcome() {
     let failures = run_examples(&Registry::linked().unwrap());
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
-fn every_module_has_a_telling_name_a_sentence_and_an_example() {
+fn every_module_has_a_well_formed_name_a_sentence_and_an_example() {
     let registry = Registry::linked().unwrap();
     assert!(registry.plugins().count() >= 15);
     for plugin in registry.plugins() {
@@ -143,7 +143,7 @@ fn an_entry_dropped_at_its_second_filter_costs_two_fields() {
 }
 
 #[test]
-fn a_comparison_with_a_repeated_field_holds_if_any_element_does() {
+fn a_comparison_with_a_repeated_field_is_true_if_it_is_for_any_element() {
     let mut bench = Bench::new(&json!({"a": [
         {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^second (?P<word>\\w+)"}},
         {"filter": "filter_in", "args": {"field": "PRIORITY", "values": [9, 3]}},
@@ -161,7 +161,7 @@ fn a_comparison_with_a_repeated_field_holds_if_any_element_does() {
 }
 
 #[test]
-fn an_error_of_a_filter_is_a_no_and_an_error_of_an_action_is_the_end() {
+fn an_error_of_a_filter_counts_as_not_passed_and_an_error_of_an_action_ends_the_entry() {
     let mut bench = Bench::new(&json!({
         "a": [{"filter": "filter_inNetworks", "args": {"field": "MESSAGE", "nets": ["::/0"]}, "else": "b"}],
         "b": [

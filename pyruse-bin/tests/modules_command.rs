@@ -23,20 +23,20 @@ fn the_list_is_data_with_json() {
 }
 
 #[test]
-fn with_a_name_everything_about_one_is_told() {
+fn with_a_name_everything_about_a_module_is_printed() {
     for name in ["filter_pcre", "action_email", "action_noop"] {
         insta::assert_snapshot!(name, shown(&[name]));
     }
 }
 
 #[test]
-fn everything_about_one_is_data_with_json() {
+fn everything_about_a_module_is_printed_as_json() {
     let json: serde_json::Value = serde_json::from_str(&shown(&["filter_in", "--json"])).unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
 }
 
 #[test]
-fn a_name_that_is_none_is_told_so_with_the_near_one() {
+fn an_unknown_name_is_an_error_with_a_similar_one() {
     for (name, told) in [
         (
             "filter_equal",

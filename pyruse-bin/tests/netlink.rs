@@ -86,7 +86,7 @@ fn sets_of_all_families_get_their_elements() {
 }
 
 #[test]
-fn elements_that_are_refused_cost_no_other_and_are_told_once_for_all() {
+fn refused_elements_affect_no_other_and_are_reported_once() {
     let (journald, site) = (Journald::start(), Site::new().by(Way::Netlink));
     let firewall = Firewall::with_sets(&["good", "gone"]);
     firewall.nft(&["delete set ip Inet4 gone"]);
@@ -129,7 +129,7 @@ fn elements_that_are_refused_cost_no_other_and_are_told_once_for_all() {
 }
 
 #[test]
-fn a_set_that_is_not_one_of_single_addresses_of_the_family_is_left_to_nft() {
+fn a_set_of_another_type_is_left_to_nft() {
     let (journald, site) = (Journald::start(), Site::new().by(Way::NetlinkOrNft));
     let firewall = Firewall::with_sets(&["plain"]);
     for set in [
@@ -174,7 +174,7 @@ fn a_set_that_is_not_one_of_single_addresses_of_the_family_is_left_to_nft() {
 }
 
 #[test]
-fn names_that_are_none_do_no_harm() {
+fn invalid_names_of_sets_do_not_disturb_the_daemon() {
     let (journald, site) = (Journald::start(), Site::new().by(Way::NetlinkOrNft));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let long = "x".repeat(300);
@@ -274,7 +274,7 @@ fn start_as_nobody(site: &Site, firewall: &Firewall, nft: &Path) -> Running {
 }
 
 #[test]
-fn without_the_right_nft_is_run_and_that_is_said_once() {
+fn without_permission_for_netlink_nft_is_run_and_that_is_logged_once() {
     let (journald, site) = (Journald::start(), Site::new().by(Way::NetlinkOrNft));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     // An administrator may give the right to the program alone.
@@ -294,7 +294,7 @@ fn without_the_right_nft_is_run_and_that_is_said_once() {
 }
 
 #[test]
-fn a_configuration_that_names_nft_is_taken_at_its_word() {
+fn a_configuration_that_names_nft_always_uses_that_program() {
     let (journald, site) = (Journald::start(), Site::new().by(Way::NetlinkOrNft));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let chains = rules(&[("good", "ip Inet4 ssh_ban")], 600);

@@ -53,7 +53,7 @@ const MAILS: &str = r#"{"actions": {"all": [
 ]}}"#;
 
 #[test]
-fn a_lint_of_a_plugin_crate_finds_what_it_says_and_is_listed_in_its_place() {
+fn a_lint_of_a_plugin_crate_works_and_is_listed_in_order() {
     let found = review(MAILS);
     assert!(found.contains("warning[X100]: this step mails"), "{found}");
     assert!(found.contains("in chain `all`, step 0"), "{found}");

@@ -144,7 +144,7 @@ fn the_first_configuration_names_the_examples_where_they_are_installed() {
 }
 
 #[test]
-fn what_still_runs_or_would_be_started_is_not_uninstalled() {
+fn a_running_or_enabled_service_is_not_uninstalled() {
     let place = tempfile::tempdir().unwrap();
     let prefix = place.path().display();
     let variables = [format!("PREFIX={prefix}"), format!("SYSCONFDIR={prefix}/etc")];
@@ -188,7 +188,7 @@ fn in_place() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn systemd_has_no_complaint_about_the_units() {
+fn systemd_analyze_finds_no_error_in_the_units() {
     let (_place, units) = in_place();
     for unit in UNITS {
         let mut verify = Command::new("systemd-analyze");
@@ -286,7 +286,7 @@ fn the_sets_of_the_examples_are_all_there_and_keep_their_bans_when_loaded_again(
 }
 
 #[test]
-fn a_debian_package_is_made_of_it_that_says_what_it_needs() {
+fn a_debian_package_is_built_and_declares_its_dependencies() {
     let (stage, output) = (stage(), tempfile::tempdir().unwrap());
     let mut make_deb = Command::new(top().join("packaging/make-deb"));
     run(make_deb

@@ -52,7 +52,7 @@ fn the_report_of_an_embedder_counts_all_entries() {
 }
 
 #[test]
-fn our_own_diagnostics_have_no_consequences_whoever_runs_the_pump() {
+fn our_own_diagnostics_have_no_consequences_in_any_program_with_a_pump() {
     let mut state = State::in_memory();
     let engine = engine(&mut state);
     let mut pump = Pump::new(engine, state, Arc::new(|| ())).unwrap();
@@ -63,7 +63,7 @@ fn our_own_diagnostics_have_no_consequences_whoever_runs_the_pump() {
 }
 
 #[test]
-fn a_rehearsal_shows_entries_to_no_service() {
+fn a_dry_run_shows_entries_to_no_service() {
     let mut state = State::in_memory();
     let engine = engine(&mut state);
     let mut pump = Pump::dry_run(engine, state).unwrap();

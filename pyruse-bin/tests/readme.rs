@@ -137,7 +137,7 @@ fn the_rules_for_ssh_ban_as_the_readme_says() {
 }
 
 #[test]
-fn what_make_dist_makes_is_called_as_the_readme_says_and_installs() {
+fn the_files_of_make_dist_have_the_names_in_the_readme_and_install() {
     let output = tempfile::tempdir().unwrap();
     let mut make = Command::new("make");
     make.env_remove("MAKEFLAGS")

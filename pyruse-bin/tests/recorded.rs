@@ -107,7 +107,7 @@ fn the_rules_for_a_whole_server_do_the_same() {
 }
 
 #[test]
-fn so_do_the_rules_for_ssh_in_the_pages() {
+fn the_rules_for_ssh_in_the_pages_ban_as_the_readme_says() {
     // They forgive nobody, to be short.
     let but = ["login by password after a mistake"];
     for page in ["docs/getting-started.md", "docs/from-fail2ban.md"] {
@@ -149,7 +149,7 @@ fn the_rules_for_a_whole_server_ban_those_who_guess_by_mail_and_web_and_nobody_e
 
 /// Its thresholds are its own; but whoever guesses is banned, and nobody whose address others have written.
 #[test]
-fn the_large_example_bans_no_stranger() {
+fn the_large_example_bans_nobody_who_did_nothing() {
     for recording in recordings(&root().join("examples/conf/sshd")) {
         let bans = bans(&root().join("examples/conf/full.json"), &recording);
         assert!(bans.len() > 20, "{bans:?}");
@@ -160,7 +160,7 @@ fn the_large_example_bans_no_stranger() {
 }
 
 #[test]
-fn nor_does_it_by_mail_or_web() {
+fn the_large_example_bans_nobody_else_by_mail_or_web() {
     for program in ["postfix", "dovecot", "exim", "nginx"] {
         for recording in recordings(&root().join("examples/conf").join(program)) {
             let bans = bans(&root().join("examples/conf/full.json"), &recording);
@@ -174,7 +174,7 @@ fn nor_does_it_by_mail_or_web() {
 
 /// What is recorded says when it was, and from where.
 #[test]
-fn recordings_are_in_order_and_their_addresses_are_no_neighbours() {
+fn recordings_are_in_order_and_have_no_addresses_in_common() {
     let programs = ["sshd", "postfix", "dovecot", "exim", "nginx"];
     let programs = programs.iter().map(|program| root().join("examples/conf").join(program));
     for recording in programs.flat_map(|program| recordings(&program)) {

@@ -130,7 +130,7 @@ fn a_reload_sends_no_mail_twice() {
 }
 
 #[test]
-fn a_reload_that_names_another_journal_says_so_first() {
+fn a_reload_that_names_another_journal_is_logged_first() {
     let (journald, other, site) = (Journald::start(), Journald::start(), Site::new());
     site.configure(&journald, &rules());
     let pyruse = site.start(None);
@@ -146,7 +146,7 @@ fn a_reload_that_names_another_journal_says_so_first() {
 }
 
 #[test]
-fn a_dry_run_of_a_journal_without_entries_that_may_be_read_says_so() {
+fn a_dry_run_warns_if_no_entry_can_be_read() {
     let site = Site::new();
     std::fs::create_dir(site.path("empty")).unwrap();
     site.configure_for("", &rules(), &json!({"journal": {"directory": site.path("empty")}}));

@@ -86,7 +86,7 @@ fn line(seconds: i64, identifier: &str, message: &str) -> String {
 }
 
 #[test]
-fn the_summary_tells_what_would_have_happened() {
+fn the_summary_shows_what_would_have_happened() {
     let told = Desk::new(RULES).replay(INPUT, &[]);
     assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
     insta::assert_snapshot!(told.summary());
@@ -123,7 +123,7 @@ fn lines_that_come_back_follow_the_entry_that_caused_them() {
 }
 
 #[test]
-fn a_line_that_comes_back_is_what_journald_would_have_made_of_it() {
+fn a_line_that_is_read_again_has_the_fields_that_journald_would_add() {
     let fields = "PRIORITY SYSLOG_IDENTIFIER _TRANSPORT _UID _GID _COMM _EXE _SYSTEMD_UNIT _HOSTNAME \
                   __REALTIME_TIMESTAMP __MONOTONIC_TIMESTAMP __CURSOR MESSAGE";
     let shown: Vec<String> = fields.split(' ').map(|name| format!("{{{name}}}")).collect();
@@ -173,7 +173,7 @@ fn all_lines_of_an_entry_are_written_before_the_first_is_read() {
 }
 
 #[test]
-fn a_line_that_logs_itself_is_cut_off_and_told_once_for_each_entry() {
+fn a_line_that_logs_itself_is_cut_off_and_reported_once_per_entry() {
     let once =
         Desk::with_actions(&json!({"loop": [{"action": "action_log", "args": {"message": "x{MESSAGE}"}}]}));
     let found = effects(&once.replay(line(0, "x", "") + &line(1, "x", ""), &["--json", "--feedback"]).out);
@@ -195,7 +195,7 @@ fn a_line_that_logs_itself_is_cut_off_and_told_once_for_each_entry() {
 }
 
 #[test]
-fn what_came_before_a_broken_line_is_shown_and_the_end_is_a_failure() {
+fn effects_before_a_broken_line_are_shown_and_the_exit_code_is_a_failure() {
     let desk = Desk::new(RULES);
     let good = line(0, "sshd", "hello");
     for (input, message) in [
@@ -255,7 +255,7 @@ fn a_range_that_ends_before_it_begins_is_wrong_usage() {
 }
 
 #[test]
-fn only_entries_within_the_range_count_in_whatever_order_they_stand() {
+fn only_entries_within_the_range_count_in_any_order() {
     let desk =
         Desk::with_actions(&json!({"a": [{"action": "action_log", "args": {"message": "{MESSAGE}"}}]}));
     let input: String = [5, 1, 9, 3, 7].map(|at| line(at, "x", &at.to_string())).concat();
@@ -265,7 +265,7 @@ fn only_entries_within_the_range_count_in_whatever_order_they_stand() {
 }
 
 #[test]
-fn whoever_has_read_enough_may_leave() {
+fn a_reader_that_closes_the_pipe_is_no_error() {
     let desk =
         Desk::with_actions(&json!({"a": [{"action": "action_log", "args": {"message": "{MESSAGE}"}}]}));
     let lines: String = (0..20_000).map(|at| line(at, "x", "a message of some length")).collect();

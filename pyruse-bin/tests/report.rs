@@ -103,7 +103,7 @@ fn it_is_sent_on_time_without_any_entry_at_that_moment_and_only_once() {
 }
 
 #[test]
-fn a_report_that_fell_due_while_the_machine_was_off_is_sent_late_and_once() {
+fn a_report_that_was_due_while_the_machine_was_off_is_sent_late_and_once() {
     let (journald, site) = (Journald::start(), Site::new());
     site.configure_with(&journald, &rules(), &far());
     let pyruse = site.start(None);

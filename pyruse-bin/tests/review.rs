@@ -63,7 +63,7 @@ fn every_lint_finds_its_bad_example_and_nothing_in_the_good_one() {
 }
 
 #[test]
-fn every_finding_as_it_is_told() {
+fn every_finding_as_text() {
     for lint in lints() {
         let Some([bad, _]) = lint.examples.rules() else { continue };
         insta::assert_snapshot!(lint.name, drawn(&bad));
@@ -119,7 +119,7 @@ fn an_allowance_is_for_its_step_alone() {
 }
 
 #[test]
-fn what_only_the_machine_can_tell_may_be_allowed_beforehand() {
+fn findings_of_check_live_can_be_allowed_in_advance() {
     let text = r#"{"actions": {"a": [
         {"action": "action_noop"} // allow P102: no rule uses the set yet
     ]}}"#;
@@ -193,7 +193,7 @@ fn filter(name: &str, args: &str, more: &str) -> String {
 const TAKEN: &str = r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^from (?P<thatIP>\\S+)"}, "then": "listed"}"#;
 
 #[test]
-fn who_wrote_an_entry_is_known_by_what_he_cannot_choose() {
+fn the_writer_of_an_entry_is_identified_by_fields_that_it_cannot_choose() {
     let asks = |args: &str, name: &str| codes(&with_ban(&format!("{}, {TAKEN}", filter(name, args, ""))));
     for (name, proof) in [
         ("filter_equals", r#""field": "_UID", "value": 0"#),
@@ -234,7 +234,7 @@ fn who_wrote_an_entry_is_known_by_what_he_cannot_choose() {
 }
 
 #[test]
-fn an_address_that_is_replaced_behind_the_allow_list_was_never_asked() {
+fn an_address_that_is_replaced_behind_the_allow_list_was_never_tested() {
     let root = filter("filter_equals", r#""field": "_UID", "value": 0"#, "");
     let text = with_ban(&format!("{root}, {TAKEN}"));
     let replaced = text.replacen(
@@ -333,7 +333,7 @@ fn a_format_needs_the_field_unless_a_conversion_makes_it_text() {
 }
 
 #[test]
-fn a_count_is_a_number_and_what_an_expression_took_is_text() {
+fn a_count_is_a_number_and_a_group_is_text() {
     let steps = |value: &str, saved: &str| {
         codes(&format!(
             r#"{{"actions": {{"a": [

@@ -141,7 +141,7 @@ fn it_refuses_what_check_refuses() {
 }
 
 #[test]
-fn what_check_takes_it_takes() {
+fn the_schema_accepts_what_check_accepts() {
     let good = [
         json!({"actions": {"a": [{"action": "action_noop", "args": null, "then": null}]}}),
         json!({"$schema": "pyruse.schema.json", "actions": {"a": [{"action": "action_noop"}]}, "debug": true}),

@@ -201,7 +201,7 @@ fn bodies(mails: &[Mail]) -> Vec<&str> {
 }
 
 #[test]
-fn a_mail_goes_by_starttls_to_a_server_that_we_log_in_to() {
+fn a_mail_is_sent_by_starttls_to_a_server_with_a_login() {
     let (journald, site, server) = parts("starttls");
     let password = password_file(&site, "right\n");
     site.configure_with(&journald, &mail_rules(&["alert"]), &server.settings(&password));
@@ -218,7 +218,7 @@ fn a_mail_goes_by_starttls_to_a_server_that_we_log_in_to() {
 }
 
 #[test]
-fn a_mail_goes_over_a_connection_that_is_secured_from_its_first_byte_on() {
+fn a_mail_is_sent_over_a_connection_with_implicit_tls() {
     let (journald, site, server) = parts("implicit");
     let password = password_file(&site, "right");
     site.configure_with(&journald, &mail_rules(&["alert"]), &server.settings(&password));
@@ -243,7 +243,7 @@ fn a_password_goes_in_the_clear_to_this_machine_only() {
 }
 
 #[test]
-fn a_certificate_that_is_not_to_be_trusted_gets_neither_password_nor_mail() {
+fn a_server_with_an_untrusted_certificate_gets_neither_password_nor_mail() {
     for tls in ["starttls", "implicit"] {
         let (journald, site, server) = parts(tls);
         let password = password_file(&site, "right");
@@ -277,7 +277,7 @@ fn a_server_without_starttls_gets_neither_password_nor_mail() {
 }
 
 #[test]
-fn with_a_wrong_password_mails_wait_until_it_is_mended() {
+fn with_a_wrong_password_mails_wait_until_it_is_corrected() {
     let (journald, site, server) = parts("starttls");
     let password = password_file(&site, "wrong");
     site.configure_with(&journald, &mail_rules(&["alert"]), &server.settings(&password));
@@ -340,7 +340,7 @@ fn a_mail_that_is_greylisted_comes_back_and_arrives_once() {
 }
 
 #[test]
-fn a_mail_that_is_not_taken_for_now_after_it_was_sent_is_the_same_mail_at_each_try() {
+fn a_mail_that_is_refused_temporarily_after_its_data_is_the_same_at_each_try() {
     let (journald, site, server) = parts("starttls");
     let password = password_file(&site, "right");
     server.set("full", "");
@@ -361,7 +361,7 @@ fn a_mail_that_is_not_taken_for_now_after_it_was_sent_is_the_same_mail_at_each_t
 }
 
 #[test]
-fn mails_for_a_server_that_is_down_arrive_once_when_it_is_up_also_over_a_restart() {
+fn mails_for_a_server_that_is_down_arrive_once_when_it_is_up_also_after_a_restart() {
     let (journald, site, mut server) = parts("starttls");
     let password = password_file(&site, "right");
     site.configure_with(&journald, &mail_rules(&["alert"]), &server.settings(&password));
@@ -421,7 +421,7 @@ fn identities(site: &Site) -> Vec<String> {
 }
 
 #[test]
-fn what_is_refused_for_good_is_given_up_and_seen_and_holds_back_no_other() {
+fn a_permanently_refused_mail_is_given_up_and_listed_and_delays_no_other() {
     let (journald, site, server) = parts("starttls");
     let password = password_file(&site, "right");
     server.set("spam", "spam");
@@ -534,7 +534,7 @@ fn a_self_signed_certificate_is_accepted_if_it_is_the_one_in_the_file_and_no_oth
 }
 
 #[test]
-fn a_host_that_does_not_resolve_is_tried_again_and_seen_and_delays_no_ban() {
+fn a_host_that_does_not_resolve_is_retried_and_listed_and_delays_no_ban() {
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new());
     let smtp = email(&json!({"host": "nonexistent.invalid"}));
     site.configure_with(&journald, &common::ssh_rules(600), &smtp);
@@ -552,7 +552,7 @@ fn a_host_that_does_not_resolve_is_tried_again_and_seen_and_delays_no_ban() {
 }
 
 #[test]
-fn a_server_that_accepts_and_says_nothing_is_left_in_time() {
+fn a_server_that_accepts_and_says_nothing_is_abandoned_at_the_timeout() {
     let (journald, site) = (Journald::start(), Site::new());
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
@@ -685,7 +685,7 @@ fn count(mails: &[Mail], subject: &str) -> usize {
 }
 
 #[test]
-fn of_a_flood_60_mails_are_single_and_one_holds_the_rest() {
+fn a_flood_makes_60_single_mails_and_one_digest() {
     let site = Site::new();
     configure_flood(&site, &old_flood(&site, 7200));
     let pyruse = site.launch(None, &["run", "--since", "@0"]);
@@ -717,7 +717,7 @@ fn unquoted(body: &str) -> String {
 }
 
 #[test]
-fn a_digest_waits_for_the_end_of_its_hour_and_leaves_once_however_often_we_are_killed() {
+fn a_digest_is_sent_once_at_the_end_of_its_hour_however_often_the_daemon_is_killed() {
     let site = Site::new();
     // The hour ends 20 seconds from now.
     configure_flood(&site, &old_flood(&site, 3600 - 20));

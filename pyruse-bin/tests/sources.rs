@@ -41,7 +41,7 @@ fn wait_for_mails(site: &Site, expected: &[&str]) {
 }
 
 #[test]
-fn two_journals_are_followed_and_each_goes_on_where_it_stopped() {
+fn two_journals_are_followed_and_each_continues_where_it_stopped() {
     let (one, two, site) = (Journald::start(), Journald::start(), Site::new());
     configure(&site, &one, &json!({"one": journal(&one), "two": journal(&two)}));
     let pyruse = site.start(None);
@@ -111,7 +111,7 @@ fn a_reload_adds_and_removes_sources_and_leaves_the_others_alone() {
 }
 
 #[test]
-fn without_libsystemd_every_line_is_read_once_through_rotations_and_kills() {
+fn the_reader_of_files_reads_every_line_once_through_rotations_and_kills() {
     let (journald, site) = (Journald::start(), Site::new());
     let mut source = journal(&journald);
     source["args"]["reader"] = json!("files");
@@ -233,7 +233,7 @@ fn mistakes_in_sources_are_reported_with_their_places() {
 }
 
 #[test]
-fn status_says_how_each_source_is_doing() {
+fn status_shows_the_status_of_each_source() {
     let (one, two, site) = (Journald::start(), Journald::start(), Site::new());
     configure(&site, &one, &json!({"one": journal(&one), "two": journal(&two)}));
     let pyruse = site.start(None);
@@ -312,7 +312,7 @@ fn the_command_sources_shows_what_each_source_reads_and_how_far() {
 }
 
 #[test]
-fn a_source_whose_directory_goes_away_is_reported_once_and_read_on_when_it_is_back() {
+fn a_source_whose_directory_disappears_is_reported_once_and_read_again_when_it_returns() {
     let (one, two, site) = (Journald::start(), Journald::start(), Site::new());
     let (here, gone) = (site.path("two"), site.path("gone"));
     std::os::unix::fs::symlink(two.directory(), &here).unwrap();

@@ -44,7 +44,7 @@ fn the_most_frequent_values_come_first_with_shares_and_priorities() {
 }
 
 #[test]
-fn what_is_beyond_the_top_is_counted_together() {
+fn values_beyond_the_top_are_counted_together() {
     insta::assert_snapshot!(desk().tell(&["stats", "--input", "input", "--by", "_UID", "--top", "3"]).good());
 }
 
@@ -107,14 +107,14 @@ fn journal_files_and_directories_are_read() {
 }
 
 #[test]
-fn what_came_before_a_broken_line_is_counted_and_the_end_is_a_failure() {
+fn lines_before_a_broken_line_are_counted_and_the_exit_code_is_a_failure() {
     let told = desk().tell_with(&["stats", "--input", "-"], "{\"SYSLOG_IDENTIFIER\":\"a\"}\n{\"B\n");
     assert_eq!(told.code, Some(1));
     insta::assert_snapshot!(told);
 }
 
 #[test]
-fn what_makes_no_sense_is_told_so() {
+fn invalid_arguments_are_errors() {
     let desk = desk();
     let mut told = String::new();
     for args in [

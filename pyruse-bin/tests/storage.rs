@@ -141,7 +141,7 @@ fn overwrite(file: &Path, at: u64, bytes: &[u8]) {
 }
 
 #[test]
-fn a_damaged_state_is_told_and_left_as_it_is() {
+fn a_damaged_state_is_reported_and_not_changed() {
     let journald = Journald::start();
     let site = site_with_state(&journald);
     let file = state_file(&site);
@@ -190,7 +190,7 @@ fn a_damaged_state_is_told_and_left_as_it_is() {
 }
 
 #[test]
-fn a_damaged_state_is_left_as_it_is_even_when_a_crash_left_a_journal_beside_it() {
+fn a_damaged_state_is_not_changed_even_with_a_journal_from_a_crash() {
     let journald = Journald::start();
     let site = site_with_state(&journald);
     let file = state_file(&site);
@@ -269,7 +269,7 @@ fn a_storage_that_cannot_be_written_is_refused_with_a_clear_message() {
 }
 
 #[test]
-fn a_full_disk_at_the_start_is_refused_and_everything_goes_on_when_there_is_room() {
+fn a_start_on_a_full_disk_is_refused_and_works_when_there_is_space() {
     let (journald, site) = (Journald::start(), Site::new());
     let mounted = Mounted::tmpfs(site.path("state"), "1m");
     configure(&site, &journald);
@@ -350,7 +350,7 @@ fn a_disk_that_becomes_full_stops_reading_and_loses_nothing() {
 }
 
 #[test]
-fn room_that_is_made_before_the_end_is_used_at_the_end() {
+fn space_that_is_freed_before_the_end_is_used_at_the_end() {
     let (journald, site) = (Journald::start(), Site::new());
     let mounted = Mounted::tmpfs(site.path("state"), "2m");
     configure(&site, &journald);
@@ -375,7 +375,7 @@ fn advised(message: &str) -> &str {
 }
 
 #[test]
-fn what_others_could_change_is_refused_with_the_command_that_mends_it() {
+fn a_file_that_others_could_change_is_refused_with_the_command_that_fixes_it() {
     let (journald, site) = (Journald::start(), Site::new());
     configure(&site, &journald);
     stop(site.start(None), &site);
@@ -451,7 +451,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn the_configuration_is_looked_for_in_two_places_and_nowhere_else() {
+fn the_configuration_is_searched_in_two_places_and_nowhere_else() {
     let site = Site::new();
     let (etc, extra, here) = (site.path("etc"), site.path("extra"), site.path("here"));
     for directory in [&etc.join("pyruse"), &extra, &here] {
@@ -519,7 +519,7 @@ fn the_configuration_is_looked_for_in_two_places_and_nowhere_else() {
 }
 
 #[test]
-fn the_words_of_a_start_that_failed_are_marked_in_the_journal_so_that_the_next_start_passes_them_over() {
+fn errors_of_a_failed_start_are_marked_so_that_the_next_start_ignores_them() {
     let (journald, site) = (Journald::start(), Site::new());
     fs::create_dir_all("/run/systemd/journal").unwrap();
     // In the shell's place and namespace, the program finds this journald, and its standard error leads there, or to
@@ -574,7 +574,7 @@ fn the_words_of_a_start_that_failed_are_marked_in_the_journal_so_that_the_next_s
 }
 
 #[test]
-fn a_lock_that_outlives_its_owner_for_a_moment_is_waited_for() {
+fn a_command_waits_for_a_lock_that_outlives_its_owner_for_a_moment() {
     let (journald, site) = (Journald::start(), Site::new());
     configure(&site, &journald);
     fs::create_dir(site.path("state")).unwrap();

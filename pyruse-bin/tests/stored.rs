@@ -165,7 +165,7 @@ fn rows(path: &Path) -> Vec<Vec<(String, String)>> {
 }
 
 #[test]
-fn a_file_of_an_earlier_version_is_what_this_one_would_have_written_and_goes_on_the_same() {
+fn a_file_of_an_earlier_version_is_loaded_and_continued_as_if_this_one_had_written_it() {
     let directory = tempfile::tempdir().unwrap();
     let [earlier, ours] = ["earlier", "ours"].map(|name| directory.path().join(name));
     std::fs::write(&earlier, include_bytes!("stored/format-1.sqlite")).unwrap();

@@ -168,7 +168,7 @@ fn the_page_of_a_finding_is_shown_by_its_code_or_name() {
 }
 
 #[test]
-fn what_run_reports_is_not_said_again_by_the_check_beside_it() {
+fn the_check_before_the_start_does_not_repeat_what_run_reports() {
     let broken = Desk::new(include_str!("check/mistakes.json"));
     let told = broken.tell(&["check", "--review"]);
     assert_eq!((told.err.as_str(), told.code), ("", Some(1)));
@@ -191,7 +191,7 @@ fn for_everybody(directory: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn whoever_may_not_read_a_file_is_told_who_and_why() {
+fn an_unreadable_file_is_reported_with_the_user_and_the_reason() {
     let desk = Desk::new(r#"{"actions": {"a": [{"action": "action_noop"}]}}"#);
     let program = for_everybody(desk.directory.path());
     let file = desk.path("pyruse.json");
@@ -220,7 +220,7 @@ fn whoever_may_not_read_a_file_is_told_who_and_why() {
 }
 
 #[test]
-fn root_is_told_that_the_services_user_cannot_read_the_configuration() {
+fn root_is_warned_that_the_services_user_cannot_read_the_configuration() {
     let desk = Desk::new(r#"{"actions": {"a": [{"action": "action_noop"}]}, "storage": "state"}"#);
     for_everybody(desk.directory.path());
     let file = desk.path("pyruse.json");
@@ -261,7 +261,7 @@ fn an_effect_comes_out_of_a_pipe_as_it_happens() {
 }
 
 #[test]
-fn plain_lines_are_replayed_where_one_says_so_and_are_refused_with_what_to_do() {
+fn plain_lines_are_replayed_on_request_and_otherwise_refused_with_advice() {
     let desk = Desk::new(
         r#"{"actions": {"web": [
             {"filter": "filter_equals", "args": {"field": "_SYSTEMD_UNIT", "value": "nginx.service"}},

@@ -75,7 +75,7 @@ fn texts(site: &Site, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn an_entry_is_given_out_when_journald_has_finished_it() {
+fn an_entry_is_returned_when_journald_has_completed_it() {
     let (journald, site) = (Journald::start(), Site::new());
     let pyruse = begin(&journald, &site);
     let cases = [("MESSAGE", N_ENTRIES), ("MESSAGE", ENTRY_OFFSET), ("SYSLOG_IDENTIFIER", N_ENTRIES)];
@@ -95,7 +95,7 @@ fn an_entry_is_given_out_when_journald_has_finished_it() {
 }
 
 #[test]
-fn an_entry_that_is_never_finished_is_taken_as_it_is_and_that_is_logged() {
+fn an_entry_that_is_never_completed_is_returned_as_it_is_and_that_is_logged() {
     let (journald, site) = (Journald::start(), Site::new());
     let pyruse = begin(&journald, &site);
     Unlinked::write(&journald, &pyruse, "two", "MESSAGE", N_ENTRIES);
@@ -106,7 +106,7 @@ fn an_entry_that_is_never_finished_is_taken_as_it_is_and_that_is_logged() {
 }
 
 #[test]
-fn an_entry_that_is_waited_for_is_read_once_after_a_crash() {
+fn an_incomplete_entry_is_read_once_after_a_crash() {
     let (journald, site) = (Journald::start(), Site::new());
     let pyruse = begin(&journald, &site);
     let entry = Unlinked::write(&journald, &pyruse, "two", "MESSAGE", N_ENTRIES);

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_more_than_an_address_is_none() {
+    fn text_with_more_than_an_address_is_not_an_address() {
         for text in [
             "",
             " 1.2.3.4",

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_holds_all_that_the_effect_holds() {
+    fn a_line_contains_the_whole_effect() {
         for effect in every_kind() {
             let mut line = serde_json::to_value(placed(&effect)).unwrap();
             for key in ["at", "cursor", "chain", "step"] {

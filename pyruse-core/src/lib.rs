@@ -35,7 +35,7 @@
 //! use pyruse_core::state::State;
 //! use pyruse_core::time::Timestamp;
 //! use pyruse_core::workflow::{Observer, Site};
-//! # mod action_tell {
+//! # mod action_announce {
 //! #     use pyruse_core::effect::Effect;
 //! #     use pyruse_core::level::Level;
 //! #     use pyruse_core::plugin::*;
@@ -44,19 +44,19 @@
 //! #         /// The text.
 //! #         message: String,
 //! #     }
-//! #     struct Tell(Message);
-//! #     impl Module for Tell {
-//! #         const NAME: &'static str = "action_tell";
-//! #         const DOC: &'static str = "Tells.";
+//! #     struct Announce(Message);
+//! #     impl Module for Announce {
+//! #         const NAME: &'static str = "action_announce";
+//! #         const DOC: &'static str = "Announces a text.";
 //! #         type Args = Args;
 //! #         fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-//! #             Ok(Tell(cx.message("message", &args.message)?))
+//! #             Ok(Announce(cx.message("message", &args.message)?))
 //! #         }
 //! #         fn examples() -> Vec<Example> {
 //! #             Vec::new()
 //! #         }
 //! #     }
-//! #     impl Action for Tell {
+//! #     impl Action for Announce {
 //! #         fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
 //! #             let mut message = String::new();
 //! #             self.0.render(run.entry, &mut message)?;
@@ -64,7 +64,7 @@
 //! #             Ok(())
 //! #         }
 //! #     }
-//! #     pyruse_core::inventory::submit!(Plugin::action::<Tell>());
+//! #     pyruse_core::inventory::submit!(Plugin::action::<Announce>());
 //! # }
 //!
 //! /// Notes what the workflow does.
@@ -81,11 +81,11 @@
 //!     }
 //! }
 //!
-//! // The modules that are linked; here it is one, `action_tell`. The built-in ones want
+//! // The modules that are linked; here it is one, `action_announce`. The built-in ones want
 //! // to be named: `use pyruse_filters as _;`, `use pyruse_actions as _;`.
 //! let registry = Registry::linked()?;
 //! let text = r#"{"actions": {"all": [
-//!     {"action": "action_tell", "args": {"message": "{USER} {MESSAGE}"}}
+//!     {"action": "action_announce", "args": {"message": "{USER} {MESSAGE}"}}
 //! ]}}"#;
 //! let source = ConfigText { name: "pyruse.json".into(), text: text.into() };
 //!

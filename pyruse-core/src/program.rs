@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_input_arrives_whole_and_one_that_is_not_read_does_no_harm() {
+    fn a_large_input_arrives_complete_and_one_that_is_not_read_is_no_error() {
         let input = vec![b'x'; 3 << 20];
         assert_eq!(sh("test $(wc -c) = 3145728", &input, Duration::from_secs(20)), Ok(()));
         assert_eq!(sh("exit 0", &input, Duration::from_secs(20)), Ok(()));

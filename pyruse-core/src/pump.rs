@@ -1,4 +1,4 @@
-//! The pump: does everything that happens with records between a source and the world, in the right order.
+//! The pump: does everything between reading a record and delivering its messages, in the right order.
 //!
 //! A program reads records and passes them to [`Pump::run`]; then it calls [`Pump::settle`]. Until then, changes are
 //! only in memory. Settling writes them together with the position, hands out messages that protect, waits for the
@@ -6,7 +6,7 @@
 //! The program waits for its source until [`Pump::deadline`], and calls [`Pump::collect`] and [`Pump::due`] when it
 //! wakes up.
 //!
-//! The daemon, rehearsals (`replay`, `run --dry-run`) and embedders all use this pump.
+//! The daemon, dry runs (`replay`, `run --dry-run`) and embedders all use this pump.
 
 use std::io;
 use std::sync::Arc;

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_between_back_ticks_stays_on_one_line_where_it_fits() {
+    fn text_between_back_ticks_stays_on_one_line_if_it_fits() {
         assert_eq!(wrapped("run `a b c` now", 8), ["run", "`a b c`", "now"]);
         assert_eq!(wrapped("(see `a b c`) now", 8), ["(see", "`a b c`)", "now"]);
         assert_eq!(wrapped("run `a b c d e` now", 8), ["run `a b", "c d e`", "now"]);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_stand_apart() {
+    fn thousands_are_separated() {
         for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), expected);
         }

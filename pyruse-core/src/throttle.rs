@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unlogged_is_due_at_the_end_of_the_window() {
+    fn the_number_of_unlogged_events_is_due_at_the_end_of_the_window() {
         let mut throttle = Throttle::new(1, 9);
         assert!(throttle.admits("a", 'x', 4));
         assert_eq!(throttle.left(), None);

@@ -110,13 +110,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_shown_with_six_digits_in_utc() {
+    fn a_timestamp_is_shown_with_six_digits_in_utc() {
         assert_eq!(Timestamp(1_795_000_000_000_000).to_string(), "2026-11-18T11:06:40.000000Z");
         assert_eq!(Timestamp(1_795_000_000_450_001).to_string(), "2026-11-18T11:06:40.450001Z");
     }
 
     #[test]
-    fn a_person_reads_it_with_its_zone() {
+    fn it_is_shown_to_people_with_its_zone() {
         let zone = TimeZone::get("Europe/Paris").unwrap();
         for (seconds, shown) in
             [(1_795_000_000, "2026-11-18 12:06:40+01:00"), (1_780_000_000, "2026-05-28 22:26:40+02:00")]

@@ -6,7 +6,7 @@ use pyruse_core::plugin::StepError;
 use pyruse_core::time::Timestamp;
 
 #[test]
-fn what_was_exhausted_on_one_element_is_not_tried_on_the_next() {
+fn after_an_exhausted_search_the_next_element_is_not_tried() {
     let mut fields = Fields::default();
     let message = fields.slot("MESSAGE");
     let mut record = MemoryRecord::at(Timestamp(0));

@@ -188,7 +188,7 @@ fn ordinary_expressions_are_searched_for_to_the_end_on_any_line() {
 }
 
 #[test]
-fn a_long_line_is_no_way_past_a_rule() {
+fn a_long_line_cannot_evade_a_rule() {
     let mut groups = Groups::default();
     for (expression, hit, group) in [
         (r"\bFailed password for (\S+) from", "Failed password for root from", "root"),

@@ -10,7 +10,7 @@ use pyruse_core::state::State;
 use pyruse_working_hours as _;
 
 #[test]
-fn all_examples_are_true() {
+fn all_examples_have_their_stated_outcome() {
     let registry = Registry::linked().unwrap();
     assert_eq!(registry.plugins().count(), 1);
     assert_eq!(run_examples(&registry), [] as [String; 0]);

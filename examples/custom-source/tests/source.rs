@@ -103,7 +103,7 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
-fn the_daemon_reads_each_file_once_and_goes_on_where_it_stopped() {
+fn the_daemon_reads_each_file_once_and_continues_where_it_stopped() {
     let site = Site::new("daemon");
     site.spool("1795000000000000", "ADDRESS=192.0.2.1\nPORT=22\n");
     // The first start reads what comes from then on.
@@ -174,7 +174,7 @@ fn mistakes_are_reported() {
 }
 
 #[test]
-fn all_examples_are_true() {
+fn all_examples_have_their_stated_outcome() {
     let registry = Registry::linked().unwrap();
     assert!(registry.plugin(ModuleKind::Source, "source_spool").is_some());
     assert_eq!(run_examples(&registry), [] as [String; 0]);

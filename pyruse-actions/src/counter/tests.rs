@@ -16,7 +16,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 #[test]
-fn a_tick_is_dead_at_exactly_its_end() {
+fn a_tick_expires_exactly_at_its_end() {
     let mut c = category(10, 10);
     assert_eq!(c.raise("a", at(0), at(10)), 1);
     assert_eq!(c.raise("a", at(9), at(19)), 2);
@@ -48,7 +48,7 @@ fn lower_removes_the_tick_that_would_live_longest() {
 }
 
 #[test]
-fn the_key_raised_longest_ago_is_forgotten_and_the_oldest_tick_is() {
+fn the_key_raised_longest_ago_and_the_oldest_tick_are_evicted() {
     let mut c = category(3, 4);
     for key in ["a", "b", "c", "a", "d"] {
         c.raise(key, at(0), at(100));
@@ -66,7 +66,7 @@ fn the_key_raised_longest_ago_is_forgotten_and_the_oldest_tick_is() {
 }
 
 #[test]
-fn what_is_over_is_forgotten_as_others_come() {
+fn expired_mappings_are_removed_as_others_are_added() {
     let mut c = category(100_000, 10);
     for n in 0..10_000 {
         c.raise(&n.to_string(), at(n), at(n + 10));
@@ -95,7 +95,7 @@ fn a_late_entry_counts_for_its_own_time() {
 }
 
 #[test]
-fn a_reset_ends_what_is_earlier_whenever_that_comes() {
+fn a_reset_also_ends_earlier_ticks_that_arrive_late() {
     let mut c = category(10, 100);
     c.raise("a", at(10), at(100));
     c.raise("a", at(30), at(120));
@@ -108,7 +108,7 @@ fn a_reset_ends_what_is_earlier_whenever_that_comes() {
 }
 
 #[test]
-fn a_grace_is_an_interval_and_holds_for_what_comes_late() {
+fn a_grace_period_also_applies_to_entries_that_arrive_late() {
     let mut c = category(10, 100);
     c.raise("a", at(50), at(200));
     c.raise("a", at(70), at(200));
@@ -122,7 +122,7 @@ fn a_grace_is_an_interval_and_holds_for_what_comes_late() {
 }
 
 #[test]
-fn of_ticks_that_never_end_most_are_only_a_number() {
+fn most_ticks_that_never_end_are_only_counted() {
     let mut c = category(10, 1000);
     for n in 0..600 {
         c.raise("a", at(n), Timestamp::NEVER);
@@ -142,7 +142,7 @@ fn of_ticks_that_never_end_most_are_only_a_number() {
 }
 
 #[test]
-fn of_a_flood_that_is_over_little_is_kept() {
+fn little_is_kept_after_a_flood() {
     let mut c = category(10, 65_536);
     for n in 0..5000 {
         c.raise("a", at(n / 100), at(n / 100 + 10));
@@ -163,7 +163,7 @@ fn set(now: Timestamp, before: Timestamp) -> ClockStep {
 }
 
 #[test]
-fn what_a_clock_that_was_ahead_left_behind_lasts_no_longer_than_it_would_have() {
+fn a_stored_end_from_a_clock_that_was_ahead_is_not_later_than_its_duration_allows() {
     let now = at(1_795_000_000);
     let ahead = now.plus_seconds(1_000_000_000);
     let later = |seconds| ahead.plus_seconds(seconds);
@@ -188,7 +188,7 @@ fn what_a_clock_that_was_ahead_left_behind_lasts_no_longer_than_it_would_have() 
 }
 
 #[test]
-fn what_an_earlier_version_stored_without_a_beginning_is_believed_for_the_longest_span() {
+fn ends_that_an_earlier_version_stored_are_limited_to_the_longest_span() {
     let now = at(1_795_000_000);
     let ahead = now.plus_seconds(1_000_000_000);
     let text = |end: Timestamp| end.0.to_be_bytes().into();

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_html_form_escapes_everything_and_says_it_all() {
+    fn the_html_format_escapes_everything_and_contains_everything() {
         let html = html(&full(), &ReportSettings::default());
         assert!(!html.contains("<script"), "{html}");
         assert!(!html.contains('\u{202e}') && !html.contains('\u{1b}'), "{html}");

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_comes_twice_counts_once() {
+    fn a_time_that_occurs_twice_counts_once() {
         let paris = zone("Europe/Paris");
         let at = jiff::civil::time(2, 30, 0, 0);
         let first = next_after(moment("2026-10-24T12:00", &paris), at, &paris);

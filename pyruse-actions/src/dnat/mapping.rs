@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_no_mapping_is_an_error() {
+    fn an_invalid_row_is_an_error() {
         for row in [
             "",
             "{}",

@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_ones_take_each_other_s_place_and_leave_one_row() {
+    fn equal_mappings_replace_each_other_and_leave_one_row() {
         let mut state = State::in_memory();
         let handle = state.open::<Mappings>("m").unwrap();
         let index = state.get_mut(handle).index(by_addr_and_port());
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_one_that_lives_longer_comes_back() {
+    fn an_older_mapping_that_lives_longer_is_found_again() {
         let mut mappings = Mappings::default();
         let index = mappings.index(by_addr_and_port());
         capture(&mut mappings, "long", ["p", "1", "d", ""], 100, 0);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_is_forgotten_as_others_come() {
+    fn expired_mappings_are_removed_as_others_are_added() {
         let mut mappings = Mappings::default();
         let index = mappings.index(by_addr_and_port());
         for n in 0..20_000 {
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten_when_there_are_too_many_or_too_large_ones() {
+    fn the_oldest_are_evicted_when_there_are_too_many_or_too_large_ones() {
         let mut mappings = Mappings::default();
         let index = mappings.index(by_addr_and_port());
         mappings.set_limit(100);
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_costs_the_same_whatever_is_held() {
+    fn the_time_of_a_look_up_does_not_depend_on_the_number_of_mappings() {
         let mut mappings = Mappings::default();
         let index = mappings.index(Combination::of([Property::Addr]));
         // All with the same address, each with a port of its own: one index has one long list of candidates.

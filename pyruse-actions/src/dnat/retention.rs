@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_is_where_the_rule_says_so() {
+    fn the_end_follows_the_rule_and_keeps_at_least_the_wanted_time() {
         for keep in [0_u64, 1, 2, 3, 4, 7, 8, 63, 64, 100, 1023] {
             let bits = bits(keep);
             for t in (0..3000).chain(1_795_000_000..1_795_000_100) {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn very_long_is_for_ever() {
+    fn a_very_long_duration_means_for_ever() {
         assert_eq!(end(Timestamp::from_seconds(1_795_000_000), bits(u64::MAX)), i64::MAX);
         assert_eq!(end(Timestamp::NEVER, bits(u64::MAX)), i64::MAX);
         assert!(end(Timestamp(i64::MIN), bits(63)) < 0);

@@ -11,7 +11,7 @@ use pyruse_core::plugin::Inspection;
 use pyruse_core::plugin::Severity;
 
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings, mailbox};
-use super::smtp::{Asked, Refusal, RefusalKind, rehearse};
+use super::smtp::{Asked, Refusal, RefusalKind, try_mail};
 use super::smtp_settings::SmtpSettings;
 use pyruse_core::program;
 
@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Checks whether a server or program would take a mail from our sender to our recipients.
 pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
     if let Some(smtp) = &settings.smtp {
-        for (asked, refusal) in rehearse_with(settings, smtp, inspection) {
+        for (asked, refusal) in try_smtp_with(settings, smtp, inspection) {
             report(&asked, &refusal, smtp, Severity::Error, inspection);
         }
         return;
@@ -38,7 +38,7 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
     if settings.sendmail.is_none() {
         // The packaged service asks this server first, and only runs sendmail if it does not exist.
         let smtp = SmtpSettings::local();
-        for (asked, refusal) in rehearse_with(settings, &smtp, inspection) {
+        for (asked, refusal) in try_smtp_with(settings, &smtp, inspection) {
             if refusal.kind == RefusalKind::Unreachable {
                 let why = &refusal.why;
                 if runs.is_ok() {
@@ -58,7 +58,7 @@ pub(crate) fn inspect(settings: &EmailSettings, inspection: &mut Inspection) {
 }
 
 /// Asks the server, once even if several steps send mails.
-fn rehearse_with(
+fn try_smtp_with(
     settings: &EmailSettings,
     smtp: &SmtpSettings,
     inspection: &mut Inspection,
@@ -69,7 +69,7 @@ fn rehearse_with(
     let Some(to) = settings.to.iter().map(address).collect::<Option<Vec<_>>>() else { return Vec::new() };
     let question = format!("mail to {} port {}", smtp.host, smtp.port());
     let limit = LIMIT.min(Duration::from_secs(settings.timeout_seconds.0));
-    inspection.once(&question, || rehearse(smtp, limit, &from, &to))
+    inspection.once(&question, || try_mail(smtp, limit, &from, &to))
 }
 
 fn report(

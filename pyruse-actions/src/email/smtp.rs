@@ -193,7 +193,7 @@ fn summary(refusals: &[Refusal], served: usize) -> Option<Refusal> {
 
 /// Asks the server whether it would accept mails from this sender to these recipients. No mail is sent. Returns what
 /// the server refuses: a recipient, by its index, the sender, or the connection.
-pub(super) fn rehearse(
+pub(super) fn try_mail(
     settings: &SmtpSettings,
     limit: Duration,
     from: &Address,
@@ -224,7 +224,7 @@ pub(super) fn rehearse(
     refused
 }
 
-/// What a rehearsal asked the server.
+/// What [`try_mail`] asks the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// To accept our connection and login.
@@ -324,7 +324,7 @@ impl Line {
         }
         let code = e.status().map_or(0, u16::from);
         Err(match question.setting(code, &why) {
-            Some(cure) => Refusal { kind: RefusalKind::Setting, why: format!("{why}; {cure}") },
+            Some(setting) => Refusal { kind: RefusalKind::Setting, why: format!("{why}; {setting}") },
             None => Refusal { kind: RefusalKind::ForGood, why },
         })
     }

@@ -16,7 +16,7 @@ fn rounds(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn a_direct_circle_is_found_and_told_with_its_names() {
+fn a_direct_circle_is_reported_with_the_names_that_close_it() {
     let found = circles(&[
         ("lib.rs", "mod a; mod b; mod c;"),
         ("a.rs", "use crate::b::{B, b}; pub struct A; fn f(_: B) { b() }"),
@@ -30,7 +30,7 @@ fn a_direct_circle_is_found_and_told_with_its_names() {
 }
 
 #[test]
-fn of_a_large_circle_the_shortest_round_is_told_first() {
+fn the_shortest_round_of_a_large_circle_is_reported_first() {
     let found = circles(&[
         ("lib.rs", "mod a; mod b; mod c; mod d;"),
         ("a.rs", "use crate::b::B; pub struct A;"),
@@ -44,7 +44,7 @@ fn of_a_large_circle_the_shortest_round_is_told_first() {
 }
 
 #[test]
-fn two_circles_are_told_apart() {
+fn two_circles_are_reported_separately() {
     let found = rounds(&[
         ("lib.rs", "mod a; mod b; mod c; mod d; mod e; mod f;"),
         ("a.rs", "use crate::b::B; pub struct A;"),
@@ -93,7 +93,7 @@ fn a_re_export_is_no_arrow_unless_its_own_module_uses_the_name() {
 }
 
 #[test]
-fn names_that_look_alike_are_told_apart() {
+fn names_that_look_alike_are_distinguished() {
     // A module and what it is for may have one name; an item within a function is nobody else's.
     let parent =
         "mod page; pub use self::page::page; pub use self::page::Page as Local; fn f() { struct Local; }";
@@ -168,7 +168,7 @@ fn a_glob_counts() {
 }
 
 #[test]
-fn what_is_for_tests_does_not_count() {
+fn code_for_tests_does_not_count() {
     let b = ("b.rs", "use crate::a::A; pub struct B(A); pub fn b() {}");
     for a in [
         "#[cfg(test)] mod tests { use crate::b::B; }",
@@ -238,7 +238,7 @@ fn names_of_other_crates_and_members_do_not_count() {
 }
 
 #[test]
-fn re_exports_that_lead_round_and_round_end() {
+fn re_exports_in_a_circle_are_no_endless_loop() {
     let found = rounds(&[
         ("lib.rs", "mod a; mod b; pub use self::a::*; pub use serde;"),
         (

@@ -31,7 +31,7 @@ fn told(files: &Files, root: &str) -> Vec<String> {
 }
 
 #[test]
-fn no_modules_stand_in_a_circle() {
+fn no_modules_depend_on_each_other_in_a_circle() {
     let workspace = Path::new(WORKSPACE);
     let manifest = fs::read_to_string(workspace.join("Cargo.toml")).expect("the workspace has a Cargo.toml");
     let mut report = String::new();

@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_told_in_words() {
+    fn types_are_described_in_words() {
         let root = json!({"$defs": {"Level": {"oneOf": [{"const": "A"}, {"enum": ["B", "C"]}]}}});
         for (schema, expected) in [
             (json!({"type": "string"}), "text"),

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_offered_to_bash_that_it_would_obey() {
+    fn nothing_is_offered_to_bash_that_it_would_execute() {
         for (line, value, quoted) in [
             ("p ", "ip filter ssh", Some(r"ip\ filter\ ssh")),
             ("p ", "$(reboot);`x`&|>'\"", Some(r#"\$\(reboot\)\;\`x\`\&\|\>\'\""#)),

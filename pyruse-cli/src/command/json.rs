@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_json_holds_nothing_that_a_terminal_obeys() {
+    fn a_line_of_json_contains_nothing_that_a_terminal_executes() {
         let text = "a\u{1b}[m\u{9b}m\u{7f}\u{202e}\u{e0041}ä\n\"日本\u{feff}";
         let mut line = Vec::new();
         write_line(&mut line, &text).unwrap();

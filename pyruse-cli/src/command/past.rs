@@ -168,7 +168,7 @@ impl Past {
                 Some((done, total)) => Amount { done, total },
                 None => Amount::of_time(first, time, last),
             });
-            // Whoever wrote a recording may have mixed several journals: an entry that is too late is not the end.
+            // A recording may mix several journals: an entry that is too late is not the end.
             if time > self.until {
                 sources.finish_in_order(source);
             }

@@ -320,7 +320,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_is_told_in_two_units() {
+    fn a_duration_is_shown_in_two_units() {
         for (millis, expected) in [
             (0, "0.0 s"),
             (1_250, "1.2 s"),

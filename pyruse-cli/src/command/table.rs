@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_stand_under_their_heads_whatever_the_texts_hold() {
+    fn columns_are_aligned_with_their_heads_whatever_the_texts_contain() {
         let columns = [Column::text("KEY"), Column::number("N"), Column::name("END")];
         let rows = [["日本", "1", ""], ["a\x1b[2J", "1,000", "x"]];
         let expected = "KEY             N  END\n日本            1\na\\u{1b}[2J  1,000  x\n";
@@ -246,7 +246,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_does_not_fit_beside_the_others_stands_beneath() {
+    fn a_column_that_does_not_fit_is_printed_below() {
         let short = ["192.0.2.1", "ip filter ssh", "for ever", ""];
         let expected = "\
 ADDRESS                                 SET                          UNTIL                      WHY
@@ -275,7 +275,7 @@ ADDRESS
     }
 
     #[test]
-    fn a_text_gets_narrower_before_a_column_stands_beneath() {
+    fn a_text_is_narrowed_before_a_column_is_moved_below() {
         let columns = [Column::text("KEY"), Column::number("COUNT")];
         let key = "a key that somebody has made long, to push the count out of sight";
         let expected = "\

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_paragraphs_lists_and_what_stands_as_it_is() {
+    fn a_text_consists_of_paragraphs_lists_and_literal_blocks() {
         let text = "One\nparagraph.\n\nExamples:\n  a --b\n\n  c\n- one\n  two\n- three\nmore\n";
         assert_eq!(
             blocks(text),

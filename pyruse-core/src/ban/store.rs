@@ -48,10 +48,10 @@ impl Bans {
         let wall = state.now().wall;
         let key = Bans::key(&ban.set, ban.ip);
         // An undelivered order, a ban or a lift, may or may not have reached the set.
-        let in_doubt = state.get(self.orders).of_key(&key).is_some();
+        let is_queued = state.get(self.orders).of_key(&key).is_some();
         let held = state.get_mut(self.held);
         let renewed = held.get(&key, now).is_some();
-        let renew = in_doubt || held.ends(&key).is_some_and(|ends| now < ends.at().plus_seconds(KERNEL_LAG));
+        let renew = is_queued || held.ends(&key).is_some_and(|ends| now < ends.at().plus_seconds(KERNEL_LAG));
         // A late entry does not override a newer one: it never makes a ban shorter.
         if let (Some(known), Some(last)) = (held.ends(&key), held.last(&key))
             && last.at.is_some_and(|at| now < at)

@@ -98,7 +98,7 @@ fn an_order_that_waits_for_its_next_try_is_due_when_bans_are_put_back() {
 }
 
 #[test]
-fn of_too_many_bans_those_that_end_soon_are_forgotten_and_none_that_was_made_just_now() {
+fn beyond_the_limit_the_bans_that_end_soonest_are_evicted_but_never_a_new_one() {
     let now = Timestamp::from_seconds(1_795_000_000);
     let mut state = State::in_memory();
     let service = service(&mut state, None);
@@ -117,7 +117,7 @@ fn of_too_many_bans_those_that_end_soon_are_forgotten_and_none_that_was_made_jus
 }
 
 #[test]
-fn a_ban_that_was_stored_without_a_reason_is_one() {
+fn a_ban_that_was_stored_without_a_reason_is_loaded() {
     let old: Ban = serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.1", "seconds": 60, "at": 5}"#).unwrap();
     assert_eq!((old.ip, old.why), ([10, 0, 0, 1].into(), None));
     let older: Ban = serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.1"}"#).unwrap();
@@ -125,7 +125,7 @@ fn a_ban_that_was_stored_without_a_reason_is_one() {
 }
 
 #[test]
-fn a_firewall_without_such_a_bound_is_left_alone() {
+fn a_firewall_without_a_longest_timeout_gets_the_whole_time() {
     let mut state = State::in_memory();
     let mut service = service(&mut state, None);
     service.boot(&mut state, Timestamp(0));
@@ -228,7 +228,7 @@ fn a_ban_by_a_clock_that_was_ahead_ends_in_time_and_is_not_put_back_for_ever() {
 }
 
 #[test]
-fn what_is_left_of_an_order_that_waits_has_nothing_to_do_with_the_wall_clock() {
+fn the_remaining_time_of_a_waiting_order_does_not_depend_on_the_wall_clock() {
     for by in [0, -3_600_000_000, 7_200_000_000, -1_794_000_000_000_000] {
         let mut state = State::in_memory().with_clock(Clock::of(|| Now::at(NOON)));
         let service = service(&mut state, None);
@@ -246,7 +246,7 @@ fn what_is_left_of_an_order_that_waits_has_nothing_to_do_with_the_wall_clock() {
 }
 
 #[test]
-fn an_entry_that_comes_late_never_makes_a_ban_shorter() {
+fn an_entry_that_arrives_late_never_shortens_a_ban() {
     let mut state = State::in_memory();
     let service = service(&mut state, None);
     let earlier = Timestamp::from_seconds(NOON.seconds() - 7200);
@@ -264,7 +264,7 @@ fn an_entry_that_comes_late_never_makes_a_ban_shorter() {
 }
 
 #[test]
-fn a_firewall_gets_the_time_that_is_left_in_whole_seconds() {
+fn a_firewall_gets_the_remaining_time_in_whole_seconds() {
     let wall = Timestamp(10_000_000);
     let kind = |seconds, until, longest| {
         let order = QueuedOrder::ban("s", [10, 0, 0, 1].into(), seconds, Timestamp(until), wall);

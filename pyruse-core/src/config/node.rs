@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_and_trailing_commas_are_taken_and_nothing_laxer() {
+    fn comments_and_trailing_commas_are_accepted_and_nothing_laxer() {
         assert!(parse("{ // why\n \"a\": [1, 2,], /* b */ }").is_ok());
         for text in
             ["{a: 1}", "{'a': 1}", "{\"a\": 0x10}", "{\"a\": 1 \"b\": 2}", "{\"a\": NaN}", "{\"a\": +1}", ""]
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_an_error_and_no_overflow() {
+    fn deep_nesting_is_an_error_and_does_not_overflow_the_stack() {
         assert!(parse(&"[".repeat(100_000)).is_err());
         assert!(parse(&"{\"a\":".repeat(100_000)).is_err());
     }

@@ -94,7 +94,7 @@ impl tracing::Subscriber for CountsLines {
 }
 
 #[test]
-fn who_goes_ahead_is_sent_out_before_those_who_came_first() {
+fn couriers_that_run_ahead_are_dispatched_before_earlier_ones() {
     let (notes, order) = channel();
     let mut state = State::in_memory();
     let mut couriers = Couriers::new(Arc::new(|| ()));

@@ -115,7 +115,7 @@ fn bans(answer: Result<Answer, Refusal>) -> Vec<String> {
 }
 
 #[test]
-fn a_module_from_outside_answers_as_the_built_in_ones_do() {
+fn modules_of_other_crates_answer_operations_like_the_built_in_ones() {
     let mut state = State::in_memory();
     let list = vec![
         doors(&mut state, "action_front", &["front"]),

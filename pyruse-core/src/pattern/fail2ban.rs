@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fail2ban_would_replace_is_named_with_what_to_write_here() {
+    fn tags_of_fail2ban_are_reported_with_what_to_write_instead() {
         let texts = |expression: &'static str| -> Vec<&str> {
             fail2ban_tags(expression).into_iter().map(|tag| &expression[tag.at]).collect()
         };

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allowance_speaks_of_its_line_or_of_the_next_that_is_no_comment() {
+    fn an_allowance_applies_to_its_line_or_the_next_that_is_not_a_comment() {
         assert_eq!(lines("[\n1, // allow P001: x\n2]"), [1]);
         assert_eq!(lines("[\n// allow P001: x\n2]"), [2]);
         assert_eq!(lines("[\n// allow P001: x\n// more\n/* and\n more */\n2]"), [5]);

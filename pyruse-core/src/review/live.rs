@@ -19,7 +19,7 @@ pub(super) static BROKEN: Lint = Lint {
 
 inventory::submit!(LintPlugin::reported_elsewhere(&BROKEN));
 
-pub(super) static DOUBTFUL: Lint = Lint {
+pub(super) static WORKS_BADLY: Lint = Lint {
     code: "P102",
     name: "works-badly-here",
     severity: Severity::Warning,
@@ -30,7 +30,7 @@ pub(super) static DOUBTFUL: Lint = Lint {
     examples: Examples::OfMachine,
 };
 
-inventory::submit!(LintPlugin::reported_elsewhere(&DOUBTFUL));
+inventory::submit!(LintPlugin::reported_elsewhere(&WORKS_BADLY));
 
 pub(super) static UNKNOWN: Lint = Lint {
     code: "P103",
@@ -95,7 +95,7 @@ fn setting(config: &Config, path: &str) -> SourceSpan {
 fn report(trouble: Trouble, span: SourceSpan, place: Option<StepPlace>, diagnostics: &mut Diagnostics) {
     let lint = match trouble.severity {
         Severity::Error => &BROKEN,
-        Severity::Warning => &DOUBTFUL,
+        Severity::Warning => &WORKS_BADLY,
         Severity::Note => &UNKNOWN,
     };
     let finding = diagnostics.lint(lint, span, place, trouble.message);

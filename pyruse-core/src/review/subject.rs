@@ -93,15 +93,15 @@ impl<'a> Review<'a> {
         if chains.iter().any(|(.., passed_by)| !passed_by) {
             chains.retain(|(.., passed_by)| !passed_by);
         }
-        let told: Vec<String> =
+        let names: Vec<String> =
             chains.iter().map(|(label, steps, _)| format!("`{label}` ({})", brief(steps))).collect();
-        if told.is_empty() {
+        if names.is_empty() {
             return "it is the very first step".to_owned();
         }
-        let shown = if told.len() <= MOST_CHAINS {
-            told.join(", ")
+        let shown = if names.len() <= MOST_CHAINS {
+            names.join(", ")
         } else {
-            let (first, last) = (&told[..MOST_CHAINS / 2], &told[told.len() - MOST_CHAINS / 2..]);
+            let (first, last) = (&names[..MOST_CHAINS / 2], &names[names.len() - MOST_CHAINS / 2..]);
             format!("{}, …, {}", first.join(", "), last.join(", "))
         };
         format!("one path there: {shown}")

@@ -62,7 +62,7 @@ impl ConfiguredSource {
     }
 }
 
-/// What makes a source another one although its name is the same.
+/// What distinguishes two sources with the same name.
 #[derive(Default, PartialEq)]
 pub(super) struct Identity {
     module: &'static str,

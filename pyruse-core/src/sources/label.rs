@@ -1,8 +1,8 @@
-//! The name of a source, before what is said of it.
+//! Puts the name of a source before a text about it.
 
 use crate::plugin::SourceError;
 
-/// Adds the name of the source to a text about it, where there are several.
+/// Adds the name of the source to a text about it, if there are several.
 pub(super) fn labelled(name: &str, are_several: bool, text: &str) -> String {
     if are_several { format!("source `{name}`: {text}") } else { text.to_owned() }
 }

@@ -1,7 +1,7 @@
 //! The sources that are read: their readers, which of them is next, and their positions in the state.
 //!
-//! In a backlog, the source whose next record is the oldest comes first; when all are read to their ends, whichever has
-//! a record. So records of several sources are in order as far as the sources are; nothing may depend on more.
+//! In a backlog, the source whose next record is the oldest comes first; when all are read to their ends, any that
+//! has a record. So records of several sources are in order as far as the sources are; nothing may depend on more.
 
 mod configured;
 mod label;
@@ -31,7 +31,7 @@ const REMEMBERED: usize = 100;
 /// much as to read a record.
 const ASK_AGAIN_AFTER: u64 = 100;
 
-/// How a source is doing.
+/// The status of a source.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -63,7 +63,7 @@ type NewReader = (Identity, Box<dyn Reader>);
 
 /// Sources that are opened, but not read yet; see [`Sources::prepare`].
 pub(crate) struct Prepared {
-    /// For each configured source, in order: a new reader, or `None` if the present one goes on.
+    /// For each configured source, in order: a new reader, or `None` if the present one is kept.
     readers: Vec<(String, Option<NewReader>)>,
     positions: Vec<(String, Position)>,
 }
@@ -298,12 +298,12 @@ impl Sources {
         })
     }
 
-    /// Tells a source that this one of its descriptors is readable.
+    /// Notifies a source that this one of its descriptors is readable.
     pub fn wake(&mut self, source: usize, descriptor: usize) {
         self.open[source].reader.wake(descriptor);
     }
 
-    /// Returns how all sources are doing.
+    /// Returns the status of all sources.
     pub fn status(&mut self, state: &State) -> Vec<SourceStatus> {
         let status = |open: &mut OpenSource| SourceStatus {
             name: open.name.clone(),

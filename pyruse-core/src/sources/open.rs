@@ -19,15 +19,15 @@ pub(super) struct OpenSource {
     pub(super) name: String,
     pub(super) identity: Identity,
     pub(super) reader: Box<dyn Reader>,
-    /// The time of the record that comes next, if the reader stands on it.
+    /// The time of the next record, if the reader has found it.
     pub(super) head: Option<Timestamp>,
-    /// Whether the reader had no record when it was last asked, and is left alone for a while.
+    /// Whether the reader had no record when it was last asked, and is skipped for a while.
     pub(super) is_idle: bool,
-    /// Whether nothing more of it is wanted.
+    /// Whether no more of it is read.
     pub(super) is_finished: bool,
     /// Whether the reader was at its end when it was last asked.
     pub(super) is_at_end: bool,
-    /// When to ask it again, if it said so.
+    /// When to ask it again, if it has returned [`Next::Later`].
     pub(super) later: Option<Duration>,
     /// The number of records that were read since the last [`Sources::store_positions`](super::Sources::store_positions).
     pub(super) fresh: u64,
@@ -57,7 +57,7 @@ impl OpenSource {
         }
     }
 
-    /// Logs what its reader has to say; returns what of it is about losses.
+    /// Logs the lines of its reader; returns those that are about losses.
     pub(super) fn log_lines(&mut self, are_several: bool) -> Vec<String> {
         let mut losses = Vec::new();
         for line in self.reader.losses().take_lines() {
@@ -70,7 +70,7 @@ impl OpenSource {
         losses
     }
 
-    /// Goes to its next record. After an error, it is left alone for [`RETRY`].
+    /// Goes to its next record. After an error, it is skipped for [`RETRY`].
     pub(super) fn advance(&mut self) -> Result<(), SourceError> {
         self.is_idle = true;
         if self.retry.is_some_and(|again| Instant::now() < again) {

@@ -79,7 +79,7 @@ fn the_oldest_record_comes_first_and_of_equal_ones_that_of_the_first_source() {
 }
 
 #[test]
-fn a_source_without_records_is_asked_seldom_while_another_has_some() {
+fn a_source_without_records_is_asked_less_often_while_another_has_some() {
     let (busy, _) = source(0..10_000, |_| Ok(Next::End));
     let (idle, asked) = source([], |_| Ok(Next::End));
     let (unfinished, asked_unfinished) = source([], |_| Ok(Next::Later(Duration::from_millis(1))));
@@ -104,7 +104,7 @@ fn a_record_that_comes_while_another_source_has_a_backlog_does_not_wait_for_its_
 }
 
 #[test]
-fn a_source_of_which_no_more_is_wanted_is_not_asked_again() {
+fn a_finished_source_is_not_asked_again() {
     let (finished, asked) = source(0..1000, |_| Ok(Next::End));
     let mut sources = of(vec![finished, source(500..1000, |_| Ok(Next::End)).0]);
     assert_eq!(sources.advance().unwrap(), Some(0));
@@ -117,7 +117,7 @@ fn a_source_of_which_no_more_is_wanted_is_not_asked_again() {
 }
 
 #[test]
-fn an_error_that_comes_back_behind_some_records_is_the_same_one_until_the_end_was_reached() {
+fn a_repeated_error_is_the_same_one_until_the_end_is_reached_once() {
     let (x, record) = (|| Err(SourceError("x".into())), || Ok(Next::Record(Timestamp(1))));
     let results = VecDeque::from([x(), record(), x(), Ok(Next::End), x(), record()]);
     let (record, losses) = (MemoryRecord::default(), Losses::default());

@@ -80,7 +80,7 @@ mod tests {
     use crate::state::State;
 
     #[test]
-    fn what_was_appended_is_scanned_in_order_until_it_is_drained() {
+    fn appended_records_are_scanned_in_order_until_they_are_drained() {
         let mut state = State::in_memory();
         let log = state.open::<Log>("lines").unwrap();
         for text in ["a", "b", "c"] {

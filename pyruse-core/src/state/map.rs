@@ -191,7 +191,7 @@ mod tests {
     use crate::time::Now;
 
     #[test]
-    fn an_item_is_dead_at_its_very_end() {
+    fn an_item_expires_exactly_at_its_end() {
         let mut map = Map::default();
         map.insert("a", 1, Expiry::without_span(Timestamp(10)), Timestamp(0));
         assert_eq!(map.get("a", Timestamp(9)), Some(&1));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_is_removed_as_others_come() {
+    fn expired_items_are_removed_as_others_are_added() {
         let mut map = Map::default();
         for n in 0..10_000 {
             let now = Timestamp::from_seconds(n);

@@ -109,7 +109,7 @@ impl State {
         State::with(Store::Memory(BTreeMap::new()), Vec::new())
     }
 
-    /// Makes a state whose parts work but whose rows are not kept: for rehearsals of any length.
+    /// Makes a state whose parts work but whose rows are not kept: for dry runs of any length.
     pub fn for_dry_run() -> State {
         State::with(Store::Nowhere, Vec::new())
     }

@@ -215,7 +215,7 @@ mod tests {
     const HOUR: i64 = 3_600_000_000;
 
     #[test]
-    fn a_step_of_the_wall_clock_is_seen_and_time_that_goes_by_is_not() {
+    fn a_step_of_the_wall_clock_is_detected_and_passing_time_is_not_taken_for_one() {
         let start = Now::at(Timestamp::from_seconds(1_795_000_000));
         let shown = Arc::new(Mutex::new(start));
         let mut clock = {
@@ -230,17 +230,17 @@ mod tests {
             clock.tick().map(|step| (step.by, step.to_string()))
         };
         assert_eq!(tick(100_000, 0), None);
-        let told = |by: i64, text: &str| Some((by, text.to_owned()));
-        assert_eq!(tick(5, -HOUR), told(-HOUR, "the clock was set back by 1h 0m 0s"));
+        let step = |by: i64, text: &str| Some((by, text.to_owned()));
+        assert_eq!(tick(5, -HOUR), step(-HOUR, "the clock was set back by 1h 0m 0s"));
         assert_eq!(tick(5, 0), None);
-        assert_eq!(tick(0, 3_000_000), told(3_000_000, "the clock was set forward by 3s"));
-        assert_eq!(tick(0, 40 * 24 * HOUR), told(40 * 24 * HOUR, "the clock was set forward by 40d 0h 0m"));
+        assert_eq!(tick(0, 3_000_000), step(3_000_000, "the clock was set forward by 3s"));
+        assert_eq!(tick(0, 40 * 24 * HOUR), step(40 * 24 * HOUR, "the clock was set forward by 40d 0h 0m"));
         let small: Vec<_> = (0..4).map(|_| tick(1, -400_000).is_some()).collect();
         assert_eq!(small, [false, false, true, false], "small steps add up");
     }
 
     #[test]
-    fn an_entry_from_the_future_is_one_of_now_unless_the_clock_is_not_set() {
+    fn an_entry_from_the_future_gets_the_current_time_unless_the_clock_is_not_set() {
         let now = Timestamp::from_seconds(1_795_000_000);
         let mut clock = Clock::of(move || Now::at(now));
         for (time, believed) in
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clocks_of_this_machine_go_on() {
+    fn the_clocks_of_this_machine_advance() {
         let (first, second) = (Now::read(), Now::read());
         assert!(first.steady <= second.steady && first.steady > Steady::START);
         assert!(first.wall.is_plausible());

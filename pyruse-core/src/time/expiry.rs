@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_not_set_shortens_nothing_and_what_it_began_goes_on_when_it_is() {
+    fn a_clock_that_is_not_set_shortens_nothing_and_remaining_times_are_kept_when_it_is_set() {
         let ends = Expiry::after_seconds(NOW, 3600);
         let unset = Now::at(Timestamp::from_seconds(100));
         assert_eq!(adjusted(ends, ClockStep::loaded(unset)), ends.at());

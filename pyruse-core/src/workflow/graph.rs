@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_behind_a_then_reach_nothing() {
+    fn steps_behind_a_then_are_never_reached() {
         let chains = [vec![action(Some(1)), action(Some(2))], vec![action(None)], vec![action(None)]];
         let graph = link(&chains).unwrap();
         assert_eq!(graph.top_level, [0, 2]);

@@ -8,7 +8,7 @@ mod graph;
 mod node;
 mod observe;
 mod optimize;
-mod ride;
+mod run;
 mod site;
 
 pub(crate) use self::compile::{Compiler, Steps};
@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 
 use self::node::{Node, Op};
 use self::optimize::{Ladders, Worth};
-use self::ride::Ride;
+use self::run::Run;
 use crate::effect::Effect;
 use crate::entry::{Buffers, EightBit, Fields, Record};
 use crate::plugin::{Action, Filter};
@@ -61,7 +61,7 @@ impl Workflow {
         let Workflow { nodes, filters, actions, sites, ladders, buffers, effects, causes } = self;
         let time = state.believed(record.realtime());
         let mut entry = buffers.entry_at(record, time);
-        Ride { nodes, filters, actions, sites, ladders, effects, causes }.run(&mut entry, state, observer);
+        Run { nodes, filters, actions, sites, ladders, effects, causes }.run(&mut entry, state, observer);
         observer.finished(&mut entry, state, EntryEffects::new(effects, causes, sites));
         effects.clear();
         causes.clear();

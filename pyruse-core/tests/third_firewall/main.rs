@@ -103,7 +103,7 @@ fn remove(ip: &str) -> Operation {
 }
 
 #[test]
-fn its_examples_are_true() {
+fn its_examples_have_their_stated_outcome() {
     assert_eq!(run_examples(&Registry::linked().unwrap()), [] as [String; 0]);
 }
 

@@ -51,7 +51,7 @@ mod tests {
     use crate::re::Pattern;
 
     #[test]
-    fn what_other_dialects_write_is_refused_with_what_to_write_here() {
+    fn syntax_of_other_dialects_is_refused_with_what_to_write_instead() {
         for (expression, expected) in [
             (r"from (?<ip>\S+)", "write `(?P<ip>…)`"),
             (r"(?'user'.*)", "write `(?P<user>…)`"),

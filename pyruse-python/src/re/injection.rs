@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_whose_place_is_certain_takes_what_it_should() {
+    fn a_group_with_a_fixed_place_matches_the_right_text() {
         for good in [
             r"^Failed password for .* from (?P<ip>\S+) port \d+ ssh2$",
             r"^Failed password for (?P<user>\S+) from (?P<ip>\S+) port \d+ ssh2",
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_whose_place_the_text_decides_can_be_misled() {
+    fn a_group_whose_place_depends_on_the_text_can_be_misled() {
         use Injection::{RunsBack, RunsOn, Unanchored};
         for (bad, why) in [
             (r"Failed .* from (?P<ip>\S+)", Unanchored),

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_says_where_it_begins_at_the_earliest_or_gives_up() {
+    fn a_look_behind_knows_its_earliest_start_or_gives_up() {
         let screen = Screen::new(r"b[^x]*c").unwrap();
         assert_eq!(screen.look("aabbcc"), Look::From(2));
         assert_eq!(screen.look("aabbx"), Look::Nowhere);

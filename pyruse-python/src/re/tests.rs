@@ -90,14 +90,14 @@ fn a_case_insensitive_back_reference_compares_by_the_simple_lower_case() {
 }
 
 #[test]
-fn giving_up_is_neither_yes_nor_no() {
+fn an_exhausted_search_is_neither_a_match_nor_a_mismatch() {
     let hopeless = pattern(r"(?:(a|aa)+)+c\1");
     let error = hopeless.is_match(&format!("aacb{}b", "a".repeat(64))).unwrap_err();
     assert_eq!(error.to_string(), "step limit reached: the expression can match this text in too many ways");
 }
 
 #[test]
-fn what_is_too_short_is_not_searched() {
+fn a_text_that_is_too_short_is_not_searched() {
     for (expression, shortest) in
         [("^.{60}(?s:.{5000})", 5060), ("a?b+", 1), ("(?:ab|c)d", 2), ("(?=abc)", 0), (r"(a|)\1", 0)]
     {
@@ -109,7 +109,7 @@ fn what_is_too_short_is_not_searched() {
 }
 
 #[test]
-fn an_expression_begins_with_text_where_all_its_choices_do() {
+fn an_expression_begins_with_text_if_all_its_alternatives_do() {
     for yes in [r"^/usr", r"\A(/usr|/bin)", r"^/usr|^/bin", r"(?:^/a)b", r"^(?:/usr)?/bin", r"^(?=.)/"] {
         assert!(pattern(yes).begins_with_text(), "{yes}");
     }

@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_file_says_it_is_looked_through_in_bounded_time() {
+    fn any_file_is_searched_in_bounded_time() {
         let places =
             [12, 152, 160, 168, 176, FIRST_ARRAY + 8, FIRST_ARRAY + 16, FIRST_ARRAY + 24, ENTRIES + 16];
         for place in places {

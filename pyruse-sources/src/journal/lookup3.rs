@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_values_of_the_author_s_own_test() {
+    fn the_hash_has_the_values_of_the_authors_own_test() {
         assert_eq!(hash64(b""), 0xdead_beef_dead_beef);
         assert_eq!(hash64(b"Four score and seven years ago"), 0x1777_0551_ce72_26e6);
     }

@@ -1,8 +1,8 @@
 //! The journal export format (systemd.io/JOURNAL_EXPORT_FORMATS) as a source of records.
 //!
 //! Entries are separated by an empty line; a field is `NAME=value`, or, for any bytes, `NAME`, a line end, the length
-//! as 64 bits, little-endian, the bytes, and a line end. Input is data from anywhere: its sizes are believed only as
-//! far as bytes come.
+//! as 64 bits, little-endian, the bytes, and a line end. The input is untrusted: a length allocates nothing before its
+//! bytes are read.
 
 use std::io::{BufRead, Read};
 
@@ -11,7 +11,7 @@ use pyruse_core::entry::MemoryRecord;
 
 use super::intake::{Input, Intake, VALUE_LIMIT};
 
-/// A name that is longer cannot be one: journald takes 64 bytes.
+/// The longest name of a binary field, in bytes. journald accepts up to 64.
 const NAME_LIMIT: usize = 1024;
 
 /// Reads entries of the export format.
@@ -24,7 +24,7 @@ pub(super) struct ExportReader {
 }
 
 impl ExportReader {
-    /// `offset` is what was read of the input before.
+    /// `offset`: how many bytes of the input were read before.
     pub(super) fn new(input: Input, name: String, offset: u64) -> ExportReader {
         ExportReader { input, name, offset, line: Vec::new(), value: Vec::new() }
     }
@@ -61,8 +61,8 @@ impl ExportReader {
         }
     }
 
-    /// Reads a line without its end into `self.line`, as far as anybody needs it; its length, and whether it had an
-    /// end.
+    /// Reads a line without its end into `self.line`, which keeps only as much as a value may have. Returns its length, and
+    /// whether it had an end.
     fn read_line(&mut self) -> anyhow::Result<(usize, bool)> {
         self.line.clear();
         let mut length = 0;
@@ -85,7 +85,7 @@ impl ExportReader {
         }
     }
 
-    /// Reads a length, so many bytes, and a line end into `self.value`.
+    /// Reads the rest of a binary field into `self.value`: a length, that many bytes, and a line end.
     fn read_binary(&mut self, start: u64) -> anyhow::Result<()> {
         let cut_off = || format!("{}: byte {start}: the input ends within this field", self.name);
         let mut length = [0; 8];
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_no_fields() {
+    fn addresses_are_not_fields() {
         let input = b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=5\n__MONOTONIC_TIMESTAMP=7\n\n";
         let mut reader = ExportReader::new(Box::new(&input[..]), "test".into(), 0);
         let mut record = MemoryRecord::default();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_lies_about_its_length_is_told_with_its_place() {
+    fn truncated_input_and_wrong_lengths_are_errors_with_their_place() {
         for (input, message) in [
             (
                 b"A=1\nB\n\xff\xff\xff\xff\xff\xff\xff\x7fx".as_slice(),

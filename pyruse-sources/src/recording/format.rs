@@ -1,8 +1,8 @@
 //! The formats of recordings, and how they are distinguished.
 //!
-//! The first line says which of `journalctl`'s formats it is: JSON begins with `{`, an export with a field's name. Plain
-//! lines may look like anything, so they are only taken as such where the operator says so. All formats fill a record
-//! through [`super::intake::Intake`], which takes no more of an entry than anybody could want.
+//! The first line shows which of `journalctl`'s formats it is: JSON begins with `{`, an export with a field's name. Plain
+//! lines may contain anything, so they are only accepted if the operator asks for them. All formats fill a record through
+//! [`super::intake::Intake`], which limits its size.
 
 use std::io::{BufRead, Cursor, Read};
 
@@ -17,11 +17,11 @@ use super::json::{JsonReader, ObjectReader};
 use super::lines::{GivenFields, LineReader};
 use crate::journal::JOURNAL_FILE;
 
-/// What compressed files begin with, and the program that unpacks them.
+/// The first bytes of compressed files, and the program that decompresses them.
 const COMPRESSED: &[(&[u8], &str)] =
     &[(b"\x1f\x8b", "zcat"), (b"\x28\xb5\x2f\xfd", "zstdcat"), (b"\xfd7zXZ\0", "xzcat"), (b"BZh", "bzcat")];
 
-/// As much of the first line tells the format.
+/// How much of the first line is read to detect the format, in bytes.
 const FIRST_LINE: u64 = 256;
 
 /// The format of a recording.
@@ -51,7 +51,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// Begins to read `input`, which is called `name` in errors. Plain lines get these fields.
+    /// Starts to read `input`; errors call it `name`. Plain lines get these fields.
     pub(super) fn open(
         input: Input,
         name: String,
@@ -98,7 +98,7 @@ impl Format {
         }
     }
 
-    /// Looks at the first line that is not blank.
+    /// Detects the format by the first line that is not blank.
     pub(super) fn detect(mut input: Input, name: String) -> anyhow::Result<Format> {
         let (mut offset, mut lines) = (0, 0);
         loop {
@@ -137,12 +137,12 @@ impl Format {
     }
 }
 
-/// What was read, and what follows it.
+/// Returns an input of `first`, and then of the rest.
 fn behind(first: Vec<u8>, input: Input) -> Input {
     Box::new(Cursor::new(first).chain(input))
 }
 
-/// Is it `NAME=value`, or the name of a binary field alone, as exports have them?
+/// Returns `true` for `NAME=value`, or the name of a binary field alone, as in exports.
 fn begins_with_a_field(line: &[u8]) -> bool {
     let is_name = |byte: &u8| matches!(byte, b'_' | b'0'..=b'9' | b'A'..=b'Z');
     let name = line.iter().take_while(|byte| is_name(byte)).count();

@@ -1,8 +1,8 @@
-//! `journalctl -o json` (and what other programs write like it) as a source of records: one object a line.
+//! The format of `journalctl -o json`, and similar ones of other programs, as a source of records: one object per line.
 //!
-//! A value is a text. Bytes that are no text are an array of numbers; a field that occurs several times is an array of
-//! such values. `null` stands for what journalctl found too large: as good as missing. Numbers and truth values,
-//! which journalctl never writes, are taken as their text.
+//! A value is a text. Bytes that are not UTF-8 are an array of numbers; a field that occurs several times is an array of
+//! such values. `null` means that journalctl found the value too large, and counts as missing. Numbers and booleans, which
+//! journalctl never writes, become their text.
 
 use std::fmt;
 use std::io::{BufRead, Read};
@@ -14,10 +14,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::intake::{Input, Intake, VALUE_LIMIT};
 
-/// A longer line is refused: it is held in memory.
+/// The longest line, in bytes. A longer one is an error, because a line is in memory as a whole.
 const LINE_LIMIT: usize = 64 << 20;
 
-/// So much of a line's memory is kept for the next one.
+/// How much memory is kept for the next line, in bytes.
 const LINE_KEPT: usize = 1 << 20;
 
 /// Reads JSON lines.
@@ -30,7 +30,7 @@ pub(super) struct JsonReader {
 }
 
 impl JsonReader {
-    /// `offset` and `lines` are what was read of the input before.
+    /// `offset` and `lines`: how many bytes and lines of the input were read before.
     pub(super) fn new(input: Input, name: String, offset: u64, lines: u64) -> JsonReader {
         JsonReader { input, name, offset, lines, line: Vec::new() }
     }
@@ -48,7 +48,7 @@ impl JsonReader {
             let mut json = serde_json::Deserializer::from_slice(&self.line);
             let read = Object(&mut Intake::new(record)).deserialize(&mut json).and_then(|()| json.end());
             if let Err(error) = read {
-                bail!("{}: line {}, {}", self.name, self.lines, complaint(&error));
+                bail!("{}: line {}, {}", self.name, self.lines, describe(&error));
             }
             return Ok(true);
         }
@@ -83,7 +83,7 @@ impl JsonReader {
     }
 }
 
-/// The largest single object, in bytes. An entry of the journal has less.
+/// The largest single object, in bytes. Entries of the journal are smaller.
 const OBJECT_LIMIT: usize = 64 << 20;
 
 /// Reads one object, which may have several lines.
@@ -103,7 +103,8 @@ impl ObjectReader {
         self.offset
     }
 
-    /// Reads the entry into the empty `record`; `false` if that was done before. An entry without a time is of now.
+    /// Reads the entry into the empty `record`; `false` if that was done before. An entry without a time gets the current
+    /// one.
     pub(super) fn next(&mut self, record: &mut MemoryRecord) -> anyhow::Result<bool> {
         if std::mem::replace(&mut self.is_read, true) {
             return Ok(false);
@@ -128,7 +129,7 @@ fn read_object(text: &[u8], name: &str, record: &mut MemoryRecord) -> anyhow::Re
         bail!("{name}: there is no entry; expected one object of `journalctl -o json`");
     }
     let mut json = serde_json::Deserializer::from_slice(text);
-    let told = |error: &serde_json::Error| {
+    let located = |error: &serde_json::Error| {
         let text = error.to_string();
         let place = format!(" at line {} column {}", error.line(), error.column());
         let what = text.strip_suffix(&place).unwrap_or(&text).to_owned();
@@ -140,16 +141,16 @@ fn read_object(text: &[u8], name: &str, record: &mut MemoryRecord) -> anyhow::Re
         } else {
             "; to give a line of text, use --field 'MESSAGE=…'"
         };
-        bail!("{}: an entry must be one object of `journalctl -o json`{hint}", told(&error));
+        bail!("{}: an entry must be one object of `journalctl -o json`{hint}", located(&error));
     }
     if let Err(error) = json.end() {
-        bail!("{}: only one entry is allowed (`journalctl -n 1 -o json`)", told(&error));
+        bail!("{}: only one entry is allowed (`journalctl -n 1 -o json`)", located(&error));
     }
     Ok(())
 }
 
-/// What serde_json says, with the column only: its line is always the first.
-fn complaint(error: &serde_json::Error) -> String {
+/// Describes an error of serde_json, with its column only: its line is always the first.
+fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let what = text.strip_suffix(&place).unwrap_or(&text);
@@ -185,7 +186,7 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
     }
 }
 
-/// A member's name, into memory that is used again.
+/// A member's name, read into memory that is reused.
 struct Name<'a>(&'a mut String);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
@@ -210,7 +211,7 @@ impl Visitor<'_> for Name<'_> {
     }
 }
 
-/// Implements the visits that an element of an array and a lone value share: all that are one text, through
+/// Implements the visits that an element of an array and a single value share: those that give one text, through
 /// `self.text(&str)`.
 macro_rules! visit_texts {
     () => {
@@ -230,7 +231,7 @@ macro_rules! visit_texts {
         }
 
         fn visit_f64<E: Error>(mut self, number: f64) -> Result<(), E> {
-            // As JSON writes it: 1.0 stays `1.0`.
+            // As in JSON: 1.0 stays `1.0`.
             let text = serde_json::Number::from_f64(number).map(|number| number.to_string());
             self.text(&text.unwrap_or_default());
             Ok(())
@@ -286,15 +287,15 @@ impl<'de> Visitor<'de> for Field<'_, '_> {
     }
 }
 
-/// An array: bytes, as long as all of its elements are, else the values of a field that occurs several times.
+/// An array: of bytes, while all of its elements are; else of the values of a field that occurs several times.
 struct Array<'a, 'r> {
     field: Field<'a, 'r>,
     bytes: Option<Vec<u8>>,
 }
 
 impl Array<'_, '_> {
-    /// It is no array of bytes: what looked so were values.
-    fn is_values(&mut self) {
+    /// Notes that this is not an array of bytes: the numbers so far are values.
+    fn to_values(&mut self) {
         for byte in self.bytes.take().unwrap_or_default() {
             self.field.text(&byte.to_string());
         }
@@ -306,7 +307,7 @@ struct Element<'s, 'a, 'r>(&'s mut Array<'a, 'r>);
 
 impl Element<'_, '_, '_> {
     fn text(&mut self, text: &str) {
-        self.0.is_values();
+        self.0.to_values();
         self.0.field.text(text);
     }
 }
@@ -338,7 +339,7 @@ impl<'de> Visitor<'de> for Element<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        self.0.is_values();
+        self.0.to_values();
         let mut bytes = Vec::new();
         while let Some(byte) = elements.next_element::<u8>()? {
             if bytes.len() < VALUE_LIMIT {
@@ -403,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_no_fields() {
+    fn addresses_are_not_fields() {
         let line = br#"{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"5","__MONOTONIC_TIMESTAMP":"7"}"#;
         let mut reader = JsonReader::new(Box::new(&line[..]), "test".into(), 0, 0);
         let mut record = MemoryRecord::default();
@@ -429,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_is_told_with_its_place_and_what_came_before_it_counts() {
+    fn a_broken_line_is_reported_with_its_place_and_the_lines_before_it_count() {
         for (line, message) in [
             (
                 "{\"A\":\"2",

@@ -1,7 +1,7 @@
-//! Plain lines as a source of records: each line is an entry whose `MESSAGE` it is.
+//! Plain lines as a source of records: each line is the `MESSAGE` of an entry.
 //!
-//! Such a line says nothing that Pyruse reads but its text. So its entry has no time of its own: all entries have the
-//! time at which reading began. Other fields that rules ask for, such as `_SYSTEMD_UNIT`, are given with the command.
+//! Nothing but the text of such a line is known. So its entry has no time of its own: all entries have the time at which
+//! reading began. Other fields that rules read, such as `_SYSTEMD_UNIT`, are given with the command.
 
 use std::io::BufRead;
 
@@ -34,7 +34,7 @@ impl LineReader {
         self.offset
     }
 
-    /// Reads the next entry into the empty `record`; `false` at the end. An empty line is no entry.
+    /// Reads the next entry into the empty `record`; `false` at the end. Empty lines are skipped.
     pub(super) fn next(&mut self, record: &mut MemoryRecord) -> anyhow::Result<bool> {
         while self.read_line()? {
             let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
@@ -52,7 +52,8 @@ impl LineReader {
         Ok(false)
     }
 
-    /// Reads a line without its end into `self.line`, as far as anybody needs it; `false` at the end of the input.
+    /// Reads a line without its end into `self.line`, which keeps only as much as a value may have; `false` at the end of
+    /// the input.
     fn read_line(&mut self) -> anyhow::Result<bool> {
         self.line.clear();
         let mut any = false;

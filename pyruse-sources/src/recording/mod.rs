@@ -1,5 +1,5 @@
-//! The source `source_recording`: entries that were written down, in a file or on standard input, in one of the formats
-//! that `journalctl` writes, or as plain lines.
+//! The source `source_recording`: reads entries from a file or from standard input, in one of the formats that
+//! `journalctl` writes, or as plain lines.
 
 mod export;
 mod format;
@@ -199,7 +199,7 @@ impl Reader for Opened {
         let sought = match begin {
             // Records are in any order: to find those since a time, all must be read.
             Begin::Head | Begin::Since(_) => Ok(()),
-            // A pipe goes on by itself.
+            // A pipe has no position to go back to: reading continues where it is.
             Begin::Tail => self.length.map_or(Ok(()), |length| self.seek(length)),
             Begin::Behind(position) => {
                 let offset = std::str::from_utf8(&position.place).ok().and_then(|text| text.parse().ok());

@@ -52,7 +52,7 @@ fn the_first_byte_that_is_not_blank_tells_the_format() {
 }
 
 #[test]
-fn what_is_no_recording_is_told_so_with_what_to_do() {
+fn input_that_is_not_a_recording_is_an_error_with_advice() {
     let neither = "this is neither the journal export format (`journalctl -o export`) nor one JSON object per line \
                    (`journalctl -o json --all`); if each line is a message, add `--format text`";
     let packed = |with: &str| {
@@ -83,7 +83,7 @@ fn a_long_first_line_is_read_whole() {
 }
 
 #[test]
-fn an_entry_of_millions_of_fields_is_taken_in_part() {
+fn an_entry_with_millions_of_fields_is_read_in_part() {
     let mut input = "{\"A\":[".to_owned();
     input.push_str(&"\"\",".repeat(1_200_000));
     input.push_str("\"\"]}\n{\"B\":\"1\"}\n");

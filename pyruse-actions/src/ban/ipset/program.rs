@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ban_is_told_with_the_time_that_is_left() {
+    fn a_ban_is_sent_with_its_remaining_time() {
         let text = |kind| IpsetProgram::command(&Order { set: "a".into(), ip: [1, 2, 3, 4].into(), kind });
         assert_eq!(text(OrderKind::Ban { timeout: Some(60) }), "add a 1.2.3.4 timeout 60");
         assert_eq!(text(OrderKind::Renew { timeout: Some(61) }), "add a 1.2.3.4 timeout 61");

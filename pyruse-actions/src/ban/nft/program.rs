@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ban_is_told_with_the_time_that_is_left() {
+    fn a_ban_is_sent_with_its_remaining_time() {
         let text = |kind| NftProgram::command(&Order { set: "ip a b".into(), ip: [1, 2, 3, 4].into(), kind });
         assert_eq!(text(OrderKind::Ban { timeout: Some(60) }), "add element ip a b {1.2.3.4 timeout 60s}");
         assert_eq!(text(OrderKind::Ban { timeout: None }), "add element ip a b {1.2.3.4}");

@@ -21,7 +21,7 @@ fn subjects(mails: &[Outgoing]) -> Vec<&str> {
 }
 
 #[test]
-fn what_is_over_becomes_one_mail_when_the_hour_ends() {
+fn held_texts_become_one_mail_when_the_hour_ends() {
     let mut flood = Flood::default();
     assert_eq!(subjects(&live(&mut flood, "a", after(0))), ["ban"]);
     assert_eq!(subjects(&live(&mut flood, "b", after(1))), ["ban"]);
@@ -39,7 +39,7 @@ fn what_is_over_becomes_one_mail_when_the_hour_ends() {
 }
 
 #[test]
-fn a_digest_tells_each_text_once_with_how_often_and_when() {
+fn a_digest_contains_each_text_once_with_its_count_and_times() {
     let mut hour = Hour::new(Begun { at: START, seen: START, sent: 60, digest: 0 }, START);
     for (body, seconds) in [("c\n\nonce, at noon:", 10), ("x", 20), ("c\n\nonce, at noon:", 30)] {
         hour.hold(Text::of(body), after(seconds));
@@ -111,7 +111,7 @@ fn old_entries_make_the_same_mails_as_those_that_are_read_at_once() {
 }
 
 #[test]
-fn a_clock_that_was_wrong_holds_nothing_back_for_long() {
+fn a_clock_that_was_wrong_delays_nothing_for_long() {
     // The entry is from the future.
     let mut flood = Flood::default();
     for _ in 0..3 {
@@ -147,7 +147,7 @@ fn a_clock_that_was_wrong_holds_nothing_back_for_long() {
 }
 
 #[test]
-fn what_is_too_much_for_one_digest_makes_two_and_none_is_lost() {
+fn too_many_texts_for_one_digest_make_two_and_none_is_lost() {
     let count = |mails: &[Outgoing]| -> u64 {
         let more = mails.iter().filter_map(|mail| mail.subject.strip_prefix("ban ("));
         more.map(|rest| rest.split(' ').next().unwrap().parse::<u64>().unwrap()).sum()
@@ -168,7 +168,7 @@ fn what_is_too_much_for_one_digest_makes_two_and_none_is_lost() {
 }
 
 #[test]
-fn what_is_held_survives_and_leaves_once() {
+fn held_mails_survive_a_restart_and_are_sent_once() {
     // A loaded hour uses the wall clock.
     let start = Timestamp::now();
     let after = |seconds| start.plus_seconds(seconds);
@@ -203,7 +203,7 @@ fn what_is_held_survives_and_leaves_once() {
 }
 
 #[test]
-fn a_digest_that_leaves_early_leaves_no_rows() {
+fn a_digest_that_is_sent_early_leaves_no_rows() {
     let mut state = State::in_memory();
     let flood: Handle<Flood> = state.open("flood").unwrap();
     for n in 0..=TEXTS + 10 {

@@ -156,11 +156,11 @@ impl Stats {
             "to": self.range.map(|(_, last)| last.to_string()),
             "values": values,
             "others": {
-                "values": (self.tally.doubt() == 0).then_some(ranking.other_values),
+                "values": (self.tally.max_error() == 0).then_some(ranking.other_values),
                 "entries": others,
                 "priorities": priorities,
             },
-            "tooLowByAtMost": self.tally.doubt(),
+            "tooLowByAtMost": self.tally.max_error(),
         })
     }
 
@@ -208,16 +208,16 @@ impl Stats {
         if ranking.others.total() > 0 {
             // The number of dropped values is unknown.
             let number =
-                if self.tally.doubt() > 0 { String::new() } else { grouped(ranking.other_values) + " " };
+                if self.tally.max_error() > 0 { String::new() } else { grouped(ranking.other_values) + " " };
             row(&format!("({number}others)"), &ranking.others);
         }
         table.write(out, width)?;
-        if self.tally.doubt() > 0 {
-            let doubt = format!(
+        if self.tally.max_error() > 0 {
+            let note = format!(
                 "There are too many different values to count each: a count may be too low by up to {}.",
-                grouped(self.tally.doubt())
+                grouped(self.tally.max_error())
             );
-            writeln!(out, "\n{}", folded(&doubt, width))?;
+            writeln!(out, "\n{}", folded(&note, width))?;
         }
         Ok(())
     }

@@ -49,7 +49,7 @@ pub(super) struct Tally {
     /// Entries that lack the field.
     missing: Counts,
     dropped: Counts,
-    doubt: u64,
+    max_error: u64,
 }
 
 /// The most frequent values, and the rest.
@@ -78,7 +78,7 @@ impl Tally {
         let mut totals: Vec<u64> = self.values.values().map(Counts::total).collect();
         let (_, median, _) = totals.select_nth_unstable(VALUES / 2);
         let bound = *median;
-        self.doubt += bound;
+        self.max_error += bound;
         self.values.retain(|_, counts| {
             // Those equal to the bound are dropped, too: otherwise, if all were equal, no memory would be freed.
             let stays = counts.total() > bound;
@@ -95,8 +95,8 @@ impl Tally {
     }
 
     /// Returns by how much the count of a value may be too low.
-    pub(super) fn doubt(&self) -> u64 {
-        self.doubt
+    pub(super) fn max_error(&self) -> u64 {
+        self.max_error
     }
 
     /// Returns the most frequent values; equal ones are ordered by name.
@@ -137,7 +137,7 @@ mod tests {
         let top: Vec<_> = ranking.top.iter().map(|(value, counts)| (*value, counts.total())).collect();
         assert_eq!(top, [(Some("frequent"), 20_000), (None, 200), (Some("less so"), 200)]);
         assert_eq!(ranking.others.total(), 200_000);
-        assert!(tally.doubt() > 0 && tally.doubt() < 50, "{}", tally.doubt());
+        assert!(tally.max_error() > 0 && tally.max_error() < 50, "{}", tally.max_error());
     }
 
     #[test]
@@ -150,11 +150,11 @@ mod tests {
         }
         assert_eq!(tally.entries(), 3 * (VALUES as u64 + 1));
         let counted = tally.ranking(1).top[0].1.total();
-        assert!(counted <= 3 && counted + tally.doubt() >= 3, "{counted} {}", tally.doubt());
+        assert!(counted <= 3 && counted + tally.max_error() >= 3, "{counted} {}", tally.max_error());
     }
 
     #[test]
-    fn a_long_value_is_told_by_its_beginning() {
+    fn a_long_value_is_shown_by_its_beginning() {
         let mut tally = Tally::default();
         tally.count(Some(&"ä".repeat(100_000)), None);
         tally.count(Some(&"ä".repeat(200)), None);

@@ -63,7 +63,7 @@ impl Found {
             Some(configured) => Lag::count(configured, position, counting).map_err(|e| e.to_string()),
             None => Err("the configuration, which names the source, cannot be used".into()),
         });
-        // Whoever asks may read other files than the daemon may.
+        // The user may have access to other files than the daemon.
         let left_out = match &status {
             Some(status) => status.left_out.clone(),
             None => source.map(|source| source.left_out()).unwrap_or_default(),

@@ -53,7 +53,7 @@ fn a_bad_element_fails_alone() {
 }
 
 #[test]
-fn a_set_that_is_missing_holds_back_no_other_and_is_not_tried_for_each_of_its_elements() {
+fn a_missing_set_delays_no_other_and_is_not_tried_for_each_of_its_elements() {
     let (done, runs) = deliver::<2>(&orders(&[("missing", 200), ("b", 200)]), &[]);
     assert!(done[..200].iter().all(|done| !done) && done[200..].iter().all(|done| *done));
     assert!(runs.len() < 40, "{runs:?}");
@@ -93,7 +93,7 @@ fn few_are_run_one_by_one() {
 }
 
 #[test]
-fn a_program_that_hangs_is_not_asked_for_each_part() {
+fn a_program_that_hangs_is_not_run_for_each_part() {
     let bad = BTreeSet::from(["10.0.0.3".to_owned()]);
     let mut runner = BatchRunner::new(Fake::<2> { bad, runs: RefCell::default(), hangs: true });
     let outcomes = runner.deliver(&orders(&[("a", 200), ("b", 200)]));

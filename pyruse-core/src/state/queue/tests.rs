@@ -16,7 +16,7 @@ fn stored(queue: &mut Queue) -> Vec<Row> {
 }
 
 #[test]
-fn of_a_key_only_the_newest_is_delivered_after_a_crash_or_a_recall() {
+fn only_the_newest_message_of_a_key_is_delivered_after_a_crash_or_a_recall() {
     let now = Now::at(Timestamp::from_seconds(1_795_000_000));
     let mut queue = Queue::default();
     let old = queue.push(Some("key"), "old".into());
@@ -53,7 +53,7 @@ fn a_try_that_fails_as_the_one_before_is_not_written_again() {
 }
 
 #[test]
-fn what_waits_or_was_given_up_is_due_at_once_when_it_is_to_be_tried_again() {
+fn a_waiting_or_given_up_message_is_due_at_once_after_retry() {
     let (wait, now) = (Duration::from_secs(1000), Now::at(Timestamp::from_seconds(1_795_000_000)));
     let mut queue = Queue::default();
     let ids = [queue.push(None, "waits".into()), queue.push(None, "given up".into())];
@@ -76,7 +76,7 @@ fn what_waits_or_was_given_up_is_due_at_once_when_it_is_to_be_tried_again() {
 }
 
 #[test]
-fn what_waits_for_its_next_try_is_due_when_it_is_hurried() {
+fn messages_that_wait_for_their_next_try_are_due_after_hurry() {
     let now = Now::at(Timestamp::from_seconds(1_795_000_000));
     let mut queue = Queue::default();
     let [waits, given_up] = ["a", "b"].map(|payload| queue.push(None, payload.into()));
@@ -90,7 +90,7 @@ fn what_waits_for_its_next_try_is_due_when_it_is_hurried() {
 }
 
 #[test]
-fn what_failed_one_by_one_is_tried_again_together_and_never_later_than_its_wait() {
+fn messages_that_failed_one_by_one_are_retried_together_and_never_later_than_their_wait() {
     let longest = Duration::from_secs(60);
     let mut queue = Queue::default();
     let ids: Vec<u64> = (0..600).map(|n| queue.push(None, n.to_string())).collect();
@@ -151,7 +151,7 @@ fn a_retry_waits_as_long_however_the_wall_clock_is_set_and_people_see_the_new_ti
 }
 
 #[test]
-fn after_a_restart_no_try_is_further_away_than_its_wait() {
+fn after_a_restart_no_try_is_later_than_its_wait() {
     let longest = Duration::from_secs(300);
     let ahead = START.plus(Duration::from_secs(1_000_000_000));
     let mut queue = Queue::default();

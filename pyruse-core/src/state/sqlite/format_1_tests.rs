@@ -56,7 +56,7 @@ fn the_position_of_the_journal_becomes_that_of_the_source_and_all_rows_stay() {
 }
 
 #[test]
-fn a_file_that_is_cut_is_refused_and_left_as_it_is() {
+fn a_truncated_file_is_refused_and_not_changed() {
     let mut refused = 0;
     for length in (0..STORED.len()).step_by(97) {
         let (_directory, path) = file(&STORED[..length]);

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_reads_as_it_was_written_and_a_torn_one_says_nothing() {
+    fn a_mark_is_read_as_it_was_written_and_a_torn_one_is_ignored() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state");
         assert_eq!(read(&path).unwrap(), None);

@@ -147,7 +147,7 @@ fn a_crash_at_any_moment_is_no_loss() {
 }
 
 #[test]
-fn a_power_cut_may_take_what_was_not_synced_and_nothing_else() {
+fn a_power_cut_loses_only_what_was_not_synced() {
     let mut bench = Bench::new();
     bench.write(20);
     bench.store.sync().unwrap();
@@ -176,7 +176,7 @@ fn a_power_cut_may_take_what_was_not_synced_and_nothing_else() {
 }
 
 #[test]
-fn what_a_power_cut_left_behind_is_no_damage_after_the_next_crash() {
+fn remains_of_a_power_cut_are_not_damage_after_the_next_crash() {
     let mut bench = Bench::new();
     bench.write(10);
     bench.store.sync().unwrap();
@@ -222,7 +222,7 @@ fn a_bit_that_flips_in_the_journal_is_found_unless_it_is_in_its_last_commits() {
 }
 
 #[test]
-fn a_journal_that_is_missing_is_a_loss_unless_all_of_it_is_in_the_file() {
+fn a_missing_journal_is_a_loss_unless_all_of_it_is_in_the_database() {
     let mut bench = Bench::new();
     bench.write(5);
     let why = bench.crashed_with(None).refused();
@@ -243,7 +243,7 @@ fn a_journal_that_is_missing_is_a_loss_unless_all_of_it_is_in_the_file() {
 }
 
 #[test]
-fn a_state_that_is_gone_is_no_first_start() {
+fn a_lost_state_is_not_taken_for_a_first_start() {
     let mut bench = Bench::new();
     bench.write(5);
     let crashed = bench.crashed();
@@ -261,7 +261,7 @@ fn a_state_that_is_gone_is_no_first_start() {
 }
 
 #[test]
-fn the_command_in_the_message_puts_everything_aside_whatever_the_directory_is_called() {
+fn the_command_in_the_message_moves_everything_away_whatever_the_directory_is_called() {
     let directory = tempfile::tempdir().unwrap();
     let odd = directory.path().join("it's $HOME \"here\" *");
     fs::create_dir(&odd).unwrap();
@@ -338,7 +338,7 @@ fn a_backup_that_is_put_in_its_place_is_taken() {
 }
 
 #[test]
-fn a_mark_that_says_nothing_keeps_nobody_from_the_state() {
+fn a_state_with_an_unreadable_mark_is_opened() {
     let mut bench = Bench::new();
     bench.write(5);
     for content in ["", "pyruse state mark 2\n", "\u{0}\u{0}"] {
@@ -350,7 +350,7 @@ fn a_mark_that_says_nothing_keeps_nobody_from_the_state() {
 }
 
 #[test]
-fn files_that_are_none_are_refused_at_once() {
+fn paths_that_are_not_files_are_refused_at_once() {
     let mut bench = Bench::new();
     bench.write(1);
     for end in ["", "-wal", "-shm", "-journal", "-mark"] {
@@ -372,7 +372,7 @@ fn files_that_are_none_are_refused_at_once() {
 }
 
 #[test]
-fn what_the_disk_has_refused_is_written_again_before_it_counts_as_written() {
+fn data_that_the_disk_refused_is_written_again_before_it_counts_as_written() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state");
     let mut store = Sqlite::open(&path).unwrap();
@@ -406,7 +406,7 @@ fn what_the_disk_has_refused_is_written_again_before_it_counts_as_written() {
 }
 
 #[test]
-fn a_source_whose_row_makes_no_sense_is_damage_and_the_file_is_left_as_it_is() {
+fn an_invalid_row_of_a_source_is_damage_and_the_file_is_not_changed() {
     for garbage in
         ["time = NULL", "time = 'x'", "place = NULL", "place = 'x'", "name = x'ff'", "commits = 'x'"]
     {

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_of_an_older_round_are_no_damage() {
+    fn frames_of_an_older_round_are_not_damage() {
         let (old, new) = (journal(20), journal(5));
         let mut mixed = old.clone();
         mixed[..new.len()].copy_from_slice(&new);

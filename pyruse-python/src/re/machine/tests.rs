@@ -94,7 +94,7 @@ fn program(expression: &str) -> Program {
 }
 
 #[test]
-fn memory_changes_nothing_but_the_time() {
+fn the_memo_changes_only_the_time_and_not_the_result() {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut searched = 0;
     for _ in 0..3000 {
@@ -115,7 +115,7 @@ fn memory_changes_nothing_but_the_time() {
 }
 
 #[test]
-fn what_is_regular_is_found_where_the_linear_engine_finds_it() {
+fn regular_expressions_match_where_the_linear_engine_matches() {
     let mut dice = Dice(88_172_645_463_325_252);
     let mut found = 0;
     for _ in 0..400 {

@@ -50,7 +50,7 @@ fn read_all(reader: &mut Follower) -> Vec<i64> {
 }
 
 #[test]
-fn what_was_found_and_is_not_read_comes_again_after_opening_again_and_after_a_restart() {
+fn a_record_that_was_found_but_not_read_is_found_again_after_reopening_and_after_a_restart() {
     let (_directory, settings) = journal(10);
     let mut reader = Follower::open(&settings).unwrap();
     reader.resume(Begin::Head).unwrap();

@@ -129,7 +129,7 @@ mod tests {
     /// Compares with what nft 1.0.6 sends, as `nft --debug=mnl` prints it, except for the set's number, which is for
     /// sets that are made in the same transaction.
     #[test]
-    fn an_element_is_added_in_nfts_own_words() {
+    fn an_element_is_added_as_nft_adds_it() {
         let name = SetName::parse("ip t s").unwrap();
         let mut transaction = Transaction::begin(1);
         transaction.change(&name, IpAddr::from([1, 2, 3, 8]), Change::Add(Some(600_000)), 2);

@@ -25,7 +25,7 @@ fn said(answers: &[(u32, Said)]) -> Answers {
 }
 
 #[test]
-fn without_a_refusal_all_is_done_only_if_the_last_was_answered() {
+fn without_a_refusal_all_orders_are_done_only_if_the_last_was_answered() {
     let three = orders(3);
     let (mut delivery, numbers, mut outcomes) = sent(&three);
     assert!(delivery.settle(&said(&[]), &numbers, &mut outcomes).is_err());
@@ -36,7 +36,7 @@ fn without_a_refusal_all_is_done_only_if_the_last_was_answered() {
 }
 
 #[test]
-fn who_is_refused_has_his_answer_and_the_others_go_again() {
+fn a_refused_order_has_its_answer_and_the_others_are_sent_again() {
     let mut four = orders(4);
     four[3].kind = OrderKind::Lift;
     let (mut delivery, numbers, mut outcomes) = sent(&four);
@@ -50,7 +50,7 @@ fn who_is_refused_has_his_answer_and_the_others_go_again() {
 }
 
 #[test]
-fn what_is_not_understood_is_left_to_nft() {
+fn orders_that_the_kernel_refuses_for_an_unknown_reason_are_left_to_nft() {
     let two = orders(2);
     for errno in [Errno::EPERM, Errno::EINVAL, Errno::EOPNOTSUPP] {
         let (mut delivery, numbers, mut outcomes) = sent(&two);

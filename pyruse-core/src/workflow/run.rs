@@ -11,7 +11,7 @@ use crate::plugin::{Act, Action, Filter};
 use crate::state::State;
 
 /// The parts of a workflow that are in use while an entry, which borrows the rest, runs.
-pub(super) struct Ride<'w> {
+pub(super) struct Run<'w> {
     pub(super) nodes: &'w [Node],
     pub(super) filters: &'w mut [Box<dyn Filter>],
     pub(super) actions: &'w mut [Box<dyn Action>],
@@ -21,7 +21,7 @@ pub(super) struct Ride<'w> {
     pub(super) causes: &'w mut Vec<SiteId>,
 }
 
-impl Ride<'_> {
+impl Run<'_> {
     pub(super) fn run<O: Observer>(&mut self, entry: &mut Entry<'_>, state: &mut State, observer: &mut O) {
         let mut admitted = false;
         let mut at = 0;
