@@ -1,5 +1,5 @@
 //! Ten thousand addresses to ban arrive at once: how long after the last entry was read are all of them in the kernel? With
-//! a real journald and a real nftables, both ways: told by netlink, and by programs of nft.
+//! a real journald and a real nftables, in both ways: by netlink, and by the program nft.
 //!
 //! `cargo bench -p pyruse-bin --bench burst -- [ADDRESSES]`
 
@@ -9,14 +9,14 @@ mod common;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use common::{Firewall, Journald, LONG, Site, Way};
+use common::{BanBackend, Firewall, Journald, LONG, Site};
 use serde_json::json;
 
 const SET: &str = "ip Inet4 ssh_ban";
 
 fn main() {
     let addresses = std::env::args().skip(1).find_map(|arg| arg.parse::<u32>().ok()).unwrap_or(10_000);
-    for (way, name) in [(Way::Netlink, "netlink"), (Way::Nft, "nft")] {
+    for (way, name) in [(BanBackend::Netlink, "netlink"), (BanBackend::Nft, "nft")] {
         let (after_reading, all) = burst(way, addresses);
         println!(
             "{addresses} bans at once, by {name}: all in the kernel {:.0} ms after the last entry was read, {:.0} ms after \
@@ -27,10 +27,10 @@ fn main() {
     }
 }
 
-fn burst(way: Way, addresses: u32) -> (Duration, Duration) {
+fn burst(way: BanBackend, addresses: u32) -> (Duration, Duration) {
     let (journald, firewall) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]));
     let site = Site::new().by(way);
-    // Lines of `action_log` are sent after the commit: so this one tells that the last entry has been read.
+    // Lines of `action_log` are sent after the commit: so this one shows that the last entry was read.
     let lines = UnixDatagram::bind(site.path("lines")).unwrap();
     lines.set_read_timeout(Some(LONG)).unwrap();
     let rules = json!({
@@ -46,7 +46,7 @@ fn burst(way: Way, addresses: u32) -> (Duration, Duration) {
     });
     site.configure_with(&journald, &rules, &json!({"log": {"socket": site.path("lines")}}));
     let pyruse = site.start(Some(&firewall));
-    // Stopped meanwhile, so that it finds them all at once.
+    // The daemon is stopped, so that it finds all of them at once.
     pyruse.signal("-STOP");
     let address = |n: u32| format!("10.{}.{}.{}", n / 62_500, n / 250 % 250, n % 250);
     for n in 0..addresses {

@@ -1,5 +1,5 @@
 //! How long from the third failed login, written to the journal, to the element in the kernel's set? Measured with a
-//! real journald and the kernel's own report (`nft monitor`), at a given rate of entries, with bans told by netlink and by
+//! real journald and the kernel's own report (`nft monitor`), at a given rate of entries, with bans by netlink and by
 //! programs of nft.
 //!
 //! `cargo bench -p pyruse-bin --bench latency -- [ADDRESSES] [ENTRIES PER SECOND]`
@@ -13,18 +13,18 @@ use std::process::Stdio;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use common::{Firewall, Journald, LONG, Site, Way, failed_login, ssh_rules};
+use common::{BanBackend, Firewall, Journald, LONG, Site, failed_login, ssh_rules};
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse::<u32>().ok());
     let addresses = numbers.next().unwrap_or(300);
     let rate = numbers.next().unwrap_or(100).max(1);
-    for (way, name) in [(Way::Netlink, "netlink"), (Way::Nft, "nft")] {
+    for (way, name) in [(BanBackend::Netlink, "netlink"), (BanBackend::Nft, "nft")] {
         measure(way, name, addresses, rate);
     }
 }
 
-fn measure(way: Way, name: &str, addresses: u32, rate: u32) {
+fn measure(way: BanBackend, name: &str, addresses: u32, rate: u32) {
     let (journald, firewall) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]));
     let site = Site::new().by(way);
     let mut rules = ssh_rules(600);

@@ -4,7 +4,7 @@
 mod common;
 mod operator;
 
-use common::{Firewall, Journald, Site, Way, failed_login, ssh_rules, wait_for};
+use common::{BanBackend, Firewall, Journald, Site, failed_login, ssh_rules, wait_for};
 use operator::{bans, json, said, stop};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn reason(site: &Site, ip: &str) -> Value {
 
 #[test]
 fn a_ban_leaves_a_line_and_the_list_says_why() {
-    let (journald, site) = (Journald::start(), Site::new().by(Way::Netlink));
+    let (journald, site) = (Journald::start(), Site::new().by(BanBackend::Netlink));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let mut rules = ssh_rules(3600);
     // Another counter, of something else, is raised later; and one chain bans at once.
@@ -87,8 +87,8 @@ fn the_line_of_a_ban_is_marked_in_the_journal_and_bans_nobody() {
     daemon.wait_ready();
     let lines = || {
         journald.sync();
-        let told = journald.journalctl(&["-q", "-o", "cat", "PYRUSE_DIAGNOSTIC=1"]);
-        told.lines().filter(|line| line.contains("banned")).map(str::to_owned).collect::<Vec<_>>()
+        let logged = journald.journalctl(&["-q", "-o", "cat", "PYRUSE_DIAGNOSTIC=1"]);
+        logged.lines().filter(|line| line.contains("banned")).map(str::to_owned).collect::<Vec<_>>()
     };
     for ip in ["192.0.2.1", "192.0.2.2"] {
         journald.line("test", 6, &format!("trapped {ip}"));
@@ -101,7 +101,7 @@ fn the_line_of_a_ban_is_marked_in_the_journal_and_bans_nobody() {
 
 #[test]
 fn thousands_of_bans_at_once_are_a_few_lines_and_a_number() {
-    let (journald, site) = (Journald::start(), Site::new().by(Way::Netlink));
+    let (journald, site) = (Journald::start(), Site::new().by(BanBackend::Netlink));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let trap = json!([
         {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^trapped (\\S+)$", "save": ["thatIP"]}},
@@ -120,9 +120,9 @@ fn thousands_of_bans_at_once_are_a_few_lines_and_a_number() {
     let lines = log.matches("banned 10.").count();
     // A slow machine may need more than one window for them.
     assert!((20..2000).contains(&lines), "{lines}");
-    let told: Vec<u64> = log
+    let logged: Vec<u64> = log
         .lines()
         .filter_map(|line| line.split_once(" more bans within ")?.0.rsplit(' ').next()?.parse().ok())
         .collect();
-    assert_eq!(told.iter().sum::<u64>() + lines as u64, 10_000, "{told:?}");
+    assert_eq!(logged.iter().sum::<u64>() + lines as u64, 10_000, "{logged:?}");
 }

@@ -1,48 +1,48 @@
-//! What a broken configuration is told: whole messages, with places and suggestions.
+//! The messages for a broken configuration, complete, with places and suggestions.
 
 mod common;
 
 use std::fs;
 use std::process::Command;
 
-struct Told {
+struct Printed {
     text: String,
     code: Option<i32>,
 }
 
-/// What `check` says of a configuration that stands in `pyruse.json`, and its exit code.
-fn check(config: &str) -> Told {
+/// The output of `check` for a configuration in `pyruse.json`, and its exit code.
+fn check(config: &str) -> Printed {
     pyruse(config, &["check", "pyruse.json"])
 }
 
-fn pyruse(config: &str, args: &[&str]) -> Told {
+fn pyruse(config: &str, args: &[&str]) -> Printed {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("pyruse.json"), config).unwrap();
     let output =
         Command::new(env!("CARGO_BIN_EXE_pyruse")).args(args).current_dir(directory.path()).output().unwrap();
     let text = [output.stderr, output.stdout].concat();
-    Told { text: String::from_utf8(text).unwrap(), code: output.status.code() }
+    Printed { text: String::from_utf8(text).unwrap(), code: output.status.code() }
 }
 
 #[test]
 fn all_mistakes_are_reported_in_one_run() {
-    let told = check(include_str!("check/mistakes.json"));
-    assert_eq!(told.code, Some(1));
-    insta::assert_snapshot!(told.text);
+    let printed = check(include_str!("check/mistakes.json"));
+    assert_eq!(printed.code, Some(1));
+    insta::assert_snapshot!(printed.text);
 }
 
 #[test]
 fn what_cannot_run_is_warned_of() {
-    let told = check(include_str!("check/unreachable.json"));
-    assert_eq!(told.code, Some(0));
-    insta::assert_snapshot!(told.text);
+    let printed = check(include_str!("check/unreachable.json"));
+    assert_eq!(printed.code, Some(0));
+    insta::assert_snapshot!(printed.text);
 }
 
 #[test]
 fn findings_are_data_with_json() {
-    let told = pyruse(include_str!("check/unreachable.json"), &["check", "--json", "pyruse.json"]);
-    assert_eq!(told.code, Some(0));
-    insta::assert_snapshot!(told.text);
+    let printed = pyruse(include_str!("check/unreachable.json"), &["check", "--json", "pyruse.json"]);
+    assert_eq!(printed.code, Some(0));
+    insta::assert_snapshot!(printed.text);
 }
 
 #[test]
@@ -56,16 +56,16 @@ fn a_text_that_is_not_json_is_an_error_with_its_place() {
         ("nothing to do", "{}"),
         ("single quotes", "{'actions': {}}"),
     ] {
-        let told = check(config);
-        assert_eq!(told.code, Some(1), "{name}");
-        insta::assert_snapshot!(name.replace(' ', "_"), told.text);
+        let printed = check(config);
+        assert_eq!(printed.code, Some(1), "{name}");
+        insta::assert_snapshot!(name.replace(' ', "_"), printed.text);
     }
 }
 
 #[test]
 fn places_are_counted_behind_a_byte_order_mark() {
-    let told = check("\u{feff}[]");
-    insta::assert_snapshot!("not_an_object", told.text);
+    let printed = check("\u{feff}[]");
+    insta::assert_snapshot!("not_an_object", printed.text);
 }
 
 #[test]
@@ -75,27 +75,27 @@ fn no_text_of_a_configuration_is_executed_by_a_terminal() {
         {"filter": "filter_no\u009bpe"}
     ]}, "stor\u001bage": 1}"#;
     for args in [&["check", "pyruse.json"][..], &["--config", "pyruse.json", "run"]] {
-        let told = pyruse(text, args);
-        assert!(told.text.contains(r"in chain `a\u{1b}[31mb`"), "{}", told.text);
-        assert!(!told.text.contains(|c: char| c.is_control() && c != '\n'), "{:?}", told.text);
+        let printed = pyruse(text, args);
+        assert!(printed.text.contains(r"in chain `a\u{1b}[31mb`"), "{}", printed.text);
+        assert!(!printed.text.contains(|c: char| c.is_control() && c != '\n'), "{:?}", printed.text);
     }
-    let told = pyruse("{\"actions\": {}}", &["--config", "no\u{1b}[2Jthing", "counters", "list"]);
-    assert!(told.text.starts_with("pyruse: ") && !told.text.contains('\u{1b}'), "{:?}", told.text);
+    let printed = pyruse("{\"actions\": {}}", &["--config", "no\u{1b}[2Jthing", "counters", "list"]);
+    assert!(printed.text.starts_with("pyruse: ") && !printed.text.contains('\u{1b}'), "{:?}", printed.text);
 }
 
 #[test]
 fn run_does_not_start_with_a_broken_configuration() {
-    let told =
+    let printed =
         pyruse("{\"actions\": {\"a\": []}, \"storage\": \"state\"}", &["--config", "pyruse.json", "run"]);
-    assert_eq!(told.code, Some(78));
-    insta::assert_snapshot!(told.text);
+    assert_eq!(printed.code, Some(78));
+    insta::assert_snapshot!(printed.text);
 }
 
 #[test]
 fn comments_and_trailing_commas_are_accepted() {
-    let told = check("{\n// why\n\"actions\": {\"a\": [{\"action\": \"action_noop\", /* so */},],},}");
+    let printed = check("{\n// why\n\"actions\": {\"a\": [{\"action\": \"action_noop\", /* so */},],},}");
     assert_eq!(
-        (told.text.as_str(), told.code),
+        (printed.text.as_str(), printed.code),
         ("pyruse.json: 1 chain, 1 step; 0 errors, 0 warnings\n", Some(0))
     );
 }
@@ -114,20 +114,20 @@ fn two_thousand_chains_are_checked_at_once() {
         .collect();
     let config =
         format!("{{\"actions\": {{{}, \"c2000\": [{{\"action\": \"action_noop\"}}]}}}}", chains.join(","));
-    let told = check(&config);
-    assert_eq!(told.text, "pyruse.json: 2001 chains, 2001 steps; 0 errors, 0 warnings\n");
+    let printed = check(&config);
+    assert_eq!(printed.text, "pyruse.json: 2001 chains, 2001 steps; 0 errors, 0 warnings\n");
 }
 
 #[test]
 fn a_mistake_deep_within_the_settings_is_reported_with_a_similar_name() {
-    let told = check(
+    let printed = check(
         r#"{
     "actions": {"a": [{"action": "action_noop"}]},
     "email": {"smtp": {"hots": "mail.example.org", "host": "a", "tls": "startls"}}
 }"#,
     );
-    assert_eq!(told.code, Some(1));
-    insta::assert_snapshot!(told.text);
+    assert_eq!(printed.code, Some(1));
+    insta::assert_snapshot!(printed.text);
 }
 
 #[test]
@@ -138,9 +138,9 @@ fn with_strict_a_warning_is_a_failure_and_a_note_is_not() {
     let note = r#"{"actions": {"a": [
         {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "(a)\\1"}},
         {"action": "action_dailyReport", "args": {"message": "{MESSAGE}", "level": "WARN"}}]}}"#;
-    let told = pyruse(note, &["check", "--strict", "pyruse.json"]);
-    assert!(told.text.contains("note[P020]"), "{}", told.text);
-    assert_eq!(told.code, Some(0));
+    let printed = pyruse(note, &["check", "--strict", "pyruse.json"]);
+    assert!(printed.text.contains("note[P020]"), "{}", printed.text);
+    assert_eq!(printed.code, Some(0));
 }
 
 #[test]
@@ -152,9 +152,9 @@ fn run_reports_what_cannot_work_and_not_the_review() {
             {"action": "action_noop"}],
         "b": [{"action": "action_noop"}]},
         "storrage": "/nowhere"}"#;
-    let told = pyruse(config, &["--config", "pyruse.json", "replay", "--input", "/dev/null"]);
-    assert!(told.text.contains("warning[P001]"), "{}", told.text);
-    assert!(!told.text.contains("P003") && !told.text.contains("P006"), "{}", told.text);
+    let printed = pyruse(config, &["--config", "pyruse.json", "replay", "--input", "/dev/null"]);
+    assert!(printed.text.contains("warning[P001]"), "{}", printed.text);
+    assert!(!printed.text.contains("P003") && !printed.text.contains("P006"), "{}", printed.text);
 }
 
 #[test]
@@ -172,13 +172,13 @@ fn an_unknown_time_zone_is_refused() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(78));
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.starts_with("error: unknown time zone `TZ=Nowhere/Atall`"), "{told}");
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert!(printed.starts_with("error: unknown time zone `TZ=Nowhere/Atall`"), "{printed}");
 }
 
 #[test]
 fn syntax_of_other_programs_is_reported_with_what_to_write_instead() {
-    let told = check(
+    let printed = check(
         r#"{"actions": {"a": [
     {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^é from (?<ip>\\S+)$"}},
     {"filter": "filter_pcreAny", "args": {"field": "MESSAGE", "re": ["^%(__prefix_line)sFailed for <F-USER>.*</F-USER> from <HOST>$"]}},
@@ -188,8 +188,8 @@ fn syntax_of_other_programs_is_reported_with_what_to_write_instead() {
     {"action": "action_counterReset", "args": {"counter": "a", "for": "ip", "graceSeconds": "3600"}}
 ]}, "email": {"subject": "Report of {_HOSTNAME}"}}"#,
     );
-    assert_eq!(told.code, Some(1));
-    insta::assert_snapshot!(told.text);
+    assert_eq!(printed.code, Some(1));
+    insta::assert_snapshot!(printed.text);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_length_of_time_is_a_number_of_seconds_or_a_text() {
         )
     };
     for (ban, keep) in [("3600", "600"), ("\"1h\"", "\"10m\""), ("\"7d\"", "\"1h30m\"")] {
-        let told = check(&rules(ban, keep));
-        assert_eq!(told.code, Some(0), "{ban}: {}", told.text);
+        let printed = check(&rules(ban, keep));
+        assert_eq!(printed.code, Some(0), "{ban}: {}", printed.text);
     }
 }

@@ -26,10 +26,10 @@ fn banning(bans: &[(&str, &str, &str, Option<u64>)]) -> Value {
 
 /// What is found live: code, message, what to do; and the exit code. The site's own paths are called `SITE`.
 fn inspect(site: &Site, firewall: Option<&Firewall>) -> (Vec<[String; 3]>, Option<i32>) {
-    told(site, &mut site.command(firewall, &["check", "--json", "--live"]))
+    printed(site, &mut site.command(firewall, &["check", "--json", "--live"]))
 }
 
-fn told(site: &Site, command: &mut Command) -> (Vec<[String; 3]>, Option<i32>) {
+fn printed(site: &Site, command: &mut Command) -> (Vec<[String; 3]>, Option<i32>) {
     let output = command.output().unwrap();
     let here = site.path("").display().to_string();
     let text = String::from_utf8(output.stdout).unwrap().replace(&here, "SITE/");
@@ -114,9 +114,9 @@ fn a_missing_set_in_the_packages_table_is_reported_with_the_unit_that_creates_it
     );
     let (found, code) = inspect(&site, Some(&firewall));
     assert_eq!(code, Some(1));
-    let told = found.concat().join(" ");
+    let printed = found.concat().join(" ");
     let help = "if it is one of the package's: systemctl start pyruse-nft-sets; else create it with: nft 'add table inet pyruse; ";
-    assert!(told.contains(help), "{told}");
+    assert!(printed.contains(help), "{printed}");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn without_permission_the_set_is_unknown_and_not_reported_as_wrong() {
     for path in [site.path(""), site.path("pyruse.json")] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    // The program under test may stand where nobody else may look.
+    // The program under test may be in a directory that other users cannot access.
     let program = std::env::temp_dir().join(common::unique("pyruse-copy"));
     fs::copy(env!("CARGO_BIN_EXE_pyruse"), &program).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
@@ -138,7 +138,7 @@ fn without_permission_the_set_is_unknown_and_not_reported_as_wrong() {
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
     command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     command.arg("--config").arg(site.path("pyruse.json")).args(["check", "--json", "--live"]);
-    let (found, _) = told(&site, &mut command);
+    let (found, _) = printed(&site, &mut command);
     fs::remove_file(&program).unwrap();
     let sets: Vec<_> = found.iter().filter(|[_, message, _]| message.contains("the set")).collect();
     assert_eq!(sets.len(), 4, "{found:?}");
@@ -216,7 +216,7 @@ fn a_mail_program_or_server_that_does_not_work_is_reported() {
     assert_eq!(with(json!({"sendmail": [site.path("sendmail"), "-t"]})), [""; 0]);
     assert_eq!(with(json!({"sendmail": ["sh", "-c", "true"]})), [""; 0]);
     assert_eq!(with(smtp(port)), [""; 0]);
-    let mut told: Vec<String> = Vec::new();
+    let mut printed: Vec<String> = Vec::new();
     let refusals = [
         ("sender", "553 5.7.1 not your address"),
         ("relay", "554 5.7.1 Relay access denied"),
@@ -225,21 +225,21 @@ fn a_mail_program_or_server_that_does_not_work_is_reported() {
     ];
     for (file, text) in refusals {
         fs::write(directory.join(file), text).unwrap();
-        told.extend(with(smtp(port)).into_iter().map(|text| text.replace(&port.to_string(), "PORT")));
+        printed.extend(with(smtp(port)).into_iter().map(|text| text.replace(&port.to_string(), "PORT")));
         fs::remove_file(directory.join(file)).unwrap();
     }
     let mut secured = smtp(port);
     secured["smtp"]["tls"] = json!("starttls");
-    told.extend(with(secured).into_iter().map(|text| text.replace(&port.to_string(), "PORT")));
+    printed.extend(with(secured).into_iter().map(|text| text.replace(&port.to_string(), "PORT")));
     assert!(fs::read_dir(directory.join("mails")).unwrap().next().is_none(), "no mail is sent");
     server.kill().unwrap();
     server.wait().unwrap();
-    told.extend(with(json!({"sendmail": ["/no/such/sendmail", "-t"]})));
-    told.extend(with(json!({"sendmail": [site.path("plain"), "-t"]})));
-    told.extend(with(json!({"sendmail": ["no-such-sendmail", "-t"]})));
-    told.extend(with(smtp(port)).into_iter().map(|text| text.replace(&port.to_string(), "PORT")));
-    insta::assert_snapshot!("mail", told.join("\n"));
-    // Without a mail or a report, nobody cares.
+    printed.extend(with(json!({"sendmail": ["/no/such/sendmail", "-t"]})));
+    printed.extend(with(json!({"sendmail": [site.path("plain"), "-t"]})));
+    printed.extend(with(json!({"sendmail": ["no-such-sendmail", "-t"]})));
+    printed.extend(with(smtp(port)).into_iter().map(|text| text.replace(&port.to_string(), "PORT")));
+    insta::assert_snapshot!("mail", printed.join("\n"));
+    // Without a mail or a report, there is no finding.
     site.configure_with(
         &journald,
         &json!({"a": [{"action": "action_noop"}]}),
@@ -268,9 +268,9 @@ fn an_unusable_storage_directory_is_reported_and_nothing_is_created() {
     .unwrap();
     assert_eq!(with(site.path("new/deep")), [""; 0]);
     assert!(!site.path("new").exists());
-    let mut told = with(site.path("file/state"));
-    told.extend(with(site.path("broken")));
-    insta::assert_snapshot!("storage", told.join("\n"));
+    let mut printed = with(site.path("file/state"));
+    printed.extend(with(site.path("broken")));
+    insta::assert_snapshot!("storage", printed.join("\n"));
 }
 
 #[test]
@@ -283,10 +283,10 @@ fn a_journal_without_entries_or_directory_is_reported() {
         messages(&site, None)
     };
     fs::create_dir(site.path("empty")).unwrap();
-    let mut told = with(json!({"directory": site.path("nowhere")}));
-    told.extend(with(json!({"directory": site.path("empty")})));
-    told.extend(with(json!({"namespace": "no-such-namespace-at-all"})));
-    insta::assert_snapshot!("journal", told.join("\n"));
+    let mut printed = with(json!({"directory": site.path("nowhere")}));
+    printed.extend(with(json!({"directory": site.path("empty")})));
+    printed.extend(with(json!({"namespace": "no-such-namespace-at-all"})));
+    insta::assert_snapshot!("journal", printed.join("\n"));
 }
 
 #[test]
@@ -303,14 +303,14 @@ fn root_is_warned_of_a_journal_that_the_services_user_cannot_read() {
     for path in ["", "journal", "pyruse.json"] {
         fs::set_permissions(site.path(path), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let mut told = Vec::new();
+    let mut printed = Vec::new();
     for mode in [0o644, 0o640, 0o600] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        told.extend(messages(&site, None));
+        printed.extend(messages(&site, None));
     }
     let denied = "user nobody cannot read SITE/journal/system.journal: it belongs to root:root and has mode";
     // An access control list might open what has rights for a group.
-    assert_eq!(told, [format!("P102 {denied} 0640"), format!("P101 {denied} 0600")]);
+    assert_eq!(printed, [format!("P102 {denied} 0640"), format!("P101 {denied} 0600")]);
 }
 
 #[test]

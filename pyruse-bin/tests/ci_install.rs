@@ -1,7 +1,7 @@
-//! `.ci/install` on machines of every kind: what it installs, or what it says is to be done.
+//! `.ci/install` on machines of every kind: what it installs, or which commands it prints.
 //!
 //! The machines are directories of programs: the script runs with nothing else in its PATH. Package managers are stand-ins
-//! that write down what they are told, and "install" a cargo of the version that their archive has.
+//! that record their arguments, and "install" a cargo of the version that their archive has.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -16,7 +16,7 @@ struct Machine(tempfile::TempDir);
 /// What came of a run.
 struct Run {
     code: i32,
-    /// What the package managers were told to do, a line each.
+    /// The calls of the package managers, one per line.
     done: String,
     said: String,
 }
@@ -89,7 +89,7 @@ impl Machine {
         self
     }
 
-    /// A rustup whose toolchain is of this version once it is told to install one.
+    /// A rustup that installs a toolchain of this version.
     fn rustup(self, version: &str) -> Machine {
         let body = format!(
             "echo rustup \"$@\" >>@HERE@/done

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 const SET: &str = "ip Inet4 ssh_ban";
 
-/// The wall clock of programs that run with it: the machine's, and so many seconds.
+/// The wall clock of programs that run with it: the machine's, plus this many seconds.
 struct WallClock {
     file: PathBuf,
     offset: RefCell<i64>,

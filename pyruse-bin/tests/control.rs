@@ -5,12 +5,12 @@ mod operator;
 
 use std::time::Instant;
 
-use common::{Firewall, Journald, LONG, Site, Way, both_ways, failed_login, run, ssh_rules, wait_for};
+use common::{BanBackend, Firewall, Journald, LONG, Site, both_ways, failed_login, run, ssh_rules, wait_for};
 use operator::{Session, bans, json, plain, said, stop, without_pid};
 use pyruse_core::time::{Expiry, Timestamp};
 use serde_json::{Value, json};
 
-/// One set for each family, and a mail; and counters of which one is never compared.
+/// One set for each family, and a mail; and counters, of which one is never compared.
 fn rules_for(action: &str, sets: &Value) -> Value {
     let mut args = json!({"IP": "thatIP", "banSeconds": 3630});
     for (key, value) in sets.as_object().unwrap() {
@@ -22,10 +22,10 @@ fn rules_for(action: &str, sets: &Value) -> Value {
 }
 
 /// Both ways have the same words for what is wrong, but for the program's own.
-fn of_either_way(way: Way, text: &str) -> String {
+fn of_either_way(way: BanBackend, text: &str) -> String {
     let kernel =
         text.replace("Error: Could not process rule: ", "Error: ").replace("nft: exit status 1: Error: ", "");
-    assert!(way == Way::Nft || kernel == text, "nft was run: {text}");
+    assert!(way == BanBackend::Nft || kernel == text, "nft was run: {text}");
     kernel
 }
 
@@ -36,7 +36,7 @@ fn wait_told(site: &Site, firewall: &Firewall) {
     });
 }
 
-fn bans_are_listed_made_and_lifted_with_a_daemon_and_without(way: Way) {
+fn bans_are_listed_made_and_lifted_with_a_daemon_and_without(way: BanBackend) {
     let (journald, site) = (Journald::start(), Site::new().by(way));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     site.configure(&journald, &ssh_rules(3630));
@@ -84,7 +84,7 @@ fn bans_are_listed_made_and_lifted_with_a_daemon_and_without(way: Way) {
 
 #[test]
 fn addresses_that_no_remote_host_has_are_refused_unless_they_are_allowed_and_zones_are_cut_off() {
-    let (journald, site) = (Journald::start(), Site::new().by(Way::Netlink));
+    let (journald, site) = (Journald::start(), Site::new().by(BanBackend::Netlink));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let special = ["127.0.0.1", "::1", "0.0.0.0", "::", "224.0.0.1", "ff02::1%eth0", "255.255.255.255"];
     for allowed in [false, true] {
@@ -157,7 +157,7 @@ fn ipset_gets_the_same_orders() {
     insta::assert_snapshot!(session.text());
 }
 
-fn many_bans_and_ends_of_bans_stand_in_one_batch(way: Way) {
+fn many_bans_and_ends_of_bans_stand_in_one_batch(way: BanBackend) {
     let (journald, site) = (Journald::start(), Site::new().by(way));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     firewall.add_ipsets("ban");
@@ -198,7 +198,7 @@ fn many_bans_and_ends_of_bans_stand_in_one_batch(way: Way) {
     stop(daemon, &site);
 }
 
-fn a_ban_anew_while_its_end_still_waits_has_its_full_time(way: Way) {
+fn a_ban_anew_while_its_end_still_waits_has_its_full_time(way: BanBackend) {
     let (journald, site) = (Journald::start(), Site::new().by(way));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let rules = ssh_rules(3630);
@@ -221,7 +221,7 @@ fn a_ban_anew_while_its_end_still_waits_has_its_full_time(way: Way) {
     stop(daemon, &site);
 }
 
-fn a_set_that_is_missing_is_told_with_the_command_that_makes_it(way: Way) {
+fn a_set_that_is_missing_is_told_with_the_command_that_makes_it(way: BanBackend) {
     let (journald, site) = (Journald::start(), Site::new().by(way));
     let firewall = Firewall::with_sets(&[]);
     let mut rules = ssh_rules(3630);
@@ -232,9 +232,9 @@ fn a_set_that_is_missing_is_told_with_the_command_that_makes_it(way: Way) {
     let mut session = Session::new(&site, Some(&firewall));
     let mut cures = Vec::new();
     for (ip, set) in [("192.0.2.1", "ip Inet4 ssh_ban"), ("2001:db8::1", "ban6"), ("192.0.2.1", "ban4")] {
-        let told = session.run(&["bans", "add", ip, "--set", set]);
+        let printed = session.run(&["bans", "add", ip, "--set", set]);
         let cure =
-            told.split("create it with: ").nth(1).expect("a cure").split("; the daemon").next().unwrap();
+            printed.split("create it with: ").nth(1).expect("a cure").split("; the daemon").next().unwrap();
         cures.push(cure.to_owned());
     }
     // Tried again at its own time; how often it was by now is the machine's business.
@@ -401,8 +401,8 @@ fn deliveries_that_wait_or_were_given_up_are_listed_tried_and_dropped() {
     let sql =
         format!("INSERT INTO rows (part, key, value) VALUES ({part}, x'0000000000000063', CAST(?1 AS BLOB))");
     state.execute(&sql, [order.to_string()]).unwrap();
-    // The mails as if they had been tried so often that a try is far behind the one at the start, however slow all
-    // this is: then only those that are asked for are tried.
+    // The mails as if they had been tried many times, so that the next try is far in the future, however slow the test
+    // is: then only those that are retried are tried.
     let far = serde_json::to_string(&Expiry::after_seconds(Timestamp::now(), 3600)).unwrap();
     let sql =
         "UPDATE rows SET value = CAST(json_set(CAST(value AS TEXT), '$.due', json(?1), '$.tries', 9) AS BLOB)
@@ -448,7 +448,7 @@ fn deliveries_that_wait_or_were_given_up_are_listed_tried_and_dropped() {
     insta::assert_snapshot!(session.text());
 }
 
-/// Is a stream of that process connected to somebody's socket?
+/// Returns `true` if a stream of the process is connected to a socket of another one.
 fn has_connected(pid: u32) -> bool {
     let fds = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let held: Vec<String> = fds
@@ -492,14 +492,14 @@ fn a_request_is_done_completely_or_not_at_all_when_the_daemon_is_killed_before_i
         let pid = daemon.child.id();
         daemon.kill();
         let output = asking.wait_with_output().unwrap();
-        let told = without_pid(&String::from_utf8_lossy(&output.stderr), pid);
+        let printed = without_pid(&String::from_utf8_lossy(&output.stderr), pid);
         if stopped {
             assert_eq!(
-                told,
+                printed,
                 "pyruse: the daemon (process PID) stopped before it answered; check whether it is done\n"
             );
         }
-        // Whatever came of it, the state and the firewall agree after the next start.
+        // In any case, the state and the firewall agree after the next start.
         let daemon = site.start(Some(&firewall));
         wait_told(&site, &firewall);
         let listed = bans(&site, &firewall).iter().any(|(_, ip)| *ip == address);
@@ -539,7 +539,7 @@ fn many_operators_at_once_all_get_their_answer_with_a_daemon_and_without() {
     assert_eq!(bans(&site, &firewall).len(), 26);
 }
 
-fn twenty_thousand_bans_are_listed_at_once_and_one_of_them_is_lifted(way: Way) {
+fn twenty_thousand_bans_are_listed_at_once_and_one_of_them_is_lifted(way: BanBackend) {
     let (journald, site) = (Journald::start(), Site::new().by(way));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     site.configure(&journald, &ssh_rules(3630));
@@ -633,7 +633,7 @@ fn thousands_of_bans_that_wait_for_a_set_that_is_missing_cost_little() {
     stop(daemon, &site);
 }
 
-fn the_firewall_may_have_lost_an_element_that_is_lifted_or_its_set_may_be_full(way: Way) {
+fn the_firewall_may_have_lost_an_element_that_is_lifted_or_its_set_may_be_full(way: BanBackend) {
     let (journald, site) = (Journald::start(), Site::new().by(way));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     site.configure(&journald, &ssh_rules(3630));

@@ -1,5 +1,5 @@
-//! A daemon that is a user of its own, and an administrator who is root: each can do his part, nothing is left behind with
-//! the wrong owner, and what is in the daemon's directory cannot make root touch anything else.
+//! A daemon that runs as its own user, and an administrator who is root: both can do their part, no file gets the wrong
+//! owner, and nothing in the daemon's directory can make root access other files.
 
 mod common;
 mod operator;
@@ -58,7 +58,7 @@ fn end(mut child: std::process::Child, signal: &str) {
     child.wait().unwrap();
 }
 
-/// All that is in the storage is its owner's, and for nobody else.
+/// Checks that everything in the storage belongs to its owner, without access for others.
 fn check_owners(site: &Site) {
     let files: Vec<_> = fs::read_dir(site.path("state")).unwrap().map(|file| file.unwrap()).collect();
     assert!(!files.is_empty());
@@ -103,7 +103,7 @@ fn root_lists_bans_lifts_and_sends_with_a_daemon_of_another_user_and_without() {
             session.note("After a power cut, without the daemon.");
         }
     }
-    // He finds all that root did, and can go on.
+    // The daemon finds all changes by root, and can continue.
     let daemon = start_as_nobody(&site, &firewall);
     assert_eq!(bans(&site, &firewall), [("ip Inet4 ssh_ban".to_owned(), "192.0.2.4".to_owned())]);
     for _ in 0..3 {
@@ -130,16 +130,16 @@ fn the_daemons_user_can_use_the_commands_and_the_error_for_others_names_who_can(
             command.arg("--config").arg(site.path("pyruse.json")).args(args).env("TZ", "UTC").output();
         plain(&site, &said(&output.unwrap()))
     };
-    let mut told = Vec::new();
+    let mut printed = Vec::new();
     for uid in ["65534", "4711"] {
         for args in [&["bans", "add", "192.0.2.1"][..], &["bans", "list"], &["bans", "remove", "192.0.2.1"]] {
-            told.push(format!("{uid}$ pyruse {}\n{}", args.join(" "), ask(uid, args)));
+            printed.push(format!("{uid}$ pyruse {}\n{}", args.join(" "), ask(uid, args)));
         }
     }
     end(daemon, "-TERM");
-    told.push(format!("4711$ pyruse bans list\n{}", ask("4711", &["bans", "list"])));
-    told.push(format!("4711$ pyruse bans add 192.0.2.1\n{}", ask("4711", &["bans", "add", "192.0.2.1"])));
-    insta::assert_snapshot!(told.join("\n"));
+    printed.push(format!("4711$ pyruse bans list\n{}", ask("4711", &["bans", "list"])));
+    printed.push(format!("4711$ pyruse bans add 192.0.2.1\n{}", ask("4711", &["bans", "add", "192.0.2.1"])));
+    insta::assert_snapshot!(printed.join("\n"));
 }
 
 /// A directory that is root's alone.
@@ -158,7 +158,7 @@ fn root_follows_no_links_in_the_daemons_directory() {
     let private = private(&site);
     let precious = private.join("precious");
     fs::write(&precious, "precious").unwrap();
-    let mut told = Vec::new();
+    let mut printed = Vec::new();
     let places = ["lock", "state.sqlite", "state.sqlite-wal", "action_nftBan.py.json"];
     for place in places {
         let path = site.path("state").join(place);
@@ -182,7 +182,7 @@ fn root_follows_no_links_in_the_daemons_directory() {
                 let output = site.pyruse(Some(&firewall), args);
                 if args[0] == "bans" {
                     let to = if target == &precious { "precious" } else { "new" };
-                    told.push(format!(
+                    printed.push(format!(
                         "{place} -> {to}$ pyruse {}\n{}",
                         args.join(" "),
                         plain(&site, &said(&output))
@@ -209,7 +209,7 @@ fn root_follows_no_links_in_the_daemons_directory() {
         }
     }
     check_owners(&site);
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(printed.join("\n"));
 }
 
 #[test]
@@ -248,10 +248,11 @@ fn a_daemon_of_root_keeps_the_owner_of_its_directory_and_runs_programs_as_root()
         failed_login(&journald, "192.0.2.1");
     }
     wait_for("the ban", || (firewall.addresses("ip Inet4 ssh_ban") == ["192.0.2.1"]).then_some(()));
-    let told = wait_for("the mail", || fs::read_to_string(&who).ok().filter(|text| text.contains("CapEff")));
+    let printed =
+        wait_for("the mail", || fs::read_to_string(&who).ok().filter(|text| text.contains("CapEff")));
     let own = fs::read_to_string("/proc/self/status").unwrap();
     let own = own.lines().find(|line| line.starts_with("CapEff")).unwrap();
-    assert_eq!(told, format!("0\n0\n{own}\n"));
+    assert_eq!(printed, format!("0\n0\n{own}\n"));
     check_owners(&site);
     assert!(site.pyruse(Some(&firewall), &["bans", "add", "192.0.2.2"]).status.success());
     stop(daemon, &site);

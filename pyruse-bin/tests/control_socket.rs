@@ -1,4 +1,4 @@
-//! The control socket under attack: others are refused, and whatever is written to it, the daemon lives and reads on.
+//! The control socket under attack: other users are refused, and whatever is written to it, the daemon continues.
 
 mod common;
 mod operator;
@@ -44,7 +44,7 @@ fn garbage_half_lines_and_silence_do_not_disturb_the_daemon() {
     let huge =
         [br#"{"operate":{"addBan":{"ip":"192.0.2.66","set":""#.as_slice(), &vec![b'x'; 200_000]].concat();
     let deep = [vec![b'['; 60_000].as_slice(), b"\n"].concat();
-    let mut told = Vec::new();
+    let mut printed = Vec::new();
     for (what, request) in [
         ("an empty line", &b"\n"[..]),
         ("text", b"GET / HTTP/1.1\r\n\r\n"),
@@ -67,9 +67,9 @@ fn garbage_half_lines_and_silence_do_not_disturb_the_daemon() {
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer);
         let answer = answer.trim_end().replace(env!("CARGO_PKG_VERSION"), "VERSION");
-        told.push(format!("{what}: {answer}"));
+        printed.push(format!("{what}: {answer}"));
     }
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(printed.join("\n"));
 
     // Silent ones make others wait, but not for longer than a command has patience.
     let silent: Vec<UnixStream> = (0..2).map(|_| connect(&site)).collect();
@@ -91,7 +91,7 @@ fn an_endless_answer_is_not_read_for_ever() {
     let lock = std::fs::File::create(site.path("state/lock")).unwrap();
     (&lock).write_all(format!("{}\n{}", std::process::id(), path.display()).as_bytes()).unwrap();
     lock.lock().unwrap();
-    // As much as the command takes, as fast as it can, or hardly anything for ever.
+    // As much as the command reads, as fast as possible; or very little, for ever.
     for piece in [&[b' '; 1 << 13][..], b" "] {
         let listener = listener.try_clone().unwrap();
         let daemon = std::thread::spawn(move || {
@@ -106,10 +106,11 @@ fn an_endless_answer_is_not_read_for_ever() {
             sent
         });
         let output = site.pyruse(None, &["bans", "list"]);
-        let told = said(&output);
+        let printed = said(&output);
         assert!(
-            told.contains("its answer is longer than 256 MiB") || told.contains("does not answer within"),
-            "{told}"
+            printed.contains("its answer is longer than 256 MiB")
+                || printed.contains("does not answer within"),
+            "{printed}"
         );
         assert!(daemon.join().unwrap() < 300 << 20, "it stops listening");
     }
@@ -120,7 +121,7 @@ fn a_flood_of_connections_does_not_keep_the_loop_from_reading() {
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let (journald, site, daemon) = started(&firewall);
     let path = socket(&site);
-    // It goes on until all is done: what the loop does not do meanwhile, it never does.
+    // The flood lasts until everything is done, so the loop must do it during the flood.
     let over = Arc::new(AtomicBool::new(false));
     let flood: Vec<_> = (0..4)
         .map(|n| {
@@ -166,7 +167,7 @@ fn another_user_is_refused_whatever_the_mode_of_the_socket_is() {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
     let ask = |uid: u32| {
-        // Who is refused may be hung up on before he has said all.
+        // The daemon may close a refused connection before the request is complete.
         let script = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\ntry:\n  \
                       s.sendall(b'{\"operate\":{\"addBan\":{\"ip\":\"192.0.2.1\",\"set\":null,\"seconds\":0}}}\\n')\n\
                       except OSError: pass\nprint(s.makefile().readline(), end='')";
@@ -181,7 +182,7 @@ fn another_user_is_refused_whatever_the_mode_of_the_socket_is() {
     open(site.directory.path(), 0o755);
     open(&site.path("state"), 0o755);
     assert!(ask(NOBODY).1.contains("PermissionError"), "{:?}", ask(NOBODY));
-    // … and without it he is told who may.
+    // … and without it the error names who may.
     open(&path, 0o666);
     assert_eq!(
         ask(NOBODY).0,
@@ -195,7 +196,7 @@ fn another_user_is_refused_whatever_the_mode_of_the_socket_is() {
     // The commands say it, too.
     open(&site.path("state"), 0o700);
     open(&path, 0o600);
-    let mut told = Vec::new();
+    let mut printed = Vec::new();
     for args in [
         &["bans", "list"][..],
         &["bans", "add", "192.0.2.2"],
@@ -203,16 +204,16 @@ fn another_user_is_refused_whatever_the_mode_of_the_socket_is() {
         &["report", "show"],
         &["report", "send"],
     ] {
-        // The program itself may be where he has no access.
+        // The program itself may be in a directory that this user cannot access.
         let program = site.path("pyruse");
         std::fs::copy(env!("CARGO_BIN_EXE_pyruse"), &program).unwrap();
         let mut command = Command::new(&program);
         command.arg("--config").arg(site.path("pyruse.json")).args(args).env("TZ", "UTC");
         let output = command.uid(NOBODY).gid(NOBODY).output().unwrap();
-        told.push(format!("$ pyruse {}\n{}", args.join(" "), plain(&site, &said(&output))));
+        printed.push(format!("$ pyruse {}\n{}", args.join(" "), plain(&site, &said(&output))));
     }
     stop(daemon, &site);
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(printed.join("\n"));
 }
 
 #[test]
@@ -223,9 +224,9 @@ fn a_daemon_that_does_not_answer_is_reported_and_lists_show_the_stored_state() {
     daemon.signal("-STOP");
     let pid = daemon.child.id();
     let ask = |args: &[&str]| without_pid(&plain(&site, &said(&site.pyruse(Some(&firewall), args))), pid);
-    let told = [ask(&["bans", "list"]), ask(&["bans", "add", "192.0.2.2"])].join("\n");
+    let printed = [ask(&["bans", "list"]), ask(&["bans", "add", "192.0.2.2"])].join("\n");
     daemon.signal("-CONT");
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(printed);
     // What was asked may still be done: it was.
     wait_for("it", || (bans(&site, &firewall).len() == 2).then_some(()));
     stop(daemon, &site);
@@ -335,14 +336,14 @@ fn while_the_disk_is_full_an_answer_says_that_the_change_is_not_stored() {
     let mut ballast = std::fs::File::create(state.join("ballast")).unwrap();
     while ballast.write(&[0; 4096]).is_ok() {}
     while ballast.write(&[0; 1]).is_ok() {}
-    // Until the room in the journal of the database is used up. These lines ban nobody, however many there are.
+    // Until the space in the write-ahead log is used up. These lines ban nobody, however many there are.
     wait_for("the first failure", || {
         journald.line("filler", 6, "x");
         site.log().contains("the state cannot be written").then_some(())
     });
     let pid = daemon.child.id();
     let ask = |args: &[&str]| without_pid(&plain(&site, &said(&site.pyruse(Some(&firewall), args))), pid);
-    let told = [ask(&["bans", "add", "192.0.2.1"]), ask(&["bans", "list"])].join("\n");
+    let printed = [ask(&["bans", "add", "192.0.2.1"]), ask(&["bans", "list"])].join("\n");
     let status = operator::json(&site, Some(&firewall), &["status", "--json"]);
     assert!(status["unwritten"].as_str().is_some_and(|why| why.contains("the disk is full")), "{status}");
     assert_eq!(site.pyruse(Some(&firewall), &["status"]).status.code(), Some(1));
@@ -353,5 +354,5 @@ fn while_the_disk_is_full_an_answer_says_that_the_change_is_not_stored() {
     wait_for("status", || site.pyruse(Some(&firewall), &["status"]).status.success().then_some(()));
     stop(daemon, &site);
     run(Command::new("umount").arg(&state));
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(printed);
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const START: i64 = 1_795_000_000;
 
-/// Journal files with so many entries, a second apart.
+/// Writes journal files with this many entries, one second apart.
 fn write_journal(site: &Site, name: &str, from: i64, count: i64) {
     let mut export = String::new();
     for n in from..from + count {
@@ -81,9 +81,9 @@ fn how_far_behind_the_journal_is_right_while_fifty_thousand_entries_wait() {
     let stopped = status(&site);
     assert_eq!((&stopped["running"], &stopped["behind"]), (&json!(false), &all));
     let output = site.pyruse(None, &["status"]);
-    let told = plain(&site, &said(&output));
-    let told: Vec<&str> = told.lines().filter(|line| !line.starts_with("state ")).collect();
-    insta::assert_snapshot!(told.join("\n"));
+    let printed = plain(&site, &said(&output));
+    let printed: Vec<&str> = printed.lines().filter(|line| !line.starts_with("state ")).collect();
+    insta::assert_snapshot!(printed.join("\n"));
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn a_live_journal_is_followed_to_its_end_and_the_end_is_seen() {
     wait_for("it to catch up", || (status(&site)["behind"]["entries"] == 0).then_some(()));
     let output = site.pyruse(Some(&firewall), &["status"]);
     assert!(output.status.success());
-    let told = without_pid(&plain(&site, &said(&output)), daemon.child.id());
-    let told: Vec<String> = told
+    let printed = without_pid(&plain(&site, &said(&output)), daemon.child.id());
+    let printed: Vec<String> = printed
         .lines()
         .map(|line| match line.split_whitespace().next() {
             Some("state") => "state         … KiB in SITE/state".to_owned(),
@@ -126,7 +126,7 @@ fn a_live_journal_is_followed_to_its_end_and_the_end_is_seen() {
         })
         .collect();
     stop(daemon, &site);
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(printed.join("\n"));
 }
 
 #[test]
@@ -162,18 +162,18 @@ fn a_missing_state_and_a_missing_journal_are_reported() {
     let site = Site::new();
     let namespace = common::unique("pyr");
     site.configure_for(&namespace, &ssh_rules(3600), &json!({}));
-    let mut told = vec![plain(&site, &said(&site.pyruse(None, &["status"])))];
+    let mut printed = vec![plain(&site, &said(&site.pyruse(None, &["status"])))];
     let daemon = site.start(None);
     let output = site.pyruse(None, &["status"]);
     let text = without_pid(&plain(&site, &said(&output)), daemon.child.id());
-    told.extend(
+    printed.extend(
         text.lines()
             .filter(|line| line.starts_with("TROUBLE") || line.starts_with("journal"))
             .map(str::to_owned),
     );
     assert!(json(&site, None, &["status", "--json"])["journalMissing"].as_bool().unwrap());
     stop(daemon, &site);
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(printed.join("\n"));
 }
 
 #[test]
@@ -191,9 +191,9 @@ fn status_is_right_if_the_last_read_entry_is_gone_from_the_journal() {
     std::fs::remove_file(site.path("journal/first.journal")).unwrap();
     let status = status(&site);
     assert_eq!(status["behind"], json!({"entries": 30, "atLeast": false, "seconds": 40, "gap": true}));
-    let told = plain(&site, &said(&site.pyruse(None, &["status"])));
+    let printed = plain(&site, &said(&site.pyruse(None, &["status"])));
     let expected = "journal       30 entries wait, 40s behind; read up to YYYY-MM-DD hh:mm:ss+zz:zz, which is no longer there\n";
-    assert!(told.contains(expected), "{told}");
+    assert!(printed.contains(expected), "{printed}");
 }
 
 #[test]

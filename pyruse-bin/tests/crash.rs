@@ -1,4 +1,4 @@
-//! Nothing lost and nothing counted twice, whatever ends the program or happens to the journal's files.
+//! Nothing is lost and nothing is counted twice, however the program ends and whatever happens to the journal's files.
 //!
 //! `cargo test` kills the program a few times; the long campaign is
 //! `PYRUSE_KILLS=100 cargo test -p pyruse-bin --test crash --release -- --nocapture`.
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Firewall, Journald, Running, Site, Way, both_ways, wait_for};
+use common::{BanBackend, Firewall, Journald, Running, Site, both_ways, wait_for};
 use kills::{
     DAY, Random, addresses, bodies, body, both_families, interrupted, kills, messages, repeated_lines, seed,
     site, wait_mail, wait_settled,
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 // The rules under attack: each kind of state, and lines that come back.
 
-/// Ten failures ban, and say so in the journal; three such lines ban for ever, and mail.
+/// Ten failures ban, and write a line to the journal; three such lines ban for ever, and mail.
 fn rules() -> Value {
     let chain = |re: &str, names: &[&str], next: &str, steps: Vec<Value>| {
         let mut chain = vec![
@@ -158,7 +158,7 @@ fn expected(entries: &[String]) -> Expected {
 }
 
 /// Works through the entries, ended by `end` as often as `times` at random moments, and looks at what came of it.
-fn work_through(test: &str, way: Way, times: usize, ready: bool, mut end: impl FnMut(Running, &Site)) {
+fn work_through(test: &str, way: BanBackend, times: usize, ready: bool, mut end: impl FnMut(Running, &Site)) {
     let mut random = Random::new(seed(test));
     let begin = Instant::now();
     let (journald, firewall, site) =
@@ -211,11 +211,11 @@ fn work_through(test: &str, way: Way, times: usize, ready: bool, mut end: impl F
     );
 }
 
-fn kills_at_any_moment_change_nothing(way: Way) {
+fn kills_at_any_moment_change_nothing(way: BanBackend) {
     work_through("kills", way, kills(), false, |running, _| running.kill());
 }
 
-fn sigterm_under_load_ends_it_soon_and_changes_nothing(way: Way) {
+fn sigterm_under_load_ends_it_soon_and_changes_nothing(way: BanBackend) {
     let mut longest = Duration::ZERO;
     work_through("terminations", way, 5, true, |running, site| {
         let begin = Instant::now();
@@ -223,7 +223,7 @@ fn sigterm_under_load_ends_it_soon_and_changes_nothing(way: Way) {
         longest = longest.max(begin.elapsed());
         assert_eq!(status.code(), Some(0), "{}", site.log());
     });
-    // Soon: `terminate` does not wait for ever.
+    // Quickly: `terminate` does not wait for ever.
     println!("terminations: the slowest took {longest:.3?}");
 }
 
@@ -279,7 +279,7 @@ fn lines_that_were_sent_but_not_recorded_as_sent_count_once() {
     let mut running = site.launch(None, &["run", "--since", "@0"]);
     running.wait_ready();
     let (mut rounds, mut repeated) = (0, 0);
-    // On a busy machine it may have finished before we are called; then the attack goes on until it hits.
+    // On a busy machine it may have finished before this is called; then the test repeats until it hits.
     while rounds < kills() || (repeated == 0 && rounds < 20 * kills()) {
         (0..each).for_each(|n| journald.line("app", 6, &format!("#{}", rounds * each + n)));
         // Ends it with a few of them just sent, and lets those reach the journal.
@@ -320,7 +320,7 @@ fn lines_that_were_sent_but_not_recorded_as_sent_count_once() {
     running.kill();
 }
 
-/// Counts entries by identifier; mails when one with a number comes twice, and tells the count when probed.
+/// Counts entries by identifier; mails when a number occurs twice, and mails the count when probed.
 fn counting_rules(line: Option<&str>) -> Value {
     let raise = |counter: &str, key: &str, save: &str| json!({"action": "action_counterRaise", "args": {"counter": counter, "for": key, "save": save}});
     let pcre = |re: &str, save: &str, next: &str| json!({"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": re, "save": [save]}, "else": next});
@@ -391,7 +391,7 @@ fn each_entry_is_seen_exactly_once_while_files_are_rotated_and_vacuumed() {
 #[test]
 fn a_file_that_is_vacuumed_while_it_is_read_loses_only_its_unread_entries() {
     let (journald, site) = (Journald::start(), site());
-    // journald's own words at a rotation must not give it another entry to stand on.
+    // journald's own messages at a rotation must not give the reader another current entry.
     let journal = json!({"namespace": journald.namespace, "matches": ["SYSLOG_IDENTIFIER=app"]});
     site.configure_with(&journald, &counting_rules(None), &json!({"journal": journal}));
     (0..10_000).for_each(|n| journald.line("app", 6, &format!("#{n}")));
@@ -402,12 +402,12 @@ fn a_file_that_is_vacuumed_while_it_is_read_loses_only_its_unread_entries() {
     for file in archived(&journald) {
         fs::remove_file(file).unwrap();
     }
-    // Let go of the file of the entry that it stands on, with none behind it …
+    // The file of its current entry is closed, with no entry behind it …
     let maps = format!("/proc/{}/maps", running.child.id());
     wait_for("the file to be let go", || {
         (!fs::read_to_string(&maps).unwrap_or_default().contains("(deleted)")).then_some(())
     });
-    // … it lives, knows where it is, and reads on.
+    // … it runs, keeps its position, and continues to read.
     for start in ["same", "next"] {
         journald.line("app", 6, &format!("probe {start}"));
         wait_for("the mail", || site.mails().iter().any(|mail| body(mail).starts_with(start)).then_some(()));
@@ -440,7 +440,7 @@ fn if_the_stored_entry_was_vacuumed_reading_continues_behind_its_time_and_that_i
     wait_mail(&site, "after app 52");
     assert!(running.terminate().success());
 
-    // … and with none: whatever comes is read.
+    // … and with none: new entries are read.
     journald.rotate();
     journald.vacuum();
     let running = site.start(None);
@@ -530,12 +530,15 @@ fn sighup_with_a_broken_configuration_logs_the_place_and_keeps_the_old_one() {
         running.signal("-HUP");
         running.wait_notice("RELOADING=1");
         running.wait_ready();
-        let told = site.log()[known..].to_owned();
+        let logged = site.log()[known..].to_owned();
         let place = format!("{}{place}", site.path("pyruse.json").display());
-        assert!(told.contains(&place) && told.contains("the old configuration stays in force"), "{told}");
+        assert!(
+            logged.contains(&place) && logged.contains("the old configuration stays in force"),
+            "{logged}"
+        );
         // A column follows the line.
-        let column = told.split(&place).nth(1).unwrap();
-        assert!(column.starts_with(|c: char| c.is_ascii_digit()), "{told}");
+        let column = logged.split(&place).nth(1).unwrap();
+        assert!(column.starts_with(|c: char| c.is_ascii_digit()), "{logged}");
     }
     journald.line("app", 6, "probe still");
     wait_mail(&site, "still app 2");
@@ -567,7 +570,7 @@ fn a_second_daemon_on_the_same_state_does_not_start_and_says_why() {
     // The first has not noticed.
     journald.line("app", 6, "probe first");
     wait_mail(&site, "first app 1");
-    // A lock that nobody holds any more holds up nobody.
+    // A lock without an owner delays nobody.
     running.kill();
     let running = site.start(None);
     journald.line("app", 6, "probe after");

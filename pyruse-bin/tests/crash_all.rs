@@ -12,8 +12,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::{Firewall, Journald, Running, Site, Way, both_ways, wait_for};
-use kills::told::{Told, is_report, reports};
+use common::{BanBackend, Firewall, Journald, Running, Site, both_ways, wait_for};
+use kills::report_text::{ReportText, is_report, reports};
 use kills::{
     DAY, Random, addresses, bodies_of, both_families, distinct, interrupted, kills, messages, repeated_lines,
     seed, site, wait_settled,
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 /// Enough for each kind of effect to come between two kills.
 const ENTRIES: usize = 20_000;
 
-/// So many entries are read when all reports have come.
+/// How many entries are read when all reports have arrived.
 const LAST: usize = 500;
 
 /// Fewer than there are alerts: the others come as one mail.
@@ -34,11 +34,11 @@ const PROXY: &str = "10.0.0.1";
 
 // The rules under attack.
 
-/// So many failures ban.
+/// This many failures ban.
 const TRIES: u32 = 20;
 
-/// Failures ban, in both firewalls, and say so in the journal; three such lines ban for ever, and mail. Who fails
-/// behind the proxy is told by the proxy's own entries. Each entry that is reported has a number, or is counted.
+/// Failures ban, in both firewalls, and say so in the journal; three such lines ban for ever, and mail. The clients
+/// behind the proxy are known from the proxy's own entries. Each entry that is reported has a number, or is counted.
 fn rules() -> Value {
     let chain = |re: &str, names: &[&str], next: &str, steps: Vec<Value>| {
         let mut chain = vec![
@@ -162,7 +162,7 @@ struct Outcome {
     mails: Vec<String>,
     lines: BTreeSet<String>,
     counts: BTreeSet<String>,
-    told: Told,
+    reported: ReportText,
 }
 
 #[derive(Default)]
@@ -175,21 +175,21 @@ struct Counts {
 
 impl Outcome {
     fn report(&mut self, line: String) {
-        self.told.warnings += u64::from(line.starts_with("WARN"));
-        *self.told.lines.entry(line).or_default() += 1;
+        self.reported.warnings += u64::from(line.starts_with("WARN"));
+        *self.reported.lines.entry(line).or_default() += 1;
     }
 
     fn ban(&mut self, ip: &str, set: &str) {
         let family = if ip.contains(':') { 6 } else { 4 };
         let nft = if family == 6 { "ip6 Inet6" } else { "ip Inet4" };
         for set in [format!("{nft} {set}"), format!("{set}{family}")] {
-            self.told.bans += 1;
-            *self.told.banned.entry(format!("{ip} in {set}")).or_default() += 1;
+            self.reported.bans += 1;
+            *self.reported.banned.entry(format!("{ip} in {set}")).or_default() += 1;
         }
     }
 
     fn mail(&mut self, text: String) {
-        self.told.mails += 1;
+        self.reported.mails += 1;
         self.mails.push(text);
     }
 
@@ -215,7 +215,7 @@ impl Outcome {
     }
 }
 
-/// Everybody who is counted: without a client, it is the proxy.
+/// All keys that are counted; without a client, it is the proxy.
 fn counted() -> Vec<String> {
     addresses().into_iter().chain([PROXY.to_owned()]).collect()
 }
@@ -397,7 +397,7 @@ fn end_hours(site: &Site) {
     assert_eq!(changed.unwrap(), 2, "hours of two subjects");
 }
 
-fn kills_change_no_effect_of_any_kind_and_no_report(way: Way) {
+fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
     let begin = Instant::now();
     let (journald, firewall, site) = (Journald::start(), firewall(), site().by(way));
     let clock = RefCell::new(Clock {
@@ -444,29 +444,29 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: Way) {
     wait_settled(&journald, &site);
 
     let mut expected = expected(&entries);
-    expected.told.entries = count(&journald);
+    expected.reported.entries = count(&journald);
     let all_lines = messages(&journald, "").len() as u64;
     let app = ENTRIES + counted().len();
     let known = [("app".to_owned(), app as u64), ("pyruse".to_owned(), all_lines)];
-    expected.told.identifiers.extend(known);
+    expected.reported.identifiers.extend(known);
     let shown = site.pyruse(None, &["report", "show"]);
-    let shown = Told::read(&String::from_utf8(shown.stdout).unwrap());
+    let shown = ReportText::read(&String::from_utf8(shown.stdout).unwrap());
     let sent = reports(&site);
     assert_eq!(sent.len(), clock.due_times, "a report for each time; {}", site.log());
     assert!(!shown.lines.is_empty(), "nothing came after the last report");
-    let mut told = sent.into_iter().fold(shown, Told::add);
-    if told.unlisted_bans {
+    let mut reported = sent.into_iter().fold(shown, ReportText::add);
+    if reported.unlisted_bans {
         // With few kills, reports are few.
-        (told.unlisted_bans, told.banned) = (false, expected.told.banned.clone());
+        (reported.unlisted_bans, reported.banned) = (false, expected.reported.banned.clone());
     }
-    told.identifiers.retain(|name, _| expected.told.identifiers.contains_key(name));
+    reported.identifiers.retain(|name, _| expected.reported.identifiers.contains_key(name));
     let found = Outcome {
         banned: both_families(&firewall, "ban"),
         banned_again: both_families(&firewall, "again"),
         mails: mails(&site),
         lines: lines.iter().cloned().collect(),
         counts: messages(&journald, "COUNT").into_iter().collect(),
-        told,
+        reported,
     };
     assert_eq!(found, expected, "{}", site.log());
     assert_banned(&firewall, &expected, &site);
@@ -490,8 +490,8 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: Way) {
         clock.due_times,
         all_reports - clock.due_times,
         clock.killed_when_due,
-        expected.told.lines.values().sum::<u64>(),
-        expected.told.bans,
+        expected.reported.lines.values().sum::<u64>(),
+        expected.reported.bans,
         lines.len(),
         repeated_lines(&journald),
         ids.len(),

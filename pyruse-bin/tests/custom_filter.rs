@@ -1,4 +1,4 @@
-//! A filter made outside: `examples/custom-filter`, copied elsewhere, with nothing changed but where Pyruse is.
+//! A filter in another crate: `examples/custom-filter`, copied elsewhere, with only the path of Pyruse changed.
 //!
 //! It is built without the network, from what building this workspace has downloaded, and beside it: with the same
 //! profile, so that only what is ours is compiled once more.

@@ -1,4 +1,5 @@
-//! What leaves the program, to a world that is late, broken or gone: bans and mails arrive all the same, each on its own.
+//! Deliveries to firewalls and mail programs that are late, broken or missing: bans and mails arrive nevertheless, and none
+//! delays another.
 
 mod common;
 
@@ -6,16 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use common::{Firewall, Journald, Running, Site, Way, both_ways, failed_login, ssh_rules, wait_for};
+use common::{BanBackend, Firewall, Journald, Running, Site, both_ways, failed_login, ssh_rules, wait_for};
 use serde_json::{Value, json};
 
 const SET: &str = "ip Inet4 ssh_ban";
 
 fn parts() -> (Journald, Firewall, Site) {
-    parts_by(Way::Nft)
+    parts_by(BanBackend::Nft)
 }
 
-fn parts_by(way: Way) -> (Journald, Firewall, Site) {
+fn parts_by(way: BanBackend) -> (Journald, Firewall, Site) {
     (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new().by(way))
 }
 
@@ -44,7 +45,7 @@ fn ban(journald: &Journald, word: &str, address: &str) {
     journald.line("test", 6, &format!("{word} {address}"));
 }
 
-/// A program in the place of nft that writes down how often it was called and with what, and then does as it was told.
+/// A program in place of nft that records its calls with their arguments, and then runs nft.
 fn recording_nft(site: &Site) -> Value {
     let record = site.path("nft.record").display().to_string();
     let path = site.script("nft", &format!("printf '%s %s\\n' \"$#\" \"$*\" >> {record}\nexec nft \"$@\""));
@@ -74,7 +75,7 @@ fn wait_log(site: &Site, text: &str) {
     wait_for(&format!("`{text}` in the log"), || site.log().contains(text).then_some(()));
 }
 
-/// Where the mail program of a test keeps what it was given, one file a call.
+/// Where the mail program of a test keeps its input, one file per call.
 fn record_mail(site: &Site) -> String {
     let tries = site.path("tries");
     fs::create_dir_all(&tries).unwrap();
@@ -271,12 +272,12 @@ fn a_missing_mail_program_delays_no_ban_and_its_mail_is_sent_when_it_exists() {
     assert_each_once(&site, &["192.0.2.1"]);
 }
 
-fn a_missing_set_delays_no_other_and_its_bans_arrive_when_it_exists(way: Way) {
+fn a_missing_set_delays_no_other_and_its_bans_arrive_when_it_exists(way: BanBackend) {
     let (journald, firewall, site) = parts_by(way);
     site.configure(&journald, &ban_rules(&[("ssh_ban", Some(600)), ("late_ban", Some(600))]));
     let pyruse = site.start(Some(&firewall));
 
-    // Stopped meanwhile, so that all are one batch.
+    // The daemon is stopped, so that all are one batch.
     pyruse.signal("-STOP");
     let addresses: Vec<String> = (1..=40).map(|n| format!("192.0.2.{n}")).collect();
     for pair in addresses.chunks(2) {
@@ -323,8 +324,8 @@ fn a_set_that_is_missing_does_not_flood_the_log() {
     ban(&journald, "ssh_ban", "198.51.100.1");
     wait_banned(&firewall, SET, &["198.51.100.1"]);
     stop(pyruse, &site);
-    let told = site.log().lines().filter(|line| line.contains("action_nftBan")).count();
-    assert!((1..=12).contains(&told), "{told} lines: {}", site.log());
+    let logged = site.log().lines().filter(|line| line.contains("action_nftBan")).count();
+    assert!((1..=12).contains(&logged), "{logged} lines: {}", site.log());
 }
 
 /// Empties the firewall as a reload of its rules does.
@@ -333,7 +334,7 @@ fn flush(firewall: &Firewall) {
     firewall.add_sets(&["ssh_ban", "for_ever"]);
 }
 
-fn a_flushed_firewall_gets_its_bans_back_with_the_time_that_is_left(way: Way) {
+fn a_flushed_firewall_gets_its_bans_back_with_the_time_that_is_left(way: BanBackend) {
     let (journald, site) = (Journald::start(), Site::new().by(way));
     let firewall = Firewall::with_sets(&["ssh_ban", "for_ever"]);
     site.configure(&journald, &ban_rules(&[("ssh_ban", Some(600)), ("for_ever", None)]));
@@ -494,7 +495,7 @@ fn nft_gets_a_ban_in_one_argument_and_a_renewal_leaves_no_moment_without_the_ban
     assert_eq!(calls.len(), 3, "{calls:?}");
     assert_eq!(calls[0], "1 add element ip Inet4 for_ever {1.2.3.4}");
     let whole = |text: &str| {
-        // A slow machine may take a second or some until it tells nft.
+        // A slow machine may take seconds until nft runs.
         (590..=600).map(|seconds| text.replace("600", &seconds.to_string())).collect::<Vec<_>>()
     };
     let first = "1 add element ip Inet4 ssh_ban {1.2.3.4 timeout 600s}";
@@ -504,7 +505,7 @@ fn nft_gets_a_ban_in_one_argument_and_a_renewal_leaves_no_moment_without_the_ban
     assert!(whole(renewal).contains(&calls[2]), "{calls:?}");
 }
 
-fn a_threshold_that_bans_again_renews(way: Way) {
+fn a_threshold_that_bans_again_renews(way: BanBackend) {
     let (journald, firewall, site) = parts_by(way);
     let mut rules = ssh_rules(600);
     // From the third time on, every time.
@@ -573,11 +574,11 @@ fn text_that_is_not_an_address_never_reaches_nft() {
     assert_eq!(firewall.nft(&["list", "ruleset"]), before);
 
     let log = site.log();
-    let told: Vec<&str> = log.lines().filter(|line| line.contains("chain `ssh_ban`, step 1")).collect();
-    assert_eq!(told.len(), 6, "five, and how many more there were: {log}");
-    assert!(told[0].contains("`1.2.3.4}; flush ruleset; add element x {` is not an IP address"), "{log}");
-    assert!(told[3].contains(r"`1.2.3.4\nadd` is not an IP address"), "one line each: {log}");
-    assert!(told[5].contains("95 more such errors"), "{log}");
+    let logged: Vec<&str> = log.lines().filter(|line| line.contains("chain `ssh_ban`, step 1")).collect();
+    assert_eq!(logged.len(), 6, "five, and how many more there were: {log}");
+    assert!(logged[0].contains("`1.2.3.4}; flush ruleset; add element x {` is not an IP address"), "{log}");
+    assert!(logged[3].contains(r"`1.2.3.4\nadd` is not an IP address"), "one line each: {log}");
+    assert!(logged[5].contains("95 more such errors"), "{log}");
 }
 
 #[test]
@@ -586,7 +587,7 @@ fn two_thousand_addresses_at_once_are_banned_by_few_processes() {
     let nft = recording_nft(&site);
     site.configure_with(&journald, &ban_rules(&[("ssh_ban", Some(600))]), &nft);
     let pyruse = site.start(Some(&firewall));
-    // Stopped meanwhile, so that it finds them all at once.
+    // The daemon is stopped, so that it finds all of them at once.
     pyruse.signal("-STOP");
     let addresses: Vec<String> = (0..2000).map(|n| format!("10.9.{}.{}", n / 250, n % 250)).collect();
     for address in &addresses {

@@ -6,7 +6,9 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{Firewall, Journald, Running, Site, Way, both_ways, failed_login, run, ssh_rules, wait_for};
+use common::{
+    BanBackend, Firewall, Journald, Running, Site, both_ways, failed_login, run, ssh_rules, wait_for,
+};
 
 /// Loaded before the C library. While the file `fails` is there, nothing of a `-wal` gets to the disk.
 const BAD_DISK: &str = r#"
@@ -42,7 +44,7 @@ fn start(site: &Site, firewall: &Firewall) -> Running {
     running
 }
 
-fn while_the_disk_fails_bans_are_in_force_nothing_else_goes_out_and_nothing_is_lost(way: Way) {
+fn while_the_disk_fails_bans_are_in_force_nothing_else_goes_out_and_nothing_is_lost(way: BanBackend) {
     let (journald, firewall, site) =
         (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new().by(way));
     site.configure(&journald, &ssh_rules(600));
@@ -61,7 +63,7 @@ fn while_the_disk_fails_bans_are_in_force_nothing_else_goes_out_and_nothing_is_l
         let mails = wait_for("mails", || Some(site.mails()).filter(|mails| mails.len() >= count));
         assert_eq!(mails.len(), count, "{mails:?}");
     };
-    let told = |text: &str| site.log().matches(text).count();
+    let logged = |text: &str| site.log().matches(text).count();
 
     let mut pyruse = start(&site, &firewall);
     attack("198.51.100.1");
@@ -75,20 +77,20 @@ fn while_the_disk_fails_bans_are_in_force_nothing_else_goes_out_and_nothing_is_l
         attack(&ours(0));
         banned(&ours(0));
         wait_for("the message", || {
-            (told("the state cannot be written; reading waits") == failure).then_some(())
+            (logged("the state cannot be written; reading waits") == failure).then_some(())
         });
         assert!(site.log().contains("writing to the disk failed: Input/output error"), "{}", site.log());
         attack(&ours(1));
         let since = Instant::now();
         wait_for("some tries", || (since.elapsed() > Duration::from_millis(2500)).then_some(()));
         assert!(pyruse.child.try_wait().unwrap().is_none(), "it is alive");
-        assert_eq!(told("the state cannot be written"), failure, "{}", site.log());
+        assert_eq!(logged("the state cannot be written"), failure, "{}", site.log());
         assert_eq!(site.mails().len(), mails, "a mail waits for the disk");
         assert!(!firewall.addresses("ip Inet4 ssh_ban").contains(&ours(1)), "nothing more is read");
 
         if failure == 1 {
             fs::remove_file(site.path("fails")).unwrap();
-            wait_for("it to go on", || (told("the state can be written again") == 1).then_some(()));
+            wait_for("it to go on", || (logged("the state can be written again") == 1).then_some(()));
         } else {
             pyruse.kill();
             fs::remove_file(site.path("fails")).unwrap();

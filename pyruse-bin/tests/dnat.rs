@@ -1,5 +1,5 @@
 //! The real client behind a proxy, without a journal: what is captured is found again, exactly as the rule of retention
-//! says, also by a program that was started anew.
+//! says, also after a restart of the program.
 
 mod said;
 
@@ -51,7 +51,7 @@ impl Bench {
     }
 }
 
-/// One chain for each kind of entry: this step, and then `{client} {clientPort}` is said.
+/// One chain for each kind of entry: this step, and then a step that logs `{client} {clientPort}`.
 fn config(steps: &[(&str, &str, Value)]) -> Value {
     let mut chains = serde_json::Map::new();
     for (kind, action, args) in steps {

@@ -1,7 +1,7 @@
-//! Whatever the pages and the examples show, works: configurations pass `check`, entries have the effects that stand
-//! below them, rulesets load, links lead somewhere.
+//! Everything in the pages and the examples works: configurations pass `check`, entries have the effects that are listed
+//! below them, rulesets load, links have a target.
 //!
-//! What a block is, its fence says:
+//! The fence of a block says what it is:
 //!
 //! | fence | the block is |
 //! |---|---|
@@ -34,8 +34,8 @@ use serde_json::Value;
 /// Generated pages, whose blocks are tested where they come from.
 const GENERATED: &[&str] = &["docs/reference/", "docs/lints.md", "docs/interface.md", "docs/third-party.md"];
 
-/// What a part lacks because it stands before it in the whole: the step that saves a field, the question who wrote the
-/// entry, the allow-list, the sources.
+/// Findings about what a part lacks because it is elsewhere in a whole configuration: the step that saves a field, the
+/// test who wrote the entry, the allow-list, the sources.
 const BEFORE_A_PART: &[&str] = &["P005", "P007", "P009", "P022"];
 
 fn root() -> &'static Path {
@@ -72,18 +72,18 @@ fn written() -> Vec<Page> {
 struct Verdict {
     errors: u64,
     findings: BTreeSet<String>,
-    told: String,
+    printed: String,
 }
 
 /// A directory for configurations, with the files that they name.
-struct Desk(tempfile::TempDir);
+struct Workspace(tempfile::TempDir);
 
-impl Desk {
-    fn new() -> Desk {
-        let desk = Desk(tempfile::tempdir().unwrap());
-        fs::write(desk.path("smtp-password"), "secret\n").unwrap();
-        run(Command::new("chmod").arg("400").arg(desk.path("smtp-password")));
-        desk
+impl Workspace {
+    fn new() -> Workspace {
+        let workspace = Workspace(tempfile::tempdir().unwrap());
+        fs::write(workspace.path("smtp-password"), "secret\n").unwrap();
+        run(Command::new("chmod").arg("400").arg(workspace.path("smtp-password")));
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -106,14 +106,15 @@ impl Desk {
     fn check(&self, config: &str) -> Verdict {
         self.write(config);
         let output = self.command(&["check", "new.json"]).output().unwrap();
-        let told = String::from_utf8([output.stderr, output.stdout].concat()).unwrap();
+        let printed = String::from_utf8([output.stderr, output.stdout].concat()).unwrap();
         let output = self.command(&["check", "--json", "new.json"]).output().unwrap();
-        let verdict: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {told}"));
+        let verdict: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {printed}"));
         let findings = verdict["findings"].as_array().unwrap();
         // A warning without a code counts by its name.
         let code = |finding: &Value| finding["code"].as_str().unwrap_or("warning").to_owned();
         let findings = findings.iter().filter(|finding| finding["level"] != "error").map(code).collect();
-        Verdict { errors: verdict["errors"].as_u64().unwrap(), findings, told }
+        Verdict { errors: verdict["errors"].as_u64().unwrap(), findings, printed }
     }
 
     /// Has it no error, and just these findings?
@@ -129,7 +130,7 @@ impl Desk {
         (verdict.errors > 0 || verdict.findings != wanted).then(|| {
             format!(
                 "{} errors, found {:?}, wanted {wanted:?}\n{}",
-                verdict.errors, verdict.findings, verdict.told
+                verdict.errors, verdict.findings, verdict.printed
             )
         })
     }
@@ -147,16 +148,18 @@ fn whole(part: &str, text: &str) -> String {
 
 #[test]
 fn every_configuration_of_the_pages_passes_the_check() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let mut wrong = Vec::new();
     for page in written() {
         for block in &page.blocks {
             let (kind, finds) = block.info.split_once("finds ").unwrap_or((&block.info, ""));
             let complaint = match (block.language.as_str(), kind.trim()) {
-                ("json", "") => desk.complain(&block.text, finds),
-                ("json", "wrong") => (desk.check(&block.text).errors == 0).then(|| "it is right".to_owned()),
+                ("json", "") => workspace.complain(&block.text, finds),
+                ("json", "wrong") => {
+                    (workspace.check(&block.text).errors == 0).then(|| "it is right".to_owned())
+                }
                 ("json", "entries" | "effects") => None,
-                ("jsonc", part) => desk.complain_of(&whole(part, &block.text), finds, BEFORE_A_PART),
+                ("jsonc", part) => workspace.complain_of(&whole(part, &block.text), finds, BEFORE_A_PART),
                 ("json", other) => Some(format!("what is `{other}`?")),
                 _ => None,
             };
@@ -168,7 +171,7 @@ fn every_configuration_of_the_pages_passes_the_check() {
 
 #[test]
 fn every_example_passes_the_check() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let mut wrong = Vec::new();
     // The other examples have modules of their own: their own programs check them.
     let mut examples = files(&["examples/conf", "examples/demo", "packaging"], "json");
@@ -179,15 +182,17 @@ fn every_example_passes_the_check() {
         let text = fs::read_to_string(&path).unwrap();
         // The demonstration's places are filled in by its script.
         let text =
-            text.replace("\"@JOURNAL@\"", "{}").replace("@WORK@", &desk.path("").display().to_string());
-        wrong.extend(desk.complain(&text, "").map(|complaint| format!("{}: {complaint}", path.display())));
+            text.replace("\"@JOURNAL@\"", "{}").replace("@WORK@", &workspace.path("").display().to_string());
+        wrong.extend(
+            workspace.complain(&text, "").map(|complaint| format!("{}: {complaint}", path.display())),
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn mistakes_are_reported_as_the_pages_show() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let mut compared = 0;
     for page in written() {
         let mut above: Option<&Block> = None;
@@ -195,8 +200,8 @@ fn mistakes_are_reported_as_the_pages_show() {
             match (block.language.as_str(), block.info.as_str()) {
                 ("json", info) if !["entries", "effects"].contains(&info) => above = Some(block),
                 ("text", "output") => {
-                    let told = desk.check(&above.expect("a configuration above").text).told;
-                    assert_eq!(block.text.trim_end(), told.trim_end(), "{}", page.place(block));
+                    let printed = workspace.check(&above.expect("a configuration above").text).printed;
+                    assert_eq!(block.text.trim_end(), printed.trim_end(), "{}", page.place(block));
                     compared += 1;
                 }
                 _ => {}
@@ -208,7 +213,7 @@ fn mistakes_are_reported_as_the_pages_show() {
 
 #[test]
 fn entries_have_the_effects_that_are_listed_below_them() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let mut compared = 0;
     for page in written() {
         let mut above: Option<&Block> = None;
@@ -217,10 +222,10 @@ fn entries_have_the_effects_that_are_listed_below_them() {
             match block.info.as_str() {
                 "entries" => entries = &block.text,
                 "effects" => {
-                    desk.write(&above.expect("a configuration above").text);
-                    fs::write(desk.path("entries"), entries).unwrap();
+                    workspace.write(&above.expect("a configuration above").text);
+                    fs::write(workspace.path("entries"), entries).unwrap();
                     let args = ["--config", "new.json", "replay", "--json", "--input", "entries"];
-                    let printed = run(&mut desk.command(&args));
+                    let printed = run(&mut workspace.command(&args));
                     let parse = |line: &str| serde_json::from_str::<Value>(line).unwrap();
                     let wanted: Vec<Value> = block.text.lines().map(parse).collect();
                     let mut found: Vec<Value> = printed.lines().map(parse).collect();
@@ -239,7 +244,7 @@ fn entries_have_the_effects_that_are_listed_below_them() {
 
 #[test]
 fn entries_are_explained_as_the_pages_say() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let mut compared = 0;
     for page in written() {
         let (mut config, mut entry) = ("", "");
@@ -248,11 +253,11 @@ fn entries_are_explained_as_the_pages_say() {
                 ("json", "") => config = &block.text,
                 ("json", "entries") => entry = &block.text,
                 ("text", "explained") => {
-                    desk.write(config);
-                    fs::write(desk.path("entry"), entry).unwrap();
-                    let mut command = desk.command(&["--config", "new.json", "explain"]);
-                    let told = run(command.stdin(fs::File::open(desk.path("entry")).unwrap()));
-                    assert_eq!(block.text.trim_end(), told.trim_end(), "{}", page.place(block));
+                    workspace.write(config);
+                    fs::write(workspace.path("entry"), entry).unwrap();
+                    let mut command = workspace.command(&["--config", "new.json", "explain"]);
+                    let printed = run(command.stdin(fs::File::open(workspace.path("entry")).unwrap()));
+                    assert_eq!(block.text.trim_end(), printed.trim_end(), "{}", page.place(block));
                     compared += 1;
                 }
                 _ => {}
@@ -264,7 +269,7 @@ fn entries_are_explained_as_the_pages_say() {
 
 #[test]
 fn pictures_are_those_of_the_configurations_above_them() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let mut compared = 0;
     for page in written() {
         let mut config = "";
@@ -272,8 +277,8 @@ fn pictures_are_those_of_the_configurations_above_them() {
             match (block.language.as_str(), block.info.as_str()) {
                 ("json", "") => config = &block.text,
                 ("mermaid", _) => {
-                    desk.write(config);
-                    let drawn = run(&mut desk.command(&["--config", "new.json", "graph"]));
+                    workspace.write(config);
+                    let drawn = run(&mut workspace.command(&["--config", "new.json", "graph"]));
                     assert_eq!(block.text.trim_end(), drawn.trim_end(), "{}", page.place(block));
                     compared += 1;
                 }
@@ -286,7 +291,7 @@ fn pictures_are_those_of_the_configurations_above_them() {
 
 #[test]
 fn rulesets_can_be_loaded_again_and_the_bans_stay() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let mut rulesets: Vec<(String, String)> = files(&["examples", "packaging"], "nft")
         .iter()
         .map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap()))
@@ -298,7 +303,7 @@ fn rulesets_can_be_loaded_again_and_the_bans_stay() {
     assert!(rulesets.len() >= 2);
     for (place, ruleset) in rulesets {
         let firewall = Firewall::with_sets(&[]);
-        let file = desk.path("bans.nft");
+        let file = workspace.path("bans.nft");
         fs::write(&file, &ruleset).unwrap();
         let file = file.to_str().unwrap();
         firewall.nft(&["-c", "-f", file]);
@@ -314,7 +319,7 @@ fn rulesets_can_be_loaded_again_and_the_bans_stay() {
     }
 }
 
-/// Every set that a configuration of the pages bans in, and every one that is said to be there.
+/// Every set that a configuration of the pages uses, and every one that the pages create.
 #[test]
 fn sets_of_ipset_are_made_as_the_pages_say() {
     let firewall = Firewall::with_sets(&[]);
@@ -323,7 +328,7 @@ fn sets_of_ipset_are_made_as_the_pages_say() {
         for block in page.blocks.iter().filter(|block| block.language == "sh") {
             for line in block.text.lines().filter_map(|line| line.strip_prefix("ipset create -exist ")) {
                 let words: Vec<&str> = line.split_whitespace().collect();
-                // The same name with other options stands further down.
+                // The same name with other options is further down.
                 let _ = firewall.command("ipset").args(["destroy", words[0]]).output();
                 firewall.ipset(&[&["create"], &words[..]].concat());
                 let address = if words.contains(&"inet6") { "2001:db8:1:2:3::4" } else { "192.0.2.1" };
@@ -338,10 +343,10 @@ fn sets_of_ipset_are_made_as_the_pages_say() {
     assert!(made >= 3, "{made}");
 }
 
-/// The words of a call of `pyruse` in a line for a shell, without the configuration; `None` where there is none.
+/// The arguments of a call of `pyruse` in a shell line, without the configuration; `None` if there is no call.
 fn call(line: &str) -> Option<Vec<&str>> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    // A program's name stands behind a prompt or a pipe, or at the beginning; elsewhere it is a service or a table.
+    // A program's name is behind a prompt or a pipe, or at the beginning; elsewhere it is a service or a table.
     let begins = |at: usize| at == 0 || words[at - 1].ends_with(['$', '#', '>', '|', '&', ';']);
     let at = (0..words.len()).find(|at| ["pyruse", "pyruse2"].contains(&words[*at]) && begins(*at))?;
     let words = words[at + 1..].iter().copied();
@@ -360,7 +365,7 @@ fn call(line: &str) -> Option<Vec<&str>> {
 
 #[test]
 fn commands_and_options_in_the_pages_exist() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let mut wrong = Vec::new();
     let mut called = BTreeSet::new();
     for page in written() {
@@ -380,7 +385,7 @@ fn commands_and_options_in_the_pages_exist() {
             if command.first().is_none_or(|word| *word == "help" || *word == "COMMAND") {
                 continue;
             }
-            let help = desk.command(&[&command[..], &["--help"]].concat()).output().unwrap();
+            let help = workspace.command(&[&command[..], &["--help"]].concat()).output().unwrap();
             let help_text = String::from_utf8(help.stdout).unwrap();
             let options = words.iter().filter(|word| word.starts_with("--"));
             let missing: Vec<&&str> = options

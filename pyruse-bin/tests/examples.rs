@@ -3,7 +3,7 @@
 //!
 //! Every folder of `examples/conf` is one: `pyruse.json`, what goes in (`entries.jsonl`) and what comes out
 //! (`effects.jsonl`, as `replay --json` prints it). So another example needs no code here. After a change that is meant,
-//! `PYRUSE_BLESS=1` writes the effects anew; then read them.
+//! `PYRUSE_BLESS=1` writes the effects again; then read them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -75,8 +75,8 @@ fn the_shipped_rules_have_the_recorded_effects() {
     }
 }
 
-/// In the sample entries, whoever must not be banned has such an address: those who are "ours" (192.168.0.0/16 or
-/// 2001:db8:1::/48), and those whom somebody else wants to get banned (192.0.2.0/24).
+/// The addresses in the sample entries that must not be banned: "our" own (192.168.0.0/16 or 2001:db8:1::/48), and those
+/// that an attacker tries to get banned (192.0.2.0/24).
 #[test]
 fn the_shipped_rules_ban_nobody_who_has_done_nothing() {
     let innocent = |ip: &str| {
@@ -117,7 +117,7 @@ fn shipped() -> Vec<PathBuf> {
     found
 }
 
-/// What stands between the brackets behind each `"NAME": [`.
+/// The text in the brackets behind each `"NAME": [`.
 fn lists<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
     let opening = format!("\"{name}\": [");
     text.split(&opening).skip(1).map(|rest| rest.split(']').next().unwrap()).collect()
@@ -149,7 +149,7 @@ fn their_first_lines_say_what_to_edit_and_mails_go_to_somebody() {
     }
 }
 
-/// Whoever tries an example as it is bans the addresses that the pages tell to try it with.
+/// A user who tries an example as it is must get the addresses banned that the pages use.
 #[test]
 fn addresses_in_the_allow_lists_are_not_those_of_the_attacks_in_the_pages() {
     let attackers = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8:bad::/48"];

@@ -1,11 +1,11 @@
-//! What `explain` tells of an entry's way, from each source, and what it says of an entry that is none.
+//! `explain`: the path of an entry from each source, and the errors for input that is not an entry.
 
 mod common;
 
 use std::fmt::Write as _;
 
-use common::desk::{Desk, Told};
 use common::make_journal;
+use common::workspace::{Printed, Workspace};
 
 const RULES: &str = include_str!("explain/rules.json");
 
@@ -13,13 +13,13 @@ const TIME: &str = "__REALTIME_TIMESTAMP=1795000000450000";
 const FAILED: &str = "MESSAGE=Failed password for root from 203.0.113.9 port 50000 ssh2";
 
 /// `explain` of a made-up entry.
-fn made_up(fields: &[&str], options: &[&str]) -> Told {
+fn made_up(fields: &[&str], options: &[&str]) -> Printed {
     let mut args = vec!["explain"];
     for field in fields {
         args.extend(["--field", field]);
     }
     args.extend(options);
-    Desk::new(RULES).tell(&args)
+    Workspace::new(RULES).run(&args)
 }
 
 #[test]
@@ -29,9 +29,9 @@ fn each_step_shows_what_it_read_what_it_was_asked_and_where_it_led() {
 
 #[test]
 fn the_same_is_data_with_json() {
-    let told = made_up(&[TIME, "SYSLOG_IDENTIFIER=sshd", "_UID=0", FAILED], &["--json"]).good();
-    assert_eq!(told.lines().count(), 1);
-    let way: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let printed = made_up(&[TIME, "SYSLOG_IDENTIFIER=sshd", "_UID=0", FAILED], &["--json"]).good();
+    assert_eq!(printed.lines().count(), 1);
+    let way: serde_json::Value = serde_json::from_str(&printed).unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&way).unwrap());
 }
 
@@ -73,17 +73,20 @@ fn our_own_diagnostics_never_have_consequences() {
 
 #[test]
 fn an_entry_may_come_as_json_on_one_line_or_several() {
-    let desk = Desk::new(RULES);
+    let workspace = Workspace::new(RULES);
     let line = r#"{"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1795000000450000","SYSLOG_IDENTIFIER":["cron","sshd"],"_UID":"5","MESSAGE":[255,0]}"#;
-    let told = desk.tell_with(&["explain"], line).good();
-    insta::assert_snapshot!(told);
+    let printed = workspace.run_with(&["explain"], line).good();
+    insta::assert_snapshot!(printed);
     let pretty: serde_json::Value = serde_json::from_str(line).unwrap();
-    assert_eq!(desk.tell_with(&["explain"], serde_json::to_string_pretty(&pretty).unwrap()).good(), told);
+    assert_eq!(
+        workspace.run_with(&["explain"], serde_json::to_string_pretty(&pretty).unwrap()).good(),
+        printed
+    );
 }
 
 #[test]
 fn an_entry_of_a_journal_is_found_by_its_cursor() {
-    let desk = Desk::new(RULES);
+    let workspace = Workspace::new(RULES);
     let mut export = String::new();
     for (n, identifier) in ["cron", "sshd", "nginx"].into_iter().enumerate() {
         let _ = write!(
@@ -93,19 +96,19 @@ fn an_entry_of_a_journal_is_found_by_its_cursor() {
              _BOOT_ID=6f8d0d5a3f6f4f0f8a3a6c1f0d9b8e77\nSYSLOG_IDENTIFIER={identifier}\n_UID=5\n\n"
         );
     }
-    std::fs::create_dir(desk.path("journal")).unwrap();
-    make_journal(export.as_bytes(), &desk.path("journal/test.journal"));
+    std::fs::create_dir(workspace.path("journal")).unwrap();
+    make_journal(export.as_bytes(), &workspace.path("journal/test.journal"));
     let output = std::process::Command::new("journalctl")
         .args(["-o", "json", "SYSLOG_IDENTIFIER=sshd", "--file"])
-        .arg(desk.path("journal/test.journal"))
+        .arg(workspace.path("journal/test.journal"))
         .output()
         .unwrap();
     let entry: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let cursor = entry["__CURSOR"].as_str().unwrap();
-    let told = desk.tell(&["explain", "--cursor", cursor, "--file", "journal/test.journal"]).good();
-    assert_eq!(desk.tell(&["explain", "--cursor", cursor, "--directory", "journal"]).good(), told);
+    let printed = workspace.run(&["explain", "--cursor", cursor, "--file", "journal/test.journal"]).good();
+    assert_eq!(workspace.run(&["explain", "--cursor", cursor, "--directory", "journal"]).good(), printed);
     // The machine's number is in it.
-    insta::assert_snapshot!(told.replace(cursor, "CURSOR"));
+    insta::assert_snapshot!(printed.replace(cursor, "CURSOR"));
 
     let gone = cursor.replace("x=", "x=f");
     for (cursor, message) in [
@@ -115,8 +118,8 @@ fn an_entry_of_a_journal_is_found_by_its_cursor() {
         ),
         ("soon", "`soon` is not a cursor of the journal"),
     ] {
-        let told = desk.tell(&["explain", "--cursor", cursor, "--directory", "journal"]);
-        assert_eq!((told.err, told.code), (format!("pyruse: {message}\n"), Some(1)));
+        let printed = workspace.run(&["explain", "--cursor", cursor, "--directory", "journal"]);
+        assert_eq!((printed.err, printed.code), (format!("pyruse: {message}\n"), Some(1)));
     }
 }
 
@@ -148,17 +151,17 @@ fn with_state_counters_are_as_the_daemon_left_them_and_stay_so() {
         (tries == 3).then_some(())
     });
     assert!(running.terminate().success());
-    let told = explain(&[]);
-    let told = String::from_utf8(told.stdout).unwrap();
-    assert!(told.contains("saved   tries = 3\n"), "{told}");
-    assert!(told.contains("effect  ban 203.0.113.9 in `ip Inet4 ssh_ban` for 86400 s\n"), "{told}");
-    assert!(!told.contains("began empty"), "{told}");
+    let printed = explain(&[]);
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(printed.contains("saved   tries = 3\n"), "{printed}");
+    assert!(printed.contains("effect  ban 203.0.113.9 in `ip Inet4 ssh_ban` for 86400 s\n"), "{printed}");
+    assert!(!printed.contains("began empty"), "{printed}");
 }
 
 #[test]
 fn input_that_is_not_an_entry_is_an_error() {
-    let desk = Desk::new(RULES);
-    let mut told = String::new();
+    let workspace = Workspace::new(RULES);
+    let mut printed = String::new();
     for (input, args) in [
         ("", &["explain"] as &[&str]),
         ("[1]", &["explain"]),
@@ -173,14 +176,19 @@ fn input_that_is_not_an_entry_is_an_error() {
         ("{}", &["explain", "--directory", "."]),
         ("{}", &["explain", "--state"]),
     ] {
-        let _ = writeln!(told, "$ pyruse {} <<< {input:?}\n{}", args.join(" "), desk.tell_with(args, input));
+        let _ = writeln!(
+            printed,
+            "$ pyruse {} <<< {input:?}\n{}",
+            args.join(" "),
+            workspace.run_with(args, input)
+        );
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(printed);
 }
 
 #[test]
 fn a_broken_configuration_is_refused() {
-    let told = Desk::new("{\"actions\": {\"a\": []}}").tell_with(&["explain"], "{}");
-    assert_eq!(told.code, Some(78));
-    insta::assert_snapshot!(told);
+    let printed = Workspace::new("{\"actions\": {\"a\": []}}").run_with(&["explain"], "{}");
+    assert_eq!(printed.code, Some(78));
+    insta::assert_snapshot!(printed);
 }

@@ -1,4 +1,4 @@
-//! What is packaged beside the program, shown to those who read it: mandoc, man, bash, zsh, fish.
+//! The packaged files beside the program, tested with the programs that read them: mandoc, man, bash, zsh, fish.
 
 mod common;
 
@@ -104,7 +104,7 @@ fn the_manual_page_of_the_configuration_names_every_module_and_argument() {
 fn the_generated_pages_are_fresh() {
     let pages = pyruse_cli::generate::pages().unwrap();
     for (path, content) in &pages {
-        // Not compared by an assertion: nobody wants to see two whole pages.
+        // Not compared with `assert_eq!`, which would print two whole pages.
         let is_fresh = fs::read_to_string(top().join(path)).is_ok_and(|kept| kept == *content);
         assert!(is_fresh, "{path} is not what the program says any more: run `make reference`");
     }

@@ -1,4 +1,4 @@
-//! The pictures of `graph`: what they show, and whether those who draw them take them, whatever the labels.
+//! The pictures of `graph`: what they show, and whether Graphviz and Mermaid accept them, whatever the labels.
 
 mod common;
 
@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::desk::Desk;
+use common::workspace::Workspace;
 use serde_json::{Value, json};
 
 const RULES: &str = include_str!("graph/rules.json");
@@ -14,9 +14,9 @@ const FULL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/conf/full.j
 
 /// The picture of a configuration; its warnings do not matter here.
 fn picture(config: &str, args: &[&str]) -> String {
-    let told = Desk::new(config).tell(&[&["graph"], args].concat());
-    assert_eq!(told.code, Some(0), "{}", told.err);
-    told.out
+    let printed = Workspace::new(config).run(&[&["graph"], args].concat());
+    assert_eq!(printed.code, Some(0), "{}", printed.err);
+    printed.out
 }
 
 /// Gives a text to a program; what it writes.
@@ -74,9 +74,9 @@ fn chains_steps_and_exits_are_drawn() {
 
 #[test]
 fn the_same_is_data_with_json() {
-    let told = picture(RULES, &["--json"]);
-    assert_eq!(told.lines().count(), 1);
-    let picture: Value = serde_json::from_str(&told).unwrap();
+    let printed = picture(RULES, &["--json"]);
+    assert_eq!(printed.lines().count(), 1);
+    let picture: Value = serde_json::from_str(&printed).unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&picture).unwrap());
 }
 
@@ -150,15 +150,15 @@ fn a_ladder_of_jumps_and_a_long_list_are_drawn_at_once() {
             assert!(picture(&config, &["--format", format]).contains("c60"));
         }
     }
-    // What doubles with every rung would never end.
+    // A size that doubles with every rung would be endless.
     assert!(start.elapsed() < Duration::from_secs(300), "{:?}", start.elapsed());
 }
 
 #[test]
 fn what_cannot_be_drawn_is_an_error() {
-    let unknown = Desk::new(RULES).tell(&["graph", "--format", "png"]);
+    let unknown = Workspace::new(RULES).run(&["graph", "--format", "png"]);
     assert_eq!(unknown.code, Some(2));
-    let broken = Desk::new("{\"actions\": {\"a\": [{\"action\": \"action_nop\"}]}}").tell(&["graph"]);
+    let broken = Workspace::new("{\"actions\": {\"a\": [{\"action\": \"action_nop\"}]}}").run(&["graph"]);
     assert_eq!(broken.code, Some(78));
     insta::assert_snapshot!(format!("{unknown}{broken}"));
 }

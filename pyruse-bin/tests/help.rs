@@ -1,4 +1,4 @@
-//! The whole of the help, short and long, of every command: whoever adds one only has to look at its snapshot.
+//! The complete help, short and long, of every command: for a new command, only its snapshot has to be read.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -47,8 +47,8 @@ fn every_command_helps_in_short_and_at_length() {
     assert!(commands.len() > 15, "{commands:?}");
     for path in &commands {
         let words: Vec<&str> = path.iter().map(String::as_str).collect();
-        let told = format!("{}\n{:=<100}\n\n{}", help(&words, "-h"), "", help(&words, "--help"));
-        insta::assert_snapshot!(name(path), told);
+        let printed = format!("{}\n{:=<100}\n\n{}", help(&words, "-h"), "", help(&words, "--help"));
+        insta::assert_snapshot!(name(path), printed);
     }
 }
 
@@ -63,7 +63,7 @@ fn no_line_of_help_is_too_long_and_each_says_something() {
                 if line.chars().count() > 100 && !is_example {
                     let _ = writeln!(wrong, "{}: {line}", path.join(" "));
                 }
-                // An argument without a word on it stands alone, and nothing deeper follows in the short form.
+                // An argument without a description is on its own line, and nothing indented follows in the short form.
                 if option == "-h" && line.starts_with("      --") && !line.trim().contains("  ") {
                     let _ = writeln!(wrong, "{}: nothing is said of {}", path.join(" "), line.trim());
                 }

@@ -135,7 +135,7 @@ fn a_broken_file_is_reported_and_neither_changed_nor_imported() {
         assert!(renamed(&site, IPSET).exists());
         assert_eq!(firewall.elements(SET), []);
     }
-    // Mended, it is taken over.
+    // When it is corrected, it is imported.
     fs::write(former(&site, NFT), format!("[{good}]")).unwrap();
     let pyruse = site.start(Some(&firewall));
     wait_for("the ban", || (firewall.addresses(SET) == ["192.0.2.1"]).then_some(()));

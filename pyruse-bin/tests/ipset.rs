@@ -151,7 +151,7 @@ fn a_missing_set_delays_no_other_and_its_bans_arrive_when_it_exists() {
     journald.sync();
     pyruse.signal("-CONT");
     wait_for("the good bans", || (firewall.ipset_elements("good4").len() == 60).then_some(()));
-    // ipset was told to be quiet; a person must see the reason nevertheless.
+    // ipset is run with -quiet; the reason must be shown nevertheless.
     wait_for("the reason", || {
         site.log().contains("set `late4`: ipset: exit status 1: ipset v").then_some(())
     });

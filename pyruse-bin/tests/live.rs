@@ -4,9 +4,9 @@ mod common;
 
 use std::fmt::Write as _;
 
-use common::{Firewall, Journald, Site, Way, both_ways, failed_login, ssh_rules, wait_for};
+use common::{BanBackend, Firewall, Journald, Site, both_ways, failed_login, ssh_rules, wait_for};
 
-fn offenders_are_banned_with_their_timeout_and_nobody_else(way: Way) {
+fn offenders_are_banned_with_their_timeout_and_nobody_else(way: BanBackend) {
     let (journald, firewall, site) =
         (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new().by(way));
     site.configure(&journald, &ssh_rules(600));

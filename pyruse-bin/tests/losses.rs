@@ -1,4 +1,4 @@
-//! What is lost is told: counted, logged, in `status` and in the report. And what is not lost is not said to be.
+//! Losses are counted, logged, and shown in `status` and in the report. What is not lost is not reported.
 
 mod common;
 mod operator;
@@ -14,7 +14,7 @@ use common::{Journald, Running, Site, make_journal, wait_for};
 use operator::json;
 use serde_json::{Value, json};
 
-/// What the program says, where it is verbose, when it has compared what was read with what the files hold.
+/// What the program logs in verbose mode when it has compared what was read with the content of the files.
 const SETTLED: &str = "accounts settled after";
 
 /// Every entry of priority 3 is a line of the report.
@@ -36,7 +36,7 @@ fn status(site: &Site) -> Value {
     json(site, None, &["status", "--json"])
 }
 
-/// Waits until accounts are settled with so many entries read, at least.
+/// Waits until everything is accounted for, with at least this many entries read.
 fn settled(site: &Site, entries: u64) {
     let read = |line: &str| line.split_once(SETTLED)?.1.split(' ').nth(1)?.parse::<u64>().ok();
     wait_for("accounts", || site.log().lines().filter_map(read).any(|read| read >= entries).then_some(()));
@@ -181,7 +181,7 @@ fn numbers_of_entries_of_users_or_of_excluded_entries_are_not_losses() {
     }
 }
 
-/// Where a journal file's header says which number was given out last.
+/// The offset in a journal file's header of the last assigned number.
 const LAST_NUMBER: u64 = 160;
 
 #[test]
@@ -217,7 +217,7 @@ fn entries_that_arrive_late_and_sort_before_the_position_are_reported() {
     fs::rename(site.path("late.journal"), site.path("journal/remote-two.journal")).unwrap();
     let lost = wait_for("the loss", || Some(losses(&site)).filter(|losses| !losses.is_empty()));
     assert_eq!(lost, [("passedOver".to_owned(), 3)]);
-    // What comes in time is read, and nothing is said.
+    // Entries that arrive in time are read, and nothing is logged.
     make_journal(entry(now + 5_000_000, fields).as_bytes(), &site.path("journal/remote-three.journal"));
     settled(&site, 2);
     assert_eq!(losses(&site), [("passedOver".to_owned(), 3)]);
@@ -282,7 +282,7 @@ fn files_that_cannot_be_read_or_exceed_the_limit_are_named() {
     for path in [site.path(""), site.path("journal"), site.path("pyruse.json")] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    // The program under test may stand where nobody else may look.
+    // The program under test may be in a directory that other users cannot access.
     let program = std::env::temp_dir().join(common::unique("pyruse-copy"));
     fs::copy(env!("CARGO_BIN_EXE_pyruse"), &program).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
@@ -341,7 +341,7 @@ fn files_that_libsystemd_leaves_out_are_named_with_the_reason() {
     patch(&site.path("later.journal"), 0, b"garbage!");
     fs::rename(site.path("later.journal"), path("later")).unwrap();
     wait_for("the file", || (status(&site)["leftOut"].as_array().unwrap().len() == 4).then_some(()));
-    // Its entries are told by its name, once.
+    // Its entries are reported by its name, once.
     assert_eq!(losses(&site), []);
     assert!(daemon.terminate().success());
     assert_eq!(status(&site)["leftOut"].as_array().unwrap().len(), 4);

@@ -1,4 +1,4 @@
-//! A state that is lost or damaged: the daemon says so and what to do, works without it, and changes nothing of it.
+//! A state that is lost or damaged: the daemon logs that and what to do, works without it, and does not change it.
 
 mod common;
 mod operator;
@@ -38,7 +38,7 @@ fn files(site: &Site) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// A daemon that has banned somebody, and was killed.
+/// A daemon that has banned an address, and was killed.
 fn killed(journald: &Journald, firewall: &Firewall) -> Site {
     let site = Site::new();
     site.configure(journald, &ssh_rules(3600));
@@ -48,7 +48,7 @@ fn killed(journald: &Journald, firewall: &Firewall) -> Site {
     assert!(site.log().contains(&first), "{}", site.log());
     attack(journald, "192.0.2.1");
     wait_banned(firewall, "192.0.2.1");
-    // Counted only: nobody waits for the disk.
+    // Only counted: the commit does not wait for the disk.
     failed_login(journald, "192.0.2.99");
     wait_for("the counter", || {
         let counters = json(&site, None, &["counters", "list", "--json"]);
@@ -117,7 +117,7 @@ fn a_daemon_without_its_state_says_so_protects_and_changes_nothing() {
         assert_eq!(by_hand.status.code(), Some(1), "{}", said(&by_hand));
         assert!(said(&by_hand).contains("would be lost if the daemon stopped now"), "{}", said(&by_hand));
         wait_banned(&firewall, "192.0.2.77");
-        // A reload goes on like this.
+        // A reload works in the same way.
         daemon.signal("-HUP");
         daemon.wait_ready();
         assert_eq!(bans(&site, &firewall).len(), 2);
@@ -181,7 +181,7 @@ fn a_state_behind_a_link_is_found_again_when_its_place_is_mounted_again() {
 
     mount(true);
     let daemon = site.start(Some(&firewall));
-    // What came meanwhile is read again.
+    // Entries that were written since then are read again.
     let all = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
     wait_for("all bans", || (bans(&site, &firewall).len() == all.len()).then_some(()));
     stop(daemon, &site);

@@ -1,5 +1,5 @@
-//! Which way a mail takes where the configuration names neither a program nor a server, in a service whose programs
-//! cannot become another user, and in one where they can. The tests have networks and a `/usr/bin` of their own: a
+//! How a mail is sent if the configuration names neither a program nor a server: in a service whose programs cannot become
+//! another user, and in one where they can. The tests have networks and a `/usr/bin` of their own: a
 //! sendmail of this machine is never run.
 
 mod common;
@@ -14,7 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use serde_json::{Value, json};
 
-/// This thread, and whatever it starts, gets a network without a server and a `/usr/bin` with this test's sendmail.
+/// Gives this thread, and the programs it starts, a network without a server and a `/usr/bin` with this test's sendmail.
 fn move_out(site: &Site) {
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).expect("tests are run as root");
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;

@@ -80,7 +80,7 @@ fn added(question: impl Fn(usize) -> Value, chains: usize) -> usize {
     workflow.size() - before
 }
 
-/// Elsewhere it is shown that the optimiser changes nothing; that would also hold if it did nothing.
+/// Other tests show that the optimiser changes no result; this one shows that it does something.
 #[test]
 fn the_optimiser_finds_ladders_and_leaves_short_ones_alone() {
     let equals = |n: usize| {

@@ -1,4 +1,4 @@
-//! `pyruse modules`: what it lists, and all that it tells of one.
+//! `pyruse modules`: the list, and the description of one module.
 
 use std::process::{Command, Output};
 
@@ -37,7 +37,7 @@ fn everything_about_a_module_is_printed_as_json() {
 
 #[test]
 fn an_unknown_name_is_an_error_with_a_similar_one() {
-    for (name, told) in [
+    for (name, printed) in [
         (
             "filter_equal",
             "there is no filter, action or source `filter_equal`; did you mean `filter_equals`? (`pyruse modules` lists all of them)",
@@ -53,6 +53,6 @@ fn an_unknown_name_is_an_error_with_a_similar_one() {
     ] {
         let output = modules(&[name]);
         assert_eq!(output.status.code(), Some(1));
-        assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("pyruse: {told}\n"));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("pyruse: {printed}\n"));
     }
 }

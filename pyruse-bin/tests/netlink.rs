@@ -1,5 +1,5 @@
-//! Bans that are told to the kernel by netlink, where that is not as simple as in `both_ways!`: other families and kinds
-//! of sets, bad elements, bad names, and a daemon that the kernel does not listen to.
+//! Bans by netlink in special cases, beside those in `both_ways!`: other families and types of sets, bad elements, bad
+//! names, and a daemon without permission.
 
 mod common;
 
@@ -8,12 +8,12 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Firewall, Journald, Running, Site, Way, run, wait_for};
+use common::{BanBackend, Firewall, Journald, Running, Site, run, wait_for};
 use serde_json::{Value, json};
 
 const NOBODY: u32 = 65534;
 
-/// Each line `SET ADDRESS` bans in the set of that name: the name in the table, whatever the set is called in full.
+/// Each line `SET ADDRESS` bans in the set with that name in the table.
 fn rules(sets: &[(&str, &str)], seconds: u64) -> Value {
     let mut chains = serde_json::Map::new();
     for (word, set) in sets {
@@ -51,7 +51,7 @@ fn said(site: &Site, text: &str) -> usize {
 
 #[test]
 fn sets_of_all_families_get_their_elements() {
-    let (journald, site) = (Journald::start(), Site::new().by(Way::Netlink));
+    let (journald, site) = (Journald::start(), Site::new().by(BanBackend::Netlink));
     let firewall = Firewall::with_sets(&[]);
     let families = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
     let names: Vec<(String, String)> = families
@@ -87,7 +87,7 @@ fn sets_of_all_families_get_their_elements() {
 
 #[test]
 fn refused_elements_affect_no_other_and_are_reported_once() {
-    let (journald, site) = (Journald::start(), Site::new().by(Way::Netlink));
+    let (journald, site) = (Journald::start(), Site::new().by(BanBackend::Netlink));
     let firewall = Firewall::with_sets(&["good", "gone"]);
     firewall.nft(&["delete set ip Inet4 gone"]);
     firewall.nft(&["add set ip Inet4 small { type ipv4_addr; flags timeout; size 10; }"]);
@@ -96,7 +96,7 @@ fn refused_elements_affect_no_other_and_are_reported_once() {
     let sets: Vec<(&str, &str)> = sets.iter().map(|(word, set)| (*word, set.as_str())).collect();
     site.configure(&journald, &rules(&sets, 600));
     let pyruse = site.start(Some(&firewall));
-    // Stopped meanwhile, so that it finds them all at once.
+    // The daemon is stopped, so that it finds all of them at once.
     pyruse.signal("-STOP");
     for n in 0..200 {
         for (word, _) in &sets {
@@ -123,14 +123,14 @@ fn refused_elements_affect_no_other_and_are_reported_once() {
     for (_, set) in &sets[2..] {
         wait_banned(&firewall, set, 200, &site);
     }
-    // Ten were there, and nobody knows that the set is another one.
+    // The set had ten elements, and the daemon does not know that it was replaced.
     wait_banned(&firewall, "ip Inet4 small", 190, &site);
     stop(pyruse, &site);
 }
 
 #[test]
 fn a_set_of_another_type_is_left_to_nft() {
-    let (journald, site) = (Journald::start(), Site::new().by(Way::NetlinkOrNft));
+    let (journald, site) = (Journald::start(), Site::new().by(BanBackend::NetlinkOrNft));
     let firewall = Firewall::with_sets(&["plain"]);
     for set in [
         "nets { type ipv4_addr; flags interval,timeout; }",
@@ -175,7 +175,7 @@ fn a_set_of_another_type_is_left_to_nft() {
 
 #[test]
 fn invalid_names_of_sets_do_not_disturb_the_daemon() {
-    let (journald, site) = (Journald::start(), Site::new().by(Way::NetlinkOrNft));
+    let (journald, site) = (Journald::start(), Site::new().by(BanBackend::NetlinkOrNft));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let long = "x".repeat(300);
     let longest = "x".repeat(100_000);
@@ -221,7 +221,7 @@ fn invalid_names_of_sets_do_not_disturb_the_daemon() {
 
 #[test]
 fn a_renewal_is_one_transaction() {
-    let (journald, site) = (Journald::start(), Site::new().by(Way::Netlink));
+    let (journald, site) = (Journald::start(), Site::new().by(BanBackend::Netlink));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     site.configure(&journald, &rules(&[("good", "ip Inet4 ssh_ban")], 600));
     let pyruse = site.start(Some(&firewall));
@@ -254,13 +254,13 @@ fn a_renewal_is_one_transaction() {
     assert!(kinds == ["del", "add"] || kinds == ["add", "del", "add"], "{said}");
 }
 
-/// Starts the daemon as a user without any rights, who finds this nft in the place of the machine's own.
+/// Starts the daemon as a user without privileges, with this nft in place of the machine's own.
 fn start_as_nobody(site: &Site, firewall: &Firewall, nft: &Path) -> Running {
     fs::set_permissions(site.directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::create_dir(site.path("state")).unwrap();
     fs::set_permissions(site.path("state"), fs::Permissions::from_mode(0o700)).unwrap();
     chown(site.path("state"), Some(NOBODY), Some(NOBODY)).unwrap();
-    // The build's own place may not be for everybody to look at.
+    // The build directory may not be readable for everybody.
     fs::copy(env!("CARGO_BIN_EXE_pyruse"), site.path("pyruse")).unwrap();
     let mut command = firewall.command("unshare");
     let script = "mount --bind \"$1\" \"$(command -v nft)\" && shift && \
@@ -275,7 +275,7 @@ fn start_as_nobody(site: &Site, firewall: &Firewall, nft: &Path) -> Running {
 
 #[test]
 fn without_permission_for_netlink_nft_is_run_and_that_is_logged_once() {
-    let (journald, site) = (Journald::start(), Site::new().by(Way::NetlinkOrNft));
+    let (journald, site) = (Journald::start(), Site::new().by(BanBackend::NetlinkOrNft));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     // An administrator may give the right to the program alone.
     let nft = site.path("nft");
@@ -295,7 +295,7 @@ fn without_permission_for_netlink_nft_is_run_and_that_is_logged_once() {
 
 #[test]
 fn a_configuration_that_names_nft_always_uses_that_program() {
-    let (journald, site) = (Journald::start(), Site::new().by(Way::NetlinkOrNft));
+    let (journald, site) = (Journald::start(), Site::new().by(BanBackend::NetlinkOrNft));
     let firewall = Firewall::with_sets(&["ssh_ban"]);
     let chains = rules(&[("good", "ip Inet4 ssh_ban")], 600);
     let record = site.path("record");

@@ -1,4 +1,4 @@
-//! Whatever a configuration's text is, it is loaded or refused: never a panic, never a hang.
+//! Any text of a configuration is loaded or refused: it never panics and never hangs.
 //!
 //! `PROPTEST_CASES=1000000 cargo test --release -p pyruse-bin --test no_panic` is the campaign.
 
@@ -16,7 +16,7 @@ use pyruse_core::workflow::NoObserver;
 use pyruse_filters as _;
 use pyruse_sources as _;
 
-/// Loads the text, draws what is wrong, or runs an entry through what is not.
+/// Loads the text; draws its errors, or runs an entry through it.
 fn load(text: &str) {
     let source = ConfigText { name: "fuzz".into(), text: text.into() };
     let mut diagnostics = Diagnostics::default();
@@ -40,7 +40,7 @@ fn load(text: &str) {
     }
 }
 
-/// So many cases of each kind.
+/// The number of cases of each kind.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
 }

@@ -176,7 +176,7 @@ fn a_running_or_enabled_service_is_not_uninstalled() {
 
 const UNITS: [&str; 3] = ["pyruse.service", "pyruse-boot@action_nftBan.service", "pyruse-nft-sets.service"];
 
-/// Installed where the paths in the units are real.
+/// Installs the files to the paths that the units name.
 fn in_place() -> (tempfile::TempDir, PathBuf) {
     let place = tempfile::tempdir().unwrap();
     let prefix = place.path().display();
@@ -192,7 +192,7 @@ fn systemd_analyze_finds_no_error_in_the_units() {
     let (_place, units) = in_place();
     for unit in UNITS {
         let mut verify = Command::new("systemd-analyze");
-        // Its manual pages are not where this `man` looks.
+        // Its manual pages are not in the path of this `man`.
         let output = verify.args(["verify", "--man=no"]).arg(units.join(unit)).output().unwrap();
         let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
         // Other units of this machine are read, too, and are none of our business.
@@ -220,8 +220,8 @@ fn the_units_are_exposed_by_no_more_than_one_and_a_half_and_the_one_of_root_by_l
 fn the_default_configuration_has_no_findings_and_bans_nobody() {
     let stage = stage();
     let file = stage.path().join("etc/pyruse/pyruse.json");
-    let told = run(Command::new(env!("CARGO_BIN_EXE_pyruse")).arg("check").arg(&file));
-    assert!(told.ends_with("; 0 errors, 0 warnings\n"), "{told}");
+    let printed = run(Command::new(env!("CARGO_BIN_EXE_pyruse")).arg("check").arg(&file));
+    assert!(printed.ends_with("; 0 errors, 0 warnings\n"), "{printed}");
     assert!(!fs::read_to_string(&file).unwrap().contains("Ban\""));
 }
 
@@ -263,7 +263,7 @@ fn the_file_of_sets_can_be_loaded_over_that_of_another_version() {
     assert!(chain.contains("hook prerouting priority raw - 10;"), "{chain}");
 }
 
-/// Whatever an example bans goes into a set of `bans.nft`, which can be loaded again without losing it.
+/// All bans of the examples go into sets of `bans.nft`, which can be loaded again without losing them.
 #[test]
 fn the_sets_of_the_examples_are_all_there_and_keep_their_bans_when_loaded_again() {
     let firewall = common::Firewall::with_sets(&[]);
@@ -318,7 +318,7 @@ fn a_debian_package_is_built_and_declares_its_dependencies() {
         assert_eq!(mode(&info.path().join("DEBIAN").join(script)), 0o755, "{script}");
     }
     run(Command::new("md5sum").args(["--check", "--quiet", "DEBIAN/md5sums"]).current_dir(info.path()));
-    // Everything belongs to root, whoever has built it.
+    // Everything belongs to root, whichever user has built it.
     let listing = run(Command::new("dpkg-deb").arg("--contents").arg(&deb));
     assert!(listing.lines().all(|line| line.split_whitespace().nth(1) == Some("root/root")), "{listing}");
 }

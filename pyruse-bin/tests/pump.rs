@@ -1,4 +1,4 @@
-//! Whoever runs the engine, in the daemon or in a program of their own, gets all of it from the pump.
+//! The pump does everything for every program that runs the engine: the daemon and embedders.
 
 use std::sync::Arc;
 

@@ -54,7 +54,7 @@ const EXPRESSIONS: [&str; 15] = [
     "()",
     "(?P<A>x)(?P<B>y)?",
     "(?P<_PID>\\w)$",
-    // With words that are looked for first, in whichever case, and beyond ASCII.
+    // With words that are searched first, in any case, and beyond ASCII.
     "^denied (?P<A>x)",
     "(?i)(ask) ?(?P<n>\\d)?",
     "(?:denied|refused) (?P<C>.)",
@@ -247,7 +247,7 @@ fn link(chains: Vec<Vec<Draft>>, ranks: &[usize]) -> Chains {
     };
     let mut chains: Chains =
         chains.into_iter().enumerate().map(|(n, drafts)| (label(n), steps(n, drafts))).collect();
-    // Who gets to the end tells what all steps have left.
+    // An entry that reaches the end logs what all steps have saved.
     let message = "{A}|{B}|{C}|{n}|{IP}|{PRIORITY}|{_PID}";
     chains.push(("Ende".into(), json!([{"action": "action_log", "args": {"message": message}}])));
     chains
@@ -310,7 +310,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn tell(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
+    fn report(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
         let (cursor, at) = (entry.cursor(), entry.time());
         let placed =
             PlacedEffect { effect, at, cursor: cursor.as_deref(), chain: &site.chain, step: site.step };
@@ -326,17 +326,17 @@ impl Observer for Seen {
     }
 
     fn effect(&mut self, site: &Site, entry: &mut Entry<'_>, effect: &Effect) {
-        self.tell(site, entry, effect);
+        self.report(site, entry, effect);
     }
 
     fn error(&mut self, _: SiteId, site: &Site, entry: &mut Entry<'_>, _: &StepError) {
-        self.tell(site, entry, &Effect::Error { message: String::new() });
+        self.report(site, entry, &Effect::Error { message: String::new() });
         self.effects.last_mut().unwrap().as_object_mut().unwrap().remove("message");
     }
 }
 
 impl Subject {
-    /// As it was compiled, and optimised wherever that can be done.
+    /// The workflow as compiled, and optimised wherever possible.
     fn both(text: &str) -> [Subject; 2] {
         let mut optimized = Subject::new(text);
         optimized.engine.workflow.optimize_everywhere();

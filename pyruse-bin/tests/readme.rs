@@ -46,7 +46,7 @@ fn without_the_run(text: &str) -> String {
     shown
 }
 
-/// Are these the lines, where a line of dots stands for any lines that are left out?
+/// Returns `true` if these are the lines; a line of dots means any number of lines.
 fn has_lines(wanted: &str, found: &str) -> Result<(), String> {
     let mut found = found.lines();
     let mut skipping = false;

@@ -73,7 +73,7 @@ fn complaints(config: &Path, recording: &Path, but: &[&str]) -> Vec<String> {
         let complaint = match (case["expect"].as_str().unwrap(), banned) {
             ("ban", None) => "is not banned",
             ("ban", Some(at)) if at < case["last"].as_i64().unwrap() => "is banned too early",
-            // `either`: what no rule can tell apart, or what the program says nothing about.
+            // `either`: what no rule can distinguish, or what the program does not log.
             ("ban", Some(_)) | ("no ban", None) | ("either", _) => continue,
             ("no ban", Some(_)) => "is banned",
             (other, _) => panic!("{name}: expect `{other}`?"),
@@ -108,7 +108,7 @@ fn the_rules_for_a_whole_server_do_the_same() {
 
 #[test]
 fn the_rules_for_ssh_in_the_pages_ban_as_the_readme_says() {
-    // They forgive nobody, to be short.
+    // They are short, and forgive nobody.
     let but = ["login by password after a mistake"];
     for page in ["docs/getting-started.md", "docs/from-fail2ban.md"] {
         let page = Page::read(&root().join(page));
@@ -147,7 +147,7 @@ fn the_rules_for_a_whole_server_ban_those_who_guess_by_mail_and_web_and_nobody_e
     }
 }
 
-/// Its thresholds are its own; but whoever guesses is banned, and nobody whose address others have written.
+/// It has other thresholds; but all attackers are banned, and no address that others have written.
 #[test]
 fn the_large_example_bans_nobody_who_did_nothing() {
     for recording in recordings(&root().join("examples/conf/sshd")) {

@@ -38,7 +38,7 @@ fn a_refused_configuration_changes_nothing_at_all() {
     assert!(pyruse.terminate().success());
 }
 
-/// The rules are good, but their journal does not exist: the old rules go on, under the old bounds.
+/// The rules are valid, but their journal does not exist: the old rules stay in force, with the old limits.
 #[test]
 fn a_reload_whose_journal_cannot_be_opened_changes_nothing_at_all() {
     let (journald, site) = (Journald::start(), Site::new());

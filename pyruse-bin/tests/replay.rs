@@ -14,19 +14,19 @@ const RULES: &str = include_str!("replay/rules.json");
 const INPUT: &str = include_str!("replay/input.jsonl");
 
 /// A directory with a configuration.
-struct Desk {
+struct Workspace {
     directory: tempfile::TempDir,
 }
 
-impl Desk {
-    fn new(config: &str) -> Desk {
-        let desk = Desk { directory: tempfile::tempdir().unwrap() };
-        fs::write(desk.path("pyruse.json"), config).unwrap();
-        desk
+impl Workspace {
+    fn new(config: &str) -> Workspace {
+        let workspace = Workspace { directory: tempfile::tempdir().unwrap() };
+        fs::write(workspace.path("pyruse.json"), config).unwrap();
+        workspace
     }
 
-    fn with_actions(actions: &Value) -> Desk {
-        Desk::new(&json!({"actions": actions}).to_string())
+    fn with_actions(actions: &Value) -> Workspace {
+        Workspace::new(&json!({"actions": actions}).to_string())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -43,28 +43,28 @@ impl Desk {
     }
 
     /// Replays that input.
-    fn replay(&self, input: impl AsRef<[u8]>, args: &[&str]) -> Told {
+    fn replay(&self, input: impl AsRef<[u8]>, args: &[&str]) -> Printed {
         fs::write(self.path("input"), input).unwrap();
-        Told::of(self.command(args).args(["--input", "input"]).output().unwrap())
+        Printed::of(self.command(args).args(["--input", "input"]).output().unwrap())
     }
 }
 
-struct Told {
+struct Printed {
     out: String,
     err: String,
     code: Option<i32>,
 }
 
-impl Told {
-    fn of(output: Output) -> Told {
-        Told {
+impl Printed {
+    fn of(output: Output) -> Printed {
+        Printed {
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
             code: output.status.code(),
         }
     }
 
-    /// Without the line that is never twice the same.
+    /// The output without the line that differs in each run.
     fn summary(&self) -> String {
         let (first, rest) = self.out.split_once('\n').unwrap();
         let (entries, speed) = first.split_once(" in ").unwrap();
@@ -87,39 +87,39 @@ fn line(seconds: i64, identifier: &str, message: &str) -> String {
 
 #[test]
 fn the_summary_shows_what_would_have_happened() {
-    let told = Desk::new(RULES).replay(INPUT, &[]);
-    assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
-    insta::assert_snapshot!(told.summary());
-    let widths = told.out.lines().map(unicode_width::UnicodeWidthStr::width);
+    let printed = Workspace::new(RULES).replay(INPUT, &[]);
+    assert_eq!((printed.err.as_str(), printed.code), ("", Some(0)));
+    insta::assert_snapshot!(printed.summary());
+    let widths = printed.out.lines().map(unicode_width::UnicodeWidthStr::width);
     assert!(widths.max().unwrap() <= 80);
 }
 
 #[test]
 fn the_summary_counts_lines_that_come_back() {
-    let told = Desk::new(RULES).replay(INPUT, &["--feedback"]);
-    assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
-    insta::assert_snapshot!(told.summary());
+    let printed = Workspace::new(RULES).replay(INPUT, &["--feedback"]);
+    assert_eq!((printed.err.as_str(), printed.code), ("", Some(0)));
+    insta::assert_snapshot!(printed.summary());
 }
 
 #[test]
 fn the_summary_of_nothing_is_short() {
-    let told = Desk::new(RULES).replay("", &[]);
-    assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
-    insta::assert_snapshot!(told.summary());
+    let printed = Workspace::new(RULES).replay("", &[]);
+    assert_eq!((printed.err.as_str(), printed.code), ("", Some(0)));
+    insta::assert_snapshot!(printed.summary());
 }
 
 #[test]
 fn every_effect_is_a_line_of_json() {
-    let told = Desk::new(RULES).replay(INPUT, &["--json"]);
-    assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
-    insta::assert_snapshot!(told.out);
+    let printed = Workspace::new(RULES).replay(INPUT, &["--json"]);
+    assert_eq!((printed.err.as_str(), printed.code), ("", Some(0)));
+    insta::assert_snapshot!(printed.out);
 }
 
 #[test]
 fn lines_that_come_back_follow_the_entry_that_caused_them() {
-    let told = Desk::new(RULES).replay(INPUT, &["--json", "--feedback"]);
-    assert_eq!((told.err.as_str(), told.code), ("", Some(0)));
-    insta::assert_snapshot!(told.out);
+    let printed = Workspace::new(RULES).replay(INPUT, &["--json", "--feedback"]);
+    assert_eq!((printed.err.as_str(), printed.code), ("", Some(0)));
+    insta::assert_snapshot!(printed.out);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_line_that_is_read_again_has_the_fields_that_journald_would_add() {
     let fields = "PRIORITY SYSLOG_IDENTIFIER _TRANSPORT _UID _GID _COMM _EXE _SYSTEMD_UNIT _HOSTNAME \
                   __REALTIME_TIMESTAMP __MONOTONIC_TIMESTAMP __CURSOR MESSAGE";
     let shown: Vec<String> = fields.split(' ').map(|name| format!("{{{name}}}")).collect();
-    let desk = Desk::with_actions(&json!({
+    let workspace = Workspace::with_actions(&json!({
         "first": [
             {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "pyruse"}, "else": "others"},
             {"action": "action_email", "args": {"message": shown.join(" ")}}
@@ -136,7 +136,7 @@ fn a_line_that_is_read_again_has_the_fields_that_journald_would_add() {
     }));
     let entry = "__CURSOR=s=1\n__REALTIME_TIMESTAMP=1795000000450000\n__MONOTONIC_TIMESTAMP=7\n\
                  _HOSTNAME=server\n_UID=1000\n_PID=42\nSYSLOG_IDENTIFIER=x\nMESSAGE=m\n";
-    let effects = effects(&desk.replay(entry, &["--json", "--feedback"]).out);
+    let effects = effects(&workspace.replay(entry, &["--json", "--feedback"]).out);
     assert_eq!(effects.len(), 2);
     assert_eq!((&effects[0]["at"], &effects[0]["cursor"]), (&effects[1]["at"], &json!("s=1")));
     assert_eq!(effects[1]["cursor"], Value::Null);
@@ -148,7 +148,7 @@ fn a_line_that_is_read_again_has_the_fields_that_journald_would_add() {
 
 #[test]
 fn all_lines_of_an_entry_are_written_before_the_first_is_read() {
-    let desk = Desk::with_actions(&json!({
+    let workspace = Workspace::with_actions(&json!({
         "start": [
             {"filter": "filter_equals", "args": {"field": "MESSAGE", "value": "start"}, "else": "a"},
             {"action": "action_log", "args": {"message": "a"}},
@@ -165,7 +165,7 @@ fn all_lines_of_an_entry_are_written_before_the_first_is_read() {
     }));
     let input = line(0, "x", "start") + &line(1, "x", "b");
     let messages = |args: &[&str]| -> Vec<String> {
-        let effects = effects(&desk.replay(&input, args).out);
+        let effects = effects(&workspace.replay(&input, args).out);
         effects.iter().map(|effect| effect["message"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(messages(&["--json", "--feedback"]), ["a", "b", "of a", "of b", "of b"]);
@@ -174,8 +174,9 @@ fn all_lines_of_an_entry_are_written_before_the_first_is_read() {
 
 #[test]
 fn a_line_that_logs_itself_is_cut_off_and_reported_once_per_entry() {
-    let once =
-        Desk::with_actions(&json!({"loop": [{"action": "action_log", "args": {"message": "x{MESSAGE}"}}]}));
+    let once = Workspace::with_actions(
+        &json!({"loop": [{"action": "action_log", "args": {"message": "x{MESSAGE}"}}]}),
+    );
     let found = effects(&once.replay(line(0, "x", "") + &line(1, "x", ""), &["--json", "--feedback"]).out);
     let of_one: Vec<_> = found[..found.len() / 2].iter().collect();
     assert_eq!((of_one.len(), &of_one[16]["message"]), (18, &json!("x".repeat(17))));
@@ -186,7 +187,7 @@ fn a_line_that_logs_itself_is_cut_off_and_reported_once_per_entry() {
         .to_string()
     );
     let step = json!({"action": "action_log", "args": {"message": "x"}});
-    let tenfold = Desk::with_actions(&json!({"loop": vec![step; 10]}));
+    let tenfold = Workspace::with_actions(&json!({"loop": vec![step; 10]}));
     let found = effects(&tenfold.replay(line(0, "x", ""), &["--json", "--feedback"]).out);
     let errors: Vec<_> = found.iter().filter(|effect| effect["effect"] == "error").collect();
     assert_eq!(errors.len(), 1);
@@ -196,7 +197,7 @@ fn a_line_that_logs_itself_is_cut_off_and_reported_once_per_entry() {
 
 #[test]
 fn effects_before_a_broken_line_are_shown_and_the_exit_code_is_a_failure() {
-    let desk = Desk::new(RULES);
+    let workspace = Workspace::new(RULES);
     let good = line(0, "sshd", "hello");
     for (input, message) in [
         (
@@ -212,19 +213,19 @@ fn effects_before_a_broken_line_are_shown_and_the_exit_code_is_a_failure() {
             "byte 34: the input ends within this field",
         ),
     ] {
-        let told = desk.replay(&input, &["--json"]);
-        assert_eq!((effects(&told.out).len(), told.code), (1, Some(1)), "{input}");
-        assert!(told.err.starts_with(&format!("pyruse: input: {message}")), "{}", told.err);
-        let told = desk.replay(&input, &[]);
-        assert!(told.out.starts_with("1 entry in "), "{}", told.out);
-        assert_eq!(told.code, Some(1));
+        let printed = workspace.replay(&input, &["--json"]);
+        assert_eq!((effects(&printed.out).len(), printed.code), (1, Some(1)), "{input}");
+        assert!(printed.err.starts_with(&format!("pyruse: input: {message}")), "{}", printed.err);
+        let printed = workspace.replay(&input, &[]);
+        assert!(printed.out.starts_with("1 entry in "), "{}", printed.out);
+        assert_eq!(printed.code, Some(1));
     }
 }
 
 #[test]
 fn input_that_cannot_be_read_is_a_failure_without_a_summary() {
-    let desk = Desk::new(RULES);
-    fs::write(desk.path("file.journal"), "LPKSHHRH and no more").unwrap();
+    let workspace = Workspace::new(RULES);
+    fs::write(workspace.path("file.journal"), "LPKSHHRH and no more").unwrap();
     for (args, message) in [
         (["--input", "nowhere"], "pyruse: nowhere: No such file or directory (os error 2)\n"),
         (["--input", "."], "pyruse: .: Is a directory (os error 21)\n"),
@@ -235,42 +236,46 @@ fn input_that_cannot_be_read_is_a_failure_without_a_summary() {
             "pyruse: opening the journal in nowhere: No such file or directory (os error 2)\n",
         ),
     ] {
-        let told = Told::of(desk.command(&args).output().unwrap());
-        assert_eq!((told.out.as_str(), told.err.as_str(), told.code), ("", message, Some(1)), "{args:?}");
+        let printed = Printed::of(workspace.command(&args).output().unwrap());
+        assert_eq!(
+            (printed.out.as_str(), printed.err.as_str(), printed.code),
+            ("", message, Some(1)),
+            "{args:?}"
+        );
     }
 }
 
 #[test]
 fn a_range_that_ends_before_it_begins_is_wrong_usage() {
-    let desk = Desk::new(RULES);
-    let told = desk.replay(INPUT, &["--since", "2026-11-19", "--until", "2026-11-18"]);
+    let workspace = Workspace::new(RULES);
+    let printed = workspace.replay(INPUT, &["--since", "2026-11-19", "--until", "2026-11-18"]);
     assert_eq!(
-        (told.out.as_str(), told.err.lines().next(), told.code),
+        (printed.out.as_str(), printed.err.lines().next(), printed.code),
         ("", Some("error: --since is later than --until: there is nothing between them"), Some(2))
     );
-    assert!(told.err.contains("Usage: pyruse replay "), "{}", told.err);
+    assert!(printed.err.contains("Usage: pyruse replay "), "{}", printed.err);
     // Both ends are within.
-    let told = desk.replay(line(5, "x", ""), &["--since", "@1795000005", "--until", "@1795000005"]);
-    assert!(told.out.starts_with("1 entry in "), "{}", told.out);
+    let printed = workspace.replay(line(5, "x", ""), &["--since", "@1795000005", "--until", "@1795000005"]);
+    assert!(printed.out.starts_with("1 entry in "), "{}", printed.out);
 }
 
 #[test]
 fn only_entries_within_the_range_count_in_any_order() {
-    let desk =
-        Desk::with_actions(&json!({"a": [{"action": "action_log", "args": {"message": "{MESSAGE}"}}]}));
+    let workspace =
+        Workspace::with_actions(&json!({"a": [{"action": "action_log", "args": {"message": "{MESSAGE}"}}]}));
     let input: String = [5, 1, 9, 3, 7].map(|at| line(at, "x", &at.to_string())).concat();
-    let told = desk.replay(input, &["--json", "--since", "@1795000003", "--until", "@1795000007"]);
-    let messages: Vec<_> = effects(&told.out).iter().map(|effect| effect["message"].clone()).collect();
+    let printed = workspace.replay(input, &["--json", "--since", "@1795000003", "--until", "@1795000007"]);
+    let messages: Vec<_> = effects(&printed.out).iter().map(|effect| effect["message"].clone()).collect();
     assert_eq!(messages, ["5", "3", "7"]);
 }
 
 #[test]
 fn a_reader_that_closes_the_pipe_is_no_error() {
-    let desk =
-        Desk::with_actions(&json!({"a": [{"action": "action_log", "args": {"message": "{MESSAGE}"}}]}));
+    let workspace =
+        Workspace::with_actions(&json!({"a": [{"action": "action_log", "args": {"message": "{MESSAGE}"}}]}));
     let lines: String = (0..20_000).map(|at| line(at, "x", "a message of some length")).collect();
-    fs::write(desk.path("input"), lines).unwrap();
-    let mut child = desk.command(&["--json", "--input", "input"]).spawn().unwrap();
+    fs::write(workspace.path("input"), lines).unwrap();
+    let mut child = workspace.command(&["--json", "--input", "input"]).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut first = String::new();
     out.read_line(&mut first).unwrap();
@@ -282,11 +287,11 @@ fn a_reader_that_closes_the_pipe_is_no_error() {
 
 #[test]
 fn standard_input_is_an_input_too() {
-    let desk = Desk::new(RULES);
-    let mut child = desk.command(&["--json", "--input", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let workspace = Workspace::new(RULES);
+    let mut child = workspace.command(&["--json", "--input", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(INPUT.as_bytes()).unwrap();
-    let told = Told::of(child.wait_with_output().unwrap());
-    assert_eq!((told.out, told.code), (desk.replay(INPUT, &["--json"]).out, Some(0)));
+    let printed = Printed::of(child.wait_with_output().unwrap());
+    assert_eq!((printed.out, printed.code), (workspace.replay(INPUT, &["--json"]).out, Some(0)));
 }
 
 /// What every odd entry looks like to a rule.
@@ -340,7 +345,7 @@ fn the_journal_and_both_of_its_written_forms_say_the_same() {
     let journald = Journald::start();
     write_odd_entries(&journald);
     journald.sync();
-    let desk = Desk::with_actions(&show_all());
+    let workspace = Workspace::with_actions(&show_all());
     let directory = journald.directory();
     let written = |args: &[&str]| {
         let output = Command::new("journalctl")
@@ -353,16 +358,16 @@ fn the_journal_and_both_of_its_written_forms_say_the_same() {
         output.stdout
     };
     let journal =
-        desk.command(&["--json", "--directory", &directory.display().to_string()]).output().unwrap();
-    let journal = Told::of(journal);
+        workspace.command(&["--json", "--directory", &directory.display().to_string()]).output().unwrap();
+    let journal = Printed::of(journal);
     let files =
         fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     // By their bare names.
-    let mut command = desk.command(&["--json", "--file"]);
-    let files = Told::of(command.args(files).current_dir(&directory).output().unwrap());
+    let mut command = workspace.command(&["--json", "--file"]);
+    let files = Printed::of(command.args(files).current_dir(&directory).output().unwrap());
     assert_eq!((files.err.as_str(), &files.out), ("", &journal.out));
-    let json = desk.replay(written(&["-o", "json"]), &["--json"]);
-    let export = desk.replay(written(&["-o", "export"]), &["--json"]);
+    let json = workspace.replay(written(&["-o", "json"]), &["--json"]);
+    let export = workspace.replay(written(&["-o", "export"]), &["--json"]);
     assert_eq!((journal.err.as_str(), json.err.as_str(), export.err.as_str()), ("", "", ""));
     assert_eq!(journal.out, export.out);
     assert_eq!(journal.out, json.out);
@@ -387,13 +392,13 @@ fn a_dry_run_prints_what_a_replay_does() {
         .spawn()
         .unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut told = String::new();
+    let mut printed = String::new();
     for _ in 0..expected.lines().count() {
-        out.read_line(&mut told).unwrap();
+        out.read_line(&mut printed).unwrap();
     }
-    assert_eq!(told, expected);
+    assert_eq!(printed, expected);
     common::run(Command::new("kill").arg(child.id().to_string()));
-    out.read_to_string(&mut told).unwrap();
-    assert_eq!((told, child.wait().unwrap().code()), (expected, Some(0)));
+    out.read_to_string(&mut printed).unwrap();
+    assert_eq!((printed, child.wait().unwrap().code()), (expected, Some(0)));
     assert!(!site.path("state").exists());
 }

@@ -72,14 +72,14 @@ fn every_finding_as_text() {
 
 #[test]
 fn every_finding_as_data() {
-    let mut told = String::new();
+    let mut printed = String::new();
     for lint in lints() {
         let Some([bad, _]) = lint.examples.rules() else { continue };
         let (source, diagnostics) = review(&bad);
-        told += &serde_json::to_string_pretty(&source.findings(&diagnostics)).unwrap();
-        told.push('\n');
+        printed += &serde_json::to_string_pretty(&source.findings(&diagnostics)).unwrap();
+        printed.push('\n');
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(printed);
 }
 
 #[test]
@@ -150,9 +150,9 @@ fn all_findings_are_counted_though_only_some_are_shown() {
         let (source, diagnostics) = review(&rules(""));
         let shown = diagnostics.in_order().iter().filter(|found| found.lint.unwrap().code == code).count();
         assert_eq!((shown, diagnostics.count(severity)), (100, 150 * each), "{code}");
-        let told = source.draw(&diagnostics, false);
+        let printed = source.draw(&diagnostics, false);
         assert!(
-            told.contains(&format!("and {} more findings {code}, not shown", 150 * each - 100)),
+            printed.contains(&format!("and {} more findings {code}, not shown", 150 * each - 100)),
             "{code}"
         );
         // What a comment allows is not counted.
@@ -189,7 +189,7 @@ fn filter(name: &str, args: &str, more: &str) -> String {
     format!(r#"{{"filter": "{name}", "args": {{{args}}}{more}}}"#)
 }
 
-/// The address, from where nobody can move it.
+/// The address, at a place that the text cannot change.
 const TAKEN: &str = r#"{"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^from (?P<thatIP>\\S+)"}, "then": "listed"}"#;
 
 #[test]
@@ -213,7 +213,7 @@ fn the_writer_of_an_entry_is_identified_by_fields_that_it_cannot_choose() {
         ("filter_equals", r#""field": "_HOSTNAME", "value": "server""#),
         ("filter_in", r#""field": "_TRANSPORT", "values": ["syslog", "kernel"]"#),
         ("filter_lowerOrEquals", r#""field": "PRIORITY", "value": 3"#),
-        // Who is gone before journald looks has no unit.
+        // A process that ends before journald reads its unit has none.
         ("filter_in", r#""field": "_SYSTEMD_UNIT", "values": ["ssh.service", null]"#),
         // Units of his own, files of his own, groups of his own.
         ("filter_equals", r#""field": "_SYSTEMD_USER_UNIT", "value": "ssh.service""#),
@@ -226,7 +226,7 @@ fn the_writer_of_an_entry_is_identified_by_fields_that_it_cannot_choose() {
     ] {
         assert_eq!(asks(word, name), ["P007"], "{word}");
     }
-    // That somebody is not root says nothing of who he is.
+    // That a user is not root does not identify them.
     let not_root =
         filter("filter_equals", r#""field": "_UID", "value": 0"#, r#", "then": "end", "else": "more""#);
     let text = with_ban(&not_root).replacen("\"listed\"", &format!("\"more\": [{TAKEN}], \"listed\""), 1);
@@ -276,7 +276,7 @@ fn a_field_is_known_where_it_was_saved_and_not_before() {
     );
 }
 
-/// A format errs on a missing field; and nothing is missing where every way has made sure of it.
+/// A format fails for a missing field; a field is never missing where every path has tested it.
 #[test]
 fn a_format_needs_the_field_unless_a_conversion_makes_it_text() {
     let shown = |steps: &str, message: &str| {
@@ -309,14 +309,14 @@ fn a_format_needs_the_field_unless_a_conversion_makes_it_text() {
     assert_eq!(asked("filter_pcre", r#""re": "x""#), [""; 0]);
     assert_eq!(asked("filter_equals", r#""value": "x""#), [""; 0]);
     assert_eq!(asked("filter_in", r#""values": ["x"]"#), [""; 0]);
-    // This one passes where there is none, and so does not where there is one.
+    // This filter passes if the field is missing.
     assert_eq!(asked("filter_in", r#""values": ["x", null]"#), ["P021"]);
     let otherwise = r#"{"actions": {
         "a": [{"filter": "filter_in", "args": {"field": "MESSAGE", "values": [null]}, "then": "done", "else": "b"}],
         "b": [{"action": "action_dailyReport", "args": {"message": "{MESSAGE:.9}", "level": "OTHER"}}],
         "done": [{"action": "action_noop"}]}}"#;
     assert_eq!(codes(otherwise), [""; 0]);
-    // Another field does not help, nor does the same where it was not found.
+    // A test of another field does not help, nor does the `else` exit of a test of the same one.
     let another = r#"{"filter": "filter_pcre", "args": {"field": "SYSLOG_IDENTIFIER", "re": "x"}},"#;
     assert_eq!(shown(another, "{MESSAGE:.9}"), ["P021"]);
     let not_found = r#"{"actions": {

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use common::desk::Desk;
 use common::run;
+use common::workspace::Workspace;
 use serde_json::{Value, json};
 
 /// Prints, for each configuration of the list on standard input, what the validator has against it.
@@ -130,14 +130,14 @@ fn it_refuses_what_check_refuses() {
         ("storage", json!({"actions": {"a": [{"action": "action_noop"}]}, "storage": ""})),
     ];
     let all: Vec<Value> = broken.iter().map(|(_, configuration)| configuration.clone()).collect();
-    let mut told = String::new();
+    let mut printed = String::new();
     for ((name, configuration), complaints) in broken.iter().zip(complaints(&all)) {
-        let check = Desk::new(&configuration.to_string()).tell(&["check"]);
+        let check = Workspace::new(&configuration.to_string()).run(&["check"]);
         assert_eq!(check.code, Some(1), "check takes: {name}");
         assert!(!complaints.is_empty(), "the schema takes: {name}");
-        told += &[name, "\n    ", complaints.join("\n    ").as_str(), "\n"].concat();
+        printed += &[name, "\n    ", complaints.join("\n    ").as_str(), "\n"].concat();
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(printed);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn the_schema_accepts_what_check_accepts() {
         json!({"actions": {"a": [{"action": "action_dnatCapture", "args": {"saddr": "a", "addr": "b", "portValue": 8443}}]}}),
     ];
     for configuration in &good {
-        let check = Desk::new(&configuration.to_string()).tell(&["check"]);
+        let check = Workspace::new(&configuration.to_string()).run(&["check"]);
         // What a review has to say is another matter.
         assert_eq!((check.code, check.err.contains("error")), (Some(0), false), "{configuration}");
     }

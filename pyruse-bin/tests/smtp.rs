@@ -32,7 +32,7 @@ impl Server {
         if tls != "none" {
             make_certificates(&directory);
         }
-        // Given back at once; nobody else asks for a port by its number.
+        // Closed at once; nobody else uses a port by its number.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut server = Server { directory, port, tls, child: None };
         server.restart("right");
@@ -254,7 +254,7 @@ fn a_server_with_an_untrusted_certificate_gets_neither_password_nor_mail() {
         journald.line("alert", 6, "one");
         wait_log(&site, "invalid peer certificate: UnknownIssuer");
         assert_eq!(server.dialogue(), [""; 0]);
-        // The operator mends it.
+        // The operator corrects it.
         site.configure_with(&journald, &mail_rules(&["alert"]), &server.settings(&password));
         pyruse.signal("-HUP");
         assert_eq!(bodies(&server.wait_mails(1, &site)), ["one"]);
@@ -306,7 +306,7 @@ fn a_password_that_is_changed_on_both_sides_needs_no_restart() {
     password_file(&site, "rotated\n");
     journald.line("alert", 6, "two");
     let mails = server.wait_mails(2, &site);
-    // While it is away nothing can be sent; and it is said.
+    // While it does not run, nothing can be sent, and that is logged.
     fs::remove_file(&password).unwrap();
     journald.line("alert", 6, "three");
     wait_log(&site, &format!("{}: No such file or directory", password.display()));
@@ -572,7 +572,7 @@ fn a_server_that_accepts_and_says_nothing_is_abandoned_at_the_timeout() {
 }
 
 /// What `check` says of these settings `email`, with the paths of this test taken out.
-fn told(site: &Site, email: &str) -> String {
+fn logged(site: &Site, email: &str) -> String {
     let config =
         format!("{{\n\"actions\": {{\"a\": [{{\"action\": \"action_noop\"}}]}},\n\"email\": {email}\n}}\n");
     fs::write(site.path("pyruse.json"), config).unwrap();
@@ -618,7 +618,7 @@ fn settings_that_cannot_work_are_refused_with_their_place() {
         r#"{"maxPerHour": -1}"#,
         r#"{"smtp": {"host": "localhost", "user": "me", "passwordFile": "good", "tls": "none"}, "maxPerHour": 0}"#,
     ] {
-        let _ = writeln!(all, "{}", told(&site, email));
+        let _ = writeln!(all, "{}", logged(&site, email));
     }
     insta::assert_snapshot!(all);
 }
@@ -646,7 +646,7 @@ fn old_flood(site: &Site, seconds_ago: u64) -> PathBuf {
 
 /// The program on that journal, with sendmail; at most 60 mails a subject and hour.
 fn configure_flood(site: &Site, file: &Path) {
-    // As the real ones do, it refuses an empty mail: who is killed may have started it without having written.
+    // Like the real ones, it refuses an empty mail: a killed daemon may have started it without any input.
     let mailbox = site.path("mails").display().to_string();
     site.script("sendmail", &format!("t={mailbox}/.$$-$PPID; cat > $t; test -s $t && mv $t $t.mail"));
     let config = json!({
@@ -665,7 +665,7 @@ fn flood_mails(site: &Site) -> Vec<Mail> {
     site.mails().iter().map(|mail| Mail::read(mail)).collect()
 }
 
-/// Waits until so many different mails have that subject.
+/// Waits until this many different mails have the subject.
 fn wait_count(site: &Site, subject: &str, wanted: usize) {
     let mut rounds = 0;
     wait_for(&format!("{wanted} mails `{subject}`"), || {
@@ -697,8 +697,8 @@ fn a_flood_makes_60_single_mails_and_one_digest() {
     assert_eq!((count(&mails, "alert"), count(&mails, "other")), (60, 1));
     let digest = mails.iter().find(|mail| mail.subject == "alert (139 more)").expect("the digest");
     assert!(digest.body.starts_with("139 more with the subject"), "{digest:?}");
-    // Each of the 70 texts stands there once, and their counts are those of all that were held.
-    let told = |body: &str| {
+    // Each of the 70 texts is there once, and the counts add up to all held mails.
+    let logged = |body: &str| {
         let lines: Vec<&str> = body.lines().collect();
         let texts = lines.iter().filter(|line| line.starts_with("    text ")).count();
         let times = lines.iter().filter_map(|line| match line.split_once(' ')? {
@@ -708,7 +708,7 @@ fn a_flood_makes_60_single_mails_and_one_digest() {
         });
         (texts, times.sum::<usize>())
     };
-    assert_eq!(told(&unquoted(&digest.body)), (70, 139));
+    assert_eq!(logged(&unquoted(&digest.body)), (70, 139));
 }
 
 /// Quoted-printable, of which the tests need no more than the line ends.
@@ -730,7 +730,7 @@ fn a_digest_is_sent_once_at_the_end_of_its_hour_however_often_the_daemon_is_kill
         assert_eq!(count(&flood_mails(&site), "alert (139 more)"), 0, "it is early");
         pyruse.kill();
     }
-    // A configuration in which nobody mails under this subject, and more are let through, sends what is held as well.
+    // A configuration in which no step uses this subject, with a higher limit, also sends the held mails.
     let text = fs::read_to_string(site.path("pyruse.json")).unwrap();
     let mut config: Value = serde_json::from_str(&text).unwrap();
     config["actions"] = mail_rules(&["other"]);

@@ -1,4 +1,4 @@
-//! Several sources: each is read exactly once, whatever happens to the others, and every entry says where it is from.
+//! Several sources: each is read exactly once, whatever happens to the others, and every entry has the name of its source.
 
 mod common;
 
@@ -17,7 +17,7 @@ fn journal(journald: &Journald) -> Value {
     json!({"source": "source_journal", "args": {"namespace": journald.namespace}})
 }
 
-/// The same configuration as ever, but for its sources.
+/// The usual configuration, with other sources.
 fn configure(site: &Site, journald: &Journald, sources: &Value) {
     site.configure(journald, &rules());
     let file = site.path("pyruse.json");
@@ -98,8 +98,8 @@ fn a_reload_adds_and_removes_sources_and_leaves_the_others_alone() {
     one.line("prog", 6, "line 4, which nobody reads");
     two.line("prog", 6, "line 5");
     wait_for_mails(&site, &["one: line 1", "two: line 2", "two: line 3", "two: line 5"]);
-    for told in ["source `two` is new: it is read from ", "source `one` is no longer configured"] {
-        assert!(site.log().contains(told), "{}", site.log());
+    for printed in ["source `two` is new: it is read from ", "source `one` is no longer configured"] {
+        assert!(site.log().contains(printed), "{}", site.log());
     }
     assert!(!site.log().contains("source `one` is new"), "{}", site.log());
     configure(&site, &one, &json!({"one": journal(&one), "two": journal(&two)}));
@@ -203,14 +203,14 @@ fn a_recording_is_read_on_from_where_it_ended() {
     std::fs::write(site.path("recording"), "MESSAGE=x\n").unwrap();
     let output = site.pyruse(None, &["run"]);
     assert!(!output.status.success());
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("it is another file, or was cut"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(printed.contains("it is another file, or was cut"), "{printed}");
 }
 
 #[test]
 fn mistakes_in_sources_are_reported_with_their_places() {
     let site = Site::new();
-    let mut told = String::new();
+    let mut printed = String::new();
     for text in [
         r#"{"sources": {"a": {"source": "source_jurnal"}}, "actions": {"x": [{"action": "action_noop"}]}}"#,
         r#"{"sources": {"a": {"source": "filter_equals"}}, "actions": {"x": [{"action": "action_noop"}]}}"#,
@@ -227,9 +227,9 @@ fn mistakes_in_sources_are_reported_with_their_places() {
         std::fs::write(site.path("pyruse.json"), text).unwrap();
         let output = site.pyruse(None, &["check"]);
         assert_eq!(output.status.code(), Some(1), "{text}");
-        told += &String::from_utf8(output.stderr).unwrap();
+        printed += &String::from_utf8(output.stderr).unwrap();
     }
-    insta::assert_snapshot!(told.replace(&site.path("").display().to_string(), "SITE/"));
+    insta::assert_snapshot!(printed.replace(&site.path("").display().to_string(), "SITE/"));
 }
 
 #[test]
@@ -322,8 +322,8 @@ fn a_source_whose_directory_disappears_is_reported_once_and_read_again_when_it_r
     two.line("prog", 6, "line 1");
     wait_for_mails(&site, &["two: line 1"]);
     std::fs::rename(&here, &gone).unwrap();
-    let told = "source `two`: the journal's directory was replaced, but cannot be opened";
-    wait_for("the error", || site.log().contains(told).then_some(()));
+    let printed = "source `two`: the journal's directory was replaced, but cannot be opened";
+    wait_for("the error", || site.log().contains(printed).then_some(()));
     let status = String::from_utf8(site.pyruse(None, &["status"]).stdout).unwrap();
     assert!(
         status.contains("the source two cannot be read: the journal's directory was replaced"),
@@ -338,7 +338,7 @@ fn a_source_whose_directory_disappears_is_reported_once_and_read_again_when_it_r
     });
     two.line("prog", 6, "line 4");
     wait_for_mails(&site, &["one: line 2", "two: line 1", "two: line 3", "two: line 4"]);
-    assert_eq!(site.log().matches(told).count(), 1, "{}", site.log());
+    assert_eq!(site.log().matches(printed).count(), 1, "{}", site.log());
     assert!(pyruse.terminate().success());
 }
 

@@ -13,7 +13,7 @@ use common::{Firewall, Journald, Running, Site, run, wait_for};
 const SERVER: &str = "203.0.113.1";
 
 /// An sshd of our own, within mounts and a network of its own, which logs to that journald. Root may log in by a key that
-/// nobody has, or by a password that there is not.
+/// nobody has, or with a wrong password.
 struct Sshd {
     child: Child,
 }

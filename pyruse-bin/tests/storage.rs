@@ -1,4 +1,4 @@
-//! What the program stands on (its configuration, its state, the disk under them) and what it says when that gives way.
+//! What the program depends on (its configuration, its state, the disk), and what it logs when one of them fails.
 
 mod common;
 
@@ -37,13 +37,13 @@ fn tick(journald: &Journald, keys: impl IntoIterator<Item = String>) {
 fn count(site: &Site, journald: &Journald, key: &str) -> u64 {
     let known = distinct_mails(site);
     journald.line("test", 6, &format!("tell {key}"));
-    let told = wait_for("the count", || {
+    let logged = wait_for("the count", || {
         distinct_mails(site)
             .into_iter()
             .find(|(identity, _)| !known.contains_key(identity))
             .map(|(_, body)| body)
     });
-    told.strip_prefix(&format!("{key} ")).expect("the count of this key").parse().unwrap()
+    logged.strip_prefix(&format!("{key} ")).expect("the count of this key").parse().unwrap()
 }
 
 /// Identity and body. One whose delivery could not be recorded comes twice, and is still the same.
@@ -253,7 +253,7 @@ fn a_storage_that_cannot_be_written_is_refused_with_a_clear_message() {
         stop(site.start(None), &site);
     }
 
-    // Where the storage should be, there is a file.
+    // A file is in place of the storage directory.
     drop(mounted);
     fs::remove_dir_all(site.path("state")).unwrap();
     fs::write(site.path("state"), "").unwrap();
@@ -305,29 +305,29 @@ fn a_disk_that_becomes_full_stops_reading_and_loses_nothing() {
     configure(&site, &journald);
     let mut pyruse = site.start(None);
     let ticks = |n: usize| tick(&journald, std::iter::repeat_n("key".to_owned(), n));
-    let told = |text: &str| site.log().lines().filter(|line| line.contains(text)).count();
+    let logged = |text: &str| site.log().lines().filter(|line| line.contains(text)).count();
     ticks(20);
     assert_eq!(count(&site, &journald, "key"), 21);
 
     mounted.fill();
     ticks(20);
     wait_for("the message", || {
-        (told("the state cannot be written; reading waits until it can: ") == 1).then_some(())
+        (logged("the state cannot be written; reading waits until it can: ") == 1).then_some(())
     });
     ticks(20);
     let full_since = Instant::now();
     wait_for("some tries", || (full_since.elapsed() > Duration::from_millis(2500)).then_some(()));
     assert!(pyruse.child.try_wait().unwrap().is_none(), "it is alive");
-    assert_eq!(told("the state cannot be written"), 1, "once, not at every try: {}", site.log());
+    assert_eq!(logged("the state cannot be written"), 1, "once, not at every try: {}", site.log());
     assert!(site.log().contains("the disk is full; free some space"), "{}", site.log());
 
     mounted.make_room();
-    wait_for("it to go on", || (told("the state can be written again") == 1).then_some(()));
+    wait_for("it to go on", || (logged("the state can be written again") == 1).then_some(()));
     assert_eq!(count(&site, &journald, "key"), 62);
 
     mounted.fill();
     ticks(10);
-    wait_for("the message", || (told("the state cannot be written") == 2).then_some(()));
+    wait_for("the message", || (logged("the state cannot be written") == 2).then_some(()));
     ticks(10);
     pyruse.signal("-TERM");
     // It does not wait for room: there is none until the test makes some.
@@ -358,7 +358,7 @@ fn space_that_is_freed_before_the_end_is_used_at_the_end() {
     mounted.fill();
     tick(&journald, ["key".to_owned()]);
     wait_for("the message", || site.log().contains("the state cannot be written").then_some(()));
-    // Stopped meanwhile, so that it has no chance to try between the two.
+    // The daemon is stopped, so that it cannot try between the two.
     pyruse.signal("-STOP");
     mounted.make_room();
     pyruse.signal("-TERM");
@@ -501,7 +501,7 @@ fn the_configuration_is_searched_in_two_places_and_nowhere_else() {
     fs::write(&file, good).unwrap();
     assert_eq!(used(Some(&extra)), file.display().to_string());
 
-    // A broken one is an error, however it is broken, and never skipped.
+    // A broken file is always an error, and never skipped.
     let broken: [(&str, &dyn Fn()); 4] = [
         ("not JSON", &|| fs::write(&file, "{").unwrap()),
         ("not UTF-8", &|| fs::write(&file, b"{\n\"\xff\"").unwrap()),
@@ -550,11 +550,12 @@ fn errors_of_a_failed_start_are_marked_so_that_the_next_start_ignores_them() {
     assert!(site.log().contains("1 error; it cannot be used"), "{}", site.log());
 
     journald.sync();
-    let told = journald.journalctl(&["-o", "json", "PYRUSE_DIAGNOSTIC=1"]);
-    let told: Vec<serde_json::Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(told.len(), 3, "one entry each: {told:?}");
+    let logged = journald.journalctl(&["-o", "json", "PYRUSE_DIAGNOSTIC=1"]);
+    let logged: Vec<serde_json::Value> =
+        logged.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(logged.len(), 3, "one entry each: {logged:?}");
     for (entry, part) in
-        told.iter().zip(["was written by a newer version", "-->", "1 error; it cannot be used"])
+        logged.iter().zip(["was written by a newer version", "-->", "1 error; it cannot be used"])
     {
         assert_eq!(
             (entry["PRIORITY"].as_str(), entry["SYSLOG_IDENTIFIER"].as_str()),

@@ -1,8 +1,8 @@
 //! A state file that an earlier version of this program wrote: its counters and mappings are all there.
 //!
 //! `stored/format-1.sqlite` was written by commit d266c59 from the entries of [`BEFORE`]. It must never be written again:
-//! state files of that time are out there. The program of today must make the same rows of the same entries, and must go
-//! on from the file as it goes on from state of its own.
+//! users have state files of that version. This program must write the same rows for the same entries, and must continue
+//! with the file as with state of its own.
 
 mod said;
 

@@ -10,7 +10,7 @@ use std::process::Command;
 /// The page must not depend on the machine that builds it.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// What stands before the table.
+/// The text before the table.
 const HEAD: &str = "\
 # Third-party code
 

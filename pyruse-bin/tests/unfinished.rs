@@ -8,7 +8,7 @@ use common::journal_file::{ENTRY_OFFSET, JournalFile, N_ENTRIES};
 use common::{Journald, Running, Site, wait_for};
 use serde_json::json;
 
-/// What the program says when it waits, where it is verbose.
+/// What the program logs when it waits, in verbose mode.
 const WAITS: &str = "an entry is incomplete";
 
 /// What it says when it has waited in vain.
@@ -62,7 +62,7 @@ fn waits(site: &Site, times: usize) {
     wait_for("the program to wait", || (site.log().matches(WAITS).count() >= times).then_some(()));
 }
 
-/// The texts of all mails, when there are so many. A mail may be delivered twice after a crash.
+/// The texts of all mails, when this many have arrived. A mail may be delivered twice after a crash.
 fn texts(site: &Site, count: usize) -> Vec<String> {
     let text = |mail: &String| {
         let (_, body) = mail.split_once("\n\n").unwrap();
@@ -179,9 +179,9 @@ fn last_of_a_past_journal(form: &[(&str, &str)]) {
         let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         (out.matches("prog|").count(), out.contains("prog|two"), err.contains(TAKEN), err)
     };
-    let (mails, whole, told, err) = replay();
-    assert_eq!((mails, whole, told), (2, true, false), "{form:?}: {err}");
+    let (mails, whole, logged, err) = replay();
+    assert_eq!((mails, whole, logged), (2, true, false), "{form:?}: {err}");
     file.set(file.data_of_last("MESSAGE=") + N_ENTRIES, 0);
-    let (mails, whole, told, err) = replay();
-    assert_eq!((mails, whole, told), (2, false, true), "{form:?}: {err}");
+    let (mails, whole, logged, err) = replay();
+    assert_eq!((mails, whole, logged), (2, false, true), "{form:?}: {err}");
 }

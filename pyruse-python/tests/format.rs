@@ -1,4 +1,4 @@
-//! What Python cannot tell about templates: names, messages, and what hostile input may not do.
+//! Tests of templates without Python: names, messages, and hostile input.
 
 mod work;
 

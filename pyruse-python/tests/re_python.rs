@@ -126,7 +126,7 @@ fn characters_equal_ignoring_case_are_those_of_python() {
                     continue;
                 }
             };
-            // A second look only where the whole list says something is found.
+            // Checked again only if the whole list matches.
             let is_match = |char: char| pattern.is_match(char.encode_utf8(&mut [0; 4])).unwrap();
             let near = (0x2_u32..0x80).chain(u32::from(char).saturating_sub(300)..u32::from(char) + 300);
             let candidates = near.filter_map(char::from_u32).chain(expected.iter().copied());

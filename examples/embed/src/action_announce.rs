@@ -26,7 +26,7 @@ const NAME: &str = "action_announce";
 
 // ─── A top-level key of the configuration, for what all steps share ───
 
-/// Where announcements go.
+/// The destination of announcements.
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
@@ -59,7 +59,7 @@ pyruse_core::inventory::submit!(SettingsPlugin::of::<Announce>());
 #[derive(Clone, Copy)]
 struct Parts {
     /// The keys that have been announced, until they may be again.
-    announced: Handle<Map<()>>,
+    sent: Handle<Map<()>>,
     waiting: Handle<Queue>,
 }
 
@@ -67,7 +67,7 @@ impl Parts {
     /// The same name always opens the same part: for the service, and for every step that uses the action.
     fn open(layout: &mut Layout) -> Result<Parts, StateError> {
         Ok(Parts {
-            announced: layout.open(&format!("{NAME}/announced"))?,
+            sent: layout.open(&format!("{NAME}/sent"))?,
             waiting: layout.open(&format!("{NAME}/waiting"))?,
         })
     }
@@ -125,19 +125,14 @@ impl Action for AnnounceOnce {
         // The entry's time is the only clock: so a replay, or catching up after an outage, gives the same result.
         let now = run.entry.time();
         let key = run.entry.required_text(self.key)?.to_owned();
-        if run.state.get(self.parts.announced).get(&key, now).is_some() {
+        if run.state.get(self.parts.sent).get(&key, now).is_some() {
             return Ok(());
         }
         let mut text = String::new();
         self.message.render(run.entry, &mut text)?;
         // For observers: `replay` and dry runs show the effect instead of carrying it out.
         run.effect(|| Effect::Custom { action: NAME, details: json!({"key": key, "message": text}) });
-        run.state.get_mut(self.parts.announced).insert(
-            &key,
-            (),
-            Expiry::after_seconds(now, self.seconds),
-            now,
-        );
+        run.state.get_mut(self.parts.sent).insert(&key, (), Expiry::after_seconds(now, self.seconds), now);
         // No queue key: every announcement is delivered. (With a key, a newer message replaces a pending one.)
         run.state.get_mut(self.parts.waiting).push(None, text);
         Ok(())

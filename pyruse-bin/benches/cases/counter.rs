@@ -10,7 +10,7 @@ use super::{BATCH, Case, Rules};
 
 const KEEP: u64 = 600;
 
-/// Of each key, so many ticks are alive at any time.
+/// The number of live ticks of each key at any time.
 const ALIVE: i64 = 5;
 
 /// Raises the counters of that many keys, each as often as the others, in no order. Commits are not counted.
@@ -20,7 +20,7 @@ pub fn raise(keys: u32) -> Case {
             "args": {"counter": "c", "for": "thatIP", "keepSeconds": KEEP, "save": "tries"}},
     ]});
     let mut rules = Rules::new(&rules, true);
-    // Time goes on so fast that what is alive is the same however many keys there are.
+    // Time passes so fast that the number of live ticks does not depend on the number of keys.
     let tick = i64::try_from(KEEP * 1_000_000).unwrap() / ALIVE / i64::from(keys);
     let mut number: u32 = 0;
     let mut record = MemoryRecord::default();

@@ -95,7 +95,7 @@ const PROGRAMS: [&str; 10] = [
     "rdiffd",
 ];
 
-/// The first thirty, or all three hundred of them; those that match stand between others.
+/// The first thirty, or all three hundred of them; those that match are between others.
 pub fn expressions(count: usize) -> Vec<String> {
     let elsewhere = PROGRAMS.iter().flat_map(|name| ELSEWHERE.map(|shape| shape.replacen("{}", name, 1)));
     let mut all: Vec<String> = elsewhere.take(count - HERE.len()).collect();
@@ -106,7 +106,7 @@ pub fn expressions(count: usize) -> Vec<String> {
     all
 }
 
-/// One `filter_pcreAny` with so many expressions, over lines of the journal.
+/// One `filter_pcreAny` with this many expressions, over lines of the journal.
 pub fn any_of(count: usize, lines: Lines) -> Case {
     let rules = json!({"logins": [
         {"filter": "filter_pcreAny", "args": {"field": "MESSAGE", "re": expressions(count)}},

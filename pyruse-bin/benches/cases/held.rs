@@ -12,7 +12,7 @@ use super::ladder::records;
 use super::{BATCH, Case, Rules};
 use crate::generator::Mix;
 
-/// Entries ride `config`, with commits to the disk, after so many bans and lines of the report.
+/// Entries run through `config`, with commits to the disk, after this many bans and lines of the report.
 pub fn full(config: &str, bans: u32, lines: u32) -> Case {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("state.sqlite");

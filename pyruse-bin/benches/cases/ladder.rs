@@ -1,4 +1,4 @@
-//! Who speaks? A ladder of chains that each ask for another SYSLOG_IDENTIFIER; and an entry that is soon dropped.
+//! A ladder of chains that each test for another SYSLOG_IDENTIFIER; and an entry that is soon dropped.
 
 use pyruse_core::entry::MemoryRecord;
 use pyruse_core::time::Timestamp;
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{Case, Rules, rides};
 use crate::generator::{Mix, journal};
 
-/// A ladder of that many identifiers; each of them speaks as often as the others, and every fifth entry is of somebody
-/// whom no rung knows.
+/// A ladder of this many identifiers; each occurs as often as the others, and every fifth entry has one that no rung
+/// tests for.
 pub fn ladder(rungs: u32, optimized: bool) -> Case {
     let mut chains = serde_json::Map::new();
     for n in 0..rungs {

@@ -1,7 +1,7 @@
 //! Pieces of the engine, set up with realistic rules and lines, ready to be timed: by criterion (`units`), and side by
 //! side, as ratios within one run (`whole`).
 //!
-//! A case does its work `n` times and tells how long that took, without what it had to prepare.
+//! A case does its work `n` times and returns how long that took, without the preparation.
 
 #![allow(dead_code, reason = "each bench uses a part of this")]
 
@@ -27,10 +27,10 @@ use pyruse_core::time::{Now, Timestamp};
 use pyruse_core::workflow::NoObserver;
 use serde_json::Value;
 
-/// Does its work so many times; how long did it take?
+/// Does its work this many times; returns how long that took.
 pub type Case = Box<dyn FnMut(u64) -> Duration>;
 
-/// So many entries make a batch of the daemon that has much to read.
+/// The number of entries in a batch of the daemon during a backlog.
 pub const BATCH: u64 = 2000;
 
 /// A compiled configuration with its state.
@@ -64,7 +64,7 @@ impl Rules {
         self.pump.engine.workflow.run(record, &mut self.pump.state, &mut NoObserver);
     }
 
-    /// Writes the state, and delivers what is queued to nobody.
+    /// Writes the state, and discards what is queued.
     pub fn commit(&mut self, time: Timestamp) {
         self.pump.state.set_position("journal", Position { place: Vec::new(), time });
         self.pump.settle(Now::read()).unwrap();

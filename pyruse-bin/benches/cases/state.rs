@@ -7,7 +7,7 @@ use pyruse_core::time::{Expiry, Timestamp};
 
 use super::Case;
 
-/// A commit of that many changed rows and the position; does somebody wait for the disk? Each commit changes other rows
+/// A commit of this many changed rows and the position; with or without waiting for the disk. Each commit changes other rows
 /// of ten thousand.
 pub fn commit(rows: u64, waits: bool) -> Case {
     let directory = tempfile::tempdir().unwrap();

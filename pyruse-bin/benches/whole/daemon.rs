@@ -16,7 +16,7 @@ use crate::common::{Firewall, LONG, Running, Site};
 /// The large configuration.
 pub const FULL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/conf/full.json");
 
-/// What it names of the machine, and what stands there instead.
+/// Names in it that depend on the machine, and their replacements.
 fn full(site: &Site, files: &[PathBuf]) -> String {
     let sendmail = site.script("sendmail", "cat >/dev/null");
     let files = serde_json::to_string(files).unwrap();

@@ -1,4 +1,4 @@
-//! What the whole program costs, as ratios within one run: the comparisons take turns, and what is told is the median
+//! What the whole program costs, as ratios within one run: the comparisons take turns, and the result is the median
 //! of the ratios of all rounds. So a machine that is busy with other things moves the figures less than the times.
 //!
 //! `cargo bench -p pyruse-bin --bench whole`. `PYRUSE_ENTRIES=20000` makes the parts of the journal smaller (200,000
@@ -29,7 +29,7 @@ use journals::Part;
 use measure::{Cost, cost, median, medians};
 use table::Table;
 
-/// So often the whole programs take their turns.
+/// How often the whole programs take turns.
 const ROUNDS: usize = 7;
 
 fn main() {

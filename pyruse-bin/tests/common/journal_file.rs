@@ -4,9 +4,9 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Where the header says that the entry array begins.
+/// The offset in the header of the entry array's position.
 const ENTRY_ARRAY: u64 = 176;
-/// Where the header says what a reader must understand, and the bit for the compact form.
+/// The offset in the header of the incompatible flags, and the flag of the compact format.
 const INCOMPATIBLE: u64 = 12;
 const COMPACT: u32 = 1 << 4;
 

@@ -1,11 +1,11 @@
-//! The real parts that end-to-end tests run on: a private journald, a network namespace with nftables, programs in the
-//! place of sendmail, and the program under test. Every part is the test's own, and goes with it.
+//! The real parts of end-to-end tests: a private journald, a network namespace with nftables, programs in place of
+//! sendmail, and the program under test. Every test has its own, which are removed with it.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
-pub mod desk;
 pub mod journal_file;
 pub mod mail_server;
+pub mod workspace;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 /// Long enough for a slow machine; only a test that fails waits that long.
 pub const LONG: Duration = Duration::from_secs(60);
 
-/// A name that no other test, and no other run, has.
+/// Returns a name that no other test and no other run uses.
 pub fn unique(prefix: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{prefix}{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Waits until `done` gives something; fails with `what` when that takes too long.
+/// Waits until `done` returns a value; fails with `what` if that takes too long.
 pub fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + LONG;
     loop {
@@ -44,7 +44,7 @@ pub fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A journald of our own, with a namespace for its journal.
+/// A private journald, with a namespace for its journal.
 pub struct Journald {
     pub namespace: String,
     child: Child,
@@ -56,7 +56,7 @@ impl Journald {
         Journald::start_in(unique("pyr"))
     }
 
-    /// Of a namespace that the test has named.
+    /// Starts one with this namespace.
     pub fn start_in(namespace: String) -> Journald {
         Journald::start_with(namespace, "")
     }
@@ -64,7 +64,7 @@ impl Journald {
     /// The same, with further lines of configuration.
     pub fn start_with(namespace: String, more: &str) -> Journald {
         fs::create_dir_all("/var/log/journal").unwrap();
-        // On a disk that is nearly full, journald would delete the archives that a test is about.
+        // On a nearly full disk, journald would delete archives that a test needs.
         let conf = "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSystemMaxUse=2G\nSystemKeepFree=64M\n\
                     ForwardToSyslog=no\nForwardToWall=no\nForwardToConsole=no\nForwardToKMsg=no\n";
         fs::write(format!("/etc/systemd/journald@{namespace}.conf"), format!("{conf}{more}")).unwrap();
@@ -90,7 +90,7 @@ impl Journald {
         self.socket.send_to(datagram, self.socket_path()).map(drop)
     }
 
-    /// Hands over what a program has sent.
+    /// Sends a datagram as a program would.
     pub fn send(&self, datagram: &[u8]) {
         self.try_write(datagram).unwrap();
     }
@@ -141,7 +141,7 @@ impl Journald {
         self.journalctl(&["--vacuum-files=1"]);
     }
 
-    /// Everything written so far is on the disk.
+    /// Waits until everything written so far is on the disk.
     pub fn sync(&self) {
         self.journalctl(&["--sync"]);
     }
@@ -272,12 +272,12 @@ impl Drop for Firewall {
 
 /// How bans reach nftables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum BanBackend {
     /// By a program that the configuration names.
     Nft,
-    /// The kernel is told by netlink, since the configuration names no program; that nft was never run is checked.
+    /// By netlink, because the configuration names no program; the test checks that nft was never run.
     Netlink,
-    /// The same, where nft may have to do what cannot be told by netlink.
+    /// By netlink, or by nft for what netlink cannot do.
     NetlinkOrNft,
 }
 
@@ -286,10 +286,10 @@ pub enum Way {
 macro_rules! both_ways {
     ($($test:ident),+ $(,)?) => {
         mod by_nft {
-            $(#[test] fn $test() { super::$test(super::common::Way::Nft); })+
+            $(#[test] fn $test() { super::$test(super::common::BanBackend::Nft); })+
         }
         mod by_netlink {
-            $(#[test] fn $test() { super::$test(super::common::Way::Netlink); })+
+            $(#[test] fn $test() { super::$test(super::common::BanBackend::Netlink); })+
         }
     };
 }
@@ -299,12 +299,12 @@ pub(crate) use both_ways;
 /// A directory with a configuration, a state and a mailbox, and the program that runs on them.
 pub struct Site {
     pub directory: tempfile::TempDir,
-    way: Way,
+    way: BanBackend,
 }
 
 impl Site {
     pub fn new() -> Site {
-        let site = Site { directory: tempfile::tempdir().unwrap(), way: Way::Nft };
+        let site = Site { directory: tempfile::tempdir().unwrap(), way: BanBackend::Nft };
         fs::create_dir(site.path("mails")).unwrap();
         let mailbox = site.path("mails").display().to_string();
         // A mail appears whole or not at all.
@@ -313,7 +313,7 @@ impl Site {
     }
 
     /// The same, whose bans go this way.
-    pub fn by(mut self, way: Way) -> Site {
+    pub fn by(mut self, way: BanBackend) -> Site {
         self.way = way;
         self
     }
@@ -328,7 +328,7 @@ impl Site {
         let new = self.path(&format!(".{name}.new"));
         fs::write(&new, format!("#!/bin/sh\n{body}\n")).unwrap();
         fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
-        // Replaced at once: nobody runs half a script, and a running one does not keep us from it.
+        // Replaced atomically: no incomplete script is run, and a running one does not prevent it.
         fs::rename(new, &path).unwrap();
         path
     }
@@ -343,7 +343,7 @@ impl Site {
         self.configure_for(&journald.namespace, actions, more);
     }
 
-    /// The same, for a namespace that may not have a journald yet.
+    /// The same, for a namespace that may have no journald yet.
     pub fn configure_for(&self, namespace: &str, actions: &serde_json::Value, more: &serde_json::Value) {
         let mut config = serde_json::json!({
             "actions": actions,
@@ -357,7 +357,7 @@ impl Site {
                 "maxPerHour": 0,
             },
         });
-        if self.way == Way::Nft {
+        if self.way == BanBackend::Nft {
             config["nftBan"] = serde_json::json!({"nft": ["nft"]});
         }
         for (key, value) in more.as_object().unwrap() {
@@ -386,7 +386,7 @@ impl Site {
         };
         command.arg("--config").arg(self.path("pyruse.json")).args(args);
         command.env_remove("JOURNAL_STREAM").env_remove("PYRUSE_EXTRA").env("TZ", "UTC").stdin(Stdio::null());
-        // Messages stay on one line, however long they are.
+        // Messages are on one line, however long they are.
         command.env("COLUMNS", "500");
         command
     }
@@ -420,7 +420,7 @@ impl Site {
         Running { child, notify, log: self.path("log") }
     }
 
-    /// What the program has said on standard error.
+    /// The program's standard error.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
@@ -428,7 +428,7 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        if self.way == Way::Netlink && !std::thread::panicking() {
+        if self.way == BanBackend::Netlink && !std::thread::panicking() {
             assert!(!self.log().contains("nft is run"), "{}", self.log());
         }
     }
@@ -442,7 +442,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Waits until it tells systemd this.
+    /// Waits until it sends this notification to systemd.
     pub fn wait_notice(&self, notice: &str) {
         let mut buffer = [0; 4096];
         loop {
@@ -469,13 +469,13 @@ impl Running {
         run(Command::new("kill").args([signal, &self.child.id().to_string()]));
     }
 
-    /// Ends it as a power cut would.
+    /// Kills it, as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Ends it as systemd would.
+    /// Terminates it, as systemd would.
     pub fn terminate(mut self) -> ExitStatus {
         self.signal("-TERM");
         self.wait()

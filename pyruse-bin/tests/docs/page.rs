@@ -8,7 +8,7 @@ pub struct Block {
     /// The line of its fence, from 1.
     pub line: usize,
     pub language: String,
-    /// What stands behind the language: what the block is, for the tests.
+    /// The text behind the language: what the block is, for the tests.
     pub info: String,
     pub text: String,
 }
@@ -18,9 +18,9 @@ pub struct Page {
     pub blocks: Vec<Block>,
     /// The names of its headings, as links refer to them.
     pub anchors: Vec<String>,
-    /// Where it leads, each with its line.
+    /// The targets of its links, each with its line.
     pub links: Vec<(usize, String)>,
-    /// What stands between backticks in its prose, each with its line.
+    /// The texts between backticks in its prose, each with its line.
     pub codes: Vec<(usize, String)>,
 }
 
@@ -61,7 +61,7 @@ impl Page {
                 page.anchors.push(if *count == 0 { anchor } else { format!("{anchor}-{count}") });
                 *count += 1;
             }
-            // A link's text may go on in the next line; its target does not.
+            // A link's text may continue in the next line; its target does not.
             prose.clear();
             prose.push_str(&without_code(line));
             let codes = line.split('`').skip(1).step_by(2);
@@ -71,7 +71,7 @@ impl Page {
         page
     }
 
-    /// Where a block stands, for people.
+    /// The position of a block, for people.
     pub fn place(&self, block: &Block) -> String {
         format!("{}:{}", self.path.display(), block.line)
     }
@@ -88,12 +88,12 @@ fn anchor(heading: &str) -> String {
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// The line without what stands between backticks: expressions look like links.
+/// The line without the texts between backticks, because expressions look like links.
 fn without_code(line: &str) -> String {
     line.split('`').step_by(2).collect::<Vec<_>>().join("`")
 }
 
-/// What stands in `](…)`.
+/// The texts in `](…)`.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
     line.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
 }

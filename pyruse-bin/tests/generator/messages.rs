@@ -2,7 +2,7 @@
 
 use super::Dice;
 
-/// What goes on between entries: connections that the proxy has opened and the chat server will speak of.
+/// The state between entries: connections that the proxy has opened and the chat server will log.
 #[derive(Default)]
 pub(super) struct Scene {
     /// Ports of the proxy, as the chat server sees them.
@@ -11,14 +11,14 @@ pub(super) struct Scene {
 
 const USERS: [&str; 8] = ["root", "admin", "nobody", "daemon", "alice", "bob", "oracle", "jürgen"];
 
-/// Somebody from anywhere.
+/// An address from anywhere.
 fn visitor(dice: &mut Dice) -> String {
     let net = dice.pick(&["203", "198", "192", "45", "91", "185"]);
     format!("{net}.{}.{}.{}", dice.below(250), dice.below(250), 1 + dice.below(249))
 }
 
-/// One of 400 who fail, the first ones most of the time; some by IPv6, some as IPv4 in IPv6's clothes, and now and then
-/// one of our own, who must not be banned.
+/// One of 400 addresses with failures, usually one of the first; some are IPv6, some IPv4-mapped, and some are our own,
+/// which must not be banned.
 pub(super) fn attacker(dice: &mut Dice) -> String {
     let n = dice.below(20) * dice.below(20);
     match n % 11 {
@@ -119,7 +119,7 @@ impl Scene {
                 ])
             );
         }
-        // Mostly a connection that the proxy has told of, sometimes one that nobody knows.
+        // Usually a connection that the proxy has logged, sometimes an unknown one.
         let known = self.open.get(usize::try_from(dice.below(256)).unwrap()).copied();
         let port = known.unwrap_or_else(|| port(dice));
         if p < 100 {

@@ -1,10 +1,10 @@
-//! A journal that never was: what a small server with mail, chat, web and too many visitors writes in a day.
+//! Generates a journal: what a small server with mail, chat, web and many attackers writes in a day.
 //!
 //! A count and a seed enter; the same entries leave each time, as fields or in the journal export format. The mix of
 //! identifiers is that of a real machine: a few that talk all the time, a tail of rare ones. A few hundred addresses do
 //! most of the failing, so that thresholds are crossed; time advances in small steps with gaps, so that windows,
 //! graces, bans and mappings end in between; and one entry in sixty is odd: repeated fields, bytes that are no UTF-8,
-//! no MESSAGE, line ends, text where a number should be, an address that is none.
+//! no MESSAGE, line ends, text in place of a number, an invalid address.
 
 #![allow(dead_code, reason = "each test and bench uses a part of this")]
 
@@ -43,7 +43,7 @@ const MIX: [(&str, u32); 26] = [
     ("cron", 90),
 ];
 
-/// Who speaks how often.
+/// How often each program writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mix {
     /// As on a real server: most of it is of no interest.
@@ -58,7 +58,7 @@ impl Mix {
     }
 }
 
-/// A small generator of numbers (splitmix64): the same everywhere, for ever.
+/// A small generator of random numbers (splitmix64), the same on all machines.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
@@ -114,7 +114,7 @@ impl Entry {
     pub fn export(&self, out: &mut Vec<u8>) {
         for (name, value) in &self.fields {
             out.extend_from_slice(name.as_bytes());
-            // As journalctl does it: what is not plain text on one line goes with its length.
+            // As in journalctl: a value that is not plain text on one line is written with its length.
             if std::str::from_utf8(value)
                 .is_ok_and(|text| !text.contains(|c: char| c.is_control() && c != '\t'))
             {

@@ -1,11 +1,11 @@
-//! Ending the program at random moments over a journal that is always the same, and looking at what came of it.
+//! Ends the program at random moments while it reads a journal that is always the same, and compares the result.
 //!
-//! What enters is a journal to work through and a way to end the program; what is compared afterwards is what has been
-//! delivered and what the state's file says. Mails are counted by their Message-ID: a mail may come twice, as one mail.
+//! The input is a journal and a function that ends the program. Afterwards the deliveries and the content of the state are
+//! compared. Mails are counted by their Message-ID: a mail may arrive twice, and counts as one.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
-pub mod told;
+pub mod report_text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::common::{Firewall, Journald, LONG, Running, Site};
 
-/// Marsaglia's xorshift: all that is wanted is that a seed gives the same numbers again.
+/// Marsaglia's xorshift: a seed gives the same numbers again, which is all that is needed.
 pub struct Random(u64);
 
 impl Random {
@@ -34,7 +34,7 @@ impl Random {
         (self.next() >> 16) % bound
     }
 
-    /// A moment to end the program in: at the start, or well into the work.
+    /// How long to wait before ending the program: at the start, or well into the work.
     pub fn moment_of_work(&mut self) -> Duration {
         let longest = if self.below(2) == 0 { 30 } else { 150 };
         self.moment(Duration::from_millis(longest))
@@ -53,7 +53,7 @@ pub fn kills() -> usize {
     usize::try_from(number_from_environment("PYRUSE_KILLS", || 12)).unwrap()
 }
 
-/// The seed for the moments of killing; told, so that a failure can be looked for again.
+/// The seed for the moments of killing; printed, so that a failure can be reproduced.
 pub fn seed(test: &str) -> u64 {
     let anew = || u64::from(UNIX_EPOCH.elapsed().unwrap().subsec_micros());
     let seed = number_from_environment("PYRUSE_KILL_SEED", anew);
@@ -79,17 +79,17 @@ pub fn wait_mail(site: &Site, text: &str) {
     }
 }
 
-/// The bodies of all mails, each mail once however often it came.
+/// The bodies of all mails, each mail once however often it arrived.
 pub fn bodies(site: &Site) -> Vec<String> {
     bodies_of(&site.mails())
 }
 
-/// The bodies of these mails, each mail once however often it came.
+/// The bodies of these mails, each mail once however often it arrived.
 pub fn bodies_of(mails: &[String]) -> Vec<String> {
     distinct(mails, |mail| body(mail).to_owned())
 }
 
-/// What these mails say, sorted; each mail once however often it came: its Message-ID says which one it is.
+/// The content of these mails, sorted; each mail once however often it arrived, by its Message-ID.
 pub fn distinct<T: Clone + Ord + std::fmt::Debug>(mails: &[String], read: impl Fn(&str) -> T) -> Vec<T> {
     let mut of_id = BTreeMap::new();
     for mail in mails {
@@ -104,7 +104,7 @@ pub fn distinct<T: Clone + Ord + std::fmt::Debug>(mails: &[String], read: impl F
 }
 
 /// A site whose sendmail refuses an empty mail, as the real ones do: a program that is killed may have started it
-/// and never fed it.
+/// and not given it any input.
 pub fn site() -> Site {
     let site = Site::new();
     let mailbox = site.path("mails").display().to_string();
@@ -114,34 +114,34 @@ pub fn site() -> Site {
 
 // What the state holds, as its file says.
 
-/// Where reading stopped, and how many messages wait for their couriers; of one moment.
+/// Where reading stopped, and how many messages wait for their couriers, both at one moment.
 fn progress(site: &Site) -> Option<(String, i64)> {
     let query = "SELECT CAST(place AS TEXT), (SELECT count(*) FROM rows JOIN parts ON part = id WHERE name IN \
                  ('action_log', 'action_email', 'action_nftBan/orders', \
                  'action_ipsetBan/orders')) FROM sources WHERE name = 'journal'";
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let state = rusqlite::Connection::open_with_flags(site.path("state/state.sqlite"), flags).ok()?;
-    // No row, or a writer that holds it: asked again.
+    // No row, or a writer has locked it: try again.
     state
         .query_row(query, [], |row| Ok((row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get(1)?)))
         .ok()
 }
 
-/// The cursor of the journal's last entry, when all that was written is in it.
+/// The cursor of the journal's last entry, after everything was written to it.
 fn tail(journald: &Journald) -> String {
     journald.sync();
     let last: Value = serde_json::from_str(&journald.journalctl(&["-q", "-n", "1", "-o", "json"])).unwrap();
     last["__CURSOR"].as_str().unwrap().to_owned()
 }
 
-/// Waits until all is read and all is delivered, with what came back from our own lines.
+/// Waits until everything is read and delivered, including our own lines.
 pub fn wait_settled(journald: &Journald, site: &Site) {
     let mut before = None;
     let end = Instant::now() + LONG;
     loop {
         let (tail, progress) = (tail(journald), progress(site));
         let settled = progress.as_ref().is_some_and(|(cursor, waiting)| *cursor == tail && *waiting == 0);
-        // A line may have been on its way to the journal while we looked. Then the tail is another one now.
+        // A line may have been written to the journal in between. Then the tail has changed.
         if settled && before.as_ref() == Some(&tail) {
             return;
         }
@@ -176,7 +176,7 @@ pub fn repeated_lines(journald: &Journald) -> usize {
 /// Longer than any test: no window ends while it runs, so that the result depends on the entries alone.
 pub const DAY: u32 = 86_400;
 
-/// Who fails.
+/// The addresses of failed logins.
 pub fn addresses() -> Vec<String> {
     let v4 = (1..=40).map(|n| format!("198.51.100.{n}"));
     v4.chain((1..=40).map(|n| format!("2001:db8::{n:x}"))).collect()
@@ -187,9 +187,8 @@ pub fn both_families(firewall: &Firewall, set: &str) -> BTreeSet<String> {
     elements("ip Inet4").into_iter().chain(elements("ip6 Inet6")).collect()
 }
 
-/// Has the entries worked through by programs that `launch` starts and `end` ends, as often as `times`; the last one is
-/// still running. If told so, each is ended only when it has said that it is `ready`: before that, it may not listen to
-/// signals yet.
+/// Has the entries read by programs that `launch` starts and `end` ends, `times` times; the last one is still running.
+/// With `ready`, each is ended only when it has notified that it is ready: before that, it may not handle signals yet.
 pub fn interrupted(
     journald: &Journald,
     entries: &[String],
@@ -203,7 +202,7 @@ pub fn interrupted(
     write(&entries[..start(1)]);
     let mut start_with = |args: &[&str]| {
         let running = launch(args);
-        // Ends that come before the position is stored would let the next start begin at the journal's tail, rightly.
+        // If it ends before the position is stored, the next start rightly begins at the journal's tail.
         if ready || args.len() > 1 {
             running.wait_ready();
         }
@@ -212,7 +211,7 @@ pub fn interrupted(
     let mut running = start_with(&["run", "--since", "@0"]);
     for n in 1..=times {
         let slice = &entries[start(n)..start(n + 1)];
-        // Some of it comes in while the program runs, or just after it; the rest waits for the next start.
+        // Some entries are written while the program runs, or just after it; the rest wait for the next start.
         let (live, backlog) = slice.split_at(slice.len() / 2);
         std::thread::scope(|scope| {
             scope.spawn(|| write(live));

@@ -115,14 +115,14 @@ fn path_at(mut at: Cursor<'_>) -> (Vec<String>, Cursor<'_>) {
     (path, at)
 }
 
-/// Whether `::` stands here.
+/// Whether `::` is here.
 fn is_pair(at: Cursor<'_>) -> bool {
     at.punct().is_some_and(|(first, rest)| {
         first.as_char() == ':' && rest.punct().is_some_and(|(second, _)| second.as_char() == ':')
     })
 }
 
-/// The mark that stands here, if it is alone: of `::`, `==` and `=>`, there is none.
+/// The punctuation mark here, if it is single: for `::`, `==` and `=>`, there is none.
 fn lone_mark(at: Cursor<'_>) -> Option<char> {
     let (mark, rest) = at.punct()?;
     let is_alone = rest.punct().is_none_or(|(next, _)| !matches!(next.as_char(), ':' | '=' | '>'));
@@ -171,7 +171,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
             }
             for target in self.source.resolve(self.module, &leaf.path) {
                 match target {
-                    // What the module hands on counts where it is named.
+                    // A re-export counts where it is used.
                     Target::Module(all) if self.source.modules[all].defines() => {
                         self.arrow(self.source.modules[all].file, "*".to_owned());
                     }

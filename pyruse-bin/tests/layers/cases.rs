@@ -1,12 +1,12 @@
 //! What counts as a circle, and what does not, on crates of a few lines.
 
+use crate::printed;
 use crate::source::Files;
-use crate::told;
 
 /// The circles of a crate of these files.
 fn circles(files: &[(&str, &str)]) -> Vec<String> {
     let files: Files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-    told(&files, "lib.rs")
+    printed(&files, "lib.rs")
 }
 
 /// The shortest ways round.
@@ -23,10 +23,10 @@ fn a_direct_circle_is_reported_with_the_names_that_close_it() {
         ("b.rs", "pub struct B; pub fn b() -> super::a::A { super::a::A }"),
         ("c.rs", "use crate::a::A; fn c(_: A) {}"),
     ]);
-    let told = "2 files in a circle\n\
+    let printed = "2 files in a circle\n\
         a.rs -> b.rs (B, b) -> a.rs (A)\n\
         all arrows:\n  a.rs -> b.rs (B, b)\n  b.rs -> a.rs (A)\n";
-    assert_eq!(found, [told]);
+    assert_eq!(found, [printed]);
 }
 
 #[test]
@@ -38,9 +38,12 @@ fn the_shortest_round_of_a_large_circle_is_reported_first() {
         ("c.rs", "use crate::{a::A, d::D}; pub struct C;"),
         ("d.rs", "use crate::c::C; pub struct D;"),
     ]);
-    let [told] = found.as_slice() else { panic!("one circle, not {found:?}") };
-    assert!(told.starts_with("4 files in a circle\nc.rs -> d.rs (D) -> c.rs (C)\nall arrows:\n"), "{told}");
-    assert_eq!(told.lines().count(), 3 + 5, "{told}");
+    let [printed] = found.as_slice() else { panic!("one circle, not {found:?}") };
+    assert!(
+        printed.starts_with("4 files in a circle\nc.rs -> d.rs (D) -> c.rs (C)\nall arrows:\n"),
+        "{printed}"
+    );
+    assert_eq!(printed.lines().count(), 3 + 5, "{printed}");
 }
 
 #[test]
@@ -54,9 +57,9 @@ fn two_circles_are_reported_separately() {
         ("e.rs", "use crate::{a::A, f::F}; pub struct E;"),
         ("f.rs", "use crate::e::{self}; pub struct F(e::E);"),
     ]);
-    let told =
+    let printed =
         ["a.rs -> b.rs (B) -> a.rs (A)", "c.rs -> d.rs (D) -> c.rs (C)", "e.rs -> f.rs (F) -> e.rs (E)"];
-    assert_eq!(found, told);
+    assert_eq!(found, printed);
 }
 
 #[test]

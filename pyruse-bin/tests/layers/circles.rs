@@ -1,4 +1,4 @@
-//! Finds circles, and tells them.
+//! Finds circles, and describes them.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ pub struct Circle(Vec<usize>);
 
 impl Circle {
     /// The shortest way round, then all arrows, each with the names that make it.
-    pub fn tell(&self, paths: &[String], arrows: &Arrows) -> String {
+    pub fn report(&self, paths: &[String], arrows: &Arrows) -> String {
         let named = |from: usize, to: usize| {
             let names: Vec<&str> = arrows[&(from, to)].iter().map(String::as_str).collect();
             format!(" -> {} ({})", paths[to], names.join(", "))
@@ -61,7 +61,7 @@ fn round_from(start: usize, arrows: &[(usize, usize)]) -> Option<Vec<usize>> {
     None
 }
 
-/// The circles of so many files.
+/// The circles of this many files.
 pub fn circles(files: usize, arrows: &Arrows) -> Vec<Circle> {
     let mut next = vec![Vec::new(); files];
     for &(from, to) in arrows.keys() {

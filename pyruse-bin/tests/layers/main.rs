@@ -24,10 +24,10 @@ use self::source::{Files, Source};
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The circles of one crate, each as a text that says how to break it. `root` is `lib.rs` or `main.rs`.
-fn told(files: &Files, root: &str) -> Vec<String> {
+fn printed(files: &Files, root: &str) -> Vec<String> {
     let source = Source::read(files, root);
     let arrows = arrows(&source);
-    circles(source.paths.len(), &arrows).iter().map(|circle| circle.tell(&source.paths, &arrows)).collect()
+    circles(source.paths.len(), &arrows).iter().map(|circle| circle.report(&source.paths, &arrows)).collect()
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn no_modules_depend_on_each_other_in_a_circle() {
         for root in ["lib.rs", "main.rs"] {
             if files.contains_key(root) {
                 read += 1;
-                for circle in told(&files, root) {
+                for circle in printed(&files, root) {
                     writeln!(report, "{member}: {circle}").expect("a text takes all");
                 }
             }
@@ -60,11 +60,11 @@ fn no_modules_depend_on_each_other_in_a_circle() {
 fn members(manifest: &str) -> Vec<&str> {
     let list = manifest.split_once("\nmembers = [").and_then(|(_, rest)| rest.split_once(']'));
     let (list, _) = list.expect("Cargo.toml has a list of members");
-    // What stands between quotes is every second piece.
+    // Every second part is between quotes.
     list.split('"').skip(1).step_by(2).collect()
 }
 
-/// Reads the Rust files of a directory and those below it; `below` is where it stands in src/, with a slash.
+/// Reads the Rust files of a directory and those below it; `below` is its path in src/, with a slash.
 fn gather(directory: &Path, below: &str, files: &mut Files) {
     for entry in fs::read_dir(directory).expect("src/ can be listed") {
         let path = entry.expect("src/ can be listed").path();

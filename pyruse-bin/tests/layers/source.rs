@@ -1,4 +1,4 @@
-//! A crate as its modules: in which file each one is, which names it has, and where a path leads.
+//! A crate as its modules: in which file each one is, which names it has, and what a path refers to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::syntax::{Leaf, attributes, defined, is_for_tests, leaves};
 /// The texts of a crate, by their paths below src/.
 pub type Files = BTreeMap<String, String>;
 
-/// What a name stands for, at the end.
+/// What a name refers to in the end.
 #[derive(Clone)]
 pub enum Target {
     /// A module, by its number.
@@ -94,7 +94,7 @@ impl Source {
         })
     }
 
-    /// Where a path leads that stands in this module: nowhere, if it begins with another crate, and to more than one
+    /// What a path in this module refers to: nothing, if it begins with another crate, and to more than one
     /// target, if a module and a function have the same name. What follows a type, say `Type::new`, is the type's.
     pub fn resolve(&self, module: usize, path: &[String]) -> Vec<Target> {
         self.follow(module, path, &mut BTreeSet::new())

@@ -1,4 +1,4 @@
-//! An operator at work: runs commands, and keeps what they said as one would see it.
+//! An operator: runs commands, and records their output as a person sees it.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
@@ -15,7 +15,7 @@ pub fn said(output: &Output) -> String {
     format!("exit code {code}\n{}{}", text(&output.stdout), text(&output.stderr))
 }
 
-/// What a command says, with the site's place and all points in time replaced.
+/// The output of a command, with the site's path and all times replaced.
 pub fn plain(site: &Site, text: &str) -> String {
     let text = text.replace(&site.path("").display().to_string(), "SITE/");
     let mut out = String::new();
@@ -27,13 +27,13 @@ pub fn plain(site: &Site, text: &str) -> String {
         if shape == "0000-00-00 00:00:00" {
             out.push_str("YYYY-MM-DD hh:mm:ss");
             rest = &rest[at + 19..];
-            // A person is told the zone, too: it is this machine's.
+            // Output for people has the zone of this machine.
             if rest.starts_with(['+', '-']) && rest.as_bytes().get(3) == Some(&b':') {
                 out.push_str("+zz:zz");
                 rest = &rest[6..];
             }
         } else if shape == "0000-00-00T00:00:00" {
-            // As programs are told it, with as many digits behind the point as there are.
+            // Output for programs has as many digits behind the point as necessary.
             out.push_str("YYYY-MM-DDThh:mm:ss");
             rest = rest[at + 19..].trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
         } else {
@@ -46,7 +46,7 @@ pub fn plain(site: &Site, text: &str) -> String {
     if out.contains("  AGE  ") { out.lines().map(|line| without_seconds(line) + "\n").collect() } else { out }
 }
 
-/// The line, with lengths of time below a minute replaced, and what follows them in its place.
+/// The line, with durations below a minute replaced, and the rest aligned.
 fn without_seconds(line: &str) -> String {
     let is_seconds =
         |word: &str| word.strip_suffix('s').is_some_and(|n| n.len() <= 2 && n.parse::<u8>().is_ok());
@@ -84,7 +84,7 @@ pub fn stop(pyruse: Running, site: &Site) {
     assert!(pyruse.terminate().success(), "{}", site.log());
 }
 
-/// What an operator did and saw.
+/// The commands of an operator and their output.
 pub struct Session<'s> {
     site: &'s Site,
     firewall: Option<&'s Firewall>,
@@ -97,13 +97,13 @@ impl<'s> Session<'s> {
     }
 
     pub fn run(&mut self, args: &[&str]) -> String {
-        let told = plain(self.site, &said(&self.site.pyruse(self.firewall, args)));
+        let printed = plain(self.site, &said(&self.site.pyruse(self.firewall, args)));
         let quoted: Vec<String> = args
             .iter()
             .map(|arg| if arg.contains(' ') { format!("'{arg}'") } else { (*arg).into() })
             .collect();
-        self.lines.push(format!("$ pyruse {}\n{told}", quoted.join(" ")));
-        told
+        self.lines.push(format!("$ pyruse {}\n{printed}", quoted.join(" ")));
+        printed
     }
 
     pub fn note(&mut self, text: &str) {

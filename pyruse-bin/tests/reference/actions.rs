@@ -52,7 +52,7 @@ impl Act<'_> {
     }
 }
 
-/// What entries have left. No end: for ever.
+/// What entries have caused. Without an end: for ever.
 #[derive(Default)]
 pub struct World {
     ticks: Vec<Tick>,

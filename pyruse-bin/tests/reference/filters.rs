@@ -99,7 +99,7 @@ fn contains(net: &str, ip: IpAddr) -> bool {
         IpAddr::V6(v6) => v6.to_bits(),
     };
     let is_v4_net = wide(base) >> 32 == 0xffff && bits >= 96;
-    // IPv4 never matches IPv6 nets, not even the one of everything.
+    // IPv4 never matches IPv6 nets, not even `::/0`.
     is_v4_net == ip.is_ipv4() && (bits == 0 || (wide(base) ^ wide(ip)) >> (128 - bits) == 0)
 }
 

@@ -3,7 +3,7 @@
 //! A configuration's text and entries enter; the steps taken and the effects leave. It exists to be compared with the
 //! program, so it shares nothing with its engine but expressions and templates, which are held against Python's
 //! elsewhere. An entry is a map from names to lists of values; chains are looked up by label and read as JSON at each
-//! step; where to go on after a dangling exit is carried along; state is lists that are searched from end to end.
+//! step; the continuation after a dangling exit is passed along; state is lists that are searched from end to end.
 //!
 //! Not modelled: the bounds of memory (keys and ticks of a counter, the length of a line), which no test reaches.
 
@@ -25,7 +25,7 @@ use self::jsonc::plain;
 #[allow(unused_imports, reason = "each test file uses a part of this")]
 pub use self::jsonc::{Chains, chains, to_text};
 
-/// A step could not do its work. Why is told by the program only, and not compared.
+/// A step could not do its work. The reason is not compared.
 #[derive(Debug)]
 pub struct Failed;
 

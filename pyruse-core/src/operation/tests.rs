@@ -190,8 +190,8 @@ fn every_delivery_has_an_identity_of_its_own_whatever_the_modules_are_called() {
         other => panic!("{other:?}"),
     };
     let listed = ids(&mut services, &mut state, &Operation::ListOutbox);
-    let told: Vec<&str> = listed.iter().map(|(id, _)| id.as_str()).collect();
-    assert_eq!(told, ["action_door:0", "door:0", "gate:0"]);
+    let printed: Vec<&str> = listed.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(printed, ["action_door:0", "door:0", "gate:0"]);
     for (id, module) in listed {
         let drop = Operation::DropDelivery { id: id.clone() };
         assert_eq!(ids(&mut services, &mut state, &drop), [(id.clone(), module)]);

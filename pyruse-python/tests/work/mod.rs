@@ -1,4 +1,4 @@
-//! How much work something is: the processor's time that this thread took, whatever else the machine is doing.
+//! Measures work: the processor time of this thread, independent of the load of the machine.
 
 use std::time::Duration;
 

@@ -1,31 +1,31 @@
-//! What reports tell, read again from their text form: so that the sum of all reports can be compared with what was
-//! recorded. A report that is cut, but for its list of bans, would tell less than there is, and is an error.
+//! Reads reports in their text form, so that the sum of all reports can be compared with what was recorded. A report that
+//! is cut, except in its list of bans, is an error, because it is incomplete.
 
 use std::collections::BTreeMap;
 
 use super::distinct;
 use crate::common::Site;
 
-/// What reports tell.
+/// The content of one or more reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Told {
+pub struct ReportText {
     pub entries: u64,
     pub warnings: u64,
     pub bans: u64,
     pub mails: u64,
     /// How often each line was recorded; with its section.
     pub lines: BTreeMap<String, u64>,
-    /// Were they too many to list them all?
+    /// Whether there were too many to list them all.
     pub unlisted_bans: bool,
     /// How often each address was banned in each set.
     pub banned: BTreeMap<String, u64>,
     pub identifiers: BTreeMap<String, u64>,
 }
 
-impl Told {
+impl ReportText {
     /// Reads a report in its text form.
-    pub fn read(text: &str) -> Told {
-        let mut told = Told::default();
+    pub fn read(text: &str) -> ReportText {
+        let mut reported = ReportText::default();
         let mut section = "";
         let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
         while let Some(line) = lines.next() {
@@ -38,39 +38,40 @@ impl Told {
                     total.trim_start_matches(|c: char| !c.is_ascii_digit()).replace(',', "").parse().unwrap()
                 });
                 let mut next = || totals.next().unwrap();
-                (told.entries, told.warnings, told.bans, told.mails) = (next(), next(), next(), next());
+                (reported.entries, reported.warnings, reported.bans, reported.mails) =
+                    (next(), next(), next(), next());
             }
             match section {
-                "BANS" if line.starts_with('…') => told.unlisted_bans = true,
+                "BANS" if line.starts_with('…') => reported.unlisted_bans = true,
                 _ if line.starts_with('…') => panic!("the report is cut: {line}"),
                 "BANS" => {
                     let (ban, _) = line.split_once(", by ").unwrap();
                     let (_, ban) = ban.split_once("  ").unwrap();
-                    *told.banned.entry(ban.replace("  ", " ")).or_default() += 1;
+                    *reported.banned.entry(ban.replace("  ", " ")).or_default() += 1;
                 }
-                // Set in farther than a count are times.
+                // A line that is indented more than a count has times.
                 "WARN" | "INFO" if !line.starts_with("        ") => {
                     let (count, message) = line.trim_start().split_once("  ").unwrap();
-                    *told.lines.entry(format!("{section} {message}")).or_default() +=
+                    *reported.lines.entry(format!("{section} {message}")).or_default() +=
                         count.parse::<u64>().unwrap();
                 }
                 "OTHER" => {
                     let (_, message) = line.split_once(": ").unwrap();
-                    *told.lines.entry(format!("OTHER {message}")).or_default() += 1;
+                    *reported.lines.entry(format!("OTHER {message}")).or_default() += 1;
                 }
                 "BUSIEST IDENTIFIERS" => {
                     let (name, count) = line.rsplit_once(": ").unwrap();
-                    *told.identifiers.entry(name.to_owned()).or_default() +=
+                    *reported.identifiers.entry(name.to_owned()).or_default() +=
                         count.replace(',', "").parse::<u64>().unwrap();
                 }
                 _ => {}
             }
         }
-        told
+        reported
     }
 
-    /// What both tell together.
-    pub fn add(mut self, other: Told) -> Told {
+    /// Adds the content of another report.
+    pub fn add(mut self, other: ReportText) -> ReportText {
         self.entries += other.entries;
         self.warnings += other.warnings;
         self.bans += other.bans;
@@ -90,7 +91,7 @@ impl Told {
     }
 }
 
-/// Is it a report?
+/// Returns `true` if the mail is a report.
 pub fn is_report(mail: &str) -> bool {
     mail.contains("\nSubject: Pyruse Report\n")
 }
@@ -110,9 +111,9 @@ fn text_part(mail: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// All reports that have come, each once.
-pub fn reports(site: &Site) -> Vec<Told> {
+/// All reports that have arrived, each once.
+pub fn reports(site: &Site) -> Vec<ReportText> {
     let mails: Vec<String> = site.mails().into_iter().filter(|mail| is_report(mail)).collect();
-    // The line between two parts is another one at each try.
-    distinct(&mails, |mail| Told::read(&text_part(mail)))
+    // The boundary between two parts differs at each try.
+    distinct(&mails, |mail| ReportText::read(&text_part(mail)))
 }

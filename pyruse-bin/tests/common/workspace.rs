@@ -1,4 +1,4 @@
-//! A directory with a configuration, and the program under test run there for its output: for commands that only look.
+//! A directory with a configuration, in which commands that change nothing are run for their output.
 
 use std::fmt;
 use std::fs;
@@ -7,19 +7,19 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// A directory with a configuration.
-pub struct Desk {
+pub struct Workspace {
     pub directory: tempfile::TempDir,
 }
 
-impl Desk {
-    pub fn new(config: &str) -> Desk {
-        let desk = Desk { directory: tempfile::tempdir().unwrap() };
-        fs::write(desk.path("pyruse.json"), config).unwrap();
-        desk
+impl Workspace {
+    pub fn new(config: &str) -> Workspace {
+        let workspace = Workspace { directory: tempfile::tempdir().unwrap() };
+        fs::write(workspace.path("pyruse.json"), config).unwrap();
+        workspace
     }
 
-    pub fn with_actions(actions: &serde_json::Value) -> Desk {
-        Desk::new(&serde_json::json!({"actions": actions, "storage": "state"}).to_string())
+    pub fn with_actions(actions: &serde_json::Value) -> Workspace {
+        Workspace::new(&serde_json::json!({"actions": actions, "storage": "state"}).to_string())
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -35,35 +35,35 @@ impl Desk {
         command
     }
 
-    pub fn tell(&self, args: &[&str]) -> Told {
-        Told::of(self.command(args).output().unwrap())
+    pub fn run(&self, args: &[&str]) -> Printed {
+        Printed::of(self.command(args).output().unwrap())
     }
 
-    pub fn tell_with(&self, args: &[&str], input: impl AsRef<[u8]>) -> Told {
+    pub fn run_with(&self, args: &[&str], input: impl AsRef<[u8]>) -> Printed {
         let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
-        // Whoever is refused before it reads closes its end.
+        // A command that fails before it reads closes the pipe.
         let _ = child.stdin.take().unwrap().write_all(input.as_ref());
-        Told::of(child.wait_with_output().unwrap())
+        Printed::of(child.wait_with_output().unwrap())
     }
 }
 
-/// What a command said.
-pub struct Told {
+/// The output of a command.
+pub struct Printed {
     pub out: String,
     pub err: String,
     pub code: Option<i32>,
 }
 
-impl Told {
-    pub fn of(output: Output) -> Told {
-        Told {
+impl Printed {
+    pub fn of(output: Output) -> Printed {
+        Printed {
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
             code: output.status.code(),
         }
     }
 
-    /// What it said, of a command that had to succeed without a word on standard error.
+    /// Its standard output; fails if it did not succeed, or printed something on standard error.
     #[track_caller]
     pub fn good(self) -> String {
         assert_eq!((self.err.as_str(), self.code), ("", Some(0)));
@@ -71,8 +71,8 @@ impl Told {
     }
 }
 
-/// The whole, for snapshots.
-impl fmt::Display for Told {
+/// The whole output, for snapshots.
+impl fmt::Display for Printed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.out)?;
         if !self.err.is_empty() {
