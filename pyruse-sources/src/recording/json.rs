@@ -295,7 +295,7 @@ struct Array<'a, 'r> {
 
 impl Array<'_, '_> {
     /// Notes that this is not an array of bytes: the numbers so far are values.
-    fn to_values(&mut self) {
+    fn treat_as_values(&mut self) {
         for byte in self.bytes.take().unwrap_or_default() {
             self.field.text(&byte.to_string());
         }
@@ -307,7 +307,7 @@ struct Element<'s, 'a, 'r>(&'s mut Array<'a, 'r>);
 
 impl Element<'_, '_, '_> {
     fn text(&mut self, text: &str) {
-        self.0.to_values();
+        self.0.treat_as_values();
         self.0.field.text(text);
     }
 }
@@ -339,7 +339,7 @@ impl<'de> Visitor<'de> for Element<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        self.0.to_values();
+        self.0.treat_as_values();
         let mut bytes = Vec::new();
         while let Some(byte) = elements.next_element::<u8>()? {
             if bytes.len() < VALUE_LIMIT {
