@@ -1,8 +1,8 @@
 //! The values of a mapping, in little memory.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use pyruse_core::serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,26 +27,36 @@ impl Value {
         match text.parse() {
             // An IPv4 address has one spelling, an IPv6 address has many.
             Ok(address @ IpAddr::V4(_)) => Value::Address(address),
-            Ok(address) if is_canonical(text, address) => Value::Address(address),
+            Ok(IpAddr::V6(address)) if is_canonical(text, address) => Value::Address(address.into()),
             _ => Value::Text(text.into()),
         }
     }
 }
 
-/// The rest of a text after what was written.
-struct Rest<'a>(&'a str);
-
-/// Returns `true` if the text has exactly this form.
-fn is_canonical(text: &str, address: IpAddr) -> bool {
-    let mut rest = Rest(text);
-    write!(rest, "{address}").is_ok() && rest.0.is_empty()
-}
-
-impl fmt::Write for Rest<'_> {
-    fn write_str(&mut self, written: &str) -> fmt::Result {
-        self.0 = self.0.strip_prefix(written).ok_or(fmt::Error)?;
-        Ok(())
+/// Returns `true` if the text is what `Display` writes for this address (RFC 5952). Formatting the address to compare it
+/// would take most of the time of a look-up.
+fn is_canonical(text: &str, address: Ipv6Addr) -> bool {
+    if text.contains('.') || address.to_ipv4_mapped().is_some() {
+        return text == address.to_string();
     }
+    let segments = address.segments();
+    // The first of the longest runs of zeros: `::` replaces it, unless it is a single one.
+    let mut zeros = 0..0;
+    for start in 0..segments.len() {
+        let run = segments[start..].iter().take_while(|segment| **segment == 0).count();
+        if run > zeros.len().max(1) {
+            zeros = start..start + run;
+        }
+    }
+    let count = |groups: &str| if groups.is_empty() { 0 } else { groups.split(':').count() };
+    let is_compressed_there = match text.split_once("::") {
+        Some((before, after)) => {
+            count(before) == zeros.start && count(after) == segments.len() - zeros.end && !zeros.is_empty()
+        }
+        None => zeros.is_empty(),
+    };
+    let is_short = |group: &str| group.len() <= 1 || !group.starts_with('0');
+    is_compressed_there && text.split(':').all(is_short) && !text.bytes().any(|b| b.is_ascii_uppercase())
 }
 
 impl Hash for Value {
@@ -113,7 +123,18 @@ mod tests {
         for text in ["0", "22", "65535"] {
             assert!(matches!(kind(text), Value::Port(_)), "{text}");
         }
-        for text in ["0.0.0.0", "10.0.0.1", "::", "2001:db8::1", "::ffff:10.0.0.1"] {
+        for text in [
+            "0.0.0.0",
+            "10.0.0.1",
+            "::",
+            "2001:db8::1",
+            "::ffff:10.0.0.1",
+            "1::",
+            "::1:0:0:1",
+            "1:2:3:4:5:6:7:8",
+            "1:0:3:4:5:6:7:0",
+            "1::4:0:0:7:8",
+        ] {
             assert!(matches!(kind(text), Value::Address(_)), "{text}");
         }
         for text in [
@@ -128,6 +149,11 @@ mod tests {
             "2001:DB8::1",
             "2001:db8:0::1",
             "::ffff:a00:1",
+            "2001:db8:0:1:1:1:1::",
+            "2001:db8:0:0:1:0:0::",
+            "2001::1:0:0:0:1",
+            "::0",
+            "0::",
             "fe80::1%eth0",
         ] {
             assert!(matches!(kind(text), Value::Text(_)), "{text}");
@@ -136,8 +162,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_does(text in "[0-9a-f:.+]{0,40}|\\PC*", bytes: [u16; 8]) {
+        fn any_text_does(text in "[0-9a-f:.+]{0,40}|(0|1|:|::|00|a1){1,15}|\\PC*", bytes: [u16; 8], zeros: u8) {
             proptest::prop_assert_eq!(Value::of(&text).to_string(), text);
+            let bytes: [u16; 8] = std::array::from_fn(|n| if zeros >> n & 1 == 0 { bytes[n] } else { 0 });
             let address = IpAddr::from(bytes);
             proptest::prop_assert_eq!(Value::of(&address.to_string()), Value::Address(address));
         }
