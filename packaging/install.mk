@@ -124,3 +124,7 @@ package-test: deb
 	$(MAKE) --no-print-directory install DESTDIR=target/stage-local >/dev/null
 	packaging/test/run target/debian/pyruse_*-1_*.deb target/debian/pyruse_*-2_*.deb target/stage-local \
 	    target/package-test
+	PYRUSE_TEST_RELEASE=trixie packaging/test/run target/debian/pyruse_*-1_*.deb target/debian/pyruse_*-2_*.deb \
+	    target/stage-local target/package-test-trixie newcomer lifecycle firewalls mail-servers journals
+	PYRUSE_TEST_RELEASE=sid packaging/test/run target/debian/pyruse_*-1_*.deb target/debian/pyruse_*-2_*.deb \
+	    target/stage-local target/package-test-sid journals
