@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::counted::Counted;
 use super::decode::{self, EightBit};
 use super::field::{Fields, Slot};
+use super::known::{Known, KnownValues};
 use super::limit::FIELD_LIMIT;
 use super::names::Names;
 use super::table::ValueType;
@@ -52,6 +53,7 @@ pub struct Buffers {
     cells: Vec<Cell>,
     elements: Vec<Element>,
     arena: String,
+    pub(super) known: KnownValues,
     /// The counts that counters reached for the entry, in order.
     pub(super) counted: Vec<Counted>,
     /// The name of the source that entries come from; empty if it is not known.
@@ -72,6 +74,7 @@ impl Buffers {
             cells,
             elements: Vec::new(),
             arena: String::new(),
+            known: KnownValues::new(),
             counted: Vec::new(),
             source: String::new(),
         }
@@ -99,6 +102,7 @@ impl Buffers {
         self.elements.clear();
         self.arena.clear();
         self.counted.clear();
+        self.known.begin();
         if self.arena.capacity() > 8 * FIELD_LIMIT {
             // One huge entry must not hold its memory for ever.
             self.arena.shrink_to(FIELD_LIMIT);
@@ -125,7 +129,10 @@ impl Buffers {
     }
 
     pub(super) fn text(&self, span: Span) -> &str {
-        &self.arena[span.start as usize..span.end as usize]
+        match self.known.text(span) {
+            Some(text) => text,
+            None => &self.arena[span.start as usize..span.end as usize],
+        }
     }
 
     pub(super) fn value(&self, stored: Stored) -> Value<'_> {
@@ -196,16 +203,52 @@ impl Buffers {
 
     /// Stores a value of the record, unless a step has set the field.
     fn push_value(&mut self, slot: Slot, value: &[u8]) -> bool {
-        let mut cell = self.cell(slot);
-        if cell.assigned || self.arena.len() >= ARENA_LIMIT {
+        if self.cell(slot).assigned || self.arena.len() >= ARENA_LIMIT {
             return false;
         }
-        let stored = match self.fields.value_type(slot) {
+        let stored = self.number(slot, value).unwrap_or_else(|| Stored::Text(self.push_bytes(value)));
+        self.push_stored(slot, stored);
+        true
+    }
+
+    /// See [`super::Sink::learn`].
+    pub(super) fn learn(&mut self, field: &[u8]) -> Option<Known> {
+        let Some((slot, length)) = self.wanted.find(field) else { return Some(Known::default()) };
+        let value = field.get(length + 1..).unwrap_or_default();
+        if !self.known.has_room(value.len()) {
+            return None;
+        }
+        let stored = self.number(slot, value).unwrap_or_else(|| {
+            Stored::Text(match std::str::from_utf8(value) {
+                Ok(text) => self.known.push_text(text),
+                Err(_) => self.known.push_text(&self.eight_bit.decode(value)),
+            })
+        });
+        Some(self.known.push(slot, stored))
+    }
+
+    /// Stores a value that was learnt, unless a step has set the field.
+    pub(super) fn push_known(&mut self, known: Known) -> bool {
+        let Some((slot, stored)) = self.known.get(known) else { return false };
+        if self.cell(slot).assigned {
+            return false;
+        }
+        self.push_stored(slot, stored);
+        true
+    }
+
+    /// The value as a number, if the field has numbers.
+    fn number(&self, slot: Slot, value: &[u8]) -> Option<Stored> {
+        match self.fields.value_type(slot) {
             ValueType::Integer => decode::integer(value).map(Stored::Integer),
             ValueType::Time => decode::integer(value).map(|micros| Stored::Time(Timestamp(micros))),
             ValueType::Text => None,
-        };
-        let stored = stored.unwrap_or_else(|| Stored::Text(self.push_bytes(value)));
+        }
+    }
+
+    /// Adds an element to those of the field.
+    fn push_stored(&mut self, slot: Slot, stored: Stored) {
+        let mut cell = self.cell(slot);
         let element = self.push_element(stored);
         if cell.last == NONE {
             cell = Cell { epoch: self.epoch, first: element, ..EMPTY };
@@ -214,7 +257,6 @@ impl Buffers {
         }
         cell.last = element;
         self.cells[slot.index()] = cell;
-        true
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) -> Span {

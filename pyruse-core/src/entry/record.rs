@@ -1,6 +1,6 @@
 //! The source of entries, as far as the core knows it.
 
-use super::Buffers;
+use super::{Buffers, Known};
 use crate::time::Timestamp;
 
 /// Where a record puts a requested field.
@@ -23,6 +23,22 @@ impl<'a> Sink<'a> {
     /// Like [`Sink::field`], for a field in journal form, `NAME=value`: an unwanted field is not even split.
     pub fn assignment(&mut self, field: &[u8]) -> bool {
         self.buffers.push_assignment(field)
+    }
+
+    /// Learns a value that will come again, in journal form, and returns its number for [`Sink::known`]. This does not
+    /// give the field. `None`: it cannot be learnt now, and must be given as it is.
+    pub fn learn(&mut self, field: &[u8]) -> Option<Known> {
+        self.buffers.learn(field)
+    }
+
+    /// Like [`Sink::assignment`], for a value that was learnt in this generation.
+    pub fn known(&mut self, known: Known) -> bool {
+        self.buffers.push_known(known)
+    }
+
+    /// Returns which generation of numbers is valid for this entry. With another one, all numbers have to be forgotten.
+    pub fn generation(&self) -> u64 {
+        self.buffers.known.generation
     }
 }
 

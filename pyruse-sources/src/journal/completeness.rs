@@ -11,7 +11,6 @@
 //! The reading loop only counts. A check takes about ten microseconds per file.
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -22,9 +21,10 @@ use pyruse_core::time::Timestamp;
 use super::file::{Header, Id, JournalFile};
 use super::left_out::RefusedFiles;
 use super::losses::{MISSING, MISSING_AT_MOST, PASSED_OVER};
-use super::places::{Listed, is_archive_of, list};
+use super::places::{is_archive_of, list};
 use super::position::JournalPosition;
 use super::settings::JournalSettings;
+use super::survey::{Found, Known, find, survey};
 
 /// The shortest time between two checks …
 const MIN_INTERVAL: Duration = Duration::from_secs(2);
@@ -46,9 +46,6 @@ const TRIES: u32 = 3;
 
 /// A file that is missing in this many checks has been deleted.
 const ABSENCES: u8 = 10;
-
-/// How much the times in two files of one journald may differ, in microseconds.
-const SLACK: i64 = 1_000_000;
 
 /// The number in a sequence up to which everything was read or accounted for.
 #[derive(Clone, Copy, Debug)]
@@ -87,12 +84,6 @@ struct Held {
     /// Whether libsystemd does not read it.
     is_left_out: bool,
     absences: u8,
-}
-
-/// A file that was opened for the check.
-struct Known {
-    listed: Listed,
-    file: JournalFile,
 }
 
 /// The state of the checks; see the module documentation.
@@ -301,43 +292,15 @@ impl Completeness {
     /// Checks a gap: numbers that are in no file are reported as lost.
     fn check_gap(&self, gap: Gap, known: &[Known], losses: &mut Losses) {
         let Gap { sequence, after, upto, from, until, read } = gap;
-        let of_sequence = known.iter().find(|known| known.file.header.seqnum_id == sequence);
-        let is_split = of_sequence.is_none_or(|known| known.listed.is_split);
-        let (mut present, mut elsewhere) = (0_u64, 0_u64);
-        for Known { listed, file } in known {
-            let header = &file.header;
-            let is_same = header.seqnum_id == sequence;
-            let shares = is_same || (is_split && listed.is_split);
-            if !shares || header.last_number <= after || header.first_number > upto {
-                continue;
-            }
-            let entries = file.entries();
-            let range = entries.between(after, upto);
-            // The same numbers of another sequence may be from another time.
-            let first = entries.head(range.start).map(|head| head.time);
-            let is_of_then = is_same || first.is_some_and(|first| first.0 <= until.0.saturating_add(SLACK));
-            let is_of_then = is_of_then && (is_same || header.last_time.0.saturating_add(SLACK) >= from.0);
-            let mut count: u64 = if is_of_then { range.end - range.start } else { 0 };
-            // A number may belong to an entry that did not fit into the file: the entry was written to the next file.
-            let last = entries.count.checked_sub(1).and_then(|last| entries.head(last));
-            let is_unlinked = last.is_none_or(|last| last.number < header.last_number);
-            if is_same && is_unlinked && (after + 1..=upto).contains(&header.last_number) {
-                count = count.saturating_add(1);
-            }
-            let sum = if listed.in_scope { &mut present } else { &mut elsewhere };
-            *sum = count.saturating_add(*sum);
-        }
+        let Found { mut present, elsewhere, is_split, is_exact } =
+            find(known, sequence, (after, upto), (from, until));
         // Entries that were read may have been deleted since. With several hosts, `read` includes entries of the others.
         if is_split || self.marks.len() == 1 {
             present = present.max(read);
         }
         let lost = (upto - after).saturating_sub(present.saturating_add(elsewhere));
         if lost > 0 {
-            let shares = |known: &Known| {
-                known.file.header.seqnum_id == sequence || (is_split && known.listed.is_split)
-            };
-            let is_exact = self.settings.matches.is_empty()
-                && known.iter().all(|known| known.listed.in_scope || !shares(known));
+            let is_exact = is_exact && self.settings.matches.is_empty();
             losses.note(if is_exact { &MISSING } else { &MISSING_AT_MOST }, lost, from, until);
         }
     }
@@ -385,42 +348,6 @@ impl Completeness {
         }
         self.settled = Some(held);
     }
-}
-
-/// How often to try to list and open the files without a rotation in between.
-const SURVEYS: usize = 5;
-
-/// Lists and opens the files. Returns all files, those that could be opened, and whether these are all that matter. A
-/// rotation renames files: one that is renamed before it is opened would seem to be empty. `None`: that happened at
-/// every try.
-fn survey(settings: &JournalSettings, files: &[PathBuf]) -> Option<(Vec<Listed>, Vec<Known>, bool)> {
-    let list = || {
-        let mut listed = list(settings, files);
-        listed.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        listed
-    };
-    let mut listed = list();
-    for _ in 0..SURVEYS {
-        let (known, is_complete) = open(listed.clone());
-        let after = list();
-        if after == listed {
-            return Some((listed, known, is_complete));
-        }
-        listed = after;
-    }
-    None
-}
-
-/// Returns the files that can be opened, and whether these are all that matter.
-fn open(listed: Vec<Listed>) -> (Vec<Known>, bool) {
-    let (mut known, mut is_complete) = (Vec::new(), true);
-    for listed in listed {
-        match JournalFile::open(&listed.path) {
-            Ok(file) => known.push(Known { listed, file }),
-            Err(e) => is_complete &= e.kind() != ErrorKind::PermissionDenied,
-        }
-    }
-    (known, is_complete)
 }
 
 impl Snapshot {

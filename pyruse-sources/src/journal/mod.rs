@@ -21,6 +21,7 @@ mod reading;
 mod record;
 mod resume;
 mod settings;
+mod survey;
 mod whole;
 
 use pyruse_core::entry::FieldTable;

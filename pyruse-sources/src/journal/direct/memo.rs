@@ -1,50 +1,38 @@
-//! Short payloads that were read, by file and offset: most fields of an entry have values that were seen before, and then
-//! they have the same offsets.
+//! What is known of the fields that were read, by file and offset: most fields of an entry have values that were seen
+//! before, and then they have the same offsets.
 
-/// How many payloads are remembered. A power of two.
+/// How many fields are remembered. A power of two.
 const SLOTS: usize = 8192;
 
-/// Longer payloads are not remembered.
-const LONGEST: usize = 256;
-
-/// See the module. Its memory is bounded by the product of the two.
+/// See the module.
 #[derive(Default)]
-pub(super) struct Memo {
-    slots: Vec<Slot>,
+pub(super) struct Memo<T> {
+    slots: Vec<Slot<T>>,
 }
 
 #[derive(Clone, Default)]
-struct Slot {
+struct Slot<T> {
     file: u32,
     /// 0: nothing is remembered here.
     offset: u64,
-    payload: Vec<u8>,
+    known: T,
 }
 
-impl Memo {
-    /// Where the payload is remembered, if it is.
-    pub(super) fn find(&self, file: u32, offset: u64) -> Option<usize> {
-        let at = place(file, offset);
-        let slot = self.slots.get(at)?;
-        (slot.offset == offset && slot.file == file).then_some(at)
+impl<T: Copy + Default> Memo<T> {
+    pub(super) fn find(&self, file: u32, offset: u64) -> Option<T> {
+        let slot = self.slots.get(place(file, offset))?;
+        (slot.offset == offset && slot.file == file).then_some(slot.known)
     }
 
-    /// What is remembered there.
-    pub(super) fn payload(&self, at: usize) -> &[u8] {
-        &self.slots[at].payload
-    }
-
-    pub(super) fn remember(&mut self, file: u32, offset: u64, payload: &[u8]) {
-        if payload.len() > LONGEST {
-            return;
-        }
+    pub(super) fn remember(&mut self, file: u32, offset: u64, known: T) {
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, Slot::default());
         }
-        let slot = &mut self.slots[place(file, offset)];
-        (slot.file, slot.offset) = (file, offset);
-        slot.payload.clear();
-        slot.payload.extend_from_slice(payload);
+        self.slots[place(file, offset)] = Slot { file, offset, known };
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.slots.clear();
     }
 }
 

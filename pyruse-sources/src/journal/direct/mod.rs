@@ -1,8 +1,10 @@
 //! Reads journal files itself, without libsystemd: by `pread`, in windows that go forward.
 //!
 //! An entry is an array of offsets of its fields; fields with the same name and value have the same offset within a file.
-//! So most fields of an entry were seen before, and are remembered by their offset ([`memo`]).
+//! So most fields of an entry were seen before, and are remembered by their offset ([`memo`]), or with others by all of
+//! their offsets ([`shapes`]).
 
+mod data;
 mod entry;
 mod files;
 mod lz4;
@@ -12,6 +14,7 @@ mod numbers;
 mod place;
 mod reader;
 mod sequence;
+mod shapes;
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
 mod tests;

@@ -25,7 +25,7 @@ use super::matches::Matches;
 use super::numbers::Numbers;
 use super::place::{Place, SEQUENCES};
 use super::sequence::{Sequence, is_before};
-use super::walk::{Field, Shared};
+use super::walk::{Shared, Walk};
 use super::watch::Watch;
 
 /// journald notifies of entries up to 250 ms later; see `super::super::follow`.
@@ -193,10 +193,10 @@ impl FilesReader {
         })
     }
 
-    /// The next field of the current entry.
-    pub(super) fn field(&mut self) -> Option<Field<'_>> {
+    /// The file of the current entry.
+    pub(super) fn walk(&mut self) -> Option<&mut Walk> {
         let (at, _) = self.current?;
-        self.sequences[at].walk()?.field(&mut self.shared)
+        self.sequences[at].walk()
     }
 
     /// Counts the current entry as read.
@@ -298,7 +298,7 @@ impl Reader for FilesReader {
         while let Some((at, head)) = self.advance() {
             let sequence = &mut self.sequences[at];
             self.current = Some((at, Address { sequence: sequence.id, head }));
-            if sequence.walk().is_some_and(|walk| self.matches.want(walk, &mut self.shared)) {
+            if sequence.walk().is_some_and(|walk| self.matches.want(walk, &mut self.shared.unpacker)) {
                 self.is_peeked = true;
                 return Ok(Next::Record(time(head.realtime)));
             }
@@ -313,9 +313,7 @@ impl Reader for FilesReader {
             self.take();
             self.fresh += 1;
         }
-        if let Some((at, _)) = self.current
-            && let Some(walk) = self.sequences[at].walk()
-        {
+        if let Some(walk) = self.walk() {
             walk.rewind();
         }
         self
@@ -409,20 +407,14 @@ impl Record for FilesReader {
     }
 
     fn next_field(&mut self, sink: &mut Sink<'_>) -> bool {
-        while let Some(field) = self.field() {
-            match field {
-                Field::Payload(payload) => {
-                    if sink.assignment(payload) {
-                        return true;
-                    }
-                }
-                Field::Damaged => {
-                    let time = self.realtime();
-                    self.losses.note(&DAMAGED_FIELDS, 1, time, time);
-                }
-            }
+        let Some((at, address)) = self.current else { return false };
+        let Some(walk) = self.sequences[at].walk() else { return false };
+        let Some(damaged) = walk.give(&mut self.shared, sink) else { return false };
+        if damaged > 0 {
+            let time = time(address.head.realtime);
+            self.losses.note(&DAMAGED_FIELDS, damaged, time, time);
         }
-        false
+        true
     }
 }
 

@@ -2,32 +2,28 @@
 //!
 //! Everything in a file is data that anybody may have written, and that a writer may be changing: offsets may lead
 //! anywhere, sizes may be anything. Each object is checked for itself; what is damaged is skipped and counted, one entry
-//! or one field at a time. Of a DATA object only type, flags, size and payload are taken: journald fills in the rest after
-//! the entry can be seen.
+//! or one field at a time.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 
-use pyruse_core::entry::FIELD_LIMIT;
+use pyruse_core::entry::{Known, Sink};
 
 use crate::journal::file::{JournalFile, Pieces};
 
+use super::data::{offset, read_payload};
 use super::entry::{HEAD, Head};
 use super::memo::Memo;
 use super::numbers::Numbers;
-use super::unpack::{PACKED_LIMIT, Packing, Unpacker};
+use super::shapes::Shapes;
+use super::unpack::Unpacker;
 use super::window::Window;
 
-/// The types of objects that are read here.
-const DATA: u8 = 1;
+/// The type of the object of an entry.
 const ENTRY: u8 = 3;
 
 /// The most items of an entry that are read; journald takes 1,024 fields.
-const ITEMS: u64 = 16 << 10;
-
-/// A value of full length, and its name.
-const PAYLOAD: usize = FIELD_LIMIT + 256;
+const ITEMS: usize = 16 << 10;
 
 /// The most damaged entries in sequence that are looked at one at a time; then the rest of their array is skipped.
 const DAMAGED: u64 = 1024;
@@ -41,8 +37,13 @@ const NEAR: u64 = 32 << 10;
 /// What all files share.
 #[derive(Default)]
 pub(super) struct Shared {
-    memo: Memo,
-    unpacker: Unpacker,
+    /// What the numbers of values belong to.
+    generation: u64,
+    memo: Memo<Known>,
+    shapes: Shapes,
+    /// The values of the current entry that are older than it.
+    values: Vec<Known>,
+    pub(super) unpacker: Unpacker,
 }
 
 /// An entry that was found.
@@ -53,18 +54,22 @@ struct Found {
     size: u64,
 }
 
-/// A field of an entry.
-pub(super) enum Field<'f> {
-    /// `NAME=value`, perhaps cut behind [`FIELD_LIMIT`] bytes of its value.
-    Payload(&'f [u8]),
-    Damaged,
+impl Shared {
+    /// Forgets numbers that mean nothing any more.
+    fn begin(&mut self, generation: u64) {
+        if self.generation != generation {
+            self.generation = generation;
+            self.memo.forget();
+            self.shapes.forget();
+        }
+    }
 }
 
 /// See the module.
 pub(super) struct Walk {
     pub(super) file: JournalFile,
     /// Tells files apart in what they share.
-    serial: u32,
+    pub(super) serial: u32,
     pub(super) identity: (u64, u64),
     pieces: Pieces,
     /// The number that was given out last, as far as the file says.
@@ -78,8 +83,8 @@ pub(super) struct Walk {
     array: Window,
     objects: Window,
     old_objects: Window,
-    /// The offsets of the fields of the current entry, and how many of them were given.
-    items: Vec<u64>,
+    /// The offsets of the fields of the current entry, as they are in the file; and how many of them were given.
+    items: Vec<u8>,
     given: usize,
     is_loaded: bool,
 }
@@ -99,7 +104,7 @@ impl Walk {
             damaged_in_sequence: 0,
             array: Window::default(),
             objects: Window::default(),
-            old_objects: Window::default(),
+            old_objects: Window::of_scattered(),
             items: Vec::new(),
             given: 0,
             is_loaded: false,
@@ -192,18 +197,88 @@ impl Walk {
         self.given = 0;
     }
 
-    /// The next field of the current entry.
-    pub(super) fn field<'w>(&'w mut self, shared: &'w mut Shared) -> Option<Field<'w>> {
-        if !self.is_loaded {
-            self.is_loaded = true;
-            if self.load().is_none() {
-                self.items.clear();
-                return Some(Field::Damaged);
+    /// Gives the next fields of the current entry to the sink: first those that are older than the entry before, all at
+    /// once, because most of them were seen; then up to one that is wanted. Returns how many were damaged; `None` at the
+    /// end.
+    pub(super) fn give(&mut self, shared: &mut Shared, sink: &mut Sink<'_>) -> Option<u64> {
+        if !self.load() {
+            return Some(1);
+        }
+        if self.given == 0 {
+            let old = self.count_old();
+            if old > 0 {
+                self.given = old;
+                return Some(self.give_old(old, shared, sink));
             }
         }
-        let at = *self.items.get(self.given)?;
-        self.given += 1;
-        Some(self.payload(at, shared).map_or(Field::Damaged, Field::Payload))
+        while let Some(at) = self.item(self.given) {
+            self.given += 1;
+            match self.payload(at, &mut shared.unpacker) {
+                None => return Some(1),
+                Some(payload) if sink.assignment(payload) => return Some(0),
+                Some(_) => {}
+            }
+        }
+        None
+    }
+
+    fn give_old(&mut self, old: usize, shared: &mut Shared, sink: &mut Sink<'_>) -> u64 {
+        shared.begin(sink.generation());
+        let length = old * self.item_length();
+        if let Some(values) = shared.shapes.find(self.serial, &self.items[..length]) {
+            for value in values {
+                sink.known(*value);
+            }
+            return 0;
+        }
+        shared.values.clear();
+        let mut damaged = 0;
+        for n in 0..old {
+            let Some(at) = self.item(n) else { break };
+            let mut known = shared.memo.find(self.serial, at);
+            if known.is_none() {
+                let Some(payload) = self.payload(at, &mut shared.unpacker) else {
+                    damaged += 1;
+                    continue;
+                };
+                known = sink.learn(payload);
+                match known {
+                    Some(known) => shared.memo.remember(self.serial, at, known),
+                    None => _ = sink.assignment(payload),
+                }
+            }
+            if let Some(known) = known {
+                sink.known(known);
+                shared.values.push(known);
+            }
+        }
+        if shared.values.len() == old {
+            shared.shapes.remember(self.serial, &self.items[..length], &shared.values);
+        }
+        damaged
+    }
+
+    /// How many fields at the start of the current entry are older than the entry before: journald sorts them.
+    fn count_old(&self) -> usize {
+        let all = self.items.len() / self.item_length();
+        (0..all).rev().find(|n| self.item(*n).is_some_and(|at| self.is_old(at))).map_or(0, |last| last + 1)
+    }
+
+    /// Was a field at that place there when the entry before was written?
+    pub(super) fn is_old(&self, at: u64) -> bool {
+        at < self.before
+    }
+
+    /// Where that field of the current entry is.
+    pub(super) fn item(&self, n: usize) -> Option<u64> {
+        let length = self.item_length();
+        let item = self.items.get(n * length..(n + 1) * length)?;
+        Some(offset(&item[..length.min(8)]))
+    }
+
+    /// An offset, in larger files with a hash.
+    fn item_length(&self) -> usize {
+        if self.file.is_compact() { 4 } else { 16 }
     }
 
     fn skip(&mut self, number: u64, end: u64) {
@@ -229,74 +304,31 @@ impl Walk {
         Some(Found { head, at, size })
     }
 
-    /// Reads where the fields of the current entry are.
-    fn load(&mut self) -> Option<()> {
+    /// Reads where the fields of the current entry are, unless that was done. Returns `false` if that is damaged.
+    pub(super) fn load(&mut self) -> bool {
+        if self.is_loaded {
+            return true;
+        }
+        self.is_loaded = true;
         self.items.clear();
+        self.read_items().is_some()
+    }
+
+    fn read_items(&mut self) -> Option<()> {
         let found = self.found?;
-        let item = if self.file.is_compact() { 4 } else { 16 };
-        let count = (found.size - HEAD as u64) / item as u64;
-        let length = usize::try_from(count.min(ITEMS)).ok()? * item;
-        let bytes = self.objects.get(&self.file.file, found.at + HEAD as u64, length).ok()?;
-        self.items.extend(bytes.chunks_exact(item).map(|item| offset(&item[..item.len().min(8)])));
-        (count <= ITEMS).then_some(())
-    }
-
-    fn payload<'w>(&'w mut self, at: u64, shared: &'w mut Shared) -> Option<&'w [u8]> {
-        let Shared { memo, unpacker } = shared;
-        let (file, is_compact) = (&self.file.file, self.file.is_compact());
-        if at > self.before {
-            return read_payload(file, is_compact, at, &mut self.objects, unpacker);
+        let item = self.item_length();
+        let count = usize::try_from((found.size - HEAD as u64) / item as u64).ok()?;
+        if count > ITEMS {
+            return None;
         }
-        if let Some(known) = memo.find(self.serial, at) {
-            return Some(memo.payload(known));
-        }
-        let payload = read_payload(file, is_compact, at, &mut self.old_objects, unpacker)?;
-        memo.remember(self.serial, at, payload);
-        Some(payload)
+        let bytes = self.objects.get(&self.file.file, found.at + HEAD as u64, count * item).ok()?;
+        self.items.extend_from_slice(bytes);
+        Some(())
     }
-}
 
-/// The payload of the DATA object at that place; `None` if it is damaged.
-fn read_payload<'w>(
-    file: &File,
-    is_compact: bool,
-    at: u64,
-    window: &'w mut Window,
-    unpacker: &'w mut Unpacker,
-) -> Option<&'w [u8]> {
-    let start: u64 = if is_compact { 72 } else { 64 };
-    let head = window.get(file, at, 16).ok()?;
-    let (kind, flags, size) = (head[0], head[1], offset(&head[8..16]));
-    let packing = match flags {
-        0 => None,
-        1 => Some(Packing::Xz),
-        2 => Some(Packing::Lz4),
-        4 => Some(Packing::Zstd),
-        _ => return None,
-    };
-    let length = size.checked_sub(start).filter(|length| *length > 0)?;
-    if kind != DATA || !at.is_multiple_of(8) {
-        return None;
+    /// The field at that place, `NAME=value`; `None` if it is damaged.
+    pub(super) fn payload<'w>(&'w mut self, at: u64, unpacker: &'w mut Unpacker) -> Option<&'w [u8]> {
+        let window = if self.is_old(at) { &mut self.old_objects } else { &mut self.objects };
+        read_payload(&self.file.file, self.file.is_compact(), at, window, unpacker)
     }
-    let from = at.checked_add(start)?;
-    let Some(packing) = packing else {
-        return window.get(file, from, usize::try_from(length.min(PAYLOAD as u64)).ok()?).ok();
-    };
-    let length = usize::try_from(length.min(PACKED_LIMIT)).ok()?;
-    if length <= FIELD_LIMIT {
-        let packed = window.get(file, from, length).ok()?;
-        return unpacker.unpack(packing, packed, PAYLOAD);
-    }
-    // Rare: a window of that size would stay.
-    if file.metadata().ok()?.len() < from.checked_add(length as u64)? {
-        return None;
-    }
-    let mut packed = vec![0; length];
-    file.read_exact_at(&mut packed, from).ok()?;
-    unpacker.unpack(packing, &packed, PAYLOAD)
-}
-
-/// A number of up to 64 bits.
-fn offset(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

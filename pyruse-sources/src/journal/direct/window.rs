@@ -11,14 +11,26 @@ const SMALLEST: usize = 4 << 10;
 const LARGEST: usize = 64 << 10;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Window {
     start: u64,
     bytes: Vec<u8>,
     size: usize,
+    largest: usize,
+}
+
+impl Default for Window {
+    fn default() -> Window {
+        Window { start: 0, bytes: Vec::new(), size: 0, largest: LARGEST }
+    }
 }
 
 impl Window {
+    /// For places that do not follow each other: more bytes are of no use.
+    pub(super) fn of_scattered() -> Window {
+        Window { largest: SMALLEST, ..Window::default() }
+    }
+
     /// The `length` bytes at that place; the caller bounds their number.
     pub(super) fn get(&mut self, file: &File, at: u64, length: usize) -> io::Result<&[u8]> {
         if let Some(offset) = self.offset(at, length) {
@@ -31,6 +43,7 @@ impl Window {
     /// The file may have changed.
     pub(super) fn forget(&mut self) {
         self.bytes.clear();
+        self.size = 0;
     }
 
     /// Where in the window that place is.
@@ -40,7 +53,7 @@ impl Window {
     }
 
     fn fill(&mut self, file: &File, at: u64, length: usize) -> io::Result<()> {
-        self.size = (self.size * 2).clamp(SMALLEST, LARGEST);
+        self.size = (self.size * 2).clamp(SMALLEST, self.largest);
         self.start = at;
         self.bytes.resize(self.size.max(length), 0);
         let mut filled = 0;

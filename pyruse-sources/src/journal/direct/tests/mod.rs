@@ -6,19 +6,18 @@ mod live;
 mod repack;
 mod sequences;
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use pyruse_core::entry::{FIELD_LIMIT, Record};
+use pyruse_core::entry::{Buffers, EightBit, FIELD_LIMIT, Fields, Record, Slot, Value};
 use pyruse_core::plugin::{Begin, Next, Reader};
-use pyruse_core::time::Timestamp;
 
 use super::reader::FilesReader;
-use super::walk::Field;
+use super::unpack::Unpacker;
 use crate::journal::file::JournalFile;
-use crate::journal::losses::DAMAGED_FIELDS;
 use crate::journal::open::OpenJournal;
 use crate::journal::raw;
 use crate::journal::settings::JournalSettings;
@@ -193,14 +192,63 @@ fn read(reader: &mut FilesReader, time: i64) -> Read {
     let record = reader.record();
     assert_eq!(record.realtime().0, time);
     let (monotonic, cursor) = (record.monotonic(), record.cursor());
-    let mut fields = Vec::new();
-    while let Some(field) = reader.field() {
-        match field {
-            Field::Payload(payload) => fields.push(cut(payload)),
-            Field::Damaged => reader.losses().note(&DAMAGED_FIELDS, 1, Timestamp(time), Timestamp(time)),
-        }
-    }
+    let fields = reader.fields();
+    assert_given(reader, &fields);
     Read { time, monotonic, cursor, fields }
+}
+
+impl FilesReader {
+    /// The fields of the current entry, as they are in the file.
+    fn fields(&mut self) -> Vec<Vec<u8>> {
+        let (mut fields, mut unpacker) = (Vec::new(), Unpacker::default());
+        let walk = self.walk().unwrap();
+        let _ = walk.load();
+        let mut n = 0;
+        while let Some(at) = walk.item(n) {
+            n += 1;
+            fields.extend(walk.payload(at, &mut unpacker).map(cut));
+        }
+        walk.rewind();
+        fields
+    }
+}
+
+/// The names of fields that workflows want. Others are not.
+const WANTED: [&str; 9] =
+    ["MESSAGE", "SYSLOG_IDENTIFIER", "_UID", "TAG", "BINARY", "LONG", "EMPTY", "HUGE", "PAIR"];
+
+thread_local! {
+    /// Shared by all entries, as in the program: so most values are known.
+    static WORKFLOW: RefCell<(Buffers, Vec<Slot>)> = RefCell::new({
+        let mut fields = Fields::default();
+        let slots = WANTED.iter().map(|name| fields.slot(name)).collect();
+        (Buffers::new(fields, EightBit::default(), pyruse_core::jiff::tz::TimeZone::UTC), slots)
+    });
+}
+
+/// A workflow must get the values of these fields.
+fn assert_given(reader: &mut FilesReader, fields: &[Vec<u8>]) {
+    WORKFLOW.with_borrow_mut(|(buffers, slots)| {
+        let mut entry = buffers.entry(reader);
+        for (slot, name) in slots.iter().zip(WANTED) {
+            let mut given = Vec::new();
+            let mut take = |value: Value<'_>| {
+                let Value::Text(text) = value else { panic!("{name} is {value:?}") };
+                given.push(text.to_owned());
+                Ok(false)
+            };
+            entry.any(*slot, &mut take).unwrap();
+            let values =
+                fields.iter().filter_map(|field| field.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+            let expected: Vec<_> = values
+                .map(|value| {
+                    let text = std::str::from_utf8(value).map(str::to_owned);
+                    text.unwrap_or_else(|_| EightBit::default().decode(value).into_owned())
+                })
+                .collect();
+            assert!(given == expected, "{name} is {given:?} instead of {expected:?}");
+        }
+    });
 }
 
 fn opened(settings: &JournalSettings, begin: Begin<'_>) -> FilesReader {
