@@ -12,18 +12,22 @@ use super::text::printable;
 pub(crate) struct EffectPrinter<W> {
     pub(crate) out: W,
     json: bool,
+    /// The current line: its parts are many, and small.
+    line: Vec<u8>,
 }
 
 impl<W: Write> EffectPrinter<W> {
     pub(crate) fn new(out: W, json: bool) -> EffectPrinter<W> {
-        EffectPrinter { out, json }
+        EffectPrinter { out, json, line: Vec::new() }
     }
 }
 
 impl<W: Write> SimulationObserver for EffectPrinter<W> {
     fn effect(&mut self, effect: &PlacedEffect<'_>) -> io::Result<()> {
         if self.json {
-            return json::write_line(&mut self.out, effect);
+            self.line.clear();
+            json::write_line(&mut self.line, effect)?;
+            return self.out.write_all(&self.line);
         }
         let line = match effect.effect {
             Effect::Ban { set, ip, seconds, renewed, .. } => {

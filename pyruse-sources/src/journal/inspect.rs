@@ -2,9 +2,8 @@
 
 use pyruse_core::plugin::{Inspection, Severity};
 
-use super::follow::Follower;
+use super::any::{AnyReader, left_out};
 use super::hidden::{sentence, units_not_read};
-use super::left_out::left_out;
 use super::places::files_read;
 use super::settings::JournalSettings;
 
@@ -34,9 +33,9 @@ pub(super) fn inspect(settings: &JournalSettings, inspection: &mut Inspection) {
 
 /// Checks whether this process can read the journal.
 fn can_be_read(settings: &JournalSettings, inspection: &mut Inspection) {
-    match Follower::open(settings).and_then(|mut journal| journal.has_entries()) {
+    match AnyReader::open(settings).and_then(|mut journal| journal.has_entries()) {
         Err(e) => {
-            inspection.argument("", Severity::Error, format!("the journal cannot be read: {e:#}"), READ_HELP);
+            inspection.argument("", Severity::Error, format!("the journal cannot be read: {e}"), READ_HELP);
         }
         Ok(None) => {
             let message = "the configured journal does not exist yet";

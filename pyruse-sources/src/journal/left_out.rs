@@ -19,7 +19,7 @@ const MAX_FILES: usize = 7168;
 const OTHER_DESCRIPTORS: u64 = 64;
 
 /// How long it takes at most to create a file.
-const CREATION_TIME: Duration = Duration::from_millis(200);
+pub(super) const CREATION_TIME: Duration = Duration::from_millis(200);
 
 pub(super) fn left_out_file(file: &Path, why: String) -> LeftOut {
     let what = if file.is_dir() { "journal in" } else { "journal file" };

@@ -85,6 +85,18 @@ pub(super) static DAMAGED_FIELDS: LossKind = LossKind {
     },
 };
 
+/// Entries that are missing and would not be read if their file came later, because too many parts are missing.
+pub(super) static GIVEN_UP: LossKind = LossKind {
+    name: "givenUp",
+    text: |count, range| {
+        format!(
+            "{count} missing {}, before those written {range}, would not be read if the file were found later: too many \
+             parts of the journal are missing",
+            plural(count, "entry", "entries"),
+        )
+    },
+};
+
 /// Positions that are only the time of an entry, because it was deleted while it was read.
 pub(super) static GUESSED: LossKind = LossKind {
     name: "guessed",

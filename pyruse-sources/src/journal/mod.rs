@@ -1,5 +1,6 @@
 //! The source `source_journal`: the systemd journal.
 
+mod any;
 mod arrivals;
 mod completeness;
 mod descriptors;
@@ -31,12 +32,11 @@ use pyruse_core::plugin::{
 };
 use pyruse_core::state::Position;
 
-use self::direct::{FilesReader, unknown_format};
+use self::any::AnyReader;
 pub(crate) use self::fields::JournalFields;
-use self::follow::Follower;
 pub(crate) use self::open::JOURNAL_FILE;
 use self::position::JournalPosition;
-use self::settings::{JournalSettings, ReaderKind};
+use self::settings::JournalSettings;
 
 /// The journal that the configuration names.
 struct JournalSource {
@@ -72,17 +72,7 @@ impl SourceModule for JournalSource {
 
 impl Source for JournalSource {
     fn open(&self) -> Result<Box<dyn Reader>, SourceError> {
-        if self.settings.reader == Some(ReaderKind::Files) {
-            let Some(unknown) = unknown_format(&self.settings) else {
-                return Ok(Box::new(FilesReader::open(&self.settings)?));
-            };
-            tracing::warn!(
-                "{} uses a feature that is not known here: libsystemd reads the journal instead",
-                unknown.display()
-            );
-        }
-        let follower = Follower::open(&self.settings).map_err(SourceError::of)?;
-        Ok(Box::new(follower))
+        Ok(Box::new(AnyReader::open(&self.settings)?))
     }
 
     fn describe(&self) -> Option<String> {
@@ -98,7 +88,7 @@ impl Source for JournalSource {
     }
 
     fn left_out(&self) -> Vec<LeftOut> {
-        left_out::left_out(&self.settings)
+        any::left_out(&self.settings)
     }
 
     fn excluded(&self) -> Option<Excluded> {

@@ -45,8 +45,20 @@ impl Head {
 impl Address {
     /// As libsystemd writes it.
     pub(super) fn cursor(&self) -> String {
-        let Address { sequence, head: Head { number, realtime, monotonic, boot, xor } } = self;
-        format!("s={sequence:032x};i={number:x};b={boot:032x};m={monotonic:x};t={realtime:x};x={xor:x}")
+        let Address { sequence, head: Head { number, realtime, monotonic, boot, xor } } = *self;
+        let mut cursor = String::with_capacity(144);
+        for (name, value, digits) in [
+            ("s=", sequence, 32),
+            (";i=", u128::from(number), 1),
+            (";b=", boot, 32),
+            (";m=", u128::from(monotonic), 1),
+            (";t=", u128::from(realtime), 1),
+            (";x=", u128::from(xor), 1),
+        ] {
+            cursor.push_str(name);
+            push_hexadecimal(&mut cursor, value, digits);
+        }
+        cursor
     }
 
     /// From the text of a cursor.
@@ -66,6 +78,15 @@ impl Address {
     }
 }
 
+/// With at least that many digits. This is several times as fast as the standard library, and many effects are printed.
+fn push_hexadecimal(text: &mut String, value: u128, least: u32) {
+    let digits = (128 - value.leading_zeros()).div_ceil(4).max(least);
+    for place in (0..digits).rev() {
+        let digit = (value >> (4 * place)) as u8 & 15;
+        text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +98,12 @@ mod tests {
         let cursor =
             "s=55555555555555555555555555555555;i=1a;b=00000000000000000000000000000007;m=5;t=6;x=9fabc";
         assert_eq!(address.cursor(), cursor);
+        let numbers = [0, 1, 15, 16, u64::MAX - 1, u64::MAX];
+        for number in numbers {
+            let mut text = String::new();
+            push_hexadecimal(&mut text, u128::from(number), 1);
+            assert_eq!(text, format!("{number:x}"));
+        }
         assert_eq!(Address::read(cursor), Some(address));
         for garbage in ["", "s=1", "s=1;i=2;b=3;m=4;t=5", "s=g;i=2;b=3;m=4;t=5;x=6"] {
             assert_eq!(Address::read(garbage), None, "{garbage}");

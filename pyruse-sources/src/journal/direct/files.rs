@@ -9,11 +9,14 @@ use pyruse_core::access;
 use pyruse_core::plugin::LeftOut;
 
 use crate::journal::file::{Id, JournalFile};
-use crate::journal::left_out::left_out_file;
+use crate::journal::left_out::{CREATION_TIME, left_out_file};
 use crate::journal::places::{self, Listed};
 use crate::journal::settings::JournalSettings;
 
 use super::walk::Walk;
+
+/// Why a file of a format that is not known here is not read.
+const UNKNOWN: &str = "it uses a feature that this reader does not support; libsystemd may support it";
 
 /// A file, whatever its name.
 type Identity = (u64, u64);
@@ -25,8 +28,8 @@ pub(super) struct Files {
     named: Vec<PathBuf>,
     /// What the names of files stood for when they were last looked at.
     known: HashMap<PathBuf, (Identity, Id)>,
-    /// Why files cannot be read.
-    refused: BTreeMap<PathBuf, String>,
+    /// Why files cannot be read, and whether that was so twice: one that is just being made is not complete.
+    refused: BTreeMap<PathBuf, (String, bool)>,
     /// Sequences whose numbers other files have, too: files that are not read, because of the configuration; and
     /// journals of users, which up to systemd 252 have identifiers of their own for the same numbers.
     shared: HashSet<Id>,
@@ -61,7 +64,7 @@ impl Split {
 #[derive(Default)]
 pub(super) struct Changes {
     pub(super) new: Vec<Walk>,
-    /// Files that are left out, and were not before.
+    /// Files that are left out for certain, and were not before.
     pub(super) refused: Vec<LeftOut>,
 }
 
@@ -117,10 +120,11 @@ impl Files {
                 // It was rotated or deleted since the directory was read.
                 Err(None) => {}
                 Err(Some(why)) => {
-                    if !former.contains_key(&path) {
+                    let twice = former.get(&path).map(|(_, twice)| *twice);
+                    if twice == Some(false) {
                         changes.refused.push(left_out_file(&path, why.clone()));
                     }
-                    self.refused.insert(path, why);
+                    self.refused.insert(path, (why, twice.is_some()));
                 }
             }
         }
@@ -144,6 +148,21 @@ impl Files {
         self.known.keys().any(|path| path.file_name() == name.file_name())
     }
 
+    /// Where the configuration names files, their paths.
+    pub(super) fn named(&self) -> &[PathBuf] {
+        &self.named
+    }
+
+    /// The sequences that have files.
+    pub(super) fn sequences(&self) -> HashSet<Id> {
+        self.known.values().map(|(_, id)| *id).collect()
+    }
+
+    /// A file of a format that is not known here, if there is one.
+    pub(super) fn unknown(&self) -> Option<&Path> {
+        self.refused.iter().find(|(_, (why, _))| why == UNKNOWN).map(|(path, _)| path.as_path())
+    }
+
     /// Is there nothing at all?
     pub(super) fn is_empty(&self) -> bool {
         self.known.is_empty() && self.refused.is_empty()
@@ -154,9 +173,14 @@ impl Files {
         self.shared.contains(&sequence)
     }
 
+    /// Was a file refused only once?
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.refused.values().any(|(_, twice)| !twice)
+    }
+
     /// The files that cannot be read.
     pub(super) fn left_out(&self) -> Vec<LeftOut> {
-        self.refused.iter().map(|(path, why)| left_out_file(path, why.clone())).collect()
+        self.refused.iter().map(|(path, (why, _))| left_out_file(path, why.clone())).collect()
     }
 }
 
@@ -170,15 +194,18 @@ fn open(path: &Path, serial: u32) -> Result<Walk, Option<String>> {
     };
     let file = JournalFile::open(path).map_err(failed)?;
     if !file.header.is_known() {
-        return Err(Some(
-            "it uses a feature that this reader does not support; libsystemd may support it".to_owned(),
-        ));
+        return Err(Some(UNKNOWN.to_owned()));
     }
     Walk::new(file, serial).map_err(failed)
 }
 
-/// Is one of the files of a format that we do not know?
-pub(in crate::journal) fn unknown_format(settings: &JournalSettings) -> Option<PathBuf> {
-    let is_unknown = |path: &PathBuf| JournalFile::open(path).is_ok_and(|file| !file.header.is_known());
-    places::files_read(settings).into_iter().find(is_unknown)
+/// All files of a journal that cannot be read now; `None` if one is of a format that is not known here.
+pub(in crate::journal) fn left_out(settings: &JournalSettings) -> Option<Vec<LeftOut>> {
+    let mut files = Files::new(settings).ok()?;
+    files.look();
+    if files.is_in_doubt() {
+        std::thread::sleep(CREATION_TIME);
+        files.look();
+    }
+    files.unknown().is_none().then(|| files.left_out())
 }

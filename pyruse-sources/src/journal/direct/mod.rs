@@ -7,6 +7,7 @@
 mod data;
 mod entry;
 mod files;
+mod holes;
 mod lz4;
 mod matches;
 mod memo;
@@ -15,6 +16,7 @@ mod place;
 mod reader;
 mod sequence;
 mod shapes;
+mod stream;
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
 mod tests;
@@ -23,6 +25,6 @@ mod walk;
 mod watch;
 mod window;
 
-pub(super) use self::files::unknown_format;
+pub(super) use self::files::left_out;
 pub(super) use self::place::Place;
 pub(super) use self::reader::FilesReader;

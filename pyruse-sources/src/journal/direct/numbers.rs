@@ -41,16 +41,17 @@ impl Numbers {
         &self.intervals
     }
 
-    pub(super) fn insert(&mut self, number: u64) {
-        self.insert_all(number, number);
+    /// Returns how many others count as read from now on.
+    pub(super) fn insert(&mut self, number: u64) -> u64 {
+        self.insert_all(number, number)
     }
 
-    pub(super) fn insert_all(&mut self, first: u64, last: u64) {
+    pub(super) fn insert_all(&mut self, first: u64, last: u64) -> u64 {
         if let Some((_, end)) = self.intervals.last_mut()
             && end.checked_add(1) == Some(first)
         {
             *end = last.max(*end);
-            return;
+            return 0;
         }
         // Those that the new one touches become part of it.
         let from = self.intervals.partition_point(|(_, end)| end.saturating_add(1) < first);
@@ -59,17 +60,15 @@ impl Numbers {
         let first = touched.first().map_or(first, |(start, _)| first.min(*start));
         let last = touched.last().map_or(last, |(_, end)| last.max(*end));
         self.intervals.splice(from..upto, [(first, last)]);
-        if self.intervals.len() > MOST {
-            self.close_a_gap();
-        }
+        if self.intervals.len() > MOST { self.close_a_gap() } else { 0 }
     }
 
-    fn close_a_gap(&mut self) {
-        let gaps = self.intervals.windows(2).map(|pair| pair[1].0 - pair[0].1).enumerate();
-        if let Some((at, _)) = gaps.min_by_key(|(_, gap)| *gap) {
-            let (_, last) = self.intervals.remove(at + 1);
-            self.intervals[at].1 = last;
-        }
+    fn close_a_gap(&mut self) -> u64 {
+        let gaps = self.intervals.windows(2).map(|pair| pair[1].0 - pair[0].1 - 1).enumerate();
+        let Some((at, gap)) = gaps.min_by_key(|(_, gap)| *gap) else { return 0 };
+        let (_, last) = self.intervals.remove(at + 1);
+        self.intervals[at].1 = last;
+        gap
     }
 
     fn interval(&self, number: u64) -> Option<(u64, u64)> {
@@ -119,12 +118,11 @@ mod tests {
     #[test]
     fn the_number_of_intervals_is_bounded_and_the_smallest_gap_is_closed() {
         let mut numbers = Numbers::default();
-        for n in 0..=MOST as u64 {
-            numbers.insert(n * 100 + n);
-        }
+        let closed: Vec<_> = (0..=MOST as u64).map(|n| numbers.insert(n * 100 + n)).collect();
+        assert_eq!((closed[MOST - 1], closed[MOST]), (0, 100));
         assert_eq!(numbers.intervals().len(), MOST);
-        numbers.insert(u64::MAX);
-        numbers.insert(u64::MAX - 2);
+        assert_eq!(numbers.insert(u64::MAX), 100);
+        assert_eq!(numbers.insert(u64::MAX - 2), 1);
         assert!(numbers.end_of(u64::MAX - 1).is_some());
         numbers.insert(0);
         assert_eq!(numbers.end_of(u64::MAX), Some(u64::MAX));

@@ -12,9 +12,6 @@ use super::numbers::{MOST, Numbers};
 /// The first byte. No text of a cursor begins so.
 const FORM: u8 = 1;
 
-/// With more sequences, those whose files are gone are forgotten.
-pub(super) const SEQUENCES: usize = 4096;
-
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::journal) struct Place {
@@ -41,7 +38,7 @@ impl Place {
             }),
         };
         let mut sequences = Vec::new();
-        while !rest.is_empty() && sequences.len() < SEQUENCES {
+        while !rest.is_empty() {
             let sequence = id(&mut rest)?;
             let (mut numbers, mut end) = (Numbers::default(), 0_u64);
             for _ in 0..number(&mut rest).filter(|count| *count <= MOST as u64)? {

@@ -101,11 +101,11 @@ impl Sequence {
         Some(Address { sequence: self.id, head })
     }
 
-    /// Counts the current entry as read. Gives how many numbers before it are missing.
-    pub(super) fn take(&mut self, number: u64) -> u64 {
-        let missing = self.read.below(number).map_or(0, |before| number - 1 - before);
-        self.read.insert(number);
-        missing
+    /// Counts the current entry as read. Returns the number that was read before it, if others between them are missing,
+    /// and how many others count as read from now on.
+    pub(super) fn take(&mut self, number: u64) -> (Option<u64>, u64) {
+        let before = self.read.below(number).filter(|before| *before < number - 1);
+        (before, self.read.insert(number))
     }
 
     /// How many entries were found damaged since the last call.
@@ -154,9 +154,7 @@ impl Sequence {
             walk.seek(index);
             first = [first, number].into_iter().flatten().min();
         }
-        let last = self.walks.iter().map(Walk::last_number).max();
-        self.read = Numbers::upto(first.map(|first| first - 1).or(last).unwrap_or(0));
-        self.choose_again();
+        self.read_before(first);
     }
 
     /// Goes behind its last entry.
@@ -173,25 +171,45 @@ impl Sequence {
         self.choose_again();
     }
 
+    /// Goes to the first entries that libsystemd gives after that one, which is of another sequence. What comes before the
+    /// first of them counts as read.
+    pub(super) fn seek_behind(&mut self, last: &Head) {
+        let mut first = None;
+        for walk in &mut self.walks {
+            let count = walk.file.entries().count;
+            let index = walk.first_that(count, |head| is_before(last, head));
+            let number = walk.head_at(index).map(|head| head.number);
+            walk.seek(index);
+            first = [first, number].into_iter().flatten().min();
+        }
+        self.read_before(first);
+    }
+
+    fn read_before(&mut self, first: Option<u64>) {
+        let last = self.walks.iter().map(Walk::last_number).max();
+        self.read = Numbers::upto(first.map(|first| first - 1).or(last).unwrap_or(0));
+        self.choose_again();
+    }
+
     /// Forgets numbers that were given out again: a power cut has removed the last entries that were read, and journald
-    /// does not know that they were. They now belong to entries of this boot. `last` was read last.
-    pub(super) fn forget_reused(&mut self, last: &Head, boot: Id) {
-        for walk in self.walks.iter_mut().filter(|_| last.boot != boot) {
-            let Some(mut high) = walk.file.entries().first_above(last.number).checked_sub(1) else {
-                continue;
+    /// does not know that they were. They now belong to entries of later boots. `last` was read last, if that was one of
+    /// this sequence, and not in this boot.
+    pub(super) fn forget_reused(&mut self, last: Option<&Head>, boot: Id) {
+        let Some(end) = last.map(|last| last.number).or(self.read.below(u64::MAX)) else { return };
+        let of_boot = |walk: &mut Walk| walk.last_of_boot(last?.boot, end);
+        let kept = self.walks.iter_mut().filter_map(of_boot).map(|head| head.number).max();
+        for walk in &mut self.walks {
+            let entries = walk.file.entries();
+            let first = match kept {
+                // All others up to the last one are of later boots.
+                Some(kept) => entries.first_above(kept),
+                // Nothing is left of that boot: only what is of this boot is certainly later.
+                None => walk.first_that(entries.first_above(end), |head| head.boot == boot),
             };
-            let mut is_of_boot = |index| walk.head_at(index).filter(|head| head.boot == boot);
-            let Some(mut first) = is_of_boot(high) else { continue };
-            // Within a file, the entries of this boot are the last ones.
-            let mut low = 0;
-            while low < high {
-                let middle = low + (high - low) / 2;
-                match is_of_boot(middle) {
-                    Some(head) => (high, first) = (middle, head),
-                    None => low = middle + 1,
-                }
+            let first = walk.head_at(first).filter(|first| first.number <= end);
+            if let Some(first) = first.filter(|first| kept.is_some() || first.boot == boot) {
+                self.read.forget_from(first.number);
             }
-            self.read.forget_from(first.number);
         }
         self.walks.iter_mut().for_each(|walk| walk.seek(0));
         self.choose_again();

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 
 use pyruse_core::entry::{Known, Sink};
 
-use crate::journal::file::{JournalFile, Pieces};
+use crate::journal::file::{Id, JournalFile, Pieces};
 
 use super::data::{offset, read_payload};
 use super::entry::{HEAD, Head};
@@ -27,6 +27,9 @@ const ITEMS: usize = 16 << 10;
 
 /// The most damaged entries in sequence that are looked at one at a time; then the rest of their array is skipped.
 const DAMAGED: u64 = 1024;
+
+/// The most boots that are looked back to.
+const BOOTS: usize = 64;
 
 /// Numbers that were read are skipped by a search, if it is this many.
 const SEARCHED: u64 = 64;
@@ -148,12 +151,45 @@ impl Walk {
         if before.entries != self.file.header.entries {
             self.pieces = self.file.pieces();
             self.find_last_number();
-            self.array.forget();
-            self.objects.forget();
-            // It may reach over the end of what was written.
-            self.old_objects.forget();
+            // They may reach over the end of what was written.
+            self.forget_windows();
         }
         Ok(())
+    }
+
+    fn forget_windows(&mut self) {
+        self.array.forget();
+        self.objects.forget();
+        self.old_objects.forget();
+    }
+
+    /// The last entry of that boot with a number up to that one, which then has to be sought again. The entries of a boot
+    /// follow each other.
+    pub(super) fn last_of_boot(&mut self, boot: Id, upto: u64) -> Option<Head> {
+        let mut index = self.file.entries().first_above(upto);
+        for _ in 0..BOOTS {
+            index = index.checked_sub(1)?;
+            let head = self.head_at(index)?;
+            if head.boot == boot {
+                return Some(head);
+            }
+            index = self.first_that(index, |other| other.boot == head.boot);
+        }
+        None
+    }
+
+    /// The index of the first entry up to that index for which that holds; the others are before them.
+    pub(super) fn first_that(&mut self, upto: u64, holds: impl Fn(&Head) -> bool) -> u64 {
+        let (mut low, mut high) = (0, upto);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.head_at(middle).is_some_and(|head| holds(&head)) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        low
     }
 
     /// The entry with that index, which then has to be sought again.
@@ -171,6 +207,8 @@ impl Walk {
                 self.skip(number, end);
             }
             if self.next >= self.pieces.count {
+                // There may be hundreds of files that are read.
+                self.forget_windows();
                 return None;
             }
             let (at, rest) = self.pieces.place(self.next, self.file.item())?;

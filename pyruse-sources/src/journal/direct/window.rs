@@ -40,9 +40,9 @@ impl Window {
         self.bytes.get(..length).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
-    /// The file may have changed.
+    /// The file may have changed, or is read to its end.
     pub(super) fn forget(&mut self) {
-        self.bytes.clear();
+        self.bytes = Vec::new();
         self.size = 0;
     }
 

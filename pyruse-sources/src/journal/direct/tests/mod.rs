@@ -2,6 +2,7 @@
 
 mod damage;
 mod differential;
+mod fallback;
 mod live;
 mod repack;
 mod sequences;

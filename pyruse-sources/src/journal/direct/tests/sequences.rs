@@ -163,6 +163,94 @@ fn numbers_that_are_given_out_again_after_a_power_cut_are_read_again() {
     }
 }
 
+/// Lines of that boot.
+fn lines_of(count: u64, start: u64, boot: &str, text: &str) -> Vec<u8> {
+    let export = String::from_utf8(lines(count, start, 7, text)).unwrap();
+    export.replace(&format!("{:032x}", 8), boot).into_bytes()
+}
+
+#[test]
+fn numbers_that_were_given_out_again_two_boots_ago_are_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("x.journal");
+    let settings = of_directory(directory.path());
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().replace('-', "");
+    make(&[], &lines_of(6, START, &format!("{:032x}", 5), "an older boot"), &file);
+    make(&[], &lines(4, START + 500_000, 0, "synced"), &file);
+    let synced = std::fs::read(&file).unwrap();
+    make(&[], &lines(10, START + 1_000_000, 0, "lost by the power cut"), &file);
+    let mut reader = opened(&settings, Begin::Head);
+    assert_eq!(rest(&mut reader).len(), 20);
+    let position = reader.position();
+    for (first, second) in [(3, 0), (3, 2), (3, 12), (10, 2), (14, 2), (0, 4)] {
+        std::fs::write(&file, &synced).unwrap();
+        let start = START + 2_000_000;
+        make(&[], &lines_of(first, start, &format!("{:032x}", 9), "first boot after it"), &file);
+        make(&[], &lines_of(second, start + 1_000_000, &boot, "second boot after it"), &file);
+        let mut reader = opened(&settings, Begin::Behind(&position));
+        let expected = by_us(&settings);
+        assert_eq!(expected.len() as u64, 10 + first + second);
+        assert_same(
+            &rest(&mut reader),
+            &expected[10..],
+            &format!("{first} and {second} after the power cut"),
+        );
+        assert_eq!(losses(&mut reader), []);
+    }
+}
+
+#[test]
+fn of_several_sequences_a_position_of_libsystemd_is_taken_over_without_loss_or_repetition() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = of_directory(directory.path());
+    // Two of the same boot, whose clock was set back, and one of another.
+    make(&[], &lines(30, START, 0, "one"), &directory.path().join("remote-1.journal"));
+    make(&[], &lines(30, START + 5_500, 0, "two"), &directory.path().join("remote-2.journal"));
+    make(&[], &lines(30, START + 9_250, 3, "three"), &directory.path().join("remote-3.journal"));
+    let all = by_libsystemd(&settings);
+    for split in 1..all.len() {
+        let (read, unread) = all.split_at(split);
+        let cursor = read.last().unwrap().cursor.as_ref().unwrap();
+        let before = format!("<{}", unread[0].cursor.as_ref().unwrap());
+        for place in [cursor, &before] {
+            let time = read.last().unwrap().time;
+            let position = Position { place: place.clone().into_bytes(), time: Timestamp(time) };
+            let mut reader = opened(&settings, Begin::Behind(&position));
+            assert_same(&rest(&mut reader), unread, &format!("behind {split}"));
+            assert_eq!(losses(&mut reader), []);
+        }
+    }
+}
+
+#[test]
+fn sequences_whose_files_are_gone_are_forgotten_but_for_the_last_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = of_directory(directory.path());
+    let file = |n: u64| directory.path().join(format!("remote-{n}.journal"));
+    make(&[], &lines(3, START, 0, "line"), &file(0));
+    let sample = std::fs::read(file(0)).unwrap();
+    let mut reader = opened(&settings, Begin::Head);
+    let known = |reader: &mut FilesReader| {
+        super::super::Place::read(&reader.position().place).unwrap().sequences.len()
+    };
+    for n in 1..100_u64 {
+        // The identifier of the sequence.
+        let mut bytes = sample.clone();
+        bytes[72..80].copy_from_slice(&n.to_le_bytes());
+        std::fs::write(file(n), &bytes).unwrap();
+        assert_eq!(rest(&mut reader).len(), if n == 1 { 6 } else { 3 }, "{n}");
+        std::fs::remove_file(file(n - 1)).unwrap();
+    }
+    assert_eq!(rest(&mut reader), []);
+    assert_eq!(known(&mut reader), 65);
+    // The last ones are still known when they come again.
+    let mut bytes = sample.clone();
+    bytes[72..80].copy_from_slice(&90_u64.to_le_bytes());
+    std::fs::write(file(90), &bytes).unwrap();
+    assert_eq!(rest(&mut reader), []);
+    assert_eq!(losses(&mut reader), []);
+}
+
 #[test]
 fn of_a_named_file_what_was_archived_meanwhile_is_read_too() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,0 +1,219 @@
+//! All files of a journal as one stream of entries.
+//!
+//! Files of one sequence are one stream ([`super::sequence`]). In a backlog, these are joined by time, as libsystemd joins
+//! them; at the end, whichever has an entry comes first.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use pyruse_core::losses::Losses;
+use pyruse_core::time::Timestamp;
+
+use crate::journal::file::Id;
+use crate::journal::left_out::CREATION_TIME;
+use crate::journal::places;
+use crate::journal::settings::JournalSettings;
+
+use super::entry::{Address, Head};
+use super::files::Files;
+use super::numbers::Numbers;
+use super::place::Place;
+use super::sequence::{Sequence, is_before};
+use super::watch::Watch;
+
+/// How often to look for files, where something cannot be watched.
+const LOOK_FOR_FILES: Duration = Duration::from_secs(5);
+
+/// The most sequences that are remembered after their files are gone.
+const GONE: usize = 64;
+
+/// After this many entries of a backlog, files are looked for: they may be rotated away.
+const BACKLOG: u32 = 1000;
+
+/// See the module.
+pub(super) struct Stream {
+    settings: JournalSettings,
+    pub(super) files: Files,
+    pub(super) sequences: Vec<Sequence>,
+    watch: Option<Watch>,
+    /// Whether there may be files that are not open.
+    have_files_changed: bool,
+    next_look: Instant,
+    /// Whether files were let go.
+    was_let_go: bool,
+    /// How many entries were read since the last look at the directories.
+    since_look: u32,
+    /// Files that are left out, and were not before.
+    refused: Vec<String>,
+}
+
+impl Stream {
+    pub(super) fn open(settings: &JournalSettings) -> std::io::Result<Stream> {
+        let mut stream = Stream {
+            files: Files::new(settings)?,
+            settings: settings.clone(),
+            sequences: Vec::new(),
+            watch: Watch::new().inspect_err(|e| tracing::debug!("inotify: {e}")).ok(),
+            have_files_changed: false,
+            next_look: Instant::now(),
+            was_let_go: false,
+            since_look: 0,
+            refused: Vec::new(),
+        };
+        stream.look_for_files();
+        Ok(stream)
+    }
+
+    /// Goes to the entry that comes next; returns its sequence, and what it says of itself.
+    pub(super) fn advance(&mut self) -> Option<(usize, Head)> {
+        self.since_look += 1;
+        if self.since_look >= BACKLOG {
+            self.notice();
+        }
+        self.choose().or_else(|| {
+            self.refresh();
+            self.choose()
+        })
+    }
+
+    fn choose(&mut self) -> Option<(usize, Head)> {
+        let mut first: Option<(usize, Head)> = None;
+        for (at, sequence) in self.sequences.iter_mut().enumerate() {
+            let Some(head) = sequence.peek().copied() else { continue };
+            if first.as_ref().is_none_or(|(_, first)| is_before(&head, first)) {
+                first = Some((at, head));
+            }
+        }
+        first
+    }
+
+    /// Looks at what was written meanwhile, in the order that [`Sequence::look`] needs.
+    fn refresh(&mut self) {
+        self.sequences.iter_mut().for_each(Sequence::look);
+        self.notice();
+        for sequence in &mut self.sequences {
+            self.was_let_go |= sequence.refresh();
+        }
+    }
+
+    /// Opens files again that were let go because they were read.
+    pub(super) fn open_all(&mut self) {
+        if std::mem::take(&mut self.was_let_go) {
+            self.files.forget();
+            self.have_files_changed = true;
+        }
+        self.refresh();
+    }
+
+    /// Looks whether there are other files, if something has happened to them.
+    fn notice(&mut self) {
+        self.since_look = 0;
+        self.wake();
+        if self.have_files_changed || self.patience().is_some_and(|left| left.is_zero()) {
+            self.look_for_files();
+        }
+    }
+
+    fn look_for_files(&mut self) {
+        self.have_files_changed = false;
+        if let Some(watch) = &mut self.watch {
+            // Before looking: what comes in between is noticed.
+            watch.add(&places::directories(&self.settings));
+        }
+        let changes = self.files.look();
+        self.next_look = Instant::now() + if self.files.is_in_doubt() { CREATION_TIME } else { LOOK_FOR_FILES };
+        for sequence in &mut self.sequences {
+            self.was_let_go |= sequence.let_deleted_go();
+        }
+        self.refused.extend(changes.refused.into_iter().map(|refused| refused.text));
+        let walks = self.sequences.iter().flat_map(|sequence| &sequence.walks);
+        let open: HashSet<_> = walks.map(|walk| walk.identity).collect();
+        for walk in changes.new.into_iter().filter(|walk| !open.contains(&walk.identity)) {
+            let id = walk.file.header.seqnum_id;
+            let known = self.sequences.iter().position(|sequence| sequence.id == id);
+            let at = known.unwrap_or_else(|| {
+                self.sequences.push(Sequence::new(id, Numbers::default()));
+                self.sequences.len() - 1
+            });
+            self.sequences[at].add(walk);
+        }
+        self.forget_gone();
+    }
+
+    /// Forgets the sequences whose files are gone, but for the last ones: a directory may be away for some time.
+    fn forget_gone(&mut self) {
+        let present = self.files.sequences();
+        let is_gone = |sequence: &Sequence| sequence.walks.is_empty() && !present.contains(&sequence.id);
+        let gone = self.sequences.iter().filter(|sequence| is_gone(sequence)).count();
+        let mut surplus = gone.saturating_sub(GONE);
+        self.sequences.retain(|sequence| {
+            let is_kept = surplus == 0 || !is_gone(sequence);
+            surplus -= usize::from(!is_kept);
+            is_kept
+        });
+    }
+
+    /// Reports the files that are left out, and were not before.
+    pub(super) fn report(&mut self, losses: &mut Losses) {
+        self.refused.drain(..).for_each(|text| losses.log(text));
+    }
+
+    /// Goes behind the entries that were read. `by_time`: of sequences that the place does not know, all that libsystemd
+    /// gives before was read.
+    pub(super) fn seek(&mut self, place: Place, by_time: Option<Timestamp>, boot: Option<Id>) {
+        let top = |numbers: &Numbers| numbers.below(u64::MAX).unwrap_or(0);
+        self.files.resume(place.sequences.iter().map(|(id, numbers)| (*id, top(numbers))).collect());
+        self.look_for_files();
+        for sequence in &mut self.sequences {
+            match place.sequences.iter().find(|(id, _)| *id == sequence.id) {
+                Some((_, numbers)) => sequence.seek(numbers.clone()),
+                None => match (by_time, &place.last) {
+                    (None, _) => sequence.seek(Numbers::default()),
+                    (Some(_), Some(last)) => sequence.seek_behind(&last.head),
+                    (Some(time), None) => sequence.seek_since(time),
+                },
+            }
+        }
+        for (id, numbers) in place.sequences {
+            if !self.sequences.iter().any(|sequence| sequence.id == id) {
+                self.sequences.push(Sequence::new(id, numbers));
+            }
+        }
+        let Some((last, boot)) = place.last.zip(boot).filter(|(last, boot)| last.head.boot != *boot) else {
+            return;
+        };
+        for sequence in &mut self.sequences {
+            let is_last = sequence.id == last.sequence;
+            sequence.forget_reused(is_last.then_some(&last.head), boot);
+        }
+    }
+
+    /// Are there files of the sequence of that entry?
+    pub(super) fn has(&self, address: &Address) -> bool {
+        let mut sequences = self.sequences.iter().filter(|sequence| sequence.id == address.sequence);
+        sequences.any(|sequence| !sequence.walks.is_empty())
+    }
+
+    /// How many sequences have entries that may be read.
+    pub(super) fn width(&self) -> usize {
+        self.sequences.iter().filter(|sequence| !sequence.walks.is_empty()).count()
+    }
+
+    pub(super) fn watch(&self) -> Option<&Watch> {
+        self.watch.as_ref()
+    }
+
+    /// Its descriptor is readable.
+    pub(super) fn wake(&mut self) {
+        if let Some(watch) = &self.watch {
+            self.have_files_changed |= watch.clear(|name| self.files.is_known(name));
+        }
+    }
+
+    /// When to look for files, if something cannot be watched, or is in doubt.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let is_watched = self.watch.as_ref().is_some_and(|watch| !watch.is_partial());
+        (!is_watched || self.files.is_in_doubt())
+            .then(|| self.next_look.saturating_duration_since(Instant::now()))
+    }
+}
