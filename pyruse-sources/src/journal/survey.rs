@@ -76,7 +76,10 @@ const SURVEYS: usize = 5;
 /// Lists and opens the files. Returns all files, those that could be opened, and whether these are all that matter. A
 /// rotation renames files: one that is renamed before it is opened would seem to be empty. `None`: that happened at
 /// every try.
-pub(super) fn survey(settings: &JournalSettings, files: &[PathBuf]) -> Option<(Vec<Listed>, Vec<Known>, bool)> {
+pub(super) fn survey(
+    settings: &JournalSettings,
+    files: &[PathBuf],
+) -> Option<(Vec<Listed>, Vec<Known>, bool)> {
     let list = || {
         let mut listed = list(settings, files);
         listed.sort_unstable_by(|one, other| one.path.cmp(&other.path));

@@ -181,7 +181,8 @@ impl Reader for FilesReader {
                 self.stream.sequences.iter_mut().for_each(|sequence| sequence.seek(Numbers::default()));
             }
             Begin::Tail => {
-                self.began_at = Timestamp::now();
+                let newest = self.stream.sequences.iter().filter_map(Sequence::newest).max();
+                self.began_at = newest.unwrap_or_else(Timestamp::now);
                 self.stream.sequences.iter_mut().for_each(Sequence::seek_tail);
             }
         }

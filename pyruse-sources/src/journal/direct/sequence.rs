@@ -157,6 +157,12 @@ impl Sequence {
         self.read_before(first);
     }
 
+    /// The time of its last entry.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        let headers = self.walks.iter().map(|walk| walk.file.header).filter(|header| header.entries > 0);
+        headers.map(|header| header.last_time).max()
+    }
+
     /// Goes behind its last entry.
     pub(super) fn seek_tail(&mut self) {
         let last = self.walks.iter().map(Walk::last_number).max();

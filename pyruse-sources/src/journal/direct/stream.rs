@@ -121,7 +121,8 @@ impl Stream {
             watch.add(&places::directories(&self.settings));
         }
         let changes = self.files.look();
-        self.next_look = Instant::now() + if self.files.is_in_doubt() { CREATION_TIME } else { LOOK_FOR_FILES };
+        self.next_look =
+            Instant::now() + if self.files.is_in_doubt() { CREATION_TIME } else { LOOK_FOR_FILES };
         for sequence in &mut self.sequences {
             self.was_let_go |= sequence.let_deleted_go();
         }
