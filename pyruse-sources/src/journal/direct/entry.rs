@@ -80,11 +80,10 @@ impl Address {
 
 /// With at least that many digits. This is several times as fast as the standard library, and many effects are printed.
 fn push_hexadecimal(text: &mut String, value: u128, least: u32) {
-    let digits = (128 - value.leading_zeros()).div_ceil(4).max(least);
-    for place in (0..digits).rev() {
-        let digit = (value >> (4 * place)) as u8 & 15;
-        text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }));
-    }
+    let skipped = (value.leading_zeros() / 4).min(32 - least);
+    let digits = value.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = digits.skip(skipped as usize).map(|digit| b"0123456789abcdef"[usize::from(digit)]);
+    text.extend(digits.map(char::from));
 }
 
 #[cfg(test)]
