@@ -1,16 +1,16 @@
 """Records what a real program writes to the journal while it is attacked.
 
 A script `record` beside the rules of a program uses this: it installs the program's Debian package into a directory, starts
-it in namespaces of its own (mounts, processes, network), attacks it from many addresses, and writes two files for each
+it in its own namespaces (mounts, processes, network), attacks it from many addresses, and writes two files for each
 release of Debian:
 
 - `recorded/SUITE.jsonl`: the entries, as `journalctl -o json` prints them, with the fields that a rule may use;
-- `recorded/SUITE.cases.json`: who did what. Each case has an address of its own; `expect` says what the rules owe it:
-  `ban`, and not before the try that began at `last` (microseconds); `no ban`; or `either`, where the program says nothing
-  about it, or the same as about something else.
+- `recorded/SUITE.cases.json`: who did what. Each case has its own address; `expect` says what the rules must do: `ban`,
+  and not before the try that began at `last` (microseconds); `no ban`; or `either`, if the program logs nothing about it,
+  or the same as about something else.
 
-Nothing outside the namespaces changes but the cache of packages (`PYRUSE_RECORDING_CACHE`, else `target/recording`). There is
-no systemd in there, so journald cannot know the unit: the script says which one it is on Debian, and it is added.
+Nothing outside the namespaces changes, except the cache of packages (`PYRUSE_RECORDING_CACHE`, else `target/recording`). systemd
+does not run there, so journald cannot know the unit: the script names the one on Debian, which is added.
 
 Needs root, Debian's `debootstrap`, and the network for the first run.
 """
@@ -26,17 +26,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SERVER4, SERVER6 = "192.0.2.10", "2001:db8:1::10"
-# Neighbours on the same link have such addresses, which programs write with a zone: `fe80::21%lo`.
+# Link-local addresses, which programs write with a zone: `fe80::21%lo`.
 LINK, SERVER_LINK, ATTACKERS_LINK = "lo", "fe80::10", ("fe80::21", "fe80::22", "fe80::23")
-# Attackers come from here. Honest people do too: an address must not be exempt for a test to mean something.
+# The addresses of attackers, and of honest clients too: a test is only meaningful if no address is exempt.
 ATTACKERS4, ATTACKERS6 = "203.0.113.{}", "2001:db8:bad::{:x}"
 FIELDS = "__REALTIME_TIMESTAMP PRIORITY SYSLOG_IDENTIFIER _UID _PID _COMM MESSAGE".split()
-# As many tries as the rules need to ban: all of them say five, but those of web servers.
+# How many tries the rules need for a ban: five, except for those of web servers.
 TRIES = 5
 
 
 def run(*argv, **options):
-    """Runs a command that must succeed; its output."""
+    """Runs a command that must succeed; returns its output."""
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, argv))}: exit {done.returncode}\n{done.stdout}")
@@ -48,7 +48,7 @@ def microseconds():
 
 
 class Recording:
-    """A Debian with one program in it, and the journal that it writes to."""
+    """A Debian system with one program in it, and the journal that it writes to."""
 
     def __init__(self, suite, root):
         self.suite, self.root = suite, root
@@ -70,7 +70,7 @@ class Recording:
         return run("chroot", self.root, *argv)
 
     def start(self, *argv, **options):
-        """Starts a program within the machine. It ends with the recording."""
+        """Starts a program within the machine. It is stopped at the end of the recording."""
         return subprocess.Popen(["chroot", self.root, *argv], **options)
 
     def journal_stream(self, identifier, priority=6):
@@ -81,7 +81,7 @@ class Recording:
         return stream
 
     def wait_for_file(self, path):
-        """Waits until a program has made a file or a socket."""
+        """Waits until a program has created a file or a socket."""
         end = time.monotonic() + 30
         while not (self.root / path.lstrip("/")).exists():
             if time.monotonic() > end:
@@ -106,7 +106,7 @@ class Recording:
         return ATTACKERS6.format(number) if six else ATTACKERS4.format(number)
 
     def attack(self, name, attempt, tries=TRIES, expect="ban", six=False, address=None, **arguments):
-        """`attempt(address, …)` is one try; so many of them, from one address, must be enough for a ban, and one less must
+        """`attempt(address, …)` is one try; `tries` of them, from one address, must be enough for a ban, and one less must
         not be."""
         case = {"case": name, "address": address or self.address(six), "expect": expect, "tries": tries}
         self.cases.append(case)
@@ -119,11 +119,11 @@ class Recording:
         self.tasks.append((name, self.pool.submit(act)))
 
     def honest(self, name, attempt, tries=TRIES, **arguments):
-        """As often as an attack, but nothing to ban anybody for."""
+        """As often as an attack, but without anything to ban for."""
         self.attack(name, attempt, tries, expect="no ban", **arguments)
 
     def finish(self):
-        """Waits until all cases have come to their end."""
+        """Waits until all cases have ended."""
         for name, task in self.tasks:
             try:
                 task.result(300)
@@ -171,7 +171,7 @@ class From:
         self.socket.sendall(text if isinstance(text, bytes) else text.encode())
 
     def line(self):
-        """The next line; nothing at the end."""
+        """Reads the next line; empty at the end of the connection."""
         try:
             return self.file.readline().decode(errors="replace").rstrip("\r\n")
         except ConnectionError:
@@ -190,7 +190,7 @@ class From:
         self.file = self.socket.makefile("rb")
 
     def reset(self):
-        """Ends the connection with a RST, as one does who wants to be overlooked."""
+        """Closes the connection with a RST, as attackers do who avoid the log."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.close()
 
@@ -199,7 +199,7 @@ class From:
         self.socket.close()
 
 
-# ─── Preparing ───
+# ─── Preparation ───
 
 
 def cache():
@@ -208,7 +208,7 @@ def cache():
 
 
 def layer(suite, name, packages):
-    """The packages, installed on top of a bare Debian: made once, then taken from the cache."""
+    """Returns a Debian tree with these packages: built once, then taken from the cache."""
     base, upper = cache() / suite, cache() / f"{suite}-{name}"
     if not (base / "etc/debian_version").exists():
         base.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +234,7 @@ def layer(suite, name, packages):
 
 
 def inside(base, upper):
-    """Within the new namespaces: mounts the machine, gives the network its addresses, starts journald. The machine's root."""
+    """Within the new namespaces: mounts the machine, configures the network, starts journald. Returns the machine's root."""
     run("mount", "-t", "proc", "proc", "/proc")
     run("mount", "-t", "tmpfs", "tmpfs", "/run")
     scratch, root = Path("/run/scratch"), Path("/run/root")
@@ -278,8 +278,8 @@ def inside(base, upper):
 
 
 def record(script, packages, campaign, unit_of):
-    """The whole of a script `record`: `record [SUITE…]`. `packages` is a list, or a function of the suite; `campaign` gets
-    the `Recording`, configures, starts and attacks; `unit_of` gives the unit by SYSLOG_IDENTIFIER, and None for entries
+    """The main function of a script `record`: `record [SUITE…]`. `packages` is a list, or a function of the suite; `campaign` gets
+    the `Recording`, configures, starts and attacks; `unit_of` returns the unit by SYSLOG_IDENTIFIER, and None for entries
     that are left out."""
     here = Path(script).resolve().parent
     arguments = sys.argv[1:]
