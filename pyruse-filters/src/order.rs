@@ -20,23 +20,53 @@ struct Args {
     value: Scalar,
 }
 
-struct Bound {
+/// With `UPPER`, the value is an upper bound; else it is a lower bound.
+struct Bound<const UPPER: bool> {
     field: Slot,
     value: Scalar,
-    refused: Ordering,
 }
 
-impl Bound {
-    fn new(args: Args, refused: Ordering, cx: &mut Compile<'_>) -> Bound {
+impl<const UPPER: bool> Module for Bound<UPPER> {
+    const NAME: &'static str = if UPPER { "filter_lowerOrEquals" } else { "filter_greaterOrEquals" };
+    const DOC: &'static str = if UPPER {
+        "Passes when the field is at most this value."
+    } else {
+        "Passes when the field is at least this value."
+    };
+    type Args = Args;
+
+    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let field = cx.reads_at("field", &args.field);
         let test = Test::Bound(args.value.literal(), cx.span("value"));
         cx.states("field", Fact::Tests(field, test));
-        Bound { field, value: args.value, refused }
+        Ok(Bound { field, value: args.value })
     }
 
-    fn passes(&self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+    fn examples() -> Vec<Example> {
+        let example = |title, args, entry, expected| Example { title, args, entry, expected };
+        let errors = r#"{"field": "PRIORITY", "value": 3}"#;
+        let people = r#"{"field": "_UID", "value": 1000}"#;
+        if UPPER {
+            let error = Expected::Error("cannot compare text with a number");
+            vec![
+                example("errors and worse", errors, &[("PRIORITY", "3")], Expected::Passes),
+                example("a notice", errors, &[("PRIORITY", "5")], Expected::Fails),
+                example("another type", errors, &[("PRIORITY", "high")], error),
+            ]
+        } else {
+            vec![
+                example("from 1000 on, users are people", people, &[("_UID", "1000")], Expected::Passes),
+                example("below", people, &[("_UID", "33")], Expected::Fails),
+            ]
+        }
+    }
+}
+
+impl<const UPPER: bool> Filter for Bound<UPPER> {
+    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        let refused = if UPPER { Ordering::Greater } else { Ordering::Less };
         let holds = entry.any(self.field, |value| match self.value.order_of(value) {
-            Some(order) => Ok(order != self.refused),
+            Some(order) => Ok(order != refused),
             None => Err(StepError::new(format!(
                 "cannot compare {} with {}",
                 value.type_name(),
@@ -47,78 +77,5 @@ impl Bound {
     }
 }
 
-struct LowerOrEquals(Bound);
-
-impl Module for LowerOrEquals {
-    const NAME: &'static str = "filter_lowerOrEquals";
-    const DOC: &'static str = "Passes when the field is at most this value.";
-    type Args = Args;
-
-    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        Ok(LowerOrEquals(Bound::new(args, Ordering::Greater, cx)))
-    }
-
-    fn examples() -> Vec<Example> {
-        let example = |title, args, entry, expected| Example { title, args, entry, expected };
-        vec![
-            example(
-                "errors and worse",
-                r#"{"field": "PRIORITY", "value": 3}"#,
-                &[("PRIORITY", "3")],
-                Expected::Passes,
-            ),
-            example(
-                "a notice",
-                r#"{"field": "PRIORITY", "value": 3}"#,
-                &[("PRIORITY", "5")],
-                Expected::Fails,
-            ),
-            example(
-                "another type",
-                r#"{"field": "PRIORITY", "value": 3}"#,
-                &[("PRIORITY", "high")],
-                Expected::Error("cannot compare text with a number"),
-            ),
-        ]
-    }
-}
-
-impl Filter for LowerOrEquals {
-    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
-        self.0.passes(entry)
-    }
-}
-
-struct GreaterOrEquals(Bound);
-
-impl Module for GreaterOrEquals {
-    const NAME: &'static str = "filter_greaterOrEquals";
-    const DOC: &'static str = "Passes when the field is at least this value.";
-    type Args = Args;
-
-    fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        Ok(GreaterOrEquals(Bound::new(args, Ordering::Less, cx)))
-    }
-
-    fn examples() -> Vec<Example> {
-        let example = |title, args, entry, expected| Example { title, args, entry, expected };
-        vec![
-            example(
-                "from 1000 on, users are people",
-                r#"{"field": "_UID", "value": 1000}"#,
-                &[("_UID", "1000")],
-                Expected::Passes,
-            ),
-            example("below", r#"{"field": "_UID", "value": 1000}"#, &[("_UID", "33")], Expected::Fails),
-        ]
-    }
-}
-
-impl Filter for GreaterOrEquals {
-    fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
-        self.0.passes(entry)
-    }
-}
-
-pyruse_core::inventory::submit!(Plugin::filter::<LowerOrEquals>());
-pyruse_core::inventory::submit!(Plugin::filter::<GreaterOrEquals>());
+pyruse_core::inventory::submit!(Plugin::filter::<Bound<true>>());
+pyruse_core::inventory::submit!(Plugin::filter::<Bound<false>>());

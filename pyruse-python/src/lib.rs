@@ -1,7 +1,7 @@
 //! Python's regular expressions and format strings, with Python's meaning, in bounded time.
 //!
 //! Rules, log formats and message templates that were written for a Python program remain useful when the program is
-//! rewritten in Rust. Two languages stand in the way. Python's `re` looks like the language of the Rust engines, but
+//! rewritten in Rust. Two languages make that difficult. Python's `re` looks like the language of the Rust engines, but
 //! differs from it; and `str.format` is not `format!`. This crate reads both as Python 3.11 does, and returns what
 //! Python returns: the same match, the same groups, the same text. What it cannot run with Python's meaning, it refuses
 //! with a message when the expression or the template is compiled. It never runs it with another meaning.

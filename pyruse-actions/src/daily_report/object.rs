@@ -1,6 +1,6 @@
 //! The report for programs: one JSON object of what is recorded and counted.
 //!
-//! The formats for people group, bound and word the content. Here each line stands alone, with the same keys as in an
+//! The formats for people group, bound and word the content. Here each line is independent, with the same keys as in an
 //! effect, and texts are as they were recorded. The code that prints the object must protect the terminal.
 
 use pyruse_core::state::{State, StateError};

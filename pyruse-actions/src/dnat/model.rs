@@ -28,9 +28,9 @@ enum Operation {
     /// A mapping for so many seconds; its client comes from its number.
     Capture(Numbers, u64),
     Find(usize, [usize; 4]),
-    /// Time goes on, or back a little.
+    /// Time passes, or goes back a little.
     Wait(i64),
-    /// The program ends and begins anew, with indexes for other combinations.
+    /// The program restarts, with indexes for other combinations.
     Restart(Vec<u8>),
     Commit,
 }

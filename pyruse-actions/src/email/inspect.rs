@@ -11,7 +11,7 @@ use pyruse_core::plugin::Inspection;
 use pyruse_core::plugin::Severity;
 
 use super::settings::{DEFAULT_SENDMAIL, EmailSettings, mailbox};
-use super::smtp::{Asked, Refusal, RefusalKind, try_mail};
+use super::smtp::{Refusal, RefusalKind, RefusedPart, try_mail};
 use super::smtp_settings::SmtpSettings;
 use pyruse_core::program;
 
@@ -62,7 +62,7 @@ fn try_smtp_with(
     settings: &EmailSettings,
     smtp: &SmtpSettings,
     inspection: &mut Inspection,
-) -> Vec<(Asked, Refusal)> {
+) -> Vec<(RefusedPart, Refusal)> {
     let address = |text: &String| mailbox(text).ok().map(|mailbox| mailbox.email);
     // A configuration with an invalid address is not inspected.
     let Some(from) = address(&settings.from) else { return Vec::new() };
@@ -73,7 +73,7 @@ fn try_smtp_with(
 }
 
 fn report(
-    asked: &Asked,
+    asked: &RefusedPart,
     refusal: &Refusal,
     smtp: &SmtpSettings,
     worst: Severity,
@@ -84,7 +84,7 @@ fn report(
     // A server may defer a recipient, to see whether the client tries again.
     let severity = if *kind == RefusalKind::ForNow { Severity::Warning } else { worst };
     match asked {
-        Asked::Connection => {
+        RefusedPart::Connection => {
             let (message, help) = match kind {
                 RefusalKind::Unreachable => (
                     format!("{server} cannot be reached: {why}"),
@@ -94,7 +94,7 @@ fn report(
             };
             inspection.setting("email.smtp.host", worst, message, help);
         }
-        Asked::Sender => {
+        RefusedPart::Sender => {
             inspection.setting(
                 "email.from",
                 severity,
@@ -102,7 +102,7 @@ fn report(
                 "mails wait until it accepts the sender",
             );
         }
-        Asked::Recipient(n) => {
+        RefusedPart::Recipient(n) => {
             let (severity, help) = match kind {
                 // Then no other way is tried.
                 RefusalKind::ForGood => (

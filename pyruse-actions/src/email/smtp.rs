@@ -31,13 +31,13 @@ const UNTRUSTED: &str = "invalid peer certificate";
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Answers about our identity: the operator must correct that.
-const NOT_LET_IN: [u16; 4] = [530, 534, 535, 538];
+const LOGIN_CODES: [u16; 4] = [530, 534, 535, 538];
 
 /// The mail, not its sender, is too large, or there is no room for it.
 const TOO_LARGE: u16 = 552;
 
 /// Answers to a recipient which say that this server does not take mails for it from us (RFC 5321).
-const NOT_RELAYED: [u16; 3] = [551, 553, 554];
+const RELAY_CODES: [u16; 3] = [551, 553, 554];
 
 /// The reason why a mail was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,34 +68,34 @@ impl Refusal {
 
 /// What the server is asked.
 #[derive(Clone, Copy)]
-enum Question<'a> {
+enum Request<'a> {
     Sender,
     Recipient(&'a Address),
     Mail,
 }
 
-impl Display for Question<'_> {
+impl Display for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Question::Sender => f.write_str("the sender"),
-            Question::Recipient(address) => write!(f, "{address}"),
-            Question::Mail => f.write_str("the mail"),
+            Request::Sender => f.write_str("the sender"),
+            Request::Recipient(address) => write!(f, "{address}"),
+            Request::Mail => f.write_str("the mail"),
         }
     }
 }
 
-impl Question<'_> {
+impl Request<'_> {
     /// Returns which setting this permanent refusal is about, if any.
     fn setting(self, code: u16, answer: &str) -> Option<&'static str> {
         let relays = "use a server that relays for this machine, or log in (`email.smtp.user`)";
         match self {
-            _ if NOT_LET_IN.contains(&code) => Some("set `email.smtp.user` and `passwordFile`"),
-            Question::Sender if code != TOO_LARGE => {
+            _ if LOGIN_CODES.contains(&code) => Some("set `email.smtp.user` and `passwordFile`"),
+            Request::Sender if code != TOO_LARGE => {
                 Some("set `email.from` to an address that this server accepts as a sender")
             }
             // `5.7.x` is the code for what a policy forbids (RFC 3463); not every server sends such codes.
-            Question::Recipient(_)
-                if NOT_RELAYED.contains(&code)
+            Request::Recipient(_)
+                if RELAY_CODES.contains(&code)
                     || answer.contains("5.7.")
                     || answer.to_ascii_lowercase().contains("relay") =>
             {
@@ -122,7 +122,7 @@ impl Relay {
 
     /// Sends a mail to all recipients that have not got it yet.
     pub(super) fn send(&mut self, id: u64, message: &Message) -> Result<(), Refusal> {
-        let sent = self.converse(id, message);
+        let sent = self.deliver(id, message);
         if matches!(sent, Ok(()) | Err(Refusal { kind: RefusalKind::ForGood, .. })) {
             self.served.remove(&id);
         }
@@ -133,35 +133,36 @@ impl Relay {
         })
     }
 
-    fn converse(&mut self, id: u64, message: &Message) -> Result<(), Refusal> {
-        let mut line = Line::open(&self.settings, self.limit)?;
-        let done = self.hand_over(&mut line, id, message);
-        line.close();
+    fn deliver(&mut self, id: u64, message: &Message) -> Result<(), Refusal> {
+        let mut session = Session::open(&self.settings, self.limit)?;
+        let done = self.hand_over(&mut session, id, message);
+        session.close();
         done
     }
 
-    fn hand_over(&mut self, line: &mut Line, id: u64, message: &Message) -> Result<(), Refusal> {
+    fn hand_over(&mut self, session: &mut Session, id: u64, message: &Message) -> Result<(), Refusal> {
         let (envelope, text) = (message.envelope(), message.formatted());
         let served = self.served.entry(id).or_default();
         let waiting: Vec<&Address> = envelope.to().iter().filter(|to| !served.contains(*to)).collect();
         let parameters =
-            line.parameters(envelope.from().into_iter().chain(waiting.iter().copied()), &text)?;
-        line.ask(Question::Sender, |line| {
-            line.connection.command(Mail::new(envelope.from().cloned(), parameters))
+            session.parameters(envelope.from().into_iter().chain(waiting.iter().copied()), &text)?;
+        session.send(Request::Sender, |session| {
+            session.connection.command(Mail::new(envelope.from().cloned(), parameters))
         })?;
         let (mut taken, mut refusals) = (Vec::new(), Vec::new());
         for to in waiting {
-            let asked = line
-                .ask(Question::Recipient(to), |line| line.connection.command(Rcpt::new(to.clone(), vec![])));
+            let asked = session.send(Request::Recipient(to), |session| {
+                session.connection.command(Rcpt::new(to.clone(), vec![]))
+            });
             match asked {
                 Ok(()) => taken.push(to),
                 Err(refusal) => refusals.push(refusal),
             }
         }
         if !taken.is_empty() {
-            let data = line
-                .ask(Question::Mail, |line| line.connection.command(Data))
-                .and_then(|()| line.ask(Question::Mail, |line| line.connection.message(&text)));
+            let data = session
+                .send(Request::Mail, |session| session.connection.command(Data))
+                .and_then(|()| session.send(Request::Mail, |session| session.connection.message(&text)));
             match data {
                 Ok(()) => served.extend(taken.into_iter().cloned()),
                 Err(refusal) => refusals.push(refusal),
@@ -198,35 +199,38 @@ pub(super) fn try_mail(
     limit: Duration,
     from: &Address,
     to: &[Address],
-) -> Vec<(Asked, Refusal)> {
-    let mut line = match Line::open(settings, limit) {
-        Ok(line) => line,
-        Err(refusal) => return vec![(Asked::Connection, refusal)],
+) -> Vec<(RefusedPart, Refusal)> {
+    let mut session = match Session::open(settings, limit) {
+        Ok(session) => session,
+        Err(refusal) => return vec![(RefusedPart::Connection, refusal)],
     };
     let mut refused = Vec::new();
-    let asked = line.parameters(std::iter::once(from).chain(to), b"").and_then(|parameters| {
-        line.ask(Question::Sender, |line| line.connection.command(Mail::new(Some(from.clone()), parameters)))
+    let asked = session.parameters(std::iter::once(from).chain(to), b"").and_then(|parameters| {
+        session.send(Request::Sender, |session| {
+            session.connection.command(Mail::new(Some(from.clone()), parameters))
+        })
     });
     if let Err(refusal) = asked {
-        refused.push((Asked::Sender, refusal));
+        refused.push((RefusedPart::Sender, refusal));
     } else {
         for (n, to) in to.iter().enumerate() {
-            let asked = line
-                .ask(Question::Recipient(to), |line| line.connection.command(Rcpt::new(to.clone(), vec![])));
+            let asked = session.send(Request::Recipient(to), |session| {
+                session.connection.command(Rcpt::new(to.clone(), vec![]))
+            });
             if let Err(refusal) = asked {
-                refused.push((Asked::Recipient(n), refusal));
+                refused.push((RefusedPart::Recipient(n), refusal));
             }
         }
         // Whatever the answer is, the connection is closed next.
-        let _ = line.connection.command("RSET\r\n");
+        let _ = session.connection.command("RSET\r\n");
     }
-    line.close();
+    session.close();
     refused
 }
 
 /// What [`try_mail`] asks the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum RefusedPart {
     /// To accept our connection and login.
     Connection,
     Sender,
@@ -235,24 +239,24 @@ pub(super) enum Asked {
 }
 
 /// An open connection, logged in, and when its time limit ends.
-struct Line {
+struct Session {
     connection: SmtpConnection,
     end: Instant,
 }
 
-impl Line {
-    fn open(settings: &SmtpSettings, limit: Duration) -> Result<Line, Refusal> {
-        let opened = Line::open_with(settings, limit, Proof::Authority);
+impl Session {
+    fn open(settings: &SmtpSettings, limit: Duration) -> Result<Session, Refusal> {
+        let opened = Session::open_with(settings, limit, Proof::Authority);
         match opened {
             // No authority signed the certificate. It may be the one in `caFile`.
             Err(refusal) if settings.ca_file.is_some() && refusal.why.contains(UNTRUSTED) => {
-                Line::open_with(settings, limit, Proof::Pinned).map_err(|_| refusal)
+                Session::open_with(settings, limit, Proof::Pinned).map_err(|_| refusal)
             }
             opened => opened,
         }
     }
 
-    fn open_with(settings: &SmtpSettings, limit: Duration, proof: Proof) -> Result<Line, Refusal> {
+    fn open_with(settings: &SmtpSettings, limit: Duration, proof: Proof) -> Result<Session, Refusal> {
         let end = Instant::now() + limit;
         let tls = match settings.tls {
             Tls::None => None,
@@ -268,22 +272,22 @@ impl Line {
         let from_the_start = tls.as_ref().filter(|_| settings.tls == Tls::Implicit);
         let hello = hello();
         let connection = SmtpConnection::connect(server, Some(limit), &hello, from_the_start, None);
-        let mut line = Line { connection: connection.map_err(|e| not_connected(&e))?, end };
+        let mut session = Session { connection: connection.map_err(|e| not_connected(&e))?, end };
         if let Some(tls) = tls.as_ref().filter(|_| settings.tls == Tls::Starttls) {
-            line.step("STARTTLS", |connection| connection.starttls(tls, &hello))?;
+            session.step("STARTTLS", |connection| connection.starttls(tls, &hello))?;
         }
         if proof == Proof::Pinned {
-            let shown = line.connection.peer_certificate().unwrap_or_default();
+            let shown = session.connection.peer_certificate().unwrap_or_default();
             if !settings.is_pinned(&shown) {
                 return Err(Refusal::for_now("its certificate is not the one in `caFile`"));
             }
         }
         if let Some(credentials) = credentials {
-            line.step("logging in", |connection| {
+            session.step("logging in", |connection| {
                 connection.auth(DEFAULT_MECHANISMS, &credentials).map(drop)
             })?;
         }
-        Ok(line)
+        Ok(session)
     }
 
     /// Runs one step of opening the connection.
@@ -311,19 +315,19 @@ impl Line {
         self.connection.set_timeout(Some(left)).map_err(|e| Refusal::for_now(e.to_string()))
     }
 
-    fn ask<T>(
+    fn send<T>(
         &mut self,
-        question: Question<'_>,
-        ask: impl FnOnce(&mut Line) -> Result<T, Error>,
+        request: Request<'_>,
+        ask: impl FnOnce(&mut Session) -> Result<T, Error>,
     ) -> Result<(), Refusal> {
         self.set_limit()?;
         let Err(e) = ask(self) else { return Ok(()) };
-        let why = explain(&question, &e);
+        let why = explain(&request, &e);
         if !e.is_permanent() {
             return Err(Refusal::for_now(why));
         }
         let code = e.status().map_or(0, u16::from);
-        Err(match question.setting(code, &why) {
+        Err(match request.setting(code, &why) {
             Some(setting) => Refusal { kind: RefusalKind::Setting, why: format!("{why}; {setting}") },
             None => Refusal { kind: RefusalKind::ForGood, why },
         })
@@ -370,12 +374,13 @@ fn hello() -> ClientId {
     if name.contains('.') { ClientId::Domain(name) } else { ClientId::default() }
 }
 
-/// Returns what went wrong, on one line even if the server's answer has several.
+/// Returns what went wrong, on one session even if the server's answer has several.
 fn explain(what: &impl Display, error: &Error) -> String {
     let text = format!("{what}: {error}");
-    let mut line: String = text.chars().take(ANSWER).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut session: String =
+        text.chars().take(ANSWER).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(ANSWER).is_some() {
-        line.push('…');
+        session.push('…');
     }
-    line
+    session
 }

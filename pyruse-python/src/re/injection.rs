@@ -14,7 +14,7 @@
 //!
 //! Without a certain side, a search that takes the *first* position that fits can only be misled by text before the
 //! true value. Some programs are known to write the value before anything that strangers send ([`Target::own_words`]).
-//! Where their words stand around the group, its position is certain too.
+//! If their words are around the group, its position is certain too.
 //!
 //! A repetition is harmless if it cannot take any character of such values. Everything else counts as uncertain. The
 //! check does not apply to texts that contain nothing from strangers.
@@ -80,7 +80,7 @@ pub(super) fn injection(root: &Node, group: usize, target: &Target<'_>) -> Optio
     all.find(&right, &words).or(around.repeated).map(Injection::RunsBack)
 }
 
-/// Whether these words stand before the group, with nothing in between that can run on, and the character after it.
+/// Whether these words are before the group, with nothing in between that can run on, and the character after it.
 fn are_around((words, then): (&str, char), left: &[&Node], right: &[&Node], runs: Runs) -> bool {
     let is = |node: &Node, c: char| matches!(node, Node::Char(set) if is_mainly(set, c));
     let words: Vec<char> = words.chars().collect();
@@ -96,7 +96,7 @@ fn bits(ascii: &str) -> u128 {
     ascii.bytes().filter(u8::is_ascii).fold(0, |bits, byte| bits | 1 << byte)
 }
 
-/// Whether the set holds this character, and hardly any other than the same letter in the other case.
+/// Whether the set holds this character, and few others than the same letter in the other case.
 fn is_mainly(set: &CharSet, c: char) -> bool {
     let few = set.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum::<u64>() <= 4;
     !set.negated && set.classes.is_empty() && few && contains(&set.ranges, u32::from(c))

@@ -59,7 +59,7 @@ struct Search {
 impl Search {
     fn node(&mut self, node: &Node) {
         match node {
-            // They consume nothing: what stands after them directly follows what stands before.
+            // They consume nothing: what is after them directly follows what is before.
             Node::Empty | Node::Barrier | Node::Anchor(_) | Node::Look { .. } => {}
             Node::Char(set) => match letter(set) {
                 Some((letter, is_ascii)) => {

@@ -1,4 +1,4 @@
-//! Annotations of a complete program: the characters with which its parts go on, and where nothing may be remembered.
+//! Annotations of a complete program: the characters with which its parts continue, and where nothing may be remembered.
 
 use super::first::first;
 use super::program::{Instruction, Kind, Program, number};
@@ -7,7 +7,7 @@ use super::sets::are_apart;
 /// In a longer program, splits do not look ahead, because compiling would take long.
 const SHORT: usize = 2_000;
 impl Program {
-    /// Records with which characters loops and splits go on.
+    /// Records with which characters loops and splits continue.
     pub(super) fn look_ahead(&mut self) {
         self.peeks.push((None, None));
         for at in 0..self.code.len() {

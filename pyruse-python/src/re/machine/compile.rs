@@ -282,7 +282,7 @@ impl Compiler<'_> {
         for _ in min..max.unwrap_or(min + 1) {
             let counted = self.begin_round(may_be_empty);
             self.enclosed(Kind::Round, has_groups, |this| this.node(body));
-            // Jumps over the next jump, which is where the program goes on if the round does not match.
+            // Jumps over the next jump, which is where the program continues if the round does not match.
             let over = self.here() + 2;
             self.push(Instruction::Jump(over));
             leaves.push(self.push(Instruction::Jump(0)));

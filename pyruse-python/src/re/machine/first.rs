@@ -56,7 +56,7 @@ pub(super) fn first(program: &Program, from: usize) -> Option<First> {
                 follow(*end as usize + 2, depth);
             }
             Instruction::Open { end, .. } => follow(*end as usize + 1, depth),
-            // Go on behind an atomic group that was entered on the path. For an instruction inside, the group's first
+            // Continue behind an atomic group that was entered on the path. For an instruction inside, the group's first
             // match is final.
             Instruction::Close if depth > 0 => follow(at + 1, depth - 1),
             Instruction::Fail => {}

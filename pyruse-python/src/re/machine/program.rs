@@ -14,9 +14,9 @@ pub(super) enum Instruction {
     Loop(u32),
     /// Checks a position.
     Assert(Anchor),
-    /// Branches into two paths, each with the characters with which it goes on: one of [`Program::peeks`].
+    /// Branches into two paths, each with the characters with which it continues: one of [`Program::peeks`].
     Split { prefer: u32, other: u32, peek: u32 },
-    /// Goes on at this instruction.
+    /// Continues at this instruction.
     Jump(u32),
     /// Records that a group begins or ends, in this index of [`super::scratch::Scratch::slots`].
     Save(u32),
@@ -32,7 +32,7 @@ pub(super) enum Instruction {
     Close,
     /// Takes the text that a group took.
     BackReference(u32, Folding),
-    /// Goes on, or jumps to `no` if the group took no part.
+    /// Continues, or jumps to `no` if the group took no part.
     IfGroup { group: u32, no: u32 },
     /// Fails: the path ends.
     Fail,
@@ -45,7 +45,7 @@ pub(super) enum Instruction {
 pub(super) enum Kind {
     /// An atomic group: what it takes stays taken.
     Atomic,
-    /// The same; if it does not match, the program goes on after the jump that follows the end.
+    /// The same; if it does not match, the program continues after the jump that follows the end.
     Round,
     /// Looks from here, or from `back` characters before.
     Look { back: u32, negated: bool },
@@ -58,9 +58,9 @@ pub(super) struct Loop {
     pub(super) min: u32,
     pub(super) max: Option<u32>,
     pub(super) greed: Greed,
-    /// The characters with which the following part goes on.
+    /// The characters with which the following part continues.
     pub(super) next: Option<First>,
-    /// The loop can only go on at the end of a run of its characters: what follows begins with none of them. The second
+    /// The loop can only continue at the end of a run of its characters: what follows begins with none of them. The second
     /// field says the same of the ASCII characters among them.
     pub(super) ends_with_run: bool,
     pub(super) ends_with_run_in_ascii: bool,

@@ -30,7 +30,7 @@ fn steps(count: usize) -> u32 {
 
 /// What to do next.
 enum Flow {
-    /// Go on at an instruction and a position.
+    /// Continue at an instruction and a position.
     Go(u32, u32),
     /// Backtrack.
     Fail,
@@ -297,7 +297,7 @@ impl<'r, T: Text> Run<'r, T> {
         Ok(None)
     }
 
-    /// Goes on after an instruction where several paths meet, unless the outcome is known.
+    /// Continues after an instruction where several paths meet, unless the outcome is known.
     fn meet(&mut self, row: Option<&Row>, pc: u32, place: u32) -> Flow {
         if self.steps > self.forgetful
             && let Some(row) = row
@@ -329,7 +329,7 @@ impl<'r, T: Text> Run<'r, T> {
         }
         let from = place + repeated.min;
         if repeated.ends_with_run || T::IS_ASCII && repeated.ends_with_run_in_ascii {
-            // The loop goes on at the end only.
+            // The loop continues at the end only.
             let set = &program.sets[repeated.set as usize];
             let is_cut = repeated.max.is_some() && end < self.len && set.has(self.text.at(end));
             return if is_cut { Flow::Fail } else { self.meet(repeated.row.as_ref(), pc, end) };
@@ -370,7 +370,7 @@ impl<'r, T: Text> Run<'r, T> {
         self.settle(repeated, flow, memo_row, from, to, then)
     }
 
-    /// Chooses the next position at which a loop may go on, from `low` to `high`.
+    /// Chooses the next position at which a loop may continue, from `low` to `high`.
     fn choose(
         &mut self,
         repeated: &Loop,
@@ -423,7 +423,7 @@ impl<'r, T: Text> Run<'r, T> {
         memo::end_of(then).map_or(Flow::Fail, Flow::Close)
     }
 
-    /// Stores the same outcome for all loops that begin where this one may go on, from `from` to `to`.
+    /// Stores the same outcome for all loops that begin where this one may continue, from `from` to `to`.
     fn remember(&mut self, repeated: &Loop, row: u32, from: u32, to: u32, known: memo::Known) {
         let begin = from - repeated.min;
         let last = if repeated.is_open() { to - repeated.min } else { begin };

@@ -1,4 +1,4 @@
-//! The working memory of a search: a text with numbered characters, and room for the paths to come back to.
+//! The working memory of a search: a text with numbered characters, and space for the paths to backtrack to.
 
 use super::memo::{self, Memo};
 
@@ -51,7 +51,7 @@ impl Text for &[char] {
     }
 }
 
-/// What to come back to.
+/// A path to backtrack to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Frame {
     /// Try another path.
@@ -64,7 +64,7 @@ pub(super) enum Frame {
     Level { pc: u32, place: u32 },
     /// If backtracking arrives here, everything that began there has failed.
     Begun { row: u32, place: u32 },
-    /// A loop that may go on at the positions `from` to `to`, and last did so at `at`.
+    /// A loop that may continue at the positions `from` to `to`, and last did so at `at`.
     Loop { pc: u32, row: u32, from: u32, to: u32, at: u32, then: memo::Known },
 }
 

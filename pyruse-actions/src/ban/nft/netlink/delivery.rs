@@ -12,10 +12,10 @@ use pyruse_core::ban::{Order, OrderKind};
 use pyruse_core::courier::Outcome;
 use pyruse_core::operation::Family;
 
+use super::error::{NetlinkError, text};
 use super::request::{self, Change, Transaction};
 use super::set::{SetKind, SetName};
-use super::socket::{Answers, Said, Socket};
-use super::trouble::{Trouble, words};
+use super::socket::{Answers, Reply, Socket};
 use crate::ban::nft::obstacle::Obstacle;
 
 #[cfg(test)]
@@ -55,8 +55,8 @@ impl<'o> Delivery<'o> {
         Delivery { orders, sets: HashMap::new(), for_nft: Vec::new(), unfit: HashMap::new() }
     }
 
-    /// Sends the orders to the kernel. After trouble, the orders that were not sent are left.
-    pub(super) fn make(&mut self, socket: &mut Socket, outcomes: &mut [Outcome]) -> Result<(), Trouble> {
+    /// Sends the orders to the kernel. After error, the orders that were not sent are left.
+    pub(super) fn make(&mut self, socket: &mut Socket, outcomes: &mut [Outcome]) -> Result<(), NetlinkError> {
         for (_, order) in &self.orders {
             if let Entry::Vacant(place) = self.sets.entry(&order.set) {
                 place.insert(look(&order.set, socket)?);
@@ -127,18 +127,18 @@ impl<'o> Delivery<'o> {
         answers: &Answers,
         numbers: &Numbers,
         outcomes: &mut [Outcome],
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), NetlinkError> {
         let sent = numbers.orders as usize;
         let mut errors: HashMap<u32, Errno> = HashMap::new();
         for answer in &answers.all {
-            if let Said::No(errno) = answer.said {
+            if let Reply::Error(errno) = answer.reply {
                 // The first error of an order is its cause.
                 errors.entry(answer.sequence).or_insert(errno);
             }
         }
         if let Some(errno) = errors.get(&numbers.begin) {
             if !matches!(*errno, Errno::ENOMEM | Errno::EAGAIN | Errno::EINTR) {
-                return Err(Trouble::from(*errno));
+                return Err(NetlinkError::from(*errno));
             }
             for (at, order) in self.orders.drain(..sent) {
                 outcomes[at] = refused(order, *errno);
@@ -147,14 +147,14 @@ impl<'o> Delivery<'o> {
         }
         let refusals = (1..=numbers.orders).filter(|n| errors.contains_key(&(numbers.begin + n))).count();
         if refusals == 0 {
-            if answers.to(numbers.begin + numbers.orders) != Some(&Said::Yes) {
-                return Err(Trouble("it does not answer".to_owned()));
+            if answers.to(numbers.begin + numbers.orders) != Some(&Reply::Ack) {
+                return Err(NetlinkError("it does not answer".to_owned()));
             }
             self.orders.drain(..sent);
             return Ok(());
         }
         let mut number = numbers.begin;
-        let mut trouble = None;
+        let mut error = None;
         let sets = &self.sets;
         self.orders.retain(|(at, order)| {
             number += 1;
@@ -165,30 +165,30 @@ impl<'o> Delivery<'o> {
                 return false;
             }
             if !is_understood(*errno, order, sets.get(order.set.as_str())) {
-                trouble.get_or_insert(*errno);
+                error.get_or_insert(*errno);
                 return true;
             }
             outcomes[*at] = refused(order, *errno);
             false
         });
-        trouble.map_or(Ok(()), |errno| Err(Trouble::from(errno)))
+        error.map_or(Ok(()), |errno| Err(NetlinkError::from(errno)))
     }
 }
 
 /// Asks the kernel what this set is.
-fn look(set: &str, socket: &mut Socket) -> Result<Found, Trouble> {
+fn look(set: &str, socket: &mut Socket) -> Result<Found, NetlinkError> {
     let Some(name) = SetName::parse(set) else { return Ok(Found::Unknown) };
     let number = socket.numbers(1);
     match socket.ask(&request::describe(&name, number))?.to(number) {
-        Some(Said::Message(_, message)) => match SetKind::read(message) {
+        Some(Reply::Message(_, message)) => match SetKind::read(message) {
             Some(kind) => Ok(Found::Set(name, kind)),
-            None => Err(Trouble(format!("it describes set `{set}` in a way that is not understood"))),
+            None => Err(NetlinkError(format!("it describes set `{set}` in a way that is not understood"))),
         },
-        Some(Said::No(Errno::ENOENT)) => Ok(Found::Missing),
+        Some(Reply::Error(Errno::ENOENT)) => Ok(Found::Missing),
         // This kernel does not support the family.
-        Some(Said::No(Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP)) => Ok(Found::Unknown),
-        Some(Said::No(errno)) => Err(Trouble::from(*errno)),
-        Some(Said::Yes) | None => Err(Trouble("it does not answer".to_owned())),
+        Some(Reply::Error(Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP)) => Ok(Found::Unknown),
+        Some(Reply::Error(errno)) => Err(NetlinkError::from(*errno)),
+        Some(Reply::Ack) | None => Err(NetlinkError("it does not answer".to_owned())),
     }
 }
 
@@ -240,5 +240,5 @@ fn refused(order: &Order, errno: Errno) -> Outcome {
     };
     let remedy = |obstacle: Obstacle| format!("; {}", obstacle.remedy(&order.set, Family::of(order.ip)));
     let remedy = obstacle.map(remedy).unwrap_or_default();
-    Outcome::Retry(format!("set `{}`: {}{remedy}", order.set, words(errno)))
+    Outcome::Retry(format!("set `{}`: {}{remedy}", order.set, text(errno)))
 }

@@ -6,10 +6,10 @@
 //! understood, nft is run from then on, which is logged once. A refusal that is understood is reported in nft's words.
 
 mod delivery;
+mod error;
 mod request;
 mod set;
 mod socket;
-mod trouble;
 
 use std::collections::HashMap;
 
@@ -18,15 +18,15 @@ use pyruse_core::courier::Outcome;
 use pyruse_core::plugin::excerpt;
 
 use self::delivery::Delivery;
-use self::socket::{Said, Socket};
-use self::trouble::Trouble;
+use self::error::NetlinkError;
+use self::socket::{Reply, Socket};
 
-/// Whether the kernel takes our messages.
+/// Whether the kernel accepts our messages.
 enum Kernel {
     /// Not known yet: without bans, no socket is needed.
-    Unasked,
-    Speaks(Socket),
-    Silent,
+    NotTried,
+    Connected(Socket),
+    Refuses,
 }
 
 /// Delivers bans to the kernel.
@@ -39,22 +39,22 @@ pub(super) struct Netlink {
 
 impl Netlink {
     pub(super) fn new(who: &'static str) -> Netlink {
-        Netlink { who, kernel: Kernel::Unasked, logged: HashMap::new() }
+        Netlink { who, kernel: Kernel::NotTried, logged: HashMap::new() }
     }
 
     /// Delivers orders. `nft` delivers what the kernel does not take.
     pub(super) fn deliver(&mut self, orders: &[Order], nft: &mut BatchRunner<impl Dialect>) -> Vec<Outcome> {
-        if matches!(self.kernel, Kernel::Unasked) {
+        if matches!(self.kernel, Kernel::NotTried) {
             self.kernel = match begin() {
-                Ok(socket) => Kernel::Speaks(socket),
-                Err(trouble) => self.silent(&trouble),
+                Ok(socket) => Kernel::Connected(socket),
+                Err(error) => self.refused(&error),
             };
         }
-        let Kernel::Speaks(socket) = &mut self.kernel else { return nft.deliver(orders) };
+        let Kernel::Connected(socket) = &mut self.kernel else { return nft.deliver(orders) };
         let mut outcomes = vec![Outcome::Done; orders.len()];
         let mut delivery = Delivery::of(orders);
-        if let Err(trouble) = delivery.make(socket, &mut outcomes) {
-            self.kernel = self.silent(&trouble);
+        if let Err(error) = delivery.make(socket, &mut outcomes) {
+            self.kernel = self.refused(&error);
         }
         for (set, why) in &delivery.unfit {
             if self.logged.insert((*set).to_owned(), why) != Some(why) {
@@ -71,22 +71,22 @@ impl Netlink {
         outcomes
     }
 
-    fn silent(&self, Trouble(why): &Trouble) -> Kernel {
+    fn refused(&self, NetlinkError(why): &NetlinkError) -> Kernel {
         tracing::warn!(
             "{}: the kernel refuses our requests ({why}): using the program nft for them",
             self.who
         );
-        Kernel::Silent
+        Kernel::Refuses
     }
 }
 
 /// Opens the socket, and checks whether the kernel supports nf_tables and permits us to use it.
-fn begin() -> Result<Socket, Trouble> {
+fn begin() -> Result<Socket, NetlinkError> {
     let mut socket = Socket::open()?;
     let number = socket.numbers(1);
     match socket.ask(&request::generation(number))?.to(number) {
-        Some(Said::Message(..)) => Ok(socket),
-        Some(Said::No(errno)) => Err(Trouble::from(*errno)),
-        Some(Said::Yes) | None => Err(Trouble("it does not answer".to_owned())),
+        Some(Reply::Message(..)) => Ok(socket),
+        Some(Reply::Error(errno)) => Err(NetlinkError::from(*errno)),
+        Some(Reply::Ack) | None => Err(NetlinkError("it does not answer".to_owned())),
     }
 }

@@ -30,13 +30,13 @@ pub(super) struct Answer {
     /// The number of the message.
     pub(super) sequence: u32,
     /// The content of the answer.
-    pub(super) said: Said,
+    pub(super) reply: Reply,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
-    Yes,
-    No(Errno),
+pub(super) enum Reply {
+    Ack,
+    Error(Errno),
     /// A message of this type, with the bytes that follow the netlink header.
     Message(u16, Vec<u8>),
 }
@@ -50,8 +50,8 @@ pub(super) struct Answers {
 
 impl Answers {
     /// Returns the first answer to the message with that number.
-    pub(super) fn to(&self, sequence: u32) -> Option<&Said> {
-        self.all.iter().find(|answer| answer.sequence == sequence).map(|answer| &answer.said)
+    pub(super) fn to(&self, sequence: u32) -> Option<&Reply> {
+        self.all.iter().find(|answer| answer.sequence == sequence).map(|answer| &answer.reply)
     }
 }
 
@@ -111,16 +111,16 @@ impl Socket {
 fn read(mut datagram: &[u8], answers: &mut Vec<Answer>) {
     while let Ok(message) = NetlinkBuffer::new_checked(datagram) {
         let payload = message.payload();
-        let said = if message.message_type() == NLMSG_ERROR {
+        let reply = if message.message_type() == NLMSG_ERROR {
             let Ok(error) = ErrorBuffer::new_checked(payload) else { return };
             match error.code() {
-                None => Said::Yes,
-                Some(code) => Said::No(Errno::from_raw(code.get().saturating_neg())),
+                None => Reply::Ack,
+                Some(code) => Reply::Error(Errno::from_raw(code.get().saturating_neg())),
             }
         } else {
-            Said::Message(message.message_type(), payload.to_vec())
+            Reply::Message(message.message_type(), payload.to_vec())
         };
-        answers.push(Answer { sequence: message.sequence_number(), said });
+        answers.push(Answer { sequence: message.sequence_number(), reply });
         // `NLMSG_ALIGN`
         let length = usize::try_from(message.length()).unwrap_or(usize::MAX).next_multiple_of(4);
         datagram = datagram.get(length..).unwrap_or_default();
@@ -148,11 +148,11 @@ mod tests {
         datagram.extend([1, 2, 3]);
         let mut answers = Vec::new();
         read(&datagram, &mut answers);
-        let answer = |sequence, said| Answer { sequence, said };
+        let answer = |sequence, reply| Answer { sequence, reply };
         let expected = [
-            answer(7, Said::Message(2601, b"abcde".to_vec())),
-            answer(8, Said::No(Errno::ENOENT)),
-            answer(9, Said::Yes),
+            answer(7, Reply::Message(2601, b"abcde".to_vec())),
+            answer(8, Reply::Error(Errno::ENOENT)),
+            answer(9, Reply::Ack),
         ];
         assert_eq!(answers, expected);
         for end in 0..datagram.len() {

@@ -13,13 +13,13 @@ fn sent(orders: &[Order]) -> (Delivery<'_>, Numbers, Vec<Outcome>) {
     (Delivery::of(orders), numbers, vec![Outcome::Done; orders.len()])
 }
 
-fn said(answers: &[(u32, Said)]) -> Answers {
-    let answer = |(sequence, said): &(u32, Said)| {
-        let said = match said {
-            Said::No(errno) => Said::No(*errno),
-            _ => Said::Yes,
+fn replies(answers: &[(u32, Reply)]) -> Answers {
+    let answer = |(sequence, reply): &(u32, Reply)| {
+        let reply = match reply {
+            Reply::Error(errno) => Reply::Error(*errno),
+            _ => Reply::Ack,
         };
-        crate::ban::nft::netlink::socket::Answer { sequence: *sequence, said }
+        crate::ban::nft::netlink::socket::Answer { sequence: *sequence, reply }
     };
     Answers { all: answers.iter().map(answer).collect() }
 }
@@ -28,10 +28,10 @@ fn said(answers: &[(u32, Said)]) -> Answers {
 fn without_a_refusal_all_orders_are_done_only_if_the_last_was_answered() {
     let three = orders(3);
     let (mut delivery, numbers, mut outcomes) = sent(&three);
-    assert!(delivery.settle(&said(&[]), &numbers, &mut outcomes).is_err());
-    assert!(delivery.settle(&said(&[(102, Said::Yes)]), &numbers, &mut outcomes).is_err());
+    assert!(delivery.settle(&replies(&[]), &numbers, &mut outcomes).is_err());
+    assert!(delivery.settle(&replies(&[(102, Reply::Ack)]), &numbers, &mut outcomes).is_err());
     assert_eq!(delivery.orders.len(), 3, "nft gets them");
-    assert!(delivery.settle(&said(&[(103, Said::Yes)]), &numbers, &mut outcomes).is_ok());
+    assert!(delivery.settle(&replies(&[(103, Reply::Ack)]), &numbers, &mut outcomes).is_ok());
     assert!(delivery.orders.is_empty() && outcomes == vec![Outcome::Done; 3]);
 }
 
@@ -40,8 +40,8 @@ fn a_refused_order_has_its_answer_and_the_others_are_sent_again() {
     let mut four = orders(4);
     four[3].kind = OrderKind::Lift;
     let (mut delivery, numbers, mut outcomes) = sent(&four);
-    let (full, gone) = (Said::No(Errno::ENFILE), Said::No(Errno::ENOENT));
-    assert!(delivery.settle(&said(&[(102, full), (104, gone)]), &numbers, &mut outcomes).is_ok());
+    let (full, gone) = (Reply::Error(Errno::ENFILE), Reply::Error(Errno::ENOENT));
+    assert!(delivery.settle(&replies(&[(102, full), (104, gone)]), &numbers, &mut outcomes).is_ok());
     let places: Vec<usize> = delivery.orders.iter().map(|(at, _)| *at).collect();
     assert_eq!(places, [0, 2]);
     let words = "set `ip a b`: Too many open files in system; the set is full: make it larger, or create it without `size`";
@@ -54,15 +54,17 @@ fn orders_that_the_kernel_refuses_for_an_unknown_reason_are_left_to_nft() {
     let two = orders(2);
     for errno in [Errno::EPERM, Errno::EINVAL, Errno::EOPNOTSUPP] {
         let (mut delivery, numbers, mut outcomes) = sent(&two);
-        let answers = said(&[(101, Said::No(Errno::ENFILE)), (102, Said::No(errno))]);
+        let answers = replies(&[(101, Reply::Error(Errno::ENFILE)), (102, Reply::Error(errno))]);
         assert!(delivery.settle(&answers, &numbers, &mut outcomes).is_err());
         assert_eq!(delivery.left(), [1]);
         let (mut delivery, numbers, mut outcomes) = sent(&two);
-        assert!(delivery.settle(&said(&[(100, Said::No(errno))]), &numbers, &mut outcomes).is_err());
+        assert!(delivery.settle(&replies(&[(100, Reply::Error(errno))]), &numbers, &mut outcomes).is_err());
         assert_eq!(delivery.left(), [0, 1]);
     }
     let (mut delivery, numbers, mut outcomes) = sent(&two);
-    assert!(delivery.settle(&said(&[(100, Said::No(Errno::ENOMEM))]), &numbers, &mut outcomes).is_ok());
+    assert!(
+        delivery.settle(&replies(&[(100, Reply::Error(Errno::ENOMEM))]), &numbers, &mut outcomes).is_ok()
+    );
     assert!(delivery.left().is_empty() && outcomes.iter().all(|outcome| *outcome != Outcome::Done));
 }
 
