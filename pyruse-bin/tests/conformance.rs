@@ -94,7 +94,7 @@ fn every_step_of_the_large_configuration_runs_and_does_what_the_interpreter_says
     let length = |steps: &Value| steps.as_array().unwrap().len();
     let all = chains.iter().flat_map(|(label, steps)| (0..length(steps)).map(|n| (label.clone(), n)));
     let missed: Vec<_> = all.filter(|place| !ran.contains_key(place)).collect();
-    assert!(missed.is_empty(), "no entry came to {missed:?}");
+    assert!(missed.is_empty(), "no entry of tests/generator came to {missed:?}");
 }
 
 #[test]

@@ -130,7 +130,11 @@ fn their_first_lines_say_what_to_edit_and_mails_go_to_somebody() {
         let head: Vec<&str> = text.lines().take_while(|line| line.starts_with("//")).collect();
         let head = head.join("\n");
         let is_default = path.ends_with("packaging/pyruse.json");
-        assert!(is_default || head.contains("// Before you use it: "), "{place}: what must be edited?");
+        let says_it = is_default || head.contains("// Before you use it: ");
+        assert!(
+            says_it,
+            "{place}: the comment at the top needs a line `// Before you use it: …`: what must be edited"
+        );
         let mails = text.contains("\"action_email\"") || text.contains("\"action_dailyReport\"");
         if mails {
             assert!(lists(&text, "to").iter().any(|list| !list.trim().is_empty()), "{place}: no `email.to`");

@@ -5,16 +5,20 @@
 
 mod reference;
 
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use pyruse_actions as _;
 use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::effect::{Effect, PlacedEffect};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Entry, Fields, MemoryRecord};
-use pyruse_core::plugin::{Registry, StepError};
+use pyruse_core::plugin::{Plugin, Registry, StepError};
 use pyruse_core::state::State;
 use pyruse_core::workflow::{Observer, Site, SiteId};
 use pyruse_filters as _;
@@ -131,6 +135,22 @@ fn filter() -> impl Strategy<Value = Value> {
             .prop_map(move |(f, re)| step("filter_pcreAny", json!({"field": f, "re": re}))),
         1 => field().prop_map(move |f| step("filter_userExists", json!({"field": f}))),
     ]
+}
+
+#[test]
+fn every_filter_and_action_is_drawn() {
+    let mut runner = TestRunner::deterministic();
+    let steps = prop_oneof![filter(), action()];
+    let draw = |_| steps.new_tree(&mut runner).unwrap().current();
+    let drawn: BTreeSet<String> = (0..2000)
+        .map(draw)
+        .map(|step| step.get("filter").or(step.get("action")).and_then(Value::as_str).unwrap().to_owned())
+        .collect();
+    let registry = Registry::linked().unwrap();
+    let is_step = |plugin: &&Plugin| plugin.kind.is_step();
+    let linked: BTreeSet<String> =
+        registry.plugins().filter(is_step).map(|plugin| plugin.name.to_owned()).collect();
+    assert_eq!(drawn, linked);
 }
 
 /// Seconds, few and small, so that ends meet entries exactly.

@@ -271,7 +271,8 @@ impl Reader for OpenSpool {
             Begin::Tail => {
                 let mut last = None;
                 self.for_each_name(|name| last = last.take().max(Some(name)))?;
-                last.map_or_else(|| Place::Since(Timestamp::now()), Place::Behind)
+                // Nothing is there: all that comes is new. The time of now would be wrong, because clocks differ.
+                last.map_or(Place::Since(Timestamp::default()), Place::Behind)
             }
         };
         self.names.clear();
@@ -288,9 +289,11 @@ impl Reader for OpenSpool {
             if self.load(&name, time).is_ok() {
                 return Ok(Next::Record(time));
             }
-            // One bad file must not stop the ones behind it. But what is lost is counted, and logged.
+            // One bad file must not stop the ones behind it. But what is lost is counted, and logged; once, so the place
+            // is behind it from here on.
             self.losses.note(&UNREADABLE, 1, time, time);
             self.names.pop_first();
+            self.place = Place::Behind(name);
         }
         Ok(Next::End)
     }

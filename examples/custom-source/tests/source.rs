@@ -127,6 +127,26 @@ fn the_daemon_reads_each_file_once_and_continues_where_it_stopped() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_counted_once() {
+    let site = Site::new("too-large");
+    let daemon = site.start();
+    site.wait_for("log", 2);
+    site.spool("1795000000000000", "ADDRESS=192.0.2.1\nPORT=22\n");
+    // It is the last one: each listing sees it, once a second.
+    site.spool("1795000001000000", &"x".repeat(300_000));
+    site.wait_for("mails", 1);
+    site.wait_for("log", 3);
+    let listings = Instant::now() + Duration::from_millis(2500);
+    while Instant::now() < listings {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let status = site.output(&["status", "--json"]);
+    assert!(text(&status.stdout).contains(r#""count":1,"#), "{status:?}");
+    daemon.terminate();
+    assert_eq!(site.read("log").matches("passed over").count(), 1, "{}", site.read("log"));
+}
+
+#[test]
 fn a_replay_reads_all_files_in_the_order_of_their_names_and_takes_no_field_that_it_must_not_have() {
     let site = Site::new("replay");
     site.spool("1795000001000000", "ADDRESS=192.0.2.2\nPORT=23\n_UID=0\n_SOURCE=journal\nno field\n");

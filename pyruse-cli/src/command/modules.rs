@@ -15,7 +15,7 @@ use super::text::{columns, fitted, printable, terminal_columns, wrapped};
 use super::values;
 use crate::ending::Ending;
 
-/// Lists the filters and actions of this program; with a name, prints everything about that one
+/// Lists the filters, actions and sources of this program; with a name, prints everything about that one
 ///
 /// The list contains all linked modules, including those of custom crates. With NAME: what it does, its arguments with
 /// types and defaults, examples with their outcome, the top-level settings that it reads, and the file that registered

@@ -23,7 +23,7 @@ pub struct Stated {
 pub enum Fact {
     /// It reads the field.
     Reads(Slot),
-    /// It shows the field in a format that a missing field does not have: then the step fails.
+    /// It formats the field in a way that fails if the field is missing.
     Formats(Slot),
     /// It saves into the field: a filter when it passes, an action when it is done.
     Saves(Save),

@@ -166,7 +166,7 @@ pub trait Reader {
 
     /// Does what is due beside reading: follows a rotation or a moved directory, gives back memory, checks whether
     /// everything was read. `is_drained`: [`Reader::next`] has just returned [`Next::End`]. Returns `true` if the source
-    /// must be read again at once: [`Reader::next`] then also finds again what it has found and what was not read.
+    /// must be read again at once: [`Reader::next`] then starts again behind the last record that counts as read.
     fn tend(&mut self, _is_drained: bool) -> bool {
         false
     }

@@ -15,6 +15,7 @@ mod check;
 mod findings;
 mod flow;
 mod live;
+mod run_examples;
 mod subject;
 
 mod addresses_chosen;
@@ -40,6 +41,7 @@ mod value_type;
 pub use self::check::{Check, LintPlugin, lints};
 pub use self::findings::Findings;
 pub use self::live::inspect;
+pub use self::run_examples::run_examples;
 pub use self::subject::Review;
 
 use crate::config::{Config, ConfigText, Diagnostics};
