@@ -35,7 +35,8 @@ pub struct Engine {
 
 impl Engine {
     /// Compiles a configuration against the parts that `layout` already has. `Ok(None)` means that it cannot be used;
-    /// `diagnostics` holds the reasons. Nothing outside is changed.
+    /// `diagnostics` holds the reasons. An error means that a service cannot register its parts. Nothing outside is
+    /// changed.
     ///
     /// `fields` are the fields that an observer wants to read from entries, beside those that the configuration names.
     pub fn plan(
@@ -75,7 +76,8 @@ impl Engine {
         }))
     }
 
-    /// Compiles a configuration and puts it in force at once: [`Engine::plan`] followed by [`Plan::bind`].
+    /// Compiles a configuration and puts it in force at once: [`Engine::plan`] followed by [`Plan::bind`], with the
+    /// errors of both.
     pub fn load(
         source: &ConfigText,
         registry: &Registry,
@@ -131,7 +133,8 @@ impl Plan {
         state.adopt(&self.layout)
     }
 
-    /// Puts it in force with this state, which must have the parts that it was compiled against.
+    /// Puts it in force with this state, which must have the parts that it was compiled against. An error is one of
+    /// [`Plan::open_parts`].
     pub fn bind(self, state: &mut State) -> Result<Engine, StateError> {
         self.open_parts(state)?;
         Ok(self.finish(state))

@@ -47,7 +47,8 @@ pub struct Failure {
 /// The maximum size of an answer that is read; nothing that we ask for is longer.
 const ANSWER: u64 = 64 << 20;
 
-/// Runs the program with these additional arguments. Returns its standard output.
+/// Runs the program with these additional arguments, for at most `limit`. Returns its standard output; the errors are
+/// those of [`run`].
 pub fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec<u8>, Failure> {
     let failed = |e: std::io::Error| Failure {
         message: format!("its answer cannot be read: {e}"),
@@ -62,7 +63,8 @@ pub fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec<u8>, F
     Ok(read)
 }
 
-/// Runs the program with these additional arguments and this input.
+/// Runs the program with these additional arguments and this input, for at most `limit`; then it is killed. An exit
+/// status other than 0 is an error, whose message contains the start of the program's standard error.
 ///
 /// The input is complete before the program starts, as a file in memory. If this process were killed while it writes to
 /// a pipe, the program would take the truncated input for all of it.

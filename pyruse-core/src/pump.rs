@@ -70,14 +70,15 @@ impl Deliver for Nobody {
 
 impl Pump {
     /// Starts the couriers of the engine's services. `wake` is called, from any thread, when a courier's reply waits
-    /// for [`Pump::collect`].
+    /// for [`Pump::collect`]. An error means that a thread cannot be started.
     pub fn new(mut engine: Engine, state: State, wake: Arc<dyn Fn() + Send + Sync>) -> io::Result<Pump> {
         let mut couriers = Couriers::new(wake);
         engine.services.start_couriers(&mut couriers)?;
         Ok(Pump { engine, state, sources: Sources::default(), reads_sources: false, couriers })
     }
 
-    /// Makes a pump without consequences: nothing is delivered, and no service sees entries.
+    /// Makes a pump without consequences: nothing is delivered, and no service sees entries. The errors are those of
+    /// [`Pump::new`].
     pub fn dry_run(mut engine: Engine, state: State) -> io::Result<Pump> {
         let mut couriers = Couriers::new(Arc::new(|| ()));
         engine.services.remove_watchers();
@@ -203,6 +204,7 @@ impl Pump {
     }
 
     /// Waits up to `timeout` for busy couriers, and writes their replies. Messages of the other couriers stay queued.
+    /// After an error, the last changes are not stored.
     pub fn stop(mut self, timeout: Duration) -> Result<(), StateError> {
         self.sources.flush_losses();
         self.tend(false);

@@ -145,7 +145,7 @@ impl Services {
         }
     }
 
-    /// Returns the report as of now; `None` if no module makes one.
+    /// Returns the report as of now; `None` if no module makes one. An error means that its lines cannot be read.
     pub fn report(
         &mut self,
         state: &mut State,

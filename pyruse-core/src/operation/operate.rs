@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 const NAMED: usize = 8;
 
 impl Services {
-    /// Carries out an operation in memory; the caller commits.
+    /// Carries out an operation in memory; the caller commits. A refusal says why, and has changed nothing.
     pub fn operate(
         &mut self,
         operation: &Operation,

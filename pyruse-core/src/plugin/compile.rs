@@ -172,8 +172,8 @@ impl Compile<'_> {
         self.diagnostics.warning(span, self.place.clone(), message).help(help);
     }
 
-    /// Compiles an expression in the syntax of Python's `re`. Equal expressions of one configuration share their
-    /// memory.
+    /// Compiles an expression in the syntax of Python's `re`; an error in it is reported at its position in the
+    /// argument. Equal expressions of one configuration share their memory.
     pub fn pattern(&mut self, path: &str, expression: &str) -> Result<Pattern, Invalid> {
         let known = self.setup.patterns.get(expression).cloned();
         let pattern = known.map_or_else(|| Pattern::new(expression), Ok).map_err(|e| {
@@ -196,7 +196,7 @@ impl Compile<'_> {
         Ok(pattern)
     }
 
-    /// Compiles a template and resolves its names.
+    /// Compiles a template and resolves its names; an error in it is reported at its position in the argument.
     pub fn message(&mut self, path: &str, text: &str) -> Result<Message, Invalid> {
         let template = Template::parse(text)
             .map_err(|e| self.error_within(path, e.offset, format!("bad template: {}", e.message)))?;
@@ -214,7 +214,7 @@ impl Compile<'_> {
     }
 
     /// Registers a part of the durable state; all callers that give the same name share it. It is opened when the whole
-    /// configuration is known to be valid.
+    /// configuration is known to be valid. A part of this name with another type is an error.
     pub fn state<R: Resource>(&mut self, name: &str) -> Result<Handle<R>, Invalid> {
         self.setup.layout.open(name).map_err(|e| self.error("", e.to_string()))
     }
@@ -249,7 +249,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Appends the text for this entry.
+    /// Appends the text for this entry. A format that the value of a field does not support is an error.
     pub fn render(&self, entry: &mut Entry<'_>, out: &mut String) -> Result<(), StepError> {
         entry.render(&self.template, &self.slots, out)
     }

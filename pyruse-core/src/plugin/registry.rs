@@ -177,7 +177,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Collects everything that submitted itself.
+    /// Collects everything that submitted itself. Two modules, settings or services with the same name are an error.
     pub fn linked() -> Result<Registry, DuplicateName> {
         let mut registry =
             Registry { plugins: BTreeMap::new(), settings: BTreeMap::new(), services: BTreeMap::new() };

@@ -19,7 +19,7 @@ pub struct ConfiguredSource {
 }
 
 impl ConfiguredSource {
-    /// Makes a source that no configuration names: for commands.
+    /// Makes a source that no configuration names: for commands. An unknown module and wrong arguments are errors.
     pub fn of(
         registry: &Registry,
         name: &str,
@@ -147,7 +147,7 @@ pub(crate) fn tables(sources: &[ConfiguredSource]) -> FieldTables {
 /// An open source, with its name.
 pub type NamedReader = (String, Box<dyn Reader>);
 
-/// Opens readers of these sources, without a state: for commands.
+/// Opens readers of these sources, without a state: for commands. Returns the first error.
 pub fn readers(configured: &[ConfiguredSource]) -> Result<Vec<NamedReader>, SourceError> {
     let open = |source: &ConfiguredSource| {
         let opened = source.source.open().map_err(|e| named(&source.name, configured.len() > 1, &e));

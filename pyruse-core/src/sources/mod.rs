@@ -70,7 +70,7 @@ pub(crate) struct Prepared {
 
 impl Sources {
     /// Opens all sources where the state says; those that the state does not know at `since`, or at their ends. The
-    /// state then has a position for each of them.
+    /// state then has a position for each of them. Returns the first error.
     pub fn open(
         configured: &[ConfiguredSource],
         state: &mut State,
@@ -177,7 +177,7 @@ impl Sources {
     }
 
     /// Goes to the record that comes next; returns the number of its source, for [`Sources::record`]. `None`: there is
-    /// none for now.
+    /// none for now. An error that lasts is returned once.
     pub fn advance(&mut self) -> Result<Option<usize>, SourceError> {
         let are_several = self.open.len() > 1;
         let mut first: Option<(Timestamp, usize)> = None;
@@ -316,7 +316,7 @@ impl Sources {
         self.open.iter_mut().map(status).collect()
     }
 
-    /// Moves all readers to where reading begins, whatever the state says.
+    /// Moves all readers to where reading begins, whatever the state says. Returns the first error.
     pub fn resume(&mut self, begin: Begin<'_>) -> Result<(), SourceError> {
         let are_several = self.open.len() > 1;
         for open in &mut self.open {

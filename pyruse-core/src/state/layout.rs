@@ -25,7 +25,8 @@ struct Reserved {
 }
 
 impl Layout {
-    /// Returns the part with this name. Callers that give the same name with the same type get the same part.
+    /// Returns the part with this name. Callers that give the same name with the same type get the same part; another type
+    /// is an error.
     pub fn open<R: Resource>(&mut self, name: &str) -> Result<Handle<R>, StateError> {
         if let Some(index) = self.parts.iter().position(|part| part.name == name) {
             let is_same = self.parts[index].kind == TypeId::of::<R>();

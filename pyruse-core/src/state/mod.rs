@@ -121,14 +121,14 @@ impl State {
     }
 
     /// Opens the state in this file; makes it if it does not exist and never did. `Ok` means that it could be read
-    /// *and* written.
+    /// *and* written. See [`StateError`] for the errors.
     pub fn open_file(path: &Path) -> Result<State, StateError> {
         let sqlite = Sqlite::open(path)?;
         let sources = sqlite.sources()?;
         Ok(State::with(Store::Sqlite(Box::new(sqlite)), sources).with_clock(Clock::system()))
     }
 
-    /// Opens the state in this file as it is now, for inspection; changes stay in memory.
+    /// Opens the state in this file as it is now, for inspection; changes stay in memory. A missing file is an error.
     pub fn read_file(path: &Path) -> Result<State, StateError> {
         let sqlite = Sqlite::open_read_only(path)?;
         let sources = sqlite.sources()?;
@@ -187,7 +187,8 @@ impl State {
         }
     }
 
-    /// Opens a part; callers that give the same name with the same type get the same part.
+    /// Opens a part; callers that give the same name with the same type get the same part. Another type, and rows that the
+    /// part cannot read, are errors.
     pub fn open<R: Resource>(&mut self, name: &str) -> Result<Handle<R>, StateError> {
         if let Some(index) = self.parts.iter().position(|part| part.name == name) {
             let resource: &dyn Any = &*self.parts[index].resource;
@@ -314,7 +315,8 @@ impl State {
         Ok(())
     }
 
-    /// Visits the stored rows of a part in order of their keys, after writing pending changes.
+    /// Visits the stored rows of a part in order of their keys, after writing pending changes. An error means that the
+    /// file cannot be written or read.
     pub fn scan<R: Resource>(
         &mut self,
         handle: Handle<R>,
