@@ -1,10 +1,11 @@
 //! The real client behind a proxy, without a journal: what is captured is found again, exactly as the rule of retention
 //! says, also after a restart of the program.
 
-mod said;
+mod logged_lines;
 
 use std::path::Path;
 
+use logged_lines::LoggedLines;
 use pyruse_actions as _;
 use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::engine::Engine;
@@ -14,7 +15,6 @@ use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 use pyruse_filters as _;
 use pyruse_sources as _;
-use said::Said;
 use serde_json::{Value, json};
 
 const START: i64 = 1_795_000_000;
@@ -45,9 +45,9 @@ impl Bench {
         for (name, value) in fields {
             record.push(*name, *value);
         }
-        let mut said = Said::default();
-        self.engine.workflow.run(&mut record, &mut self.state, &mut said);
-        said.0
+        let mut logged = LoggedLines::default();
+        self.engine.workflow.run(&mut record, &mut self.state, &mut logged);
+        logged.0
     }
 }
 
@@ -354,7 +354,7 @@ fn compare(seed: u64, file: &Path, spread: u64) {
         } else {
             let (kind, by) = REPLACES[usize::try_from(chance.below(6)).unwrap()];
             fields.extend([("KIND", kind), ("client", "?"), ("clientPort", "?")]);
-            let said = bench.at(now, &fields).remove(0);
+            let logged = bench.at(now, &fields).remove(0);
             let asked: Option<Vec<(usize, String)>> =
                 by.iter().map(|n| normal[*n].clone().map(|value| (*n, value))).collect();
             let expected = asked.and_then(|asked| Plain::find(&list, now, &asked));
@@ -362,7 +362,7 @@ fn compare(seed: u64, file: &Path, spread: u64) {
             let expected = expected.map_or("? ?".to_owned(), |plain| {
                 format!("{} {}", plain.saddr, plain.sport.as_deref().unwrap_or("?"))
             });
-            assert_eq!(said, expected, "seed {seed}, step {step}, {kind} {fields:?} at {}", now - START);
+            assert_eq!(logged, expected, "seed {seed}, step {step}, {kind} {fields:?} at {}", now - START);
         }
         if chance.below(7) == 0 {
             bench.state.commit().unwrap();

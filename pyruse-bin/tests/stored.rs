@@ -4,10 +4,11 @@
 //! users have state files of that version. This program must write the same rows for the same entries, and must continue
 //! with the file as with state of its own.
 
-mod said;
+mod logged_lines;
 
 use std::path::Path;
 
+use logged_lines::LoggedLines;
 use pyruse_actions as _;
 use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::engine::Engine;
@@ -17,7 +18,6 @@ use pyruse_core::state::{Changes, Resource, Row, State};
 use pyruse_core::time::{Clock, Now, Timestamp};
 use pyruse_filters as _;
 use pyruse_sources as _;
-use said::Said;
 use serde_json::{Value, json};
 
 const START: i64 = 1_795_000_000;
@@ -131,16 +131,16 @@ fn run(path: &Path, entries: Entries) -> Vec<String> {
     let registry = Registry::linked().unwrap();
     let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();
     let mut engine = engine.unwrap_or_else(|| panic!("{}", source.draw_within(500, &diagnostics, false)));
-    let mut said = Said::default();
+    let mut logged = LoggedLines::default();
     for (second, fields) in entries {
         let mut record = MemoryRecord::at(Timestamp::from_seconds(START + second));
         for (name, value) in *fields {
             record.push(*name, value.replace("LONG", &"ä".repeat(150)).replace("PATH", &"/usr/".repeat(50)));
         }
-        engine.workflow.run(&mut record, &mut state, &mut said);
+        engine.workflow.run(&mut record, &mut state, &mut logged);
     }
     state.commit().unwrap();
-    said.0
+    logged.0
 }
 
 /// The rows of a part as they are stored.
@@ -171,8 +171,8 @@ fn a_file_of_an_earlier_version_is_loaded_and_continued_as_if_this_one_had_writt
     std::fs::write(&earlier, include_bytes!("stored/format-1.sqlite")).unwrap();
     run(&ours, BEFORE);
     assert_eq!(rows(&earlier), rows(&ours));
-    let said = run(&earlier, AFTER);
-    insta::assert_debug_snapshot!(said);
-    assert_eq!(said, run(&ours, AFTER));
+    let logged = run(&earlier, AFTER);
+    insta::assert_debug_snapshot!(logged);
+    assert_eq!(logged, run(&ours, AFTER));
     assert_eq!(rows(&earlier), rows(&ours));
 }

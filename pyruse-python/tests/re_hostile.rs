@@ -8,9 +8,9 @@ use pyruse_python::re::{Groups, Pattern};
 use work::Work;
 
 /// A small generator of our own, so that a failure is the same on every machine.
-struct Dice(u64);
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -22,15 +22,15 @@ impl Dice {
 #[test]
 fn random_strings_never_panic() {
     let syntax: Vec<char> = r"()[]{}*+?|^$.\-,:=!<>#P&~0123456789abcdnuxUNswDSWBAZimsLa ".chars().collect();
-    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let mut groups = Groups::default();
     for _ in 0..10_000 {
-        let length = dice.roll(24);
+        let length = random.roll(24);
         let expression: String = (0..length)
-            .map(|_| match dice.roll(10) {
-                0 => char::from(u8::try_from(dice.roll(256)).unwrap()),
-                1 => char::from_u32(u32::try_from(dice.roll(0x0011_0000)).unwrap()).unwrap_or('\u{FFFD}'),
-                _ => syntax[dice.roll(syntax.len())],
+            .map(|_| match random.roll(10) {
+                0 => char::from(u8::try_from(random.roll(256)).unwrap()),
+                1 => char::from_u32(u32::try_from(random.roll(0x0011_0000)).unwrap()).unwrap_or('\u{FFFD}'),
+                _ => syntax[random.roll(syntax.len())],
             })
             .collect();
         match Pattern::new(&expression) {
@@ -131,9 +131,9 @@ fn looking_ahead_for_many_letters_beyond_ascii_gives_up_soon() {
         }
     }
     // What comes next is another one at nearly every place.
-    let mut dice = Dice(88_172_645_463_325_252);
+    let mut random = Random(88_172_645_463_325_252);
     let text: String =
-        (0..4000).map(|_| if dice.roll(2) == 0 { 'a' } else { 'b' }).chain("é!!".chars()).collect();
+        (0..4000).map(|_| if random.roll(2) == 0 { 'a' } else { 'b' }).chain("é!!".chars()).collect();
     assert_eq!(Pattern::new(r"(?!.*a.{200}!)\w+#").unwrap().is_match(&text), Ok(false));
     assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
 }
@@ -274,21 +274,23 @@ fn no_search_takes_long() {
         "!",
     ];
     let units = ["a", "ab", "ab ", "a\"", "\\\"", "é", "aé ", "1.", "x y-", "\n"];
-    let mut dice = Dice(0x9E37_79B9_7F4A_7C15 ^ setting("PYRUSE_SEED", 0));
+    let mut random = Random(0x9E37_79B9_7F4A_7C15 ^ setting("PYRUSE_SEED", 0));
     let mut groups = Groups::default();
     let (mut searched, mut given_up, mut slowest) = (0, 0, (Duration::ZERO, String::new()));
     let cases = setting("PYRUSE_CASES", 40);
     while searched < cases {
-        let expression: String = (0..2 + dice.roll(12)).map(|_| pieces[dice.roll(pieces.len())]).collect();
+        let expression: String =
+            (0..2 + random.roll(12)).map(|_| pieces[random.roll(pieces.len())]).collect();
         let Ok(pattern) = Pattern::new(&expression) else { continue };
         searched += 1;
         for bytes in [8 << 10, 64 << 10] {
-            let unit = units[dice.roll(units.len())];
-            let end = ["", "!", "#", "x", "é!#", "\na\n"][dice.roll(6)];
-            let text = match dice.roll(3) {
-                0 => {
-                    (0..bytes).map(|_| if dice.roll(2) == 0 { 'a' } else { 'b' }).chain(end.chars()).collect()
-                }
+            let unit = units[random.roll(units.len())];
+            let end = ["", "!", "#", "x", "é!#", "\na\n"][random.roll(6)];
+            let text = match random.roll(3) {
+                0 => (0..bytes)
+                    .map(|_| if random.roll(2) == 0 { 'a' } else { 'b' })
+                    .chain(end.chars())
+                    .collect(),
                 _ => unit.repeat(bytes / unit.len()) + end,
             };
             let mut search = || {

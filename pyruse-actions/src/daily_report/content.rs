@@ -39,7 +39,7 @@ pub(super) struct Content {
     since: Option<String>,
     until: String,
     totals: Totals,
-    bans: Vec<Ban>,
+    bans: Vec<BanLine>,
     more_bans: u64,
     warn: Section,
     info: Section,
@@ -61,7 +61,7 @@ struct Totals {
 
 #[derive(Debug, Serialize)]
 #[serde(crate = "pyruse_core::serde")]
-struct Ban {
+struct BanLine {
     at: String,
     ip: String,
     set: String,
@@ -157,7 +157,7 @@ impl Content {
             bans: day
                 .bans()
                 .iter()
-                .map(|ban| Ban {
+                .map(|ban| BanLine {
                     at: shown(ban.at),
                     ip: printable(&ban.ip),
                     set: printable(&ban.set),

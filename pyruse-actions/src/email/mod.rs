@@ -165,7 +165,7 @@ impl Service for MailService {
 
     fn boot(&mut self, state: &mut State, _now: Timestamp) {
         // A reload may have changed the setting that mails wait for.
-        state.get_mut(self.queue).hurry();
+        state.get_mut(self.queue).retry_now();
     }
 
     fn deadline(&self, state: &State, _: Timestamp) -> Option<Timestamp> {

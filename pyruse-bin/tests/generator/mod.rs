@@ -60,11 +60,11 @@ impl Mix {
 
 /// A small generator of random numbers (splitmix64), the same on all machines.
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Random(u64);
 
-impl Dice {
-    pub fn new(seed: u64) -> Dice {
-        Dice(seed)
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
     }
 
     pub fn next(&mut self) -> u64 {
@@ -133,7 +133,7 @@ impl Entry {
 /// The entries, one after the other.
 pub struct Journal {
     weights: [u64; MIX.len()],
-    dice: Dice,
+    random: Random,
     number: u64,
     left: u64,
     time: u64,
@@ -143,7 +143,7 @@ pub struct Journal {
 /// `count` entries; another seed gives others.
 pub fn journal(mix: Mix, count: u64, seed: u64) -> Journal {
     let scene = messages::Scene::default();
-    Journal { weights: mix.weights(), dice: Dice::new(seed), number: 0, left: count, time: START, scene }
+    Journal { weights: mix.weights(), random: Random::new(seed), number: 0, left: count, time: START, scene }
 }
 
 /// The same, in the journal export format.
@@ -158,25 +158,25 @@ impl Iterator for Journal {
 
     fn next(&mut self) -> Option<Entry> {
         self.left = self.left.checked_sub(1)?;
-        let (n, dice) = (self.number, &mut self.dice);
+        let (n, random) = (self.number, &mut self.random);
         self.number += 1;
         // All times lie on a grid of 5 ms, so that now and then one is exactly the end of something.
-        self.time += match dice.below(10_000) {
+        self.time += match random.below(10_000) {
             0 => 1_805_000_000,
-            1..=4 => 5_000_000 * (1 + dice.below(24)),
+            1..=4 => 5_000_000 * (1 + random.below(24)),
             5..=300 => 0,
-            _ => 5_000 * (1 + dice.below(2)),
+            _ => 5_000 * (1 + random.below(2)),
         };
-        let mut at = dice.below(self.weights.iter().sum());
+        let mut at = random.below(self.weights.iter().sum());
         let mut speaker = 0;
         while at >= self.weights[speaker] {
             at -= self.weights[speaker];
             speaker += 1;
         }
         let ident = MIX[speaker].0;
-        let (priority, message) = self.scene.message(ident, dice);
+        let (priority, message) = self.scene.message(ident, random);
         let forks = matches!(ident, "sshd" | "su" | "exim" | "sudo");
-        let pid = 500 + 13 * speaker as u64 + if forks { dice.below(200) } else { 0 };
+        let pid = 500 + 13 * speaker as u64 + if forks { random.below(200) } else { 0 };
         let uid = match ident {
             "uwsgi" | "nginx" => 33,
             "sshd" if message.starts_with(messages::SESSION_END) => 1000,
@@ -207,28 +207,28 @@ impl Iterator for Journal {
         entry.push("_TRANSPORT", if ident == "kernel" { "kernel" } else { "syslog" });
         entry.push("_SOURCE_REALTIME_TIMESTAMP", (t - 40).to_string());
         if ident == "systemd-coredump" {
-            entry.push("COREDUMP_SIGNAL", dice.pick(&["6", "11"]));
+            entry.push("COREDUMP_SIGNAL", random.pick(&["6", "11"]));
             entry.push("COREDUMP_TIMESTAMP", (t - t % 1_000_000).to_string());
         }
         entry.push("MESSAGE", message);
-        if dice.chance(1, 60) {
-            make_odd(&mut entry, dice);
+        if random.chance(1, 60) {
+            make_odd(&mut entry, random);
         }
         Some(entry)
     }
 }
 
 /// What programs should not write, and do.
-fn make_odd(entry: &mut Entry, dice: &mut Dice) {
-    match dice.below(14) {
+fn make_odd(entry: &mut Entry, random: &mut Random) {
+    match random.below(14) {
         0 => entry.remove("MESSAGE"),
         1 => entry.push("MESSAGE", "a second message of the same entry"),
-        2 => entry.push("PRIORITY", dice.pick(&["1", "3", "7"])),
+        2 => entry.push("PRIORITY", random.pick(&["1", "3", "7"])),
         3 => {
             entry.push("SYSLOG_IDENTIFIER", "sshd");
             entry.push(
                 "MESSAGE",
-                format!("Failed password for root from {} port 22 ssh2", messages::attacker(dice)),
+                format!("Failed password for root from {} port 22 ssh2", messages::attacker(random)),
             );
         }
         4 => {
@@ -243,7 +243,7 @@ fn make_odd(entry: &mut Entry, dice: &mut Dice) {
         }
         6 => {
             if let Some(priority) = entry.value("PRIORITY") {
-                *priority = dice.pick(&[b"six".as_slice(), b"", b"3 ", b"0x3", b"\xff"]).to_vec();
+                *priority = random.pick(&[b"six".as_slice(), b"", b"3 ", b"0x3", b"\xff"]).to_vec();
             }
         }
         7 => {
@@ -253,7 +253,7 @@ fn make_odd(entry: &mut Entry, dice: &mut Dice) {
         }
         8 => entry.remove("SYSLOG_IDENTIFIER"),
         9 => entry.remove("PRIORITY"),
-        10 if dice.chance(1, 4) => {
+        10 if random.chance(1, 4) => {
             if let Some(message) = entry.value("MESSAGE") {
                 // Longer than what is kept of a field, with a character across the cut.
                 message.extend(std::iter::repeat_n("xé", 30_000).flat_map(str::bytes));
@@ -271,7 +271,7 @@ fn make_odd(entry: &mut Entry, dice: &mut Dice) {
         }
         _ => {
             if let Some(uid) = entry.value("_UID") {
-                *uid = dice.pick(&["1000", "-1", "65534", "99999999999999999999"]).as_bytes().to_vec();
+                *uid = random.pick(&["1000", "-1", "65534", "99999999999999999999"]).as_bytes().to_vec();
             }
         }
     }

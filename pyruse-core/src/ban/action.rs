@@ -2,7 +2,7 @@
 
 use super::configured::Notes;
 use super::firewall::{BanArgs, Firewall};
-use super::held::{Ban, ends};
+use super::held::{StoredBan, ends};
 use super::inspect::inspect;
 use super::store::Bans;
 use crate::address;
@@ -79,8 +79,13 @@ impl<F: Firewall> Action for BanAction<F> {
         let set = if ip.is_ipv4() { v4 } else { v6 };
         let now = run.entry.time();
         let reason = self.reason(run.entry.counted());
-        let ban =
-            Ban { set: set.clone(), ip, seconds: self.seconds, at: Some(now), why: Some(reason.clone()) };
+        let ban = StoredBan {
+            set: set.clone(),
+            ip,
+            seconds: self.seconds,
+            at: Some(now),
+            why: Some(reason.clone()),
+        };
         let renewed = self.bans.ban(run.state, ban, ends(now, self.seconds), now);
         run.effect(|| Effect::Ban {
             action: F::NAME,

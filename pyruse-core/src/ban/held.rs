@@ -10,7 +10,7 @@ use crate::time::{Expiry, Timestamp};
 
 /// A ban as the state holds it. It ends when its entry in the state does.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Ban {
+pub(super) struct StoredBan {
     pub(super) set: String,
     pub(super) ip: IpAddr,
     /// Its duration in seconds; 0: for ever, or not known.
@@ -24,7 +24,7 @@ pub(super) struct Ban {
     pub(super) why: Option<BanReason>,
 }
 
-impl Ban {
+impl StoredBan {
     /// Returns since when it is in force, if that is known; `end` is the end of its entry in the state. It is never
     /// later than the end allows: a clock that was ahead may have made the ban.
     pub(super) fn since(&self, end: Timestamp) -> Option<Timestamp> {

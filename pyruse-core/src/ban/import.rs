@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::held::Ban;
+use super::held::StoredBan;
 use super::store::Bans;
 use crate::address;
 use crate::plugin::{Importer, excerpt};
@@ -41,7 +41,10 @@ struct Item {
 }
 
 /// Reads the bans of such a file, with their ends.
-fn read(content: &[u8], set_name: impl Fn(&str) -> Option<String>) -> Result<Vec<(Ban, Timestamp)>, String> {
+fn read(
+    content: &[u8],
+    set_name: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<(StoredBan, Timestamp)>, String> {
     let items: Vec<Item> = serde_json::from_slice(content).map_err(|e| {
         let what = if e.is_eof() { "truncated" } else { "damaged, or not a list of bans" };
         format!("the file is {what} ({e})")
@@ -53,7 +56,7 @@ fn read(content: &[u8], set_name: impl Fn(&str) -> Option<String>) -> Result<Vec
             .ok_or_else(|| fail(format!("`{}` is not an IP address", excerpt(&item.ip))))?;
         let set = set_name(&item.set)
             .ok_or_else(|| fail(format!("`{}` does not name a set", excerpt(&item.set))))?;
-        Ok((Ban { set, ip, seconds: 0, at: None, why: None }, end(item.timestamp)))
+        Ok((StoredBan { set, ip, seconds: 0, at: None, why: None }, end(item.timestamp)))
     };
     items.into_iter().enumerate().map(read).collect()
 }

@@ -7,7 +7,7 @@ use crate::operation::{BanKeeper, BanReason, BanSet, HeldBan};
 use crate::state::State;
 use crate::time::Timestamp;
 
-use super::held::{Ban, ends};
+use super::held::{StoredBan, ends};
 use super::service::BanService;
 use super::store::Bans;
 
@@ -45,7 +45,7 @@ impl BanKeeper for BanService {
     fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, seconds: u64, now: Timestamp) -> HeldBan {
         let ends = ends(now, seconds);
         let why = Some(BanReason::Operator);
-        let ban = Ban { set: set.to_owned(), ip, seconds, at: Some(now), why: why.clone() };
+        let ban = StoredBan { set: set.to_owned(), ip, seconds, at: Some(now), why: why.clone() };
         self.bans.ban(state, ban, ends, now);
         let order = state.get(self.bans.orders).of_key(&Bans::key(set, ip));
         HeldBan {

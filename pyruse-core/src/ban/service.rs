@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::configured::Notes;
 use super::courier::BanCourier;
 use super::firewall::Firewall;
-use super::held::Ban;
+use super::held::StoredBan;
 use super::import::FormerBans;
 use super::order::QueuedOrder;
 use super::store::Bans;
@@ -98,9 +98,9 @@ impl Service for BanService {
     fn boot(&mut self, state: &mut State, now: Timestamp) {
         // Earlier versions stored no span with the end.
         let step = ClockStep::loaded(state.now());
-        state.get_mut(self.bans.held).complete(Ban::length, step);
+        state.get_mut(self.bans.held).complete(StoredBan::length, step);
         // The operator who reloads may have made the set that orders wait for.
-        state.get_mut(self.bans.orders).hurry();
+        state.get_mut(self.bans.orders).retry_now();
         self.put_back_from(state, 0, now);
     }
 

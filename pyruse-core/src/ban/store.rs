@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::held::Ban;
+use super::held::StoredBan;
 use super::order::QueuedOrder;
 use crate::state::{Handle, Layout, Map, Queue, State, StateError};
 use crate::time::{Expiry, Timestamp};
@@ -16,7 +16,7 @@ const KERNEL_LAG: u64 = 5;
 /// The bans of one firewall.
 #[derive(Clone)]
 pub(super) struct Bans {
-    pub(super) held: Handle<Map<Ban>>,
+    pub(super) held: Handle<Map<StoredBan>>,
     pub(super) orders: Handle<Queue>,
     max: usize,
     /// Whether it was logged that there are too many.
@@ -44,7 +44,13 @@ impl Bans {
     }
 
     /// Bans an address. Returns whether it was banned already.
-    pub(super) fn ban(&self, state: &mut State, mut ban: Ban, mut ends: Expiry, now: Timestamp) -> bool {
+    pub(super) fn ban(
+        &self,
+        state: &mut State,
+        mut ban: StoredBan,
+        mut ends: Expiry,
+        now: Timestamp,
+    ) -> bool {
         let wall = state.now().wall;
         let key = Bans::key(&ban.set, ban.ip);
         // An undelivered order, a ban or a lift, may or may not have reached the set.
@@ -98,7 +104,12 @@ impl Bans {
 
     /// Imports bans that another program made, unless they have expired or a later end is known. Returns a summary for
     /// the operator.
-    pub(super) fn import(&self, state: &mut State, bans: Vec<(Ban, Timestamp)>, now: Timestamp) -> String {
+    pub(super) fn import(
+        &self,
+        state: &mut State,
+        bans: Vec<(StoredBan, Timestamp)>,
+        now: Timestamp,
+    ) -> String {
         let (mut taken, mut over) = (0, 0);
         for (ban, end) in bans {
             if end <= now {

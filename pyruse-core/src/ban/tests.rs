@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::held::{Ban, ends};
+use super::held::{StoredBan, ends};
 use super::import::FormerBans;
 use super::order::{Order, OrderKind, QueuedOrder};
 use super::service::BanService;
@@ -12,8 +12,8 @@ use crate::plugin::{Importer as _, Service as _};
 use crate::state::{DueMessage, State};
 use crate::time::{Clock, Expiry, Now, Timestamp};
 
-fn ban(ip: [u8; 4]) -> Ban {
-    Ban { set: "s".into(), ip: ip.into(), seconds: 0, at: None, why: None }
+fn ban(ip: [u8; 4]) -> StoredBan {
+    StoredBan { set: "s".into(), ip: ip.into(), seconds: 0, at: None, why: None }
 }
 
 const DAY: u64 = 86_400;
@@ -118,9 +118,10 @@ fn beyond_the_limit_the_bans_that_end_soonest_are_evicted_but_never_a_new_one() 
 
 #[test]
 fn a_ban_that_was_stored_without_a_reason_is_loaded() {
-    let old: Ban = serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.1", "seconds": 60, "at": 5}"#).unwrap();
+    let old: StoredBan =
+        serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.1", "seconds": 60, "at": 5}"#).unwrap();
     assert_eq!((old.ip, old.why), ([10, 0, 0, 1].into(), None));
-    let older: Ban = serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.1"}"#).unwrap();
+    let older: StoredBan = serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.1"}"#).unwrap();
     assert_eq!((older.at, older.why), (None, None));
 }
 
@@ -171,8 +172,8 @@ fn importing_twice_changes_nothing_and_never_shortens_a_ban() {
 
 const NOON: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
-fn hour(ip: [u8; 4], at: Timestamp) -> Ban {
-    Ban { seconds: 3600, at: Some(at), ..ban(ip) }
+fn hour(ip: [u8; 4], at: Timestamp) -> StoredBan {
+    StoredBan { seconds: 3600, at: Some(at), ..ban(ip) }
 }
 
 /// Returns the timeout that the order of a message would give the firewall, in seconds.

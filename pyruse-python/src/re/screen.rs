@@ -75,12 +75,12 @@ mod tests {
         let text: String =
             (0..60_000_u32).map(|n| if n.wrapping_mul(n) % 7 < 3 { 'a' } else { 'b' }).collect();
         assert_eq!(many.look(&text), Look::Nowhere, "few states are enough for what repeats itself");
-        let mut dice = 88_172_645_463_325_252_u64;
+        let mut random = 88_172_645_463_325_252_u64;
         let mut roll = || {
-            dice ^= dice << 13;
-            dice ^= dice >> 7;
-            dice ^= dice << 17;
-            dice.is_multiple_of(2)
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random.is_multiple_of(2)
         };
         let text: String = (0..60_000).map(|_| if roll() { 'a' } else { 'b' }).collect();
         assert_eq!(many.look(&text), Look::From(0));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::mermaid::{MANY, title};
-use super::picture::{Chain, Exit, Picture, Place};
+use super::picture::{Chain, ChainKind, Exit, Picture};
 use super::svg::escaped;
 use crate::command::text::cut;
 
@@ -41,10 +41,10 @@ fn is_drawn(chain: &Chain) -> bool {
 }
 
 fn table(picture: &Picture, chain: &Chain) -> String {
-    let (border, colour) = match chain.place {
-        Place::TopLevel(_) => ("#1e3a5f", "#dbeafe"),
-        Place::Jump => ("#64748b", "#f1f5f9"),
-        Place::Unreachable => ("#b91c1c", "#fee2e2"),
+    let (border, colour) = match chain.kind {
+        ChainKind::TopLevel(_) => ("#1e3a5f", "#dbeafe"),
+        ChainKind::Jump => ("#64748b", "#f1f5f9"),
+        ChainKind::Unreachable => ("#b91c1c", "#fee2e2"),
     };
     let text_colour = if chain.quiet { "#94a3b8" } else { "#0f172a" };
     let mut out = format!(

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use super::picture::{ChainNumber, Picture, Place};
+use super::picture::{ChainKind, ChainNumber, Picture};
 
 /// The width of a box, and of the gap between two columns.
 pub(super) const BOX: i64 = 372;
@@ -91,14 +91,14 @@ impl Layout {
                     + i64::from(footer(picture, n).is_some()) * LINE
                     + PAD;
         }
-        let roots = |wanted: fn(Place) -> bool| -> Vec<ChainNumber> {
+        let roots = |wanted: fn(ChainKind) -> bool| -> Vec<ChainNumber> {
             let all = 0..picture.chains.len();
-            all.filter(|n| trees.home[*n] == *n && wanted(picture.chains[*n].place)).collect()
+            all.filter(|n| trees.home[*n] == *n && wanted(picture.chains[*n].kind)).collect()
         };
         let sections = [
-            ("", roots(|place| matches!(place, Place::TopLevel(_)))),
-            ("Chains used from several of these", roots(|place| place == Place::Jump)),
-            ("Chains that no entry reaches", roots(|place| place == Place::Unreachable)),
+            ("", roots(|kind| matches!(kind, ChainKind::TopLevel(_)))),
+            ("Chains used from several of these", roots(|kind| kind == ChainKind::Jump)),
+            ("Chains that no entry reaches", roots(|kind| kind == ChainKind::Unreachable)),
         ];
         for (title, roots) in sections {
             if roots.is_empty() {
@@ -211,18 +211,18 @@ pub(super) fn rows(picture: &Picture, chain: ChainNumber, lines: &Lines) -> Vec<
 pub(super) fn footer(picture: &Picture, chain: ChainNumber) -> Option<String> {
     let next = picture.next_on_main_way(chain);
     let chain = &picture.chains[chain];
-    match (chain.place, chain.goes_on_at.as_slice()) {
-        (Place::Unreachable, _) | (_, []) => None,
+    match (chain.kind, chain.goes_on_at.as_slice()) {
+        (ChainKind::Unreachable, _) | (_, []) => None,
         (_, [one]) if one.is_some() && *one == next => None,
         (_, [None]) => Some("otherwise the entry stops".into()),
-        (_, [Some(to)]) => match picture.chains[*to].place {
-            Place::TopLevel(number) => {
+        (_, [Some(to)]) => match picture.chains[*to].kind {
+            ChainKind::TopLevel(number) => {
                 Some(format!("otherwise continue at {number} · {}", picture.chains[*to].label))
             }
             _ => None,
         },
-        (Place::TopLevel(_), _) => Some("after a jump: continue after the caller".into()),
-        (Place::Jump, _) => Some("otherwise continue after the caller".into()),
+        (ChainKind::TopLevel(_), _) => Some("after a jump: continue after the caller".into()),
+        (ChainKind::Jump, _) => Some("otherwise continue after the caller".into()),
     }
 }
 
@@ -238,7 +238,7 @@ impl Trees {
         let mut trees = Trees { home: (0..count).collect(), column: vec![0; count] };
         for n in callers_first(picture) {
             let chain = &picture.chains[n];
-            if chain.place != Place::Jump || chain.quiet && chain.callers.len() > 1 {
+            if chain.kind != ChainKind::Jump || chain.quiet && chain.callers.len() > 1 {
                 continue;
             }
             let mut homes = chain.callers.iter().map(|caller| trees.home[*caller]);
@@ -275,7 +275,7 @@ fn callers_first(picture: &Picture) -> Vec<ChainNumber> {
     let mut order = Vec::with_capacity(missing.len());
     while let Some(chain) = ready.pop() {
         order.push(chain);
-        if picture.chains[chain].place == Place::Unreachable {
+        if picture.chains[chain].kind == ChainKind::Unreachable {
             continue;
         }
         let targets: BTreeSet<ChainNumber> = picture.chains[chain].targets().collect();
@@ -313,7 +313,7 @@ mod tests {
             });
             chains.push(Chain {
                 label: n.to_string(),
-                place: Place::TopLevel(n + 1),
+                kind: ChainKind::TopLevel(n + 1),
                 steps: steps.collect(),
                 goes_on_at: Vec::new(),
                 callers: Vec::new(),
@@ -323,7 +323,7 @@ mod tests {
         for caller in 0..count {
             let targets: Vec<usize> = chains[caller].targets().collect();
             for to in targets {
-                chains[to].place = Place::Jump;
+                chains[to].kind = ChainKind::Jump;
                 if !chains[to].callers.contains(&caller) {
                     chains[to].callers.push(caller);
                 }

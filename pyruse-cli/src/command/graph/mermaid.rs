@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::picture::{Chain, Exit, Picture, Place};
+use super::picture::{Chain, ChainKind, Exit, Picture};
 use crate::command::text::cut;
 
 /// A longer label would make a box that is wider than a screen.
@@ -50,7 +50,7 @@ pub(super) fn draw(picture: &Picture) -> String {
         }
     }
     for (n, chain) in picture.chains.iter().enumerate() {
-        if chain.place == Place::Unreachable {
+        if chain.kind == ChainKind::Unreachable {
             let _ = writeln!(out, "    style c{n} stroke-dasharray:6 4");
         } else if chain.quiet {
             let _ = writeln!(out, "    style c{n} opacity:0.5");
@@ -62,10 +62,10 @@ pub(super) fn draw(picture: &Picture) -> String {
 /// Returns the label with its number.
 pub(super) fn title(chain: &Chain) -> String {
     let label = cut(&crate::command::text::printable(&chain.label), COLUMNS);
-    match chain.place {
-        Place::TopLevel(number) => format!("{number} · {label}"),
-        Place::Jump => label,
-        Place::Unreachable => format!("{label} (never reached)"),
+    match chain.kind {
+        ChainKind::TopLevel(number) => format!("{number} · {label}"),
+        ChainKind::Jump => label,
+        ChainKind::Unreachable => format!("{label} (never reached)"),
     }
 }
 

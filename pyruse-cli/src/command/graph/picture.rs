@@ -27,7 +27,8 @@ pub(super) struct Picture {
 #[derive(Serialize)]
 pub(super) struct Chain {
     pub(super) label: String,
-    pub(super) place: Place,
+    #[serde(rename = "place")]
+    pub(super) kind: ChainKind,
     pub(super) steps: Vec<Step>,
     /// The targets of exits without a jump; `None`: the entry stops.
     pub(super) goes_on_at: Vec<Option<ChainNumber>>,
@@ -39,7 +40,7 @@ pub(super) struct Chain {
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Place {
+pub(super) enum ChainKind {
     /// On the main path, with its number from 1.
     TopLevel(usize),
     /// Entered only by jumps.
@@ -132,7 +133,7 @@ impl Picture {
             let quiet = matches!(steps.as_slice(), [only] if only.module == NOOP && only.then.is_none());
             chains.push(Chain {
                 label: chain.label.text.clone(),
-                place: Place::Unreachable,
+                kind: ChainKind::Unreachable,
                 steps,
                 goes_on_at: Vec::new(),
                 callers: Vec::new(),
@@ -146,16 +147,16 @@ impl Picture {
 
     /// Returns the target of the open exits of a top-level chain, for entries from above.
     pub(super) fn next_on_main_way(&self, chain: ChainNumber) -> Option<ChainNumber> {
-        let Place::TopLevel(number) = self.chains[chain].place else { return None };
-        let next = Place::TopLevel(number + 1);
-        self.chains[chain].goes_on_at.iter().flatten().copied().find(|to| self.chains[*to].place == next)
+        let ChainKind::TopLevel(number) = self.chains[chain].kind else { return None };
+        let next = ChainKind::TopLevel(number + 1);
+        self.chains[chain].goes_on_at.iter().flatten().copied().find(|to| self.chains[*to].kind == next)
     }
 
     /// Returns the only target of a chain's open exits; on the main path, the next chain.
     pub(super) fn goes_on_at_only(&self, chain: ChainNumber) -> Option<ChainNumber> {
         self.next_on_main_way(chain).or(
-            match (self.chains[chain].place, self.chains[chain].goes_on_at.as_slice()) {
-                (Place::Jump, [only]) => *only,
+            match (self.chains[chain].kind, self.chains[chain].goes_on_at.as_slice()) {
+                (ChainKind::Jump, [only]) => *only,
                 _ => None,
             },
         )
@@ -203,11 +204,11 @@ impl Picture {
             chain.goes_on_at.sort_unstable();
             if entered[n] {
                 number += usize::from(top[n]);
-                chain.place = if top[n] { Place::TopLevel(number) } else { Place::Jump };
+                chain.kind = if top[n] { ChainKind::TopLevel(number) } else { ChainKind::Jump };
             }
         }
         for caller in 0..self.chains.len() {
-            if self.chains[caller].place == Place::Unreachable {
+            if self.chains[caller].kind == ChainKind::Unreachable {
                 continue;
             }
             let targets: Vec<ChainNumber> = self.chains[caller].targets().collect();

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::layout::{BOX, GAP, HEAD, LINE, Layout, MARGIN, PAD, footer, rows};
-use super::picture::{Chain, ChainNumber, Exit, Picture, Place, Step};
+use super::picture::{Chain, ChainKind, ChainNumber, Exit, Picture, Step};
 use crate::command::text::{cut, printable};
 
 /// The columns of a row's text, of a box's title, and of the word at the right end of a row.
@@ -50,7 +50,7 @@ fn write_spine(out: &mut String, picture: &Picture, layout: &Layout) {
             to.y - 3
         );
     }
-    if let Some(first) = picture.chains.iter().position(|chain| chain.place == Place::TopLevel(1)) {
+    if let Some(first) = picture.chains.iter().position(|chain| chain.kind == ChainKind::TopLevel(1)) {
         let spot = layout.spots[first];
         let _ = writeln!(
             out,
@@ -94,10 +94,10 @@ fn ports(step: &Step, chain: ChainNumber, layout: &Layout) -> Vec<((Exit, ChainN
 fn write_box(out: &mut String, picture: &Picture, layout: &Layout, n: ChainNumber) {
     let chain = &picture.chains[n];
     let spot = layout.spots[n];
-    let class = match chain.place {
-        Place::TopLevel(_) => "top",
-        Place::Jump => "jump",
-        Place::Unreachable => "dead",
+    let class = match chain.kind {
+        ChainKind::TopLevel(_) => "top",
+        ChainKind::Jump => "jump",
+        ChainKind::Unreachable => "dead",
     };
     let quiet = if chain.quiet { " quiet" } else { "" };
     let _ = writeln!(
@@ -193,8 +193,8 @@ fn write_row(out: &mut String, picture: &Picture, layout: &Layout, n: ChainNumbe
 fn title(chain: &Chain) -> String {
     let label = printable(&chain.label);
     cut(
-        &match chain.place {
-            Place::TopLevel(number) => format!("{number} · {label}"),
+        &match chain.kind {
+            ChainKind::TopLevel(number) => format!("{number} · {label}"),
             _ => label,
         },
         LABEL,

@@ -144,7 +144,7 @@ impl QueuedMessage {
     }
 
     /// Makes it due at once.
-    pub(super) fn hurry(&mut self) {
+    pub(super) fn retry_now(&mut self) {
         self.status = MessageStatus::Waiting;
         (self.due, self.ready) = (AT_ONCE, Steady::START);
     }

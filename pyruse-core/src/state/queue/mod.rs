@@ -119,18 +119,18 @@ impl Queue {
             return false;
         }
         self.due.remove(&(message.ready, id));
-        message.hurry();
+        message.retry_now();
         self.due.insert((message.ready, id));
         self.dirty.push(id);
         true
     }
 
-    /// Makes all messages that wait for their next try due now: the world may have changed.
-    pub fn hurry(&mut self) {
+    /// Makes all messages that wait for their next try due now, because the reason of their failures may be gone.
+    pub fn retry_now(&mut self) {
         for (id, message) in &mut self.messages {
             if message.status == MessageStatus::Waiting {
                 self.due.remove(&(message.ready, *id));
-                message.hurry();
+                message.retry_now();
                 self.due.insert((message.ready, *id));
             }
         }

@@ -76,7 +76,7 @@ fn a_waiting_or_given_up_message_is_due_at_once_after_retry() {
 }
 
 #[test]
-fn messages_that_wait_for_their_next_try_are_due_after_hurry() {
+fn messages_that_wait_for_their_next_try_are_due_after_retry_now() {
     let now = Now::at(Timestamp::from_seconds(1_795_000_000));
     let mut queue = Queue::default();
     let [waits, given_up] = ["a", "b"].map(|payload| queue.push(None, payload.into()));
@@ -84,7 +84,7 @@ fn messages_that_wait_for_their_next_try_are_due_after_hurry() {
     queue.settle(waits, Outcome::Retry("no".into()), now, Duration::from_secs(60));
     queue.settle(given_up, Outcome::GiveUp("never".into()), now, Duration::from_secs(60));
     assert!(queue.take_due(now, 9).is_empty());
-    queue.hurry();
+    queue.retry_now();
     let messages = queue.take_due(now, 9);
     assert_eq!(messages.iter().map(|message| message.id).collect::<Vec<_>>(), [waits]);
 }

@@ -9,9 +9,9 @@ use crate::re::linear::Linear;
 use crate::re::tree::Tree;
 
 /// A small random generator of our own, so that a failure is the same on every machine.
-struct Dice(u64);
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -95,14 +95,14 @@ fn program(expression: &str) -> Program {
 
 #[test]
 fn the_memo_changes_only_the_time_and_not_the_result() {
-    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let mut searched = 0;
     for _ in 0..3000 {
-        let expression = dice.expression(3, false);
+        let expression = random.expression(3, false);
         let Ok(Tree { root, widths, .. }) = Tree::new(&expression) else { continue };
         let program = Program::new(&root, &widths);
         for _ in 0..4 {
-            let text = dice.text(14);
+            let text = random.text(14);
             let (found, slots, _) = search(&program, &text, Some(u32::MAX));
             if found.is_ok() {
                 let (again, same, _) = search(&program, &text, Some(0));
@@ -116,10 +116,10 @@ fn the_memo_changes_only_the_time_and_not_the_result() {
 
 #[test]
 fn regular_expressions_match_where_the_linear_engine_matches() {
-    let mut dice = Dice(88_172_645_463_325_252);
+    let mut random = Random(88_172_645_463_325_252);
     let mut found = 0;
     for _ in 0..400 {
-        let expression = dice.expression(3, true);
+        let expression = random.expression(3, true);
         let Ok(Tree { root, widths, .. }) = Tree::new(&expression) else { continue };
         if facts(&root).backtracking {
             continue;
@@ -128,7 +128,7 @@ fn regular_expressions_match_where_the_linear_engine_matches() {
         let linear = Linear::new(&emit(&root, form), 0).unwrap();
         let machine = Machine::new(&root, &widths);
         for _ in 0..4 {
-            let text = dice.text(20);
+            let text = random.text(20);
             if text.is_empty() || text.ends_with('\n') {
                 continue;
             }
@@ -148,20 +148,20 @@ fn regular_expressions_match_where_the_linear_engine_matches() {
 
 #[test]
 fn no_search_makes_more_steps_than_it_may() {
-    let mut dice = Dice(0xD1B5_4A32_D192_ED03);
+    let mut random = Random(0xD1B5_4A32_D192_ED03);
     let cases: usize = std::env::var("PYRUSE_CASES").map_or(60, |cases| cases.parse().unwrap());
     for _ in 0..cases {
-        let expression = dice.expression(3, false);
+        let expression = random.expression(3, false);
         let Ok(Tree { root, widths, .. }) = Tree::new(&expression) else { continue };
         let program = Program::new(&root, &widths);
         for longest in [8 << 10, 64 << 10] {
             let unit = loop {
-                let unit = dice.text(6);
+                let unit = random.text(6);
                 if !unit.is_empty() {
                     break unit;
                 }
             };
-            let text = unit.repeat(longest / unit.len()) + &dice.text(4);
+            let text = unit.repeat(longest / unit.len()) + &random.text(4);
             let (found, _, steps) = search(&program, &text, None);
             // The characters that one instruction skips are counted afterwards.
             let most = STEPS + u32::try_from(text.len()).unwrap();

@@ -6,9 +6,9 @@ use pyruse_core::plugin::StepError;
 use pyruse_core::workflow::{Observer, Site, SiteId};
 
 #[derive(Default)]
-pub struct Said(pub Vec<String>);
+pub struct LoggedLines(pub Vec<String>);
 
-impl Observer for Said {
+impl Observer for LoggedLines {
     const EFFECTS: bool = true;
 
     fn effect(&mut self, _: &Site, _: &mut Entry<'_>, effect: &Effect) {
