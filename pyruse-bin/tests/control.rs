@@ -230,12 +230,17 @@ fn a_set_that_is_missing_is_told_with_the_command_that_makes_it(way: BanBackend)
     site.configure_with(&journald, &rules, &json!({"ipsetBan": {"ipset": ["ipset", "-exist", "-quiet"]}}));
     let daemon = site.start(Some(&firewall));
     let mut session = Session::new(&site, Some(&firewall));
-    let mut cures = Vec::new();
+    let mut commands = Vec::new();
     for (ip, set) in [("192.0.2.1", "ip Inet4 ssh_ban"), ("2001:db8::1", "ban6"), ("192.0.2.1", "ban4")] {
         let printed = session.run(&["bans", "add", ip, "--set", set]);
-        let cure =
-            printed.split("create it with: ").nth(1).expect("a cure").split("; the daemon").next().unwrap();
-        cures.push(cure.to_owned());
+        let command = printed
+            .split("create it with: ")
+            .nth(1)
+            .expect("a command")
+            .split("; the daemon")
+            .next()
+            .unwrap();
+        commands.push(command.to_owned());
     }
     // Tried again at its own time; how often it was by now is the machine's business.
     let listed = json(&site, Some(&firewall), &["bans", "list", "--json"]);
@@ -245,8 +250,8 @@ fn a_set_that_is_missing_is_told_with_the_command_that_makes_it(way: BanBackend)
     }
     session.note("One of them is lifted: nothing of it may reach the set later.");
     session.run(&["bans", "remove", "192.0.2.1", "--set", "ban4"]);
-    for cure in &cures {
-        run(firewall.command("sh").args(["-c", cure]));
+    for command in &commands {
+        run(firewall.command("sh").args(["-c", command]));
     }
     for delivery in
         json(&site, Some(&firewall), &["outbox", "list", "--json"])["deliveries"].as_array().unwrap()

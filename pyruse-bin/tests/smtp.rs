@@ -470,7 +470,7 @@ fn a_permanently_refused_mail_is_given_up_and_listed_and_delays_no_other() {
 
 #[test]
 fn a_refused_sender_or_relay_is_a_setting_and_mails_wait_until_it_is_changed() {
-    for (file, answer, cure) in [
+    for (file, answer, setting) in [
         ("sender", "553 5.7.1 not your address", "from"),
         ("sender", "550 sender verify failed", "from"),
         ("relay", "554 5.7.1 Relay access denied", "smtp.user"),
@@ -487,7 +487,7 @@ fn a_refused_sender_or_relay_is_a_setting_and_mails_wait_until_it_is_changed() {
             &site,
             "ERROR action_email: a delivery failed because of a setting; change it and reload: SMTP server",
         );
-        assert!(site.log().contains(&format!("`email.{cure}`")), "{answer}: {}", site.log());
+        assert!(site.log().contains(&format!("`email.{setting}`")), "{answer}: {}", site.log());
         wait_for("a second try", || (tries(&site) >= 2).then_some(()));
         // The operator changes it. A reload does not wait for the next try.
         server.set(file, "");

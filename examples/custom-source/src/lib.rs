@@ -119,7 +119,7 @@ impl Source for Spool {
         fs::read_dir(&directory).map_err(|e| failure(&directory, &e))?;
         Ok(Box::new(OpenSpool {
             directory,
-            place: Place::Since(Timestamp::default()),
+            progress: Progress::Since(Timestamp::default()),
             names: BTreeSet::new(),
             record: MemoryRecord::default(),
             losses: Losses::default(),
@@ -136,9 +136,9 @@ impl Source for Spool {
 
     // For `pyruse status`.
     fn show(&self, position: &Position) -> Option<String> {
-        match Place::of(position) {
-            Place::Behind(name) => Some(name),
-            Place::Since(_) => None,
+        match Progress::of(position) {
+            Progress::Behind(name) => Some(name),
+            Progress::Since(_) => None,
         }
     }
 }
@@ -151,36 +151,36 @@ fn failure(path: &Path, error: &std::io::Error) -> SourceError {
 
 /// Where reading continues.
 #[derive(Clone, Debug, PartialEq)]
-enum Place {
+enum Progress {
     /// Behind the file with this name.
     Behind(String),
     /// At the first file of this time or later.
     Since(Timestamp),
 }
 
-impl Place {
+impl Progress {
     // A position consists of bytes of our own, which only we read, and a time. Our next version must be able to read
     // them, too. The core also makes positions, from only a time: then the bytes are empty.
-    fn of(position: &Position) -> Place {
+    fn of(position: &Position) -> Progress {
         match std::str::from_utf8(&position.place) {
-            Ok(name) if time_of(name).is_some() => Place::Behind(name.to_owned()),
-            _ => Place::Since(position.time),
+            Ok(name) if time_of(name).is_some() => Progress::Behind(name.to_owned()),
+            _ => Progress::Since(position.time),
         }
     }
 
     fn to_position(&self) -> Position {
         match self {
-            Place::Behind(name) => {
+            Progress::Behind(name) => {
                 Position { place: name.clone().into_bytes(), time: time_of(name).unwrap_or_default() }
             }
-            Place::Since(time) => Position { place: Vec::new(), time: *time },
+            Progress::Since(time) => Position { place: Vec::new(), time: *time },
         }
     }
 
     fn is_before(&self, name: &str) -> bool {
         match self {
-            Place::Behind(read) => name > read.as_str(),
-            Place::Since(time) => time_of(name) >= Some(*time),
+            Progress::Behind(read) => name > read.as_str(),
+            Progress::Since(time) => time_of(name) >= Some(*time),
         }
     }
 }
@@ -193,7 +193,7 @@ fn time_of(name: &str) -> Option<Timestamp> {
 
 struct OpenSpool {
     directory: PathBuf,
-    place: Place,
+    progress: Progress,
     /// The names of the next files.
     names: BTreeSet<String>,
     record: MemoryRecord,
@@ -229,7 +229,7 @@ impl OpenSpool {
     fn list(&mut self) -> Result<(), SourceError> {
         let mut names = BTreeSet::new();
         self.for_each_name(|name| {
-            if self.place.is_before(&name) {
+            if self.progress.is_before(&name) {
                 names.insert(name);
             }
             if names.len() > NAMES_LIMIT {
@@ -264,15 +264,15 @@ impl OpenSpool {
 
 impl Reader for OpenSpool {
     fn resume(&mut self, begin: Begin<'_>) -> Result<Begun, SourceError> {
-        self.place = match begin {
-            Begin::Behind(position) => Place::of(position),
-            Begin::Since(time) => Place::Since(time),
-            Begin::Head => Place::Since(Timestamp::default()),
+        self.progress = match begin {
+            Begin::Behind(position) => Progress::of(position),
+            Begin::Since(time) => Progress::Since(time),
+            Begin::Head => Progress::Since(Timestamp::default()),
             Begin::Tail => {
                 let mut last = None;
                 self.for_each_name(|name| last = last.take().max(Some(name)))?;
                 // Nothing is there: all that comes is new. The time of now would be wrong, because clocks differ.
-                last.map_or(Place::Since(Timestamp::default()), Place::Behind)
+                last.map_or(Progress::Since(Timestamp::default()), Progress::Behind)
             }
         };
         self.names.clear();
@@ -293,7 +293,7 @@ impl Reader for OpenSpool {
             // is behind it from here on.
             self.losses.note(&UNREADABLE, 1, time, time);
             self.names.pop_first();
-            self.place = Place::Behind(name);
+            self.progress = Progress::Behind(name);
         }
         Ok(Next::End)
     }
@@ -301,13 +301,13 @@ impl Reader for OpenSpool {
     // From here on, the record counts as read: `position` is behind it.
     fn record(&mut self) -> &mut dyn Record {
         if let Some(name) = self.names.pop_first() {
-            self.place = Place::Behind(name);
+            self.progress = Progress::Behind(name);
         }
         &mut self.record
     }
 
     fn position(&mut self) -> Position {
-        self.place.to_position()
+        self.progress.to_position()
     }
 
     fn is_in_order(&self) -> bool {
@@ -342,11 +342,11 @@ mod tests {
 
     #[test]
     fn a_position_is_read_as_it_was_stored() {
-        for place in [Place::Behind("1795000000000000-1".to_owned()), Place::Since(Timestamp(7))] {
-            assert_eq!(Place::of(&place.to_position()), place);
+        for progress in [Progress::Behind("1795000000000000-1".to_owned()), Progress::Since(Timestamp(7))] {
+            assert_eq!(Progress::of(&progress.to_position()), progress);
         }
         let damaged = Position { place: b"\xff".to_vec(), time: Timestamp(7) };
-        assert_eq!(Place::of(&damaged), Place::Since(Timestamp(7)));
+        assert_eq!(Progress::of(&damaged), Progress::Since(Timestamp(7)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::config::Severity;
 
 /// A finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trouble {
+pub(crate) struct LiveFinding {
     /// How bad it is; see [`Inspection::argument`].
     pub(crate) severity: Severity,
     /// The argument of the step, or the top-level setting, that the finding is about.
@@ -33,7 +33,7 @@ pub(crate) enum Subject {
 /// Collects the findings of a step or a service.
 #[derive(Debug, Default)]
 pub struct Inspection {
-    found: Vec<Trouble>,
+    found: Vec<LiveFinding>,
     answers: HashMap<String, Box<dyn Any>>,
     service_user: Option<Account>,
 }
@@ -84,11 +84,11 @@ impl Inspection {
     }
 
     fn report(&mut self, at: Subject, severity: Severity, message: String, help: String) {
-        self.found.push(Trouble { severity, at, message, help });
+        self.found.push(LiveFinding { severity, at, message, help });
     }
 
     /// Takes all findings so far.
-    pub(crate) fn take(&mut self) -> Vec<Trouble> {
+    pub(crate) fn take(&mut self) -> Vec<LiveFinding> {
         std::mem::take(&mut self.found)
     }
 }

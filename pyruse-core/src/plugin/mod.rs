@@ -83,7 +83,7 @@ pub use self::example::{Example, Expected};
 pub use self::facet::{EntryWatcher, Gate, Importer, ReportForm, Reporter};
 pub use self::fact::{Fact, Stated};
 pub use self::inspect::Inspection;
-pub(crate) use self::inspect::{Subject, Trouble};
+pub(crate) use self::inspect::{LiveFinding, Subject};
 pub(crate) use self::registry::Compiled;
 pub use self::registry::{DuplicateName, Plugin, Registry, SettingsPlugin};
 pub use self::run_examples::run_examples;

@@ -4,7 +4,7 @@ use super::check::LintPlugin;
 use crate::access::Account;
 use crate::config::{Config, Diagnostics, Examples, Lint, Severity, SourceSpan, StepPlace};
 use crate::engine::Engine;
-use crate::plugin::{Inspection, Subject, Trouble};
+use crate::plugin::{Inspection, LiveFinding, Subject};
 
 pub(super) static BROKEN: Lint = Lint {
     code: "P101",
@@ -56,32 +56,32 @@ pub fn inspect(engine: &Engine, program: impl FnOnce(&mut Inspection), diagnosti
         let chain = engine.config.chains.iter().find(|chain| chain.label.text == site.chain);
         let Some(step) = chain.and_then(|chain| chain.steps.get(site.step)) else { continue };
         let place = StepPlace { chain: site.chain.clone(), step: Some(site.step) };
-        for trouble in inspection.take() {
-            let span = match &trouble.at {
+        for finding in inspection.take() {
+            let span = match &finding.at {
                 Subject::Argument(path) => step.args.as_ref().unwrap_or(&step.node).at(path).span.clone(),
                 Subject::Setting(path) => setting(&engine.config, path),
             };
-            let place = matches!(trouble.at, Subject::Argument(_)).then(|| place.clone());
+            let place = matches!(finding.at, Subject::Argument(_)).then(|| place.clone());
             // Several steps may depend on the same thing.
-            if reported.insert((trouble.severity, trouble.message.clone())) {
-                report(trouble, span, place, diagnostics);
+            if reported.insert((finding.severity, finding.message.clone())) {
+                report(finding, span, place, diagnostics);
             }
         }
     }
     for source in &engine.sources {
         source.source.inspect(&mut inspection);
-        for trouble in inspection.take() {
-            let (Subject::Argument(path) | Subject::Setting(path)) = &trouble.at;
+        for finding in inspection.take() {
+            let (Subject::Argument(path) | Subject::Setting(path)) = &finding.at;
             let span = source.span(path);
-            report(trouble, span, None, diagnostics);
+            report(finding, span, None, diagnostics);
         }
     }
     engine.services.inspect(&mut inspection);
     program(&mut inspection);
-    for trouble in inspection.take() {
-        let (Subject::Setting(path) | Subject::Argument(path)) = &trouble.at;
+    for finding in inspection.take() {
+        let (Subject::Setting(path) | Subject::Argument(path)) = &finding.at;
         let span = setting(&engine.config, path);
-        report(trouble, span, None, diagnostics);
+        report(finding, span, None, diagnostics);
     }
 }
 
@@ -92,14 +92,14 @@ fn setting(config: &Config, path: &str) -> SourceSpan {
     if root.get(key).is_some() { root.at(path).span.clone() } else { root.span.start..root.span.start + 1 }
 }
 
-fn report(trouble: Trouble, span: SourceSpan, place: Option<StepPlace>, diagnostics: &mut Diagnostics) {
-    let lint = match trouble.severity {
+fn report(finding: LiveFinding, span: SourceSpan, place: Option<StepPlace>, diagnostics: &mut Diagnostics) {
+    let lint = match finding.severity {
         Severity::Error => &BROKEN,
         Severity::Warning => &WORKS_BADLY,
         Severity::Note => &UNKNOWN,
     };
-    let finding = diagnostics.lint(lint, span, place, trouble.message);
-    if !trouble.help.is_empty() {
-        finding.help(trouble.help);
+    let reported = diagnostics.lint(lint, span, place, finding.message);
+    if !finding.help.is_empty() {
+        reported.help(finding.help);
     }
 }
