@@ -8,6 +8,8 @@ mod daily_report;
 mod dnat;
 mod email;
 mod log;
+mod memory;
 mod noop;
+mod set;
 mod text;
 mod unique;

@@ -111,7 +111,15 @@ fn rules() -> Value {
             report("WARN", "ALL", "{alert}"), mail("alert", "{alert}"),
         ]),
         "warning": chain("^(warning .*)$", &["warning"], "odd", vec![report("WARN", "ALL", "{warning}")]),
-        "odd": chain("^(odd #\\d+)$", &["odd"], "probe", vec![report("OTHER", "NONE", "{odd}")]),
+        "odd": chain("^(odd #\\d+)$", &["odd"], "login", vec![report("OTHER", "NONE", "{odd}")]),
+        "login": chain("^login (\\d+) from (\\S+)$", &["session", "ip"], "logout", vec![
+            action("action_remember",
+                json!({"memory": "sessions", "for": "session", "fields": ["ip"], "keepSeconds": DAY})),
+        ]),
+        "logout": chain("^logout (\\d+) #(\\d+)$", &["session", "n"], "probe", vec![
+            action("action_recall", json!({"memory": "sessions", "for": "session", "fields": ["ip"]})),
+            report("OTHER", "ALL", "logout #{n}: {ip}"),
+        ]),
         "probe": chain("^probe (\\S+)$", &["ip"], "end", vec![
             raise("total", 0, "total"), raise("tries", DAY, "tries"), raise("again", 0, "again"),
             log("COUNT {ip} {total} {tries} {again}"),
@@ -145,7 +153,9 @@ fn entries() -> Vec<String> {
             710..711 => format!("pardon {ip}"),
             711..731 => format!("alert #{n}"),
             731..781 => format!("warning of kind {}", random.below(10)),
-            781..881 => format!("odd #{n}"),
+            781..831 => format!("odd #{n}"),
+            831..851 => format!("login {port} from {ip}"),
+            851..881 => format!("logout {port} #{n}"),
             _ => format!("nothing of interest, #{n}"),
         }
     };
@@ -224,11 +234,19 @@ fn expected(entries: &[String]) -> Outcome {
     let mut outcome = Outcome::default();
     let mut all: BTreeMap<String, Counts> = counted().into_iter().map(|ip| (ip, Counts::default())).collect();
     let mut clients: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    let mut sessions: BTreeMap<&str, &str> = BTreeMap::new();
     for entry in entries {
         let words: Vec<&str> = entry.split(' ').collect();
         match words[..] {
             ["proxy", client, client_port, "as", PROXY, port] => {
                 clients.insert(port, (client, client_port));
+            }
+            ["login", session, "from", ip] => {
+                sessions.insert(session, ip);
+            }
+            ["logout", session, n] => {
+                let ip = sessions.get(session).copied().unwrap_or("None");
+                outcome.report(format!("OTHER logout {n}: {ip}"));
             }
             ["via", PROXY, port, n] => {
                 let (ip, client_port) = clients.get(port).copied().unwrap_or((PROXY, "None"));

@@ -158,6 +158,16 @@ fn seconds() -> impl Strategy<Value = Value> {
     select(vec![Value::Null, json!(0), json!(1), json!(2), json!(5)])
 }
 
+/// Fixed, longer each time, or from a field.
+fn ban_seconds() -> impl Strategy<Value = Value> {
+    prop_oneof![4 => seconds(), 2 => Just(json!([1, 5, 2])), 1 => Just(json!({"field": "n"}))]
+}
+
+/// A number of ticks, or the field that has it.
+fn by() -> impl Strategy<Value = Value> {
+    prop_oneof![6 => Just(Value::Null), 1 => Just(json!(3)), 1 => field().prop_map(Value::from)]
+}
+
 /// Without the members that are null: absent.
 fn step(name: &str, args: Value) -> Value {
     let Value::Object(mut args) = args else { panic!("arguments are an object") };
@@ -175,14 +185,27 @@ fn action() -> impl Strategy<Value = Value> {
     let value = || option::weighted(0.3, select(vec!["x", "1", "10.0.0.1"]));
     prop_oneof![
         1 => Just(json!({"action": "action_noop"})),
-        4 => (category(), key(), count(), seconds()).prop_map(|(c, f, s, k)| {
-            step("action_counterRaise", json!({"counter": c, "for": f, "save": s, "keepSeconds": k}))
+        4 => (category(), key(), count(), seconds(), by()).prop_map(|(c, f, s, k, by)| {
+            step("action_counterRaise", json!({"counter": c, "for": f, "save": s, "keepSeconds": k, "by": by}))
         }),
         2 => (category(), key(), count(), seconds()).prop_map(|(c, f, s, g)| {
             step("action_counterReset", json!({"counter": c, "for": f, "save": s, "graceSeconds": g}))
         }),
-        2 => (category(), key(), count()).prop_map(|(c, f, s)| {
-            step("action_counterLower", json!({"counter": c, "for": f, "save": s}))
+        2 => (category(), key(), count(), by()).prop_map(|(c, f, s, by)| {
+            step("action_counterLower", json!({"counter": c, "for": f, "save": s, "by": by}))
+        }),
+        1 => (category(), key()).prop_map(|(c, f)| {
+            step("action_counterRead", json!({"counter": c, "for": f, "save": "n"}))
+        }),
+        2 => (select(SAVED.to_vec()), option::of(select(TEMPLATES.to_vec())), vec(field(), 1..4)).prop_map(|(f, value, first)| {
+            let first = if value.is_some() { Value::Null } else { json!(first) };
+            step("action_set", json!({"field": f, "value": value, "first": first}))
+        }),
+        2 => (category(), key(), vec(select(SAVED.to_vec()), 1..3), select(vec![1, 2, 5])).prop_map(|(m, f, fields, k)| {
+            step("action_remember", json!({"memory": m, "for": f, "fields": fields, "keepSeconds": k}))
+        }),
+        2 => (category(), key(), vec(select(SAVED.to_vec()), 1..3)).prop_map(|(m, f, fields)| {
+            step("action_recall", json!({"memory": m, "for": f, "fields": fields}))
         }),
         3 => (select(TEMPLATES.to_vec()), option::of(select(vec!["EMERG", "ERR", "DEBUG"])))
             .prop_map(|(m, l)| step("action_log", json!({"message": m, "level": l}))),
@@ -191,7 +214,7 @@ fn action() -> impl Strategy<Value = Value> {
         2 => (select(TEMPLATES.to_vec()), select(vec!["WARN", "INFO", "OTHER"]),
             option::of(select(vec!["NONE", "FIRST", "LAST", "FIRSTLAST", "ALL"])))
             .prop_map(|(m, l, d)| step("action_dailyReport", json!({"message": m, "level": l, "details": d}))),
-        3 => (prop_oneof![Just("IP"), Just("IP2"), field()], seconds(), select(vec!["ip a s", "ip b s"])).prop_map(|(ip, s, set)| {
+        3 => (prop_oneof![Just("IP"), Just("IP2"), field()], ban_seconds(), select(vec!["ip a s", "ip b s"])).prop_map(|(ip, s, set)| {
             step("action_nftBan", json!({"IP": ip, "banSeconds": s, "nftSetIPv4": set, "nftSetIPv6": "ip6 a s"}))
         }),
         2 => (prop_oneof![Just("IP"), Just("IP2"), field()], seconds(), select(vec!["s", "t"])).prop_map(|(ip, s, set)| {

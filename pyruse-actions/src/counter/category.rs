@@ -159,6 +159,11 @@ impl Category {
         count
     }
 
+    /// Returns the number of live ticks.
+    pub(super) fn count(&self, key: &str, now: Timestamp) -> usize {
+        self.keys.find(&stored_text(key)).map_or(0, |at| self.keys[at].ticks.count(now))
+    }
+
     /// Removes all ticks of a key, whatever their time; returns the former count, or `None` if nothing was alive.
     pub(super) fn forget_ticks(&mut self, key: &str, now: Timestamp) -> Option<CounterValue> {
         let at = self.keys.find(&stored_text(key)).filter(|at| self.keys[*at].is_alive(now))?;

@@ -1,10 +1,14 @@
 //! The actions, one by one, as the contract lists them, and the lists that they leave.
 
+use pyruse_core::seconds::Seconds;
 use serde_json::{Value as Json, json};
 
 use super::entry::{Entry, Value};
 use super::filters::address;
 use super::{Failed, Tools};
+
+/// A thousand years.
+const LONGEST_SECONDS: i64 = 1000 * 366 * 86_400;
 
 /// What an action has at hand.
 pub struct Act<'a> {
@@ -58,7 +62,26 @@ pub struct World {
     ticks: Vec<Tick>,
     resets: Vec<Reset>,
     bans: Vec<Ban>,
+    offences: Vec<Offence>,
     mappings: Vec<Mapping>,
+    remembered: Vec<Remembered>,
+}
+
+/// A ban that counts for a list of durations.
+struct Offence {
+    action: String,
+    set: String,
+    ip: String,
+    at: i64,
+}
+
+struct Remembered {
+    memory: String,
+    field: String,
+    key: String,
+    at: i64,
+    end: i64,
+    text: String,
 }
 
 /// Counts at the times from its start on, until its end.
@@ -101,7 +124,25 @@ impl World {
     pub fn act(&mut self, name: &str, act: &mut Act<'_>) -> Result<(), Failed> {
         match name {
             "action_noop" => Ok(()),
-            "action_counterRaise" | "action_counterReset" | "action_counterLower" => self.count(name, act),
+            "action_counterRaise" | "action_counterReset" | "action_counterLower" | "action_counterRead" => {
+                self.count(name, act)
+            }
+            "action_set" => {
+                let text = if let Some(template) = act.arg("value") {
+                    Some(act.tools.render(&template, act.entry)?)
+                } else {
+                    let names = act.args["first"].as_array().unwrap();
+                    let mut texts =
+                        names.iter().map(|name| act.entry.text(name.as_str().unwrap(), act.tools));
+                    texts.find_map(|text| text)
+                };
+                if let Some(text) = text {
+                    act.save("field", Some(Value::Text(text)));
+                }
+                Ok(())
+            }
+            "action_remember" => self.remember(act),
+            "action_recall" => self.recall(act),
             "action_log" => {
                 let level = act.arg("level").unwrap_or_else(|| "INFO".into());
                 let message = act.message()?;
@@ -141,6 +182,7 @@ impl World {
         let now = act.entry.time();
         let counter = act.arg("counter").unwrap();
         let key = act.field("for").ok_or(Failed)?;
+        let by = by(act)?;
         // Dead at exactly its end; and a late entry does not see what is later.
         let is_ours = |tick: &Tick| tick.counter == counter && tick.key == key;
         let is_alive =
@@ -157,7 +199,9 @@ impl World {
                 let resets = self.resets.iter().filter(|reset| reset.counter == counter && reset.key == key);
                 let reset = resets.map(|reset| reset.at).filter(|at| *at > now).min();
                 let end = end.into_iter().chain(reset).min();
-                self.ticks.push(Tick { counter: counter.clone(), key: key.clone(), start: now, end });
+                for _ in 0..by {
+                    self.ticks.push(Tick { counter: counter.clone(), key: key.clone(), start: now, end });
+                }
             }
             "action_counterReset" => {
                 let grace = act.length("graceSeconds");
@@ -186,13 +230,17 @@ impl World {
                 act.save("save", Some(Value::Integer(0)));
                 return Ok(());
             }
-            _ => {
-                let alive = self.ticks.iter_mut().filter(|tick| is_alive(tick));
-                // Of those that end together, the one that began last.
-                if let Some(longest) = alive.max_by_key(|tick| (tick.end.unwrap_or(i64::MAX), tick.start)) {
-                    longest.end = Some(now);
+            "action_counterLower" => {
+                for _ in 0..by {
+                    let alive = self.ticks.iter_mut().filter(|tick| is_alive(tick));
+                    // Of those that end together, the one that began last.
+                    if let Some(longest) = alive.max_by_key(|tick| (tick.end.unwrap_or(i64::MAX), tick.start))
+                    {
+                        longest.end = Some(now);
+                    }
                 }
             }
+            _ => {}
         }
         let count = self.ticks.iter().filter(|tick| is_alive(tick)).count();
         act.save("save", Some(Value::Integer(i64::try_from(count).unwrap())));
@@ -219,9 +267,30 @@ impl World {
         }
         let set = act.arg(sets[usize::from(ip.is_ipv6())]).unwrap();
         let ip = ip.to_string();
-        let length = act.length("banSeconds");
+        let field = act.args["banSeconds"]["field"].as_str().map(str::to_owned);
+        let of_field = match field {
+            Some(name) => Some(seconds(&act.entry.text(&name, act.tools).ok_or(Failed)?)?),
+            None => None,
+        };
         let is_it = |ban: &Ban| ban.action == action && ban.set == set && ban.ip == ip;
         let renewed = self.bans.iter().any(|ban| is_it(ban) && ban.end.is_none_or(|end| now < end));
+        let length = match (of_field, act.args["banSeconds"].as_array()) {
+            (Some(length), _) => length,
+            (None, None) => act.length("banSeconds"),
+            (None, Some(list)) => {
+                let is_ours = |o: &Offence| o.action == action && o.set == set && o.ip == ip;
+                if !(renewed && self.offences.iter().any(is_ours)) {
+                    self.offences.push(Offence {
+                        action: action.to_owned(),
+                        set: set.clone(),
+                        ip: ip.clone(),
+                        at: now,
+                    });
+                }
+                let nth = self.offences.iter().filter(|o| is_ours(o) && o.at <= now).count();
+                list[nth.clamp(1, list.len()) - 1].as_i64().unwrap() * 1_000_000
+            }
+        };
         let end = (length > 0).then_some(now + length);
         // An entry that comes late does not shorten what a later one has done.
         let stands =
@@ -234,6 +303,48 @@ impl World {
             "effect": "ban", "action": action, "set": set, "ip": ip,
             "seconds": length / 1_000_000, "renewed": renewed,
         }));
+        Ok(())
+    }
+
+    fn remember(&mut self, act: &mut Act<'_>) -> Result<(), Failed> {
+        let (now, memory) = (act.entry.time(), act.arg("memory").unwrap());
+        let key = act.field("for").ok_or(Failed)?;
+        let keep = match act.arg("keepSeconds") {
+            Some(text) => seconds(&text)?,
+            None => act.length("keepSeconds"),
+        };
+        let end = now + keep;
+        for name in act.args["fields"].as_array().unwrap() {
+            let field = name.as_str().unwrap().to_owned();
+            let Some(text) = act.entry.text(&field, act.tools) else { continue };
+            let is_it = |r: &Remembered| r.memory == memory && r.field == field && r.key == key;
+            // An entry that comes late does not replace what a later one has stored.
+            if self.remembered.iter().any(|r| is_it(r) && r.at > now && now < r.end) {
+                continue;
+            }
+            self.remembered.retain(|r| !is_it(r));
+            self.remembered.push(Remembered {
+                memory: memory.clone(),
+                field,
+                key: key.clone(),
+                at: now,
+                end,
+                text,
+            });
+        }
+        Ok(())
+    }
+
+    fn recall(&mut self, act: &mut Act<'_>) -> Result<(), Failed> {
+        let (now, memory) = (act.entry.time(), act.arg("memory").unwrap());
+        let key = act.field("for").ok_or(Failed)?;
+        for name in act.args["fields"].as_array().unwrap() {
+            let field = name.as_str().unwrap();
+            let is_it =
+                |r: &&Remembered| r.memory == memory && r.field == field && r.key == key && now < r.end;
+            let text = self.remembered.iter().find(is_it).map(|r| Value::Text(r.text.clone()));
+            act.entry.set(field, text);
+        }
         Ok(())
     }
 
@@ -271,6 +382,26 @@ impl World {
             act.save("sportInto", Some(port.clone()));
         }
     }
+}
+
+/// The argument `by`: a number, or the field that has it.
+fn by(act: &mut Act<'_>) -> Result<u64, Failed> {
+    if let Some(number) = act.args["by"].as_u64() {
+        return Ok(number);
+    }
+    let Some(text) = act.field("by") else { return Ok(1) };
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte != b'0');
+    if is_number { Ok(text.parse().unwrap_or(1000).min(1000)) } else { Err(Failed) }
+}
+
+/// The duration in a field, in microseconds.
+fn seconds(text: &str) -> Result<i64, Failed> {
+    let Seconds(seconds) = match text.parse() {
+        Ok(number) => Seconds(number),
+        Err(_) => text.parse().map_err(|_| Failed)?,
+    };
+    let seconds = i64::try_from(seconds).map_err(|_| Failed)?;
+    if (1..LONGEST_SECONDS).contains(&seconds) { Ok(seconds * 1_000_000) } else { Err(Failed) }
 }
 
 /// Values compare as text; but an address is the same address in each of its spellings.

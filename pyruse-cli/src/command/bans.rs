@@ -137,7 +137,7 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
                 ban.until.map_or_else(|| "for ever".into(), local),
                 ban.until.map(|until| length(left(now, until))).unwrap_or_default(),
                 ban.since.map(|since| length(since.until(now).as_secs())).unwrap_or_default(),
-                ban.reason.as_ref().map(why).unwrap_or_default(),
+                why(ban),
                 ban.delivery.as_ref().map(waits).unwrap_or_default(),
             ]
         },
@@ -154,13 +154,18 @@ fn left(now: Timestamp, until: Timestamp) -> u64 {
 }
 
 /// Returns a text as short as possible: it is a column of the table.
-fn why(reason: &BanReason) -> String {
-    match reason {
-        BanReason::Rule { chain, counter: Some(counter), count: Some(count) } => {
+fn why(ban: &Ban) -> String {
+    let reason = match &ban.reason {
+        None => String::new(),
+        Some(BanReason::Rule { chain, counter: Some(counter), count: Some(count) }) => {
             format!("{counter} {count}, {chain}")
         }
-        BanReason::Rule { chain, .. } => chain.to_string(),
-        other => other.to_string(),
+        Some(BanReason::Rule { chain, .. }) => chain.to_string(),
+        Some(other) => other.to_string(),
+    };
+    match ban.nth {
+        Some(nth) => format!("{reason} (ban {nth})"),
+        None => reason,
     }
 }
 
@@ -221,6 +226,7 @@ fn as_json(ban: &Ban) -> Value {
         "since": ban.since.map(|time| time.to_string()),
         "until": ban.until.map(|time| time.to_string()),
         "reason": ban.reason,
+        "nth": ban.nth,
         "module": ban.module,
         "delivery": ban.delivery.as_ref().map(super::outbox::as_json),
     })

@@ -1,6 +1,7 @@
 //! The action that bans, for every firewall.
 
 use super::configured::Notes;
+use super::duration::Duration;
 use super::firewall::{BanArgs, Firewall};
 use super::held::{StoredBan, ends};
 use super::inspect::inspect;
@@ -17,7 +18,7 @@ pub struct BanAction<F> {
     ip: Slot,
     /// The sets for IPv4 and IPv6.
     sets: [String; 2],
-    seconds: u64,
+    duration: Duration,
     allow_special: bool,
     chain: Box<str>,
     bans: Bans,
@@ -32,24 +33,25 @@ impl<F: Firewall> Module for BanAction<F> {
     type Args = F::Args;
 
     fn compile(args: F::Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let BanArgs { ip, seconds, sets: [v4, v6], allow_special } = args.into();
+        let BanArgs { ip, duration, remember, sets: [v4, v6], allow_special } = args.into();
         let [of_v4, of_v6] = F::SET_ARGUMENTS;
         let (v4, v6) = (set_name::<F>(of_v4, &v4, cx), set_name::<F>(of_v6, &v6, cx));
         let sets = [v4?, v6?];
         let ip = cx.reads_at("IP", &ip);
-        cx.states("IP", Fact::Bans(BannedAddress { address: ip, ends: seconds > 0, sets: sets.clone() }));
+        let settings = cx.settings::<F::Settings>();
+        let duration = Duration::new(duration, remember, (F::NAME, F::max_bans(&settings)), cx)?;
+        cx.states("IP", Fact::Bans(BannedAddress { address: ip, ends: duration.ends(), sets: sets.clone() }));
         let known = cx.shared::<Notes>().of(F::NAME);
         for (name, family) in sets.iter().zip([Family::V4, Family::V6]) {
             known.sets.insert(BanSet { name: name.clone(), family });
         }
         let warned = known.warned.clone();
-        let settings = cx.settings::<F::Settings>();
         let bans = match Bans::open(cx.layout(), F::NAME, F::max_bans(&settings), warned) {
             Ok(bans) => bans,
             Err(e) => return Err(cx.error("", e.to_string())),
         };
         let chain = cx.chain().into();
-        Ok(BanAction { ip, sets, seconds, allow_special, chain, bans, firewall: F::new(&settings) })
+        Ok(BanAction { ip, sets, duration, allow_special, chain, bans, firewall: F::new(&settings) })
     }
 
     fn examples() -> Vec<Example> {
@@ -78,20 +80,21 @@ impl<F: Firewall> Action for BanAction<F> {
         let [v4, v6] = &self.sets;
         let set = if ip.is_ipv4() { v4 } else { v6 };
         let now = run.entry.time();
-        let reason = self.reason(run.entry.counted());
-        let ban = StoredBan {
-            set: set.clone(),
-            ip,
-            seconds: self.seconds,
-            at: Some(now),
-            why: Some(reason.clone()),
+        let (seconds, nth) = if let Some(seconds) = self.duration.of_entry(run)? {
+            (seconds, None)
+        } else {
+            let key = Bans::key(set, ip);
+            let is_held = self.bans.is_held(run.state, &key, now);
+            self.duration.next(run.state, &key, is_held, now)
         };
-        let renewed = self.bans.ban(run.state, ban, ends(now, self.seconds), now);
+        let reason = self.reason(run.entry.counted());
+        let ban = StoredBan { set: set.clone(), ip, seconds, at: Some(now), why: Some(reason.clone()), nth };
+        let renewed = self.bans.ban(run.state, ban, ends(now, seconds), now);
         run.effect(|| Effect::Ban {
             action: F::NAME,
             set: set.clone(),
             ip: ip.to_string(),
-            seconds: self.seconds,
+            seconds,
             renewed,
             reason,
         });
@@ -99,7 +102,7 @@ impl<F: Firewall> Action for BanAction<F> {
     }
 
     fn inspect(&self, inspection: &mut Inspection) {
-        inspect(&self.firewall, &self.sets, self.seconds, inspection);
+        inspect(&self.firewall, &self.sets, self.duration.shortest(), inspection);
     }
 }
 

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::duration::BanSeconds;
 use super::order::Order;
 use super::set_state::SetState;
 use crate::courier::Outcome;
 use crate::operation::Family;
 use crate::plugin::{Example, Inspection, ModuleSettings};
+use crate::seconds::Seconds;
 
 /// A firewall: how its sets are named, how orders are delivered, and how a set is looked at.
 pub trait Firewall: Send + Sized + 'static {
@@ -64,8 +66,10 @@ pub trait Firewall: Send + Sized + 'static {
 pub struct BanArgs {
     /// The field that holds the address to ban: the argument `IP`.
     pub ip: String,
-    /// The duration in seconds; 0: for ever.
-    pub seconds: u64,
+    /// The duration: the argument `banSeconds`.
+    pub duration: BanSeconds,
+    /// How long a ban counts for a list of durations, in seconds: the argument `rememberSeconds`.
+    pub remember: Option<Seconds>,
     /// The set for IPv4 addresses, and that for IPv6 addresses: the arguments [`Firewall::SET_ARGUMENTS`].
     pub sets: [String; 2],
     /// Whether to ban also an address that no single remote host has; see [`special`](crate::address::special).

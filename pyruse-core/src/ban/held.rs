@@ -22,6 +22,9 @@ pub(super) struct StoredBan {
     /// Why it was made, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) why: Option<BanReason>,
+    /// Which ban of that address it is, if such bans become longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) nth: Option<u32>,
 }
 
 impl StoredBan {

@@ -56,7 +56,7 @@ fn read(
             .ok_or_else(|| fail(format!("`{}` is not an IP address", excerpt(&item.ip))))?;
         let set = set_name(&item.set)
             .ok_or_else(|| fail(format!("`{}` does not name a set", excerpt(&item.set))))?;
-        Ok((StoredBan { set, ip, seconds: 0, at: None, why: None }, end(item.timestamp)))
+        Ok((StoredBan { set, ip, seconds: 0, at: None, why: None, nth: None }, end(item.timestamp)))
     };
     items.into_iter().enumerate().map(read).collect()
 }

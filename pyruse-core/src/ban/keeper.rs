@@ -33,6 +33,7 @@ impl BanKeeper for BanService {
             since: ban.since(ends.at()),
             until: unless_never(ends.at()),
             reason: ban.why.clone(),
+            nth: ban.nth,
             order: orders.of_key(key),
         })
         .collect()
@@ -45,7 +46,7 @@ impl BanKeeper for BanService {
     fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, seconds: u64, now: Timestamp) -> HeldBan {
         let ends = ends(now, seconds);
         let why = Some(BanReason::Operator);
-        let ban = StoredBan { set: set.to_owned(), ip, seconds, at: Some(now), why: why.clone() };
+        let ban = StoredBan { set: set.to_owned(), ip, seconds, at: Some(now), why: why.clone(), nth: None };
         self.bans.ban(state, ban, ends, now);
         let order = state.get(self.bans.orders).of_key(&Bans::key(set, ip));
         HeldBan {
@@ -54,6 +55,7 @@ impl BanKeeper for BanService {
             since: Some(now),
             until: unless_never(ends.at()),
             reason: why,
+            nth: None,
             order,
         }
     }

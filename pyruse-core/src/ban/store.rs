@@ -43,6 +43,11 @@ impl Bans {
         format!("{set} {ip}")
     }
 
+    /// Returns `true` if a ban with this key is in force.
+    pub(super) fn is_held(&self, state: &State, key: &str, now: Timestamp) -> bool {
+        state.get(self.held).get(key, now).is_some()
+    }
+
     /// Bans an address. Returns whether it was banned already.
     pub(super) fn ban(
         &self,
@@ -63,7 +68,7 @@ impl Bans {
             && last.at.is_some_and(|at| now < at)
             && ends.at() < known.at()
         {
-            (ban.seconds, ban.at, ends) = (last.seconds, last.at, known);
+            (ban.seconds, ban.at, ban.nth, ends) = (last.seconds, last.at, last.nth, known);
         }
         let order = QueuedOrder::ban(&ban.set, ban.ip, ban.seconds, ends.at(), wall).renewing(renew);
         held.insert(&key, ban, ends, now);

@@ -13,7 +13,7 @@ use crate::state::{DueMessage, State};
 use crate::time::{Clock, Expiry, Now, Timestamp};
 
 fn ban(ip: [u8; 4]) -> StoredBan {
-    StoredBan { set: "s".into(), ip: ip.into(), seconds: 0, at: None, why: None }
+    StoredBan { set: "s".into(), ip: ip.into(), seconds: 0, at: None, why: None, nth: None }
 }
 
 const DAY: u64 = 86_400;

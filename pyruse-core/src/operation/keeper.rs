@@ -52,6 +52,8 @@ pub struct HeldBan {
     pub until: Option<Timestamp>,
     /// The reason, if it is known.
     pub reason: Option<BanReason>,
+    /// Which ban of that address it is, if its bans become longer.
+    pub nth: Option<u32>,
     /// The message in the module's queue that orders the firewall to do it, if it is still there.
     pub order: Option<u64>,
 }

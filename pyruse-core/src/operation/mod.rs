@@ -133,6 +133,9 @@ pub struct Ban {
     /// The reason, if it is known.
     #[serde(default)]
     pub reason: Option<BanReason>,
+    /// Which ban of that address it is, if its bans become longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nth: Option<u32>,
     /// The delivery to the firewall that is still to be made for it.
     pub delivery: Option<Delivery>,
 }

@@ -100,6 +100,7 @@ impl Services {
             since: held.since,
             until: held.until,
             reason: held.reason,
+            nth: held.nth,
             delivery,
         }
     }

@@ -49,7 +49,15 @@ impl BanKeeper for Doors {
 
     fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, _: u64, now: Timestamp) -> HeldBan {
         let order = Some(state.get_mut(self.queue).push(None, ip.to_string()));
-        let held = HeldBan { set: set.to_owned(), ip, since: Some(now), until: None, reason: None, order };
+        let held = HeldBan {
+            set: set.to_owned(),
+            ip,
+            since: Some(now),
+            until: None,
+            reason: None,
+            nth: None,
+            order,
+        };
         self.locked.push(held.clone());
         held
     }

@@ -126,6 +126,11 @@ pub enum CounterChange {
         /// The field in which the count is saved.
         save: Option<Slot>,
     },
+    /// It changes nothing.
+    Reads {
+        /// The field in which the count is saved.
+        save: Option<Slot>,
+    },
 }
 
 /// A ban.

@@ -41,7 +41,9 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     let mut looked_at: HashSet<&str> = HashSet::new();
     for (site, fact, span) in review.facts() {
         let Fact::Counts { category, change } = fact else { continue };
-        let (CounterChange::Raises { save, .. } | CounterChange::Lowers { save }) = change;
+        let (CounterChange::Raises { save, .. }
+        | CounterChange::Lowers { save }
+        | CounterChange::Reads { save }) = change;
         if save.is_some_and(|save| read.contains(&save)) {
             looked_at.insert(category);
         }

@@ -121,7 +121,7 @@ impl<V> Map<V> {
 
     /// Removes one item to make room: among a few neighbours, the one that ends first, and never the one that was
     /// inserted last. The cost does not grow with the map.
-    pub(crate) fn forget_one(&mut self, now: Timestamp) {
+    pub fn forget_one(&mut self, now: Timestamp) {
         const LOOKED_AT: usize = 16;
         let newest = self.items.newest();
         let mut soonest: Option<ItemIndex> = None;

@@ -7,13 +7,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use pyruse_core::ban::{
-    self, BanAction, BanArgs, Firewall, FoundSet, MAX_BANS, Order, OrderKind, SetState, check_settings,
+    self, BanAction, BanArgs, BanSeconds, Firewall, FoundSet, MAX_BANS, Order, OrderKind, SetState,
+    check_settings,
 };
 use pyruse_core::courier::Outcome;
 use pyruse_core::operation::Family;
 use pyruse_core::plugin::{Example, Expected, Inspection, ModuleSettings, Plugin, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
-use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 
 /// Where the files are.
@@ -51,7 +51,7 @@ struct Args {
     ip: String,
     /// For how long; absent: for ever.
     #[serde(rename = "banSeconds", default)]
-    ban_seconds: Option<Seconds>,
+    ban_seconds: BanSeconds,
     /// The file for IPv4 addresses, without its directory.
     #[serde(rename = "denyIPv4")]
     v4: String,
@@ -62,8 +62,7 @@ struct Args {
 
 impl From<Args> for BanArgs {
     fn from(Args { ip, ban_seconds, v4, v6 }: Args) -> BanArgs {
-        let seconds = ban_seconds.map_or(0, |seconds| seconds.0);
-        BanArgs { ip, seconds, sets: [v4, v6], allow_special: false }
+        BanArgs { ip, duration: ban_seconds, remember: None, sets: [v4, v6], allow_special: false }
     }
 }
 

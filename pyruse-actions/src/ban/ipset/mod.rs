@@ -5,7 +5,7 @@ mod program;
 use std::net::IpAddr;
 
 use pyruse_core::ban::{
-    self, BanAction, BanArgs, BatchRunner, Firewall, MAX_BANS, Order, SetState, check_settings,
+    self, BanAction, BanArgs, BanSeconds, BatchRunner, Firewall, MAX_BANS, Order, SetState, check_settings,
 };
 use pyruse_core::courier::Outcome;
 use pyruse_core::operation::Family;
@@ -63,11 +63,15 @@ struct Args {
     /// The field with the address to ban.
     #[serde(rename = "IP")]
     ip: String,
-    /// The duration from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever. The set must have been
-    /// created with `timeout`. If it also gets bans without end, create it with `timeout 0`: otherwise ipset removes
-    /// them after the set's time-out.
+    /// The duration from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever. Of a list, the n-th ban
+    /// of an address in this set has the n-th duration, and further ones the last. `{"field": NAME}`: the entry has it
+    /// in that field. The set must have been created with `timeout`. If it also gets bans without end, create it with
+    /// `timeout 0`: otherwise ipset removes them after the set's time-out.
     #[serde(rename = "banSeconds", default)]
-    ban_seconds: Option<Seconds>,
+    ban_seconds: BanSeconds,
+    /// How long a ban counts for a list, in seconds or as `30d`, which is the default.
+    #[serde(rename = "rememberSeconds", default)]
+    remember_seconds: Option<Seconds>,
     /// The set for IPv4 addresses, e.g. `mail_ban4`, created by `ipset create mail_ban4 hash:ip family inet timeout 0`.
     #[serde(rename = "ipSetIPv4")]
     set_v4: String,
@@ -85,7 +89,8 @@ impl From<Args> for BanArgs {
     fn from(args: Args) -> BanArgs {
         BanArgs {
             ip: args.ip,
-            seconds: args.ban_seconds.map_or(0, |seconds| seconds.0),
+            duration: args.ban_seconds,
+            remember: args.remember_seconds,
             sets: [args.set_v4, args.set_v6],
             allow_special: args.allow_special,
         }

@@ -1,0 +1,288 @@
+//! The duration of a ban: fixed, longer for repeat offenders, or from a field of the entry.
+//!
+//! With a list of durations, the state holds when each address was banned last. A ban that only renews one that is in
+//! force does not count: the lines of one attack still arrive when the first of them has banned the address.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::entry::{Slot, StepError};
+use crate::plugin::{Act, Compile, Invalid, excerpt};
+use crate::seconds::{LONGEST, Seconds};
+use crate::state::{Handle, Map, State};
+use crate::time::{Expiry, Timestamp};
+
+/// The default of `rememberSeconds`: 30 days.
+const REMEMBERED: u64 = 30 * 86_400;
+
+/// The largest number of durations in a list.
+const MOST_DURATIONS: usize = 100;
+
+/// The argument `banSeconds`: a duration, a list of durations, or `{"field": NAME}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BanSeconds {
+    /// Each ban has this duration; 0: for ever.
+    Fixed(Seconds),
+    /// The n-th ban of an address has the n-th duration; further ones have the last.
+    Repeated(Vec<Seconds>),
+    /// The entry has the duration in this field.
+    Field(String),
+}
+
+impl Default for BanSeconds {
+    fn default() -> Self {
+        BanSeconds::Fixed(Seconds(0))
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldName {
+    field: String,
+}
+
+impl<'de> Deserialize<'de> for BanSeconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<BanSeconds, D::Error> {
+        struct AnyForm;
+
+        impl<'de> Visitor<'de> for AnyForm {
+            type Value = BanSeconds;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a whole number of seconds, 0 or more, a duration such as `1h` or `7d`, a list of them, or \
+                     `{\"field\": NAME}`",
+                )
+            }
+
+            /// As for other arguments, `null` means that it is absent.
+            fn visit_unit<E: Error>(self) -> Result<BanSeconds, E> {
+                Ok(BanSeconds::default())
+            }
+
+            fn visit_u64<E: Error>(self, seconds: u64) -> Result<BanSeconds, E> {
+                Ok(BanSeconds::Fixed(Seconds(seconds)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<BanSeconds, E> {
+                Seconds::deserialize(StrDeserializer::new(text)).map(BanSeconds::Fixed)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<BanSeconds, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(BanSeconds::Repeated)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<BanSeconds, A::Error> {
+                let FieldName { field } = FieldName::deserialize(MapAccessDeserializer::new(object))?;
+                Ok(BanSeconds::Field(field))
+            }
+        }
+
+        deserializer.deserialize_any(AnyForm)
+    }
+}
+
+impl JsonSchema for BanSeconds {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "BanSeconds".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let seconds = Seconds::json_schema(generator);
+        json_schema!({"anyOf": [
+            seconds,
+            {"type": "null"},
+            {"type": "array", "items": seconds, "minItems": 1, "maxItems": MOST_DURATIONS},
+            {
+                "type": "object",
+                "properties": {"field": {"type": "string"}},
+                "required": ["field"],
+                "additionalProperties": false,
+            },
+        ]})
+    }
+}
+
+/// When an address was banned, each time that counts, in order.
+pub(super) type Offences = Map<Vec<Timestamp>>;
+
+/// The compiled argument.
+pub(super) enum Duration {
+    Fixed(u64),
+    Repeated { durations: Vec<u64>, remember: u64, offences: Handle<Offences>, most: usize },
+    Field(Slot),
+}
+
+impl Duration {
+    /// Compiles `banSeconds` and `rememberSeconds` of this action. `most` is the largest number of addresses to
+    /// remember.
+    pub(super) fn new(
+        argument: BanSeconds,
+        remember: Option<Seconds>,
+        (action, most): (&str, u32),
+        cx: &mut Compile<'_>,
+    ) -> Result<Duration, Invalid> {
+        if remember.is_some() && !matches!(argument, BanSeconds::Repeated(_)) {
+            let help = "write a list such as `\"banSeconds\": [\"10m\", \"1h\", \"1d\", \"7d\"]`";
+            return Err(cx.error_with_help(
+                "rememberSeconds",
+                "`rememberSeconds` has no effect unless `banSeconds` is a list",
+                help,
+            ));
+        }
+        match argument {
+            BanSeconds::Fixed(Seconds(seconds)) => Ok(Duration::Fixed(seconds)),
+            BanSeconds::Field(name) => Ok(Duration::Field(cx.reads_at("banSeconds.field", &name))),
+            BanSeconds::Repeated(durations) if (1..=MOST_DURATIONS).contains(&durations.len()) => {
+                let remember = remember.map_or(REMEMBERED, |seconds| seconds.0);
+                if remember == 0 {
+                    return Err(cx.error("rememberSeconds", "the duration must not be zero"));
+                }
+                let durations = durations.into_iter().map(|seconds| seconds.0).collect();
+                let offences = cx.state(&format!("{action}/offences"))?;
+                Ok(Duration::Repeated { durations, remember, offences, most: most as usize })
+            }
+            BanSeconds::Repeated(_) => {
+                Err(cx.error("banSeconds", format!("a list has 1 to {MOST_DURATIONS} durations")))
+            }
+        }
+    }
+
+    /// Returns the shortest duration, as far as it is known: 0 only if each ban is for ever.
+    pub(super) fn shortest(&self) -> u64 {
+        match self {
+            Duration::Fixed(seconds) => *seconds,
+            Duration::Repeated { durations, .. } => {
+                durations.iter().copied().filter(|seconds| *seconds > 0).min().unwrap_or(0)
+            }
+            Duration::Field(_) => 1,
+        }
+    }
+
+    /// Returns `true` if each ban ends.
+    pub(super) fn ends(&self) -> bool {
+        match self {
+            Duration::Fixed(seconds) => *seconds > 0,
+            Duration::Repeated { durations, .. } => !durations.contains(&0),
+            Duration::Field(_) => true,
+        }
+    }
+
+    /// Returns the duration that the entry's field asks for, if a field does. It is read before anything changes.
+    pub(super) fn of_entry(&self, run: &mut Act<'_, '_>) -> Result<Option<u64>, StepError> {
+        let Duration::Field(field) = self else { return Ok(None) };
+        let text = run.entry.required_text(*field)?;
+        let seconds = match text.parse::<u64>() {
+            Ok(seconds) => Some(seconds),
+            Err(_) => text.parse::<Seconds>().ok().map(|seconds| seconds.0),
+        };
+        match seconds {
+            Some(seconds @ 1..LONGEST) => Ok(Some(seconds)),
+            _ => Err(StepError::new(format!(
+                "`banSeconds`: `{}` is not a duration: nothing is banned",
+                excerpt(text)
+            ))),
+        }
+    }
+
+    /// Returns the duration of a ban that begins `now`, and which one of that address it is. `is_held`: it is banned
+    /// already.
+    pub(super) fn next(
+        &self,
+        state: &mut State,
+        key: &str,
+        is_held: bool,
+        now: Timestamp,
+    ) -> (u64, Option<u32>) {
+        let Duration::Repeated { durations, remember, offences, most } = self else {
+            return (self.shortest(), None);
+        };
+        let offences = state.get_mut(*offences);
+        let mut times = offences.get(key, now).cloned().unwrap_or_default();
+        let since =
+            now.0.saturating_sub(i64::try_from(*remember).unwrap_or(i64::MAX).saturating_mul(1_000_000));
+        times.retain(|time| time.0 > since);
+        if !is_held || times.is_empty() {
+            let at = times.partition_point(|time| *time <= now);
+            times.insert(at, now);
+            // More than there are durations make no difference.
+            let surplus = times.len().saturating_sub(MOST_DURATIONS);
+            times.drain(..surplus);
+        }
+        let nth = times.iter().filter(|time| **time <= now).count().max(1);
+        let latest = times.last().copied().unwrap_or(now).max(now);
+        offences.insert(key, times, Expiry::after_seconds(latest, *remember), now);
+        while offences.len() > *most {
+            offences.forget_one(now);
+        }
+        (durations[nth.min(durations.len()) - 1], u32::try_from(nth).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_argument_has_four_forms() {
+        let parse = |json: &str| serde_json::from_str::<BanSeconds>(json).map_err(|e| e.to_string());
+        assert_eq!(parse("null"), Ok(BanSeconds::Fixed(Seconds(0))));
+        assert_eq!(parse("600"), Ok(BanSeconds::Fixed(Seconds(600))));
+        assert_eq!(parse(r#""1h""#), Ok(BanSeconds::Fixed(Seconds(3600))));
+        assert_eq!(parse(r#"[600, "1h"]"#), Ok(BanSeconds::Repeated(vec![Seconds(600), Seconds(3600)])));
+        assert_eq!(parse(r#"{"field": "seconds"}"#), Ok(BanSeconds::Field("seconds".into())));
+        for wrong in ["-1", "true", r#""soon""#, r#"[600, "soon"]"#, r#"{"fields": "x"}"#, "[[600]]"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    fn repeated(state: &mut State) -> Duration {
+        let offences = state.open("offences").unwrap();
+        Duration::Repeated { durations: vec![10, 100, 1000], remember: 5000, offences, most: 3 }
+    }
+
+    #[test]
+    fn each_ban_within_the_remembered_time_is_longer() {
+        let mut state = State::in_memory();
+        let duration = repeated(&mut state);
+        let mut next =
+            |key, is_held, at| duration.next(&mut state, key, is_held, Timestamp::from_seconds(at));
+        assert_eq!(next("a", false, 0), (10, Some(1)));
+        assert_eq!(next("a", true, 5), (10, Some(1)), "a renewal does not count");
+        assert_eq!(next("a", false, 20), (100, Some(2)));
+        assert_eq!(next("b", false, 20), (10, Some(1)));
+        assert_eq!(next("a", false, 200), (1000, Some(3)));
+        assert_eq!(next("a", false, 2000), (1000, Some(4)), "the last duration is repeated");
+        assert_eq!(next("a", false, 5010), (1000, Some(4)), "the first is forgotten");
+        assert_eq!(next("a", false, 20_000), (10, Some(1)), "all are forgotten");
+    }
+
+    #[test]
+    fn an_entry_that_is_read_late_does_not_count_later_bans() {
+        let mut state = State::in_memory();
+        let duration = repeated(&mut state);
+        let mut next = |at| duration.next(&mut state, "a", false, Timestamp::from_seconds(at));
+        assert_eq!(next(1000), (10, Some(1)));
+        assert_eq!(next(500), (10, Some(1)));
+        assert_eq!(next(1500), (1000, Some(3)));
+    }
+
+    #[test]
+    fn a_flood_of_addresses_is_bounded() {
+        let mut state = State::in_memory();
+        let duration = repeated(&mut state);
+        for n in 0..100 {
+            duration.next(&mut state, &n.to_string(), false, Timestamp::from_seconds(n));
+        }
+        let Duration::Repeated { offences, .. } = duration else { unreachable!() };
+        assert!(state.get(offences).len() <= 3);
+    }
+}
