@@ -1,7 +1,7 @@
 # The main targets: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both first install what they need
 # (with apt, as root or with sudo) and print that. The other targets are for developers.
 
-.PHONY: run test build lint crash-campaign conformance-campaign expression-campaign bench bench-units bench-latency reference record
+.PHONY: run test build lint crash-campaign conformance-campaign fuzz expression-campaign bench bench-units bench-latency reference record
 
 # Shows the main task: see examples/demo/run.sh.
 run: build
@@ -67,6 +67,13 @@ conformance-campaign:
 	@.ci/install test
 	PYRUSE_ENTRIES=200000 PYRUSE_CASES=20000 cargo test --profile campaign -p pyruse-bin \
 	    --test conformance --test random_chains -- --nocapture
+
+# Damages journal files at random places, also while they are read: reading must end soon and never panic. It changes
+# bytes without looking at what the program does with them, so it needs no other compiler than the tests; a minute, or
+# PYRUSE_FUZZ_SECONDS.
+fuzz:
+	@.ci/install test
+	cargo test --profile campaign -p pyruse-sources --lib campaign -- --ignored --nocapture
 
 # Attacks the real programs of several Debian releases, and records what they write, for the rules in examples/conf: as
 # root, with the network; takes minutes.

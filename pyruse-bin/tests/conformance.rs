@@ -54,6 +54,8 @@ fn compare(mix: Mix, count: u64) -> BTreeMap<(String, usize), u64> {
         "the optimiser changes what is done"
     );
 
+    assert_same_in_files(&text, &input, found.len());
+
     let mut reference = Reference::new(&text);
     let mut effects = found.iter();
     let mut number = 0;
@@ -80,6 +82,30 @@ fn compare(mix: Mix, count: u64) -> BTreeMap<(String, usize), u64> {
         assert!(kinds.contains_key(kind), "no {kind} in {kinds:?}: nothing was compared");
     }
     steps
+}
+
+/// In a journal, the same entries have the same effects with both readers, and as many as these.
+fn assert_same_in_files(config: &str, export: &Path, expected: usize) {
+    let directory = export.parent().unwrap();
+    let journal = directory.join("journal");
+    std::fs::create_dir(&journal).unwrap();
+    let mut writer = Command::new("/lib/systemd/systemd-journal-remote");
+    writer.arg(format!("--output={}", journal.join("system.journal").display())).arg(export);
+    assert!(writer.output().expect("systemd-journal-remote is needed").status.success());
+    let printed = ["files", "libsystemd"].map(|reader| {
+        let settings = serde_json::json!({"directory": journal, "reader": reader});
+        let path = directory.join(format!("{reader}.json"));
+        std::fs::write(&path, config.replacen("\n{\n", &format!("\n{{\n\"journal\": {settings},\n"), 1))
+            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pyruse"));
+        let output =
+            command.arg("--config").arg(path).args(["replay", "--json", "--since", "@0"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    });
+    assert!(printed[0] == printed[1], "the readers differ");
+    // In a file, the values of a repeated field have another order.
+    assert_eq!(printed[0].lines().count(), expected);
 }
 
 #[test]

@@ -102,7 +102,8 @@ fn in_a_long_backlog_the_journal_is_reopened_and_each_entry_is_read_once() {
         {"filter": "filter_equals", "args": {"field": "MESSAGE", "value": "number 104999"}},
         {"action": "action_email", "args": {"message": "that was all"}},
     ]});
-    let more = serde_json::json!({"journal": {"directory": site.path("journal")}, "debug": true});
+    let journal = serde_json::json!({"directory": site.path("journal"), "reader": "libsystemd"});
+    let more = serde_json::json!({"journal": journal, "debug": true});
     site.configure_for("", &rules, &more);
     let pyruse = site.launch(None, &["run", "--since", "@0"]);
     wait_for("the last entry", || site.mails().pop());

@@ -15,7 +15,7 @@ use operator::json;
 use serde_json::{Value, json};
 
 /// What the program logs in verbose mode when it has compared what was read with the content of the files.
-const SETTLED: &str = "accounts settled after";
+const SETTLED: &str = "everything is accounted for after";
 
 /// Every entry of priority 3 is a line of the report.
 fn rules() -> Value {
@@ -26,6 +26,9 @@ fn rules() -> Value {
 }
 
 fn start(site: &Site, journal: &Value, args: &[&str]) -> Running {
+    // The reader of files is tested beside its code.
+    let mut journal = journal.clone();
+    journal["reader"] = json!("libsystemd");
     site.configure_for("none", &rules(), &json!({"debug": true, "journal": journal}));
     let daemon = site.launch(None, args);
     daemon.wait_ready();
@@ -259,9 +262,9 @@ fn an_entry_with_an_unreadable_field_is_read_and_the_loss_is_reported() {
     // It says that it is compressed, and is not.
     let message = JournalFile::open(&path).data_of_last("MESSAGE=");
     patch(&path, message + 1, &[1]);
-    site.configure_for("none", &rules(), &json!({}));
-    let files = [path.to_str().unwrap(), site.path("two.journal").to_str().unwrap()].map(str::to_owned);
-    let output = site.pyruse(None, &["replay", "--json", "--file", &files[0], &files[1]]);
+    let journal = json!({"files": [path, site.path("two.journal")], "reader": "libsystemd"});
+    site.configure_for("none", &rules(), &json!({"journal": journal}));
+    let output = site.pyruse(None, &["replay", "--json", "--since", "@0"]);
     let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     assert_eq!((out.matches("<None>").count(), out.matches("<whole>").count()), (3, 1), "{out}");
     assert_eq!(err.matches(" read without all fields").count(), 2, "{err}");
@@ -278,7 +281,8 @@ fn files_that_cannot_be_read_or_exceed_the_limit_are_named() {
         make_journal(entry(1_795_000_000_000_000 + n, "PRIORITY=3\nMESSAGE=x").as_bytes(), &path);
         fs::set_permissions(&path, fs::Permissions::from_mode(if n == 2 { 0o600 } else { 0o644 })).unwrap();
     }
-    site.configure_for("none", &rules(), &json!({"journal": {"directory": site.path("journal")}}));
+    let journal = json!({"directory": site.path("journal"), "reader": "libsystemd"});
+    site.configure_for("none", &rules(), &json!({"journal": journal}));
     for path in [site.path(""), site.path("journal"), site.path("pyruse.json")] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }

@@ -114,24 +114,22 @@ pub fn site() -> Site {
 
 // What the state holds, as its file says.
 
-/// Where reading stopped, and how many messages wait for their couriers, both at one moment.
-fn progress(site: &Site) -> Option<(String, i64)> {
-    let query = "SELECT CAST(place AS TEXT), (SELECT count(*) FROM rows JOIN parts ON part = id WHERE name IN \
+/// The time of the entry that was read last, and how many messages wait for their couriers, both at one moment.
+fn progress(site: &Site) -> Option<(i64, i64)> {
+    let query = "SELECT time, (SELECT count(*) FROM rows JOIN parts ON part = id WHERE name IN \
                  ('action_log', 'action_email', 'action_nftBan/orders', \
                  'action_ipsetBan/orders')) FROM sources WHERE name = 'journal'";
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let state = rusqlite::Connection::open_with_flags(site.path("state/state.sqlite"), flags).ok()?;
     // No row, or a writer has locked it: try again.
-    state
-        .query_row(query, [], |row| Ok((row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get(1)?)))
-        .ok()
+    state.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).ok()
 }
 
-/// The cursor of the journal's last entry, after everything was written to it.
-fn tail(journald: &Journald) -> String {
+/// The time of the journal's last entry, after everything was written to it.
+fn tail(journald: &Journald) -> i64 {
     journald.sync();
     let last: Value = serde_json::from_str(&journald.journalctl(&["-q", "-n", "1", "-o", "json"])).unwrap();
-    last["__CURSOR"].as_str().unwrap().to_owned()
+    last["__REALTIME_TIMESTAMP"].as_str().unwrap().parse().unwrap()
 }
 
 /// Waits until everything is read and delivered, including our own lines.
@@ -140,7 +138,7 @@ pub fn wait_settled(journald: &Journald, site: &Site) {
     let end = Instant::now() + LONG;
     loop {
         let (tail, progress) = (tail(journald), progress(site));
-        let settled = progress.as_ref().is_some_and(|(cursor, waiting)| *cursor == tail && *waiting == 0);
+        let settled = progress.as_ref().is_some_and(|(time, waiting)| *time == tail && *waiting == 0);
         // A line may have been written to the journal in between. Then the tail has changed.
         if settled && before.as_ref() == Some(&tail) {
             return;

@@ -16,8 +16,8 @@ use super::settings::{JournalSettings, ReaderKind};
 /// All files of a journal that its reader leaves out now.
 pub(super) fn left_out(settings: &JournalSettings) -> Vec<LeftOut> {
     let by_us = match settings.reader {
-        Some(ReaderKind::Files) => direct::left_out(settings),
-        Some(ReaderKind::Libsystemd) | None => None,
+        Some(ReaderKind::Libsystemd) => None,
+        Some(ReaderKind::Files) | None => direct::left_out(settings),
     };
     by_us.unwrap_or_else(|| left_out::left_out(settings))
 }
@@ -36,8 +36,8 @@ enum Kind {
 impl Kind {
     fn open(settings: &JournalSettings) -> Result<Kind, SourceError> {
         match settings.reader {
-            Some(ReaderKind::Files) => Ok(Kind::Files(Box::new(FilesReader::open(settings)?))),
-            Some(ReaderKind::Libsystemd) | None => Kind::libsystemd(settings),
+            Some(ReaderKind::Libsystemd) => Kind::libsystemd(settings),
+            Some(ReaderKind::Files) | None => Ok(Kind::Files(Box::new(FilesReader::open(settings)?))),
         }
     }
 

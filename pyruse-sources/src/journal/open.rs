@@ -363,7 +363,7 @@ impl OpenJournal {
 }
 
 /// Checks that this is a journal file: libsystemd's error would only be a number.
-fn check_file(path: &Path) -> anyhow::Result<()> {
+pub(super) fn check_file(path: &Path) -> anyhow::Result<()> {
     let failed = |e: &std::io::Error| anyhow::Error::msg(access::failure(path, e));
     let file = File::open(path).map_err(|e| failed(&e))?;
     let mut first = Vec::new();

@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use super::settings::JournalSettings;
 
 /// The directories that journald keeps journals in.
-pub(super) const ROOTS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
+pub(super) const ROOTS: [&str; 2] = ["/var/log/journal", RUNTIME];
+
+/// The directory of journals in memory.
+pub(super) const RUNTIME: &str = "/run/log/journal";
 
 /// The identities of a journal's directories, or of the files in `files`: device and inode.
 #[derive(Debug, PartialEq, Eq)]

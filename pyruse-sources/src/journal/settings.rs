@@ -44,8 +44,8 @@ pub(super) struct JournalSettings {
     /// Read only matching entries, as with `journalctl`: `FIELD=value`; for one field any value must match, all fields
     /// must match; `+` separates alternatives.
     pub(super) matches: Vec<String>,
-    /// `libsystemd` (default), or `files`: Pyruse reads the files itself, which is faster, and reads every entry once
-    /// whatever its time. It is new: try it before you rely on it.
+    /// `files` (default): Pyruse reads the files itself, which is faster, and reads every entry once, whatever its time.
+    /// If a file has a format that it does not know, it uses `libsystemd`, as with that value.
     pub(super) reader: Option<ReaderKind>,
 }
 

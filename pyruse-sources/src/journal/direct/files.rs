@@ -163,11 +163,6 @@ impl Files {
         self.refused.iter().find(|(_, (why, _))| why == UNKNOWN).map(|(path, _)| path.as_path())
     }
 
-    /// Is there nothing at all?
-    pub(super) fn is_empty(&self) -> bool {
-        self.known.is_empty() && self.refused.is_empty()
-    }
-
     /// May numbers of that sequence be in files of other sequences, or in files that are not read?
     pub(super) fn is_shared(&self, sequence: Id) -> bool {
         self.shared.contains(&sequence)
@@ -196,7 +191,9 @@ fn open(path: &Path, serial: u32) -> Result<Walk, Option<String>> {
     if !file.header.is_known() {
         return Err(Some(UNKNOWN.to_owned()));
     }
-    Walk::new(file, serial).map_err(failed)
+    let mut walk = Walk::new(file, serial).map_err(failed)?;
+    walk.is_runtime = path.starts_with(places::RUNTIME);
+    Ok(walk)
 }
 
 /// All files of a journal that cannot be read now; `None` if one is of a format that is not known here.

@@ -1,4 +1,4 @@
-//! The reader of a journal's files, for `"reader": "files"`.
+//! The reader of a journal's files.
 //!
 //! Entries come as one stream ([`super::stream`]), and are identified by their numbers: so each is read once, whatever its
 //! time, and whenever its file comes.
@@ -15,9 +15,11 @@ use systemd::id128::Id128;
 use crate::journal::descriptors::raise_descriptor_limit;
 use crate::journal::file::Id;
 use crate::journal::losses::{DAMAGED, DAMAGED_FIELDS, GIVEN_UP, MISSING};
+use crate::journal::open::check_file;
+use crate::journal::places::Directories;
 use crate::journal::settings::JournalSettings;
 
-use super::entry::Address;
+use super::entry::{Address, Head};
 use super::holes::Holes;
 use super::matches::Matches;
 use super::numbers::Numbers;
@@ -44,6 +46,9 @@ pub(in crate::journal) struct FilesReader {
     /// Whether it was found, but not read yet.
     is_peeked: bool,
     last: Option<Address>,
+    /// The last entry that was read of a journal in memory: journald copies it, and those before it, to the disk, with
+    /// other numbers.
+    copied: Option<Address>,
     /// The time of the position, where nothing was read.
     began_at: Timestamp,
     /// The number of entries that were read since the last [`Reader::position`].
@@ -56,6 +61,7 @@ pub(in crate::journal) struct FilesReader {
 impl FilesReader {
     pub(in crate::journal) fn open(settings: &JournalSettings) -> Result<FilesReader, SourceError> {
         raise_descriptor_limit();
+        settings.files.iter().try_for_each(|file| check_file(file)).map_err(SourceError::of)?;
         let reader = FilesReader {
             settings: settings.clone(),
             stream: Stream::open(settings).map_err(SourceError::of)?,
@@ -64,6 +70,7 @@ impl FilesReader {
             current: None,
             is_peeked: false,
             last: None,
+            copied: None,
             began_at: Timestamp::now(),
             fresh: 0,
             last_read: Instant::now(),
@@ -77,11 +84,10 @@ impl FilesReader {
         {
             return Err(SourceError(first.text.clone()));
         }
-        if let Some(directory) = &settings.directory {
-            std::fs::read_dir(directory)
-                .map_err(|e| SourceError(format!("opening the journal in {}: {e}", directory.display())))?;
+        match reader.stream.trouble {
+            Some(trouble) => Err(SourceError(trouble)),
+            None => Ok(reader),
         }
-        Ok(reader)
     }
 
     /// Says which file is of a format that is not known here, if there is one.
@@ -94,6 +100,12 @@ impl FilesReader {
     pub(in crate::journal) fn has_entries(&self) -> Option<bool> {
         let mut walks = self.stream.sequences.iter().flat_map(|sequence| &sequence.walks);
         (!self.is_missing()).then(|| walks.any(|walk| walk.file.header.entries > 0))
+    }
+
+    /// Are there numbers of which it is not known yet whether they are missing?
+    #[cfg(test)]
+    pub(super) fn are_holes_open(&self) -> bool {
+        self.holes.next_tend().is_some()
     }
 
     /// The file of the current entry.
@@ -117,6 +129,23 @@ impl FilesReader {
             self.note_missing(&address, before, damaged, given_up, since);
         }
         self.last = Some(address);
+        if self.walk().is_some_and(|walk| walk.is_runtime) {
+            self.copied = self.last;
+        }
+    }
+
+    /// Is the current entry a copy of one that was read?
+    fn is_copy(&mut self, address: &Address) -> bool {
+        let is_same = |last: &Address| {
+            let last = Head { number: address.head.number, ..last.head };
+            last == address.head
+        };
+        let is_of_boot = |copied: &Address| {
+            copied.head.boot == address.head.boot && copied.head.monotonic >= address.head.monotonic
+        };
+        self.last.filter(|last| last.sequence != address.sequence).as_ref().is_some_and(is_same)
+            || (self.copied.as_ref().is_some_and(is_of_boot)
+                && self.walk().is_some_and(|walk| !walk.is_runtime))
     }
 
     /// Before that entry, numbers are missing.
@@ -155,12 +184,16 @@ impl FilesReader {
         self.last = place.last;
         let boot = Id128::from_boot().ok().and_then(|boot| Id::from_str_radix(&boot.to_string(), 16).ok());
         self.stream.seek(place, by_time, boot);
+        let is_own = self.settings.directory.is_none() && self.settings.files.is_empty();
+        self.copied = self.last.filter(|last| {
+            is_own && boot == Some(last.head.boot) && self.stream.may_be_copied(last.sequence)
+        });
         if self.last.is_none_or(|last| self.stream.has(&last)) {
             return Begun::Exactly;
         }
         Begun::Near(format!(
-            "the journal no longer contains the last read entry, of {}, nor others of its sequence: reading resumes \
-             with all entries that were not read, and entries between may be lost",
+            "the journal no longer contains the last read entry, of {}: reading resumes with all entries that \
+             were not read, and entries between may be lost",
             position.time.local()
         ))
     }
@@ -198,7 +231,13 @@ impl Reader for FilesReader {
         self.current = None;
         while let Some((at, head)) = self.stream.advance() {
             let sequence = &mut self.stream.sequences[at];
-            self.current = Some((at, Address { sequence: sequence.id, head }));
+            let address = Address { sequence: sequence.id, head };
+            self.current = Some((at, address));
+            if self.is_copy(&address) {
+                self.take();
+                continue;
+            }
+            let sequence = &mut self.stream.sequences[at];
             if sequence.walk().is_some_and(|walk| self.matches.want(walk, &mut self.shared.unpacker)) {
                 self.is_peeked = true;
                 return Ok(Next::Record(time(head.realtime)));
@@ -206,7 +245,12 @@ impl Reader for FilesReader {
             self.take();
         }
         self.current = None;
-        Ok(Next::End)
+        match &self.stream.trouble {
+            Some(trouble) => Err(SourceError(format!(
+                "the journal's directory was replaced, but cannot be opened: {trouble}"
+            ))),
+            None => Ok(Next::End),
+        }
     }
 
     fn record(&mut self) -> &mut dyn Record {
@@ -225,9 +269,11 @@ impl Reader for FilesReader {
         if std::mem::take(&mut self.fresh) > 0 {
             self.last_read = Instant::now();
         }
-        let read = self.stream.sequences.iter().map(|sequence| (sequence.id, &sequence.read));
+        let sequences = &self.stream.sequences;
+        let read = sequences.iter().map(|sequence| (sequence.id, &sequence.read));
         Position {
-            place: Place::stored(self.last.as_ref(), read),
+            // Where there is nothing, there is only a time.
+            place: if sequences.is_empty() { Vec::new() } else { Place::stored(self.last.as_ref(), read) },
             time: self.last.map_or(self.began_at, |last| time(last.head.realtime)),
         }
     }
@@ -287,7 +333,7 @@ impl Reader for FilesReader {
     }
 
     fn is_missing(&self) -> bool {
-        self.stream.files.is_empty()
+        Directories::of(&self.settings).is_empty()
     }
 
     fn left_out(&self) -> Vec<LeftOut> {

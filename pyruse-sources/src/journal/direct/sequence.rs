@@ -221,6 +221,14 @@ impl Sequence {
         self.choose_again();
     }
 
+    /// Is that entry in one of the files?
+    pub(super) fn has(&mut self, head: &Head) -> bool {
+        self.walks.iter_mut().any(|walk| {
+            let index = walk.file.entries().first_above(head.number.saturating_sub(1));
+            walk.head_at(index).as_ref() == Some(head)
+        })
+    }
+
     /// Goes to the entry with that number; is it there?
     pub(super) fn find(&mut self, number: u64) -> bool {
         for (at, walk) in self.walks.iter_mut().enumerate() {

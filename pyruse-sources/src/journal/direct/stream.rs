@@ -45,6 +45,8 @@ pub(super) struct Stream {
     since_look: u32,
     /// Files that are left out, and were not before.
     refused: Vec<String>,
+    /// Why the directory that the configuration names cannot be read, if so.
+    pub(super) trouble: Option<String>,
 }
 
 impl Stream {
@@ -59,6 +61,7 @@ impl Stream {
             was_let_go: false,
             since_look: 0,
             refused: Vec::new(),
+            trouble: None,
         };
         stream.look_for_files();
         Ok(stream)
@@ -120,6 +123,11 @@ impl Stream {
             // Before looking: what comes in between is noticed.
             watch.add(&places::directories(&self.settings));
         }
+        let directory = self.settings.directory.as_ref();
+        self.trouble = directory.and_then(|directory| {
+            let error = std::fs::read_dir(directory).err()?;
+            Some(format!("opening the journal in {}: {error}", directory.display()))
+        });
         let changes = self.files.look();
         self.next_look =
             Instant::now() + if self.files.is_in_doubt() { CREATION_TIME } else { LOOK_FOR_FILES };
@@ -189,10 +197,17 @@ impl Stream {
         }
     }
 
-    /// Are there files of the sequence of that entry?
-    pub(super) fn has(&self, address: &Address) -> bool {
-        let mut sequences = self.sequences.iter().filter(|sequence| sequence.id == address.sequence);
-        sequences.any(|sequence| !sequence.walks.is_empty())
+    /// Is that entry in a file?
+    pub(super) fn has(&mut self, address: &Address) -> bool {
+        let mut sequences = self.sequences.iter_mut().filter(|sequence| sequence.id == address.sequence);
+        sequences.any(|sequence| sequence.has(&address.head))
+    }
+
+    /// Is that sequence in memory, or was it removed after it was copied to the disk?
+    pub(super) fn may_be_copied(&self, id: Id) -> bool {
+        let sequence = self.sequences.iter().find(|sequence| sequence.id == id);
+        let walks = sequence.map_or(&[][..], |sequence| &sequence.walks);
+        walks.iter().all(|walk| walk.is_runtime)
     }
 
     /// How many sequences have entries that may be read.

@@ -74,6 +74,8 @@ pub(super) struct Walk {
     /// Tells files apart in what they share.
     pub(super) serial: u32,
     pub(super) identity: (u64, u64),
+    /// Is it in memory? journald copies its entries to the disk, with other numbers, and then removes it.
+    pub(super) is_runtime: bool,
     pieces: Pieces,
     /// The number that was given out last, as far as the file says.
     last_number: u64,
@@ -97,6 +99,7 @@ impl Walk {
         let metadata = file.file.metadata()?;
         let mut walk = Walk {
             identity: (metadata.dev(), metadata.ino()),
+            is_runtime: false,
             pieces: file.pieces(),
             last_number: 0,
             file,

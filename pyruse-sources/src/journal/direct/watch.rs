@@ -19,8 +19,11 @@ const FILES: AddWatchFlags = AddWatchFlags::IN_CREATE
     .union(AddWatchFlags::IN_DELETE_SELF)
     .union(AddWatchFlags::IN_MOVE_SELF);
 
-/// In directories where such a directory may be made.
-const DIRECTORIES: AddWatchFlags = AddWatchFlags::IN_CREATE.union(AddWatchFlags::IN_MOVED_TO);
+/// In directories where such a directory may be made or removed.
+const DIRECTORIES: AddWatchFlags = AddWatchFlags::IN_CREATE
+    .union(AddWatchFlags::IN_MOVED_TO)
+    .union(AddWatchFlags::IN_MOVED_FROM)
+    .union(AddWatchFlags::IN_DELETE);
 
 /// What inotify reports of a change in a file.
 const CHANGE: AddWatchFlags = AddWatchFlags::IN_MODIFY;

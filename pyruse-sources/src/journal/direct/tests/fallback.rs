@@ -4,7 +4,6 @@ use pyruse_core::plugin::Begin;
 
 use super::*;
 use crate::journal::any::{AnyReader, left_out};
-use crate::journal::settings::ReaderKind;
 
 const START: u64 = 1_700_000_000_000_000;
 
@@ -42,7 +41,7 @@ fn lines_of(reader: &mut dyn Reader) -> Vec<String> {
 #[test]
 fn a_file_of_an_unknown_format_that_comes_later_has_libsystemd_read_on() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = JournalSettings { reader: Some(ReaderKind::Files), ..of_directory(directory.path()) };
+    let settings = of_directory(directory.path());
     make(&[], &lines(10, "line"), &directory.path().join("a.journal"));
     let mut reader = AnyReader::open(&settings).unwrap();
     reader.resume(Begin::Head).unwrap();

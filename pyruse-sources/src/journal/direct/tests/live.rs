@@ -16,11 +16,14 @@ struct Journald {
 }
 
 impl Journald {
-    fn start() -> Journald {
-        let namespace = format!("pyrsplit{}", std::process::id());
+    /// `mode`: whether users have files of their own.
+    fn start(mode: &str) -> Journald {
+        let namespace = format!("pyrsplit{}-{mode}", std::process::id());
         fs::create_dir_all("/var/log/journal").unwrap();
-        let conf = "[Journal]\nStorage=persistent\nSplitMode=uid\nRateLimitIntervalSec=0\nSystemMaxUse=2G\nSystemKeepFree=64M\n\
-                    ForwardToSyslog=no\nForwardToWall=no\nForwardToConsole=no\nForwardToKMsg=no\n";
+        let conf = format!(
+            "[Journal]\nStorage=persistent\nSplitMode={mode}\nRateLimitIntervalSec=0\nSystemMaxUse=2G\n\
+             SystemKeepFree=64M\nForwardToSyslog=no\nForwardToWall=no\nForwardToConsole=no\nForwardToKMsg=no\n"
+        );
         fs::write(format!("/etc/systemd/journald@{namespace}.conf"), conf).unwrap();
         let child = Command::new("unshare")
             .args(["--net", "/lib/systemd/systemd-journald", &namespace])
@@ -67,6 +70,12 @@ impl Journald {
         })
     }
 
+    /// Its entries, as far as they are in files.
+    fn written(&self) -> Vec<Read> {
+        self.journalctl("--sync");
+        by_libsystemd(&of_directory(&self.directory().unwrap()))
+    }
+
     fn journalctl(&self, arg: &str) {
         let mut command = Command::new("journalctl");
         assert!(command.arg(format!("--namespace={}", self.namespace)).arg(arg).status().unwrap().success());
@@ -87,7 +96,7 @@ impl Drop for Journald {
 
 #[test]
 fn two_files_that_are_written_in_turn_are_read_once_and_no_number_is_taken_for_lost() {
-    let journald = Journald::start();
+    let journald = Journald::start("uid");
     let lines = 3000;
     let text = |of: &str| {
         let lines: Vec<_> = (0..lines).map(|n| format!("line {n} of {of}")).collect();
@@ -126,4 +135,99 @@ fn two_files_that_are_written_in_turn_are_read_once_and_no_number_is_taken_for_l
         all
     };
     assert_same(&by_cursor(all), &by_cursor(by_libsystemd(&settings)), "live");
+}
+
+fn lines(count: u64, of: &str) -> String {
+    (0..count).fold(String::new(), |text, n| text + &format!("line {n} of {of}\n"))
+}
+
+/// The numbers of entries, in order.
+fn numbers(read: &[Read]) -> Vec<u64> {
+    let number = |read: &Read| {
+        let (_, rest) = read.cursor.as_ref().unwrap().split_once(";i=").unwrap();
+        u64::from_str_radix(rest.split(';').next().unwrap(), 16).unwrap()
+    };
+    let mut numbers: Vec<_> = read.iter().map(number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn what_is_deleted_while_it_is_not_read_is_counted_and_all_else_is_read_once() {
+    let journald = Journald::start("none");
+    let settings = of_directory(&journald.directory().unwrap());
+    let mut reader = opened(&settings, Begin::Head);
+    let mut all = Vec::new();
+    for round in 0..6 {
+        journald.log("0", lines(500, &round.to_string())).join().unwrap();
+        journald.journalctl("--sync");
+        // It lags: some entries of each file are read, and then the file is deleted.
+        for _ in 0..200 {
+            if let Next::Record(time) = reader.next().unwrap() {
+                all.push(read(&mut reader, time.0));
+            }
+        }
+        journald.journalctl("--rotate");
+        if round % 2 == 1 {
+            journald.journalctl("--vacuum-files=1");
+            let position = reader.position();
+            reader = opened(&settings, Begin::Behind(&position));
+        }
+    }
+    journald.log("0", lines(5, "the end")).join().unwrap();
+    journald.journalctl("--sync");
+    // A reader that was started again counts only what it has missed itself.
+    let before = losses(&mut reader);
+    assert_eq!(before, []);
+    all.extend(rest(&mut reader));
+    let numbers = numbers(&all);
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "a number was read twice");
+    let missing = numbers.last().unwrap() + 1 - numbers[0] - numbers.len() as u64;
+    assert!(missing > 500, "{missing} are missing: this tests nothing");
+    assert!(all.len() >= 1200, "{} were read", all.len());
+}
+
+#[test]
+fn between_entries_of_users_that_are_not_read_only_what_was_deleted_is_missing() {
+    let journald = Journald::start("uid");
+    let scope = Some(crate::journal::settings::Scope::System);
+    let settings = JournalSettings { scope, ..of_directory(&journald.directory().unwrap()) };
+    let mut reader = opened(&settings, Begin::Head);
+    let settle = |reader: &mut FilesReader| {
+        let until = Instant::now() + Duration::from_secs(60);
+        while reader.are_holes_open() {
+            assert!(Instant::now() < until);
+            reader.tend(true);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        losses(reader)
+    };
+    for n in 0..20 {
+        for user in ["0", USER] {
+            journald.log(user, format!("line {n} of {user}\n")).join().unwrap();
+        }
+    }
+    journald.journalctl("--sync");
+    let read = rest(&mut reader);
+    assert!(numbers(&read).windows(2).any(|pair| pair[0] + 1 < pair[1]), "no user's entries were between");
+    assert_eq!(settle(&mut reader), []);
+    // A file that was not read is deleted.
+    let position = reader.position();
+    let before = journald.written().len() as u64;
+    journald.log("0", lines(300, "root")).join().unwrap();
+    let deleted = journald.written().len() as u64 - before;
+    let is_archive = |path: &PathBuf| path.to_string_lossy().contains("system@");
+    journald.journalctl("--rotate");
+    for file in fs::read_dir(journald.directory().unwrap()).unwrap().map(|file| file.unwrap().path()) {
+        if is_archive(&file) {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    for user in [USER, "0"] {
+        journald.log(user, format!("the last line of {user}\n")).join().unwrap();
+    }
+    journald.journalctl("--sync");
+    let mut reader = opened(&settings, Begin::Behind(&position));
+    assert!(!rest(&mut reader).is_empty());
+    assert_eq!(settle(&mut reader), [("missingAtMost".to_owned(), deleted)]);
 }

@@ -4,7 +4,9 @@ mod damage;
 mod differential;
 mod fallback;
 mod live;
+mod many;
 mod repack;
+mod sealed;
 mod sequences;
 
 use std::cell::RefCell;
