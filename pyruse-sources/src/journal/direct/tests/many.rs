@@ -30,13 +30,13 @@ impl Sample {
     fn write(&self, path: &Path, sequence: u64, after: u64) {
         let mut bytes = self.bytes.clone();
         let mut put = |at: usize, number: u64| bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
-        put(24, sequence << 32 | after);
+        put(24, (sequence << 32) + after);
         put(72, sequence);
         for (n, entry) in (1..).zip(&self.entries) {
             put(entry + 16, after + n);
             // Entries that are the same in every other way are copies.
             put(entry + 24, START + sequence * 1000 + after + n);
-            put(entry + 56, sequence << 32 | after + n);
+            put(entry + 56, (sequence << 32) + after + n);
         }
         put(160, after + self.entries.len() as u64);
         put(168, after + 1);

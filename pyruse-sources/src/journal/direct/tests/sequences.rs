@@ -89,7 +89,7 @@ fn after_a_restart_reading_goes_on_behind_every_entry() {
         let mut reader = FilesReader::open(&settings).unwrap();
         assert_eq!(reader.resume(Begin::Behind(&position)).unwrap(), Begun::Exactly);
         assert_same(&rest(&mut reader), &all[split..], &format!("behind {split}"));
-        // libsystemd goes on behind the same entry.
+        // libsystemd continues behind the same entry.
         if let Some(last) = all[..split].last() {
             let known = crate::journal::position::JournalPosition::read(&position);
             assert_eq!(known.cursor, last.cursor);
@@ -265,7 +265,7 @@ fn of_a_named_file_what_was_archived_meanwhile_is_read_too() {
     let position = reader.position();
     std::fs::rename(&file, directory.path().join("system@1.journal")).unwrap();
     make(&[], &lines(10, START + 1_000_000, 0, "new"), &file);
-    // The reader goes on in the file that it has open, and another one finds it.
+    // The reader continues in the file that it has open, and another one finds it.
     assert_eq!(rest(&mut reader).len(), 16);
     assert_eq!(rest(&mut opened(&settings, Begin::Behind(&position))).len(), 16);
     assert_eq!(by_us(&settings).len(), 10);
