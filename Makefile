@@ -1,7 +1,7 @@
 # The main targets: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both first install what they need
 # (with apt, as root or with sudo) and print that. The other targets are for developers.
 
-.PHONY: run test build lint crash-campaign conformance-campaign fuzz expression-campaign bench bench-units bench-latency reference record
+.PHONY: run test build lint crash-campaign log-campaign conformance-campaign fuzz expression-campaign bench bench-units bench-latency reference record
 
 # Shows the main task: see examples/demo/run.sh.
 run: build
@@ -61,6 +61,11 @@ crash-campaign:
 	@.ci/install test
 	PYRUSE_KILLS=100 cargo test --profile campaign -p pyruse-bin --test crash -- --nocapture
 	PYRUSE_KILLS=200 cargo test --profile campaign -p pyruse-bin --test crash_all -- --nocapture
+
+# Writes log files for a minute, rotates them in every way, and kills the program at random moments.
+log-campaign:
+	@.ci/install test
+	PYRUSE_LOG_SECONDS=60 cargo test --profile campaign -p pyruse-bin --test log_files -- --nocapture every_line
 
 # Compares the program with the tests' simple interpreter: 200,000 entries, 20,000 random workflows; takes minutes.
 conformance-campaign:

@@ -290,16 +290,16 @@ fn plain_lines_are_replayed_on_request_and_otherwise_refused_with_advice() {
     let printed = workspace.run(&["replay", "--input", "access.log"]);
     assert_eq!(
         printed.err,
-        "pyruse: access.log: line 1: this is neither the journal export format (`journalctl -o export`) nor one JSON object per line (`journalctl -o json --all`); if each line is a message, add `--format text`\n"
+        "pyruse: access.log: line 1: this is neither the journal export format (`journalctl -o export`) nor one JSON object per line (`journalctl -o json --all`); if it is a log file, read it with `--file F --format text` (or `syslog`, `json`, `docker`, `access`)\n"
     );
     let printed = workspace.run(&["replay", "--file", "access.log"]);
     assert_eq!(
         printed.err,
-        "pyruse: access.log: this is not a journal file; read exports and text with --input\n"
+        "pyruse: access.log: this is not a journal file; read log files with --file and --format (text, syslog, json, docker, access), exports with --input\n"
     );
     for (more, why) in [
         (&["--since", "yesterday"][..], "times in plain lines are not read"),
-        (&["--format", "export", "--field", "A=1"], "--field is for plain lines"),
+        (&["--format", "export", "--field", "A=1"], "--field is for log files"),
     ] {
         let mut args = text.to_vec();
         args.truncate(if more[0] == "--format" { 3 } else { 5 });

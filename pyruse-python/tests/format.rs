@@ -31,6 +31,12 @@ fn names_are_distinct_and_in_order_of_first_use() {
 }
 
 #[test]
+fn a_name_may_contain_dots() {
+    let template = Template::parse("{request.ip!r:>5} {a.b}").unwrap();
+    assert_eq!(template.names(), ["request.ip", "a.b"]);
+}
+
+#[test]
 fn a_template_is_shared_between_threads() {
     fn shared<T: Send + Sync + Clone + std::fmt::Debug>() {}
     shared::<Template>();
@@ -43,7 +49,6 @@ fn messages_at_load_name_place_and_remedy() {
         ("a{b", "at byte 1: this `{` is not closed (for the character itself write `{{`)"),
         ("{}", "at byte 0: the field name is missing (for the character itself write `{{`)"),
         ("{0}", "at byte 1: fields have names, not numbers"),
-        ("{a.b}", "at byte 2: attributes of fields (`.`) are not supported"),
         ("{a[0]}", "at byte 2: parts of fields (`[`) are not supported"),
         ("{a{b}}", "at byte 0: this `{` is not closed (for the character itself write `{{`)"),
         (

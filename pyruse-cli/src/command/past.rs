@@ -1,5 +1,6 @@
-//! Past entries: of this machine's journal, of journal files, or of a recording.
+//! Past entries: of this machine's journal, of journal files, of a recording, or of log files.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
@@ -15,20 +16,47 @@ use super::values;
 use crate::ending::WrongUsage;
 use crate::when;
 
-/// The format of a recording.
+/// The format of a recording, or of log files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Form {
-    /// Export or JSON, decided by the first line
+    /// Of --input: export or JSON, decided by the first line. Of --file: a journal file
     #[default]
     Auto,
     /// The journal export format: `journalctl -o export`
     Export,
-    /// One JSON object per line: `journalctl -o json --all`
+    /// One JSON object per line. Of --input: `journalctl -o json --all`; of --file: of any program
     Json,
-    /// Plain lines: each is the MESSAGE of an entry, which has no time of its own
+    /// Lines of a log file; MESSAGE is the line without its date
     Text,
+    /// A log file of a syslog daemon
+    Syslog,
+    /// A log file of Docker (json-file)
+    Docker,
+    /// An access log of a web server
+    Access,
 }
+
+impl Form {
+    /// Returns the arguments of the source that reads these log files; their last line may have no end.
+    pub(crate) fn log_files(
+        self,
+        files: &[PathBuf],
+        fields: &[(String, String)],
+    ) -> io::Result<serde_json::Value> {
+        let absolute = |file: &PathBuf| match file.to_str() {
+            Some("-") => Ok(file.clone()),
+            _ => std::path::absolute(file),
+        };
+        let paths: Vec<PathBuf> = files.iter().map(absolute).collect::<Result<_, _>>()?;
+        let fields = fields.iter().filter(|(name, _)| name != SOURCE);
+        let fields: BTreeMap<_, _> = fields.map(|(name, value)| (name, value)).collect();
+        Ok(json!({"paths": paths, "format": self, "fields": fields, "once": true, "literal": true}))
+    }
+}
+
+/// The field with the name of the source: with --field, entries count as those of that source.
+const SOURCE: &str = "_SOURCE";
 
 /// Which entries to read; the default is the whole journal that the configuration names
 #[derive(clap::Args)]
@@ -36,17 +64,19 @@ pub(crate) struct PastArgs {
     /// Read the journal files of this directory
     #[arg(long, value_name = "DIR", group = "source")]
     directory: Option<PathBuf>,
-    /// Read these journal files
+    /// Read these journal files; with --format, these log files, which may be compressed (`.gz`, `.zst`), or standard
+    /// input (`-`)
     #[arg(long, value_name = "F", num_args = 1.., group = "source")]
     file: Vec<PathBuf>,
     /// Read the output of `journalctl -o export` or `journalctl -o json --all`, from this file or standard input (`-`)
     #[arg(long, value_name = "F", group = "source")]
     input: Option<PathBuf>,
-    /// The format of the input
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, requires = "input")]
+    /// The format of the input, or of the log files
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, requires = "source")]
     format: Form,
-    /// With --format text: a field of every line, such as _SYSTEMD_UNIT=nginx.service; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_field, requires = "input")]
+    /// For log files: a field of every entry, such as _SYSTEMD_UNIT=nginx.service, or _SOURCE=web for the source of that
+    /// name; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_field, requires = "source")]
     field: Vec<(String, String)>,
     /// Skip entries before this time: `2026-11-18 11:00`, `yesterday`, `2h ago`, `@1795000000`
     #[arg(long, value_name = "T", value_parser = when::parse, add = values::times())]
@@ -54,6 +84,11 @@ pub(crate) struct PastArgs {
     /// Stop at entries after this time
     #[arg(long, value_name = "T", value_parser = when::parse, add = values::times())]
     until: Option<Timestamp>,
+}
+
+/// Returns the name of the source that fields say.
+pub(super) fn source_of(fields: &[(String, String)]) -> Option<&str> {
+    fields.iter().find(|(name, _)| name == SOURCE).map(|(_, value)| value.as_str())
 }
 
 /// Parses a field with its value.
@@ -67,8 +102,15 @@ pub(super) fn parse_field(text: &str) -> Result<(String, String), String> {
 impl PastArgs {
     /// Returns the source that the arguments name, if any.
     pub(crate) fn source(&self, registry: &Registry) -> Result<Option<ConfiguredSource>, SourceError> {
-        let name = registry.default_source().map_or("journal", |(name, _)| name);
+        let default = registry.default_source().map_or("journal", |(name, _)| name);
+        let name = source_of(&self.field).unwrap_or(default);
         let of = |module, args| ConfiguredSource::of(registry, name, module, &args).map(Some);
+        if !self.file.is_empty() && self.format != Form::Auto {
+            return of(
+                "source_file",
+                self.format.log_files(&self.file, &self.field).map_err(SourceError::of)?,
+            );
+        }
         if let Some(input) = &self.input {
             if self.format == Form::Text {
                 tracing::warn!(
@@ -93,13 +135,20 @@ impl PastArgs {
 
     /// Checks what the parser cannot.
     pub(crate) fn check(&self, command: &'static str) -> Result<(), WrongUsage> {
-        let is_text = self.format == Form::Text;
-        let what = if self.since.zip(self.until).is_some_and(|(since, until)| since > until) {
+        let is_text = self.format == Form::Text && self.input.is_some();
+        let is_log = !self.file.is_empty() && self.format != Form::Auto;
+        let what = if self.directory.is_some() && self.format != Form::Auto {
+            "--format is for --file and --input"
+        } else if !self.file.is_empty() && self.format == Form::Export {
+            "--file reads journal files and log files: give an export with --input"
+        } else if self.input.is_some() && matches!(self.format, Form::Syslog | Form::Docker | Form::Access) {
+            "--input reads recordings of the journal: give a log file with --file"
+        } else if self.since.zip(self.until).is_some_and(|(since, until)| since > until) {
             "--since is later than --until: there is nothing between them"
         } else if is_text && self.since.or(self.until).is_some() {
             "--since and --until need times, but times in plain lines are not read"
-        } else if !is_text && !self.field.is_empty() {
-            "--field is for plain lines: add `--format text`, or leave it out"
+        } else if !is_text && !is_log && !self.field.is_empty() {
+            "--field is for log files: add `--format text` or another format of theirs, or leave it out"
         } else {
             return Ok(());
         };
@@ -115,7 +164,7 @@ pub(super) struct Past {
     sources: Sources,
     since: Option<Timestamp>,
     until: Timestamp,
-    /// Whether they are in a recording, which may be empty.
+    /// Whether they are in a recording or in log files, which may be empty.
     is_recording: bool,
 }
 
@@ -132,7 +181,8 @@ impl Past {
         };
         let until = args.until.unwrap_or(Timestamp::NEVER);
         let sources = Sources::of_readers(readers);
-        Ok(Past { sources, since: args.since, until, is_recording: args.input.is_some() })
+        let is_recording = args.input.is_some() || args.format != Form::Auto;
+        Ok(Past { sources, since: args.since, until, is_recording })
     }
 
     /// Calls `see` with each entry and the name of its source.

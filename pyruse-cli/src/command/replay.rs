@@ -44,7 +44,7 @@ const EXAMPLES: &str = "\
 Examples:
   pyruse replay --since '1 week ago'
   ssh server journalctl -o export --since yesterday | pyruse --config new.json replay --input -
-  pyruse replay --input access.log --format text --field _SYSTEMD_UNIT=nginx.service
+  pyruse replay --file access.log access.log.1.gz --format access --field _SOURCE=web
   pyruse replay --json | jq -r 'select(.effect == \"ban\") | .ip' | sort | uniq -c";
 
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {

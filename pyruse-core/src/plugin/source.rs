@@ -33,6 +33,12 @@ pub trait Source {
     /// Opens it. Reading begins where [`Reader::resume`] says.
     fn open(&self) -> Result<Box<dyn Reader>, SourceError>;
 
+    /// Returns what it knows about the fields of its records, if its arguments decide that; otherwise,
+    /// [`SourceModule::FIELDS`] counts.
+    fn fields(&self) -> Option<&'static dyn FieldTable> {
+        None
+    }
+
     /// Checks, without changing anything, whether it can be read on this machine: for `check --live`. Arguments are
     /// named by their path.
     fn inspect(&self, _inspection: &mut Inspection) {}

@@ -104,7 +104,8 @@ pub(crate) fn configure(
         };
         let Some(Compiled::Source(source)) = (plugin.compile)(args, &mut cx) else { return None };
         let (name, args, span) = (name.to_owned(), args.cloned(), node.span.clone());
-        Some(ConfiguredSource { name, source, table: plugin.fields?, module: plugin.name, args, span })
+        let table = source.fields().or(plugin.fields)?;
+        Some(ConfiguredSource { name, source, table, module: plugin.name, args, span })
     };
     let default = registry.default_source();
     if config.top("sources").is_none() {

@@ -9,7 +9,8 @@
 //! (`template`); nothing is parsed again.
 //!
 //! Differences from Python:
-//! - parsing refuses positions, attributes, indexes, fields inside specs, and widths or precisions over 10,000, also in
+//! - a name may contain `.`: there are no attributes;
+//! - parsing refuses positions, indexes, fields inside specs, and widths or precisions over 10,000, also in
 //!   the directives of times;
 //! - `!r` and `!a` of a time print it like `!s`: nobody wants `datetime.datetime(…)` in a mail;
 //! - `%s` of a time prints the moment itself. Python has the C library guess it from the civil time and the process's

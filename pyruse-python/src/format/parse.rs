@@ -2,10 +2,11 @@
 //!
 //! In: the text. Out: literal pieces, fields and the fields' names, or the place and reason of the first error.
 //! Python's "Format String Syntax" defines the language, as `str.format_map` reads it: a name extends to the next `!`,
-//! `:`, `}`, `.` or `[`.
+//! `:`, `}` or `[`. In Python, a `.` ends the name, too, and an attribute follows; values have none here, so a `.` is a
+//! part of the name.
 //!
-//! What can never work is refused here instead of at the first rendering: positions (there are only names), attributes
-//! and indexes (values have none), and computed specs.
+//! What can never work is refused here instead of at the first rendering: positions (there are only names), indexes
+//! (values have none), and computed specs.
 
 use std::collections::HashMap;
 
@@ -136,13 +137,12 @@ impl Parser<'_> {
         if !rest.find('}').is_some_and(is_closed) {
             return unclosed(open);
         }
-        let Some(length) = rest.find(['!', ':', '}', '.', '[']) else {
+        let Some(length) = rest.find(['!', ':', '}', '[']) else {
             return unclosed(open);
         };
         let name = &rest[..length];
         let end = start + length;
         match rest.as_bytes()[length] {
-            b'.' => return wrong(end, "attributes of fields (`.`) are not supported"),
             b'[' => return wrong(end, "parts of fields (`[`) are not supported"),
             _ if name.is_empty() => {
                 return wrong(open, "the field name is missing (for the character itself write `{{`)");

@@ -33,6 +33,7 @@ use pyruse_core::plugin::{
 use pyruse_core::state::Position;
 
 use self::any::AnyReader;
+pub(crate) use self::descriptors::raise_descriptor_limit;
 pub(crate) use self::fields::JournalFields;
 pub(crate) use self::open::JOURNAL_FILE;
 use self::position::JournalPosition;

@@ -369,7 +369,11 @@ pub(super) fn check_file(path: &Path) -> anyhow::Result<()> {
     let mut first = Vec::new();
     file.take(JOURNAL_FILE.len() as u64).read_to_end(&mut first).map_err(|e| failed(&e))?;
     if first != JOURNAL_FILE {
-        bail!("{}: this is not a journal file; read exports and text with --input", path.display());
+        bail!(
+            "{}: this is not a journal file; read log files with --file and --format (text, syslog, json, docker, \
+             access), exports with --input",
+            path.display()
+        );
     }
     Ok(())
 }

@@ -131,7 +131,8 @@ impl Format {
         }
         bail!(
             "{name}: line {}: this is neither the journal export format (`journalctl -o export`) nor one JSON object \
-             per line (`journalctl -o json --all`); if each line is a message, add `--format text`",
+             per line (`journalctl -o json --all`); if it is a log file, read it with `--file F --format text` (or `syslog`, \
+             `json`, `docker`, `access`)",
             lines + 1
         );
     }

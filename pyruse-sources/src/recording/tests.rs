@@ -54,7 +54,8 @@ fn the_first_byte_that_is_not_blank_tells_the_format() {
 #[test]
 fn input_that_is_not_a_recording_is_an_error_with_advice() {
     let neither = "this is neither the journal export format (`journalctl -o export`) nor one JSON object per line \
-                   (`journalctl -o json --all`); if each line is a message, add `--format text`";
+                   (`journalctl -o json --all`); if it is a log file, read it with `--file F --format text` (or \
+                   `syslog`, `json`, `docker`, `access`)";
     let packed = |with: &str| {
         format!("test: this is compressed: decompress it first, `{with} FILE | pyruse … --input -`")
     };

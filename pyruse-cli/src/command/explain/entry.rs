@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use pyruse_core::entry::MemoryRecord;
-use pyruse_core::plugin::{Reader, Registry, SourceError};
+use pyruse_core::plugin::{Begin, Next, Reader, Registry, SourceError};
 use pyruse_core::sources::{ConfiguredSource, NamedReader, readers};
 use pyruse_core::time::Timestamp;
 use serde_json::json;
+
+use crate::command::past::{Form, source_of};
 
 /// Opens the sources that may contain the entry with a cursor, each with its name.
 pub(super) fn open_journals(
@@ -42,6 +44,29 @@ pub(super) fn find(journals: Vec<NamedReader>, cursor: &str) -> anyhow::Result<N
     match failed {
         Some(e) if !searched => Err(e.into()),
         _ => bail!("that journal has no entry with this cursor: it is from another journal, or was deleted"),
+    }
+}
+
+/// Finds the first entry of a log file, or of standard input; `source` is the name of its source, if no field says it.
+pub(super) fn of_log_file(
+    format: Form,
+    files: &[PathBuf],
+    fields: &[(String, String)],
+    registry: &Registry,
+    source: &str,
+) -> anyhow::Result<NamedReader> {
+    if matches!(format, Form::Auto | Form::Export) {
+        bail!("--format is that of a log file: text, syslog, json, docker or access");
+    }
+    let standard_input = [PathBuf::from("-")];
+    let args = format.log_files(if files.is_empty() { &standard_input } else { files }, fields)?;
+    let name = source_of(fields).unwrap_or(source);
+    let configured = ConfiguredSource::of(registry, name, "source_file", &args)?;
+    let mut reader = configured.source.open()?;
+    reader.resume(Begin::Head)?;
+    match reader.next()? {
+        Next::Record(_) => Ok((name.to_owned(), reader)),
+        _ => bail!("there is no line to explain"),
     }
 }
 

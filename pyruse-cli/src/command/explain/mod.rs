@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::json;
 use super::loaded::Loaded;
 use super::paint::Paint;
-use super::past::parse_field;
+use super::past::{Form, parse_field};
 use super::text::terminal_columns;
 use crate::configuration;
 use crate::ending::Ending;
@@ -26,8 +26,8 @@ use pyruse_core::plugin::Registry;
 /// them with; what it saved; the effects it would have had; the exit that the entry took, and where that leads; and at
 /// the end, where and why the entry stopped. Nothing is delivered, and no state is written.
 ///
-/// The entry comes from the journal (`--cursor`), from options (`--field`), or from standard input, as one object of
-/// `journalctl -o json`. An entry from options has the current time, unless `__REALTIME_TIMESTAMP` is given.
+/// The entry comes from the journal (`--cursor`), from options (`--field`), or from standard input: one object of
+/// `journalctl -o json`, or with `--format` the first line of a log file. An entry from options has the current time, unless `__REALTIME_TIMESTAMP` is given.
 ///
 /// Counters and other state start empty, so a single entry never reaches a threshold; with `--state`, they are as the
 /// daemon last wrote them.
@@ -35,15 +35,18 @@ use pyruse_core::plugin::Registry;
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The entry with this cursor, as `journalctl --show-cursor` and `replay --json` print it
-    #[arg(long, value_name = "C", conflicts_with = "field")]
+    #[arg(long, value_name = "C", conflicts_with = "field", group = "place")]
     cursor: Option<String>,
     /// Look for the cursor in the journal files of this directory
     #[arg(long, value_name = "DIR", requires = "cursor", conflicts_with = "file")]
     directory: Option<PathBuf>,
-    /// Look for the cursor in these journal files
-    #[arg(long, value_name = "F", num_args = 1.., requires = "cursor")]
+    /// Look for the cursor in these journal files; with --format, take the first line of this log file
+    #[arg(long, value_name = "F", num_args = 1.., requires = "place")]
     file: Vec<PathBuf>,
-    /// A field of an invented entry; may be repeated, also with the same name
+    /// The format of the line: `text`, `syslog`, `json`, `docker` or `access`
+    #[arg(long, value_name = "FORMAT", value_enum, group = "place")]
+    format: Option<Form>,
+    /// A field of an invented entry, or with --format of the line; may be repeated, also with the same name
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_field)]
     field: Vec<(String, String)>,
     /// Start with a copy of the daemon's state instead of an empty one
@@ -57,6 +60,7 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   journalctl -u ssh -n 1 -o json | pyruse explain
+  tail -n 1 /var/log/nginx/access.log | pyruse explain --format access --field _SOURCE=web
   pyruse explain --field SYSLOG_IDENTIFIER=sshd --field _UID=0 \\
       --field 'MESSAGE=Failed password for root from 192.0.2.1 port 50000 ssh2'
   pyruse explain --state --cursor 's=0639…;i=4d2;b=…;m=…;t=…;x=…'";
@@ -80,6 +84,9 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         let journals = entry::open_journals(args.directory.as_deref(), &args.file, &registry, configured)?;
         let (name, mut journal) = entry::find(journals, cursor)?;
         tracer.trace(&name, journal.record())
+    } else if let Some(format) = args.format {
+        let (name, mut reader) = entry::of_log_file(format, &args.file, &args.field, &registry, &source)?;
+        tracer.trace(&name, reader.record())
     } else if args.field.is_empty() {
         tracer.trace(&source, entry::from_standard_input(&registry)?.record())
     } else {

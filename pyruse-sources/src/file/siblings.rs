@@ -1,0 +1,183 @@
+//! Finds what a log file has become: the files beside it, by their names and by their inodes.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirEntryExt;
+use std::path::{Path, PathBuf};
+
+use super::identity::{FileId, changed};
+use super::input::Packing;
+
+/// So many names of a directory are looked at.
+const NAMES_LIMIT: usize = 100_000;
+
+/// So many rotated files of one log file are looked at, the latest.
+const SIBLINGS_LIMIT: usize = 1000;
+
+/// So often a listing is repeated at most.
+const TRIES: usize = 10;
+
+/// The longest mark of a rotation in a name, in bytes.
+const MARK_LIMIT: usize = 40;
+
+/// A file beside a log file.
+#[derive(Clone, Debug)]
+pub(super) struct Sibling {
+    pub(super) path: PathBuf,
+    pub(super) id: FileId,
+    pub(super) changed: i64,
+    pub(super) size: u64,
+    pub(super) packing: Option<Packing>,
+    /// Whether the name is that of a rotated file.
+    pub(super) is_rotated: bool,
+}
+
+/// Returns the rotated files of a log file, and the files that have one of these inodes, whatever their names: in the
+/// order in which they were changed. A file that is being compressed is listed once, as the plain one.
+///
+/// While files are renamed, a listing may miss some, so it is repeated until it stays the same.
+pub(super) fn list(path: &Path, inodes: &[u64]) -> io::Result<Vec<Sibling>> {
+    let mut found = list_once(path, inodes)?;
+    for _ in 0..TRIES {
+        let again = list_once(path, inodes)?;
+        let is_same = |(one, other): (&Sibling, &Sibling)| one.path == other.path && one.id == other.id;
+        let are_same = found.len() == again.len() && found.iter().zip(&again).all(is_same);
+        found = again;
+        if are_same {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn list_once(path: &Path, inodes: &[u64]) -> io::Result<Vec<Sibling>> {
+    let (Some(directory), Some(base)) = (path.parent(), path.file_name()) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)?.take(NAMES_LIMIT) {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_rotated = is_rotation_of(base, &name);
+        if name == base || !(is_rotated || inodes.contains(&entry.ino())) {
+            continue;
+        }
+        // It may be gone meanwhile. What is a link was not made by a rotation.
+        let Ok(metadata) = entry.metadata() else { continue };
+        if !metadata.is_file() {
+            continue;
+        }
+        let path = entry.path();
+        found.push(Sibling {
+            id: FileId::of(&metadata),
+            changed: changed(&metadata),
+            size: metadata.len(),
+            packing: Packing::of(&path),
+            is_rotated,
+            path,
+        });
+    }
+    let plain: BTreeSet<PathBuf> = found
+        .iter()
+        .filter(|sibling| sibling.packing.is_none())
+        .map(|sibling| sibling.path.clone())
+        .collect();
+    found.retain(|sibling| sibling.packing.is_none() || !plain.contains(&sibling.path.with_extension("")));
+    // Of two that were changed at the same time, the one with the larger number is older.
+    let number = |sibling: &Sibling| std::cmp::Reverse(number(sibling.path.file_name().unwrap_or_default()));
+    found.sort_by_key(|sibling| (sibling.changed, number(sibling)));
+    let over = found.len().saturating_sub(SIBLINGS_LIMIT);
+    found.drain(..over);
+    Ok(found)
+}
+
+/// The last number in a name.
+fn number(name: &OsStr) -> u64 {
+    let name = name.as_bytes();
+    let end = name.iter().rposition(u8::is_ascii_digit).map_or(0, |last| last + 1);
+    let start = name[..end].iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
+    std::str::from_utf8(&name[start..end]).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// Is this the name that a rotation gives to a file with the name `base`: `access.log.1`, `access.log-20261118.gz`,
+/// `access-20261118.log`, `access.log.old`?
+pub(super) fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
+    let is_packed = Packing::of(Path::new(name)).is_some();
+    let unpacked = if is_packed { Path::new(name).file_stem().unwrap_or(name) } else { name };
+    let (base, name) = (base.as_bytes(), unpacked.as_bytes());
+    if let Some(mark) = name.strip_prefix(base) {
+        return is_mark(mark) || (is_packed && mark.is_empty());
+    }
+    let Some(dot) = base.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0) else { return false };
+    let (stem, extension) = base.split_at(dot);
+    name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension)).is_some_and(is_mark)
+}
+
+/// `.1`, `-20261118`, `.2026-11-18T12:00`, `.old`.
+fn is_mark(mark: &[u8]) -> bool {
+    let Some((b'.' | b'-' | b'_', rest)) = mark.split_first() else { return false };
+    let plain =
+        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_' | b'T' | b':' | b'Z' | b'+');
+    let is_number = rest.iter().all(plain) && rest.iter().any(u8::is_ascii_digit);
+    mark.len() <= MARK_LIMIT && (is_number || matches!(rest, b"old" | b"bak" | b"prev"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_rotated_files_are_known() {
+        let is = |name: &str| is_rotation_of(OsStr::new("access.log"), OsStr::new(name));
+        for name in [
+            "access.log.1",
+            "access.log.12.gz",
+            "access.log-20261118",
+            "access.log-20261118.zst",
+            "access-20261118.log",
+            "access-2026-11-18.log.xz",
+            "access.log.old",
+            "access.log.gz",
+            "access.log.2026-11-18T12:00",
+        ] {
+            assert!(is(name), "{name}");
+        }
+        for name in [
+            "access.log",
+            "access.log.ssl",
+            "error.log.1",
+            "access.log1",
+            "access.logs.1",
+            "other_access.log",
+            "access-ssl.log",
+            "access.",
+            "access.log.",
+            "access.log.-",
+        ] {
+            assert!(!is(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn they_are_in_the_order_in_which_they_were_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().join("log");
+        for (name, second) in
+            [("log", 9), ("log.1", 5), ("log.2", 5), ("log.3.gz", 1), ("log.9", 7), ("else", 2)]
+        {
+            let file = fs::File::create(directory.path().join(name)).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(second)).unwrap();
+        }
+        fs::create_dir(directory.path().join("log.4")).unwrap();
+        let inode = |name: &str| {
+            std::os::unix::fs::MetadataExt::ino(&fs::metadata(directory.path().join(name)).unwrap())
+        };
+        let names = |inodes: &[u64]| -> Vec<String> {
+            let name = |sibling: Sibling| sibling.path.file_name().unwrap().to_string_lossy().into_owned();
+            list(&base, inodes).unwrap().into_iter().map(name).collect()
+        };
+        assert_eq!(names(&[]), ["log.3.gz", "log.2", "log.1", "log.9"]);
+        assert_eq!(names(&[inode("else")]), ["log.3.gz", "else", "log.2", "log.1", "log.9"]);
+    }
+}
