@@ -4,6 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pyruse_core::time::Timestamp;
 
@@ -21,6 +22,12 @@ const LINES_LIMIT: u32 = 1000;
 
 /// If the first lines of a file have no date, that is said.
 const UNDATED: u32 = 20;
+
+/// A line that is read when it is written, and whose date is so old, has a wrong date.
+const LATE: Duration = Duration::from_secs(15 * 60);
+
+/// After so many of them in sequence, that is said.
+const BEHIND: u32 = 10;
 
 /// The result of taking a line.
 pub(super) enum Taken {
@@ -41,6 +48,10 @@ pub(super) struct Assembly {
     open: Option<(usize, u32)>,
     last_time: Option<Timestamp>,
     undated: u32,
+    /// Whether the end of the file was reached, so that lines are read as they are written.
+    is_live: bool,
+    /// How many lines in sequence were old when they were written.
+    behind: u32,
 }
 
 impl Assembly {
@@ -54,17 +65,21 @@ impl Assembly {
             open: None,
             last_time: None,
             undated: 0,
+            is_live: false,
+            behind: 0,
         }
     }
 
     /// Begins with another file.
     pub(super) fn begin(&mut self, metadata: &Metadata, is_final: bool) {
+        self.is_live = false;
         self.entry.set_owner(metadata.uid());
         self.dates.begin(is_final.then(|| Timestamp(changed(metadata) / 1000)));
     }
 
     /// Begins with a file that was replaced, and was changed last at this time, in nanoseconds.
     pub(super) fn begin_old(&mut self, changed: i64) {
+        self.is_live = false;
         self.dates.begin(Some(Timestamp(changed / 1000)));
     }
 
@@ -131,6 +146,9 @@ impl Assembly {
         if parsed.is_odd {
             shared.losses.note(&UNPARSED, 1, time, time);
         }
+        if self.is_live && parsed.date == DateOf::Past {
+            self.check_zone(time, shared);
+        }
         if parsed.date == DateOf::Future {
             shared.losses.note(&FUTURE, 1, time, time);
         }
@@ -139,6 +157,27 @@ impl Assembly {
             if self.undated == UNDATED {
                 self.say_undated(shared);
             }
+        }
+    }
+
+    /// A date that is behind the clock when its line is written is one of another zone: all bans would be over before
+    /// they begin.
+    fn check_zone(&mut self, time: Timestamp, shared: &mut Shared<'_>) {
+        let late = time.until(Timestamp::now());
+        if late < LATE {
+            self.behind = 0;
+        } else {
+            self.behind = self.behind.saturating_add(1);
+        }
+        if self.behind == BEHIND {
+            let minutes = late.as_secs() / 60;
+            shared.losses.log_notice(format!(
+                "{}: the dates of new lines are {}h {}m behind the clock: is their time zone another one (argument \
+                 `zone`)?",
+                self.path.display(),
+                minutes / 60,
+                minutes % 60
+            ));
         }
     }
 
@@ -153,6 +192,7 @@ impl Assembly {
 
     /// The end of the file is reached.
     pub(super) fn at_end(&mut self, shared: &mut Shared<'_>) {
+        self.is_live = true;
         if self.undated > 0 && self.undated < UNDATED && !self.dates.has_found {
             self.say_undated(shared);
         }

@@ -1,6 +1,6 @@
 //! The open source: follows all files, and returns the oldest of their next entries.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -70,7 +70,7 @@ impl LogReader {
                 input::open(&path).map_err(|e| SourceError(input::failure(&path, &e)))?;
             }
         }
-        let watch = if settings.once { Watch::none() } else { Watch::new() };
+        let watch = LogReader::watch(&settings);
         Ok(LogReader {
             patterns: settings.pattern_texts(),
             settings,
@@ -95,9 +95,11 @@ impl LogReader {
         self.files.clear();
         self.active.clear();
         (self.found, self.later, self.last, self.linger) = (None, None, None, None);
-        if !self.settings.once {
-            self.watch = Watch::new();
-        }
+        self.watch = LogReader::watch(&self.settings);
+    }
+
+    fn watch(settings: &Settings) -> Watch {
+        if settings.once { Watch::none() } else { Watch::new() }
     }
 
     /// Looks for files; returns those that are not followed yet.
@@ -195,10 +197,15 @@ impl LogReader {
                 self.activate(number);
             }
         }
+        if events.names.is_empty() {
+            self.must_expand |= events.all;
+            return;
+        }
         let settings = &self.settings;
+        let known: HashSet<&PathBuf> = self.files.iter().map(|file| &file.path).collect();
         let may_match = |path: &PathBuf| {
             // A directory, or a file that was not there.
-            let is_known = self.files.iter().any(|file| file.path == *path);
+            let is_known = known.contains(path);
             let is_rotated = || {
                 let name = path.file_name().unwrap_or_default();
                 self.files.iter().any(|file| {
@@ -221,9 +228,13 @@ impl LogReader {
         while n < self.active.len() && heads < AT_ONCE {
             let number = self.active[n];
             let file = &mut self.files[number];
+            let is_waiting = |until: Instant| !file.recheck && !file.must_look && until > Instant::now();
             let step = if file.head_time().is_some() {
                 Step::Entry
+            } else if let Some(until) = file.wait_until.filter(|until| is_waiting(*until)) {
+                Step::Later(until.saturating_duration_since(Instant::now()))
             } else {
+                file.wait_until = None;
                 let mut shared = Shared {
                     settings: &self.settings,
                     watch: &mut self.watch,
@@ -238,6 +249,7 @@ impl LogReader {
                 Step::Busy => is_busy = true,
                 Step::Later(wait) => {
                     let at = Instant::now() + wait;
+                    file.wait_until.get_or_insert(at);
                     later = Some(later.map_or(at, |other| other.min(at)));
                 }
                 Step::Idle => {

@@ -449,19 +449,31 @@ fn a_bomb_is_read_in_bounded_turns_and_memory() {
 
 #[test]
 fn without_inotify_files_are_looked_at_from_time_to_time() {
+    super::watch::tests::IS_EXHAUSTED.set(true);
     let mut log = Log::new();
     log.write(1);
-    let settings = {
-        let args = json!({"paths": [log.path("log")]});
-        let registry = Registry::linked().unwrap();
-        assert!(ConfiguredSource::of(&registry, "test", "source_file", &args).is_ok());
-        args
-    };
-    log.args = settings;
+    log.args = json!({"paths": [log.path("*")]});
     let mut reader = log.resume(Begin::Tail);
-    let position: Position = reader.position();
+    assert!(reader.readiness().patience.is_some() && reader.readiness().descriptors[0].is_none());
+    log.write(1);
+    log.append("other", "2026-11-18 12:06:40 other\n");
+    log.rotate(Rotation::Rename, false);
+    log.write(1);
+    let (start, mut found) = (Instant::now(), Vec::new());
+    while found.len() < 3 && start.elapsed() < Duration::from_secs(60) {
+        found.extend(read(&mut *reader));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    found.sort();
+    assert_eq!(found, ["line 2", "line 3", "other"]);
+}
+
+#[test]
+fn a_damaged_position_is_one_by_time() {
+    let mut log = Log::new();
+    log.write(1);
+    let position: Position = log.resume(Begin::Tail).position();
     assert!(position.place.starts_with(b"1\n"));
-    // A damaged position is one by time.
     let damaged = Position { place: b"\xff\xfe".to_vec(), time: Timestamp(0) };
     assert_eq!(read(&mut *log.resume(Begin::Behind(&damaged))), lines(1..=1));
     let damaged = Position { place: b"1\n[]\n{\"pa".to_vec(), time: Timestamp(0) };

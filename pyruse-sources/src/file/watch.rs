@@ -57,11 +57,14 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new() -> Watch {
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC);
-        Watch::with(inotify)
+        #[cfg(test)]
+        if tests::IS_EXHAUSTED.get() {
+            return Watch::with(Err(Errno::EMFILE));
+        }
+        Watch::with(Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC))
     }
 
-    /// Without inotify, for commands, which do not wait, and for tests.
+    /// Without inotify, for commands, which do not wait.
     pub(super) fn none() -> Watch {
         Watch::with(Err(Errno::ENOSYS))
     }
@@ -232,4 +235,14 @@ fn words(error: Errno) -> String {
 #[allow(clippy::unnecessary_cast, clippy::cast_lossless, reason = "the type differs between machines")]
 fn is_remote(found: &nix::sys::statfs::Statfs) -> bool {
     REMOTE.contains(&((found.filesystem_type().0 as i64) & 0xffff_ffff))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// As if there were no further instance of inotify.
+        pub(in crate::file) static IS_EXHAUSTED: Cell<bool> = const { Cell::new(false) };
+    }
 }
