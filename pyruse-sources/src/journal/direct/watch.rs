@@ -4,11 +4,12 @@
 //! is, which inotify reports as a change. New files, renamed and deleted ones are reported for their directory.
 
 use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
 /// In the directories of files.
 const FILES: AddWatchFlags = AddWatchFlags::IN_CREATE
@@ -32,6 +33,9 @@ const CHANGE: AddWatchFlags = AddWatchFlags::IN_MODIFY;
 pub(super) struct Watch {
     inotify: Inotify,
     watched: HashSet<PathBuf>,
+    /// The directories above those of files, and what may happen there: to these names.
+    above: HashSet<WatchDescriptor>,
+    names: HashSet<OsString>,
     /// Whether a directory could not be watched.
     is_partial: bool,
 }
@@ -39,7 +43,13 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new() -> nix::Result<Watch> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        Ok(Watch { inotify, watched: HashSet::new(), is_partial: false })
+        Ok(Watch {
+            inotify,
+            watched: HashSet::new(),
+            above: HashSet::new(),
+            names: HashSet::new(),
+            is_partial: false,
+        })
     }
 
     /// Watches these directories, and those above them, from now on.
@@ -47,26 +57,33 @@ impl Watch {
         self.is_partial = false;
         // Adding a watch again changes nothing; and where a directory was made again, it is a new one.
         self.watched.clear();
+        self.above.clear();
+        self.names =
+            directories.iter().filter_map(|directory| directory.file_name()).map(OsStr::to_owned).collect();
         let above = directories.iter().filter_map(|directory| directory.parent());
         let above = above.filter(|above| !directories.iter().any(|directory| directory == above));
-        let all = directories.iter().map(|directory| (directory.as_path(), FILES));
-        for (directory, events) in all.chain(above.map(|above| (above, DIRECTORIES))) {
-            self.watch(directory, events);
+        for directory in directories {
+            self.watch(directory, FILES);
+        }
+        for directory in above {
+            let watch = self.watch(directory, DIRECTORIES);
+            self.above.extend(watch);
         }
     }
 
-    fn watch(&mut self, directory: &Path, events: AddWatchFlags) {
+    fn watch(&mut self, directory: &Path, events: AddWatchFlags) -> Option<WatchDescriptor> {
         if !self.watched.insert(directory.to_owned()) {
-            return;
+            return None;
         }
         match self.inotify.add_watch(directory, events | AddWatchFlags::IN_ONLYDIR) {
-            Ok(_) => {}
+            Ok(watch) => return Some(watch),
             Err(Errno::ENOENT) if directory.parent().is_some_and(Path::exists) => {}
             Err(e) => {
                 tracing::debug!("watching {}: {e}", directory.display());
                 self.is_partial = true;
             }
         }
+        None
     }
 
     /// Must be looked from time to time, because something is not watched?
@@ -88,6 +105,10 @@ impl Watch {
                 Ok(events) => {
                     have_changed |= events.iter().any(|event| {
                         let name = event.name.as_deref().map(Path::new);
+                        let is_other = name.is_some_and(|name| !self.names.contains(name.as_os_str()));
+                        if self.above.contains(&event.wd) && is_other {
+                            return false;
+                        }
                         !(event.mask.intersects(CHANGE) && name.is_some_and(&is_known))
                     });
                 }
