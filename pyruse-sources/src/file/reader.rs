@@ -162,8 +162,13 @@ impl LogReader {
 
     /// Does what has become due, and takes note of what has happened.
     fn look(&mut self) {
+        let is_timed = self.linger.is_some() || self.must_expand || self.watch.polls();
+        // To read the clock costs as much as to parse a date.
+        if self.settings.once || !is_timed {
+            return;
+        }
         let now = Instant::now();
-        if self.watch.is_poll_due() && !self.settings.once {
+        if self.watch.is_poll_due() {
             self.see(Events { all: true, ..Events::default() });
         }
         if self.linger.is_some_and(|at| at <= now) {

@@ -170,6 +170,11 @@ impl Watch {
         self.inotify.as_ref().map(AsFd::as_fd)
     }
 
+    /// Is something not watched?
+    pub(super) fn polls(&self) -> bool {
+        self.poll.is_some()
+    }
+
     /// How long to wait at most.
     pub(super) fn patience(&self) -> Option<Duration> {
         self.poll.map(|at| at.saturating_duration_since(Instant::now()))
