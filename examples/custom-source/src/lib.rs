@@ -317,7 +317,7 @@ impl Reader for OpenSpool {
     // A directory is not readable in the sense of poll(2), so we look again from time to time. A source with a socket, a
     // pipe or inotify returns its descriptor, and does not wake anybody in vain.
     fn readiness(&self) -> Readiness<'_> {
-        Readiness { patience: Some(INTERVAL), ..Readiness::default() }
+        Readiness { timeout: Some(INTERVAL), ..Readiness::default() }
     }
 
     fn tend(&mut self, _is_drained: bool) -> bool {

@@ -21,7 +21,7 @@ pub(crate) fn wait<const N: usize>(
     let mut of_sources = Vec::new();
     if let Some(sources) = sources.as_deref() {
         for (source, readiness) in sources.readiness().enumerate() {
-            timeout = [timeout, readiness.patience].into_iter().flatten().min();
+            timeout = [timeout, readiness.timeout].into_iter().flatten().min();
             for (descriptor, fd) in readiness.descriptors.into_iter().enumerate() {
                 if let Some(fd) = fd {
                     fds.push(PollFd::new(fd, PollFlags::POLLIN));

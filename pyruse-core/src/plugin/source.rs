@@ -130,7 +130,7 @@ pub struct Readiness<'r> {
     /// Descriptors that become readable when there may be records; then [`Reader::wake`] is called.
     pub descriptors: [Option<BorrowedFd<'r>>; 2],
     /// The longest time to wait for them before reading again.
-    pub patience: Option<Duration>,
+    pub timeout: Option<Duration>,
 }
 
 /// An open source: a stream of records with a durable position in it.

@@ -293,7 +293,7 @@ impl Sources {
         self.open.iter().map(|open| {
             let mut readiness = open.reader.readiness();
             let retry = open.retry.map(|at| at.saturating_duration_since(Instant::now()));
-            readiness.patience = [readiness.patience, retry, open.errors.left()].into_iter().flatten().min();
+            readiness.timeout = [readiness.timeout, retry, open.errors.left()].into_iter().flatten().min();
             readiness
         })
     }

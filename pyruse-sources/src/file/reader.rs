@@ -376,10 +376,10 @@ impl Reader for LogReader {
     fn readiness(&self) -> Readiness<'_> {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         let expand = self.must_expand.then_some(self.expand_after);
-        let polls = (!self.settings.once).then(|| self.watch.patience()).flatten();
+        let polls = (!self.settings.once).then(|| self.watch.timeout()).flatten();
         let due = [self.linger, expand, self.later].into_iter().flatten().map(until);
-        let patience = due.chain(polls).chain(self.losses.next_tend()).min();
-        Readiness { descriptors: [self.watch.as_fd(), None], patience }
+        let timeout = due.chain(polls).chain(self.losses.next_tend()).min();
+        Readiness { descriptors: [self.watch.as_fd(), None], timeout }
     }
 
     fn wake(&mut self, _descriptor: usize) {

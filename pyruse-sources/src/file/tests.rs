@@ -454,7 +454,7 @@ fn without_inotify_files_are_looked_at_from_time_to_time() {
     log.write(1);
     log.args = json!({"paths": [log.path("*")]});
     let mut reader = log.resume(Begin::Tail);
-    assert!(reader.readiness().patience.is_some() && reader.readiness().descriptors[0].is_none());
+    assert!(reader.readiness().timeout.is_some() && reader.readiness().descriptors[0].is_none());
     log.write(1);
     log.append("other", "2026-11-18 12:06:40 other\n");
     log.rotate(Rotation::Rename, false);

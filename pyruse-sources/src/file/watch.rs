@@ -176,7 +176,7 @@ impl Watch {
     }
 
     /// How long to wait at most.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn timeout(&self) -> Option<Duration> {
         self.poll.map(|at| at.saturating_duration_since(Instant::now()))
     }
 

@@ -224,7 +224,7 @@ impl Reader for Follower {
         let check = arrivals.is_none().then(|| self.next_check.saturating_duration_since(now));
         Readiness {
             descriptors: [Some(self.journal.as_fd()), arrivals],
-            patience: [poll, unfinished, tend, check].into_iter().flatten().min(),
+            timeout: [poll, unfinished, tend, check].into_iter().flatten().min(),
         }
     }
 

@@ -112,7 +112,7 @@ impl Stream {
     fn notice(&mut self) {
         self.since_look = 0;
         self.wake();
-        if self.have_files_changed || self.patience().is_some_and(|left| left.is_zero()) {
+        if self.have_files_changed || self.timeout().is_some_and(|left| left.is_zero()) {
             self.look_for_files();
         }
     }
@@ -227,7 +227,7 @@ impl Stream {
     }
 
     /// When to look for files, if something cannot be watched, or is in doubt.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn timeout(&self) -> Option<Duration> {
         let is_watched = self.watch.as_ref().is_some_and(|watch| !watch.is_partial());
         (!is_watched || self.files.is_in_doubt())
             .then(|| self.next_look.saturating_duration_since(Instant::now()))
