@@ -5,7 +5,7 @@ Usage: python3 pyruse-python/tests/templates/gen_templates.py > pyruse-python/te
 
 A refusal at load comes with its byte offset, which is ours and so is written down here; Python is
 only asked to confirm that we refuse nothing that it renders, but for what the section on
-deviations lists.
+deviations lists. A name may contain dots here, which Python takes for attributes: such templates are in format.rs.
 """
 import json
 
@@ -122,7 +122,7 @@ case("{V}|{V:%Z %z}", {"time": 1761444000000000}, PARIS)
 for template, offset in [
         ("}", 0), ("ab}c", 2), ("ä}c", 2), ("{{}", 2), ("{V}}", 3), ("{", 0), ("ab{", 2), ("ab{V", 2), ("{V:5", 0), ("{V!", 0),
         ("{V!r", 0), ("{V!r:", 0), ("{}", 0), ("x{:5}", 1), ("{!r}", 0), ("{0}", 1), ("a{12:x}", 2), ("{٣}", 1), ("{1٣}", 1),
-        ("{a.b}", 2), ("{a.}", 2), ("{.a}", 1), ("{ä.b}", 3), ("{a[0]}", 2), ("{[0]}", 1), ("{a{b}", 0), ("{V!x}", 3), ("{V!R}", 3),
+        ("{a[0]}", 2), ("{[0]}", 1), ("{a{b}", 0), ("{V!x}", 3), ("{V!R}", 3),
         ("{V!}", 3), ("{V!:5}", 3), ("{V!ä}", 3), ("{V!rr}", 4), ("{V!r }", 4), ("{a:{b}}", 3), ("{a:>{b}}", 4), ("{a:{}}", 3),
         ("{a:{{{b}}}}", 5), ("{a:{{}x}", 0), ("{a:{b", 0), ("{a:{{}", 0), ("{a:{{}x}y}", 5), ("{a} and {b:{c}}", 11)]:
     refused(template, offset)
