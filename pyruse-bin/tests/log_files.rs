@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use common::workspace::Workspace;
-use common::{Site, run, wait_for};
+use common::{Journald, Site, run, wait_for};
 use serde_json::{Value, json};
 
 /// So many lines are counted under one key.
@@ -30,16 +30,26 @@ fn logs(site: &Site) -> PathBuf {
 
 /// Configures log files as the only source, `log`.
 fn configure(site: &Site, args: &Value, actions: &Value) {
+    configure_with(site, args, actions, None);
+}
+
+/// The same, with the source `journal` beside it.
+fn configure_with(site: &Site, args: &Value, actions: &Value, journal: Option<&Journald>) {
     fs::create_dir_all(logs(site)).unwrap();
     let mut args = args.clone();
     if args.get("paths").is_none() {
         args["paths"] = json!([logs(site).join("app.log")]);
     }
+    let mut sources = json!({"log": {"source": "source_file", "args": args}});
+    if let Some(journald) = journal {
+        let namespace = json!({"namespace": journald.namespace});
+        sources["journal"] = json!({"source": "source_journal", "args": namespace});
+    }
     let config = json!({
         "actions": actions,
         "storage": site.path("state"),
         "debug": true,
-        "sources": {"log": {"source": "source_file", "args": args}},
+        "sources": sources,
         "email": {
             "from": "pyruse@example.org",
             "to": ["hostmaster@example.org"],
@@ -54,17 +64,18 @@ fn configure(site: &Site, args: &Value, actions: &Value) {
 fn counting() -> Value {
     json!({"count": [
         {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^line (?P<bucket>\\d+)\\.\\d+$"}},
-        {"action": "action_counterRaise", "args": {"counter": "lines", "for": "bucket", "save": "n"}},
+        {"action": "action_set", "args": {"field": "key", "value": "{_SOURCE} {bucket}"}},
+        {"action": "action_counterRaise", "args": {"counter": "lines", "for": "key", "save": "n"}},
     ]})
 }
 
-fn counts(site: &Site) -> BTreeMap<u64, u64> {
+/// The count of each key: the source and the number of the bucket.
+fn counts(site: &Site) -> BTreeMap<String, u64> {
     let output = site.pyruse(None, &["counters", "list", "--json"]);
     let Ok(listed) = serde_json::from_slice::<Value>(&output.stdout) else { return BTreeMap::new() };
     let counters = listed["counters"].as_array().or(listed.as_array()).cloned().unwrap_or_default();
-    let count = |counter: &Value| {
-        (counter["key"].as_str().unwrap().parse().unwrap(), counter["count"].as_u64().unwrap())
-    };
+    let count =
+        |counter: &Value| (counter["key"].as_str().unwrap().to_owned(), counter["count"].as_u64().unwrap());
     counters.iter().map(count).collect()
 }
 
@@ -113,21 +124,32 @@ fn random(state: &mut u64, bound: u64) -> u64 {
     *state % bound
 }
 
-/// Writes lines without a pause, rotates, and kills the program at random moments; then all lines are counted, once.
-fn every_line_is_counted_once(rotation: Rotation) {
+/// Writes lines without a pause, rotates, and kills the program at random moments; then all lines are counted, once. With
+/// a journal, the same happens to a second source.
+fn every_line_is_counted_once(rotation: Rotation, journal: Option<&Journald>) {
     let seconds = from_environment("PYRUSE_LOG_SECONDS", 4);
     let mut seed = from_environment("PYRUSE_KILL_SEED", u64::from(std::process::id())) | 1;
     println!("{rotation:?}: PYRUSE_KILL_SEED={seed}");
     let site = Site::new();
-    configure(&site, &json!({}), &counting());
+    configure_with(&site, &json!({}), &counting(), journal);
     File::create(logs(&site).join("app.log")).unwrap();
     // The first start begins at the end of the file.
     assert!(site.start(None).terminate().success());
     let (written, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let in_journal = AtomicU64::new(0);
     // What is written between a copy and the truncation is lost for everybody.
     let file = Mutex::new(());
     let reopen = AtomicBool::new(true);
     std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while let (false, Some(journald)) = (stop.load(Ordering::Relaxed), journal) {
+                for _ in 0..BUCKET {
+                    let n = in_journal.fetch_add(1, Ordering::Relaxed);
+                    journald.line("app", 6, &format!("line {}.{}", n / BUCKET, n % BUCKET));
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
         scope.spawn(|| {
             let mut log = None;
             while !stop.load(Ordering::Relaxed) {
@@ -160,6 +182,9 @@ fn every_line_is_counted_once(rotation: Rotation) {
         let mut running = Some(site.launch(None, &["run"]));
         while Instant::now() < end {
             std::thread::sleep(Duration::from_millis(random(&mut seed, 120)));
+            if let Some(journald) = journal.filter(|_| random(&mut seed, 5) == 0) {
+                journald.rotate();
+            }
             match random(&mut seed, 4) {
                 0 => {
                     if let Some(running) = running.take() {
@@ -191,7 +216,12 @@ fn every_line_is_counted_once(rotation: Rotation) {
     });
     let written = written.load(Ordering::Relaxed);
     let running = site.start(None);
-    let expected: BTreeMap<u64, u64> = (0..written / BUCKET).map(|bucket| (bucket, BUCKET)).collect();
+    let of = |source: &'static str, lines: u64| {
+        (0..lines / BUCKET).map(move |bucket| (format!("{source} {bucket}"), BUCKET))
+    };
+    let in_journal = in_journal.load(Ordering::Relaxed);
+    println!("{written} lines, {in_journal} entries of a journal");
+    let expected: BTreeMap<String, u64> = of("log", written).chain(of("journal", in_journal)).collect();
     let start = Instant::now();
     loop {
         let found = counts(&site);
@@ -199,7 +229,7 @@ fn every_line_is_counted_once(rotation: Rotation) {
             let wrong: Vec<_> = expected
                 .keys()
                 .chain(found.keys())
-                .filter(|key| found.get(key) != expected.get(key))
+                .filter(|key| found.get(*key) != expected.get(*key))
                 .map(|key| (key, found.get(key)))
                 .collect();
             let (first, last) = (wrong.first(), wrong.last());
@@ -222,12 +252,18 @@ fn every_line_is_counted_once(rotation: Rotation) {
 
 #[test]
 fn every_line_is_counted_once_through_kills_and_rotations_by_renaming() {
-    every_line_is_counted_once(Rotation::Rename);
+    every_line_is_counted_once(Rotation::Rename, None);
 }
 
 #[test]
 fn every_line_is_counted_once_through_kills_and_rotations_by_copying() {
-    every_line_is_counted_once(Rotation::Copy);
+    every_line_is_counted_once(Rotation::Copy, None);
+}
+
+#[test]
+fn every_line_and_every_entry_of_a_journal_beside_it_is_counted_once_through_kills_and_rotations() {
+    let journald = Journald::start();
+    every_line_is_counted_once(Rotation::Rename, Some(&journald));
 }
 
 /// Mails each entry: its source, its file, its text.

@@ -33,7 +33,7 @@ const CHANGE: AddWatchFlags = AddWatchFlags::IN_MODIFY;
 pub(super) struct Watch {
     inotify: Inotify,
     watched: HashSet<PathBuf>,
-    /// The directories above those of files, and what may happen there: to these names.
+    /// Directories above those of files, and what may happen there: to these names.
     above: HashSet<WatchDescriptor>,
     names: HashSet<OsString>,
     /// Whether a directory could not be watched.
@@ -52,22 +52,31 @@ impl Watch {
         })
     }
 
-    /// Watches these directories, and those above them, from now on.
+    /// Watches these directories from now on. If one does not exist, the directory above it is watched, too; and if it is a
+    /// symbolic link, which can be replaced: in a directory such as `/var/log`, much else happens.
     pub(super) fn add(&mut self, directories: &[PathBuf]) {
         self.is_partial = false;
         // Adding a watch again changes nothing; and where a directory was made again, it is a new one.
         self.watched.clear();
-        self.above.clear();
+        for watch in self.above.drain() {
+            // It is gone if its directory is.
+            let _ = self.inotify.rm_watch(watch);
+        }
         self.names =
             directories.iter().filter_map(|directory| directory.file_name()).map(OsStr::to_owned).collect();
-        let above = directories.iter().filter_map(|directory| directory.parent());
-        let above = above.filter(|above| !directories.iter().any(|directory| directory == above));
         for directory in directories {
-            self.watch(directory, FILES);
-        }
-        for directory in above {
-            let watch = self.watch(directory, DIRECTORIES);
+            let exists = self.watch(directory, FILES).is_some();
+            if exists && !directory.is_symlink() {
+                continue;
+            }
+            let above = directory.parent().filter(|above| !directories.iter().any(|other| other == above));
+            let watch = above.and_then(|above| self.watch(above, DIRECTORIES));
             self.above.extend(watch);
+            if !exists {
+                // It may have been made between the two.
+                self.watched.remove(directory);
+                self.watch(directory, FILES);
+            }
         }
     }
 
@@ -104,6 +113,10 @@ impl Watch {
                 Ok(events) if events.is_empty() => return have_changed,
                 Ok(events) => {
                     have_changed |= events.iter().any(|event| {
+                        // A watch was removed; if its directory was, another event says so.
+                        if event.mask.contains(AddWatchFlags::IN_IGNORED) {
+                            return false;
+                        }
                         let name = event.name.as_deref().map(Path::new);
                         let is_other = name.is_some_and(|name| !self.names.contains(name.as_os_str()));
                         if self.above.contains(&event.wd) && is_other {
