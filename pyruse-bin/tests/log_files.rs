@@ -124,6 +124,40 @@ fn random(state: &mut u64, bound: u64) -> u64 {
     *state % bound
 }
 
+fn write_to_journal(journald: &Journald, written: &AtomicU64, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        for _ in 0..BUCKET {
+            let n = written.fetch_add(1, Ordering::Relaxed);
+            journald.line("app", 6, &format!("line {}.{}", n / BUCKET, n % BUCKET));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until exactly these are counted.
+fn wait_for_counts(site: &Site, expected: &BTreeMap<String, u64>) {
+    let start = Instant::now();
+    loop {
+        let found = counts(site);
+        if found == *expected {
+            return;
+        }
+        if start.elapsed() > common::LONG {
+            let keys = expected.keys().chain(found.keys());
+            let wrong: Vec<_> = keys
+                .filter(|key| found.get(*key) != expected.get(*key))
+                .map(|key| (key, found.get(key)))
+                .collect();
+            let (first, last) = (wrong.first(), wrong.last());
+            let script =
+                "for f in *; do echo $f $(stat -c '%i %s %.9Y' $f) $(zcat -f $f | sed -n '1p;$p'); done";
+            let files = run(Command::new("sh").current_dir(logs(site)).args(["-c", script]));
+            panic!("{} keys: {first:?} to {last:?}\n{files}\n{}", wrong.len(), site.log());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Writes lines without a pause, rotates, and kills the program at random moments; then all lines are counted, once. With
 /// a journal, the same happens to a second source.
 fn every_line_is_counted_once(rotation: Rotation, journal: Option<&Journald>) {
@@ -142,12 +176,8 @@ fn every_line_is_counted_once(rotation: Rotation, journal: Option<&Journald>) {
     let reopen = AtomicBool::new(true);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while let (false, Some(journald)) = (stop.load(Ordering::Relaxed), journal) {
-                for _ in 0..BUCKET {
-                    let n = in_journal.fetch_add(1, Ordering::Relaxed);
-                    journald.line("app", 6, &format!("line {}.{}", n / BUCKET, n % BUCKET));
-                }
-                std::thread::sleep(Duration::from_millis(10));
+            if let Some(journald) = journal {
+                write_to_journal(journald, &in_journal, &stop);
             }
         });
         scope.spawn(|| {
@@ -222,30 +252,7 @@ fn every_line_is_counted_once(rotation: Rotation, journal: Option<&Journald>) {
     let in_journal = in_journal.load(Ordering::Relaxed);
     println!("{written} lines, {in_journal} entries of a journal");
     let expected: BTreeMap<String, u64> = of("log", written).chain(of("journal", in_journal)).collect();
-    let start = Instant::now();
-    loop {
-        let found = counts(&site);
-        if found == expected || start.elapsed() > common::LONG {
-            let wrong: Vec<_> = expected
-                .keys()
-                .chain(found.keys())
-                .filter(|key| found.get(*key) != expected.get(*key))
-                .map(|key| (key, found.get(key)))
-                .collect();
-            let (first, last) = (wrong.first(), wrong.last());
-            assert!(
-                wrong.is_empty(),
-                "{rotation:?}, of {written} lines: {first:?} to {last:?}\n{}\n{}",
-                run(Command::new("sh").current_dir(logs(&site)).args([
-                    "-c",
-                    "for f in *; do echo $f $(stat -c '%i %s %.9Y' $f) $(zcat -f $f | sed -n '1p;$p'); done"
-                ])),
-                site.log()
-            );
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_for_counts(&site, &expected);
     assert!(!site.log().contains("lost"), "{}", site.log());
     assert!(running.terminate().success());
 }

@@ -10,9 +10,9 @@ use super::category::{Caps, Category};
 
 #[derive(Clone, Debug)]
 enum Operation {
-    /// For so many seconds; 0: for ever.
+    /// For this number of seconds; 0: for ever.
     Raise(i64),
-    /// With so many seconds of grace.
+    /// With this number of seconds of grace.
     Reset(i64),
     Lower,
     /// The program ends and starts again.

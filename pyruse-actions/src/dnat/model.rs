@@ -25,7 +25,7 @@ type Numbers = [Option<usize>; 4];
 
 #[derive(Clone, Debug)]
 enum Operation {
-    /// A mapping for so many seconds; its client comes from its number.
+    /// A mapping for this number of seconds; its client comes from its number.
     Capture(Numbers, u64),
     Find(usize, [usize; 4]),
     /// Time passes, or goes back a little.

@@ -26,7 +26,7 @@ const UNDATED: u32 = 20;
 /// A line that is read when it is written, and whose date is so old, has a wrong date.
 const LATE: Duration = Duration::from_secs(15 * 60);
 
-/// After so many of them in sequence, that is said.
+/// After this number of them in sequence, a notice is logged.
 const BEHIND: u32 = 10;
 
 /// The result of taking a line.

@@ -10,7 +10,7 @@ use glob::{MatchOptions, Pattern};
 use super::input::Packing;
 use super::siblings::is_rotation_of;
 
-/// So many names are looked at in all directories together.
+/// The largest number of names that are looked at, in all directories together.
 const NAMES_LIMIT: usize = 200_000;
 
 /// As a shell: a wildcard matches no leading dot.

@@ -11,7 +11,7 @@ use super::input::{Input, read_full};
 /// A longer line is cut.
 pub(super) const LINE_LIMIT: usize = 64 * 1024;
 
-/// So much is read at once.
+/// The number of bytes that are read at once.
 const CHUNK: usize = 64 * 1024;
 
 /// What [`Lines::peek`] has found.
@@ -27,7 +27,7 @@ pub(super) enum Found {
     Truncated,
     /// A stream ends before the place where reading is to continue.
     Short,
-    /// So much was read that others must have their turn.
+    /// The budget is used up: others must have their turn.
     Busy,
 }
 

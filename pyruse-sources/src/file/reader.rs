@@ -21,16 +21,16 @@ use super::shared::Shared;
 use super::siblings::is_rotation_of;
 use super::watch::{Events, Watch};
 
-/// So many paths are followed.
+/// The largest number of paths that are followed.
 const FILES_LIMIT: usize = 1000;
 
-/// So many files with something to read are read by turns, in the order of time; the others wait.
+/// The largest number of files that are read in turn, in the order of time; others wait.
 const AT_ONCE: usize = 64;
 
-/// So many bytes are read before other sources have their turn.
+/// The number of bytes that are read before other sources have their turn.
 const BUDGET: usize = 4 << 20;
 
-/// Looking for files takes at most one part in so many of the time.
+/// Looking for files takes at most this fraction of the time: one divided by the number.
 const RARELY: u32 = 20;
 
 /// How often files that were replaced are looked at.
@@ -224,7 +224,7 @@ impl LogReader {
         self.must_expand |= events.all || events.names.iter().any(may_match);
     }
 
-    /// Goes on in the files that may have something to read.
+    /// Continues in the files that may have something to read.
     fn advance(&mut self) -> Option<Step> {
         let mut later: Option<Instant> = None;
         let mut is_busy = false;

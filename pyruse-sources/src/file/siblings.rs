@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use super::identity::{FileId, changed};
 use super::input::Packing;
 
-/// So many names of a directory are looked at.
+/// The largest number of names in a directory that are looked at.
 const NAMES_LIMIT: usize = 100_000;
 
-/// So many rotated files of one log file are looked at, the latest.
+/// The largest number of rotated files of one log file that are looked at: the latest ones.
 const SIBLINGS_LIMIT: usize = 1000;
 
-/// So often a listing is repeated at most.
+/// The largest number of times that a listing is repeated.
 const TRIES: usize = 10;
 
 /// The longest mark of a rotation in a name, in bytes.

@@ -43,7 +43,7 @@ impl Log {
         file.unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    /// Writes so many further lines.
+    /// Writes this many further lines.
     fn write(&mut self, lines: usize) {
         for _ in 0..lines {
             self.written += 1;

@@ -1,7 +1,7 @@
 //! Finds the date of a line, and makes a time of it.
 //!
 //! In: a line. Out: its time, and which bytes of it are the date. A writer may choose parts of a line, so the place of
-//! the date is learned: once a date was found behind so many words, later dates are looked for there, and elsewhere only
+//! the date is learned: once a date was found behind a number of words, later dates are looked for there, and elsewhere only
 //! at the beginning of a line. Only the first words of a line are looked at.
 //!
 //! A date may lack its year, and its zone. The year is the latest one with which the date is not in the future. In the
@@ -21,7 +21,7 @@ use self::form::{ALL, Civil, Form, Written};
 /// A date is behind fewer words than this.
 const PLACES: usize = 6;
 
-/// A date begins within so many bytes.
+/// A date begins within this number of bytes.
 const WITHIN: usize = 256;
 
 /// After this many lines without a date where it was learned to be, it is looked for everywhere again.
@@ -33,7 +33,7 @@ const AHEAD: i64 = 60_000_000;
 /// The first line of a file was written just now if it is that near.
 const NEAR: i64 = 7_200_000_000;
 
-/// A line may be so much earlier than the one before it.
+/// How much earlier a line may be than the line before it.
 const SLACK: i64 = 60_000_000;
 
 /// Seconds.
@@ -343,7 +343,7 @@ impl Dates {
             Some(second) => {
                 let (first, second) = (first + within, second + within);
                 let is_second = match self.previous {
-                    // Time goes on, but lines of several writers are not quite in order.
+                    // Lines of several writers are slightly out of order.
                     Some(previous) => first < previous.0 - SLACK,
                     None => (self.now.0 - NEAR..self.now.0 + AHEAD).contains(&second),
                 };

@@ -43,10 +43,10 @@ const LINGER: Duration = Duration::from_secs(30);
 /// An entry that another line may continue is complete after this long.
 const OPEN_ENTRY: Duration = Duration::from_secs(1);
 
-/// So many files of a path are read one after the other.
+/// The largest number of files of one path that are read one after the other.
 const PARTS: usize = 1100;
 
-/// So many files that were read are remembered by their beginnings.
+/// The number of files that were read whose beginnings are remembered.
 const SEEN: usize = 16;
 
 /// The result of going on.
@@ -268,7 +268,7 @@ impl Followed {
     fn finish(&mut self, at: usize, shared: &mut Shared<'_>) {
         let part = self.parts.remove(at);
         tracing::debug!("{}: read to its end: {part}", self.path.display());
-        // Of a file of which nothing was read, what became of it is still to be read.
+        // Nothing was read of this file yet: it is read from its beginning, wherever it is now.
         if part.has_begun {
             self.floor = self.floor.max(part.mark.changed);
         }
@@ -362,7 +362,7 @@ impl Followed {
         true
     }
 
-    /// A part has no further line. `None`: look again, there is one now.
+    /// A part has no further line. Returns `None` if there is one now.
     fn at_end(&mut self, at: usize, is_in_line: bool, shared: &mut Shared<'_>) -> Option<Read> {
         let part = &mut self.parts[at];
         part.refresh();

@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often.
 const SEEK_AGAIN: Duration = Duration::from_millis(50);
 
-/// So often unseen files are looked for again while files are renamed.
+/// How many times to look for unseen files again while files are renamed.
 const SWEEPS: usize = 20;
 
 impl Followed {
@@ -32,7 +32,7 @@ impl Followed {
         }
         match self.locate(at, shared) {
             Ok(true) => Read::Again,
-            // It was empty: what became of it is found as one that was never seen.
+            // It was empty: if it was renamed, it is found as a file that was never seen.
             Ok(false) if self.parts[at].mark.head().is_empty() => {
                 self.must_look = true;
                 Read::Done
@@ -105,7 +105,7 @@ impl Followed {
         let mut tries = 0;
         let found = loop {
             match self.unseen(shared) {
-                // Files are renamed under our hands.
+                // Files are being renamed.
                 Err(e) if e.kind() == io::ErrorKind::NotFound && tries < SWEEPS => tries += 1,
                 Err(e) => {
                     Self::refuse(&self.path, &e, shared);
@@ -279,7 +279,7 @@ impl Followed {
             part.content = Content::Dead;
             return Read::Again;
         }
-        // What is known of it is from before.
+        // What is known about it is from before the truncation.
         part.sought_since = Some(Instant::now());
         part.refresh();
         if let Some(descriptor) = part.descriptor.take() {
@@ -315,7 +315,7 @@ impl Followed {
             let text = format!("{} was truncated, and there is no copy of it", self.path.display());
             shared.losses.log_notice(text);
         }
-        // What was read of it is all there is.
+        // Nothing more can be read from it.
         (part.content, part.sought_since) = (Content::Dead, None);
         let (is_gone, changed) = (part.lines.is_none(), part.mark.changed);
         self.leave_behind(at, changed);

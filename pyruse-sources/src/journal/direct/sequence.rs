@@ -139,7 +139,7 @@ impl Sequence {
     }
 
     fn refresh_all(&mut self) {
-        // What is no journal file any more was deleted and emptied.
+        // A file that is no longer a journal file was deleted and emptied.
         self.walks.retain_mut(|walk| walk.file.header.is_archived || walk.refresh().is_ok());
     }
 

@@ -226,7 +226,7 @@ impl Stream {
         }
     }
 
-    /// When to look for files, if something cannot be watched, or is in doubt.
+    /// When to look for files, if something cannot be watched, or is uncertain.
     pub(super) fn timeout(&self) -> Option<Duration> {
         let is_watched = self.watch.as_ref().is_some_and(|watch| !watch.is_partial());
         (!is_watched || self.files.is_in_doubt())
