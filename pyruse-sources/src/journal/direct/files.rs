@@ -21,6 +21,12 @@ const UNKNOWN: &str = "it uses a feature that this reader does not support; libs
 /// A file, whatever its name.
 type Identity = (u64, u64);
 
+/// Why files cannot be read, and whether that was so twice: one that is just being made is not complete.
+type Refused = BTreeMap<PathBuf, (String, bool)>;
+
+/// The largest number of times that the directories are read in one look.
+const LISTINGS: usize = 5;
+
 /// See the module.
 pub(super) struct Files {
     settings: JournalSettings,
@@ -28,8 +34,7 @@ pub(super) struct Files {
     named: Vec<PathBuf>,
     /// What the names of files stood for when they were last looked at.
     known: HashMap<PathBuf, (Identity, Id)>,
-    /// Why files cannot be read, and whether that was so twice: one that is just being made is not complete.
-    refused: BTreeMap<PathBuf, (String, bool)>,
+    refused: Refused,
     /// Sequences whose numbers other files have, too: files that are not read, because of the configuration; and
     /// journals of users, which up to systemd 252 have identifiers of their own for the same numbers.
     shared: HashSet<Id>,
@@ -82,15 +87,37 @@ impl Files {
         })
     }
 
-    /// Looks for files that are not open yet.
+    /// Looks for files that are not open yet. A rotation renames files: one that is renamed after the directory was read,
+    /// and before it is opened, would not be seen until the next look, but what follows in the new file would be read. So
+    /// the directory is read again, until nothing has changed.
     pub(super) fn look(&mut self) -> Changes {
+        let former = std::mem::take(&mut self.refused);
         let mut changes = Changes::default();
+        let mut listed = self.list();
+        for _ in 0..LISTINGS {
+            changes.refused.clear();
+            self.open(&listed, &former, &mut changes);
+            let after = self.list();
+            if after == listed {
+                break;
+            }
+            listed = after;
+        }
+        changes
+    }
+
+    fn list(&self) -> Vec<Listed> {
         let mut listed = places::list(&self.settings, &self.named);
         listed.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        listed
+    }
+
+    /// Opens those that are not open yet. `former` are those that were refused at the last look.
+    fn open(&mut self, listed: &[Listed], former: &Refused, changes: &mut Changes) {
         let mut split = Split::default();
-        let former = std::mem::take(&mut self.refused);
+        self.refused.clear();
         let mut known = HashMap::new();
-        for Listed { path, in_scope, is_split } in listed {
+        for Listed { path, in_scope, is_split } in listed.iter().cloned() {
             let mut count = |path: &Path, id| split.count(path.parent().filter(|_| is_split), id, in_scope);
             if !in_scope {
                 let Ok(JournalFile { header, .. }) = JournalFile::open(&path) else { continue };
@@ -130,7 +157,6 @@ impl Files {
         }
         self.known = known;
         self.shared = split.shared();
-        changes
     }
 
     /// Of a named file that was rotated since these numbers were read, the archived parts are read too.

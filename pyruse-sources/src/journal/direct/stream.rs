@@ -136,8 +136,8 @@ impl Stream {
         }
         self.refused.extend(changes.refused.into_iter().map(|refused| refused.text));
         let walks = self.sequences.iter().flat_map(|sequence| &sequence.walks);
-        let open: HashSet<_> = walks.map(|walk| walk.identity).collect();
-        for walk in changes.new.into_iter().filter(|walk| !open.contains(&walk.identity)) {
+        let mut open: HashSet<_> = walks.map(|walk| walk.identity).collect();
+        for walk in changes.new.into_iter().filter(|walk| open.insert(walk.identity)) {
             let id = walk.file.header.seqnum_id;
             let known = self.sequences.iter().position(|sequence| sequence.id == id);
             let at = known.unwrap_or_else(|| {
