@@ -131,6 +131,7 @@ pub mod entry;
 mod frozen;
 pub mod level;
 pub mod losses;
+pub mod network;
 pub mod operation;
 pub mod pattern;
 pub mod plugin;

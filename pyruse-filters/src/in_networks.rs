@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use pyruse_core::address;
 use pyruse_core::entry::{Entry, Slot};
+use pyruse_core::network::Network;
 use pyruse_core::plugin::fact::{Fact, Test};
 use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
@@ -48,20 +48,6 @@ impl<T: Ord + Copy> Ranges<T> {
     }
 }
 
-/// Parses a network; an IPv4-mapped one (`::ffff:10.0.0.0/104`) is that IPv4 network, and a zone index is removed.
-fn network(text: &str) -> Option<IpNet> {
-    let Some((ip, bits)) = text.split_once('/') else {
-        return address::parse(text).map(IpNet::from);
-    };
-    let raw = address::parse_as_written(ip)?;
-    let bits: u8 = bits.bytes().all(|b| b.is_ascii_digit()).then(|| bits.parse().ok())??;
-    let canonical = raw.to_canonical();
-    if raw.is_ipv6() && canonical.is_ipv4() && bits >= 96 {
-        return IpNet::new(canonical, bits - 96).ok();
-    }
-    IpNet::new(raw, bits).ok()
-}
-
 impl Module for InNetworks {
     const NAME: &'static str = "filter_inNetworks";
     const DOC: &'static str = "Passes when the IP address in the field is in one of the networks.";
@@ -73,14 +59,14 @@ impl Module for InNetworks {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         let mut invalid = None;
         for (n, text) in args.nets.iter().enumerate() {
-            let net = network(text);
-            if net.is_some_and(|net| net.prefix_len() == 0) {
+            let net = Network::parse(text);
+            if net.is_some_and(|net| net.bits() == 0) {
                 everything = everything.or_else(|| Some(cx.span(&format!("nets.{n}"))));
             }
-            match net {
-                Some(IpNet::V4(net)) => v4.push((net.network().to_bits(), net.broadcast().to_bits())),
-                Some(IpNet::V6(net)) => v6.push((net.network().to_bits(), net.broadcast().to_bits())),
-                None => {
+            match net.map(|net| (net.first(), net.last())) {
+                Some((IpAddr::V4(first), IpAddr::V4(last))) => v4.push((first.to_bits(), last.to_bits())),
+                Some((IpAddr::V6(first), IpAddr::V6(last))) => v6.push((first.to_bits(), last.to_bits())),
+                _ => {
                     let message = format!("`{text}` is not a network");
                     let help = "write `192.0.2.0/24`, `2001:db8::/32`, or a single address";
                     invalid = Some(cx.error_with_help(&format!("nets.{n}"), message, help));
@@ -149,38 +135,6 @@ pyruse_core::inventory::submit!(Plugin::filter::<InNetworks>());
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn networks_are_read_strictly() {
-        for good in [
-            "10.0.0.7/8",
-            "0.0.0.0/0",
-            "::/0",
-            "::1",
-            "2001:db8::5/32",
-            "::ffff:10.0.0.0/104",
-            "fe80::1%eth0",
-            "fe80::%eth0/10",
-        ] {
-            assert!(network(good).is_some(), "{good}");
-        }
-        for bad in [
-            "10.0.0.0/33",
-            "10.0.0/8",
-            "10.0.0.0/",
-            "10.0.0.0/+8",
-            "::/129",
-            "",
-            "/8",
-            "10.0.0.0/8/8",
-            " ::1",
-            "fe80::/10%eth0",
-            "10.0.0.0%eth0/8",
-        ] {
-            assert!(network(bad).is_none(), "{bad}");
-        }
-        assert_eq!(network("::ffff:10.0.0.0/104"), network("10.0.0.0/8"));
-    }
 
     #[test]
     fn overlapping_ranges_are_one() {
