@@ -2,9 +2,7 @@
 
 use pyruse_core::losses::LossKind;
 
-fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
-    if count == 1 { one } else { many }
-}
+use crate::plural::plural;
 
 /// Entries that were deleted, or whose file was damaged, before they were read.
 pub(super) static MISSING: LossKind =

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use pyruse_core::access;
 use pyruse_core::plugin::LeftOut;
@@ -21,8 +22,16 @@ const UNKNOWN: &str = "it uses a feature that this reader does not support; libs
 /// A file, whatever its name.
 type Identity = (u64, u64);
 
-/// Why files cannot be read, and whether that was so twice: one that is just being made is not complete.
-type Refused = BTreeMap<PathBuf, (String, bool)>;
+/// Why a file cannot be read.
+struct Refusal {
+    why: String,
+    identity: Option<Identity>,
+    since: Instant,
+    /// A file that is just being made is not complete: it is left out only if the same file cannot be read for some time.
+    is_certain: bool,
+}
+
+type Refused = BTreeMap<PathBuf, Refusal>;
 
 /// The largest number of times that the directories are read in one look.
 const LISTINGS: usize = 5;
@@ -147,11 +156,13 @@ impl Files {
                 // It was rotated or deleted since the directory was read.
                 Err(None) => {}
                 Err(Some(why)) => {
-                    let twice = former.get(&path).map(|(_, twice)| *twice);
-                    if twice == Some(false) {
+                    let former = former.get(&path).filter(|former| former.identity == identity);
+                    let since = former.map_or_else(Instant::now, |former| former.since);
+                    let is_certain = since.elapsed() >= CREATION_TIME;
+                    if is_certain && former.is_none_or(|former| !former.is_certain) {
                         changes.refused.push(left_out_file(&path, why.clone()));
                     }
-                    self.refused.insert(path, (why, twice.is_some()));
+                    self.refused.insert(path, Refusal { why, identity, since, is_certain });
                 }
             }
         }
@@ -186,7 +197,7 @@ impl Files {
 
     /// A file of a format that is not known here, if there is one.
     pub(super) fn unknown(&self) -> Option<&Path> {
-        self.refused.iter().find(|(_, (why, _))| why == UNKNOWN).map(|(path, _)| path.as_path())
+        self.refused.iter().find(|(_, refusal)| refusal.why == UNKNOWN).map(|(path, _)| path.as_path())
     }
 
     /// May numbers of that sequence be in files of other sequences, or in files that are not read?
@@ -194,14 +205,14 @@ impl Files {
         self.shared.contains(&sequence)
     }
 
-    /// Was a file refused only once?
+    /// Can a file not be read that may just be being made?
     pub(super) fn is_in_doubt(&self) -> bool {
-        self.refused.values().any(|(_, twice)| !twice)
+        self.refused.values().any(|refusal| !refusal.is_certain)
     }
 
     /// The files that cannot be read.
     pub(super) fn left_out(&self) -> Vec<LeftOut> {
-        self.refused.iter().map(|(path, (why, _))| left_out_file(path, why.clone())).collect()
+        self.refused.iter().map(|(path, refusal)| left_out_file(path, refusal.why.clone())).collect()
     }
 }
 

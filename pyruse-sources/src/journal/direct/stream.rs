@@ -43,6 +43,8 @@ pub(super) struct Stream {
     was_let_go: bool,
     /// How many entries were read since the last look at the directories.
     since_look: u32,
+    /// Whether files were added since the open files were last looked at: those before them may have more entries.
+    were_files_added: bool,
     /// Files that are left out, and were not before.
     refused: Vec<String>,
     /// Why the directory that the configuration names cannot be read, if so.
@@ -60,6 +62,7 @@ impl Stream {
             next_look: Instant::now(),
             was_let_go: false,
             since_look: 0,
+            were_files_added: false,
             refused: Vec::new(),
             trouble: None,
         };
@@ -70,8 +73,8 @@ impl Stream {
     /// Goes to the entry that comes next; returns its sequence, and what it says of itself.
     pub(super) fn advance(&mut self) -> Option<(usize, Head)> {
         self.since_look += 1;
-        if self.since_look >= BACKLOG {
-            self.notice();
+        if self.since_look >= BACKLOG || self.were_files_added {
+            self.refresh();
         }
         self.choose().or_else(|| {
             self.refresh();
@@ -97,6 +100,7 @@ impl Stream {
         for sequence in &mut self.sequences {
             self.was_let_go |= sequence.refresh();
         }
+        self.were_files_added = false;
     }
 
     /// Opens files again that were let go because they were read.
@@ -145,6 +149,7 @@ impl Stream {
                 self.sequences.len() - 1
             });
             self.sequences[at].add(walk);
+            self.were_files_added = true;
         }
         self.forget_gone();
     }

@@ -141,6 +141,32 @@ fn lines(count: u64, of: &str) -> String {
     (0..count).fold(String::new(), |text, n| text + &format!("line {n} of {of}\n"))
 }
 
+#[test]
+fn in_a_backlog_a_file_that_was_rotated_since_it_was_looked_at_is_read_before_the_next_one() {
+    let journald = Journald::start("none");
+    let log = |count, of: &str| {
+        journald.log("0", lines(count, of)).join().unwrap();
+        journald.journalctl("--sync");
+    };
+    log(3000, "the backlog");
+    let settings = of_directory(&journald.directory().unwrap());
+    let mut reader = opened(&settings, Begin::Head);
+    let mut all = Vec::new();
+    while all.len() < 10 {
+        let Next::Record(time) = reader.next().unwrap() else { panic!("there are {} entries", all.len()) };
+        all.push(read(&mut reader, time.0));
+    }
+    // More than what is read between two looks at the directory is still to be read.
+    log(200, "the same file");
+    for file in ["a second file", "a third file"] {
+        journald.journalctl("--rotate");
+        log(200, file);
+    }
+    all.extend(rest(&mut reader));
+    assert_eq!(losses(&mut reader), []);
+    assert_same(&all, &by_libsystemd(&settings), "backlog");
+}
+
 /// The numbers of entries, in order.
 fn numbers(read: &[Read]) -> Vec<u64> {
     let number = |read: &Read| {
