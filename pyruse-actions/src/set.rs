@@ -91,9 +91,11 @@ impl Action for Set {
         match &self.from {
             From::Template(template) => template.render(run.entry, &mut self.text)?,
             From::First(fields) => {
-                let present = fields.iter().find(|field| run.entry.value(**field).is_some());
-                let Some(present) = present else { return Ok(()) };
-                self.text.push_str(run.entry.required_text(*present)?);
+                let text = &mut self.text;
+                let mut copy = |field| run.entry.text(field).map(|first| text.push_str(first));
+                if fields.iter().find_map(|field| copy(*field)).is_none() {
+                    return Ok(());
+                }
             }
         }
         text::cut(&mut self.text, TEXT_LIMIT);

@@ -7,4 +7,5 @@
 
 mod file;
 mod journal;
+mod plural;
 mod recording;

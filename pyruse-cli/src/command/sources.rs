@@ -33,7 +33,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         json::write_line(&mut out, &json!({ "running": is_running, "sources": sources }))?;
     } else {
         for source in &status.sources {
-            write(&mut out, source, is_running)?;
+            write(&mut out, source)?;
         }
         writeln!(out, "{}", counted(status.sources.len() as u64, "source", "sources"))?;
     }
@@ -41,7 +41,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     Ok(if is_whole { Ending::Good } else { Ending::Failed })
 }
 
-fn write(out: &mut dyn Write, source: &Found, is_running: bool) -> io::Result<()> {
+fn write(out: &mut dyn Write, source: &Found) -> io::Result<()> {
     let width = terminal_columns();
     writeln!(out, "{}", printable(&source.name))?;
     let mut line = |name: &str, text: &str| write_field(out, &format!("  {name}"), text, width);
@@ -64,8 +64,7 @@ fn write(out: &mut dyn Write, source: &Found, is_running: bool) -> io::Result<()
                 line("LOST", &total.text(local))?;
             }
         }
-        None if is_running => {}
-        None => line("lost", "unknown: the daemon does not run, or does not answer")?,
+        None => line("lost", "unknown: no daemon that answers reads this source")?,
     }
     for trouble in source.trouble() {
         line("TROUBLE", &trouble)?;

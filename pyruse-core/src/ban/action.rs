@@ -80,13 +80,7 @@ impl<F: Firewall> Action for BanAction<F> {
         let [v4, v6] = &self.sets;
         let set = if ip.is_ipv4() { v4 } else { v6 };
         let now = run.entry.time();
-        let (seconds, nth) = if let Some(seconds) = self.duration.of_entry(run)? {
-            (seconds, None)
-        } else {
-            let key = Bans::key(set, ip);
-            let is_held = self.bans.is_held(run.state, &key, now);
-            self.duration.next(run.state, &key, is_held, now)
-        };
+        let (seconds, nth) = self.duration.of(run, &self.bans, (set, ip), now)?;
         let reason = self.reason(run.entry.counted());
         let ban = StoredBan { set: set.clone(), ip, seconds, at: Some(now), why: Some(reason.clone()), nth };
         let renewed = self.bans.ban(run.state, ban, ends(now, seconds), now);

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
@@ -15,6 +16,8 @@ use crate::plugin::{Act, Compile, Invalid, excerpt};
 use crate::seconds::{LONGEST, Seconds};
 use crate::state::{Handle, Map, State};
 use crate::time::{Expiry, Timestamp};
+
+use super::store::Bans;
 
 /// The default of `rememberSeconds`: 30 days.
 const REMEMBERED: u64 = 30 * 86_400;
@@ -117,8 +120,18 @@ pub(super) type Offences = Map<Vec<Timestamp>>;
 /// The compiled argument.
 pub(super) enum Duration {
     Fixed(u64),
-    Repeated { durations: Vec<u64>, remember: u64, offences: Handle<Offences>, most: usize },
+    Repeated(Repeated),
     Field(Slot),
+}
+
+/// A list of durations, and the bans that were counted.
+pub(super) struct Repeated {
+    durations: Vec<u64>,
+    /// In seconds.
+    remember: u64,
+    offences: Handle<Offences>,
+    /// The largest number of addresses to remember.
+    most: usize,
 }
 
 impl Duration {
@@ -148,7 +161,7 @@ impl Duration {
                 }
                 let durations = durations.into_iter().map(|seconds| seconds.0).collect();
                 let offences = cx.state(&format!("{action}/offences"))?;
-                Ok(Duration::Repeated { durations, remember, offences, most: most as usize })
+                Ok(Duration::Repeated(Repeated { durations, remember, offences, most: most as usize }))
             }
             BanSeconds::Repeated(_) => {
                 Err(cx.error("banSeconds", format!("a list has 1 to {MOST_DURATIONS} durations")))
@@ -160,7 +173,7 @@ impl Duration {
     pub(super) fn shortest(&self) -> u64 {
         match self {
             Duration::Fixed(seconds) => *seconds,
-            Duration::Repeated { durations, .. } => {
+            Duration::Repeated(Repeated { durations, .. }) => {
                 durations.iter().copied().filter(|seconds| *seconds > 0).min().unwrap_or(0)
             }
             Duration::Field(_) => 1,
@@ -171,44 +184,56 @@ impl Duration {
     pub(super) fn ends(&self) -> bool {
         match self {
             Duration::Fixed(seconds) => *seconds > 0,
-            Duration::Repeated { durations, .. } => !durations.contains(&0),
+            Duration::Repeated(Repeated { durations, .. }) => !durations.contains(&0),
             Duration::Field(_) => true,
         }
     }
 
-    /// Returns the duration that the entry's field asks for, if a field does. It is read before anything changes.
-    pub(super) fn of_entry(&self, run: &mut Act<'_, '_>) -> Result<Option<u64>, StepError> {
-        let Duration::Field(field) = self else { return Ok(None) };
-        let text = run.entry.required_text(*field)?;
-        let seconds = match text.parse::<u64>() {
-            Ok(seconds) => Some(seconds),
-            Err(_) => text.parse::<Seconds>().ok().map(|seconds| seconds.0),
-        };
-        match seconds {
-            Some(seconds @ 1..LONGEST) => Ok(Some(seconds)),
-            _ => Err(StepError::new(format!(
-                "`banSeconds`: `{}` is not a duration: nothing is banned",
-                excerpt(text)
-            ))),
+    /// Returns the duration of the entry's ban of this address in this set, and, of a list, which ban it is. Nothing
+    /// changes if it fails.
+    pub(super) fn of(
+        &self,
+        run: &mut Act<'_, '_>,
+        bans: &Bans,
+        (set, ip): (&str, IpAddr),
+        now: Timestamp,
+    ) -> Result<(u64, Option<u32>), StepError> {
+        match self {
+            Duration::Fixed(seconds) => Ok((*seconds, None)),
+            Duration::Field(field) => Ok((of_field(run, *field)?, None)),
+            Duration::Repeated(repeated) => {
+                let key = Bans::key(set, ip);
+                let is_held = bans.is_held(run.state, &key, now);
+                let (seconds, nth) = repeated.next(run.state, &key, is_held, now);
+                Ok((seconds, Some(nth)))
+            }
         }
     }
+}
 
+fn of_field(run: &mut Act<'_, '_>, field: Slot) -> Result<u64, StepError> {
+    let text = run.entry.required_text(field)?;
+    let seconds = match text.parse::<u64>() {
+        Ok(seconds) => Some(seconds),
+        Err(_) => text.parse::<Seconds>().ok().map(|seconds| seconds.0),
+    };
+    match seconds {
+        Some(seconds @ 1..LONGEST) => Ok(seconds),
+        _ => Err(StepError::new(format!(
+            "`banSeconds`: `{}` is not a duration: nothing is banned",
+            excerpt(text)
+        ))),
+    }
+}
+
+impl Repeated {
     /// Returns the duration of a ban that begins `now`, and which one of that address it is. `is_held`: it is banned
     /// already.
-    pub(super) fn next(
-        &self,
-        state: &mut State,
-        key: &str,
-        is_held: bool,
-        now: Timestamp,
-    ) -> (u64, Option<u32>) {
-        let Duration::Repeated { durations, remember, offences, most } = self else {
-            return (self.shortest(), None);
-        };
-        let offences = state.get_mut(*offences);
+    fn next(&self, state: &mut State, key: &str, is_held: bool, now: Timestamp) -> (u64, u32) {
+        let offences = state.get_mut(self.offences);
         let mut times = offences.get(key, now).cloned().unwrap_or_default();
-        let since =
-            now.0.saturating_sub(i64::try_from(*remember).unwrap_or(i64::MAX).saturating_mul(1_000_000));
+        let remember = i64::try_from(self.remember).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let since = now.0.saturating_sub(remember);
         times.retain(|time| time.0 > since);
         if !is_held || times.is_empty() {
             let at = times.partition_point(|time| *time <= now);
@@ -219,11 +244,11 @@ impl Duration {
         }
         let nth = times.iter().filter(|time| **time <= now).count().max(1);
         let latest = times.last().copied().unwrap_or(now).max(now);
-        offences.insert(key, times, Expiry::after_seconds(latest, *remember), now);
-        while offences.len() > *most {
+        offences.insert(key, times, Expiry::after_seconds(latest, self.remember), now);
+        while offences.len() > self.most {
             offences.forget_one(now);
         }
-        (durations[nth.min(durations.len()) - 1], u32::try_from(nth).ok())
+        (self.durations[nth.min(self.durations.len()) - 1], u32::try_from(nth).unwrap_or(u32::MAX))
     }
 }
 
@@ -244,9 +269,9 @@ mod tests {
         }
     }
 
-    fn repeated(state: &mut State) -> Duration {
+    fn repeated(state: &mut State) -> Repeated {
         let offences = state.open("offences").unwrap();
-        Duration::Repeated { durations: vec![10, 100, 1000], remember: 5000, offences, most: 3 }
+        Repeated { durations: vec![10, 100, 1000], remember: 5000, offences, most: 3 }
     }
 
     #[test]
@@ -255,14 +280,14 @@ mod tests {
         let duration = repeated(&mut state);
         let mut next =
             |key, is_held, at| duration.next(&mut state, key, is_held, Timestamp::from_seconds(at));
-        assert_eq!(next("a", false, 0), (10, Some(1)));
-        assert_eq!(next("a", true, 5), (10, Some(1)), "a renewal does not count");
-        assert_eq!(next("a", false, 20), (100, Some(2)));
-        assert_eq!(next("b", false, 20), (10, Some(1)));
-        assert_eq!(next("a", false, 200), (1000, Some(3)));
-        assert_eq!(next("a", false, 2000), (1000, Some(4)), "the last duration is repeated");
-        assert_eq!(next("a", false, 5010), (1000, Some(4)), "the first is forgotten");
-        assert_eq!(next("a", false, 20_000), (10, Some(1)), "all are forgotten");
+        assert_eq!(next("a", false, 0), (10, 1));
+        assert_eq!(next("a", true, 5), (10, 1), "a renewal does not count");
+        assert_eq!(next("a", false, 20), (100, 2));
+        assert_eq!(next("b", false, 20), (10, 1));
+        assert_eq!(next("a", false, 200), (1000, 3));
+        assert_eq!(next("a", false, 2000), (1000, 4), "the last duration is repeated");
+        assert_eq!(next("a", false, 5010), (1000, 4), "the first is forgotten");
+        assert_eq!(next("a", false, 20_000), (10, 1), "all are forgotten");
     }
 
     #[test]
@@ -270,9 +295,9 @@ mod tests {
         let mut state = State::in_memory();
         let duration = repeated(&mut state);
         let mut next = |at| duration.next(&mut state, "a", false, Timestamp::from_seconds(at));
-        assert_eq!(next(1000), (10, Some(1)));
-        assert_eq!(next(500), (10, Some(1)));
-        assert_eq!(next(1500), (1000, Some(3)));
+        assert_eq!(next(1000), (10, 1));
+        assert_eq!(next(500), (10, 1));
+        assert_eq!(next(1500), (1000, 3));
     }
 
     #[test]
@@ -282,7 +307,6 @@ mod tests {
         for n in 0..100 {
             duration.next(&mut state, &n.to_string(), false, Timestamp::from_seconds(n));
         }
-        let Duration::Repeated { offences, .. } = duration else { unreachable!() };
-        assert!(state.get(offences).len() <= 3);
+        assert!(state.get(duration.offences).len() <= 3);
     }
 }

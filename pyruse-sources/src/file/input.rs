@@ -81,8 +81,8 @@ pub(super) fn read_full(input: &mut Input, bytes: &mut [u8], offset: u64) -> io:
 
 /// Opens a regular file.
 ///
-/// A symbolic link is followed if it belongs to root, to us, or to the owner of the file: otherwise, whoever can write
-/// to a directory of log files could have us read any other file.
+/// A symbolic link is followed if it belongs to root, to us, or to the owner of the file: otherwise, a user who
+/// can write to a directory of log files could have us read any other file.
 pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let link = path.symlink_metadata()?;
     let target = if link.is_symlink() { path.metadata()? } else { link.clone() };

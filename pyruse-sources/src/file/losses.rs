@@ -2,9 +2,7 @@
 
 use pyruse_core::losses::LossKind;
 
-fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
-    if count == 1 { one } else { many }
-}
+use crate::plural::plural;
 
 /// Bytes that are known to have been there.
 pub(super) static GONE: LossKind = LossKind {

@@ -8,6 +8,8 @@
 //! hour that occurs twice when summer time ends, the time that is not before the previous line's is taken.
 
 mod form;
+mod place;
+mod style;
 
 use std::ops::Range;
 
@@ -17,12 +19,12 @@ use pyruse_core::jiff::tz::{AmbiguousOffset, TimeZone};
 use pyruse_core::time::Timestamp;
 
 use self::form::{ALL, Civil, Form, Written};
+use self::place::{AUDIT, Places, cut, nth_place};
+pub(super) use self::style::Style;
+use self::style::{KnownForm, from_broken_down};
 
 /// A date is behind fewer words than this.
 const PLACES: usize = 6;
-
-/// A date begins within this number of bytes.
-const WITHIN: usize = 256;
 
 /// After this many lines without a date where it was learned to be, it is looked for everywhere again.
 const FORGET_AFTER: u32 = 1000;
@@ -38,58 +40,6 @@ const SLACK: i64 = 60_000_000;
 
 /// Seconds.
 const DAY: u64 = 86_400;
-
-/// How the date of a line is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Style {
-    /// In one of the known forms.
-    Auto,
-    /// In this form.
-    Known(KnownForm),
-    /// In this form of strptime(3).
-    Strptime(String),
-    /// There is none: the time is when the line is read.
-    Arrival,
-}
-
-/// A form of dates that has a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct KnownForm(Form);
-
-impl Style {
-    /// Reads the argument `time`; an error says what is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Style, String> {
-        Ok(match text {
-            "auto" => Style::Auto,
-            "arrival" => Style::Arrival,
-            _ if text.contains('%') => {
-                // Whatever can be written can be parsed again.
-                let sample = civil::date(2026, 11, 18).at(12, 6, 40, 0).to_zoned_datetime(TimeZone::UTC);
-                let written = sample.map_err(|e| e.to_string()).and_then(|sample| {
-                    let written = BrokenDownTime::from(&sample).to_string(text);
-                    written.map_err(|e| e.to_string())
-                });
-                let parsed = written.and_then(|written| {
-                    let parsed = BrokenDownTime::parse(text, &written).map_err(|e| e.to_string())?;
-                    from_broken_down(&parsed)
-                        .map(|_| ())
-                        .ok_or_else(|| "it does not say the day and the time".into())
-                });
-                parsed.map_err(|e| format!("`{text}` is not a format of strptime that can be read: {e}"))?;
-                Style::Strptime(text.to_owned())
-            }
-            _ => match Form::named(text) {
-                Some(form) => Style::Known(KnownForm(form)),
-                None => {
-                    return Err(format!(
-                        "`{text}` is not a form of dates: write `auto`, `arrival`, `iso`, `syslog`, `clf`, `ctime`, \
-                         `rfc2822`, `epoch`, `tai64n`, or a format of strptime such as `%d.%m.%Y %H:%M:%S`"
-                    ));
-                }
-            },
-        })
-    }
-}
 
 /// What a line says about its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -381,98 +331,6 @@ fn utc((year, month, day, hour, tens): (i16, i8, i8, i8, i8)) -> Option<i64> {
     let of_years = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     let days = of_years + (153 * month + 2) / 5 + i64::from(day) - 1 - 719_468;
     Some(((days * 24 + i64::from(hour)) * 60 + i64::from(tens) * 10) * 60_000_000)
-}
-
-fn from_broken_down(tm: &BrokenDownTime) -> Option<Written> {
-    if let Some(timestamp) = tm.timestamp() {
-        return Some(Written::Instant(timestamp.as_microsecond()));
-    }
-    let (month, day) = match (tm.month(), tm.day()) {
-        (Some(month), Some(day)) => (month, day),
-        _ => tm.to_date().ok().map(|date| (date.month(), date.day()))?,
-    };
-    tm.hour()?;
-    let time = tm.to_time().ok()?;
-    let year = tm.year().or_else(|| tm.to_date().ok().map(civil::Date::year));
-    Some(Written::Civil(Civil {
-        year,
-        month,
-        day,
-        hour: time.hour(),
-        minute: time.minute(),
-        second: time.second(),
-        micros: time.subsec_nanosecond() / 1000,
-        offset: tm.offset().map(pyruse_core::jiff::tz::Offset::seconds),
-    }))
-}
-
-/// The words before the time in a line of the audit system.
-const AUDIT: &[u8] = b"audit(";
-
-/// Where a date may begin: at each of the first words.
-struct Places<'l> {
-    line: &'l [u8],
-    next: Option<usize>,
-}
-
-impl Places<'_> {
-    fn of(line: &[u8]) -> Places<'_> {
-        Places { line, next: Some(0) }
-    }
-}
-
-impl Iterator for Places<'_> {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        let mut start = self.next.filter(|start| *start < self.line.len().min(WITHIN))?;
-        while self.line.get(start) == Some(&b' ') {
-            start += 1;
-        }
-        self.next = memchr::memchr(b' ', &self.line[start..]).map(|space| start + space + 1);
-        Some(opened(self.line, start))
-    }
-}
-
-/// Skips what encloses a date.
-fn opened(line: &[u8], start: usize) -> usize {
-    match line.get(start) {
-        Some(b'[' | b'(' | b'"') => start + 1,
-        // The priority of syslog.
-        Some(b'<') => {
-            let digits = line[start + 1..].iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
-            if line.get(start + 1 + digits) == Some(&b'>') { start + digits + 2 } else { start }
-        }
-        Some(b'm') if line[start..].starts_with(b"msg=audit(") => start + 4 + AUDIT.len(),
-        _ => start,
-    }
-}
-
-fn nth_place(line: &[u8], place: usize) -> Option<usize> {
-    if place == 0 && line.first().is_some_and(|first| *first != b' ') {
-        return Some(opened(line, 0));
-    }
-    Places::of(line).nth(place)
-}
-
-/// What is cut from the line: at its beginning, also what encloses the date, and white space.
-fn cut(line: &[u8], start: usize, end: usize) -> Range<usize> {
-    let (mut first, mut last) = (start, end);
-    if start > 0
-        && matches!(
-            (line[start - 1], line.get(end)),
-            (b'[', Some(b']')) | (b'(', Some(b')')) | (b'"', Some(b'"'))
-        )
-    {
-        (first, last) = (start - 1, end + 1);
-    }
-    if line[..first].iter().any(|byte| *byte != b' ') {
-        return start..end;
-    }
-    while matches!(line.get(last), Some(b' ' | b'\t')) {
-        last += 1;
-    }
-    0..last
 }
 
 #[cfg(test)]
