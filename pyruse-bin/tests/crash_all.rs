@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use common::http_server::HttpServer;
 use common::{BanBackend, Firewall, Journald, Running, Site, both_ways, wait_for};
 use kills::report_text::{ReportText, is_report, reports};
 use kills::{
@@ -39,7 +40,7 @@ const TRIES: u32 = 20;
 
 /// Failures ban, in both firewalls, and say so in the journal; three such lines ban for ever, and mail. The clients
 /// behind the proxy are known from the proxy's own entries. Each entry that is reported has a number, or is counted.
-fn rules() -> Value {
+fn rules(url: &str) -> Value {
     let chain = |re: &str, names: &[&str], next: &str, steps: Vec<Value>| {
         let mut chain = vec![
             json!({"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": re, "save": names}, "else": next}),
@@ -109,6 +110,7 @@ fn rules() -> Value {
         "pardon": chain("^pardon (\\S+)$", &["ip"], "alert", vec![reset(DAY)]),
         "alert": chain("^(alert #\\d+)$", &["alert"], "warning", vec![
             report("WARN", "ALL", "{alert}"), mail("alert", "{alert}"),
+            action("action_http", json!({"url": url, "text": "{alert}"})),
         ]),
         "warning": chain("^(warning .*)$", &["warning"], "odd", vec![report("WARN", "ALL", "{warning}")]),
         "odd": chain("^(odd #\\d+)$", &["odd"], "login", vec![report("OTHER", "NONE", "{odd}")]),
@@ -170,6 +172,7 @@ struct Outcome {
     banned: BTreeSet<String>,
     banned_again: BTreeSet<String>,
     mails: Vec<String>,
+    requests: Vec<String>,
     lines: BTreeSet<String>,
     counts: BTreeSet<String>,
     reported: ReportText,
@@ -266,6 +269,7 @@ fn expected(entries: &[String]) -> Outcome {
             ["alert", _] => {
                 outcome.report(format!("WARN {entry}"));
                 outcome.mail(entry.clone());
+                outcome.requests.push(entry.clone());
             }
             ["warning", ..] => outcome.report(format!("WARN {entry}")),
             ["odd", _] => outcome.report(format!("OTHER {entry}")),
@@ -278,6 +282,7 @@ fn expected(entries: &[String]) -> Outcome {
         outcome.counts.insert(format!("COUNT {ip} {} {tries} {}", counts.total + 1, counts.again + 1));
     }
     outcome.mails.sort();
+    outcome.requests.sort();
     outcome
 }
 
@@ -296,12 +301,26 @@ fn mails(site: &Site) -> Vec<String> {
     all
 }
 
+/// The texts of all requests; each request once however often it came, by its identity.
+fn requests(server: &HttpServer) -> Vec<String> {
+    let mut of_id = BTreeMap::new();
+    for request in server.requests() {
+        let first = of_id.entry(request.id().to_owned()).or_insert_with(|| request.body.clone());
+        assert_eq!(*first, request.body);
+    }
+    let mut texts: Vec<String> = of_id.into_values().collect();
+    texts.sort();
+    texts
+}
+
 // The campaign.
 
 /// Lets a report fall due now and then, and kills the program at that moment.
 struct Clock<'a> {
     journald: &'a Journald,
     site: &'a Site,
+    /// Of the web service.
+    url: String,
     random: Random,
     /// Since the epoch; in whole seconds, as a time of day can be written.
     due: Duration,
@@ -337,6 +356,7 @@ impl Clock<'_> {
         let more = json!({
             "dailyReport": {"at": at, "maxLines": 100_000, "maxMessages": 100_000},
             "ipsetBan": {"ipset": ["ipset", "-exist", "-quiet"]},
+            "http": {"maxPerMinute": 0},
             "email": {
                 "from": "pyruse@example.org",
                 "to": ["hostmaster@example.org"],
@@ -344,7 +364,7 @@ impl Clock<'_> {
                 "maxPerHour": SINGLE_MAILS,
             },
         });
-        self.site.configure_with(self.journald, &rules(), &more);
+        self.site.configure_with(self.journald, &rules(&self.url), &more);
     }
 
     /// At any moment; or, if a report falls due soon, around that.
@@ -418,9 +438,11 @@ fn end_hours(site: &Site) {
 fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
     let begin = Instant::now();
     let (journald, firewall, site) = (Journald::start(), firewall(), site().by(way));
+    let server = HttpServer::start_in(&firewall);
     let clock = RefCell::new(Clock {
         journald: &journald,
         site: &site,
+        url: server.url(),
         random: Random::new(seed("every effect")),
         due: Duration::ZERO,
         due_times: 0,
@@ -482,6 +504,7 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
         banned: both_families(&firewall, "ban"),
         banned_again: both_families(&firewall, "again"),
         mails: mails(&site),
+        requests: requests(&server),
         lines: lines.iter().cloned().collect(),
         counts: messages(&journald, "COUNT").into_iter().collect(),
         reported,

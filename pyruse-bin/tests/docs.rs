@@ -93,6 +93,13 @@ impl Workspace {
     /// Writes it as `new.json`, with the files that it names here.
     fn write(&self, config: &str) {
         let here = self.path("").display().to_string();
+        for rest in config.split("\"secretFile\": \"/etc/pyruse/").skip(1) {
+            let file = self.path(rest.split('"').next().unwrap());
+            if !file.exists() {
+                fs::write(&file, "secret\n").unwrap();
+                run(Command::new("chmod").arg("400").arg(file));
+            }
+        }
         fs::write(self.path("new.json"), config.replace("/etc/pyruse/", &here)).unwrap();
     }
 

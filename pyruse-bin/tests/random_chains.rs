@@ -211,6 +211,16 @@ fn action() -> impl Strategy<Value = Value> {
             .prop_map(|(m, l)| step("action_log", json!({"message": m, "level": l}))),
         1 => (select(TEMPLATES.to_vec()), option::of(Just("Betreff")))
             .prop_map(|(m, s)| step("action_email", json!({"message": m, "subject": s}))),
+        1 => (select(vec!["https://h/a", "https://h/{A}/x?q={MESSAGE}&n={PRIORITY}", "http://h:8/x{B}"]),
+            select(vec![
+                json!({}), json!({"text": "{A}: {MESSAGE}"}), json!({"form": {"a&": "{IP}", "b": "{B}{A}"}}),
+                json!({"json": {"a": ["{MESSAGE}", 1, null, "{A} {B}"], "b": {"c": "x{PRIORITY}"}}}),
+            ]), option::of(1..9))
+            .prop_map(|(url, mut args, max)| {
+                args["url"] = json!(url);
+                args["maxValue"] = json!(max);
+                step("action_http", args)
+            }),
         2 => (select(TEMPLATES.to_vec()), select(vec!["WARN", "INFO", "OTHER"]),
             option::of(select(vec!["NONE", "FIRST", "LAST", "FIRSTLAST", "ALL"])))
             .prop_map(|(m, l, d)| step("action_dailyReport", json!({"message": m, "level": l, "details": d}))),

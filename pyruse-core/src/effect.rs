@@ -41,6 +41,15 @@ pub enum Effect {
         /// The text.
         body: String,
     },
+    /// An HTTP request is sent.
+    Http {
+        /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+        method: String,
+        /// The URL; a secret in it is shown as `{$secret}`.
+        url: String,
+        /// The body; a secret in it is shown as `{$secret}`.
+        body: String,
+    },
     /// A line is written to the journal.
     Log {
         /// `EMERG` … `DEBUG`.
@@ -84,6 +93,7 @@ impl Effect {
         match self {
             Effect::Ban { .. } => "ban",
             Effect::Email { .. } => "email",
+            Effect::Http { .. } => "http",
             Effect::Log { .. } => "log",
             Effect::Report { .. } => "report",
             Effect::Error { .. } => "error",
@@ -129,6 +139,11 @@ impl Serialize for PlacedEffect<'_> {
                 line.serialize_entry("to", to)?;
                 line.serialize_entry("body", body)?;
             }
+            Effect::Http { method, url, body } => {
+                line.serialize_entry("method", method)?;
+                line.serialize_entry("url", url)?;
+                line.serialize_entry("body", body)?;
+            }
             Effect::Log { level, message } => {
                 line.serialize_entry("level", level)?;
                 line.serialize_entry("message", message)?;
@@ -152,7 +167,7 @@ impl Serialize for PlacedEffect<'_> {
 mod tests {
     use super::*;
 
-    fn every_kind() -> [Effect; 6] {
+    fn every_kind() -> [Effect; 7] {
         [
             Effect::Ban {
                 action: "action_nftBan",
@@ -163,6 +178,7 @@ mod tests {
                 reason: BanReason::Operator,
             },
             Effect::Email { subject: "ban".into(), to: vec!["root".into()], body: "a\nb".into() },
+            Effect::Http { method: "PUT".into(), url: "https://a/b".into(), body: "{}".into() },
             Effect::Log { level: Level::Info, message: "m".into() },
             Effect::Report { level: ReportLevel::Warn, message: "m".into(), details: "ALL" },
             Effect::Error { message: "m".into() },

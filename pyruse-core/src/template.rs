@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use pyruse_python::format::{self, Value};
-pub use pyruse_python::format::{RenderError, Template, TemplateError, placeholder};
+pub use pyruse_python::format::{Part, RenderError, Template, TemplateError, placeholder};
 
 use crate::entry;
 use crate::time::Timestamp;

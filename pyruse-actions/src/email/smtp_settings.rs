@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
@@ -14,6 +13,8 @@ use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+
+use crate::secret;
 
 /// How a connection is encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -128,12 +129,8 @@ impl SmtpSettings {
     /// Reports in the same way what should be improved.
     pub(super) fn warn(&self, report: &mut dyn FnMut(&str, String)) {
         let Some(file) = &self.password_file else { return };
-        if fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o007 != 0) {
-            let file = file.display();
-            report(
-                "smtp.passwordFile",
-                format!("every user of this machine can read the password: `chmod o-rwx {file}`"),
-            );
+        if let Some(warning) = secret::exposure(file, "password") {
+            report("smtp.passwordFile", warning);
         }
     }
 
@@ -167,15 +164,9 @@ pub(super) enum Proof {
     Pinned,
 }
 
-/// Returns the first line of the file.
+/// Returns the password in this file.
 pub(super) fn read_password(file: &Path) -> Result<String, String> {
-    let name = file.display();
-    let text = fs::read(file).map_err(|e| format!("{name}: {e}"))?;
-    let text = String::from_utf8(text).map_err(|_| format!("{name} is not UTF-8"))?;
-    match text.lines().next() {
-        Some(password) if !password.is_empty() => Ok(password.to_owned()),
-        _ => Err(format!("{name}: its first line, which is the password, is empty")),
-    }
+    secret::read(file, "password")
 }
 
 fn read_authorities(file: &Path) -> Result<Certificate, String> {
@@ -237,20 +228,6 @@ mod tests {
         }
         for bad in ["", "a:25", "smtp://a", "[::1]", "a b", "a\\nb"] {
             assert_eq!(complaints(&format!(r#"{{"host": "{bad}"}}"#)).len(), 1, "{bad}");
-        }
-    }
-
-    #[test]
-    fn the_password_is_the_first_line_without_its_end() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("password");
-        for text in ["a b\n", "a b", "a b\r\nnot this\n"] {
-            fs::write(&file, text).unwrap();
-            assert_eq!(read_password(&file).as_deref(), Ok("a b"), "{text:?}");
-        }
-        for text in ["", "\n", "\nnot this"] {
-            fs::write(&file, text).unwrap();
-            assert!(read_password(&file).unwrap_err().contains("is empty"), "{text:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub mod http_server;
 pub mod journal_file;
 pub mod mail_server;
 pub mod workspace;

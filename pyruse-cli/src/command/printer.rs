@@ -37,6 +37,8 @@ impl<W: Write> SimulationObserver for EffectPrinter<W> {
             Effect::Email { subject, to, body } => {
                 format!("mail    {subject} (to {}): {body}", to.join(", "))
             }
+            Effect::Http { method, url, body } if body.is_empty() => format!("http    {method} {url}"),
+            Effect::Http { method, url, body } => format!("http    {method} {url}: {body}"),
             Effect::Log { level, message } => format!("log     {level}: {message}"),
             Effect::Report { level, message, .. } => format!("report  {level}: {message}"),
             Effect::Error { message } => format!("error   {message}"),

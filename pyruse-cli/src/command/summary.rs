@@ -29,6 +29,8 @@ pub(crate) struct Summary {
     hits: Vec<u64>,
     bans: HashMap<String, HashMap<String, u64>>,
     mails: HashMap<String, u64>,
+    /// By server.
+    requests: HashMap<String, u64>,
     logs: BTreeMap<Level, u64>,
     reports: BTreeMap<ReportLevel, u64>,
     others: HashMap<&'static str, u64>,
@@ -45,6 +47,10 @@ impl SimulationObserver for Summary {
                 *self.bans.entry(set.clone()).or_default().entry(ip.clone()).or_default() += 1;
             }
             Effect::Email { subject, .. } => *self.mails.entry(subject.clone()).or_default() += 1,
+            Effect::Http { url, .. } => {
+                let server = url.split('/').take(3).collect::<Vec<_>>().join("/");
+                *self.requests.entry(server).or_default() += 1;
+            }
             Effect::Log { level, .. } => *self.logs.entry(*level).or_default() += 1,
             Effect::Report { level, .. } => *self.reports.entry(*level).or_default() += 1,
             Effect::Error { message } => {
@@ -90,6 +96,7 @@ impl Summary {
             hits: Vec::new(),
             bans: HashMap::new(),
             mails: HashMap::new(),
+            requests: HashMap::new(),
             logs: BTreeMap::new(),
             reports: BTreeMap::new(),
             others: HashMap::new(),
@@ -112,6 +119,7 @@ impl Summary {
             chains,
             self.bans(),
             Section::new("mails by subject", ["count", ""], by_count(&self.mails)),
+            Section::new("requests by server", ["count", ""], by_count(&self.requests)),
             Section::new("journal lines by level", ["count", ""], by_level(&self.logs)),
             Section::new("report lines by level", ["count", ""], by_level(&self.reports)),
             Section::new("other effects", ["count", ""], by_count(&self.others)),

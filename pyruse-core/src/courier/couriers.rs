@@ -236,8 +236,10 @@ fn record(
     let mut failed: Vec<(Failure, String, usize)> = Vec::new();
     for (id, outcome) in outcomes {
         let (kind, error, wait) = match &outcome {
-            Outcome::Done => (None, "", longest_wait),
-            Outcome::Retry(error) => (Some(Failure::Retry), error.as_str(), longest_wait),
+            Outcome::Done | Outcome::Postpone(_) => (None, "", longest_wait),
+            Outcome::Retry(error) | Outcome::RetryAfter(error, _) => {
+                (Some(Failure::Retry), error.as_str(), longest_wait)
+            }
             Outcome::Blocked(error) => (Some(Failure::Blocked), error.as_str(), BLOCKED_WAIT),
             Outcome::GiveUp(error) => (Some(Failure::GiveUp), error.as_str(), longest_wait),
         };

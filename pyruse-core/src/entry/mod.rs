@@ -177,6 +177,26 @@ impl Entry<'_> {
             .map_err(|e| StepError::new(e.to_string()))
     }
 
+    /// Gives the parts of the rendered template to `emit`; `slots` are the slots of `template.names()`.
+    pub(crate) fn render_parts(
+        &mut self,
+        template: &crate::template::Template,
+        slots: &[Slot],
+        emit: &mut dyn FnMut(crate::template::Part<'_>),
+    ) -> Result<(), StepError> {
+        for slot in slots {
+            self.joined(*slot);
+        }
+        let buffers = &*self.buffers;
+        template
+            .render_parts(
+                buffers.zone(),
+                |n| buffers.shown(slots[n]).map(|stored| buffers.value(stored)),
+                emit,
+            )
+            .map_err(|e| StepError::new(e.to_string()))
+    }
+
     /// Sets a field to a text.
     pub fn set_text(&mut self, slot: Slot, text: &str) {
         let span = self.buffers.push_text(text);

@@ -10,7 +10,7 @@ use crate::config::{ConfigText, Diagnostics, JsonNode, SourceSpan, StepPlace};
 use crate::entry::{Entry, Fields, Slot, StepError};
 use crate::pattern::{self, Pattern};
 use crate::state::{Handle, Layout, Resource, State};
-use crate::template::Template;
+use crate::template::{Part, Template};
 
 /// An error was found and reported: nothing can be compiled. Only [`Compile`] makes one.
 #[derive(Debug)]
@@ -198,10 +198,17 @@ impl Compile<'_> {
 
     /// Compiles a template and resolves its names; an error in it is reported at its position in the argument.
     pub fn message(&mut self, path: &str, text: &str) -> Result<Message, Invalid> {
+        self.message_with(path, text, &[])
+    }
+
+    /// Like [`Compile::message`], for a template in which the names in `own` are not fields: the module inserts
+    /// something else there, see [`Message::render_parts`].
+    pub fn message_with(&mut self, path: &str, text: &str, own: &[&str]) -> Result<Message, Invalid> {
         let template = Template::parse(text)
             .map_err(|e| self.error_within(path, e.offset, format!("bad template: {}", e.message)))?;
         let slots = template.names().iter().map(|name| self.fields.slot(name)).collect::<Vec<_>>();
-        for (n, (name, slot)) in template.names().iter().zip(&slots).enumerate() {
+        let fields = template.names().iter().zip(&slots).enumerate();
+        for (n, (name, slot)) in fields.filter(|(_, (name, _))| !own.contains(&name.as_str())) {
             let uses = ["}", ":", "!"].iter().filter_map(|end| text.find(&format!("{{{name}{end}")));
             let at = uses.min().map_or(0, |at| at + 1);
             let span = self.span_in(path, at..at + name.len());
@@ -252,5 +259,25 @@ impl Message {
     /// Appends the text for this entry. A format that the value of a field does not support is an error.
     pub fn render(&self, entry: &mut Entry<'_>, out: &mut String) -> Result<(), StepError> {
         entry.render(&self.template, &self.slots, out)
+    }
+
+    /// Gives the parts of the text for this entry to `emit`, in order, so that the caller can encode each value for its
+    /// place. Errors are those of [`Message::render`].
+    pub fn render_parts(
+        &self,
+        entry: &mut Entry<'_>,
+        emit: &mut dyn FnMut(Part<'_>),
+    ) -> Result<(), StepError> {
+        entry.render_parts(&self.template, &self.slots, emit)
+    }
+
+    /// Returns the parts without values, in order.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.template.parts()
+    }
+
+    /// Returns the names of its fields; [`Part::Value`] has an index into them.
+    pub fn names(&self) -> &[String] {
+        self.template.names()
     }
 }

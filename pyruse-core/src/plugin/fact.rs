@@ -42,6 +42,8 @@ pub enum Fact {
     Bans(BannedAddress),
     /// It sends a mail for the entry.
     Mails,
+    /// It sends something else to another program or machine for the entry.
+    Sends,
 }
 
 /// What is saved.

@@ -1,4 +1,4 @@
-//! P008: a mail that believes the name which an entry gives itself, without asking who really wrote the entry.
+//! P008: a mail, or a request, that believes the name which an entry gives itself, without asking who really wrote the entry.
 
 use super::check::LintPlugin;
 use super::findings::Findings;
@@ -13,10 +13,10 @@ static LINT: Lint = Lint {
     code: "P008",
     name: "forgeable-mail",
     severity: Severity::Note,
-    what: "A mail trusts the name that an entry gives itself: on a path to it, SYSLOG_IDENTIFIER (or a similar \
+    what: "A mail, or a request, trusts the name that an entry gives itself: on a path to it, SYSLOG_IDENTIFIER (or a similar \
            field) is tested, but not who really wrote the entry.",
-    why: "any user of this machine can write an entry with that name, and so trigger the mail",
-    instead: "Also test a field that journald itself sets: `_SYSTEMD_UNIT`, `_UID` or `_EXE`. (For a mail, `_COMM` \
+    why: "any user of this machine can write an entry with that name, and so trigger the mail or the request",
+    instead: "Also test a field that journald itself sets: `_SYSTEMD_UNIT`, `_UID` or `_EXE`. (Here, `_COMM` \
               is enough: it excludes simple forgeries.) A mail for which no name is tested, such as one about \
               everything with PRIORITY 2, is not reported.",
     examples: Examples::Rules {
@@ -35,7 +35,8 @@ static LINT: Lint = Lint {
 inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
-    let mails: Vec<_> = review.facts().filter(|(_, fact, _)| matches!(fact, Fact::Mails)).collect();
+    let mails: Vec<_> =
+        review.facts().filter(|(_, fact, _)| matches!(fact, Fact::Mails | Fact::Sends)).collect();
     if mails.is_empty() {
         return;
     }
@@ -60,14 +61,19 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         believed.changes.extend(claims.map(|node| (*node, Exit::Pass, true)));
     });
     review.flow.spread(&[believed], |_, believed| {
-        for (site, _, _) in &mails {
+        for (site, fact, _) in &mails {
             let open = review.flow.nodes_of(*site).iter().find(|node| believed.holds(**node));
             let Some(node) = open else { continue };
+            let what = if matches!(fact, Fact::Mails) { "mail" } else { "request" };
             let path = findings.path(review, || believed.path(*node));
             let module = review.steps[*site].module.as_ref();
             let span = module.map_or(&review.steps[*site].node.span, |(_, name)| &name.span);
             findings
-                .add(span, review.place(*site), "this mail trusts the name that an entry gives itself")
+                .add(
+                    span,
+                    review.place(*site),
+                    format!("this {what} trusts the name that an entry gives itself"),
+                )
                 .notes(path)
                 .help("also test a field that only journald sets: `_SYSTEMD_UNIT`, `_UID` or `_EXE`");
         }

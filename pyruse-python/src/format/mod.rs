@@ -41,5 +41,5 @@ mod value;
 pub use self::error::{RenderError, TemplateError};
 pub use self::moment::show_time;
 pub use self::placeholder::placeholder;
-pub use self::template::Template;
+pub use self::template::{Part, Template};
 pub use self::value::Value;

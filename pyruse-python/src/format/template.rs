@@ -12,6 +12,22 @@ use super::repr;
 use super::spec::Spec;
 use super::value::Value;
 
+/// A part of a rendered template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'p> {
+    /// Text of the template itself.
+    Literal(&'p str),
+    /// A value.
+    Value {
+        /// Index into [`Template::names`].
+        name: usize,
+        /// The text that is inserted; empty if nothing is rendered.
+        text: &'p str,
+        /// Whether the field does not exist.
+        is_missing: bool,
+    },
+}
+
 /// A compiled format string.
 #[derive(Clone, Debug)]
 pub struct Template {
@@ -78,6 +94,41 @@ impl Template {
             }
         }
         Ok(())
+    }
+
+    /// Gives the parts for the given values to `emit`, in order, as [`Template::render`] would append them: for a caller
+    /// that must encode each value for its place.
+    ///
+    /// # Errors
+    /// Fails like [`Template::render`]; parts before the failing one have been given.
+    pub fn render_parts<'v, V: Into<Value<'v>>>(
+        &self,
+        zone: &TimeZone,
+        mut lookup: impl FnMut(usize) -> Option<V>,
+        mut emit: impl FnMut(Part<'_>),
+    ) -> Result<(), RenderError> {
+        let mut text = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(literal) => emit(Part::Literal(literal)),
+                Piece::Field(field) => {
+                    let value = lookup(field.name).map(Into::into);
+                    text.clear();
+                    write_field(&mut text, zone, field, value)
+                        .map_err(|refusal| self.failure(field, value, refusal))?;
+                    emit(Part::Value { name: field.name, text: &text, is_missing: value.is_none() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the parts without values, in order.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Literal(text) => Part::Literal(text),
+            Piece::Field(field) => Part::Value { name: field.name, text: "", is_missing: true },
+        })
     }
 
     fn failure(&self, field: &Field, value: Option<Value<'_>>, refusal: Refusal) -> RenderError {

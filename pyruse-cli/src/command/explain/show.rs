@@ -153,6 +153,8 @@ fn effect_words(effect: &Effect) -> String {
             format!("ban {ip} in `{set}` {length}{}", if *renewed { " (again)" } else { "" })
         }
         Effect::Email { subject, to, body } => format!("mail to {}: {subject}: {body}", to.join(", ")),
+        Effect::Http { method, url, body } if body.is_empty() => format!("{method} {url}"),
+        Effect::Http { method, url, body } => format!("{method} {url}: {body}"),
         Effect::Log { level, message } => format!("journal line, {level}: {message}"),
         Effect::Report { level, message, .. } => format!("report line, {level}: {message}"),
         other => serde_json::to_string(other).unwrap_or_default(),

@@ -121,19 +121,33 @@ impl QueuedMessage {
     /// like the one before it changes only times, and is not written: after a crash, the message is tried a little
     /// earlier. Thousands may wait for a missing set.
     pub(super) fn fail(&mut self, error: String, now: Now, longest_wait: Duration) -> bool {
+        let wait = Duration::from_secs(1 << self.tries.min(20)).min(longest_wait);
+        self.fail_until(error, now, in_step(now.steady.plus(wait), wait))
+    }
+
+    /// Like [`QueuedMessage::fail`], with this wait.
+    pub(super) fn fail_for(&mut self, error: String, now: Now, wait: Duration) -> bool {
+        self.fail_until(error, now, now.steady.plus(wait))
+    }
+
+    fn fail_until(&mut self, error: String, now: Now, ready: Steady) -> bool {
         let tried = self.tried(now.steady);
         let unwritten = tried.saturating_sub(Duration::from_secs(self.tried));
         let is_new = self.error.as_ref() != Some(&error) || unwritten >= TRIED_WRITTEN;
         if is_new {
             self.tried = tried.as_secs();
         }
-        let wait = Duration::from_secs(1 << self.tries.min(20)).min(longest_wait);
         self.tries += 1;
         self.error = Some(error);
-        self.status = MessageStatus::Waiting;
-        self.ready = in_step(now.steady.plus(wait), wait);
-        self.due = Expiry::after(now.wall, now.steady.until(self.ready));
+        self.wait(now, now.steady.until(ready));
         is_new
+    }
+
+    /// Makes it wait for this long.
+    pub(super) fn wait(&mut self, now: Now, wait: Duration) {
+        self.status = MessageStatus::Waiting;
+        self.ready = now.steady.plus(wait);
+        self.due = Expiry::after(now.wall, wait);
     }
 
     /// Records that the courier has given it up.

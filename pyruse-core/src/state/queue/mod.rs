@@ -38,6 +38,17 @@ impl Queue {
         self.add(key, payload, false)
     }
 
+    /// Queues a message, unless `max` messages are not done: then the oldest one that was given up is removed for it, and
+    /// if there is none, it is not queued. Returns its number.
+    pub fn push_bounded(&mut self, payload: String, max: usize) -> Option<u64> {
+        if self.messages.len() >= max {
+            let given_up = |(_, message): &(&u64, &QueuedMessage)| message.status == MessageStatus::GivenUp;
+            let oldest = *self.messages.iter().find(given_up)?.0;
+            self.remove(oldest);
+        }
+        Some(self.push(None, payload))
+    }
+
     /// Queues a message that need not survive a crash, because every start derives it from the state again.
     pub(crate) fn push_volatile(&mut self, key: Option<&str>, payload: String) -> u64 {
         self.add(key, payload, true)
@@ -78,16 +89,26 @@ impl Queue {
         let superseded = message.key.as_ref().is_some_and(|key| self.newest_of_key.get(key) != Some(&id));
         match outcome {
             Outcome::Done => self.remove(id),
-            Outcome::Retry(_) | Outcome::Blocked(_) if superseded => self.remove(id),
+            Outcome::GiveUp(error) => {
+                message.give_up(error);
+                self.dirty.push(id);
+            }
+            _ if superseded => self.remove(id),
             Outcome::Retry(error) | Outcome::Blocked(error) => {
                 if message.fail(error, now, longest_wait) {
                     self.dirty.push(id);
                 }
                 self.due.insert((message.ready, id));
             }
-            Outcome::GiveUp(error) => {
-                message.give_up(error);
-                self.dirty.push(id);
+            Outcome::RetryAfter(error, wait) => {
+                if message.fail_for(error, now, wait) {
+                    self.dirty.push(id);
+                }
+                self.due.insert((message.ready, id));
+            }
+            Outcome::Postpone(wait) => {
+                message.wait(now, wait);
+                self.due.insert((message.ready, id));
             }
         }
     }

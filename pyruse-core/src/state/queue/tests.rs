@@ -217,3 +217,39 @@ fn a_message_is_as_old_as_the_time_in_which_it_was_tried() {
     assert_eq!(tried(&mut queue, now), 10_800);
     assert_eq!(tried(&mut queue, now.plus(HOUR)), 14_400);
 }
+
+#[test]
+fn a_message_that_is_postponed_has_not_failed_and_one_with_a_given_wait_waits_as_long() {
+    let longest = Duration::from_secs(60);
+    let mut queue = Queue::default();
+    let [postponed, failed] = ["a", "b"].map(|payload| queue.push(None, payload.into()));
+    stored(&mut queue);
+    queue.take_due(START, 9);
+    queue.settle(postponed, Outcome::Postpone(Duration::from_secs(20)), START, longest);
+    queue.settle(failed, Outcome::RetryAfter("busy".into(), HOUR), START, longest);
+    let states: Vec<_> = queue.messages().map(|(_, m)| (m.tries, m.error.as_deref(), m.status)).collect();
+    let waiting = MessageStatus::Waiting;
+    assert_eq!(states, [(0, None, waiting), (1, Some("busy"), waiting)]);
+    assert_eq!(stored(&mut queue).len(), 1, "a postponed message is not written");
+    let due = |queue: &mut Queue, seconds: u64| {
+        let due = queue.take_due(START.plus(Duration::from_secs(seconds)), 9);
+        due.into_iter().map(|message| message.id).collect::<Vec<_>>()
+    };
+    assert_eq!(due(&mut queue, 19), [] as [u64; 0]);
+    assert_eq!(due(&mut queue, 20), [postponed]);
+    assert_eq!(due(&mut queue, 3599), [] as [u64; 0]);
+    assert_eq!(due(&mut queue, 3600), [failed]);
+}
+
+#[test]
+fn a_bounded_queue_removes_only_what_was_given_up() {
+    let mut queue = Queue::default();
+    let ids: Vec<_> = ["a", "b", "c"].iter().map(|text| queue.push_bounded((*text).into(), 2)).collect();
+    assert_eq!(ids, [Some(0), Some(1), None]);
+    queue.take_due(START, 9);
+    queue.settle(0, Outcome::Retry("no".into()), START, HOUR);
+    queue.settle(1, Outcome::GiveUp("never".into()), START, HOUR);
+    assert_eq!(queue.push_bounded("d".into(), 2), Some(2));
+    assert_eq!(queue.push_bounded("e".into(), 2), None);
+    assert_eq!(queue.messages().map(|(id, _)| id).collect::<Vec<_>>(), [0, 2]);
+}

@@ -1,0 +1,84 @@
+//! The top-level key `http`: what holds for all requests.
+
+use std::path::{Path, PathBuf};
+
+use pyruse_core::plugin::{ModuleSettings, SettingsPlugin};
+use pyruse_core::schemars::JsonSchema;
+use pyruse_core::seconds::Seconds;
+use pyruse_core::serde::Deserialize;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+/// Settings of `action_http`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
+#[schemars(crate = "pyruse_core::schemars")]
+pub(crate) struct HttpSettings {
+    /// A file of certificates (PEM) of authorities that are trusted in addition to those of the system.
+    #[serde(rename = "caFile")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// The time limit for one attempt, in seconds or as `1m`, from looking up the name to the end of the answer.
+    #[serde(rename = "timeoutSeconds")]
+    pub(super) timeout_seconds: Seconds,
+    /// How many requests are sent to one server within a minute; the others wait. 0: no limit.
+    #[serde(rename = "maxPerMinute")]
+    pub(super) max_per_minute: u32,
+    /// How many requests may wait, for all servers together. Beyond that, one that was given up is forgotten; if there
+    /// is none, the new one is not sent, which is logged.
+    #[serde(rename = "maxWaiting")]
+    pub(super) max_waiting: u32,
+    /// How long a request that fails is retried, in seconds or as `7d`, which is the default. Then it is given up.
+    #[serde(rename = "giveUpSeconds")]
+    pub(super) give_up_seconds: Seconds,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        HttpSettings {
+            ca_file: None,
+            timeout_seconds: Seconds(30),
+            max_per_minute: 60,
+            max_waiting: 1000,
+            give_up_seconds: Seconds(7 * 86_400),
+        }
+    }
+}
+
+impl ModuleSettings for HttpSettings {
+    const KEY: &'static str = "http";
+
+    fn check(&self, report: &mut dyn FnMut(&str, String)) {
+        if let Some(file) = &self.ca_file
+            && let Err(e) = authorities(file)
+        {
+            report("caFile", e);
+        }
+        if self.timeout_seconds == Seconds(0) {
+            report("timeoutSeconds", "the time limit must not be 0 seconds".into());
+        }
+        if self.max_waiting == 0 {
+            report("maxWaiting", "`maxWaiting` must be at least 1: otherwise no request is sent".into());
+        }
+    }
+}
+
+/// Returns the certificates in the file.
+pub(super) fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let name = file.display();
+    let text = std::fs::read(file).map_err(|e| format!("{name}: {e}"))?;
+    let all: Vec<_> = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<_, _>>()
+        .map_err(|_| format!("{name} contains a damaged certificate"))?;
+    if all.is_empty() {
+        return Err(format!("{name} contains no certificate in PEM form"));
+    }
+    let mut store = rustls::RootCertStore::empty();
+    for certificate in &all {
+        store
+            .add(certificate.clone())
+            .map_err(|e| format!("{name} contains a certificate that cannot be used: {e}"))?;
+    }
+    Ok(all)
+}
+
+pyruse_core::inventory::submit!(SettingsPlugin::of::<HttpSettings>());
