@@ -61,6 +61,7 @@ crash-campaign:
 	@.ci/install test
 	PYRUSE_KILLS=100 cargo test --profile campaign -p pyruse-bin --test crash -- --nocapture
 	PYRUSE_KILLS=200 cargo test --profile campaign -p pyruse-bin --test crash_all -- --nocapture
+	PYRUSE_KILLS=100 cargo test --profile campaign -p pyruse-bin --test crash_lists -- --nocapture
 
 # Writes log files for a minute, rotates them in every way, and kills the program at random moments.
 log-campaign:

@@ -112,9 +112,20 @@ fn nets() -> impl Strategy<Value = Vec<&'static str>> {
             "::ffff:10.0.0.0/104",
             "0.0.0.0/0",
             "::1",
+            "odd",
+            "none",
         ]),
         0..3,
     )
+}
+
+/// Lists, one of them empty; networks of one overlap.
+fn lists() -> Value {
+    json!({
+        "odd": {"nets": ["10.0.0.0/31", "10.0.0.0/8", "10.1.2.3", "2001:db8::/127", "::ffff:10.0.0.0/104"]},
+        "small": {"nets": ["10.0.0.1", "10.0.0.2/31", "::1"]},
+        "none": {"nets": []},
+    })
 }
 
 fn filter() -> impl Strategy<Value = Value> {
@@ -127,6 +138,8 @@ fn filter() -> impl Strategy<Value = Value> {
         2 => (field(), scalar()).prop_map(move |(f, v)| step("filter_greaterOrEquals", json!({"field": f, "value": v}))),
         2 => (prop_oneof![3 => Just("IP"), 1 => field()], nets())
             .prop_map(move |(f, v)| step("filter_inNetworks", json!({"field": f, "nets": v}))),
+        2 => (prop_oneof![3 => Just("IP"), 1 => field()], select(vec!["odd", "small", "none"]))
+            .prop_map(move |(f, v)| step("filter_inList", json!({"field": f, "list": v}))),
         3 => (field(), select(EXPRESSIONS.to_vec()), option::of(select(SAVED.to_vec()))).prop_map(move |(f, re, save)| {
             let save: Vec<&str> = save.into_iter().collect();
             step("filter_pcre", json!({"field": f, "re": re, "save": save}))
@@ -455,7 +468,7 @@ proptest! {
 
     #[test]
     fn random_chains_take_the_way_that_a_simple_interpreter_takes(chains in config(), entries in vec(entry(), 1..40)) {
-        let text = reference::to_text(&chains);
+        let text = reference::to_text(&chains, &lists());
         let mut subjects = Subject::both(&text);
         let mut reference = Reference::new(&text);
         for (n, fields) in timed(entries, Vec::new()).enumerate() {
@@ -473,7 +486,7 @@ proptest! {
         entries in vec(entry(), 1..40),
         lateness in vec(prop_oneof![3 => Just(0_u8), 2 => 0_u8..8, 2 => 0_u8..100], 40),
     ) {
-        let text = reference::to_text(&chains);
+        let text = reference::to_text(&chains, &lists());
         let mut subjects = Subject::both(&text);
         let mut reference = Reference::new(&text);
         for (n, fields) in timed(entries, lateness).enumerate() {

@@ -176,3 +176,90 @@ fn a_file_of_an_earlier_version_is_loaded_and_continued_as_if_this_one_had_writt
     assert_eq!(logged, run(&ours, AFTER));
     assert_eq!(rows(&earlier), rows(&ours));
 }
+
+/// Rows that are written as they are.
+struct Given(Vec<Row>);
+
+impl Resource for Given {
+    fn load(_: Vec<Row>) -> Result<Given, String> {
+        Ok(Given(Vec::new()))
+    }
+
+    fn changes(&mut self, changes: &mut Changes<'_>) {
+        for (key, value) in self.0.drain(..) {
+            changes.put(key, value);
+        }
+    }
+}
+
+/// What lists store: a network that was added by hand, and the addresses of a name. Users have such rows: this program
+/// must read them, and write the same.
+const STORED_LISTS: [(&str, &str, &str); 2] = [
+    (
+        "lists/added",
+        "friends 192.0.2.0/24",
+        r#"{"e":[1795096400000000,86400000000],"v":{"since":1795010000000000}}"#,
+    ),
+    (
+        "lists/resolved",
+        "home.example.org",
+        r#"{"e":[1797602000000000,2592000000000],"v":{"at":1795010000000000,"addresses":["192.0.2.10","2001:db8::10"]}}"#,
+    ),
+];
+
+#[test]
+fn lists_have_what_an_earlier_version_stored_and_store_the_same() {
+    use pyruse_core::operation::{Answer, Operation};
+    let directory = tempfile::tempdir().unwrap();
+    let [earlier, ours] = ["earlier", "ours"].map(|name| directory.path().join(name));
+    let mut state = open(&earlier);
+    for (part, key, value) in STORED_LISTS {
+        let given = state.open::<Given>(part).unwrap();
+        state.get_mut(given).0.push((key.as_bytes().into(), value.as_bytes().into()));
+    }
+    state.commit().unwrap();
+    drop(state);
+    let source = ConfigText {
+        name: "test".into(),
+        text: json!({
+            "lists": {"friends": {"names": ["home.example.org"]}},
+            "actions": {"a": [
+                {"filter": "filter_inList", "args": {"field": "IP", "list": "friends"}},
+                {"action": "action_log", "args": {"message": "{IP}"}},
+            ]},
+        })
+        .to_string(),
+    };
+    let load = |state: &mut State| {
+        let (registry, mut diagnostics) = (Registry::linked().unwrap(), Diagnostics::default());
+        let engine = Engine::load(&source, &registry, Fields::default(), state, &mut diagnostics).unwrap();
+        engine.unwrap_or_else(|| panic!("{}", source.draw_within(500, &diagnostics, false)))
+    };
+    let mut state = open(&earlier);
+    let mut engine = load(&mut state);
+    let mut logged = LoggedLines::default();
+    for (second, ip) in
+        [(10_000, "192.0.2.10"), (10_000, "2001:db8::10"), (10_000, "192.0.2.77"), (10_000, "192.0.3.1")]
+    {
+        let mut record = MemoryRecord::at(Timestamp::from_seconds(START + second)).with("IP", ip);
+        engine.workflow.run(&mut record, &mut state, &mut logged);
+    }
+    assert_eq!(logged.0, ["192.0.2.10", "2001:db8::10", "192.0.2.77"]);
+
+    let mut state = open(&ours);
+    let mut engine = load(&mut state);
+    let network = pyruse_core::network::Network::parse("192.0.2.0/24").unwrap();
+    let allow = Operation::AllowInList { network, list: None, seconds: 86_400 };
+    let now = state.now().wall;
+    assert!(matches!(engine.services.operate(&allow, &mut state, now), Ok(Answer::ListParts(_))));
+    state.commit().unwrap();
+    drop((engine, state));
+    let stored = |path: &Path, part: &str| {
+        let mut state = open(path);
+        let rows = state.open::<Rows>(part).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        state.get(rows).0.iter().map(|(key, value)| (text(key), text(value))).collect::<Vec<_>>()
+    };
+    assert_eq!(stored(&ours, "lists/added"), stored(&earlier, "lists/added"));
+    assert_eq!(stored(&ours, "lists/added"), [(STORED_LISTS[0].1.to_owned(), STORED_LISTS[0].2.to_owned())]);
+}

@@ -48,6 +48,8 @@ enum Command {
     #[command(subcommand)]
     Counters(command::counters::Command),
     #[command(subcommand)]
+    Lists(command::lists::Command),
+    #[command(subcommand)]
     Outbox(command::outbox::Command),
     Status(command::status::Args),
     Sources(command::sources::Args),
@@ -72,6 +74,7 @@ pub fn main(follow: fn(Option<&Path>, &RunArgs) -> anyhow::Result<Ending>) -> Ex
         Command::Report(command) => command::report::run(config, &command),
         Command::Bans(command) => command::bans::run(config, &command),
         Command::Counters(command) => command::counters::run(config, &command),
+        Command::Lists(command) => command::lists::run(config, &command),
         Command::Outbox(command) => command::outbox::run(config, &command),
         Command::Status(args) => command::status::run(config, &args),
         Command::Sources(args) => command::sources::run(config, &args),

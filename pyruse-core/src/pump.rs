@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::courier::{Courier, Couriers, Deliver, Outcome};
 use crate::engine::{Engine, Plan};
 use crate::entry::Record;
-use crate::plugin::SourceError;
+use crate::plugin::{SourceError, WakeLoop};
 use crate::sources::Sources;
 use crate::state::{DueMessage, State, StateError};
 use crate::time::{Now, Timestamp};
@@ -33,6 +33,7 @@ pub struct Pump {
     /// Whether it reads the configured sources; a program may read others by itself.
     reads_sources: bool,
     couriers: Couriers,
+    wake: WakeLoop,
 }
 
 /// How much [`Pump::batch`] reads at most.
@@ -70,22 +71,25 @@ impl Deliver for Nobody {
 
 impl Pump {
     /// Starts the couriers of the engine's services. `wake` is called, from any thread, when a courier's reply waits
-    /// for [`Pump::collect`]. An error means that a thread cannot be started.
-    pub fn new(mut engine: Engine, state: State, wake: Arc<dyn Fn() + Send + Sync>) -> io::Result<Pump> {
-        let mut couriers = Couriers::new(wake);
+    /// for [`Pump::collect`], or when another thread of a service has made something for [`Pump::tend`]. An error means
+    /// that a thread cannot be started.
+    pub fn new(mut engine: Engine, mut state: State, wake: WakeLoop) -> io::Result<Pump> {
+        let mut couriers = Couriers::new(wake.clone());
         engine.services.start_couriers(&mut couriers)?;
-        Ok(Pump { engine, state, sources: Sources::default(), reads_sources: false, couriers })
+        engine.services.begin(&mut state, &wake);
+        Ok(Pump { engine, state, sources: Sources::default(), reads_sources: false, couriers, wake })
     }
 
     /// Makes a pump without consequences: nothing is delivered, and no service sees entries. The errors are those of
     /// [`Pump::new`].
     pub fn dry_run(mut engine: Engine, state: State) -> io::Result<Pump> {
-        let mut couriers = Couriers::new(Arc::new(|| ()));
+        let wake: WakeLoop = Arc::new(|| ());
+        let mut couriers = Couriers::new(wake.clone());
         engine.services.remove_watchers();
         engine.services.start_couriers_as(&mut couriers, |courier| {
             Courier::new(courier.name, Nobody).inline().batch(usize::MAX)
         })?;
-        Ok(Pump { engine, state, sources: Sources::default(), reads_sources: false, couriers })
+        Ok(Pump { engine, state, sources: Sources::default(), reads_sources: false, couriers, wake })
     }
 
     /// Returns the pump with sources that are already open; see [`Sources::open`].
@@ -109,6 +113,12 @@ impl Pump {
         self.engine.run_from(source, record, &mut self.state, observer);
     }
 
+    /// Returns `true` if no record may be read yet, because a service does not know something that decides about entries.
+    /// Then [`Pump::batch`] reads nothing, and a program should not wait for its sources: the services wake it.
+    pub fn is_held(&self) -> bool {
+        !self.engine.services.are_ready()
+    }
+
     /// Reads records and runs them, until all sources are drained or the limit is reached, or `stop` returns `true`;
     /// returns whether they are drained. The positions are in the state afterwards.
     pub fn batch<O: Observer>(
@@ -117,6 +127,9 @@ impl Pump {
         observer: &mut O,
         mut stop: impl FnMut() -> bool,
     ) -> bool {
+        if self.is_held() {
+            return true;
+        }
         let Pump { engine, state, sources, .. } = self;
         let start = Instant::now();
         let mut read = 0;
@@ -136,12 +149,14 @@ impl Pump {
         is_drained
     }
 
-    /// Does what the sources have to do beside reading, and has the report say what was lost. `is_drained`: a batch has
+    /// Does what sources and services have to do beside entries, and has the report say what was lost. `is_drained`: a batch has
     /// just found them drained. Returns `true` if they must be read again at once.
     pub fn tend(&mut self, is_drained: bool) -> bool {
-        let again = self.sources.tend(is_drained);
+        let held = self.is_held();
+        let now = self.state.now().wall;
+        self.engine.services.tend(&mut self.state, now);
+        let again = self.sources.tend(is_drained) || held && !self.is_held();
         for text in self.sources.take_logged() {
-            let now = self.state.now().wall;
             self.engine.services.remark(&text, &mut self.state, now);
         }
         again
@@ -196,6 +211,7 @@ impl Pump {
         plan.open_parts(&mut self.state)?;
         plan.services_mut().start_couriers(&mut self.couriers)?;
         self.engine = plan.finish(&mut self.state);
+        self.engine.services.begin(&mut self.state, &self.wake);
         if let Some(sources) = sources {
             self.sources.adopt(sources, &mut self.state);
         }

@@ -4,7 +4,9 @@ use crate::config::Config;
 use crate::courier::{Courier, Couriers};
 use crate::entry::{Entry, Fields};
 use crate::operation::ReportTimes;
-use crate::plugin::{Importer, Inspection, Registry, ReportForm, Reporter, Service, Settings, Setup, Start};
+use crate::plugin::{
+    Importer, Inspection, Registry, ReportForm, Reporter, Service, Settings, Setup, Start, WakeLoop,
+};
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
 use crate::workflow::EntryEffects;
@@ -79,6 +81,21 @@ impl Services {
             }
         }
         Ok(queues)
+    }
+
+    /// Starts the threads of the services.
+    pub(crate) fn begin(&mut self, state: &mut State, wake: &WakeLoop) {
+        self.all.iter_mut().for_each(|(_, service)| service.begin(state, wake));
+    }
+
+    /// Lets the services take over what their threads have made.
+    pub(crate) fn tend(&mut self, state: &mut State, now: Timestamp) {
+        self.all.iter_mut().for_each(|(_, service)| service.tend(state, now));
+    }
+
+    /// Returns `true` if all services know what decides about entries.
+    pub(crate) fn are_ready(&self) -> bool {
+        self.all.iter().all(|(_, service)| service.is_ready())
     }
 
     /// Checks, without changing anything, whether the services can do their work on this machine.

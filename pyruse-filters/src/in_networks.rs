@@ -1,7 +1,5 @@
 //! `filter_inNetworks`: passes when a field holds an address in one of some networks.
 
-use std::net::IpAddr;
-
 use pyruse_core::address;
 use pyruse_core::entry::{Entry, Slot};
 use pyruse_core::network::Network;
@@ -10,73 +8,74 @@ use pyruse_core::plugin::{Compile, Example, Expected, Filter, Invalid, Module, P
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
+use crate::in_named_list::unknown;
+use crate::lists::{self, ListReader};
+use crate::ranges::Addresses;
+
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
 #[schemars(crate = "pyruse_core::schemars")]
 struct Args {
     /// The field with an IP address.
     field: String,
-    /// Networks: `IP/bits`, or a single IP address. Host bits are ignored.
+    /// Networks: `IP/bits`, or a single IP address, of which host bits are ignored; or the names of lists of the
+    /// top-level key `lists`.
     nets: Vec<String>,
 }
 
 struct InNetworks {
     field: Slot,
-    v4: Ranges<u32>,
-    v6: Ranges<u128>,
+    nets: Addresses,
+    lists: Vec<ListReader>,
 }
 
-/// Disjoint ranges in order: one binary search is enough for any number of networks.
-struct Ranges<T>(Vec<(T, T)>);
-
-impl<T: Ord + Copy> Ranges<T> {
-    fn new(mut ranges: Vec<(T, T)>) -> Self {
-        ranges.sort_unstable();
-        let mut merged: Vec<(T, T)> = Vec::with_capacity(ranges.len());
-        for (first, last) in ranges {
-            match merged.last_mut() {
-                Some(before) if first <= before.1 => before.1 = before.1.max(last),
-                _ => merged.push((first, last)),
-            }
-        }
-        Ranges(merged)
+/// Reports a text that is neither a network nor the name of a list.
+fn not_a_network(cx: &mut Compile<'_>, path: &str, text: &str) -> Invalid {
+    if text.contains(['.', ':', '/']) || lists::names(cx).is_empty() {
+        let help =
+            "write `192.0.2.0/24`, `2001:db8::/32`, a single address, or the name of a list of `lists`";
+        return cx.error_with_help(path, format!("`{text}` is not a network"), help);
     }
-
-    fn contains(&self, number: T) -> bool {
-        let after = self.0.partition_point(|(first, _)| *first <= number);
-        after > 0 && number <= self.0[after - 1].1
-    }
+    unknown(cx, path, text, &format!("`{text}` is neither a network nor a list"))
 }
 
 impl Module for InNetworks {
     const NAME: &'static str = "filter_inNetworks";
     const DOC: &'static str = "Passes when the IP address in the field is in one of the networks.";
+    const SETTINGS: &'static [&'static str] = &["lists"];
+    const EXAMPLE_SETTINGS: &'static str = r#"{"lists": {"friends": {"nets": ["192.0.2.0/24"]}}}"#;
     type Args = Args;
 
     fn compile(args: Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let field = cx.reads_at("field", &args.field);
         let mut everything = None;
-        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        let (mut nets, mut named) = (Vec::new(), Vec::new());
         let mut invalid = None;
         for (n, text) in args.nets.iter().enumerate() {
+            let path = format!("nets.{n}");
             let net = Network::parse(text);
-            if net.is_some_and(|net| net.bits() == 0) {
-                everything = everything.or_else(|| Some(cx.span(&format!("nets.{n}"))));
-            }
-            match net.map(|net| (net.first(), net.last())) {
-                Some((IpAddr::V4(first), IpAddr::V4(last))) => v4.push((first.to_bits(), last.to_bits())),
-                Some((IpAddr::V6(first), IpAddr::V6(last))) => v6.push((first.to_bits(), last.to_bits())),
-                _ => {
-                    let message = format!("`{text}` is not a network");
-                    let help = "write `192.0.2.0/24`, `2001:db8::/32`, or a single address";
-                    invalid = Some(cx.error_with_help(&format!("nets.{n}"), message, help));
+            // The name of a list has none of these.
+            if !text.contains(['.', ':', '/'])
+                && let Some(list) = lists::reader(cx, &path, text)?
+            {
+                if lists::holds_everything(cx, text) {
+                    everything = everything.or_else(|| Some(cx.span(&path)));
                 }
+                named.push(list);
+                continue;
+            }
+            if net.is_some_and(|net| net.bits() == 0) {
+                everything = everything.or_else(|| Some(cx.span(&path)));
+            }
+            match net {
+                Some(net) => nets.push(net),
+                None => invalid = Some(not_a_network(cx, &path, text)),
             }
         }
         cx.states("field", Fact::Tests(field, Test::Networks { everything }));
         match invalid {
             Some(invalid) => Err(invalid),
-            None => Ok(InNetworks { field, v4: Ranges::new(v4), v6: Ranges::new(v6) }),
+            None => Ok(InNetworks { field, nets: Addresses::of(nets.into_iter()), lists: named }),
         }
     }
 
@@ -102,6 +101,12 @@ impl Module for InNetworks {
                 Expected::Passes,
             ),
             example(
+                "in a list",
+                r#"{"field": "thatIP", "nets": ["10.0.0.0/8", "friends"]}"#,
+                &[("thatIP", "192.0.2.7")],
+                Expected::Passes,
+            ),
+            example(
                 "outside",
                 r#"{"field": "thatIP", "nets": ["192.0.2.1"]}"#,
                 &[("thatIP", "192.0.2.2")],
@@ -119,9 +124,11 @@ impl Module for InNetworks {
 
 impl Filter for InNetworks {
     fn passes(&mut self, entry: &mut Entry<'_>) -> Result<bool, StepError> {
+        let now = entry.time();
         let found = entry.find_text(self.field, |text| match address::parse(text) {
-            Some(IpAddr::V4(ip)) => Ok(self.v4.contains(ip.to_bits())),
-            Some(IpAddr::V6(ip)) => Ok(self.v6.contains(ip.to_bits())),
+            Some(ip) => {
+                Ok(self.nets.contains(ip) || self.lists.iter_mut().any(|list| list.contains(ip, now)))
+            }
             None => {
                 Err(StepError::new(format!("`{}` is not an IP address", pyruse_core::plugin::excerpt(text))))
             }
@@ -131,17 +138,3 @@ impl Filter for InNetworks {
 }
 
 pyruse_core::inventory::submit!(Plugin::filter::<InNetworks>());
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn overlapping_ranges_are_one() {
-        let ranges = Ranges::new(vec![(10, 20), (15, 30), (40, 50), (12, 13)]);
-        assert_eq!(ranges.0, [(10, 30), (40, 50)]);
-        for (number, inside) in [(9, false), (10, true), (30, true), (31, false), (40, true), (51, false)] {
-            assert_eq!(ranges.contains(number), inside, "{number}");
-        }
-    }
-}

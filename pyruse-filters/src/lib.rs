@@ -4,9 +4,12 @@
 
 mod equals;
 mod in_list;
+mod in_named_list;
 mod in_networks;
+mod lists;
 mod order;
 mod pcre;
 mod pcre_any;
+mod ranges;
 mod scalar;
 mod user_exists;

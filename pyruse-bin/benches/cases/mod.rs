@@ -10,6 +10,7 @@ pub mod dnat;
 pub mod expressions;
 pub mod held;
 pub mod ladder;
+pub mod lists;
 pub mod report;
 pub mod state;
 pub mod template;

@@ -61,6 +61,12 @@ fn states(c: &mut Criterion) {
     }
 }
 
+fn lists(c: &mut Criterion) {
+    for networks in [100, 100_000] {
+        add(c, "filter_inList", &format!("{networks} networks"), cases::lists::look_up(networks));
+    }
+}
+
 fn reports(c: &mut Criterion) {
     for (html, form) in [(false, "text"), (true, "HTML")] {
         add(c, "report of 5,000 lines", form, cases::report::render(5000, html));
@@ -70,6 +76,6 @@ fn reports(c: &mut Criterion) {
 criterion_group! {
     name = units;
     config = Criterion::default().sample_size(50).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    targets = workflow, expressions, templates, counters, mappings, states, reports
+    targets = workflow, expressions, templates, counters, mappings, states, reports, lists
 }
 criterion_main!(units);

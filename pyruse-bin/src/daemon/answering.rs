@@ -92,6 +92,14 @@ fn described(operation: &Operation) -> String {
         Operation::ResetCounter { category, key } => {
             format!("reset the counter of {} in {}", excerpt(key), excerpt(category))
         }
+        Operation::AllowInList { network, list, seconds } => {
+            let to = list.as_ref().map(|list| format!(" `{}`", excerpt(list))).unwrap_or_default();
+            format!("add {network} to the list{to} for {seconds} s")
+        }
+        Operation::RemoveFromLists { network, list } => {
+            let from = list.as_ref().map(|list| format!(" `{}`", excerpt(list))).unwrap_or_default();
+            format!("remove {network} from the list{from}")
+        }
         Operation::RetryDelivery { id } => format!("retry {}", excerpt(id)),
         Operation::DropDelivery { id } => format!("drop {}", excerpt(id)),
         Operation::SendReport => "send the report".into(),

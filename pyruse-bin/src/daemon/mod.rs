@@ -231,8 +231,8 @@ impl Daemon {
         let retry = failing.then_some(COMMIT_RETRY);
         let timeout = [deadline, watchdog, retry, self.errors.left(), self.bans.left()];
         let own = [self.wake.as_fd(), self.clock_set.as_fd()];
-        // For the same reason, sources do not wake the loop.
-        let sources = if failing { None } else { Some(&mut self.pump.sources) };
+        // For the same reason, sources do not wake the loop; nor while nothing may be read.
+        let sources = if failing || self.pump.is_held() { None } else { Some(&mut self.pump.sources) };
         let [wake, clock_set] = wait(own, sources, timeout.into_iter().flatten().min()).context("waiting")?;
         if wake {
             self.wake.clear();

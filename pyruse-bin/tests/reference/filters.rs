@@ -29,7 +29,15 @@ pub fn passes(name: &str, args: &Json, entry: &mut Entry, tools: &mut Tools) -> 
         }
         "filter_inNetworks" => any(&values, |value| {
             let ip = address(&value.text(tools)).ok_or(Failed)?;
-            Ok(args["nets"].as_array().unwrap().iter().any(|net| contains(net.as_str().unwrap(), ip)))
+            let nets = args["nets"].as_array().unwrap().iter().map(|net| net.as_str().unwrap());
+            Ok(nets.into_iter().any(|net| {
+                let is_list = tools.lists[net].is_object();
+                if is_list { is_in_list(tools, net, ip) } else { contains(net, ip) }
+            }))
+        }),
+        "filter_inList" => any(&values, |value| {
+            let ip = address(&value.text(tools)).ok_or(Failed)?;
+            Ok(is_in_list(tools, args["list"].as_str().unwrap(), ip))
         }),
         "filter_pcre" => search(args["re"].as_str().unwrap(), &args["save"], &values, entry, tools),
         "filter_pcreAny" => {
@@ -86,6 +94,19 @@ pub fn address(text: &str) -> Option<IpAddr> {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
         IpAddr::V4(_) => ip,
     })
+}
+
+/// Every network of the configuration and every line of a file is compared.
+fn is_in_list(tools: &Tools, list: &str, ip: IpAddr) -> bool {
+    let list = &tools.lists[list];
+    let texts = |key: &str| list[key].as_array().cloned().unwrap_or_default();
+    let mut nets: Vec<String> = texts("nets").iter().map(|net| net.as_str().unwrap().to_owned()).collect();
+    for file in texts("files") {
+        let text = std::fs::read_to_string(file.as_str().unwrap()).unwrap();
+        let lines = text.lines().map(|line| line.split(['#', ';']).next().unwrap().trim());
+        nets.extend(lines.filter(|line| !line.is_empty()).map(str::to_owned));
+    }
+    nets.iter().any(|net| contains(net, ip))
 }
 
 /// All addresses as IPv6, the IPv4 ones mapped: then a net is its leading bits.

@@ -99,9 +99,9 @@ impl<'de> serde::Deserialize<'de> for Ordered {
     }
 }
 
-/// A configuration's text with these chains.
-pub fn to_text(chains: &Chains) -> String {
+/// A configuration's text with these chains and lists.
+pub fn to_text(chains: &Chains, lists: &Value) -> String {
     let members: Vec<String> =
         chains.iter().map(|(label, steps)| format!("{}: {steps}", Value::from(label.as_str()))).collect();
-    format!("{{\"actions\": {{{}}}}}", members.join(",\n"))
+    format!("{{\"actions\": {{{}}}, \"lists\": {lists}}}", members.join(",\n"))
 }

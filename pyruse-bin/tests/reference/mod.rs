@@ -52,11 +52,14 @@ pub struct Tools {
     zone: TimeZone,
     patterns: HashMap<String, Pattern>,
     templates: HashMap<String, Template>,
+    /// The top-level key `lists`.
+    lists: Value,
 }
 
 impl Tools {
-    fn new() -> Tools {
-        Tools { zone: TimeZone::system(), patterns: HashMap::new(), templates: HashMap::new() }
+    fn new(lists: Value) -> Tools {
+        let (patterns, templates) = (HashMap::new(), HashMap::new());
+        Tools { zone: TimeZone::system(), patterns, templates, lists }
     }
 
     fn pattern(&mut self, expression: &str) -> &Pattern {
@@ -96,7 +99,8 @@ impl Reference {
         let to = &config["email"]["to"];
         let email_to = if to.is_null() { json!(["hostmaster"]) } else { to.clone() };
         let top_level = top_level(&chains);
-        Reference { chains, top_level, email_to, world: actions::World::default(), tools: Tools::new() }
+        let tools = Tools::new(config["lists"].clone());
+        Reference { chains, top_level, email_to, world: actions::World::default(), tools }
     }
 
     /// The labels of the top-level chains, in order.

@@ -59,8 +59,14 @@ pub(crate) fn settings(registry: &Registry, key: &str) -> Option<TopKey> {
         kind: "an object".into(),
         default: None,
         description: description(&schema),
-        members: members(&schema, &schema),
+        members: members(named_things(&schema, &schema), &schema),
     })
+}
+
+/// Returns the schema of the values, if an object has any names as its keys; otherwise its own.
+fn named_things<'s>(schema: &'s Value, root: &'s Value) -> &'s Value {
+    let values = &schema["additionalProperties"];
+    if values.is_object() { resolve(values, root) } else { schema }
 }
 
 /// Returns the arguments of a module.
@@ -208,6 +214,7 @@ pub(crate) fn as_json(plugin: &Plugin, registry: &Registry) -> Value {
         "arguments": arguments(plugin),
         "schema": (plugin.schema)(),
         "examples": (plugin.examples)().iter().map(example_as_json).collect::<Vec<_>>(),
+        "exampleSettings": serde_json::from_str::<Value>(plugin.example_settings).ok(),
         "settings": settings,
         "file": plugin.file,
     })

@@ -21,6 +21,7 @@ pub(crate) mod catalogue;
 mod feedback;
 mod json;
 mod listing;
+pub(crate) mod lists;
 pub(crate) mod loaded;
 mod operate;
 mod page;

@@ -119,6 +119,9 @@ fn page(plugin: &Plugin, registry: &Registry, width: usize) -> String {
         page.members(&arguments, 2);
     }
     page.title("Examples");
+    if !plugin.example_settings.is_empty() {
+        page.prose(&format!("with the top-level keys {}", plugin.example_settings), 2);
+    }
     for example in (plugin.examples)() {
         page.prose(&format!("{}:", example.title), 2);
         let args = if example.args.is_empty() { "{}" } else { example.args };

@@ -154,7 +154,9 @@ fn embedded(mut schema: Value, owner: &str, definitions: &mut Map<String, Value>
         schema.remove("$schema");
         schema.remove("title");
         // Whatever the type says: arguments and settings are refused if they are not known.
-        schema.insert("additionalProperties".into(), false.into());
+        if !schema.get("additionalProperties").is_some_and(Value::is_object) {
+            schema.insert("additionalProperties".into(), false.into());
+        }
         schema.remove("$defs")
     });
     rename_references(&mut schema, owner);

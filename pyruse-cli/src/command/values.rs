@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
-use pyruse_core::operation::{Answer, Operation};
+use pyruse_core::operation::{Answer, Operation, PartOrigin};
 use pyruse_core::plugin::{Fact, Registry};
 use pyruse_core::review;
 
@@ -114,6 +114,28 @@ pub(super) fn keys() -> ArgValueCandidates {
             return Vec::new();
         };
         of(counts.into_iter().map(|count| (count.key, format!("{} in {}", count.count, count.category))))
+    })
+}
+
+/// The lists that the configuration has.
+pub(super) fn lists() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Ok(loaded) = Loaded::open(config().as_deref()) else { return Vec::new() };
+        let lists = loaded.config().top("lists").and_then(|lists| lists.members()).unwrap_or_default();
+        of(lists.iter().map(|list| (list.key.clone(), String::new())))
+    })
+}
+
+/// What was added to lists by hand.
+pub(super) fn allowed() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Some(Answer::ListParts(parts)) = query(&Operation::ShowLists { list: None }) else {
+            return Vec::new();
+        };
+        of(parts.into_iter().filter_map(|part| match part.origin {
+            PartOrigin::Operator(network) => Some((network.to_string(), part.list)),
+            _ => None,
+        }))
     })
 }
 

@@ -51,6 +51,10 @@ fn module(page: &mut Manual, plugin: &Plugin) {
     for argument in catalogue::arguments(plugin) {
         member(page, &argument);
     }
+    if !plugin.example_settings.is_empty() {
+        page.prose("The examples need these top-level keys:");
+        page.verbatim(plugin.example_settings);
+    }
     for example in (plugin.examples)() {
         page.prose(&format!("Example, {}:", example.title));
         let args = if example.args.is_empty() { "{}" } else { example.args };

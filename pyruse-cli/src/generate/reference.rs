@@ -67,6 +67,13 @@ fn write_module(out: &mut String, plugin: &Plugin) {
         let _ = writeln!(out, "It has no arguments.");
     }
     write_members(out, &arguments, 0);
+    if !plugin.example_settings.is_empty() {
+        let _ = write!(
+            out,
+            "\nThe examples need these top-level keys:\n\n```text\n{}\n```\n",
+            plugin.example_settings
+        );
+    }
     for example in (plugin.examples)() {
         let args = if example.args.is_empty() { "{}" } else { example.args };
         let (kind, name) = (plugin.kind.word(), plugin.name);

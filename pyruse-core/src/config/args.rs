@@ -54,8 +54,10 @@ fn read_object<T>(
     let mut good = true;
     let mut object = serde_json::Map::new();
 
+    // A map from names to values: every key is known.
+    let is_map = schema["additionalProperties"].is_object();
     for member in members {
-        if !known.contains(&member.key.as_str()) {
+        if !is_map && !known.contains(&member.key.as_str()) {
             good = false;
             let finding = diagnostics.error(
                 member.key_span.clone(),

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{BanReason, CounterValue};
+use super::{BanReason, CounterValue, ListHit, ListPart};
+use crate::network::Network;
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -97,4 +98,30 @@ pub trait CounterKeeper {
     /// Forgets the count of a key and returns it. `None`: the key had no count.
     fn reset(&mut self, state: &mut State, category: &str, key: &str, now: Timestamp)
     -> Option<CounterValue>;
+}
+
+/// A service that keeps named lists of addresses and networks.
+pub trait ListKeeper {
+    /// Returns the names of the lists.
+    fn names(&self) -> Vec<String>;
+
+    /// Returns the parts of a list, in their order; parts that an operator has added come last.
+    fn parts(&self, state: &State, list: &str, now: Timestamp) -> Vec<ListPart>;
+
+    /// Returns whether a list contains an address, and why.
+    fn test(&self, list: &str, ip: IpAddr, now: Timestamp) -> ListHit;
+
+    /// Adds a network to a list for this many seconds from now; an error says why that is impossible.
+    fn allow(
+        &mut self,
+        state: &mut State,
+        list: &str,
+        network: Network,
+        seconds: u64,
+        now: Timestamp,
+    ) -> Result<ListPart, String>;
+
+    /// Removes a network that an operator has added; `None`: the list has no such one.
+    fn remove(&mut self, state: &mut State, list: &str, network: Network, now: Timestamp)
+    -> Option<ListPart>;
 }

@@ -8,6 +8,8 @@
 //! the commit that holds it has succeeded.
 
 mod keeper;
+mod list;
+mod lists;
 mod operate;
 mod outbox;
 #[cfg(test)]
@@ -18,7 +20,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::keeper::{BanKeeper, BanSet, CounterKeeper, Family, HeldBan};
+pub use self::keeper::{BanKeeper, BanSet, CounterKeeper, Family, HeldBan, ListKeeper};
+pub use self::list::{ListHit, ListPart, PartOrigin};
+use crate::network::Network;
 use crate::state::MessageStatus;
 use crate::time::Timestamp;
 
@@ -77,6 +81,32 @@ pub enum Operation {
         /// Its identity.
         id: String,
     },
+    /// Describes the named lists, part by part.
+    ShowLists {
+        /// Only this one.
+        list: Option<String>,
+    },
+    /// Says which named lists contain an address.
+    TestLists {
+        /// The address.
+        ip: IpAddr,
+    },
+    /// Adds a network to a named list for some time.
+    AllowInList {
+        /// The network.
+        network: Network,
+        /// The list; may be omitted if the configuration has exactly one.
+        list: Option<String>,
+        /// For this many seconds from now.
+        seconds: u64,
+    },
+    /// Removes a network that an operator has added to named lists.
+    RemoveFromLists {
+        /// The network.
+        network: Network,
+        /// The list; `None` means all lists that have it.
+        list: Option<String>,
+    },
     /// Sends the report as of now.
     SendReport,
     /// Returns the overall status.
@@ -92,6 +122,8 @@ impl Operation {
                 | Operation::ListCounters { .. }
                 | Operation::ListOutbox
                 | Operation::ShowDeliveries { .. }
+                | Operation::ShowLists { .. }
+                | Operation::TestLists { .. }
                 | Operation::Overview
         )
     }
@@ -108,6 +140,10 @@ pub enum Answer {
     Counters(Vec<CounterValue>),
     /// Deliveries.
     Deliveries(Vec<Delivery>),
+    /// Parts of named lists: all of them, or those that were added or removed.
+    ListParts(Vec<ListPart>),
+    /// For each named list, whether it contains an address.
+    ListHits(Vec<ListHit>),
     /// The report is queued.
     Report {
         /// Whether there was anything to report.

@@ -50,6 +50,17 @@ impl Services {
             }
             Operation::RetryDelivery { id } => self.retry(state, id).map(Answer::Deliveries),
             Operation::DropDelivery { id } => self.drop_delivery(state, id).map(Answer::Deliveries),
+            Operation::ShowLists { list } => {
+                self.show_lists(state, list.as_deref(), now).map(Answer::ListParts)
+            }
+            Operation::TestLists { ip } => Ok(Answer::ListHits(self.test_lists(*ip, now))),
+            Operation::AllowInList { network, list, seconds } => {
+                let added = self.allow_in_list(state, (list.as_deref(), *network), *seconds, now);
+                added.map(|part| Answer::ListParts(vec![part]))
+            }
+            Operation::RemoveFromLists { network, list } => {
+                self.remove_from_lists(state, list.as_deref(), *network, now).map(Answer::ListParts)
+            }
             Operation::SendReport => match self.send_report(state, now) {
                 Some(Ok(anything)) => Ok(Answer::Report { anything }),
                 Some(Err(e)) => Err(Refusal::new(format!("the report cannot be made: {e}"))),
@@ -306,13 +317,13 @@ fn no_such_set(text: &str, where_from: &str, known: &BTreeSet<&str>) -> Refusal 
     ))
 }
 
-fn hint(text: &str, known: &BTreeSet<&str>) -> String {
+pub(super) fn hint(text: &str, known: &BTreeSet<&str>) -> String {
     let near = nearest(text, known.iter().copied());
     near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 /// Returns a list such as "`a`, `b` and 3 more".
-fn listed(names: &BTreeSet<&str>) -> String {
+pub(super) fn listed(names: &BTreeSet<&str>) -> String {
     if names.is_empty() {
         return "none".into();
     }

@@ -152,6 +152,21 @@ impl Compile<'_> {
         Invalid(())
     }
 
+    /// Reports that an argument names something that does not exist; `known` is what was written, and the names that
+    /// exist: a similar one is suggested.
+    pub fn error_about_name(
+        &mut self,
+        path: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+        (written, known): (&str, &[String]),
+    ) -> Invalid {
+        let span = self.node.at(path).span.clone();
+        let finding = self.diagnostics.error(span, self.place.clone(), message);
+        finding.help(help).suggest(written, known.iter().map(String::as_str));
+        Invalid(())
+    }
+
     /// Reports an error at byte `offset` of a text argument.
     pub fn error_within(&mut self, path: &str, offset: usize, message: impl Into<String>) -> Invalid {
         let span = self.node.at(path).span_within(&self.source.text, offset);
@@ -245,6 +260,12 @@ impl Compile<'_> {
     /// Returns the top-level settings of this type.
     pub fn settings<S: ModuleSettings>(&self) -> Arc<S> {
         self.settings.get()
+    }
+
+    /// Like [`Compile::settings`], for modules that refer to what the settings define: settings with errors define
+    /// nothing, and to say that would be a second error with the same cause.
+    pub fn valid_settings<S: ModuleSettings>(&self) -> Result<Arc<S>, Invalid> {
+        if self.settings.are_wrong::<S>() { Err(Invalid(())) } else { Ok(self.settings.get()) }
     }
 }
 

@@ -44,6 +44,13 @@ pub enum Fact {
     Mails,
     /// It sends something else to another program or machine for the entry.
     Sends,
+    /// It uses the member with this name of a top-level key that is an object of named things.
+    Uses {
+        /// The top-level key.
+        key: &'static str,
+        /// The name.
+        name: String,
+    },
 }
 
 /// What is saved.

@@ -34,6 +34,7 @@ pub(crate) enum Subject {
 #[derive(Debug, Default)]
 pub struct Inspection {
     found: Vec<LiveFinding>,
+    shown: Vec<String>,
     answers: HashMap<String, Box<dyn Any>>,
     service_user: Option<Account>,
 }
@@ -70,6 +71,16 @@ impl Inspection {
         help: impl Into<String>,
     ) {
         self.report(Subject::Setting(path.into()), severity, message.into(), help.into());
+    }
+
+    /// Shows a fact about this machine that is good to know, and not a finding; a line for people.
+    pub fn show(&mut self, line: impl Into<String>) {
+        self.shown.push(line.into());
+    }
+
+    /// Takes all lines so far.
+    pub(crate) fn take_shown(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.shown)
     }
 
     /// Returns the answer to a question that several steps ask; `ask` runs only once, because it may take long.

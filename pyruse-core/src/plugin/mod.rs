@@ -87,7 +87,7 @@ pub(crate) use self::inspect::{LiveFinding, Subject};
 pub(crate) use self::registry::Compiled;
 pub use self::registry::{DuplicateName, Plugin, Registry, SettingsPlugin};
 pub use self::run_examples::run_examples;
-pub use self::service::{Service, ServicePlugin, Start};
+pub use self::service::{Service, ServicePlugin, Start, WakeLoop};
 pub use self::settings::{ModuleSettings, Settings};
 pub(crate) use self::setup::{OnBind, Setup};
 pub use self::source::{
@@ -196,6 +196,8 @@ pub trait Module: Sized + 'static {
     const DOC: &'static str;
     /// The top-level keys that it or its service reads: shown beside its arguments.
     const SETTINGS: &'static [&'static str] = &[];
+    /// The top-level keys that its examples need, as a JSON object; empty if they need none.
+    const EXAMPLE_SETTINGS: &'static str = "";
     /// The arguments; their doc comments are the reference.
     type Args: DeserializeOwned + JsonSchema;
     /// Compiles the arguments.

@@ -48,6 +48,8 @@ pub struct Plugin {
     pub schema: fn() -> serde_json::Value,
     /// Examples.
     pub examples: fn() -> Vec<Example>,
+    /// The top-level keys that the examples need, as a JSON object; empty if they need none.
+    pub example_settings: &'static str,
     /// The file that registered it.
     pub file: &'static str,
     pub(crate) compile: CompileFn,
@@ -99,6 +101,7 @@ impl Plugin {
             settings: M::SETTINGS,
             schema: schema::<M::Args>,
             examples: M::examples,
+            example_settings: M::EXAMPLE_SETTINGS,
             file: Location::caller().file(),
             compile,
         }
@@ -275,10 +278,17 @@ impl Registry {
 
     /// Reads the top-level keys of all modules.
     pub(crate) fn read_settings(&self, config: &Config, diagnostics: &mut Diagnostics) -> Settings {
+        self.settings_in(config.root(), diagnostics)
+    }
+
+    /// Reads those of an object.
+    pub(crate) fn settings_in(&self, root: &JsonNode, diagnostics: &mut Diagnostics) -> Settings {
         let mut settings = Settings::default();
         for (key, plugin) in &self.settings {
-            if let Some(value) = config.top(key).and_then(|node| (plugin.read)(node, diagnostics)) {
-                settings.insert(key, value);
+            let Some(node) = root.get(key) else { continue };
+            match (plugin.read)(node, diagnostics) {
+                Some(value) => settings.insert(key, value),
+                None => settings.insert_wrong(key),
             }
         }
         settings

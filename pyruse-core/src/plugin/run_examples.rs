@@ -1,6 +1,6 @@
 //! Runs the examples of modules, for tests.
 
-use super::{Compile, Compiled, Example, Expected, Plugin, Settings, Setup};
+use super::{Compile, Compiled, Example, Expected, Plugin, Setup};
 use crate::config::{ConfigText, Diagnostics, StepPlace, parse};
 use crate::entry::{Buffers, EightBit, Fields, MemoryRecord};
 use crate::plugin::{Act, Registry};
@@ -29,6 +29,12 @@ fn run(registry: &Registry, plugin: &Plugin, example: &Example) -> Result<(), St
     let mut fields = Fields::default();
     fields.set_tables(registry.field_tables());
     let mut setup = Setup::default();
+    let settings = if plugin.example_settings.is_empty() { "{}" } else { plugin.example_settings };
+    let settings = parse(settings).map_err(|e| e.message)?;
+    let settings = registry.settings_in(&settings, &mut diagnostics);
+    if diagnostics.has_errors() {
+        return Err("its settings are wrong".to_owned());
+    }
     let compiled = (plugin.compile)(
         Some(&node),
         &mut Compile {
@@ -36,7 +42,7 @@ fn run(registry: &Registry, plugin: &Plugin, example: &Example) -> Result<(), St
             diagnostics: &mut diagnostics,
             fields: &mut fields,
             setup: &mut setup,
-            settings: &Settings::default(),
+            settings: &settings,
             facts: &mut Vec::new(),
             node: &node,
             place: Some(StepPlace { chain: "example".into(), step: Some(0) }),

@@ -10,7 +10,7 @@ use super::setup::Setup;
 use crate::config::Config;
 use crate::courier::Courier;
 use crate::entry::{Fields, Slot};
-use crate::operation::{BanKeeper, CounterKeeper};
+use crate::operation::{BanKeeper, CounterKeeper, ListKeeper};
 use crate::plugin::{Inspection, ModuleSettings, Settings};
 use crate::state::{Handle, Layout, Queue, State, StateError};
 use crate::time::Timestamp;
@@ -48,11 +48,19 @@ impl Start<'_> {
     pub fn shared<T: Default + Send + 'static>(&mut self) -> &mut T {
         self.setup.shared()
     }
+
+    /// Runs `work` when the configuration is put in force. It must not fail.
+    pub fn on_bind(&mut self, work: impl FnOnce(&mut State) + Send + 'static) {
+        self.setup.on_bind.push(Box::new(work));
+    }
 }
 
+/// Wakes the loop that a service belongs to, from any thread; then [`Service::tend`] is called.
+pub type WakeLoop = Arc<dyn Fn() + Send + Sync>;
+
 /// The part of a module that runs beside the workflow. What it does beside deliveries is in separate traits
-/// ([`Importer`], [`Reporter`], [`Gate`], [`EntryWatcher`], [`BanKeeper`], [`CounterKeeper`]), which its methods return.
-/// Which of them it returns must not change during its life.
+/// ([`Importer`], [`Reporter`], [`Gate`], [`EntryWatcher`], [`BanKeeper`], [`CounterKeeper`], [`ListKeeper`]), which its
+/// methods return. Which of them it returns must not change during its life.
 pub trait Service: Send {
     /// Returns the queue that this service delivers, and its courier. Called once.
     fn courier(&mut self) -> Option<(Handle<Queue>, Courier)> {
@@ -79,6 +87,11 @@ pub trait Service: Send {
         None
     }
 
+    /// Returns its lists, likewise.
+    fn lists(&mut self) -> Option<&mut dyn ListKeeper> {
+        None
+    }
+
     /// Returns its importer, if it imports what the first Pyruse stored.
     fn importer(&mut self) -> Option<&mut dyn Importer> {
         None
@@ -97,6 +110,20 @@ pub trait Service: Send {
     /// Returns its watcher, if it must see what every entry causes.
     fn watcher(&mut self) -> Option<&mut dyn EntryWatcher> {
         None
+    }
+
+    /// Starts the threads that it needs beside its courier. Called once, when its configuration is in force and entries
+    /// will be read; not for a dry run, nor for a command that only looks at the state or changes it. The threads must
+    /// end when the service is dropped.
+    fn begin(&mut self, _state: &mut State, _wake: &WakeLoop) {}
+
+    /// Takes over what its threads have made. Called between two batches, so that an entry never sees a change.
+    fn tend(&mut self, _state: &mut State, _now: Timestamp) {}
+
+    /// Returns `false` as long as no entry must be read, because something that decides about entries is not known yet.
+    /// That must end soon: one of its threads calls [`WakeLoop`] then.
+    fn is_ready(&self) -> bool {
+        true
     }
 
     /// Queues the deliveries that put back in force what the state says is in force; called at every start.

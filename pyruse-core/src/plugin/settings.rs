@@ -1,7 +1,7 @@
 //! Settings of modules: top-level keys of the configuration.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -23,11 +23,22 @@ pub trait ModuleSettings: DeserializeOwned + JsonSchema + Default + Send + Sync 
 #[derive(Clone, Default)]
 pub struct Settings {
     by_key: HashMap<&'static str, Arc<dyn Any + Send + Sync>>,
+    /// The keys that have errors, which are reported.
+    wrong: HashSet<&'static str>,
 }
 
 impl Settings {
     pub(crate) fn insert(&mut self, key: &'static str, settings: Arc<dyn Any + Send + Sync>) {
         self.by_key.insert(key, settings);
+    }
+
+    pub(crate) fn insert_wrong(&mut self, key: &'static str) {
+        self.wrong.insert(key);
+    }
+
+    /// Returns `true` if the settings of this type have errors, which are reported.
+    pub(crate) fn are_wrong<S: ModuleSettings>(&self) -> bool {
+        self.wrong.contains(S::KEY)
     }
 
     /// Returns the settings of this type; their defaults, if the module that owns them is not linked.

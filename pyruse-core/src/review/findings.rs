@@ -25,7 +25,16 @@ impl Findings {
         place: StepPlace,
         message: impl Into<String>,
     ) -> &mut Diagnostic {
-        let found = Diagnostic::new(self.lint.severity, span.clone(), Some(place), message.into());
+        self.add_at(span, Some(place), message.into())
+    }
+
+    /// Adds a finding about a setting, which belongs to no step.
+    pub fn add_to_setting(&mut self, span: &SourceSpan, message: impl Into<String>) -> &mut Diagnostic {
+        self.add_at(span, None, message.into())
+    }
+
+    fn add_at(&mut self, span: &SourceSpan, place: Option<StepPlace>, message: String) -> &mut Diagnostic {
+        let found = Diagnostic::new(self.lint.severity, span.clone(), place, message);
         let at = self.found.len();
         self.found.push(Diagnostic { lint: Some(self.lint), ..found });
         &mut self.found[at]

@@ -46,8 +46,13 @@ pub(super) static UNKNOWN: Lint = Lint {
 inventory::submit!(LintPlugin::reported_elsewhere(&UNKNOWN));
 
 /// Checks, without changing anything, whether all steps, sources and services can do their work on this machine; then
-/// whether the program can, which adds what it finds about the top-level settings by itself.
-pub fn inspect(engine: &Engine, program: impl FnOnce(&mut Inspection), diagnostics: &mut Diagnostics) {
+/// whether the program can, which adds what it finds about the top-level settings by itself. Returns lines for people, about
+/// what is there.
+pub fn inspect(
+    engine: &Engine,
+    program: impl FnOnce(&mut Inspection),
+    diagnostics: &mut Diagnostics,
+) -> Vec<String> {
     let mut inspection = Inspection::of(Account::of_service(&engine.config.storage));
     let mut reported: std::collections::HashSet<(Severity, String)> = std::collections::HashSet::new();
     for (id, action) in engine.workflow.actions() {
@@ -83,6 +88,7 @@ pub fn inspect(engine: &Engine, program: impl FnOnce(&mut Inspection), diagnosti
         let span = setting(&engine.config, path);
         report(finding, span, None, diagnostics);
     }
+    inspection.take_shown()
 }
 
 /// Returns the position of a setting; of the whole file, if the setting is missing and its default is in force.

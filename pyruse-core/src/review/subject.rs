@@ -56,6 +56,12 @@ impl<'a> Review<'a> {
         self.sites().flat_map(stated)
     }
 
+    /// Returns the members of a top-level key that is an object: their names, with the position of each.
+    pub fn members(&self, key: &str) -> impl Iterator<Item = (&'a str, &'a SourceSpan)> {
+        let members = self.config.top(key).and_then(JsonNode::members).unwrap_or_default();
+        members.iter().map(|member| (member.key.as_str(), &member.key_span))
+    }
+
     /// Returns the chain and the number of a step.
     pub fn place(&self, site: usize) -> StepPlace {
         let found = &self.workflow.sites()[site];

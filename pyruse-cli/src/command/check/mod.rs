@@ -16,7 +16,7 @@ use pyruse_core::state::Layout;
 use serde_json::json;
 
 use super::loaded::load;
-use super::text::{folded, terminal_columns};
+use super::text::{folded, printable, terminal_columns};
 use super::values;
 use crate::configuration;
 use crate::ending::Ending;
@@ -80,13 +80,14 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let mut diagnostics = Diagnostics::default();
     let plan = load(&source, &registry, Layout::default(), &mut diagnostics)?;
     let at_load = diagnostics.clone();
+    let mut shown = Vec::new();
     if let Some(engine) = plan.as_ref().map(Plan::engine) {
         review::review(&source, engine, &mut diagnostics);
         if args.live {
             let ours = |inspection: &mut Inspection| {
                 live::inspect(&engine.config, Path::new(&source.name), inspection);
             };
-            review::inspect(engine, ours, &mut diagnostics);
+            shown = review::inspect(engine, ours, &mut diagnostics);
             review::apply_allows(&source, &engine.config, &mut diagnostics);
         }
     }
@@ -94,7 +95,10 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let notes = diagnostics.count(Severity::Note);
     if args.json {
         let findings = source.findings(&diagnostics);
-        let report = json!({"file": source.name, "errors": errors, "warnings": warnings, "notes": notes, "findings": findings});
+        let mut report = json!({"file": source.name, "errors": errors, "warnings": warnings, "notes": notes, "findings": findings});
+        if args.live {
+            report["shown"] = json!(shown);
+        }
         super::json::print(&report)?;
     } else {
         if args.review {
@@ -103,6 +107,9 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
                 .retain(|found| !known.iter().any(|k| k.span == found.span && k.message == found.message));
         }
         configuration::show(&source, &diagnostics);
+        for line in &shown {
+            super::text::print_line(&folded(&printable(line), terminal_columns()))?;
+        }
         let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         let size = plan.as_ref().map_or(String::new(), |plan| {
             let engine = plan.engine();
