@@ -1,5 +1,6 @@
 //! Ten thousand addresses to ban arrive at once: how long after the last entry was read are all of them in the kernel? With
-//! a real journald and a real nftables, in both ways: by netlink, and by the program nft.
+//! a real journald and a real nftables, in both ways: by netlink, and by the program nft. The same for ten thousand IPv6
+//! networks in a set of intervals.
 //!
 //! `cargo bench -p pyruse-bin --bench burst -- [ADDRESSES]`
 
@@ -16,10 +17,12 @@ const SET: &str = "ip Inet4 ssh_ban";
 
 fn main() {
     let addresses = std::env::args().skip(1).find_map(|arg| arg.parse::<u32>().ok()).unwrap_or(10_000);
-    for (way, name) in [(BanBackend::Netlink, "netlink"), (BanBackend::Nft, "nft")] {
-        let (after_reading, all) = burst(way, addresses);
+    let ways = [(BanBackend::Netlink, "netlink"), (BanBackend::Nft, "nft")];
+    for ((way, name), networks) in ways.into_iter().flat_map(|way| [(way, false), (way, true)]) {
+        let (after_reading, all) = burst(way, addresses, networks);
+        let what = if networks { "bans of networks" } else { "bans" };
         println!(
-            "{addresses} bans at once, by {name}: all in the kernel {:.0} ms after the last entry was read, {:.0} ms after \
+            "{addresses} {what} at once, by {name}: all in the kernel {:.0} ms after the last entry was read, {:.0} ms after \
              the first could be",
             after_reading.as_secs_f64() * 1000.0,
             all.as_secs_f64() * 1000.0
@@ -27,8 +30,10 @@ fn main() {
     }
 }
 
-fn burst(way: BanBackend, addresses: u32) -> (Duration, Duration) {
+fn burst(way: BanBackend, addresses: u32, networks: bool) -> (Duration, Duration) {
     let (journald, firewall) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]));
+    firewall.nft(&["add set ip6 Inet6 nets { type ipv6_addr; flags interval, timeout; }"]);
+    let set = if networks { "ip6 Inet6 nets" } else { SET };
     let site = Site::new().by(way);
     // Lines of `action_log` are sent after the commit: so this one shows that the last entry was read.
     let lines = UnixDatagram::bind(site.path("lines")).unwrap();
@@ -37,7 +42,7 @@ fn burst(way: BanBackend, addresses: u32) -> (Duration, Duration) {
         "ban": [
             {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^ban (\\S+)", "save": ["ip"]}},
             {"action": "action_nftBan", "args": {
-                "IP": "ip", "banSeconds": 600, "nftSetIPv4": SET, "nftSetIPv6": "ip6 Inet6 ssh_ban"}},
+                "IP": "ip", "banSeconds": 600, "prefix6": 64, "nftSetIPv4": SET, "nftSetIPv6": "ip6 Inet6 nets"}},
         ],
         "end": [
             {"filter": "filter_equals", "args": {"field": "MESSAGE", "value": "end"}},
@@ -48,7 +53,13 @@ fn burst(way: BanBackend, addresses: u32) -> (Duration, Duration) {
     let pyruse = site.start(Some(&firewall));
     // The daemon is stopped, so that it finds all of them at once.
     pyruse.signal("-STOP");
-    let address = |n: u32| format!("10.{}.{}.{}", n / 62_500, n / 250 % 250, n % 250);
+    let address = |n: u32| {
+        if networks {
+            format!("2001:db8:{:x}:{:x}::1", n / 250 % 250, n % 250 + 250 * (n / 62_500))
+        } else {
+            format!("10.{}.{}.{}", n / 62_500, n / 250 % 250, n % 250)
+        }
+    };
     for n in 0..addresses {
         journald.line("test", 6, &format!("ban {}", address(n)));
     }
@@ -59,12 +70,12 @@ fn burst(way: BanBackend, addresses: u32) -> (Duration, Duration) {
     lines.recv(&mut [0; 4096]).expect("the line that says that all was read");
     let read = Instant::now();
     // Bans go in the order of their entries: when the last is there, all are, which is looked at afterwards.
-    let last = format!("get element {SET} {{ {} }}", address(addresses - 1));
+    let last = format!("get element {set} {{ {} }}", address(addresses - 1));
     while !firewall.command("nft").arg(&last).output().unwrap().status.success() {
         assert!(read.elapsed() < LONG, "the last ban is missing: {}", site.log());
     }
     let (after_reading, all) = (read.elapsed(), begin.elapsed());
-    assert_eq!(firewall.elements(SET).len(), addresses as usize);
+    assert_eq!(firewall.elements(set).len(), addresses as usize);
     assert!(pyruse.terminate().success(), "{}", site.log());
     (after_reading, all)
 }

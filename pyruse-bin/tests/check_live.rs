@@ -77,7 +77,7 @@ fn a_machine_that_has_everything_gives_no_findings() {
 fn sets_that_cannot_hold_bans_are_reported() {
     let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["good"]), Site::new());
     firewall.nft(&["add set ip Inet4 endless { type ipv4_addr; }; \
-        add set ip Inet4 ranges { type ipv4_addr; flags interval,timeout; timeout 1h; }; \
+        add set ip Inet4 ranges { type ipv4_addr; flags interval,timeout; timeout 1h; auto-merge; }; \
         add set ip Inet4 ports { type ipv4_addr . inet_service; flags timeout; }"]);
     firewall.ipset(&["create", "endless4", "hash:ip"]);
     firewall.ipset(&["create", "short6", "hash:ip", "family", "inet6", "timeout", "60"]);

@@ -292,7 +292,7 @@ fn every_mistake_is_reported_with_the_possible_values() {
     assert!(site.pyruse(Some(&firewall), &["bans", "add", "192.0.2.1"]).status.success());
     let mistakes: [&[&str]; 21] = [
         &["bans", "add", "192.0.2.256"],
-        &["bans", "add", "192.0.2.0/24"],
+        &["bans", "add", "192.0.2.0/33"],
         &["bans", "add", "1.2.3.4}; flush ruleset"],
         &["bans", "add", "192.0.2.1", "--for", "soon"],
         &["bans", "add", "192.0.2.1", "--for", "1y"],

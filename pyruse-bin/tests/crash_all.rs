@@ -63,6 +63,11 @@ fn rules(url: &str) -> Value {
                    "nftSetIPv4": format!("ip Inet4 {set}"), "nftSetIPv6": format!("ip6 Inet6 {set}")}),
         )
     };
+    let nets = |prefixes: Value| {
+        let mut ban = nft("nets", DAY);
+        ban["args"].as_object_mut().unwrap().extend(prefixes.as_object().unwrap().clone());
+        ban
+    };
     let ipset = |set: &str, seconds: u32| {
         action(
             "action_ipsetBan",
@@ -103,7 +108,8 @@ fn rules(url: &str) -> Value {
         "count": [
             raise("total", 0, "total"), raise("tries", DAY, "tries"), report("INFO", "FIRSTLAST", "fail {ip}"),
             equals("tries", TRIES),
-            nft("ban", DAY), ipset("ban", DAY), log("BANNED {ip} #{n}"), reset(0),
+            // The ban of the network contains that of the address.
+            nft("ban", DAY), ipset("ban", DAY), nets(json!({})), nets(json!({"prefix4": 24, "prefix6": 64})), log("BANNED {ip} #{n}"), reset(0),
         ],
         "forgive": chain("^forgive (\\S+)$", &["ip"], "forget", vec![lower]),
         "forget": chain("^forget (\\S+)$", &["ip"], "pardon", vec![reset(0)]),
@@ -201,6 +207,16 @@ impl Outcome {
         }
     }
 
+    /// The address in a set of nftables, and then its network.
+    fn ban_network(&mut self, ip: &str) {
+        let set = if ip.contains(':') { "ip6 Inet6 nets" } else { "ip Inet4 nets" };
+        let net = network(ip);
+        for banned in [ip, &net] {
+            self.reported.bans += 1;
+            *self.reported.banned.entry(format!("{banned} in {set}")).or_default() += 1;
+        }
+    }
+
     fn mail(&mut self, text: String) {
         self.reported.mails += 1;
         self.mails.push(text);
@@ -217,6 +233,7 @@ impl Outcome {
         counts.again += 1;
         self.ban(ip, "ban");
         self.banned.insert(ip.to_owned());
+        self.ban_network(ip);
         let line = format!("BANNED {ip} {n}");
         self.report(format!("WARN came back: {line}"));
         self.lines.insert(line);
@@ -225,6 +242,14 @@ impl Outcome {
             self.banned_again.insert(ip.to_owned());
             self.mail(format!("again: {ip}"));
         }
+    }
+}
+
+/// The network of 24 or 64 bits.
+fn network(ip: &str) -> String {
+    match ip.rsplit_once('.') {
+        Some((start, _)) => format!("{start}.0/24"),
+        None => format!("{}::/64", ip.split("::").next().unwrap()),
     }
 }
 
@@ -398,6 +423,8 @@ fn assert_banned(firewall: &Firewall, expected: &Outcome, site: &Site) {
         assert_eq!(&both_families(firewall, set), banned, "nft {set}; {}", site.log());
         assert_eq!(&both_ipsets(firewall, set), banned, "ipset {set}; {}", site.log());
     }
+    let nets: BTreeSet<String> = expected.banned.iter().map(|ip| network(ip)).collect();
+    assert_eq!(both_families(firewall, "nets"), nets, "{}", site.log());
     let mut timeouts = firewall.ipset_elements("ban4");
     timeouts.extend(firewall.ipset_elements("ban6"));
     for set in ["ip Inet4 ban", "ip6 Inet6 ban"] {
@@ -414,6 +441,8 @@ fn firewall() -> Firewall {
     for set in ["ban", "again"] {
         firewall.add_ipsets(set);
     }
+    firewall.nft(&["add set ip Inet4 nets { type ipv4_addr; flags interval, timeout; }; \
+        add set ip6 Inet6 nets { type ipv6_addr; flags interval, timeout; }"]);
     firewall
 }
 

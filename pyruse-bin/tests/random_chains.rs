@@ -237,8 +237,12 @@ fn action() -> impl Strategy<Value = Value> {
         2 => (select(TEMPLATES.to_vec()), select(vec!["WARN", "INFO", "OTHER"]),
             option::of(select(vec!["NONE", "FIRST", "LAST", "FIRSTLAST", "ALL"])))
             .prop_map(|(m, l, d)| step("action_dailyReport", json!({"message": m, "level": l, "details": d}))),
-        3 => (prop_oneof![Just("IP"), Just("IP2"), field()], ban_seconds(), select(vec!["ip a s", "ip b s"])).prop_map(|(ip, s, set)| {
-            step("action_nftBan", json!({"IP": ip, "banSeconds": s, "nftSetIPv4": set, "nftSetIPv6": "ip6 a s"}))
+        3 => (prop_oneof![Just("IP"), Just("IP2"), field()], ban_seconds(), select(vec!["ip a s", "ip b s"]), select(vec![None, None, Some((32, 128)), Some((24, 64)), Some((3, 1))])).prop_map(|(ip, s, set, prefixes)| {
+            let mut args = json!({"IP": ip, "banSeconds": s, "nftSetIPv4": set, "nftSetIPv6": "ip6 a s"});
+            if let Some((v4, v6)) = prefixes {
+                (args["prefix4"], args["prefix6"]) = (json!(v4), json!(v6));
+            }
+            step("action_nftBan", args)
         }),
         2 => (prop_oneof![Just("IP"), Just("IP2"), field()], seconds(), select(vec!["s", "t"])).prop_map(|(ip, s, set)| {
             step("action_ipsetBan", json!({"IP": ip, "banSeconds": s, "ipSetIPv4": set, "ipSetIPv6": "s6"}))

@@ -135,6 +135,7 @@ pub mod network;
 pub mod operation;
 pub mod pattern;
 pub mod plugin;
+pub mod prefixes;
 pub mod program;
 pub mod pump;
 pub mod review;

@@ -44,6 +44,18 @@ impl Network {
         Network::new(address::parse_as_written(ip)?, bits)
     }
 
+    /// Makes the network of one address as it is written: an IPv4-mapped address stays an IPv6 address. For what was
+    /// stored in that form.
+    pub fn as_written(address: IpAddr) -> Network {
+        Network { first: address, bits: length(address) }
+    }
+
+    /// Returns its usual form, if it was made by [`Network::as_written`].
+    #[must_use]
+    pub fn canonical(self) -> Network {
+        Network::new(self.first, self.bits).unwrap_or(self)
+    }
+
     /// Returns the first address.
     pub fn first(self) -> IpAddr {
         self.first
@@ -64,7 +76,7 @@ impl Network {
 
     /// Returns `true` if it has only one address.
     pub fn is_single(self) -> bool {
-        self.bits == if self.first.is_ipv4() { 32 } else { 128 }
+        self.bits == length(self.first)
     }
 
     /// Returns `true` if it contains the address. An IPv4-mapped address is that IPv4 address.
@@ -75,6 +87,30 @@ impl Network {
             _ => false,
         }
     }
+
+    /// Returns `true` if the two have addresses in common: then one of them contains the other.
+    pub fn overlaps(self, other: Network) -> bool {
+        self.contains(other.first) || other.contains(self.first)
+    }
+
+    /// Says what kind of special addresses it contains; `None` if it contains only ordinary ones. See
+    /// [`special`](crate::address::special).
+    pub fn special(self) -> Option<&'static str> {
+        let kind = address::special(self.first);
+        kind.or_else(|| {
+            let found =
+                SPECIAL.iter().find(|text| Network::parse(text).is_some_and(|net| self.overlaps(net)));
+            found.and_then(|text| address::special(Network::parse(text)?.last()))
+        })
+    }
+}
+
+/// The networks of special addresses, except those that begin at 0.
+const SPECIAL: [&str; 5] = ["127.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::1", "ff00::/8"];
+
+/// Returns how many bits the address has.
+fn length(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
 }
 
 fn mask_v4(bits: u8) -> u32 {
@@ -88,7 +124,7 @@ fn mask_v6(bits: u8) -> u128 {
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Network {
         let first = address.to_canonical();
-        Network { first, bits: if first.is_ipv4() { 32 } else { 128 } }
+        Network { first, bits: length(first) }
     }
 }
 
@@ -108,7 +144,11 @@ impl Serialize for Network {
 impl<'de> Deserialize<'de> for Network {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Network, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Network::parse(&text).ok_or_else(|| D::Error::custom("this is not a network"))
+        let network = match address::parse_as_written(&text) {
+            Some(address) => Some(Network::as_written(address)),
+            None => Network::parse(&text),
+        };
+        network.ok_or_else(|| D::Error::custom("this is not a network"))
     }
 }
 
@@ -168,6 +208,33 @@ mod tests {
             let stored = serde_json::to_string(&network(written)).unwrap();
             assert_eq!(serde_json::from_str::<Network>(&stored).unwrap(), network(written));
         }
+    }
+
+    #[test]
+    fn a_network_is_special_if_an_address_in_it_is() {
+        for (text, kind) in [
+            ("192.0.2.0/24", None),
+            ("126.0.0.0/8", None),
+            ("126.0.0.0/7", Some("a loopback address")),
+            ("0.0.0.0/1", Some("the unspecified address")),
+            ("127.1.2.0/24", Some("a loopback address")),
+            ("128.0.0.0/1", Some("a multicast address")),
+            ("255.255.255.0/24", Some("the broadcast address")),
+            ("::/64", Some("the unspecified address")),
+            ("2001:db8::/32", None),
+            ("8000::/1", Some("a multicast address")),
+            ("::1", Some("a loopback address")),
+        ] {
+            assert_eq!(network(text).special(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_was_stored_as_it_was_written_is_read_so() {
+        let stored: Network = serde_json::from_str(r#""::ffff:10.0.0.1""#).unwrap();
+        assert_eq!(stored.to_string(), "::ffff:10.0.0.1");
+        assert_eq!(stored, Network::as_written("::ffff:10.0.0.1".parse().unwrap()));
+        assert!(stored.is_single());
     }
 
     #[test]

@@ -86,9 +86,10 @@ fn described(operation: &Operation) -> String {
     let within =
         |set: &Option<String>| set.as_ref().map(|set| format!(" in {}", excerpt(set))).unwrap_or_default();
     match operation {
-        Operation::AddBan { ip, set, seconds: 0, .. } => format!("ban {ip}{} for ever", within(set)),
-        Operation::AddBan { ip, set, seconds, .. } => format!("ban {ip}{} for {seconds} s", within(set)),
-        Operation::RemoveBan { ip, set } => format!("remove the ban of {ip}{}", within(set)),
+        Operation::AddBan { net, set, seconds: 0, .. } => format!("ban {net}{} for ever", within(set)),
+        Operation::AddBan { net, set, seconds, .. } => format!("ban {net}{} for {seconds} s", within(set)),
+        Operation::RemoveBan { net, set } => format!("remove the ban of {net}{}", within(set)),
+        Operation::RemoveBans { set } => format!("remove all bans in {}", excerpt(set)),
         Operation::ResetCounter { category, key } => {
             format!("reset the counter of {} in {}", excerpt(key), excerpt(category))
         }

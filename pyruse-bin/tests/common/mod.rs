@@ -224,9 +224,14 @@ impl Firewall {
         let elements = sets.iter().filter_map(|item| item["set"]["elem"].as_array()).flatten();
         let mut found: Vec<Element> = elements
             .map(|element| {
-                let (address, timeout) = (element.as_str(), &element["elem"]);
-                let address = address.or(timeout["val"].as_str()).unwrap();
-                (address.to_owned(), timeout["timeout"].as_u64())
+                let timeout = element["elem"]["timeout"].as_u64();
+                let value = if element["elem"].is_null() { element } else { &element["elem"]["val"] };
+                let network = || {
+                    let (address, bits) =
+                        (value["prefix"]["addr"].as_str()?, value["prefix"]["len"].as_u64()?);
+                    Some(format!("{address}/{bits}"))
+                };
+                (value.as_str().map(str::to_owned).or_else(network).unwrap(), timeout)
             })
             .collect();
         found.sort();

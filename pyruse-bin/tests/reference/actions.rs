@@ -1,5 +1,7 @@
 //! The actions, one by one, as the contract lists them, and the lists that they leave.
 
+use std::net::IpAddr;
+
 use pyruse_core::seconds::Seconds;
 use serde_json::{Value as Json, json};
 
@@ -344,15 +346,28 @@ impl World {
     fn ban(&mut self, action: &str, sets: [&str; 2], act: &mut Act<'_>) -> Result<(), Failed> {
         let now = act.entry.time();
         let ip = address(&act.field("IP").ok_or(Failed)?).ok_or(Failed)?;
-        let is_special = ip.is_unspecified()
-            || ip.is_loopback()
-            || ip.is_multicast()
-            || ip.to_string() == "255.255.255.255";
-        if is_special && act.args["allowSpecial"] != json!(true) {
+        let net = network(act, ip);
+        // All addresses that differ only in the host bits.
+        let is_special = |text: &str| {
+            let (special, bits) = text.split_once('/').unwrap();
+            let special: IpAddr = special.parse().unwrap();
+            let bits = net.1.min(bits.parse().unwrap());
+            special.is_ipv4() == ip.is_ipv4() && first_bits(special, bits) == first_bits(ip, bits)
+        };
+        let special = [
+            "0.0.0.0/32",
+            "127.0.0.0/8",
+            "224.0.0.0/4",
+            "255.255.255.255/32",
+            "::/128",
+            "::1/128",
+            "ff00::/8",
+        ];
+        if special.into_iter().any(is_special) && act.args["allowSpecial"] != json!(true) {
             return Err(Failed);
         }
         let set = act.arg(sets[usize::from(ip.is_ipv6())]).unwrap();
-        let ip = ip.to_string();
+        let ip = net.0;
         let field = act.args["banSeconds"]["field"].as_str().map(str::to_owned);
         let of_field = match field {
             Some(name) => Some(seconds(&act.entry.text(&name, act.tools).ok_or(Failed)?)?),
@@ -503,4 +518,24 @@ fn value_text(value: &Json) -> Option<String> {
         Json::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     }
+}
+
+/// The network that an address stands for, as text, and the length of its prefix.
+fn network(act: &Act<'_>, ip: IpAddr) -> (String, u32) {
+    let (name, full) = if ip.is_ipv4() { ("prefix4", 32) } else { ("prefix6", 128) };
+    let bits = act.args[name].as_u64().map_or(full, |bits| u32::try_from(bits).unwrap());
+    let first: IpAddr = match (ip, first_bits(ip, bits)) {
+        (IpAddr::V4(_), first) => std::net::Ipv4Addr::from(u32::try_from(first >> 96).unwrap()).into(),
+        (IpAddr::V6(_), first) => std::net::Ipv6Addr::from(first).into(),
+    };
+    (if bits == full { first.to_string() } else { format!("{first}/{bits}") }, bits)
+}
+
+/// The address as a number of 128 bits, of which only the first ones are kept.
+fn first_bits(ip: IpAddr, bits: u32) -> u128 {
+    let number = match ip {
+        IpAddr::V4(ip) => u128::from(u32::from(ip)) << 96,
+        IpAddr::V6(ip) => u128::from(ip),
+    };
+    (0..bits).fold(0, |kept, n| kept | (number & (1 << (127 - n))))
 }

@@ -1,10 +1,9 @@
 //! `pyruse bans`: lists, adds and removes bans.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use pyruse_core::address;
+use pyruse_core::network::Network;
 use pyruse_core::operation::{Answer, Ban, BanReason, Delivery, Operation};
 use pyruse_core::seconds::{LONGEST, Seconds, SecondsError};
 use pyruse_core::time::Timestamp;
@@ -36,9 +35,9 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Bans an address: the ban is stored like every ban, and put back after a reload or restart
+    /// Bans an address or a network: the ban is stored like every ban, and put back after a reload or restart
     Add(AddArgs),
-    /// Removes the ban of an address, in all sets or in one; it is not put back
+    /// Removes the ban of an address or a network, in all sets or in one; it is not put back
     Remove(RemoveArgs),
 }
 
@@ -47,13 +46,15 @@ Examples:
   pyruse bans list
   pyruse bans add 192.0.2.1 --for 1d
   pyruse bans add 2001:db8::1 --set 'ip6 filter ssh_ban'
-  pyruse bans remove 192.0.2.1";
+  pyruse bans add 192.0.2.0/24 --set 'inet mine nets4' --for 12h
+  pyruse bans remove 192.0.2.1
+  pyruse bans remove --all --set 'inet pyruse ssh_ban4'";
 
 #[derive(clap::Args)]
 pub(crate) struct AddArgs {
-    /// The address
-    #[arg(value_parser = parse_ip)]
-    ip: IpAddr,
+    /// The address, or a network such as `192.0.2.0/24`, for a set that can hold networks
+    #[arg(value_name = "ADDRESS", value_parser = parse_net)]
+    net: Network,
     /// The set, as named in the configuration; optional if the configuration names only one set for such addresses
     #[arg(long, add = values::sets())]
     set: Option<String>,
@@ -73,9 +74,12 @@ pub(crate) struct AddArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct RemoveArgs {
-    /// The address
-    #[arg(value_parser = parse_ip, add = values::banned())]
-    ip: IpAddr,
+    /// The address or network. Bans of networks that contain it, and of what it contains, stay
+    #[arg(value_name = "ADDRESS", value_parser = parse_net, add = values::banned(), required_unless_present = "all")]
+    net: Option<Network>,
+    /// Remove all bans in the set
+    #[arg(long, requires = "set", conflicts_with = "net")]
+    all: bool,
     /// Only in this set
     #[arg(long, add = values::sets())]
     set: Option<String>,
@@ -84,8 +88,8 @@ pub(crate) struct RemoveArgs {
     json: bool,
 }
 
-fn parse_ip(text: &str) -> Result<IpAddr, String> {
-    address::parse(text).ok_or_else(|| "this is not an IP address".into())
+fn parse_net(text: &str) -> Result<Network, String> {
+    Network::parse(text).ok_or_else(|| "this is not an IP address or network".into())
 }
 
 fn parse_length(text: &str) -> Result<u64, SecondsError> {
@@ -95,18 +99,24 @@ fn parse_length(text: &str) -> Result<u64, SecondsError> {
 pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<Ending> {
     match command {
         Command::List { json } => list(config, *json),
-        Command::Add(AddArgs { ip, set, seconds, length, allow_special, json }) => {
+        Command::Add(AddArgs { net, set, seconds, length, allow_special, json }) => {
             let seconds = seconds.or(*length).unwrap_or(0);
             let (set, allow_special) = (set.clone(), *allow_special);
-            let operation = Operation::AddBan { ip: *ip, set, seconds, allow_special };
+            let operation = Operation::AddBan { net: *net, set, seconds, allow_special };
             change(config, &operation, *json, |ban| match ban.until {
-                Some(until) => format!("{} is banned in {} until {}", ban.ip, ban.set, local(until)),
-                None => format!("{} is banned in {} for ever", ban.ip, ban.set),
+                Some(until) => format!("{} is banned in {} until {}", ban.net, ban.set, local(until)),
+                None => format!("{} is banned in {} for ever", ban.net, ban.set),
             })
         }
-        Command::Remove(RemoveArgs { ip, set, json }) => {
-            let operation = Operation::RemoveBan { ip: *ip, set: set.clone() };
-            change(config, &operation, *json, |ban| format!("the ban of {} in {} is lifted", ban.ip, ban.set))
+        Command::Remove(RemoveArgs { net, set, json, .. }) => {
+            let operation = match (net, set) {
+                (Some(net), set) => Operation::RemoveBan { net: *net, set: set.clone() },
+                (None, Some(set)) => Operation::RemoveBans { set: set.clone() },
+                (None, None) => anyhow::bail!("name an address, or a set with --all --set"),
+            };
+            change(config, &operation, *json, |ban| {
+                format!("the ban of {} in {} is lifted", ban.net, ban.set)
+            })
         }
     }
 }
@@ -132,13 +142,17 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
         ],
         row: &|ban: &Ban| {
             [
-                ban.ip.to_string(),
+                ban.net.to_string(),
                 ban.set.clone(),
                 ban.until.map_or_else(|| "for ever".into(), local),
                 ban.until.map(|until| length(left(now, until))).unwrap_or_default(),
                 ban.since.map(|since| length(since.until(now).as_secs())).unwrap_or_default(),
                 why(ban),
-                ban.delivery.as_ref().map(waits).unwrap_or_default(),
+                match (&ban.delivery, ban.within) {
+                    (Some(delivery), _) => waits(delivery),
+                    (None, Some(wider)) => format!("for the end of {wider}"),
+                    (None, None) => String::new(),
+                },
             ]
         },
         object: as_json,
@@ -222,11 +236,12 @@ fn shortened(text: &str) -> String {
 fn as_json(ban: &Ban) -> Value {
     json!({
         "set": ban.set,
-        "ip": ban.ip,
+        "ip": ban.net,
         "since": ban.since.map(|time| time.to_string()),
         "until": ban.until.map(|time| time.to_string()),
         "reason": ban.reason,
         "nth": ban.nth,
+        "within": ban.within,
         "module": ban.module,
         "delivery": ban.delivery.as_ref().map(super::outbox::as_json),
     })

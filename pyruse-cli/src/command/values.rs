@@ -90,7 +90,7 @@ pub(super) fn sets() -> ArgValueCandidates {
 pub(super) fn banned() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Some(Answer::Bans(bans)) = query(&Operation::ListBans) else { return Vec::new() };
-        of(bans.into_iter().map(|ban| (ban.ip.to_string(), ban.set)))
+        of(bans.into_iter().map(|ban| (ban.net.to_string(), ban.set)))
     })
 }
 

@@ -12,6 +12,7 @@ use crate::entry::{Counted, Slot, StepError};
 use crate::operation::{BanReason, BanSet, Family};
 use crate::plugin::fact::{BannedAddress, Fact};
 use crate::plugin::{Act, Action, Compile, Example, Inspection, Invalid, Module, ModuleSettings, excerpt};
+use crate::prefixes::Prefixes;
 
 /// The action of a firewall.
 pub struct BanAction<F> {
@@ -19,6 +20,7 @@ pub struct BanAction<F> {
     /// The sets for IPv4 and IPv6.
     sets: [String; 2],
     duration: Duration,
+    prefixes: Prefixes,
     allow_special: bool,
     chain: Box<str>,
     bans: Bans,
@@ -33,25 +35,37 @@ impl<F: Firewall> Module for BanAction<F> {
     type Args = F::Args;
 
     fn compile(args: F::Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let BanArgs { ip, duration, remember, sets: [v4, v6], allow_special } = args.into();
+        let BanArgs { ip, duration, remember, sets: [v4, v6], prefixes: [prefix4, prefix6], allow_special } =
+            args.into();
         let [of_v4, of_v6] = F::SET_ARGUMENTS;
         let (v4, v6) = (set_name::<F>(of_v4, &v4, cx), set_name::<F>(of_v6, &v6, cx));
-        let sets = [v4?, v6?];
+        let prefixes = cx.prefixes(prefix4, prefix6);
+        let (sets, prefixes) = ([v4?, v6?], prefixes?);
         let ip = cx.reads_at("IP", &ip);
         let settings = cx.settings::<F::Settings>();
         let duration = Duration::new(duration, remember, (F::NAME, F::max_bans(&settings)), cx)?;
-        cx.states("IP", Fact::Bans(BannedAddress { address: ip, ends: duration.ends(), sets: sets.clone() }));
+        let ban = BannedAddress { address: ip, ends: duration.ends(), sets: sets.clone(), prefixes };
+        cx.states("IP", Fact::Bans(ban));
         let known = cx.shared::<Notes>().of(F::NAME);
         for (name, family) in sets.iter().zip([Family::V4, Family::V6]) {
             known.sets.insert(BanSet { name: name.clone(), family });
         }
         let warned = known.warned.clone();
-        let bans = match Bans::open(cx.layout(), F::NAME, F::max_bans(&settings), warned) {
+        let bans = match Bans::open(cx.layout(), (F::NAME, F::EXCLUSIVE), F::max_bans(&settings), warned) {
             Ok(bans) => bans,
             Err(e) => return Err(cx.error("", e.to_string())),
         };
         let chain = cx.chain().into();
-        Ok(BanAction { ip, sets, duration, allow_special, chain, bans, firewall: F::new(&settings) })
+        Ok(BanAction {
+            ip,
+            sets,
+            duration,
+            prefixes,
+            allow_special,
+            chain,
+            bans,
+            firewall: F::new(&settings),
+        })
     }
 
     fn examples() -> Vec<Example> {
@@ -72,22 +86,24 @@ impl<F: Firewall> Action for BanAction<F> {
                 excerpt(text)
             )));
         };
-        if let Some(kind) = address::special(ip).filter(|_| !self.allow_special) {
+        let net = self.prefixes.network(ip);
+        if let Some(kind) = net.special().filter(|_| !self.allow_special) {
+            let has = if net.is_single() { "is" } else { "contains" };
             return Err(StepError::new(format!(
-                "{ip} is {kind}: nothing is banned; `allowSpecial` allows the ban"
+                "{net} {has} {kind}: nothing is banned; `allowSpecial` allows the ban"
             )));
         }
         let [v4, v6] = &self.sets;
         let set = if ip.is_ipv4() { v4 } else { v6 };
         let now = run.entry.time();
-        let (seconds, nth) = self.duration.of(run, &self.bans, (set, ip), now)?;
+        let (seconds, nth) = self.duration.of(run, &self.bans, (set, net), now)?;
         let reason = self.reason(run.entry.counted());
-        let ban = StoredBan { set: set.clone(), ip, seconds, at: Some(now), why: Some(reason.clone()), nth };
+        let ban = StoredBan { set: set.clone(), net, seconds, at: Some(now), why: Some(reason.clone()), nth };
         let renewed = self.bans.ban(run.state, ban, ends(now, seconds), now);
         run.effect(|| Effect::Ban {
             action: F::NAME,
             set: set.clone(),
-            ip: ip.to_string(),
+            ip: net.to_string(),
             seconds,
             renewed,
             reason,
@@ -96,7 +112,7 @@ impl<F: Firewall> Action for BanAction<F> {
     }
 
     fn inspect(&self, inspection: &mut Inspection) {
-        inspect(&self.firewall, &self.sets, self.duration.shortest(), inspection);
+        inspect(&self.firewall, &self.sets, (self.duration.shortest(), self.prefixes), inspection);
     }
 }
 

@@ -42,10 +42,10 @@ fn read<F: Firewall>(message: &DueMessage, now: Timestamp) -> Result<Option<Orde
     if !F::set_name(&order.set).is_ok_and(|name| name == order.set) {
         return Err(format!("`{}` is not a valid name of a set", excerpt(&order.set)));
     }
-    match F::never_holds(order.ip) {
+    match F::never_holds(order.net) {
         // The element does not exist, as wanted.
         Some(_) if order.lift => Ok(None),
-        Some(why) => Err(format!("{} is not banned: {why}", order.ip)),
+        Some(why) => Err(format!("{} is not banned: {why}", order.net)),
         None => Ok(order.at(now, F::LONGEST_TIMEOUT)),
     }
 }

@@ -5,13 +5,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::entry::{Slot, StepError};
+use crate::network::Network;
 use crate::plugin::{Act, Compile, Invalid, excerpt};
 use crate::seconds::{LONGEST, Seconds};
 use crate::state::{Handle, Map, State};
@@ -195,14 +195,14 @@ impl Duration {
         &self,
         run: &mut Act<'_, '_>,
         bans: &Bans,
-        (set, ip): (&str, IpAddr),
+        (set, net): (&str, Network),
         now: Timestamp,
     ) -> Result<(u64, Option<u32>), StepError> {
         match self {
             Duration::Fixed(seconds) => Ok((*seconds, None)),
             Duration::Field(field) => Ok((of_field(run, *field)?, None)),
             Duration::Repeated(repeated) => {
-                let key = Bans::key(set, ip);
+                let key = Bans::key(set, net);
                 let is_held = bans.is_held(run.state, &key, now);
                 let (seconds, nth) = repeated.next(run.state, &key, is_held, now);
                 Ok((seconds, Some(nth)))

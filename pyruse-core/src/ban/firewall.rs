@@ -1,15 +1,13 @@
 //! What differs between two firewalls.
 
-use std::net::IpAddr;
-
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::duration::BanSeconds;
 use super::order::Order;
-use super::set_state::SetState;
+use super::set_state::{SetNeeds, SetState};
 use crate::courier::Outcome;
-use crate::operation::Family;
+use crate::network::Network;
 use crate::plugin::{Example, Inspection, ModuleSettings};
 use crate::seconds::Seconds;
 
@@ -25,6 +23,9 @@ pub trait Firewall: Send + Sized + 'static {
     const SET_HELP: &'static str;
     /// The longest timeout that an element can have, in seconds. A longer ban is put back before its element expires.
     const LONGEST_TIMEOUT: Option<u64> = None;
+    /// Whether no element of a set may overlap with another. Then the firewall only gets the widest bans: a ban within
+    /// another one is ordered when that one ends.
+    const EXCLUSIVE: bool = false;
     /// The file in which the first Pyruse kept these bans.
     const FORMER_FILE: Option<&'static str> = None;
 
@@ -44,17 +45,17 @@ pub trait Firewall: Send + Sized + 'static {
     /// Returns the normal form of a set's name, or why the text is not one.
     fn set_name(text: &str) -> Result<String, String>;
 
-    /// Returns why no set of this firewall can hold the address, if that is so.
-    fn never_holds(_ip: IpAddr) -> Option<&'static str> {
+    /// Returns why no set of this firewall can hold the address or the network, if that is so.
+    fn never_holds(_net: Network) -> Option<&'static str> {
         None
     }
 
     /// Delivers orders, at least one; returns their outcomes in the same order. It may wait. No two orders are about
-    /// the same address in the same set. An order may be delivered twice.
+    /// the same network in the same set. An order may be delivered twice.
     fn deliver(&mut self, orders: &[Order]) -> Vec<Outcome>;
 
     /// Looks at a set for `check --live`, without changing anything. `None`: this firewall cannot be asked.
-    fn inspect_set(&self, _set: &str, _family: Family, _inspection: &mut Inspection) -> Option<SetState> {
+    fn inspect_set(&self, _set: &str, _needs: SetNeeds, _inspection: &mut Inspection) -> Option<SetState> {
         None
     }
 
@@ -72,6 +73,9 @@ pub struct BanArgs {
     pub remember: Option<Seconds>,
     /// The set for IPv4 addresses, and that for IPv6 addresses: the arguments [`Firewall::SET_ARGUMENTS`].
     pub sets: [String; 2],
+    /// How long the prefixes of the banned networks are, in bits: the arguments `prefix4` and `prefix6`. Without them,
+    /// single addresses are banned.
+    pub prefixes: [Option<u8>; 2],
     /// Whether to ban also an address that no single remote host has; see [`special`](crate::address::special).
     pub allow_special: bool,
 }

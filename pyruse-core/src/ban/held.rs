@@ -1,10 +1,10 @@
 //! A ban as the state holds it.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::network::Network;
 use crate::operation::BanReason;
 use crate::time::{Expiry, Timestamp};
 
@@ -12,7 +12,9 @@ use crate::time::{Expiry, Timestamp};
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredBan {
     pub(super) set: String,
-    pub(super) ip: IpAddr,
+    /// Usually a single address. Earlier versions stored only addresses.
+    #[serde(rename = "ip")]
+    pub(super) net: Network,
     /// Its duration in seconds; 0: for ever, or not known.
     #[serde(default)]
     pub(super) seconds: u64,

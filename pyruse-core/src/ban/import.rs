@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::held::StoredBan;
 use super::store::Bans;
 use crate::address;
+use crate::network::Network;
 use crate::plugin::{Importer, excerpt};
 use crate::state::State;
 use crate::time::Timestamp;
@@ -56,7 +57,10 @@ fn read(
             .ok_or_else(|| fail(format!("`{}` is not an IP address", excerpt(&item.ip))))?;
         let set = set_name(&item.set)
             .ok_or_else(|| fail(format!("`{}` does not name a set", excerpt(&item.set))))?;
-        Ok((StoredBan { set, ip, seconds: 0, at: None, why: None, nth: None }, end(item.timestamp)))
+        Ok((
+            StoredBan { set, net: Network::as_written(ip), seconds: 0, at: None, why: None, nth: None },
+            end(item.timestamp),
+        ))
     };
     items.into_iter().enumerate().map(read).collect()
 }
@@ -77,7 +81,7 @@ mod tests {
     fn bans(content: &str) -> Result<Vec<(String, Timestamp)>, String> {
         let set_name = |set: &str| (set != "bad").then(|| set.to_owned());
         let bans = read(content.as_bytes(), set_name)?;
-        Ok(bans.into_iter().map(|(ban, end)| (format!("{} {}", ban.set, ban.ip), end)).collect())
+        Ok(bans.into_iter().map(|(ban, end)| (format!("{} {}", ban.set, ban.net), end)).collect())
     }
 
     #[test]

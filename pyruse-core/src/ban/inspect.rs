@@ -1,20 +1,27 @@
 //! What `check --live` reports about the sets of a ban: whether they exist, and whether they are what bans need.
 
 use super::firewall::Firewall;
-use super::set_state::{FoundSet, SetState};
+use super::set_state::{FoundSet, SetNeeds, SetState};
 use crate::operation::Family;
 use crate::plugin::{Inspection, Severity};
+use crate::prefixes::Prefixes;
 
-/// Checks both sets of a ban of `seconds` seconds.
+/// Checks both sets of a ban of `seconds` seconds, of networks with these prefixes.
 pub(super) fn inspect<F: Firewall>(
     firewall: &F,
     sets: &[String; 2],
-    seconds: u64,
+    (seconds, prefixes): (u64, Prefixes),
     inspection: &mut Inspection,
 ) {
     let arguments = F::SET_ARGUMENTS.into_iter().zip([Family::V4, Family::V6]);
     for (set, (argument, family)) in sets.iter().zip(arguments) {
-        let Some(state) = firewall.inspect_set(set, family, inspection) else { continue };
+        let networks = match family {
+            Family::V4 => prefixes.v4 < 32,
+            Family::V6 => prefixes.v6 < 128,
+        };
+        let Some(state) = firewall.inspect_set(set, SetNeeds { family, networks }, inspection) else {
+            continue;
+        };
         let mut report = |severity, message: String, help: String| {
             inspection.argument(argument, severity, message, help);
         };
@@ -31,13 +38,18 @@ pub(super) fn inspect<F: Firewall>(
                 format!("the set `{set}` cannot be inspected: {message}"),
                 "run this as root, or as the user that runs Pyruse (with CAP_NET_ADMIN)".into(),
             ),
-            SetState::Found(found) => check_set(set, &found, seconds, &mut report),
+            SetState::Found(found) => check_set(set, &found, (seconds, networks), &mut report),
         }
     }
 }
 
 /// Reports what is wrong with a set that exists.
-fn check_set(set: &str, found: &FoundSet, seconds: u64, report: &mut dyn FnMut(Severity, String, String)) {
+fn check_set(
+    set: &str,
+    found: &FoundSet,
+    (seconds, networks): (u64, bool),
+    report: &mut dyn FnMut(Severity, String, String),
+) {
     let FoundSet { holds, wanted, command, .. } = found;
     if holds != wanted {
         let message = format!("the set `{set}` contains {holds}, not {wanted}: every ban for it fails");
@@ -55,9 +67,13 @@ fn check_set(set: &str, found: &FoundSet, seconds: u64, report: &mut dyn FnMut(S
             format!("bans without end expire after {seconds} s: that is the time-out of the set `{set}`");
         report(Severity::Warning, message, recreate());
     }
-    if found.has_ranges {
-        let message = format!("the set `{set}` contains ranges: with many bans, adding one takes long");
-        report(Severity::Warning, message, recreate());
+    if networks && !found.has_networks {
+        let message =
+            format!("the set `{set}` holds single addresses, not networks: every ban of a network fails");
+        report(Severity::Error, message, recreate());
+    }
+    if let Some(why) = &found.unusable {
+        report(Severity::Error, format!("the set `{set}` cannot be used for bans: {why}"), recreate());
     }
     if !found.is_used {
         let message = format!("no rule uses the set `{set}`: nobody in it is blocked");

@@ -1,8 +1,7 @@
 //! Bans by hand: an operator lists, makes and lifts them. The operator's bans go through the state and the queue like
 //! all bans, so they are as durable, and in order with the bans of actions.
 
-use std::net::IpAddr;
-
+use crate::network::Network;
 use crate::operation::{BanKeeper, BanReason, BanSet, HeldBan};
 use crate::state::State;
 use crate::time::Timestamp;
@@ -26,15 +25,17 @@ impl BanKeeper for BanService {
 
     fn bans(&self, state: &State, now: Timestamp) -> Vec<HeldBan> {
         let orders = state.get(self.bans.orders);
+        let nesting = self.bans.nesting_of(state, now);
         let held = state.get(self.bans.held).live(now);
         held.map(|(key, ban, ends)| HeldBan {
             set: ban.set.clone(),
-            ip: ban.ip,
+            net: ban.net,
             since: ban.since(ends.at()),
             until: unless_never(ends.at()),
             reason: ban.why.clone(),
             nth: ban.nth,
             order: orders.of_key(key),
+            within: nesting.as_ref().and_then(|nesting| nesting.cover(&ban.set, ban.net, |_| true)),
         })
         .collect()
     }
@@ -43,24 +44,26 @@ impl BanKeeper for BanService {
         state.get(self.bans.held).live(now).count()
     }
 
-    fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, seconds: u64, now: Timestamp) -> HeldBan {
+    fn add(&mut self, state: &mut State, set: &str, net: Network, seconds: u64, now: Timestamp) -> HeldBan {
         let ends = ends(now, seconds);
         let why = Some(BanReason::Operator);
-        let ban = StoredBan { set: set.to_owned(), ip, seconds, at: Some(now), why: why.clone(), nth: None };
+        let ban = StoredBan { set: set.to_owned(), net, seconds, at: Some(now), why: why.clone(), nth: None };
         self.bans.ban(state, ban, ends, now);
-        let order = state.get(self.bans.orders).of_key(&Bans::key(set, ip));
+        let order = state.get(self.bans.orders).of_key(&Bans::key(set, net));
+        let within = self.bans.cover(state, set, net, now);
         HeldBan {
             set: set.to_owned(),
-            ip,
+            net,
             since: Some(now),
             until: unless_never(ends.at()),
             reason: why,
             nth: None,
             order,
+            within,
         }
     }
 
-    fn remove(&mut self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64> {
-        self.bans.lift(state, set, ip, now)
+    fn remove(&mut self, state: &mut State, set: &str, net: Network, now: Timestamp) -> Option<u64> {
+        self.bans.lift(state, set, net, now)
     }
 }

@@ -1,6 +1,6 @@
 //! Bans, for authors of firewalls.
 //!
-//! A ban is an address in a set of a firewall, until an absolute time. What is the same for all firewalls is here: the
+//! A ban is an address or a network in a set of a firewall, until an absolute time. What is the same for all firewalls is here: the
 //! action and its checks, the state, renewals, reasons, deliveries and their retries, what an operator may ask, and
 //! what `check --live` reports. What differs is a [`Firewall`]: how its sets are named, how a batch of orders is
 //! delivered, and how a set is looked at. A firewall with its arguments and settings is one file; the one of this crate's
@@ -13,7 +13,7 @@
 //! ```
 //!
 //! A ban is recorded in the state, so that it can be put back, and queued for the courier. The firewall gets the
-//! *parsed* address, never text from an entry. The kernel or the program behind the firewall must expire the elements
+//! *parsed* address, or its network, never text from an entry. The kernel or the program behind the firewall must expire the elements
 //! of a set by itself: each order has the time that is left.
 //!
 //! A firewall that is changed by a program delivers with a [`BatchRunner`], which finds the bad elements of a batch.
@@ -28,7 +28,9 @@ mod held;
 mod import;
 mod inspect;
 mod keeper;
+mod nesting;
 mod order;
+mod overlaps;
 mod service;
 mod set_state;
 mod store;
@@ -42,4 +44,4 @@ pub use self::duration::BanSeconds;
 pub use self::firewall::{BanArgs, Firewall};
 pub use self::order::{Order, OrderKind};
 pub use self::service::service;
-pub use self::set_state::{FoundSet, SetState};
+pub use self::set_state::{FoundSet, SetNeeds, SetState};

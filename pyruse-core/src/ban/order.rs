@@ -1,10 +1,10 @@
 //! Orders: what a firewall must do, and how an order is stored in the queue.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::network::Network;
 use crate::state::DueMessage;
 use crate::time::Timestamp;
 
@@ -13,13 +13,13 @@ use crate::time::Timestamp;
 pub struct Order {
     /// The set, by its normal name.
     pub set: String,
-    /// The address.
-    pub ip: IpAddr,
+    /// The address, or the network.
+    pub net: Network,
     /// What the firewall must do.
     pub kind: OrderKind,
 }
 
-/// What the firewall must do about an address.
+/// What the firewall must do about an address or a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderKind {
     /// Add it to the set.
@@ -40,7 +40,8 @@ pub enum OrderKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct QueuedOrder {
     pub(super) set: String,
-    pub(super) ip: IpAddr,
+    #[serde(rename = "ip")]
+    pub(super) net: Network,
     /// The end; `None`: for ever.
     until: Option<Timestamp>,
     /// The time left when the order was queued, in microseconds. Absent: for ever, or an earlier version queued it.
@@ -57,12 +58,12 @@ pub(super) struct QueuedOrder {
 }
 
 impl QueuedOrder {
-    /// Makes an order to ban an address until `end`, for at most `seconds` seconds (0: no limit). `wall` is the wall
+    /// Makes an order to ban a network until `end`, for at most `seconds` seconds (0: no limit). `wall` is the wall
     /// clock.
-    pub(super) fn ban(set: &str, ip: IpAddr, seconds: u64, end: Timestamp, wall: Timestamp) -> QueuedOrder {
+    pub(super) fn ban(set: &str, net: Network, seconds: u64, end: Timestamp, wall: Timestamp) -> QueuedOrder {
         let order = QueuedOrder {
             set: set.to_owned(),
-            ip,
+            net,
             until: None,
             left: None,
             seconds,
@@ -82,8 +83,8 @@ impl QueuedOrder {
     }
 
     /// Makes an order to lift a ban. It expires at `end`, when the element does.
-    pub(super) fn lift(set: &str, ip: IpAddr, end: Timestamp, wall: Timestamp) -> QueuedOrder {
-        QueuedOrder { lift: true, ..QueuedOrder::ban(set, ip, 0, end, wall) }
+    pub(super) fn lift(set: &str, net: Network, end: Timestamp, wall: Timestamp) -> QueuedOrder {
+        QueuedOrder { lift: true, ..QueuedOrder::ban(set, net, 0, end, wall) }
     }
 
     /// States whether the set may already hold the element.
@@ -119,6 +120,6 @@ impl QueuedOrder {
             QueuedOrder { renew: true, .. } => OrderKind::Renew { timeout },
             _ => OrderKind::Ban { timeout },
         };
-        Some(Order { set: self.set, ip: self.ip, kind })
+        Some(Order { set: self.set, net: self.net, kind })
     }
 }

@@ -26,7 +26,8 @@ pub const fn service<F: Firewall>() -> ServicePlugin {
 fn start<F: Firewall>(start: &mut Start<'_>) -> Result<Box<dyn Service>, StateError> {
     let settings = start.settings::<F::Settings>();
     let configured = start.shared::<Notes>().of(F::NAME).clone();
-    let bans = Bans::open(start.layout(), F::NAME, F::max_bans(&settings), configured.warned)?;
+    let bans =
+        Bans::open(start.layout(), (F::NAME, F::EXCLUSIVE), F::max_bans(&settings), configured.warned)?;
     let set_name = |text: &str| F::set_name(text).ok();
     let courier = Courier::new(F::NAME, BanCourier(F::new(&settings))).batch(BATCH).ahead();
     Ok(Box::new(BanService {
@@ -81,8 +82,8 @@ impl Service for BanService {
 
     fn describe(&self, payload: &str) -> String {
         match serde_json::from_str::<QueuedOrder>(payload) {
-            Ok(QueuedOrder { set, ip, lift: false, .. }) => format!("ban {ip} in {set}"),
-            Ok(QueuedOrder { set, ip, lift: true, .. }) => format!("remove the ban of {ip} in {set}"),
+            Ok(QueuedOrder { set, net, lift: false, .. }) => format!("ban {net} in {set}"),
+            Ok(QueuedOrder { set, net, lift: true, .. }) => format!("remove the ban of {net} in {set}"),
             Err(_) => "not a ban order".into(),
         }
     }
@@ -104,12 +105,16 @@ impl Service for BanService {
         self.put_back_from(state, 0, now);
     }
 
-    fn deadline(&self, _: &State, now: Timestamp) -> Option<Timestamp> {
+    fn deadline(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
         // The deadline is never further away than that, even if the clock was wrong when it was set.
-        self.put_back.min(self.next_put_back(now))
+        let put_back = self.put_back.min(self.next_put_back(now));
+        put_back.into_iter().chain(self.bans.next_uncovered(state, now)).min()
     }
 
     fn due(&mut self, state: &mut State, now: Timestamp) {
-        self.put_back_from(state, self.longest_timeout.unwrap_or(0) / 2, now);
+        self.bans.uncover_ended(state, now);
+        if self.put_back.min(self.next_put_back(now)).is_some_and(|at| at <= now) {
+            self.put_back_from(state, self.longest_timeout.unwrap_or(0) / 2, now);
+        }
     }
 }

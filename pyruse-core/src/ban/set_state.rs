@@ -1,5 +1,16 @@
 //! What a firewall found out about one of its sets.
 
+use crate::operation::Family;
+
+/// What a set must be able to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetNeeds {
+    /// The family of its addresses.
+    pub family: Family,
+    /// Whether it must hold networks, and not only single addresses.
+    pub networks: bool,
+}
+
 /// What was found out about a set.
 pub enum SetState {
     /// It exists.
@@ -32,8 +43,10 @@ pub struct FoundSet {
     pub has_timeouts: bool,
     /// The timeout of elements that are added without one, in seconds.
     pub own_timeout: Option<u64>,
-    /// Whether it is a set of ranges.
-    pub has_ranges: bool,
+    /// Whether it can hold networks.
+    pub has_networks: bool,
+    /// Why nobody should ban with it, if that is so.
+    pub unusable: Option<String>,
     /// Whether a rule uses it.
     pub is_used: bool,
 }

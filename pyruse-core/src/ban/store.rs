@@ -1,37 +1,43 @@
 //! The bans of one firewall in the state, and the queue of its orders.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::held::StoredBan;
+use super::nesting::Nesting;
 use super::order::QueuedOrder;
+use crate::network::Network;
 use crate::state::{Handle, Layout, Map, Queue, State, StateError};
 use crate::time::{Expiry, Timestamp};
 
 /// How long after the end of a ban its element may still be there, in seconds: the kernel counts whole seconds, and
 /// starts a little later than this process.
-const KERNEL_LAG: u64 = 5;
+pub(super) const KERNEL_LAG: u64 = 5;
 
 /// The bans of one firewall.
 #[derive(Clone)]
 pub(super) struct Bans {
     pub(super) held: Handle<Map<StoredBan>>,
     pub(super) orders: Handle<Queue>,
+    /// For a firewall whose elements must not overlap.
+    pub(super) nesting: Option<Handle<Nesting>>,
     max: usize,
     /// Whether it was logged that there are too many.
     warned: Arc<AtomicBool>,
 }
 
 impl Bans {
-    /// Opens the parts of the state. All bans of an action share `warned`.
+    /// Opens the parts of the state of this action; `is_exclusive`: the elements of its firewall must not overlap. All
+    /// bans of an action share `warned`.
     pub(super) fn open(
         layout: &mut Layout,
-        action: &str,
+        (action, is_exclusive): (&str, bool),
         max_bans: u32,
         warned: Arc<AtomicBool>,
     ) -> Result<Bans, StateError> {
+        let nesting = if is_exclusive { Some(layout.open(&format!("{action}/nesting"))?) } else { None };
         Ok(Bans {
+            nesting,
             held: layout.open(&format!("{action}/bans"))?,
             orders: layout.open(&format!("{action}/orders"))?,
             max: max_bans as usize,
@@ -39,8 +45,8 @@ impl Bans {
         })
     }
 
-    pub(super) fn key(set: &str, ip: IpAddr) -> String {
-        format!("{set} {ip}")
+    pub(super) fn key(set: &str, net: Network) -> String {
+        format!("{set} {net}")
     }
 
     /// Returns `true` if a ban with this key is in force.
@@ -48,7 +54,7 @@ impl Bans {
         state.get(self.held).get(key, now).is_some()
     }
 
-    /// Bans an address. Returns whether it was banned already.
+    /// Bans an address or a network. Returns whether it was banned already.
     pub(super) fn ban(
         &self,
         state: &mut State,
@@ -57,7 +63,7 @@ impl Bans {
         now: Timestamp,
     ) -> bool {
         let wall = state.now().wall;
-        let key = Bans::key(&ban.set, ban.ip);
+        let key = Bans::key(&ban.set, ban.net);
         // An undelivered order, a ban or a lift, may or may not have reached the set.
         let is_queued = state.get(self.orders).of_key(&key).is_some();
         let held = state.get_mut(self.held);
@@ -70,9 +76,11 @@ impl Bans {
         {
             (ban.seconds, ban.at, ban.nth, ends) = (last.seconds, last.at, last.nth, known);
         }
-        let order = QueuedOrder::ban(&ban.set, ban.ip, ban.seconds, ends.at(), wall).renewing(renew);
+        let order = QueuedOrder::ban(&ban.set, ban.net, ban.seconds, ends.at(), wall).renewing(renew);
         held.insert(&key, ban, ends, now);
-        state.get_mut(self.orders).push(Some(&key), order.payload());
+        // An entry may be read late: the firewall acts now.
+        let now = now.max(wall);
+        self.order(state, &order, renewed, now);
         self.bound(state, now);
         renewed
     }
@@ -85,7 +93,11 @@ impl Bans {
         if held.len() <= max {
             return;
         }
-        held.forget_one(now);
+        let forgotten = held.forget_one(now);
+        if let Some(ban) = forgotten.filter(|ban| !ban.net.is_single()) {
+            // Otherwise it would stay in the way of those within it.
+            self.uncover(state, (&ban.set, ban.net), true, now);
+        }
         if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "more than {max} bans are in force: those that end soonest are forgotten. The firewall keeps them \
@@ -94,17 +106,23 @@ impl Bans {
         }
     }
 
-    /// Forgets a ban, and queues an order to remove its element from the set. Returns the order's number. The order
-    /// supersedes a pending ban order for the same key, and a later order supersedes it. It expires when the element's
-    /// own timeout does.
-    pub(super) fn lift(&self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64> {
-        let key = Bans::key(set, ip);
+    /// Forgets a ban, and queues an order to remove its element from the set, unless a wider ban is there instead.
+    /// Returns the order's number. The order supersedes a pending ban order for the same key, and a later order
+    /// supersedes it. It expires when the element's own timeout does.
+    pub(super) fn lift(&self, state: &mut State, set: &str, net: Network, now: Timestamp) -> Option<u64> {
+        let key = Bans::key(set, net);
+        state.get(self.held).get(&key, now)?;
+        let cover = self.cover(state, set, net, now);
         let held = state.get_mut(self.held);
-        held.get(&key, now)?;
         let end = held.ends(&key).unwrap_or(Expiry::NEVER).at();
         held.remove(&key);
-        let order = QueuedOrder::lift(set, ip, end.plus_seconds(KERNEL_LAG), now);
-        Some(state.get_mut(self.orders).push(Some(&key), order.payload()))
+        if cover.is_some() {
+            return None;
+        }
+        let order = QueuedOrder::lift(set, net, end.plus_seconds(KERNEL_LAG), now);
+        let number = state.get_mut(self.orders).push(Some(&key), order.payload());
+        self.uncover(state, (set, net), false, now);
+        Some(number)
     }
 
     /// Imports bans that another program made, unless they have expired or a later end is known. Returns a summary for
@@ -122,7 +140,7 @@ impl Bans {
                 continue;
             }
             taken += 1;
-            let key = Bans::key(&ban.set, ban.ip);
+            let key = Bans::key(&ban.set, ban.net);
             let held = state.get_mut(self.held);
             // The original duration is unknown; but it cannot be longer than the time left.
             let ends = Expiry::without_span(end).with_span(now.until(end));
@@ -148,11 +166,15 @@ impl Bans {
     /// Queues all bans that are in force for more than `longer_than` seconds, for a firewall that may have forgotten
     /// them or will.
     pub(super) fn put_back(&self, state: &mut State, longer_than: u64, now: Timestamp) {
+        let nesting = self.built_again(state, now);
+        let is_covered = |ban: &StoredBan| {
+            nesting.as_ref().is_some_and(|nesting| nesting.cover(&ban.set, ban.net, |_| true).is_some())
+        };
         let live = state.get(self.held).live(now);
         let orders: Vec<(String, QueuedOrder)> = live
-            .filter(|(_, _, ends)| now.plus_seconds(longer_than) < ends.at())
+            .filter(|(_, ban, ends)| now.plus_seconds(longer_than) < ends.at() && !is_covered(ban))
             .map(|(key, ban, ends)| {
-                (key.to_owned(), QueuedOrder::ban(&ban.set, ban.ip, ban.seconds, ends.at(), now))
+                (key.to_owned(), QueuedOrder::ban(&ban.set, ban.net, ban.seconds, ends.at(), now))
             })
             .collect();
         let queue = state.get_mut(self.orders);
@@ -161,6 +183,9 @@ impl Bans {
             if queue.of_key(&key).is_none() {
                 queue.push_volatile(Some(&key), order.payload());
             }
+        }
+        if let Some(nesting) = nesting {
+            self.keep_nesting(state, nesting);
         }
     }
 }

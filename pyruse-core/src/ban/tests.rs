@@ -8,19 +8,28 @@ use super::order::{Order, OrderKind, QueuedOrder};
 use super::service::BanService;
 use super::store::Bans;
 use crate::courier::Outcome;
+use crate::network::Network;
 use crate::plugin::{Importer as _, Service as _};
 use crate::state::{DueMessage, State};
 use crate::time::{Clock, Expiry, Now, Timestamp};
 
+fn net(ip: [u8; 4]) -> Network {
+    Network::from(std::net::IpAddr::from(ip))
+}
+
 fn ban(ip: [u8; 4]) -> StoredBan {
-    StoredBan { set: "s".into(), ip: ip.into(), seconds: 0, at: None, why: None, nth: None }
+    StoredBan { set: "s".into(), net: net(ip), seconds: 0, at: None, why: None, nth: None }
 }
 
 const DAY: u64 = 86_400;
 
 fn service(state: &mut State, longest_timeout: Option<u64>) -> BanService {
+    service_of(state, longest_timeout, false)
+}
+
+fn service_of(state: &mut State, longest_timeout: Option<u64>, is_exclusive: bool) -> BanService {
     let mut layout = state.layout();
-    let bans = Bans::open(&mut layout, "action_testBan", 100, Arc::default()).unwrap();
+    let bans = Bans::open(&mut layout, ("action_testBan", is_exclusive), 100, Arc::default()).unwrap();
     state.adopt(&layout).unwrap();
     let set_name = |set: &str| Some(set.to_owned());
     BanService {
@@ -41,7 +50,7 @@ fn take_orders(service: &BanService, state: &mut State, now: Timestamp) -> Vec<S
     for message in &messages {
         queue.settle(message.id, Outcome::Done, Now::at(now), Duration::from_secs(1));
     }
-    let order = |text: &str| serde_json::from_str::<QueuedOrder>(text).unwrap().ip.to_string();
+    let order = |text: &str| serde_json::from_str::<QueuedOrder>(text).unwrap().net.to_string();
     let mut addresses: Vec<String> = messages.iter().map(|message| order(&message.payload)).collect();
     addresses.sort();
     addresses
@@ -120,9 +129,16 @@ fn beyond_the_limit_the_bans_that_end_soonest_are_evicted_but_never_a_new_one() 
 fn a_ban_that_was_stored_without_a_reason_is_loaded() {
     let old: StoredBan =
         serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.1", "seconds": 60, "at": 5}"#).unwrap();
-    assert_eq!((old.ip, old.why), ([10, 0, 0, 1].into(), None));
+    assert_eq!((old.net, old.why), (net([10, 0, 0, 1]), None));
     let older: StoredBan = serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.1"}"#).unwrap();
     assert_eq!((older.at, older.why), (None, None));
+    let queued = |text: &str| serde_json::from_str::<QueuedOrder>(text).unwrap().net;
+    assert_eq!(queued(r#"{"set": "s", "ip": "10.0.0.1", "until": 1, "renew": false}"#), net([10, 0, 0, 1]));
+    let network: StoredBan = serde_json::from_str(r#"{"set": "s", "ip": "10.0.0.0/8"}"#).unwrap();
+    assert_eq!(network.net, Network::parse("10.0.0.0/8").unwrap());
+    // The first Pyruse put such addresses into sets for IPv6.
+    let mapped: StoredBan = serde_json::from_str(r#"{"set": "s", "ip": "::ffff:10.0.0.1"}"#).unwrap();
+    assert_eq!(Bans::key("s", mapped.net), "s ::ffff:10.0.0.1");
 }
 
 #[test]
@@ -216,7 +232,7 @@ fn a_ban_by_a_clock_that_was_ahead_ends_in_time_and_is_not_put_back_for_ever() {
     service.bans.ban(&mut state, hour([10, 0, 0, 1], now.wall), ends(now.wall, 3600), now.wall);
     let now = set(-years, 2);
     state.tick();
-    let key = Bans::key("s", [10, 0, 0, 1].into());
+    let key = Bans::key("s", net([10, 0, 0, 1]));
     assert_eq!(state.get(service.bans.held).ends(&key).unwrap().at(), now.wall.plus_seconds(3600));
     assert!(service.deadline(&state, now.wall).unwrap() <= now.wall.plus_seconds(10 * DAY));
     state.get_mut(service.bans.orders).remove(0);
@@ -251,7 +267,7 @@ fn an_entry_that_arrives_late_never_shortens_a_ban() {
     let mut state = State::in_memory();
     let service = service(&mut state, None);
     let earlier = Timestamp::from_seconds(NOON.seconds() - 7200);
-    let key = Bans::key("s", [10, 0, 0, 1].into());
+    let key = Bans::key("s", net([10, 0, 0, 1]));
     let end = |state: &State| state.get(service.bans.held).ends(&key).unwrap().at();
     service.bans.ban(&mut state, hour([10, 0, 0, 1], NOON), ends(NOON, 3600), NOON);
     assert!(service.bans.ban(&mut state, hour([10, 0, 0, 1], earlier), ends(earlier, 3600), earlier));
@@ -268,7 +284,7 @@ fn an_entry_that_arrives_late_never_shortens_a_ban() {
 fn a_firewall_gets_the_remaining_time_in_whole_seconds() {
     let wall = Timestamp(10_000_000);
     let kind = |seconds, until, longest| {
-        let order = QueuedOrder::ban("s", [10, 0, 0, 1].into(), seconds, Timestamp(until), wall);
+        let order = QueuedOrder::ban("s", net([10, 0, 0, 1]), seconds, Timestamp(until), wall);
         order.at(wall, longest).map(|order| order.kind)
     };
     let ban = |timeout| Some(OrderKind::Ban { timeout });
@@ -278,7 +294,7 @@ fn a_firewall_gets_the_remaining_time_in_whole_seconds() {
     assert_eq!(kind(100, 10_000_000, None), None);
     assert_eq!(kind(100, 90_000_000_000_000, None), ban(Some(100)), "an entry from the future");
     assert_eq!(kind(0, 90_000_000_000_000, Some(1000)), ban(Some(1000)));
-    let lift = QueuedOrder::lift("s", [10, 0, 0, 1].into(), Timestamp(70_000_000), wall);
+    let lift = QueuedOrder::lift("s", net([10, 0, 0, 1]), Timestamp(70_000_000), wall);
     assert_eq!(lift.clone().at(wall, None).unwrap().kind, OrderKind::Lift);
     assert_eq!(lift.at(Timestamp(70_000_000), None), None, "the firewall has removed it");
 }

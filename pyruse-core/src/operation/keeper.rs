@@ -45,8 +45,8 @@ pub struct BanSet {
 pub struct HeldBan {
     /// The set.
     pub set: String,
-    /// The address.
-    pub ip: IpAddr,
+    /// The address, or the network.
+    pub net: Network,
     /// When it began, if that is known.
     pub since: Option<Timestamp>,
     /// When it ends; `None` means never.
@@ -57,6 +57,8 @@ pub struct HeldBan {
     pub nth: Option<u32>,
     /// The message in the module's queue that orders the firewall to do it, if it is still there.
     pub order: Option<u64>,
+    /// The wider ban in the same set that the firewall has instead, until that one ends.
+    pub within: Option<Network>,
 }
 
 /// A service that keeps bans.
@@ -75,11 +77,11 @@ pub trait BanKeeper {
         self.bans(state, now).len()
     }
 
-    /// Bans an address in one of its sets for this many seconds from now (0: for ever).
-    fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, seconds: u64, now: Timestamp) -> HeldBan;
+    /// Bans an address or a network in one of its sets for this many seconds from now (0: for ever).
+    fn add(&mut self, state: &mut State, set: &str, net: Network, seconds: u64, now: Timestamp) -> HeldBan;
 
-    /// Forgets a ban that is in force, and queues a message to the firewall; returns the message's number.
-    fn remove(&mut self, state: &mut State, set: &str, ip: IpAddr, now: Timestamp) -> Option<u64>;
+    /// Forgets a ban that is in force, and queues a message to the firewall, if it has the ban; returns the message's number.
+    fn remove(&mut self, state: &mut State, set: &str, net: Network, now: Timestamp) -> Option<u64>;
 }
 
 /// A service that keeps counters.

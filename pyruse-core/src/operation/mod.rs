@@ -33,10 +33,10 @@ use crate::time::Timestamp;
 pub enum Operation {
     /// Lists all bans in force.
     ListBans,
-    /// Bans an address, as an action would.
+    /// Bans an address or a network, as an action would.
     AddBan {
-        /// The address.
-        ip: IpAddr,
+        /// The address, or the network.
+        net: Network,
         /// The set; may be omitted if the configuration names exactly one for that family of addresses.
         set: Option<String>,
         /// The duration in seconds from now; 0 means for ever.
@@ -45,12 +45,17 @@ pub enum Operation {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         allow_special: bool,
     },
-    /// Lifts bans of an address.
+    /// Lifts bans of an address or a network. Those of networks that contain it, and of what it contains, stay.
     RemoveBan {
-        /// The address.
-        ip: IpAddr,
+        /// The address, or the network.
+        net: Network,
         /// The set; `None` means all sets in which it is banned.
         set: Option<String>,
+    },
+    /// Lifts all bans in a set.
+    RemoveBans {
+        /// The set.
+        set: String,
     },
     /// Lists the counts.
     ListCounters {
@@ -160,8 +165,8 @@ pub struct Ban {
     pub module: String,
     /// The set.
     pub set: String,
-    /// The address.
-    pub ip: IpAddr,
+    /// The address, or the network.
+    pub net: Network,
     /// When it began, if that is known.
     pub since: Option<Timestamp>,
     /// When it ends; `None` means never.
@@ -172,6 +177,9 @@ pub struct Ban {
     /// Which ban of that address it is, if its bans become longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nth: Option<u32>,
+    /// The wider ban in the same set that the firewall has instead, until that one ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Network>,
     /// The delivery to the firewall that is still to be made for it.
     pub delivery: Option<Delivery>,
 }

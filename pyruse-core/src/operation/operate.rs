@@ -1,11 +1,10 @@
 //! Carries out operations: each goes to the services that keep what it is about.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use super::{Answer, Ban, BanKeeper, BanSet, CounterValue, Family, HeldBan, Operation, Overview, Refusal};
-use crate::address;
 use crate::config::nearest;
+use crate::network::Network;
 use crate::plugin::excerpt;
 use crate::services::Services;
 use crate::state::State;
@@ -24,19 +23,21 @@ impl Services {
     ) -> Result<Answer, Refusal> {
         match operation {
             Operation::ListBans => Ok(Answer::Bans(self.list_bans(state, now))),
-            Operation::AddBan { ip, set, seconds, allow_special } => {
-                let ip = ip.to_canonical();
-                if let Some(kind) = address::special(ip).filter(|_| !allow_special) {
+            Operation::AddBan { net, set, seconds, allow_special } => {
+                let net = net.canonical();
+                if let Some(kind) = net.special().filter(|_| !allow_special) {
+                    let has = if net.is_single() { "is" } else { "contains" };
                     return Err(Refusal::new(format!(
-                        "{ip} is {kind}: no remote host has it, so a ban would affect your own services; use \
+                        "{net} {has} {kind}: no remote host has it, so a ban would affect your own services; use \
                          --allow-special to ban it anyway"
                     )));
                 }
-                self.add_ban(state, ip, set.as_deref(), *seconds, now).map(Answer::Bans)
+                self.add_ban(state, net, set.as_deref(), *seconds, now).map(Answer::Bans)
             }
-            Operation::RemoveBan { ip, set } => {
-                self.remove_ban(state, *ip, set.as_deref(), now).map(Answer::Bans)
+            Operation::RemoveBan { net, set } => {
+                self.remove_ban(state, net.canonical(), set.as_deref(), now).map(Answer::Bans)
             }
+            Operation::RemoveBans { set } => self.remove_bans(state, set, now).map(Answer::Bans),
             Operation::ListCounters { category } => {
                 self.list_counters(state, category.as_deref(), now).map(Answer::Counters)
             }
@@ -94,7 +95,7 @@ impl Services {
             let held = keeper.bans(state, now);
             bans.extend(held.into_iter().map(|held| self.shown(at, held, state)));
         }
-        bans.sort_by(|a, b| (&a.set, a.ip, &a.module).cmp(&(&b.set, b.ip, &b.module)));
+        bans.sort_by(|a, b| (&a.set, a.net, &a.module).cmp(&(&b.set, b.net, &b.module)));
         bans
     }
 
@@ -107,11 +108,12 @@ impl Services {
         Ban {
             module: self.all[at].0.to_owned(),
             set: held.set,
-            ip: held.ip,
+            net: held.net,
             since: held.since,
             until: held.until,
             reason: held.reason,
             nth: held.nth,
+            within: held.within,
             delivery,
         }
     }
@@ -130,12 +132,12 @@ impl Services {
     fn add_ban(
         &mut self,
         state: &mut State,
-        ip: IpAddr,
+        net: Network,
         set: Option<&str>,
         seconds: u64,
         now: Timestamp,
     ) -> Result<Vec<Ban>, Refusal> {
-        let family = Family::of(ip);
+        let family = Family::of(net.first());
         let sets = self.sets(state);
         let of_family = |(_, set): &&(usize, BanSet)| set.family == family;
         let names: BTreeSet<&str> = sets.iter().filter(of_family).map(|(_, set)| set.name.as_str()).collect();
@@ -158,7 +160,7 @@ impl Services {
         if chosen.is_empty() {
             return Err(Refusal::new(match set {
                 Some(set) => format!(
-                    "`{}` is not a set for {} addresses, but {ip} is one; the configuration names {}",
+                    "`{}` is not a set for {} addresses, but {net} is one; the configuration names {}",
                     excerpt(set),
                     family.name(),
                     if names.is_empty() {
@@ -168,14 +170,17 @@ impl Services {
                     }
                 ),
                 None => {
-                    format!("the configuration names no set for {} addresses, but {ip} is one", family.name())
+                    format!(
+                        "the configuration names no set for {} addresses, but {net} is one",
+                        family.name()
+                    )
                 }
             }));
         }
         let mut bans = Vec::new();
         for (at, set) in chosen {
             let Some(keeper) = self.all[*at].1.bans() else { continue };
-            let held = keeper.add(state, &set.name, ip, seconds, now);
+            let held = keeper.add(state, &set.name, net, seconds, now);
             bans.push(self.shown(*at, held, state));
         }
         Ok(bans)
@@ -190,12 +195,13 @@ impl Services {
     fn remove_ban(
         &mut self,
         state: &mut State,
-        ip: IpAddr,
+        net: Network,
         set: Option<&str>,
         now: Timestamp,
     ) -> Result<Vec<Ban>, Refusal> {
         let mut lifted = Vec::new();
         let mut elsewhere = BTreeSet::new();
+        let mut overlapping = BTreeSet::new();
         let mut known: BTreeSet<String> = self.sets(state).into_iter().map(|(_, set)| set.name).collect();
         let mut is_known = set.is_none();
         for at in 0..self.all.len() {
@@ -205,42 +211,80 @@ impl Services {
             for held in keeper.bans(state, now) {
                 let in_set = wanted.as_ref().is_none_or(|wanted| *wanted == Some(held.set.clone()));
                 is_known |= in_set;
-                if held.ip.to_canonical() == ip.to_canonical() {
+                if held.net.canonical() == net {
                     if in_set {
                         found.push(held);
                     } else {
                         elsewhere.insert(held.set);
                     }
-                } else if set.is_some() {
+                    continue;
+                }
+                if in_set && held.net.overlaps(net) {
+                    overlapping.insert(held.net);
+                }
+                if set.is_some() {
                     known.insert(held.set);
                 }
             }
             is_known |= wanted.flatten().is_some_and(|set| known.contains(&set));
-            for mut held in found {
-                let keeper: Option<&mut dyn BanKeeper> = self.all[at].1.bans();
-                held.order = keeper.and_then(|keeper| keeper.remove(state, &held.set, held.ip, now));
-                lifted.push(self.shown(at, held, state));
+            for held in found {
+                lifted.push(self.lift(at, held, state, now));
             }
         }
         if !lifted.is_empty() {
             return Ok(lifted);
         }
-        let ip = ip.to_canonical();
         let elsewhere: BTreeSet<&str> = elsewhere.iter().map(String::as_str).collect();
+        let overlap = overlap(net, &overlapping);
         Err(match set {
             Some(text) if !is_known => {
                 no_such_set(text, "there are", &known.iter().map(String::as_str).collect())
             }
+            Some(text) if elsewhere.is_empty() && overlapping.is_empty() => {
+                Refusal::new(format!("{net} is not banned in `{}`, nor in any other set", excerpt(text)))
+            }
             Some(text) if elsewhere.is_empty() => {
-                Refusal::new(format!("{ip} is not banned in `{}`, nor in any other set", excerpt(text)))
+                Refusal::new(format!("{net} is not banned in `{}`{overlap}", excerpt(text)))
             }
             Some(text) => Refusal::new(format!(
-                "{ip} is not banned in `{}`, but in {}",
+                "{net} is not banned in `{}`, but in {}{overlap}",
                 excerpt(text),
                 listed(&elsewhere)
             )),
-            None => Refusal::new(format!("{ip} is not banned")),
+            None => Refusal::new(format!("{net} is not banned{overlap}")),
         })
+    }
+
+    /// Lifts all bans in a set.
+    fn remove_bans(&mut self, state: &mut State, set: &str, now: Timestamp) -> Result<Vec<Ban>, Refusal> {
+        let mut known: BTreeSet<String> = self.sets(state).into_iter().map(|(_, set)| set.name).collect();
+        let mut lifted = Vec::new();
+        let mut is_known = false;
+        for at in 0..self.all.len() {
+            let Some(keeper) = self.all[at].1.bans() else { continue };
+            let Some(wanted) = keeper.set_name(set) else { continue };
+            let bans = keeper.bans(state, now);
+            known.extend(bans.iter().map(|held| held.set.clone()));
+            is_known |= known.contains(&wanted);
+            let mut found: Vec<HeldBan> = bans.into_iter().filter(|held| held.set == wanted).collect();
+            // Narrow ones first: if a wide one were lifted first, those within it would be ordered.
+            found.sort_by_key(|held| (std::cmp::Reverse(held.net.bits()), held.net));
+            for held in found {
+                lifted.push(self.lift(at, held, state, now));
+            }
+        }
+        if is_known {
+            lifted.sort_by_key(|ban| ban.net);
+            return Ok(lifted);
+        }
+        Err(no_such_set(set, "there are", &known.iter().map(String::as_str).collect()))
+    }
+
+    /// Lifts a ban of the service at index `at`.
+    fn lift(&mut self, at: usize, mut held: HeldBan, state: &mut State, now: Timestamp) -> Ban {
+        let keeper: Option<&mut dyn BanKeeper> = self.all[at].1.bans();
+        held.order = keeper.and_then(|keeper| keeper.remove(state, &held.set, held.net, now));
+        self.shown(at, held, state)
     }
 
     fn list_counters(
@@ -289,10 +333,26 @@ impl Services {
     }
 }
 
-/// The sort key: addresses come first, in numeric order.
-fn order(key: &str) -> (bool, Option<IpAddr>, &str) {
-    let ip = address::parse(key);
-    (ip.is_none(), ip, key)
+/// Says which bans overlap with this network, which is not banned itself.
+fn overlap(net: Network, overlapping: &BTreeSet<Network>) -> String {
+    // The order of networks: a wider one comes first.
+    match overlapping.first() {
+        None => String::new(),
+        Some(wider) if wider.contains(net.first()) && wider.bits() < net.bits() => format!(
+            " itself, but {wider}, which contains it, is: `pyruse bans remove {wider}` lifts that ban"
+        ),
+        Some(first) => {
+            let more = overlapping.len() - 1;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!(" as a whole, but {first}{more} within it")
+        }
+    }
+}
+
+/// The sort key: addresses and networks come first, in numeric order.
+fn order(key: &str) -> (bool, Option<Network>, &str) {
+    let net = Network::parse(key);
+    (net.is_none(), net, key)
 }
 
 fn check_category(category: &str, known: &BTreeSet<String>) -> Result<(), Refusal> {

@@ -1,8 +1,7 @@
 //! Tests operations with a module from outside.
 
-use std::net::IpAddr;
-
 use super::{Answer, BanKeeper, BanSet, CounterKeeper, CounterValue, Family, HeldBan, Operation, Refusal};
+use crate::network::Network;
 use crate::plugin::Service;
 use crate::services::Services;
 use crate::state::{Handle, Queue, State};
@@ -47,23 +46,24 @@ impl BanKeeper for Doors {
         self.locked.clone()
     }
 
-    fn add(&mut self, state: &mut State, set: &str, ip: IpAddr, _: u64, now: Timestamp) -> HeldBan {
-        let order = Some(state.get_mut(self.queue).push(None, ip.to_string()));
+    fn add(&mut self, state: &mut State, set: &str, net: Network, _: u64, now: Timestamp) -> HeldBan {
+        let order = Some(state.get_mut(self.queue).push(None, net.to_string()));
         let held = HeldBan {
             set: set.to_owned(),
-            ip,
+            net,
             since: Some(now),
             until: None,
             reason: None,
             nth: None,
             order,
+            within: None,
         };
         self.locked.push(held.clone());
         held
     }
 
-    fn remove(&mut self, _: &mut State, set: &str, ip: IpAddr, _: Timestamp) -> Option<u64> {
-        self.locked.retain(|held| held.set != set || held.ip != ip);
+    fn remove(&mut self, _: &mut State, set: &str, net: Network, _: Timestamp) -> Option<u64> {
+        self.locked.retain(|held| held.set != set || held.net != net);
         None
     }
 }
@@ -106,7 +106,7 @@ fn doors(state: &mut State, name: &'static str, sets: &[&str]) -> (&'static str,
 
 fn add(ip: &str, set: Option<&str>) -> Operation {
     Operation::AddBan {
-        ip: ip.parse().unwrap(),
+        net: Network::parse(ip).unwrap(),
         set: set.map(str::to_owned),
         seconds: 60,
         allow_special: false,
@@ -116,7 +116,7 @@ fn add(ip: &str, set: Option<&str>) -> Operation {
 fn bans(answer: Result<Answer, Refusal>) -> Vec<String> {
     match answer {
         Ok(Answer::Bans(bans)) => {
-            bans.iter().map(|ban| format!("{} {} {}", ban.module, ban.set, ban.ip)).collect()
+            bans.iter().map(|ban| format!("{} {} {}", ban.module, ban.set, ban.net)).collect()
         }
         other => vec![format!("{other:?}")],
     }
@@ -157,7 +157,7 @@ fn modules_of_other_crates_answer_operations_like_the_built_in_ones() {
         ["action_back back 10.0.0.2", "action_back both 10.0.0.1", "action_front front 10.0.0.1"]
     );
     let remove = |set: Option<&str>| Operation::RemoveBan {
-        ip: "10.0.0.1".parse().unwrap(),
+        net: Network::parse("10.0.0.1").unwrap(),
         set: set.map(str::to_owned),
     };
     assert_eq!(

@@ -9,6 +9,7 @@ use super::setup::Setup;
 use crate::config::{ConfigText, Diagnostics, JsonNode, SourceSpan, StepPlace};
 use crate::entry::{Entry, Fields, Slot, StepError};
 use crate::pattern::{self, Pattern};
+use crate::prefixes::Prefixes;
 use crate::state::{Handle, Layout, Resource, State};
 use crate::template::{Part, Template};
 
@@ -33,6 +34,16 @@ pub struct Compile<'a> {
 }
 
 impl Compile<'_> {
+    /// Compiles the arguments `prefix4` and `prefix6`, as they are in the configuration; without one, it is full.
+    pub fn prefixes(&mut self, v4: Option<u8>, v6: Option<u8>) -> Result<Prefixes, Invalid> {
+        let mut length = |argument: &str, bits: Option<u8>, most: u8| match bits.unwrap_or(most) {
+            bits if (1..=most).contains(&bits) => Ok(bits),
+            _ => Err(self.error(argument, format!("`{argument}` is a number of bits from 1 to {most}"))),
+        };
+        let (v4, v6) = (length("prefix4", v4, 32), length("prefix6", v6, 128));
+        Ok(Prefixes { v4: v4?, v6: v6? })
+    }
+
     /// Returns the label of the chain that the step is in; empty for a source.
     pub fn chain(&self) -> &str {
         self.place.as_ref().map_or("", |place| &place.chain)

@@ -7,6 +7,7 @@
 use crate::config::SourceSpan;
 use crate::entry::Slot;
 use crate::pattern::Pattern;
+use crate::prefixes::Prefixes;
 
 /// A fact, and the text of the configuration that it follows from.
 #[derive(Clone, Debug)]
@@ -151,4 +152,6 @@ pub struct BannedAddress {
     pub ends: bool,
     /// The sets for IPv4 and for IPv6.
     pub sets: [String; 2],
+    /// How long the prefixes of the banned networks are.
+    pub prefixes: Prefixes,
 }

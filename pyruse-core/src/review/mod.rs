@@ -37,6 +37,7 @@ mod one_set;
 mod save_unread;
 mod source_unknown;
 mod value_type;
+mod wide_networks;
 
 pub use self::check::{Check, LintPlugin, lints};
 pub use self::findings::Findings;

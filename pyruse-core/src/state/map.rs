@@ -85,8 +85,10 @@ impl<V> Map<V> {
         found.map(|at| self.remove_at(at)).is_some()
     }
 
-    fn remove_at(&mut self, at: ItemIndex) {
-        self.dirty.extend(self.items.remove(at).map(|item| item.key));
+    fn remove_at(&mut self, at: ItemIndex) -> Option<V> {
+        let Item { key, value, .. } = self.items.remove(at)?;
+        self.dirty.push(key);
+        Some(value)
     }
 
     /// Returns all items that have not expired at `now`, in no order: key, value, end.
@@ -120,8 +122,8 @@ impl<V> Map<V> {
     }
 
     /// Removes one item to make room: among a few neighbours, the one that ends first, and never the one that was
-    /// inserted last. The cost does not grow with the map.
-    pub fn forget_one(&mut self, now: Timestamp) {
+    /// inserted last. Returns its value. The cost does not grow with the map.
+    pub fn forget_one(&mut self, now: Timestamp) -> Option<V> {
         const LOOKED_AT: usize = 16;
         let newest = self.items.newest();
         let mut soonest: Option<ItemIndex> = None;
@@ -137,9 +139,7 @@ impl<V> Map<V> {
                 break;
             }
         }
-        if let Some(at) = soonest {
-            self.remove_at(at);
-        }
+        self.remove_at(soonest?)
     }
 
     /// Looks at two items and removes those that have expired: this is twice as fast as items can be added. For maps

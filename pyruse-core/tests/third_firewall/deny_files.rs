@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use pyruse_core::ban::{
-    self, BanAction, BanArgs, BanSeconds, Firewall, FoundSet, MAX_BANS, Order, OrderKind, SetState,
+    self, BanAction, BanArgs, BanSeconds, Firewall, FoundSet, MAX_BANS, Order, OrderKind, SetNeeds, SetState,
     check_settings,
 };
 use pyruse_core::courier::Outcome;
-use pyruse_core::operation::Family;
+use pyruse_core::network::Network;
 use pyruse_core::plugin::{Example, Expected, Inspection, ModuleSettings, Plugin, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -62,7 +61,14 @@ struct Args {
 
 impl From<Args> for BanArgs {
     fn from(Args { ip, ban_seconds, v4, v6 }: Args) -> BanArgs {
-        BanArgs { ip, duration: ban_seconds, remember: None, sets: [v4, v6], allow_special: false }
+        BanArgs {
+            ip,
+            duration: ban_seconds,
+            remember: None,
+            sets: [v4, v6],
+            prefixes: [None, None],
+            allow_special: false,
+        }
     }
 }
 
@@ -96,8 +102,8 @@ impl Firewall for DenyFiles {
         }
     }
 
-    fn never_holds(ip: IpAddr) -> Option<&'static str> {
-        ip.is_unspecified().then_some("a file denies single hosts only")
+    fn never_holds(net: Network) -> Option<&'static str> {
+        (!net.is_single() || net.first().is_unspecified()).then_some("a file denies single hosts only")
     }
 
     fn deliver(&mut self, orders: &[Order]) -> Vec<Outcome> {
@@ -110,7 +116,7 @@ impl Firewall for DenyFiles {
             .collect()
     }
 
-    fn inspect_set(&self, set: &str, _: Family, _: &mut Inspection) -> Option<SetState> {
+    fn inspect_set(&self, set: &str, _: SetNeeds, _: &mut Inspection) -> Option<SetState> {
         let path = self.directory.join(set);
         let command = format!("touch {}", path.display());
         Some(if path.exists() {
@@ -120,7 +126,8 @@ impl Firewall for DenyFiles {
                 command,
                 has_timeouts: true,
                 own_timeout: None,
-                has_ranges: false,
+                has_networks: false,
+                unusable: None,
                 is_used: true,
             })
         } else {
@@ -146,7 +153,7 @@ impl DenyFiles {
         let path = self.directory.join(&order.set);
         let text = fs::read_to_string(&path)?;
         let mut lines: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once(' ')).collect();
-        let ip = order.ip.to_string();
+        let ip = order.net.to_string();
         let time = match order.kind {
             OrderKind::Ban { timeout: Some(seconds) } | OrderKind::Renew { timeout: Some(seconds) } => {
                 Some(seconds.to_string())

@@ -11,6 +11,7 @@ use std::time::Duration;
 use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::engine::Engine;
 use pyruse_core::entry::{Fields, MemoryRecord};
+use pyruse_core::network::Network;
 use pyruse_core::operation::{Answer, Operation};
 use pyruse_core::plugin::{Registry, run_examples};
 use pyruse_core::pump::Pump;
@@ -99,7 +100,7 @@ impl Running {
 }
 
 fn remove(ip: &str) -> Operation {
-    Operation::RemoveBan { ip: ip.parse().unwrap(), set: None }
+    Operation::RemoveBan { net: Network::parse(ip).unwrap(), set: None }
 }
 
 #[test]
@@ -116,14 +117,15 @@ fn rules_and_operators_ban_and_lift() {
     assert_eq!(pyruse.file("v4.deny"), "192.0.2.1 hour\n");
     assert_eq!(pyruse.file("v6.deny"), "2001:db8::1 hour\n");
 
-    let (ip, set) = ("192.0.2.2".parse().unwrap(), Some("v4.deny".to_owned()));
-    pyruse.operate(&Operation::AddBan { ip, set, seconds: 0, allow_special: false });
+    let (net, set) = (Network::parse("192.0.2.2").unwrap(), Some("v4.deny".to_owned()));
+    pyruse.operate(&Operation::AddBan { net, set, seconds: 0, allow_special: false });
     pyruse.operate(&remove("192.0.2.1"));
     pyruse.deliver();
     assert_eq!(pyruse.file("v4.deny"), "192.0.2.2 ever\n");
     assert_eq!(pyruse.outbox(), []);
     let Answer::Bans(bans) = pyruse.operate(&Operation::ListBans) else { panic!("no bans") };
-    let bans: Vec<_> = bans.into_iter().map(|ban| format!("{} {} {}", ban.module, ban.set, ban.ip)).collect();
+    let bans: Vec<_> =
+        bans.into_iter().map(|ban| format!("{} {} {}", ban.module, ban.set, ban.net)).collect();
     assert_eq!(bans, ["action_denyBan v4.deny 192.0.2.2", "action_denyBan v6.deny 2001:db8::1"]);
 }
 

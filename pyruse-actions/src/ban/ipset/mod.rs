@@ -2,13 +2,12 @@
 
 mod program;
 
-use std::net::IpAddr;
-
 use pyruse_core::ban::{
-    self, BanAction, BanArgs, BanSeconds, BatchRunner, Firewall, MAX_BANS, Order, SetState, check_settings,
+    self, BanAction, BanArgs, BanSeconds, BatchRunner, Firewall, MAX_BANS, Order, SetNeeds, SetState,
+    check_settings,
 };
 use pyruse_core::courier::Outcome;
-use pyruse_core::operation::Family;
+use pyruse_core::network::Network;
 use pyruse_core::plugin::{Example, Expected, Inspection, ModuleSettings, Plugin, SettingsPlugin};
 use pyruse_core::program::with_default_found;
 use pyruse_core::schemars::JsonSchema;
@@ -79,6 +78,14 @@ struct Args {
     /// `ipset create mail_ban6 hash:ip family inet6 timeout 0`.
     #[serde(rename = "ipSetIPv6")]
     set_v6: String,
+    /// How many bits of an IPv4 address make the network that is banned, e.g. 24; absent: the address alone. The set must
+    /// be a `hash:net`.
+    #[serde(default)]
+    prefix4: Option<u8>,
+    /// How many bits of an IPv6 address make the network that is banned, e.g. 64; absent: the address alone. The set must
+    /// be a `hash:net`.
+    #[serde(default)]
+    prefix6: Option<u8>,
     /// Also ban loopback, multicast and broadcast addresses. By default they are refused: no remote host has one, so a
     /// ban would affect your own services. The unspecified address is never banned: an ipset cannot contain it.
     #[serde(rename = "allowSpecial", default)]
@@ -92,6 +99,7 @@ impl From<Args> for BanArgs {
             duration: args.ban_seconds,
             remember: args.remember_seconds,
             sets: [args.set_v4, args.set_v6],
+            prefixes: [args.prefix4, args.prefix6],
             allow_special: args.allow_special,
         }
     }
@@ -102,7 +110,7 @@ struct Ipset(BatchRunner<IpsetProgram>);
 
 impl Firewall for Ipset {
     const NAME: &'static str = "action_ipsetBan";
-    const DOC: &'static str = "Bans an address by adding it to an ipset.";
+    const DOC: &'static str = "Bans an address, or its network, by adding it to an ipset.";
     const SET_ARGUMENTS: [&'static str; 2] = ["ipSetIPv4", "ipSetIPv6"];
     const SET_HELP: &'static str = "write only the name of the set: `mail_ban4`";
     const LONGEST_TIMEOUT: Option<u64> = Some(LONGEST_TIMEOUT);
@@ -126,16 +134,20 @@ impl Firewall for Ipset {
         }
     }
 
-    fn never_holds(ip: IpAddr) -> Option<&'static str> {
-        ip.is_unspecified().then_some("an ipset cannot contain the unspecified address")
+    fn never_holds(net: Network) -> Option<&'static str> {
+        if net.bits() == 0 {
+            return Some("an ipset cannot contain all addresses");
+        }
+        let is_unspecified = net.is_single() && net.first().is_unspecified();
+        is_unspecified.then_some("an ipset cannot contain the unspecified address")
     }
 
     fn deliver(&mut self, orders: &[Order]) -> Vec<Outcome> {
         self.0.deliver(orders)
     }
 
-    fn inspect_set(&self, set: &str, family: Family, inspection: &mut Inspection) -> Option<SetState> {
-        Some(self.0.dialect.inspect_set(set, family, inspection))
+    fn inspect_set(&self, set: &str, needs: SetNeeds, inspection: &mut Inspection) -> Option<SetState> {
+        Some(self.0.dialect.inspect_set(set, needs, inspection))
     }
 
     fn examples() -> Vec<Example> {
@@ -157,6 +169,14 @@ impl Firewall for Ipset {
                 entry: &[("thatIP", "2001:DB8:0::1")],
                 expected: Expected::Effect(
                     r#"{"effect": "ban", "action": "action_ipsetBan", "set": "ssh_ban6", "ip": "2001:db8::1", "seconds": 0, "renewed": false}"#,
+                ),
+            },
+            Example {
+                title: "the network of an address",
+                args: r#"{"IP": "thatIP", "prefix4": 24, "prefix6": 64, "ipSetIPv4": "web_nets4", "ipSetIPv6": "web_nets6"}"#,
+                entry: &[("thatIP", "192.0.2.7")],
+                expected: Expected::Effect(
+                    r#"{"effect": "ban", "action": "action_ipsetBan", "set": "web_nets4", "ip": "192.0.2.0/24", "seconds": 0, "renewed": false}"#,
                 ),
             },
             Example {

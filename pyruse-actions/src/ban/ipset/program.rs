@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use pyruse_core::ban::{Command, Dialect, FoundSet, Order, OrderKind, SetState};
+use pyruse_core::ban::{Command, Dialect, FoundSet, Order, OrderKind, SetNeeds, SetState};
 use pyruse_core::operation::Family;
 use pyruse_core::plugin::Inspection;
 use pyruse_core::program::{self, Failure};
@@ -30,8 +30,9 @@ fn family_name(family: Family) -> &'static str {
 }
 
 /// Returns the command that makes a set.
-fn create(set: &str, family: Family) -> String {
-    format!("ipset create {set} hash:ip family {} timeout 0", family_name(family))
+fn create(set: &str, needs: SetNeeds) -> String {
+    let kind = if needs.networks { "hash:net" } else { "hash:ip" };
+    format!("ipset create {set} {kind} family {} timeout 0", family_name(needs.family))
 }
 
 /// The program.
@@ -46,14 +47,14 @@ impl Dialect for IpsetProgram {
     /// With `-exist`, an existing element gets the new timeout without being absent for a moment. Without a timeout, it
     /// stays for ever.
     fn command(order: &Order) -> String {
-        let Order { set, ip, .. } = order;
+        let Order { set, net, .. } = order;
         match order.kind {
-            OrderKind::Lift => format!("del {set} {ip}"),
+            OrderKind::Lift => format!("del {set} {net}"),
             OrderKind::Ban { timeout: Some(seconds) } | OrderKind::Renew { timeout: Some(seconds) } => {
-                format!("add {set} {ip} timeout {seconds}")
+                format!("add {set} {net} timeout {seconds}")
             }
             OrderKind::Ban { timeout: None } | OrderKind::Renew { timeout: None } => {
-                format!("add {set} {ip}")
+                format!("add {set} {net}")
             }
         }
     }
@@ -72,16 +73,17 @@ impl Dialect for IpsetProgram {
     }
 
     fn remedy(command: &Command<'_>, words: &str) -> Option<String> {
-        let Order { set, ip, .. } = command.order;
+        let Order { set, net, .. } = command.order;
+        let needs = SetNeeds { family: Family::of(net.first()), networks: !net.is_single() };
         words
             .contains("The set with the given name does not exist")
-            .then(|| format!("create it with: {}", create(set, Family::of(*ip))))
+            .then(|| format!("create it with: {}", create(set, needs)))
     }
 }
 
 impl IpsetProgram {
     /// Asks for the header of the set, without its elements, in the output format that all versions have.
-    pub(super) fn inspect_set(&self, set: &str, family: Family, inspection: &mut Inspection) -> SetState {
+    pub(super) fn inspect_set(&self, set: &str, needs: SetNeeds, inspection: &mut Inspection) -> SetState {
         let ask = || program::ask(&self.loud(), &["list", set, "-t"], TIME_LIMIT);
         let answer = match inspection.once(&format!("ipset {set}"), ask) {
             Ok(answer) => answer,
@@ -89,7 +91,7 @@ impl IpsetProgram {
                 return SetState::NoProgram { setting: "ipsetBan.ipset", message };
             }
             Err(Failure { message, .. }) if message.contains(NO_SUCH) => {
-                return SetState::Missing { help: format!("create it with: {}", create(set, family)) };
+                return SetState::Missing { help: format!("create it with: {}", create(set, needs)) };
             }
             Err(Failure { message, .. }) => return SetState::Unknown(message),
         };
@@ -104,18 +106,20 @@ impl IpsetProgram {
             let mut words = header.split(' ').skip_while(|word| *word != name);
             words.nth(1)
         };
-        // A set of networks also holds single addresses.
-        let kind = if kind == "hash:net" { "hash:ip" } else { kind };
+        let has_networks = kind == "hash:net";
+        // It also holds single addresses.
+        let kind = if has_networks { "hash:ip" } else { kind };
         SetState::Found(FoundSet {
             holds: format!("{kind} of {}", word("family").unwrap_or("inet")),
-            wanted: match family {
+            wanted: match needs.family {
                 Family::V4 => "hash:ip of inet",
                 Family::V6 => "hash:ip of inet6",
             },
-            command: create(set, family),
+            command: create(set, needs),
             has_timeouts: word("timeout").is_some(),
             own_timeout: word("timeout").and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0),
-            has_ranges: false,
+            has_networks,
+            unusable: None,
             is_used: line("References") != Some("0"),
         })
     }
@@ -142,11 +146,15 @@ impl IpsetProgram {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]
     fn a_ban_is_sent_with_its_remaining_time() {
-        let text = |kind| IpsetProgram::command(&Order { set: "a".into(), ip: [1, 2, 3, 4].into(), kind });
+        let text = |kind| {
+            IpsetProgram::command(&Order { set: "a".into(), net: IpAddr::from([1, 2, 3, 4]).into(), kind })
+        };
         assert_eq!(text(OrderKind::Ban { timeout: Some(60) }), "add a 1.2.3.4 timeout 60");
         assert_eq!(text(OrderKind::Renew { timeout: Some(61) }), "add a 1.2.3.4 timeout 61");
         assert_eq!(text(OrderKind::Ban { timeout: None }), "add a 1.2.3.4");

@@ -8,10 +8,10 @@ mod obstacle;
 mod program;
 
 use pyruse_core::ban::{
-    self, BanAction, BanArgs, BanSeconds, BatchRunner, Firewall, MAX_BANS, Order, SetState, check_settings,
+    self, BanAction, BanArgs, BanSeconds, BatchRunner, Firewall, MAX_BANS, Order, SetNeeds, SetState,
+    check_settings,
 };
 use pyruse_core::courier::Outcome;
-use pyruse_core::operation::Family;
 use pyruse_core::plugin::{Example, Expected, Inspection, ModuleSettings, Plugin, SettingsPlugin};
 use pyruse_core::program::with_default_found;
 use pyruse_core::schemars::JsonSchema;
@@ -30,7 +30,7 @@ const DEFAULT_NFT: &str = "/usr/bin/nft";
 struct NftSettings {
     /// The command, as a list: the program and its first arguments. The nft command is appended to it as one argument.
     /// It is run without a shell. By default no program is run: bans are sent to the kernel by netlink, which needs
-    /// CAP_NET_ADMIN; only for what netlink does not support here, such as elements of a set with `flags interval`,
+    /// CAP_NET_ADMIN; only for what netlink does not support here, such as sets of more than addresses,
     /// `/usr/bin/nft` is run.
     nft: Option<Vec<String>>,
     /// How many bans are kept; beyond that, one that ends soon is forgotten: the firewall keeps it until it ends, but
@@ -74,6 +74,14 @@ struct Args {
     /// The set for IPv6 addresses: family, table and set, e.g. `ip6 Inet6 mail_ban`.
     #[serde(rename = "nftSetIPv6")]
     set_v6: String,
+    /// How many bits of an IPv4 address make the network that is banned, e.g. 24; absent: the address alone. The set must
+    /// have `flags interval`.
+    #[serde(default)]
+    prefix4: Option<u8>,
+    /// How many bits of an IPv6 address make the network that is banned, e.g. 64; absent: the address alone. The set must
+    /// have `flags interval`.
+    #[serde(default)]
+    prefix6: Option<u8>,
     /// Also ban the unspecified address, loopback, multicast and broadcast addresses. By default they are refused: no
     /// remote host has one, so a ban would affect your own services.
     #[serde(rename = "allowSpecial", default)]
@@ -87,6 +95,7 @@ impl From<Args> for BanArgs {
             duration: args.ban_seconds,
             remember: args.remember_seconds,
             sets: [args.set_v4, args.set_v6],
+            prefixes: [args.prefix4, args.prefix6],
             allow_special: args.allow_special,
         }
     }
@@ -101,9 +110,10 @@ struct Nft {
 
 impl Firewall for Nft {
     const NAME: &'static str = "action_nftBan";
-    const DOC: &'static str = "Bans an address by adding it to an nftables set.";
+    const DOC: &'static str = "Bans an address, or its network, by adding it to an nftables set.";
     const SET_ARGUMENTS: [&'static str; 2] = ["nftSetIPv4", "nftSetIPv6"];
     const SET_HELP: &'static str = "write family, table and set: `ip Inet4 mail_ban`";
+    const EXCLUSIVE: bool = true;
     const FORMER_FILE: Option<&'static str> = Some("action_nftBan.py.json");
     type Args = Args;
     type Settings = NftSettings;
@@ -139,9 +149,9 @@ impl Firewall for Nft {
         }
     }
 
-    fn inspect_set(&self, set: &str, family: Family, inspection: &mut Inspection) -> Option<SetState> {
+    fn inspect_set(&self, set: &str, needs: SetNeeds, inspection: &mut Inspection) -> Option<SetState> {
         let is_needed = self.netlink.is_none();
-        Some(self.program.dialect.inspect_set(set, family, is_needed, inspection))
+        Some(self.program.dialect.inspect_set(set, needs, is_needed, inspection))
     }
 
     fn examples() -> Vec<Example> {
@@ -176,6 +186,14 @@ impl Firewall for Nft {
                     "127.0.0.1 is a loopback address: nothing is banned; `allowSpecial` allows the ban",
                 ),
             ),
+            Example {
+                title: "the network of 2^64 addresses that an IPv6 client usually has",
+                args: r#"{"IP": "thatIP", "banSeconds": 600, "prefix6": 64, "nftSetIPv4": "inet mine ssh_ban4", "nftSetIPv6": "inet mine ssh_ban6"}"#,
+                entry: &[("thatIP", "2001:db8:1:2:3::4")],
+                expected: Expected::Effect(
+                    r#"{"effect": "ban", "action": "action_nftBan", "set": "inet mine ssh_ban6", "ip": "2001:db8:1:2::/64", "seconds": 600, "renewed": false}"#,
+                ),
+            },
             example(
                 "an attack on nft's parser",
                 &[("thatIP", "192.0.2.1}; flush ruleset; add element x {")],

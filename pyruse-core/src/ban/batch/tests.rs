@@ -16,7 +16,7 @@ impl<const MIN_BATCH: usize> Dialect for Fake<MIN_BATCH> {
     const MAX_BATCH_BYTES: usize = usize::MAX;
 
     fn command(order: &Order) -> String {
-        order.ip.to_string()
+        order.net.to_string()
     }
 
     fn run(&self, commands: &[&Command<'_>]) -> Result<(), Failure> {
@@ -32,7 +32,7 @@ fn orders(sets: &[(&str, u8)]) -> Vec<Order> {
     addresses
         .map(|(set, n)| Order {
             set: set.to_owned(),
-            ip: [10, 0, 0, n].into(),
+            net: std::net::IpAddr::from([10, 0, 0, n]).into(),
             kind: OrderKind::Ban { timeout: None },
         })
         .collect()

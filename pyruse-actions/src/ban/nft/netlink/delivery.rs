@@ -4,15 +4,15 @@
 //! wrong element. Then the orders are sent in transactions. One bad element fails its whole transaction, and the kernel
 //! names all bad ones: so the rest succeeds at the next try, without them.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use nix::errno::Errno;
 use pyruse_core::ban::{Order, OrderKind};
 use pyruse_core::courier::Outcome;
-use pyruse_core::operation::Family;
 
 use super::error::{NetlinkError, text};
+use super::intervals::Intervals;
 use super::request::{self, Change, Transaction};
 use super::set::{SetKind, SetName};
 use super::socket::{Answers, Reply, Socket};
@@ -36,6 +36,10 @@ pub(super) struct Delivery<'o> {
     /// The orders for the kernel, with their indexes.
     orders: Vec<(usize, &'o Order)>,
     sets: HashMap<&'o str, Found>,
+    /// What the sets of intervals hold, as far as that matters.
+    intervals: HashMap<&'o str, Intervals>,
+    /// The sets of which that matters.
+    to_list: BTreeSet<&'o str>,
     /// The indexes of the orders that are for nft …
     for_nft: Vec<usize>,
     /// … because of these sets, each with the reason.
@@ -52,7 +56,14 @@ struct Numbers {
 impl<'o> Delivery<'o> {
     pub(super) fn of(orders: &'o [Order]) -> Delivery<'o> {
         let orders = orders.iter().enumerate().collect();
-        Delivery { orders, sets: HashMap::new(), for_nft: Vec::new(), unfit: HashMap::new() }
+        Delivery {
+            orders,
+            sets: HashMap::new(),
+            intervals: HashMap::new(),
+            to_list: BTreeSet::new(),
+            for_nft: Vec::new(),
+            unfit: HashMap::new(),
+        }
     }
 
     /// Sends the orders to the kernel. After error, the orders that were not sent are left.
@@ -63,11 +74,43 @@ impl<'o> Delivery<'o> {
             }
         }
         self.sort(outcomes);
-        while !self.orders.is_empty() {
+        // Only what is there may be deleted.
+        let deleting = self.orders.iter().filter(|(_, order)| !matches!(order.kind, OrderKind::Ban { .. }));
+        self.to_list = deleting.map(|(_, order)| order.set.as_str()).collect();
+        loop {
+            self.list(socket, outcomes)?;
+            if self.orders.is_empty() {
+                return Ok(());
+            }
             let (datagram, numbers) = self.transaction(socket);
             let answers = socket.ask(&datagram)?;
             self.settle(&answers, &numbers, outcomes)?;
         }
+    }
+
+    /// Asks what the sets of intervals in `to_list` hold, and drops the orders that are done already.
+    fn list(&mut self, socket: &mut Socket, outcomes: &mut [Outcome]) -> Result<(), NetlinkError> {
+        if self.to_list.is_empty() {
+            return Ok(());
+        }
+        for set in std::mem::take(&mut self.to_list) {
+            let Some(Found::Set(name, kind)) = self.sets.get(set) else { continue };
+            if kind.has_intervals() && !self.intervals.contains_key(set) {
+                self.intervals.insert(set, Intervals::list(name, socket)?);
+            }
+        }
+        self.orders.retain(|(at, order)| {
+            let Some(intervals) = self.intervals.get(order.set.as_str()) else { return true };
+            let is_done = match order.kind {
+                OrderKind::Ban { .. } => intervals.has(order.net),
+                OrderKind::Renew { .. } => false,
+                OrderKind::Lift => !intervals.has(order.net),
+            };
+            if is_done {
+                outcomes[*at] = Outcome::Done;
+            }
+            !is_done
+        });
         Ok(())
     }
 
@@ -87,7 +130,11 @@ impl<'o> Delivery<'o> {
                     outcomes[at] = refused(order, Errno::ENOENT);
                     continue;
                 }
-                Found::Set(_, kind) => kind.unfit_for(order.ip),
+                Found::Set(_, kind) if !order.net.is_single() && !kind.has_intervals() => {
+                    outcomes[at] = no_networks(order);
+                    continue;
+                }
+                Found::Set(_, kind) => kind.unfit_for(order.net),
                 Found::Unknown => Some("it is not a name that the kernel knows"),
             };
             match unfit {
@@ -108,10 +155,14 @@ impl<'o> Delivery<'o> {
         let mut number = begin;
         for (_, order) in self.orders.iter().take(most as usize) {
             // Every order in `orders` has a set that was found.
-            let Some(Found::Set(name, _)) = self.sets.get(order.set.as_str()) else { continue };
+            let Some(Found::Set(name, kind)) = self.sets.get(order.set.as_str()) else { continue };
             number += 1;
-            for change in changes(order) {
-                transaction.change(name, order.ip, change, number);
+            let changes = match self.intervals.get(order.set.as_str()) {
+                _ if !kind.has_intervals() => changes(order),
+                intervals => changes_of_interval(order, intervals),
+            };
+            for change in changes {
+                transaction.change((name, kind.has_intervals()), order.net, change, number);
             }
             if transaction.len() >= DATAGRAM {
                 break;
@@ -155,7 +206,7 @@ impl<'o> Delivery<'o> {
         }
         let mut number = numbers.begin;
         let mut error = None;
-        let sets = &self.sets;
+        let (sets, intervals, to_list) = (&self.sets, &mut self.intervals, &mut self.to_list);
         self.orders.retain(|(at, order)| {
             number += 1;
             let Some(errno) = errors.get(&number).filter(|_| number <= numbers.begin + numbers.orders) else {
@@ -163,6 +214,23 @@ impl<'o> Delivery<'o> {
             };
             if order.kind == OrderKind::Lift && *errno == Errno::ENOENT {
                 return false;
+            }
+            if let Some(Found::Set(_, kind)) = sets.get(order.set.as_str())
+                && kind.has_intervals()
+            {
+                match (*errno, intervals.get_mut(order.set.as_str())) {
+                    // Is it the same network?
+                    (Errno::EEXIST, None) => {
+                        to_list.insert(&order.set);
+                        return true;
+                    }
+                    // It has expired since the set was listed.
+                    (Errno::ENOENT, Some(intervals)) if intervals.has(order.net) => {
+                        intervals.forget(order.net);
+                        return true;
+                    }
+                    _ => {}
+                }
             }
             if !is_understood(*errno, order, sets.get(order.set.as_str())) {
                 error.get_or_insert(*errno);
@@ -205,6 +273,19 @@ fn changes(order: &Order) -> Vec<Change> {
     }
 }
 
+/// Returns the changes in a set of intervals, of which it may be known what it holds. Nothing is added that is there
+/// already, and only what is there is deleted.
+fn changes_of_interval(order: &Order, intervals: Option<&Intervals>) -> Vec<Change> {
+    let add = |timeout: Option<u64>| Change::AddNew(timeout.map(|seconds| seconds.saturating_mul(1000)));
+    match order.kind {
+        OrderKind::Renew { timeout } if intervals.is_some_and(|intervals| intervals.has(order.net)) => {
+            vec![Change::Delete, add(timeout)]
+        }
+        OrderKind::Ban { timeout } | OrderKind::Renew { timeout } => vec![add(timeout)],
+        OrderKind::Lift => vec![Change::Delete],
+    }
+}
+
 /// Whether nft would be refused too, for a reason that may pass.
 fn is_understood(errno: Errno, order: &Order, set: Option<&Found>) -> bool {
     match errno {
@@ -218,6 +299,7 @@ fn is_understood(errno: Errno, order: &Order, set: Option<&Found>) -> bool {
         | Errno::EAGAIN
         | Errno::EINTR
         | Errno::EEXIST
+        | Errno::ENOTEMPTY
         | Errno::ERANGE => true,
         // A timeout for a set without timeouts.
         Errno::EINVAL => {
@@ -231,14 +313,24 @@ fn is_understood(errno: Errno, order: &Order, set: Option<&Found>) -> bool {
     }
 }
 
+/// Returns the outcome of a network for a set of single addresses. There is nothing to remove from such a set.
+fn no_networks(order: &Order) -> Outcome {
+    if order.kind == OrderKind::Lift {
+        return Outcome::Done;
+    }
+    let remedy = Obstacle::NoNetworks.remedy(&order.set, order.net);
+    Outcome::Retry(format!("set `{}`: {remedy}", order.set))
+}
+
 fn refused(order: &Order, errno: Errno) -> Outcome {
     let obstacle = match errno {
         Errno::ENOENT => Some(Obstacle::Missing),
         Errno::ENFILE => Some(Obstacle::Full),
         Errno::EINVAL => Some(Obstacle::NoTimeouts),
+        Errno::EEXIST | Errno::ENOTEMPTY => Some(Obstacle::Overlap),
         _ => None,
     };
-    let remedy = |obstacle: Obstacle| format!("; {}", obstacle.remedy(&order.set, Family::of(order.ip)));
+    let remedy = |obstacle: Obstacle| format!("; {}", obstacle.remedy(&order.set, order.net));
     let remedy = obstacle.map(remedy).unwrap_or_default();
     Outcome::Retry(format!("set `{}`: {}{remedy}", order.set, text(errno)))
 }

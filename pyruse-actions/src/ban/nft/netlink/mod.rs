@@ -1,12 +1,14 @@
 //! Delivers bans to the kernel by netlink. A ban takes a few microseconds, where a process of nft takes milliseconds.
 //!
-//! A batch becomes transactions of one datagram each. What nft does is done here only for what bans need: single
-//! addresses in sets of addresses. A set of anything else, such as intervals, is left to nft, which supports it. If the
+//! A batch becomes transactions of one datagram each. What nft does is done here only for what bans need: addresses and
+//! networks in sets of addresses. Networks are never merged. A set of anything else is left to nft, which supports it. If the
 //! kernel refuses our messages altogether, for lack of CAP_NET_ADMIN or of nf_tables, or sends an answer that is not
 //! understood, nft is run from then on, which is logged once. A refusal that is understood is reported in nft's words.
 
+mod bounds;
 mod delivery;
 mod error;
+mod intervals;
 mod request;
 mod set;
 mod socket;

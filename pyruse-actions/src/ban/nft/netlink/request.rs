@@ -3,20 +3,22 @@
 //! The names are those of `linux/netfilter/nfnetlink.h` and `linux/netfilter/nf_tables.h`. Each element has its own
 //! message. The kernel's answers carry the message's number, and so distinguish the bad elements from the good.
 
-use std::net::IpAddr;
-
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader,
+    NetlinkMessage,
 };
 use netlink_packet_netfilter::nftables::{
     DataAttribute, GenMessage, ListAttribute, NfTablesMessage, SetAttribute, SetElementAttribute,
-    SetElementList, SetElementMessage, SetMessage,
+    SetElementFlags, SetElementList, SetElementMessage, SetMessage,
 };
 use netlink_packet_netfilter::none::ControlMessage;
 use netlink_packet_netfilter::{
     NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily, NetfilterSubsystem,
 };
 
+use pyruse_core::network::Network;
+
+use super::bounds::{behind, key};
 use super::set::SetName;
 
 /// One change to a set.
@@ -24,6 +26,8 @@ use super::set::SetName;
 pub(super) enum Change {
     /// Adds the element, with a timeout in milliseconds or, without one, with the set's own.
     Add(Option<u64>),
+    /// The same, but an element that exists is an error.
+    AddNew(Option<u64>),
     Delete,
 }
 
@@ -44,6 +48,15 @@ pub(super) fn describe(name: &SetName, sequence: u32) -> Vec<u8> {
     datagram
 }
 
+/// Asks for all elements of a set.
+pub(super) fn list(name: &SetName, sequence: u32) -> Vec<u8> {
+    let attributes = vec![SetElementList::Table(name.table.clone()), SetElementList::Set(name.set.clone())];
+    let message = NfTablesMessage::GetSetElement(SetElementMessage { attributes });
+    let mut datagram = Vec::new();
+    append(&mut datagram, name.family, 0, message, (sequence, NLM_F_DUMP));
+    datagram
+}
+
 /// Changes that happen together or not at all.
 pub(super) struct Transaction {
     datagram: Vec<u8>,
@@ -57,25 +70,36 @@ impl Transaction {
         Transaction { datagram, last: 0 }
     }
 
-    /// Adds a change of this element; the answer carries this number.
-    pub(super) fn change(&mut self, name: &SetName, ip: IpAddr, change: Change, sequence: u32) {
-        let key = match ip {
-            IpAddr::V4(ip) => ip.octets().to_vec(),
-            IpAddr::V6(ip) => ip.octets().to_vec(),
-        };
-        let mut element = vec![SetElementAttribute::Key(DataAttribute::Value(key))];
-        if let Change::Add(Some(timeout)) = change {
+    /// Adds a change of this element; the answer carries this number. In a set of intervals, a network is two elements:
+    /// its first address, and the one behind its last, if there is one, which is marked as the end.
+    pub(super) fn change(
+        &mut self,
+        (name, has_intervals): (&SetName, bool),
+        net: Network,
+        change: Change,
+        sequence: u32,
+    ) {
+        let mut element = vec![SetElementAttribute::Key(DataAttribute::Value(key(net.first())))];
+        if let Change::Add(Some(timeout)) | Change::AddNew(Some(timeout)) = change {
             element.push(SetElementAttribute::Timeout(timeout));
+        }
+        let mut elements = vec![ListAttribute::Element(element)];
+        if let Some(behind) = behind(net.last()).filter(|_| has_intervals) {
+            elements.push(ListAttribute::Element(vec![
+                SetElementAttribute::Flags(SetElementFlags::IntervalEnd),
+                SetElementAttribute::Key(DataAttribute::Value(key(behind))),
+            ]));
         }
         let message = SetElementMessage {
             attributes: vec![
                 SetElementList::Table(name.table.clone()),
                 SetElementList::Set(name.set.clone()),
-                SetElementList::Elements(vec![ListAttribute::Element(element)]),
+                SetElementList::Elements(elements),
             ],
         };
         let (message, flags) = match change {
             Change::Add(_) => (NfTablesMessage::NewSetElement(message), NLM_F_CREATE),
+            Change::AddNew(_) => (NfTablesMessage::NewSetElement(message), NLM_F_CREATE | NLM_F_EXCL),
             Change::Delete => (NfTablesMessage::DeleteSetElement(message), 0),
         };
         self.last = self.datagram.len();
@@ -124,6 +148,8 @@ fn append(
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     /// Compares with what nft 1.0.6 sends, as `nft --debug=mnl` prints it, except for the set's number, which is for
@@ -132,7 +158,7 @@ mod tests {
     fn an_element_is_added_as_nft_adds_it() {
         let name = SetName::parse("ip t s").unwrap();
         let mut transaction = Transaction::begin(1);
-        transaction.change(&name, IpAddr::from([1, 2, 3, 8]), Change::Add(Some(600_000)), 2);
+        transaction.change((&name, false), IpAddr::from([1, 2, 3, 8]).into(), Change::Add(Some(600_000)), 2);
         let datagram = transaction.end(3);
         let word = |n: usize| &datagram[4 * n..4 * n + 4];
         let little = |n: u32| n.to_ne_bytes();

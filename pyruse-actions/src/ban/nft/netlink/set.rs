@@ -3,11 +3,10 @@
 //! To the kernel, keys are bytes of some length; only nft knows what they mean (`NFTA_SET_KEY_TYPE`). So this module
 //! must check that an IPv4 address never becomes, for example, a mark of the same length.
 
-use std::net::IpAddr;
-
 use netlink_packet_core::{NlasIterator, Parseable};
 use netlink_packet_netfilter::NetfilterProtoFamily;
 use netlink_packet_netfilter::nftables::{SetAttribute, SetFlags};
+use pyruse_core::network::Network;
 
 /// `NFT_NAME_MAXLEN` of `linux/netfilter/nf_tables.h`, which counts the final NUL.
 const LONGEST_NAME: usize = 255;
@@ -77,16 +76,19 @@ impl SetKind {
         Some(SetKind { flags, key: (key_type?, key_length?) })
     }
 
-    /// Returns why single addresses such as this one cannot be added as they are; `None` if they can.
-    pub(super) fn unfit_for(&self, ip: IpAddr) -> Option<&'static str> {
-        let plain = SetFlags::Timeout | SetFlags::Eval | SetFlags::Expression | SetFlags::Constant;
-        let family = if ip.is_ipv4() { IPV4 } else { IPV6 };
-        if self.flags.intersects(SetFlags::Interval) {
-            Some("it is a set of intervals")
-        } else if !plain.contains(self.flags) {
+    /// Returns why networks such as this one cannot be added as they are, whatever their length; `None` if they can.
+    pub(super) fn unfit_for(&self, net: Network) -> Option<&'static str> {
+        let plain = SetFlags::Timeout
+            | SetFlags::Eval
+            | SetFlags::Expression
+            | SetFlags::Constant
+            | SetFlags::Interval;
+        let is_v4 = net.first().is_ipv4();
+        let family = if is_v4 { IPV4 } else { IPV6 };
+        if !plain.contains(self.flags) {
             Some("its elements are more than addresses")
         } else if self.key != family {
-            Some(if ip.is_ipv4() {
+            Some(if is_v4 {
                 "its elements are not IPv4 addresses"
             } else {
                 "its elements are not IPv6 addresses"
@@ -94,6 +96,11 @@ impl SetKind {
         } else {
             None
         }
+    }
+
+    /// Whether its elements are intervals: networks, and not only single addresses.
+    pub(super) fn has_intervals(&self) -> bool {
+        self.flags.contains(SetFlags::Interval)
     }
 
     /// Whether its elements can have timeouts.
@@ -126,9 +133,14 @@ mod tests {
 
     #[test]
     fn an_address_fits_only_where_keys_are_addresses_of_its_family() {
-        let (v4, v6) = (IpAddr::from([192, 0, 2, 1]), "2001:db8::1".parse::<IpAddr>().unwrap());
+        let (v4, v6) = (Network::parse("192.0.2.1").unwrap(), Network::parse("2001:db8::/64").unwrap());
         let kind = |flags, key| SetKind { flags, key };
-        for flags in [SetFlags::empty(), SetFlags::Timeout, SetFlags::Timeout | SetFlags::Eval] {
+        for flags in [
+            SetFlags::empty(),
+            SetFlags::Timeout,
+            SetFlags::Timeout | SetFlags::Eval,
+            SetFlags::Timeout | SetFlags::Interval,
+        ] {
             assert_eq!(kind(flags, IPV4).unfit_for(v4), None);
             assert_eq!(kind(flags, IPV6).unfit_for(v6), None);
             assert!(kind(flags, IPV4).unfit_for(v6).is_some());
@@ -136,9 +148,7 @@ mod tests {
         }
         // `mark`: also four bytes.
         assert!(kind(SetFlags::empty(), (19, 4)).unfit_for(v4).is_some());
-        for more in
-            [SetFlags::Interval, SetFlags::Map, SetFlags::Object, SetFlags::Concat, SetFlags::Anonymous]
-        {
+        for more in [SetFlags::Map, SetFlags::Object, SetFlags::Concat, SetFlags::Anonymous] {
             assert!(kind(SetFlags::Timeout | more, IPV4).unfit_for(v4).is_some(), "{more:?}");
         }
         assert!(kind(SetFlags::from_bits_retain(0x4000_0000), IPV4).unfit_for(v4).is_some());

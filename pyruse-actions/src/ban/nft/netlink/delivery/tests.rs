@@ -1,7 +1,11 @@
 use super::*;
 
 fn order(n: u8) -> Order {
-    Order { set: "ip a b".into(), ip: [192, 0, 2, n].into(), kind: OrderKind::Ban { timeout: None } }
+    Order {
+        set: "ip a b".into(),
+        net: std::net::IpAddr::from([192, 0, 2, n]).into(),
+        kind: OrderKind::Ban { timeout: None },
+    }
 }
 
 fn orders(count: u8) -> Vec<Order> {
