@@ -55,7 +55,7 @@ install:
 	install -m 644 README.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(DOCDIR)
 	packaging/install-tree examples $(DESTDIR)$(DOCDIR)/examples
 	packaging/install-tree packaging/systemd/examples $(DESTDIR)$(DOCDIR)/examples/systemd
-	install -d $(DESTDIR)$(SYSCONFDIR)/pyruse
+	install -d $(DESTDIR)$(SYSCONFDIR)/pyruse/rules.d
 	test -e $(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json || \
 	    { sed -e 's#/usr/share/doc/pyruse#$(DOCDIR)#' packaging/pyruse.json >$(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json && \
 	    chmod 644 $(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json; }

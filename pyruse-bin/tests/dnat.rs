@@ -26,7 +26,7 @@ struct Bench {
 }
 
 fn load(config: &Value, state: &mut State) -> Result<Engine, String> {
-    let source = ConfigText { name: "test".into(), text: serde_json::to_string_pretty(config).unwrap() };
+    let source = ConfigText::new("test", serde_json::to_string_pretty(config).unwrap());
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let engine = Engine::load(&source, &registry, Fields::default(), state, &mut diagnostics).unwrap();

@@ -243,7 +243,7 @@ fn record(line: &str) -> MemoryRecord {
 fn their_entries_take_both_exits_of_every_filter_and_reach_every_action() {
     let registry = Registry::linked().unwrap();
     for example in examples() {
-        let source = ConfigText { name: example.display().to_string(), text: read(&example, "pyruse.json") };
+        let source = ConfigText::new(example.display().to_string(), read(&example, "pyruse.json"));
         let (mut state, mut diagnostics) = (State::in_memory(), Diagnostics::default());
         let engine =
             Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();

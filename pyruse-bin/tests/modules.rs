@@ -49,7 +49,7 @@ impl Observer for Seen {
 
 impl Bench {
     fn new(actions: &Value) -> Bench {
-        let source = ConfigText { name: "test".into(), text: json!({"actions": actions}).to_string() };
+        let source = ConfigText::new("test", json!({"actions": actions}).to_string());
         let mut diagnostics = Diagnostics::default();
         let mut state = State::in_memory();
         let registry = Registry::linked().unwrap();

@@ -18,7 +18,7 @@ use pyruse_sources as _;
 
 /// Loads the text; draws its errors, or runs an entry through it.
 fn load(text: &str) {
-    let source = ConfigText { name: "fuzz".into(), text: text.into() };
+    let source = ConfigText::new("fuzz", text);
     let mut diagnostics = Diagnostics::default();
     let mut state = State::in_memory();
     let registry = Registry::linked().unwrap();

@@ -40,7 +40,7 @@ inventory::submit!(LintPlugin::new(&ONE, nothing));
 inventory::submit!(LintPlugin::new(&OTHER, nothing));
 
 fn review(text: &str) -> String {
-    let source = ConfigText { name: "pyruse.json".into(), text: text.into() };
+    let source = ConfigText::new("pyruse.json", text);
     let mut diagnostics = Diagnostics::default();
     let (registry, mut state) = (Registry::linked().unwrap(), State::in_memory());
     let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();

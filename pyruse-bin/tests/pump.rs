@@ -20,7 +20,7 @@ const RULES: &str = r#"{
 }"#;
 
 fn engine(state: &mut State) -> Engine {
-    let source = ConfigText { name: "pyruse.json".into(), text: RULES.into() };
+    let source = ConfigText::new("pyruse.json", RULES);
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let engine = Engine::load(&source, &registry, Fields::default(), state, &mut diagnostics).unwrap();

@@ -414,7 +414,7 @@ impl Subject {
     }
 
     fn new(text: &str) -> Subject {
-        let source = ConfigText { name: "random".into(), text: text.to_owned() };
+        let source = ConfigText::new("random", text);
         let mut diagnostics = Diagnostics::default();
         let mut state = State::in_memory();
         let registry = Registry::linked().unwrap();

@@ -14,7 +14,7 @@ use pyruse_core::state::State;
 
 /// What is found in a configuration that can be used.
 fn review(text: &str) -> (ConfigText, Diagnostics) {
-    let source = ConfigText { name: "pyruse.json".into(), text: text.into() };
+    let source = ConfigText::new("pyruse.json", text);
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let mut state = State::in_memory();
@@ -362,7 +362,7 @@ fn long(chains: usize) -> String {
 fn a_large_graph_is_reviewed_in_time_that_grows_with_its_size() {
     let time = |chains: usize| {
         let text = long(chains);
-        let source = ConfigText { name: "long".into(), text };
+        let source = ConfigText::new("long", text);
         let mut diagnostics = Diagnostics::default();
         let registry = Registry::linked().unwrap();
         let mut state = State::in_memory();

@@ -126,7 +126,7 @@ fn open(path: &Path) -> State {
 /// What the rules say of those entries, with the state in that file.
 fn run(path: &Path, entries: Entries) -> Vec<String> {
     let mut state = open(path);
-    let source = ConfigText { name: "test".into(), text: rules().to_string() };
+    let source = ConfigText::new("test", rules().to_string());
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();
@@ -219,9 +219,9 @@ fn lists_have_what_an_earlier_version_stored_and_store_the_same() {
     }
     state.commit().unwrap();
     drop(state);
-    let source = ConfigText {
-        name: "test".into(),
-        text: json!({
+    let source = ConfigText::new(
+        "test",
+        json!({
             "lists": {"friends": {"names": ["home.example.org"]}},
             "actions": {"a": [
                 {"filter": "filter_inList", "args": {"field": "IP", "list": "friends"}},
@@ -229,7 +229,7 @@ fn lists_have_what_an_earlier_version_stored_and_store_the_same() {
             ]},
         })
         .to_string(),
-    };
+    );
     let load = |state: &mut State| {
         let (registry, mut diagnostics) = (Registry::linked().unwrap(), Diagnostics::default());
         let engine = Engine::load(&source, &registry, Fields::default(), state, &mut diagnostics).unwrap();

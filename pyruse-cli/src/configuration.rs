@@ -40,31 +40,39 @@ pub(crate) fn find(explicit: Option<&Path>) -> anyhow::Result<PathBuf> {
     )))
 }
 
-/// Reads the file.
+/// Reads the file, and those that it includes.
 pub(crate) fn read(path: &Path) -> anyhow::Result<ConfigText> {
-    read_if(path, |_| Ok(()))
+    read_if(path, |_, _| Ok(()))
 }
 
-/// Reads the file for a program that acts, and may be root: only if no other user can have written it.
+/// Reads the files for a program that acts, and may be root: only if no other user can have written them.
 pub fn read_trusted(path: &Path) -> anyhow::Result<ConfigText> {
-    read_if(path, |found| check_owner(path, found))
+    read_if(path, check_owner)
 }
 
-/// Reads the file if the opened file can be trusted.
-fn read_if(path: &Path, trust: impl FnOnce(&Metadata) -> Result<(), String>) -> anyhow::Result<ConfigText> {
-    let shown = path.display();
-    let failed = |e: std::io::Error| unusable(pyruse_core::access::failure(path, &e));
+/// Whether an opened file can be trusted, or why not.
+type Trust = fn(&Path, &Metadata) -> Result<(), String>;
+
+fn read_if(path: &Path, trust: Trust) -> anyhow::Result<ConfigText> {
+    let text = text_of(path, trust).map_err(unusable)?;
+    let mut config = ConfigText::new(path.display().to_string(), text);
+    config.read_included(|path| text_of(path, trust));
+    Ok(config)
+}
+
+/// Reads the text of a file. An error names the file.
+fn text_of(path: &Path, trust: Trust) -> Result<String, String> {
+    let failed = |e: std::io::Error| pyruse_core::access::failure(path, &e);
     let mut file = File::open(path).map_err(failed)?;
-    trust(&file.metadata().map_err(failed)?).map_err(unusable)?;
+    trust(path, &file.metadata().map_err(failed)?)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(failed)?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let line = e.as_bytes()[..e.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
-        unusable(format!("{shown}:{line}: this is not UTF-8"))
+        format!("{}:{line}: this is not UTF-8", path.display())
     })?;
     // Some editors write a byte order mark, which is not part of the text.
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    Ok(ConfigText { name: shown.to_string(), text })
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// The configuration cannot be used, or not be found: another start will not help, so there is an exit code for this.
@@ -96,7 +104,7 @@ pub(crate) fn refuse(source: &ConfigText, diagnostics: &Diagnostics) -> anyhow::
     show(source, diagnostics);
     let (errors, _) = diagnostics.counts();
     let plural = if errors == 1 { "" } else { "s" };
-    unusable(format!("{}: {errors} error{plural}; it cannot be used", source.name))
+    unusable(format!("{}: {errors} error{plural}; it cannot be used", source.name()))
 }
 
 /// Checks the owner. If we run as root, other users who can write the file could run programs as root. The check is

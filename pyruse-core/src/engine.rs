@@ -47,7 +47,8 @@ impl Engine {
         diagnostics: &mut Diagnostics,
     ) -> Result<Option<Plan>, StateError> {
         let keys: Vec<_> = registry.settings_keys().collect();
-        let Some(config) = Config::read(source, &keys, diagnostics) else { return Ok(None) };
+        let config = Config::read(source, &keys, diagnostics).filter(|config| config.is_whole);
+        let Some(config) = config else { return Ok(None) };
         let settings = registry.read_settings(&config, diagnostics);
         let zone = local_zone().unwrap_or_else(|message| {
             diagnostics

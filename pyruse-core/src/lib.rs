@@ -87,7 +87,7 @@
 //! let text = r#"{"actions": {"all": [
 //!     {"action": "action_announce", "args": {"message": "{USER} {MESSAGE}"}}
 //! ]}}"#;
-//! let source = ConfigText { name: "pyruse.json".into(), text: text.into() };
+//! let source = ConfigText::new("pyruse.json", text);
 //!
 //! // Everything that is remembered: counters, bans, what waits for delivery.
 //! // `State::open_file` keeps it.

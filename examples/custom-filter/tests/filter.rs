@@ -22,7 +22,7 @@ fn every_error_is_reported_at_its_place() {
     {"filter": "filter_workingHours", "args": {
         "from": "8:00", "to": "18:00", "days": ["mon", "mittwoch"], "zone": "Europe/Nowhere"}}
 ]}}"#;
-    let source = ConfigText { name: "pyruse.json".into(), text: text.into() };
+    let source = ConfigText::new("pyruse.json", text);
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().unwrap();
     let engine =
@@ -31,7 +31,10 @@ fn every_error_is_reported_at_its_place() {
     let reported: Vec<_> = diagnostics
         .in_order()
         .into_iter()
-        .map(|found| (source.line_column(found.span.start), found.message.as_str(), found.help.as_deref()))
+        .map(|found| {
+            let at = source.position(found.span.start);
+            ((at.line, at.column), found.message.as_str(), found.help.as_deref())
+        })
         .collect();
     assert_eq!(
         reported,

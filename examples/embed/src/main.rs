@@ -59,7 +59,7 @@ fn run(config: &Path, state: &Path) -> Result<(), Box<dyn Error>> {
     }
 
     // 2. The configuration. All errors in it are reported together, with their places.
-    let source = ConfigText { name: config.display().to_string(), text: std::fs::read_to_string(config)? };
+    let source = ConfigText::new(config.display().to_string(), std::fs::read_to_string(config)?);
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked()?;
     let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics)?;

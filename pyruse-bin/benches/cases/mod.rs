@@ -48,7 +48,7 @@ impl Rules {
 
     /// This configuration on that state.
     pub fn load(text: &str, mut state: State, optimized: bool) -> Rules {
-        let source = ConfigText { name: "bench".into(), text: text.into() };
+        let source = ConfigText::new("bench", text);
         let registry = Registry::linked().unwrap();
         let mut diagnostics = Diagnostics::default();
         let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics);

@@ -54,14 +54,24 @@ fn schema(registry: &Registry) -> Value {
     }
     for key in registry.settings_keys() {
         if let Some(settings) = registry.settings(key) {
-            properties.insert(key.into(), embedded((settings.schema)(), key, &mut definitions));
+            properties.insert(key.into(), with_variables((settings.schema)(), key, &mut definitions));
         }
     }
     for plugin in registry.plugins() {
-        let mut schema = embedded((plugin.schema)(), plugin.name, &mut definitions);
+        let mut schema = with_variables((plugin.schema)(), plugin.name, &mut definitions);
         schema["description"] = plugin.doc.into();
         definitions.insert(plugin.name.into(), schema);
     }
+    definitions.insert(
+        "variable".into(),
+        json!({
+            "description": "The value of a variable, which `vars` sets.",
+            "type": "object",
+            "properties": {"$var": {"type": "string"}},
+            "required": ["$var"],
+            "additionalProperties": false,
+        }),
+    );
     definitions.insert("label".into(), json!({"type": ["string", "null"]}));
     definitions.insert(
         "chain".into(),
@@ -78,7 +88,7 @@ fn schema(registry: &Registry) -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The configuration of Pyruse",
         "type": "object",
-        "required": ["actions"],
+        "anyOf": [{"required": ["actions"]}, {"required": ["include"]}, {"required": ["vars"]}],
         "properties": properties,
         "additionalProperties": false,
         "$defs": definitions,
@@ -148,6 +158,47 @@ fn case(plugin: &Plugin) -> Value {
     json!({"if": {"properties": {kind: {"const": plugin.name}}, "required": [kind]}, "then": then})
 }
 
+/// A schema of arguments or settings, as a part of a larger one, in which each value can be a variable.
+fn with_variables(mut schema: Value, owner: &str, definitions: &mut Map<String, Value>) -> Value {
+    allow_variables(&mut schema);
+    embedded(schema, owner, definitions)
+}
+
+/// Lets each value of an object or list be a variable. Not by `anyOf`: then an editor would not say what is wrong with a
+/// value.
+fn allow_variables(schema: &mut Value) {
+    let Value::Object(members) = schema else { return };
+    for (key, part) in members {
+        match (key.as_str(), part) {
+            ("properties", Value::Object(properties)) => {
+                for value in properties.values_mut() {
+                    allow_variables(value);
+                    allow_variable(value);
+                }
+            }
+            ("items" | "additionalProperties", value @ Value::Object(_)) => {
+                allow_variables(value);
+                allow_variable(value);
+            }
+            ("$defs", Value::Object(own)) => own.values_mut().for_each(allow_variables),
+            ("anyOf" | "oneOf" | "allOf", Value::Array(cases)) => cases.iter_mut().for_each(allow_variables),
+            _ => {}
+        }
+    }
+}
+
+fn allow_variable(schema: &mut Value) {
+    let Value::Object(members) = schema else { return };
+    // What editors show stays where they look for it.
+    let shown: Map<String, Value> =
+        ["description", "default"].iter().filter_map(|key| members.remove_entry(*key)).collect();
+    let value = std::mem::take(members);
+    *members = shown;
+    members.insert("if".into(), json!({"type": "object", "required": ["$var"]}));
+    members.insert("then".into(), json!({"$ref": "#/$defs/variable"}));
+    members.insert("else".into(), value.into());
+}
+
 /// A schema of its own as a part of a larger one: its definitions go to the whole's, under names that only it has.
 fn embedded(mut schema: Value, owner: &str, definitions: &mut Map<String, Value>) -> Value {
     let own = schema.as_object_mut().and_then(|schema| {
@@ -174,6 +225,7 @@ fn rename_references(schema: &mut Value, owner: &str) {
         Value::Object(members) => {
             for (key, value) in members {
                 match value.as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
+                    Some("variable") if key == "$ref" => {}
                     Some(name) if key == "$ref" => *value = format!("#/$defs/{owner}.{name}").into(),
                     _ => rename_references(value, owner),
                 }

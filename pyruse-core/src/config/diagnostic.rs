@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use super::lint::{Lint, Severity};
 use super::node::SourceSpan;
-use crate::text::{self, floor_char_boundary, is_hidden, printable};
+use super::text::{ConfigText, Lines, TextPosition};
+use crate::text::{self, is_hidden, printable};
 
 /// A step of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -190,6 +191,16 @@ impl Diagnostic {
         self
     }
 
+    /// Says where the other of two things with one name is, if it is in another file.
+    pub(super) fn other(&mut self, text: &ConfigText, other: &SourceSpan) -> &mut Self {
+        let other = text.position(other.start);
+        if other.file != text.position(self.span.start).file {
+            let note = format!("the first one is in {}, line {}", other.file, other.line);
+            self.note(note);
+        }
+        self
+    }
+
     /// Adds any number of notes.
     pub(crate) fn notes(&mut self, texts: impl IntoIterator<Item = String>) -> &mut Self {
         self.notes.extend(texts);
@@ -214,15 +225,6 @@ pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
         .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 5)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
-}
-
-/// The text of a configuration, and its name. Findings are shown against it.
-#[derive(Clone, Debug)]
-pub struct ConfigText {
-    /// The file's path, as the user gave it.
-    pub name: String,
-    /// Its text.
-    pub text: String,
 }
 
 /// A finding as plain data, for `check --json`.
@@ -253,49 +255,19 @@ pub(crate) struct Finding<'a> {
     read_on: Option<String>,
 }
 
-/// The start of each line, so that a binary search finds the line of a finding.
-pub(crate) struct Lines<'a> {
-    source: &'a ConfigText,
-    starts: Vec<usize>,
-}
-
 impl Lines<'_> {
-    /// Returns the number of lines; even an empty text has one.
-    pub fn count(&self) -> usize {
-        self.starts.len()
-    }
-
-    /// Returns the number, from 0, of the line that holds this byte.
-    pub(crate) fn number(&self, offset: usize) -> usize {
-        self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
-    }
-
-    /// Returns the bytes of a line, without its line end.
-    pub fn span(&self, number: usize) -> SourceSpan {
-        let start = self.starts.get(number).copied().unwrap_or(self.source.text.len());
-        let end = self.starts.get(number + 1).map_or(self.source.text.len(), |next| next - 1);
-        start..end.max(start)
-    }
-
-    /// Returns line and column, both from 1; the column counts characters.
-    fn line_column(&self, offset: usize) -> (usize, usize) {
-        let offset = floor_char_boundary(&self.source.text, offset);
-        let line = self.number(offset);
-        (line + 1, self.source.text[self.starts[line]..offset].chars().count() + 1)
-    }
-
     /// Turns a finding into plain data.
     fn finding<'d>(&'d self, diagnostic: &'d Diagnostic) -> Finding<'d> {
-        let (line, column) = self.line_column(diagnostic.span.start);
+        let at = self.position(diagnostic.span.start);
         let place = diagnostic.place.as_ref();
         let from = diagnostic.lint;
         Finding {
             severity: diagnostic.severity,
             code: from.map(|lint| lint.code),
             name: from.map(|lint| lint.name),
-            file: &self.source.name,
-            line,
-            column,
+            file: at.file,
+            line: at.line,
+            column: at.column,
             message: &diagnostic.message,
             label: diagnostic.label.as_deref(),
             chain: place.map(|p| p.chain.as_str()),
@@ -313,7 +285,7 @@ impl Lines<'_> {
             Severity::Warning => Level::WARNING,
             Severity::Note => Level::NOTE,
         };
-        let text = &self.source.text;
+        let text = self.source.text();
         let mut span = diagnostic.span.start.min(text.len())..diagnostic.span.end.min(text.len());
         // A value of many lines would hide its message: only its first line is marked.
         if let Some(newline) = text.get(span.clone()).and_then(|text| text.find('\n')) {
@@ -323,8 +295,9 @@ impl Lines<'_> {
         let number = self.number(span.start);
         let line = self.span(number);
         let (shown, place) = shown_line(text.get(line.clone()).unwrap_or_default(), line.start, &span);
+        let TextPosition { file, line: line_number, .. } = self.position(span.start);
         // `123 | ` is in front of the source line, and `123 = note: ` in front of a note.
-        let margin = (number + 1).to_string().len() + 3;
+        let margin = line_number.to_string().len() + 3;
         let label = diagnostic.label.as_deref().map(visible).unwrap_or_default();
         // Beside the source line, a label takes at most two thirds of the width; a longer one is shown as a note.
         let (beside, below) =
@@ -334,8 +307,8 @@ impl Lines<'_> {
         if !beside.is_empty() {
             annotation = annotation.label(beside);
         }
-        let name = printable(&self.source.name);
-        let snippet = Snippet::source(shown).line_start(number + 1).path(name).annotation(annotation);
+        let snippet =
+            Snippet::source(shown).line_start(line_number).path(printable(file)).annotation(annotation);
         let code = diagnostic.lint.map(|lint| lint.code);
         let head = "warning: ".len() + code.map_or(0, |code| code.len() + 2);
         let mut title = level.primary_title(visible_lines(&diagnostic.message, columns.saturating_sub(head)));
@@ -424,17 +397,6 @@ fn shortened(line: &str, place: SourceSpan, label: &str, room: usize) -> SourceS
 }
 
 impl ConfigText {
-    /// Finds where the lines begin.
-    pub(crate) fn lines(&self) -> Lines<'_> {
-        let after = self.text.match_indices('\n').map(|(at, _)| at + 1);
-        Lines { source: self, starts: std::iter::once(0).chain(after).collect() }
-    }
-
-    /// Returns line and column of a byte, both from 1; the column counts characters.
-    pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        self.lines().line_column(offset)
-    }
-
     /// Returns all findings as plain data, in order of position.
     pub fn findings(&self, diagnostics: &Diagnostics) -> serde_json::Value {
         let lines = self.lines();

@@ -21,7 +21,7 @@ pub struct CoreKey {
 // For the schema and the reference pages.
 #[doc(hidden)]
 /// All core keys, in the order in which people write them.
-pub const CORE_KEYS: [CoreKey; 6] = [
+pub const CORE_KEYS: [CoreKey; 8] = [
     CoreKey {
         key: "$schema",
         doc: "The JSON Schema of this file, for editors; `pyruse schema` writes it. Pyruse itself does not read it.",
@@ -37,6 +37,21 @@ pub const CORE_KEYS: [CoreKey; 6] = [
                 "additionalProperties": {"type": "array", "minItems": 1},
             })
         },
+    },
+    CoreKey {
+        key: "include",
+        doc: "Further files of the configuration: a path or a list of paths, relative to this file's directory, with \
+              wildcards. Their chains stand where `include` stands.",
+        schema: || {
+            let path = json!({"type": "string", "minLength": 1});
+            json!({"anyOf": [path, {"type": "array", "items": path}]})
+        },
+    },
+    CoreKey {
+        key: "vars",
+        doc: "Values by name; `{\"$var\": NAME}` stands for the value. A file that includes another one overrides its \
+              values.",
+        schema: || json!({"type": "object"}),
     },
     CoreKey {
         key: "sources",

@@ -5,20 +5,26 @@
 
 mod args;
 mod diagnostic;
+mod include;
 mod keys;
 pub(crate) mod lint;
 mod node;
 mod sources;
+mod text;
+mod vars;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 pub(crate) use self::args::read as read_args;
-pub use self::diagnostic::{ConfigText, Diagnostic, Diagnostics, StepPlace, nearest};
+pub use self::diagnostic::{Diagnostic, Diagnostics, StepPlace, nearest};
 pub use self::keys::{CORE_KEYS, CoreKey};
 pub use self::lint::{Examples, Lint, Severity};
 pub(crate) use self::node::comments;
 pub use self::node::{JsonContent, JsonNode, Member, SourceSpan, Spanned, SyntaxError, parse};
 pub use self::sources::SourceConfig;
+pub(crate) use self::text::Lines;
+pub use self::text::{ConfigText, TextPosition};
 
 use crate::entry::EightBit;
 
@@ -92,6 +98,8 @@ pub struct Config {
     pub eight_bit: EightBit,
     /// Whether diagnostics are more verbose.
     pub debug: bool,
+    /// Whether all files could be read. If not, only the errors that were found so far are meaningful.
+    pub(crate) is_whole: bool,
     root: JsonNode,
 }
 
@@ -103,41 +111,25 @@ impl Config {
         settings_keys: &[&str],
         diagnostics: &mut Diagnostics,
     ) -> Option<Config> {
-        let root = match parse(&source.text) {
-            Ok(root) => root,
-            Err(e) => {
-                let finding = diagnostics.error(e.span, None, e.message);
-                if let Some(label) = e.label {
-                    finding.label(label);
-                }
-                if let Some(help) = e.help {
-                    finding.help(help);
-                }
-                return None;
-            }
-        };
-        let Some(members) = root.members() else {
-            let message = format!("a configuration must be an object, not {}", root.type_name());
-            diagnostics.error(root.span.clone(), None, message);
-            return None;
-        };
+        let (root, is_whole) = include::merge(source, diagnostics)?;
         let mut config = Config {
             chains: Vec::new(),
             sources: Vec::new(),
             storage: PathBuf::from("/var/lib/pyruse"),
             eight_bit: EightBit::default(),
             debug: false,
+            is_whole,
             root: root.clone(),
         };
-        let mut seen: Vec<&str> = Vec::new();
-        for member in members {
-            if seen.contains(&member.key.as_str()) {
-                diagnostics.error(member.key_span.clone(), None, format!("`{}` is given twice", member.key));
+        let members = root.members().unwrap_or_default();
+        for (n, member) in members.iter().enumerate() {
+            if let Some(first) = members[..n].iter().find(|first| first.key == member.key) {
+                let message = format!("`{}` is given twice", member.key);
+                diagnostics.error(member.key_span.clone(), None, message).other(source, &first.key_span);
             }
-            seen.push(&member.key);
-            config.read_member(member, settings_keys, diagnostics);
+            config.read_member(member, settings_keys, source, diagnostics);
         }
-        if !seen.contains(&"actions") {
+        if is_whole && root.get("actions").is_none() {
             let message = "there is no `actions`: Pyruse would do nothing";
             let finding = diagnostics.error(root.span.start..root.span.start + 1, None, message);
             finding.help("`\"actions\": {\"A chain\": [{\"action\": \"action_noop\"}]}`");
@@ -155,7 +147,13 @@ impl Config {
         &self.root
     }
 
-    fn read_member(&mut self, member: &Member, settings_keys: &[&str], diagnostics: &mut Diagnostics) {
+    fn read_member(
+        &mut self,
+        member: &Member,
+        settings_keys: &[&str],
+        text: &ConfigText,
+        diagnostics: &mut Diagnostics,
+    ) {
         let value = &member.value;
         let mut wrong = |expected: &str| {
             let message = format!("`{}` must be {expected}, not {}", member.key, value.type_name());
@@ -163,11 +161,11 @@ impl Config {
         };
         match member.key.as_str() {
             "actions" => match value.members() {
-                Some(chains) => self.chains = read_chains(chains, value, diagnostics),
+                Some(chains) => self.chains = read_chains(chains, value, text, diagnostics),
                 None => wrong("an object of chains"),
             },
             "sources" => match value.members() {
-                Some(members) => self.sources = sources::read(members, value, diagnostics),
+                Some(members) => self.sources = sources::read(members, value, text, diagnostics),
                 None => wrong("an object of sources"),
             },
             "storage" => match value.as_text() {
@@ -218,19 +216,25 @@ impl Config {
     }
 }
 
-fn read_chains(members: &[Member], node: &JsonNode, diagnostics: &mut Diagnostics) -> Vec<Chain> {
+fn read_chains(
+    members: &[Member],
+    node: &JsonNode,
+    text: &ConfigText,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::with_capacity(members.len());
-    let mut labels = std::collections::HashSet::new();
+    let mut labels: HashMap<&str, &SourceSpan> = HashMap::new();
     if members.is_empty() {
         diagnostics.error(node.span.clone(), None, "`actions` has no chain: Pyruse would do nothing");
     }
     for member in members {
         let place = StepPlace { chain: member.key.clone(), step: None };
-        if !labels.insert(member.key.as_str()) {
+        if let Some(first) = labels.get(member.key.as_str()) {
             let finding = diagnostics.error(member.key_span.clone(), Some(place), "this label is used twice");
-            finding.help("give one of the two chains another label");
+            finding.help("give one of the two chains another label").other(text, first);
             continue;
         }
+        labels.insert(member.key.as_str(), &member.key_span);
         let label = Spanned { text: member.key.clone(), span: member.key_span.clone() };
         let steps = if let JsonContent::Array(items) = &member.value.content {
             if items.is_empty() {

@@ -180,6 +180,22 @@ fn node(value: &ast::Value<'_>) -> Result<JsonNode, SyntaxError> {
 }
 
 impl JsonNode {
+    /// Moves all positions by this number of bytes.
+    pub(super) fn shift(&mut self, by: usize) {
+        let shift = |span: &mut SourceSpan| *span = span.start + by..span.end + by;
+        shift(&mut self.span);
+        match &mut self.content {
+            JsonContent::Array(items) => items.iter_mut().for_each(|item| item.shift(by)),
+            JsonContent::Object(members) => {
+                for member in members {
+                    shift(&mut member.key_span);
+                    member.value.shift(by);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Returns the name of its type, for messages.
     pub(crate) fn type_name(&self) -> &'static str {
         match self.content {

@@ -2,6 +2,7 @@
 
 use super::diagnostic::Diagnostics;
 use super::node::{JsonContent, JsonNode, Member, Spanned};
+use super::text::ConfigText;
 
 /// A source, as the configuration names it.
 #[derive(Clone, Debug)]
@@ -20,16 +21,22 @@ pub struct SourceConfig {
 /// The longest name of a source, in bytes.
 const LONGEST_NAME: usize = 64;
 
-pub(super) fn read(members: &[Member], node: &JsonNode, diagnostics: &mut Diagnostics) -> Vec<SourceConfig> {
+pub(super) fn read(
+    members: &[Member],
+    node: &JsonNode,
+    text: &ConfigText,
+    diagnostics: &mut Diagnostics,
+) -> Vec<SourceConfig> {
     if members.is_empty() {
         let message = "`sources` has no source: Pyruse would read nothing";
         diagnostics.error(node.span.clone(), None, message).help("remove it to read the systemd journal");
     }
     let mut sources: Vec<SourceConfig> = Vec::new();
     for member in members {
-        if sources.iter().any(|source| source.name.text == member.key) {
+        if let Some(first) = sources.iter().find(|source| source.name.text == member.key) {
             let message = format!("two sources have the name `{}`", member.key);
-            diagnostics.error(member.key_span.clone(), None, message).help("give one of them another name");
+            let finding = diagnostics.error(member.key_span.clone(), None, message);
+            finding.help("give one of them another name").other(text, &first.name.span);
             continue;
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

@@ -95,8 +95,8 @@ impl Compile<'_> {
     /// Returns the position of a part of a text argument, given by its bytes in the text.
     fn span_in(&self, path: &str, part: Range<usize>) -> SourceSpan {
         let node = self.node.at(path);
-        let start = node.span_within(&self.source.text, part.start).start;
-        start..node.span_within(&self.source.text, part.end).start.max(start)
+        let start = node.span_within(self.source.text(), part.start).start;
+        start..node.span_within(self.source.text(), part.end).start.max(start)
     }
 
     /// Returns the position of the argument that has this text; if there is none, the position of all arguments.
@@ -180,7 +180,7 @@ impl Compile<'_> {
 
     /// Reports an error at byte `offset` of a text argument.
     pub fn error_within(&mut self, path: &str, offset: usize, message: impl Into<String>) -> Invalid {
-        let span = self.node.at(path).span_within(&self.source.text, offset);
+        let span = self.node.at(path).span_within(self.source.text(), offset);
         self.diagnostics.error(span, self.place.clone(), message);
         Invalid(())
     }
@@ -203,7 +203,7 @@ impl Compile<'_> {
     pub fn pattern(&mut self, path: &str, expression: &str) -> Result<Pattern, Invalid> {
         let known = self.setup.patterns.get(expression).cloned();
         let pattern = known.map_or_else(|| Pattern::new(expression), Ok).map_err(|e| {
-            let span = self.node.at(path).span_within(&self.source.text, e.offset);
+            let span = self.node.at(path).span_within(self.source.text(), e.offset);
             let message = format!("bad expression: {}", e.message);
             let finding = self.diagnostics.error(span, self.place.clone(), message);
             if let Some(advice) = pattern::advice(expression, &e) {

@@ -23,7 +23,7 @@ pub fn run_examples(registry: &Registry) -> Vec<String> {
 
 fn run(registry: &Registry, plugin: &Plugin, example: &Example) -> Result<(), String> {
     let text = if example.args.is_empty() { "{}" } else { example.args };
-    let source = ConfigText { name: plugin.name.to_owned(), text: text.to_owned() };
+    let source = ConfigText::new(plugin.name, text);
     let node = parse(text).map_err(|e| e.message)?;
     let mut diagnostics = Diagnostics::default();
     let mut fields = Fields::default();

@@ -5,7 +5,9 @@
 
 use super::allows;
 use super::check::lints;
-use crate::config::{Config, ConfigText, Diagnostic, Diagnostics, Examples, SourceSpan, comments, nearest};
+use crate::config::{
+    Config, ConfigText, Diagnostic, Diagnostics, Examples, Lines, SourceSpan, comments, nearest,
+};
 
 /// A comment that allows findings.
 struct Allow {
@@ -95,11 +97,20 @@ fn asks_the_machine(code: &str) -> bool {
 
 fn read(source: &ConfigText) -> Vec<Allow> {
     // Nearly no configuration has such a comment: then the text is not parsed again.
-    if !source.text.contains("allow") && !source.text.contains("Allow") {
+    if !source.text().contains("allow") && !source.text().contains("Allow") {
         return Vec::new();
     }
     let lines = source.lines();
-    let comments = comments(&source.text);
+    source.ranges().flat_map(|file| read_file(source, file, &lines)).collect()
+}
+
+fn read_file(source: &ConfigText, file: SourceSpan, lines: &Lines<'_>) -> Vec<Allow> {
+    let text = source.text().get(file.clone()).unwrap_or_default();
+    let mut comments = comments(text);
+    for (span, _) in &mut comments {
+        *span = span.start + file.start..span.end + file.start;
+    }
+    let last_line = lines.number(file.end);
     let mut allowed = Vec::new();
     for (n, (span, text)) in comments.iter().enumerate() {
         let Some((codes, has_reason)) = parse(text) else { continue };
@@ -125,7 +136,7 @@ fn read(source: &ConfigText) -> Vec<Allow> {
         let last = lines.number(span.end.saturating_sub(1).max(span.start));
         if alone(line) && alone(last) {
             line = last + 1;
-            while line < lines.count() && alone(line) {
+            while line <= last_line && alone(line) {
                 line += 1;
             }
         }
@@ -135,7 +146,7 @@ fn read(source: &ConfigText) -> Vec<Allow> {
 }
 
 fn is_blank(source: &ConfigText, span: SourceSpan) -> bool {
-    source.text.get(span).is_none_or(|text| text.trim().is_empty())
+    source.text().get(span).is_none_or(|text| text.trim().is_empty())
 }
 
 /// Parses `allow P001, P002: the reason`; returns the codes, and whether there is a reason. `None` for any other
@@ -189,10 +200,7 @@ mod tests {
     }
 
     fn lines(text: &str) -> Vec<usize> {
-        read(&ConfigText { name: String::new(), text: text.to_owned() })
-            .iter()
-            .map(|allow| allow.line)
-            .collect()
+        read(&ConfigText::new("", text)).iter().map(|allow| allow.line).collect()
     }
 
     #[test]

@@ -27,7 +27,7 @@ type Found = Vec<(&'static str, crate::config::Severity)>;
 
 /// Returns the code and severity of each finding, and all findings as text.
 fn findings(registry: &Registry, text: &str) -> Result<(Found, String), String> {
-    let source = ConfigText { name: "pyruse.json".into(), text: text.to_owned() };
+    let source = ConfigText::new("pyruse.json", text);
     let (mut state, mut diagnostics) = (State::in_memory(), Diagnostics::default());
     let engine = Engine::load(&source, registry, Fields::default(), &mut state, &mut diagnostics);
     let Some(engine) = engine.map_err(|e| e.to_string())? else {

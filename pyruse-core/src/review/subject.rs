@@ -71,7 +71,7 @@ impl<'a> Review<'a> {
     /// Returns the position of the character at byte `at` of the expression at this span.
     pub fn within(&self, span: &SourceSpan, expression: &str, at: usize) -> SourceSpan {
         let text = JsonNode { span: span.clone(), content: JsonContent::Text(expression.to_owned()) };
-        text.span_within(&self.source.text, at)
+        text.span_within(self.source.text(), at)
     }
 
     /// Describes a path through the graph, for people.

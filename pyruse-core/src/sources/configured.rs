@@ -28,7 +28,7 @@ impl ConfiguredSource {
     ) -> Result<ConfiguredSource, SourceError> {
         let json =
             serde_json::json!({"actions": {"none": []}, "sources": {name: {"source": module, "args": args}}});
-        let text = crate::config::ConfigText { name: name.to_owned(), text: json.to_string() };
+        let text = crate::config::ConfigText::new(name, json.to_string());
         let mut diagnostics = Diagnostics::default();
         let config = Config::read(&text, &[], &mut Diagnostics::default());
         let config =

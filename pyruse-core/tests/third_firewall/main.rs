@@ -31,7 +31,7 @@ const CONFIG: &str = r#"{
 /// The engine of a Pyruse that bans in files of this directory.
 fn engine(directory: &TempDir, config: &str, state: &mut State) -> Result<(ConfigText, Engine), String> {
     let text = config.replace("DIRECTORY", directory.path().to_str().unwrap());
-    let source = ConfigText { name: "pyruse.json".into(), text };
+    let source = ConfigText::new("pyruse.json", text);
     let mut diagnostics = Diagnostics::default();
     let registry = Registry::linked().map_err(|e| e.to_string())?;
     let engine = Engine::load(&source, &registry, Fields::default(), state, &mut diagnostics);

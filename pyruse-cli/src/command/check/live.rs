@@ -11,10 +11,14 @@ use pyruse_core::plugin::{Inspection, Severity};
 use crate::owner::Owner;
 use crate::storage;
 
-/// Runs the checks; `file` is the configuration's path.
-pub(super) fn inspect(config: &Config, file: &Path, inspection: &mut Inspection) {
-    // This finding is about the file as a whole.
-    if let Err((severity, message, help)) = readable(file, &config.storage) {
+/// Runs the checks; `files` are the paths of the configuration's files.
+pub(super) fn inspect<'f>(
+    config: &Config,
+    files: impl Iterator<Item = &'f Path>,
+    inspection: &mut Inspection,
+) {
+    // These findings are about a file as a whole.
+    for (severity, message, help) in files.filter_map(|file| readable(file, &config.storage).err()) {
         inspection.setting("", severity, message, help);
     }
     if let Err((severity, message, help)) = storage(&config.storage) {

@@ -85,7 +85,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         review::review(&source, engine, &mut diagnostics);
         if args.live {
             let ours = |inspection: &mut Inspection| {
-                live::inspect(&engine.config, Path::new(&source.name), inspection);
+                live::inspect(&engine.config, source.names().map(Path::new), inspection);
             };
             shown = review::inspect(engine, ours, &mut diagnostics);
             review::apply_allows(&source, &engine.config, &mut diagnostics);
@@ -95,7 +95,11 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let notes = diagnostics.count(Severity::Note);
     if args.json {
         let findings = source.findings(&diagnostics);
-        let mut report = json!({"file": source.name, "errors": errors, "warnings": warnings, "notes": notes, "findings": findings});
+        let included: Vec<_> = source.names().skip(1).collect();
+        let mut report = json!({
+            "file": source.name(), "included": included, "errors": errors, "warnings": warnings, "notes": notes,
+            "findings": findings,
+        });
         if args.live {
             report["shown"] = json!(shown);
         }
@@ -116,8 +120,12 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
             let steps = engine.workflow.sites().len();
             format!("{}, {}; ", plural(engine.config.chains.len(), "chain"), plural(steps, "step"))
         });
+        let files = match source.names().count() - 1 {
+            0 => source.name().to_owned(),
+            more => format!("{} and {}", source.name(), plural(more, "included file")),
+        };
         let mut verdict =
-            format!("{}: {size}{}, {}", source.name, plural(errors, "error"), plural(warnings, "warning"));
+            format!("{files}: {size}{}, {}", plural(errors, "error"), plural(warnings, "warning"));
         if notes > 0 {
             verdict = format!("{verdict}, {}", plural(notes, "note"));
         }

@@ -68,7 +68,7 @@ Examples:
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     let loaded = Loaded::open(config)?;
     configuration::show(&loaded.source, &loaded.diagnostics);
-    let file = loaded.source.name.clone();
+    let file = loaded.source.name().to_owned();
     // An invented entry counts as one of the first source.
     let source = loaded.plan.engine().sources.first().map(|source| source.name.clone()).unwrap_or_default();
     let registry = Registry::linked().map_err(anyhow::Error::msg)?;

@@ -54,7 +54,7 @@ Examples:
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     let loaded = Loaded::open(config)?;
     configuration::show(&loaded.source, &loaded.diagnostics);
-    let picture = Picture::of(&loaded.source.name, loaded.config(), &loaded.plan.engine().workflow);
+    let picture = Picture::of(loaded.source.name(), loaded.config(), &loaded.plan.engine().workflow);
     let mut out = std::io::stdout().lock();
     if args.json {
         json::write_line(&mut out, &picture)?;
