@@ -181,6 +181,17 @@ fn by() -> impl Strategy<Value = Value> {
     prop_oneof![6 => Just(Value::Null), 1 => Just(json!(3)), 1 => field().prop_map(Value::from)]
 }
 
+/// The lengths of prefixes; null: absent.
+fn prefixes() -> impl Strategy<Value = (Value, Value)> {
+    select(vec![
+        (Value::Null, Value::Null),
+        (json!(8), Value::Null),
+        (Value::Null, json!(64)),
+        (json!(32), json!(128)),
+        (json!(24), json!(1)),
+    ])
+}
+
 /// Without the members that are null: absent.
 fn step(name: &str, args: Value) -> Value {
     let Value::Object(mut args) = args else { panic!("arguments are an object") };
@@ -192,23 +203,30 @@ fn action() -> impl Strategy<Value = Value> {
     // Mostly the same ones, so that what one step leaves matters to another.
     let category = || select(vec!["c", "c", "d"]);
     let key = || prop_oneof![3 => Just("A"), 1 => field()];
+    let counted = || (category(), prop_oneof![3 => Just("A"), 2 => Just("IP"), 1 => field()], prefixes());
     let save = || option::of(select(SAVED.to_vec()));
     let count = || prop_oneof![3 => Just(Some("n")), 1 => save()];
     let maybe = || option::weighted(0.6, field());
     let value = || option::weighted(0.3, select(vec!["x", "1", "10.0.0.1"]));
     prop_oneof![
         1 => Just(json!({"action": "action_noop"})),
-        4 => (category(), key(), count(), seconds(), by()).prop_map(|(c, f, s, k, by)| {
-            step("action_counterRaise", json!({"counter": c, "for": f, "save": s, "keepSeconds": k, "by": by}))
+        4 => (counted(), count(), seconds(), by()).prop_map(|((c, f, (v4, v6)), s, k, by)| {
+            step("action_counterRaise", json!({
+                "counter": c, "for": f, "prefix4": v4, "prefix6": v6, "save": s, "keepSeconds": k, "by": by,
+            }))
         }),
-        2 => (category(), key(), count(), seconds()).prop_map(|(c, f, s, g)| {
-            step("action_counterReset", json!({"counter": c, "for": f, "save": s, "graceSeconds": g}))
+        2 => (counted(), count(), seconds()).prop_map(|((c, f, (v4, v6)), s, g)| {
+            step("action_counterReset", json!({
+                "counter": c, "for": f, "prefix4": v4, "prefix6": v6, "save": s, "graceSeconds": g,
+            }))
         }),
-        2 => (category(), key(), count(), by()).prop_map(|(c, f, s, by)| {
-            step("action_counterLower", json!({"counter": c, "for": f, "save": s, "by": by}))
+        2 => (counted(), count(), by()).prop_map(|((c, f, (v4, v6)), s, by)| {
+            step("action_counterLower", json!({
+                "counter": c, "for": f, "prefix4": v4, "prefix6": v6, "save": s, "by": by,
+            }))
         }),
-        1 => (category(), key()).prop_map(|(c, f)| {
-            step("action_counterRead", json!({"counter": c, "for": f, "save": "n"}))
+        1 => counted().prop_map(|(c, f, (v4, v6))| {
+            step("action_counterRead", json!({"counter": c, "for": f, "prefix4": v4, "prefix6": v6, "save": "n"}))
         }),
         2 => (select(SAVED.to_vec()), option::of(select(TEMPLATES.to_vec())), vec(field(), 1..4)).prop_map(|(f, value, first)| {
             let first = if value.is_some() { Value::Null } else { json!(first) };

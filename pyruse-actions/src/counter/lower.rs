@@ -23,6 +23,13 @@ struct LowerArgs {
     /// The number of ticks to remove, or the field that has it, 1 or more. An entry without the field removes one.
     #[serde(default)]
     by: Option<ByArg>,
+    /// How many bits of an IPv4 address make the network that is the key, e.g. 24; absent: 32. A value that is no address
+    /// is the key itself.
+    #[serde(default)]
+    prefix4: Option<u8>,
+    /// How many bits of an IPv6 address make the network that is the key, e.g. 64; absent: 128.
+    #[serde(default)]
+    prefix6: Option<u8>,
 }
 
 struct Lower {
@@ -38,7 +45,8 @@ impl Module for Lower {
     type Args = LowerArgs;
 
     fn compile(args: LowerArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
+        let counter =
+            Counter::new((&args.counter, &args.key, args.save.as_deref()), [args.prefix4, args.prefix6], cx)?;
         cx.states(
             "counter",
             Fact::Counts { category: args.counter, change: CounterChange::Lowers { save: counter.save } },

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use pyruse_core::entry::Slot;
 use pyruse_core::plugin::fact::SavedAs;
 use pyruse_core::plugin::{Act, Compile, Invalid, ModuleSettings, SettingsPlugin, StepError};
+use pyruse_core::prefixes::Prefixes;
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::state::Handle;
@@ -69,13 +70,24 @@ impl ModuleSettings for CounterSettings {
 /// The common part of the actions.
 struct Counter {
     key: Slot,
+    /// If an address stands for its network.
+    prefixes: Option<Prefixes>,
     save: Option<Slot>,
     category: Handle<Category>,
     name: Arc<str>,
 }
 
 impl Counter {
-    fn new(category: &str, key: &str, save: Option<&str>, cx: &mut Compile<'_>) -> Result<Counter, Invalid> {
+    /// Compiles the arguments that the actions share; `prefixes` are those of IPv4 and IPv6.
+    fn new(
+        (category, key, save): (&str, &str, Option<&str>),
+        prefixes: [Option<u8>; 2],
+        cx: &mut Compile<'_>,
+    ) -> Result<Counter, Invalid> {
+        let prefixes = match prefixes {
+            [None, None] => None,
+            [v4, v6] => Some(cx.prefixes(v4, v6)?),
+        };
         let key = cx.reads_at("for", key);
         let save = save.map(|name| cx.saves_at("save", name, SavedAs::Number, true));
         let handle = cx.state::<Category>(&format!("counter/{category}"))?;
@@ -85,7 +97,7 @@ impl Counter {
         let name: Arc<str> = category.into();
         let label = name.clone();
         cx.on_bind(move |state| state.get_mut(handle).configure(&label, caps));
-        Ok(Counter { key, save, category: handle, name })
+        Ok(Counter { key, prefixes, save, category: handle, name })
     }
 
     /// Runs `change` on the entry's key, and saves the resulting count.
@@ -96,7 +108,8 @@ impl Counter {
     ) -> Result<usize, StepError> {
         let now = run.entry.time();
         let key = run.entry.required_text(self.key)?;
-        let count = change(run.state.get_mut(self.category), key, now);
+        let network = self.prefixes.and_then(|prefixes| prefixes.of_text(key));
+        let count = change(run.state.get_mut(self.category), network.as_deref().unwrap_or(key), now);
         if let Some(save) = self.save {
             run.entry.set_integer(save, i64::try_from(count).unwrap_or(i64::MAX));
         }

@@ -29,6 +29,13 @@ struct RaiseArgs {
     /// write one line for several attempts. An entry without the field is one tick. More than 1,000 count as 1,000.
     #[serde(default)]
     by: Option<ByArg>,
+    /// How many bits of an IPv4 address make the network that is the key, e.g. 24; absent: 32. A value that is no address
+    /// is the key itself.
+    #[serde(default)]
+    prefix4: Option<u8>,
+    /// How many bits of an IPv6 address make the network that is the key, e.g. 64; absent: 128.
+    #[serde(default)]
+    prefix6: Option<u8>,
 }
 
 struct Raise {
@@ -44,7 +51,8 @@ impl Module for Raise {
     type Args = RaiseArgs;
 
     fn compile(args: RaiseArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
+        let counter =
+            Counter::new((&args.counter, &args.key, args.save.as_deref()), [args.prefix4, args.prefix6], cx)?;
         let by = By::new(args.by, cx)?;
         let keep = args.keep_seconds.map(|seconds| seconds.0).filter(|seconds| *seconds > 0);
         let category = counter.category;
@@ -85,6 +93,18 @@ impl Module for Raise {
                 args: r#"{"counter": "ssh", "for": "thatIP", "by": 3, "keepSeconds": 600, "save": "tries"}"#,
                 entry: &[("thatIP", "192.0.2.1")],
                 expected: Expected::Saves(&[("tries", "3")]),
+            },
+            Example {
+                title: "an address counts for its network",
+                args: r#"{"counter": "ssh", "for": "thatIP", "keepSeconds": 300, "prefix6": 64, "save": "tries"}"#,
+                entry: &[("thatIP", "2001:db8:1:2:3::4")],
+                expected: Expected::Saves(&[("tries", "1")]),
+            },
+            Example {
+                title: "a host name is no address: it is its own key",
+                args: r#"{"counter": "ssh", "for": "rhost", "keepSeconds": 300, "prefix6": 64, "save": "tries"}"#,
+                entry: &[("rhost", "client.example")],
+                expected: Expected::Saves(&[("tries", "1")]),
             },
             Example {
                 title: "not a number",

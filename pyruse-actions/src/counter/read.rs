@@ -18,6 +18,13 @@ struct ReadArgs {
     key: String,
     /// The field to store the count in.
     save: String,
+    /// How many bits of an IPv4 address make the network that is the key, e.g. 24; absent: 32. A value that is no address
+    /// is the key itself.
+    #[serde(default)]
+    prefix4: Option<u8>,
+    /// How many bits of an IPv6 address make the network that is the key, e.g. 64; absent: 128.
+    #[serde(default)]
+    prefix6: Option<u8>,
 }
 
 struct Read(Counter);
@@ -29,7 +36,8 @@ impl Module for Read {
     type Args = ReadArgs;
 
     fn compile(args: ReadArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let counter = Counter::new(&args.counter, &args.key, Some(&args.save), cx)?;
+        let counter =
+            Counter::new((&args.counter, &args.key, Some(&args.save)), [args.prefix4, args.prefix6], cx)?;
         cx.states(
             "counter",
             Fact::Counts { category: args.counter, change: CounterChange::Reads { save: counter.save } },

@@ -23,6 +23,13 @@ struct ResetArgs {
     /// How long nothing is counted for this key, in seconds or as `1h` or `7d`.
     #[serde(rename = "graceSeconds", default)]
     grace_seconds: Option<Seconds>,
+    /// How many bits of an IPv4 address make the network that is the key, e.g. 24; absent: 32. A value that is no address
+    /// is the key itself.
+    #[serde(default)]
+    prefix4: Option<u8>,
+    /// How many bits of an IPv6 address make the network that is the key, e.g. 64; absent: 128.
+    #[serde(default)]
+    prefix6: Option<u8>,
 }
 
 struct Reset {
@@ -37,7 +44,8 @@ impl Module for Reset {
     type Args = ResetArgs;
 
     fn compile(args: ResetArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let counter = Counter::new(&args.counter, &args.key, args.save.as_deref(), cx)?;
+        let counter =
+            Counter::new((&args.counter, &args.key, args.save.as_deref()), [args.prefix4, args.prefix6], cx)?;
         let grace = args.grace_seconds.map(|seconds| seconds.0).filter(|seconds| *seconds > 0);
         let category = counter.category;
         cx.on_bind(move |state| state.get_mut(category).note_durations(0, grace.unwrap_or(0)));

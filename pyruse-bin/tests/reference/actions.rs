@@ -269,7 +269,11 @@ impl World {
     fn count(&mut self, name: &str, act: &mut Act<'_>) -> Result<(), Failed> {
         let now = act.entry.time();
         let counter = act.arg("counter").unwrap();
-        let key = act.field("for").ok_or(Failed)?;
+        let mut key = act.field("for").ok_or(Failed)?;
+        let has_prefix = act.args["prefix4"].is_u64() || act.args["prefix6"].is_u64();
+        if let Some(ip) = address(&key).filter(|_| has_prefix) {
+            key = network(act, ip).0;
+        }
         let by = by(act)?;
         // Dead at exactly its end; and a late entry does not see what is later.
         let is_ours = |tick: &Tick| tick.counter == counter && tick.key == key;
