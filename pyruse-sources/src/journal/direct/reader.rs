@@ -118,9 +118,9 @@ impl FilesReader {
     fn take(&mut self) {
         let Some((at, address)) = self.current else { return };
         let time = time(address.head.realtime);
-        let since = self.last.filter(|last| last.sequence == address.sequence);
-        let since = since.map_or(time, |last| time.min(self::time(last.head.realtime)));
         let (sequence, number) = (&mut self.stream.sequences[at], address.head.number);
+        // The entry before it in its sequence: meanwhile, many of other sequences may have been read.
+        let since = sequence.last_time.replace(time).unwrap_or(self.began_at).min(time);
         let ((before, given_up), damaged) = (sequence.take(number), sequence.take_damaged());
         if damaged > 0 {
             self.losses.note(&DAMAGED, damaged, since, time);

@@ -16,12 +16,15 @@ use super::walk::Walk;
 pub(super) struct Sequence {
     pub(super) id: Id,
     pub(super) read: Numbers,
+    /// The time of the entry that was read last.
+    pub(super) last_time: Option<Timestamp>,
     pub(super) walks: Vec<Walk>,
     /// The file that is read now.
     current: usize,
     /// The number of the first entry of another file.
     bound: u64,
-    /// Of files that are being written, entries up to this number are read.
+    /// Entries up to this number are in the files as they were looked at last. Later ones wait: others with smaller numbers
+    /// may have been written into files that were looked at earlier.
     upto: u64,
     /// Entries that were damaged, and are not counted yet.
     damaged: u64,
@@ -29,7 +32,16 @@ pub(super) struct Sequence {
 
 impl Sequence {
     pub(super) fn new(id: Id, read: Numbers) -> Sequence {
-        Sequence { id, read, walks: Vec::new(), current: 0, bound: 0, upto: u64::MAX, damaged: 0 }
+        Sequence {
+            id,
+            read,
+            last_time: None,
+            walks: Vec::new(),
+            current: 0,
+            bound: 0,
+            upto: u64::MAX,
+            damaged: 0,
+        }
     }
 
     /// Adds a file; it is read from its first entry that was not read.
@@ -86,7 +98,7 @@ impl Sequence {
 
     fn unread(&mut self, walk: usize) -> Option<u64> {
         let walk = self.walks.get_mut(walk)?;
-        let upto = if walk.file.header.is_archived { u64::MAX } else { self.upto };
+        let upto = if walk.is_complete { u64::MAX } else { self.upto };
         walk.unread(&self.read, upto, &mut self.damaged)
     }
 
@@ -113,17 +125,18 @@ impl Sequence {
         std::mem::take(&mut self.damaged)
     }
 
-    /// Looks at what was written meanwhile, for the first time: later entries wait until the next time. New files must be
-    /// looked for before [`Sequence::refresh`]; then all files have what they will ever have of these numbers.
+    /// Looks at what was written meanwhile, for the first time. New files must be looked for before
+    /// [`Sequence::refresh`].
     pub(super) fn look(&mut self) {
         self.refresh_all();
-        let live = self.walks.iter().filter(|walk| !walk.file.header.is_archived);
-        self.upto = live.map(Walk::last_number).max().unwrap_or(u64::MAX);
     }
 
-    /// The second time; lets files go that are read and will not grow. Returns `true` if there are such.
+    /// The second time: now all files have what they will ever have of the numbers that were there the first time. Lets
+    /// files go that are read and will not grow. Returns `true` if there are such.
     pub(super) fn refresh(&mut self) -> bool {
         let before = self.walks.len();
+        self.upto = self.walks.iter().map(Walk::last_number).max().unwrap_or(u64::MAX);
+        self.walks.iter_mut().for_each(|walk| walk.is_complete = walk.file.header.is_archived);
         self.refresh_all();
         self.walks.retain(|walk| !(walk.is_at_end() && walk.file.header.is_archived));
         self.choose_again();

@@ -76,6 +76,8 @@ pub(super) struct Walk {
     pub(super) identity: (u64, u64),
     /// Is it in memory? journald copies its entries to the disk, with other numbers, and then removes it.
     pub(super) is_runtime: bool,
+    /// Was it archived before the files of its sequence were looked at last?
+    pub(super) is_complete: bool,
     pieces: Pieces,
     /// The number that was given out last, as far as the file says.
     last_number: u64,
@@ -100,6 +102,7 @@ impl Walk {
         let mut walk = Walk {
             identity: (metadata.dev(), metadata.ino()),
             is_runtime: false,
+            is_complete: false,
             pieces: file.pieces(),
             last_number: 0,
             file,

@@ -1,6 +1,7 @@
 //! A journald that writes at full speed, the system's journal and a user's in turn, and is rotated meanwhile.
 
 use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use pyruse_core::plugin::Begin;
@@ -18,7 +19,8 @@ struct Journald {
 impl Journald {
     /// `mode`: whether users have files of their own.
     fn start(mode: &str) -> Journald {
-        let namespace = format!("pyrsplit{}-{mode}", std::process::id());
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let namespace = format!("pyrsplit{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         fs::create_dir_all("/var/log/journal").unwrap();
         let conf = format!(
             "[Journal]\nStorage=persistent\nSplitMode={mode}\nRateLimitIntervalSec=0\nSystemMaxUse=2G\n\
@@ -135,6 +137,34 @@ fn two_files_that_are_written_in_turn_are_read_once_and_no_number_is_taken_for_l
         all
     };
     assert_same(&by_cursor(all), &by_cursor(by_libsystemd(&settings)), "live");
+}
+
+/// Up to systemd 252, the files of one journald share numbers, but not the identifier of the sequence.
+#[test]
+fn what_a_user_logs_between_two_entries_of_the_system_is_not_missing_however_far_apart_they_are() {
+    let journald = Journald::start("uid");
+    let settings = of_directory(&journald.directory().unwrap());
+    let mut reader = opened(&settings, Begin::Head);
+    let log = |user: &str, count| {
+        journald.log(user, lines(count, user)).join().unwrap();
+        journald.journalctl("--sync");
+    };
+    log("0", 3);
+    for _ in 0..2 {
+        log(USER, 20);
+        assert!(!rest(&mut reader).is_empty());
+        // Times of different files may differ by a second.
+        std::thread::sleep(Duration::from_millis(1500));
+        log("0", 3);
+        assert!(!rest(&mut reader).is_empty());
+    }
+    let until = Instant::now() + Duration::from_secs(60);
+    while reader.are_holes_open() {
+        assert!(Instant::now() < until);
+        reader.tend(true);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(losses(&mut reader), []);
 }
 
 fn lines(count: u64, of: &str) -> String {
