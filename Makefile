@@ -91,7 +91,7 @@ record:
 # take more than 10 ms of processor time on a quiet machine; takes minutes.
 expression-campaign:
 	cargo build --profile campaign -p pyruse-python --example search_lines
-	for mode in grammar hard plain noise; do \
+	for mode in grammar hard plain noise loops; do \
 	    python3.11 pyruse-python/tests/expressions/fuzz_against_python.py --cases 100000 --mode $$mode --seed $${SEED:-1} \
 	        --binary target/campaign/examples/search_lines || exit 1; \
 	done

@@ -83,6 +83,39 @@ fn outcome(expression: &str, text: &str, groups: &mut Groups) -> Value {
     serde_json::json!({ "names": names, "spans": spans })
 }
 
+/// Returns every text of up to six letters `a` and `b`, in order of length, then of the alphabet.
+fn short_texts() -> impl Iterator<Item = String> {
+    let letter = |number: u32, bit: u32| if number >> bit & 1 == 0 { 'a' } else { 'b' };
+    (0..7_u32).flat_map(move |length| {
+        (0..1 << length).map(move |number| (0..length).rev().map(|bit| letter(number, bit)).collect())
+    })
+}
+
+#[test]
+fn loops_with_empty_rounds_and_look_behind_find_what_python_finds_in_every_short_text() {
+    let rows: Vec<(String, String)> = serde_json::from_str(include_str!("expressions/loops.json")).unwrap();
+    let mut groups = Groups::default();
+    let (mut refused, mut linear) = (0, 0);
+    for (expression, expected) in &rows {
+        let Ok(pattern) = Pattern::new(expression) else {
+            refused += 1;
+            continue;
+        };
+        linear += usize::from(!pattern.is_backtracking());
+        let expected: Vec<&str> = expected.split(' ').collect();
+        assert_eq!(expected.len(), short_texts().count(), "{expression}");
+        for (text, expected) in short_texts().zip(expected) {
+            let found = pattern.search(&text, &mut groups).unwrap();
+            let found = match groups.get(0).filter(|_| found) {
+                Some(span) => format!("{}{}", span.start, span.end),
+                None => "-".to_owned(),
+            };
+            assert_eq!(found, expected, "{expression} on {text:?}");
+        }
+    }
+    assert!(rows.len() >= 200 && refused <= 15 && linear >= 60, "{refused} refused, {linear} linear");
+}
+
 #[test]
 fn classes_hold_the_code_points_that_python_puts_in_them() {
     let table = table(include_str!("expressions/code_points.json"));

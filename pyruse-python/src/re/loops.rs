@@ -2,13 +2,15 @@
 //!
 //! Python ends such a loop after a round that took nothing, but keeps what the groups took in that round. A linear
 //! engine drops the round, and so reports other groups. With a body that *prefers* to take nothing, such as `(?:|a)*`,
-//! it even finds another match. Most of these loops are harmless nevertheless. The others go to the backtracking
-//! engine, whose unbounded loops work as Python's. A [`Node::Barrier`] keeps it from passing the loop to a linear
+//! it even finds another match. Most of these loops are harmless nevertheless, and most of the others can be written
+//! without empty rounds, if they have no groups (see [`super::empty_rounds`]). The rest goes to the backtracking engine,
+//! whose unbounded loops work as Python's. A [`Node::Barrier`] keeps it from passing the loop to a linear
 //! engine after all. No engine is right about bounded loops that prefer to take nothing (`(?:|a){0,3}`), so they are
 //! refused.
 
 use super::analysis::{has_group, size, visit};
 use super::ast::{Greed, Node};
+use super::empty_rounds::without_empty_rounds;
 use super::error::PatternError;
 use super::width::{Width, width};
 
@@ -111,6 +113,11 @@ fn settle(node: Node, groups: &[Option<Width>], referring: bool) -> Result<Node,
                 return Err(PatternError::new(offset, message));
             }
             if needs_barrier {
+                if greed == Greed::Greedy
+                    && let Some(regular) = without_empty_rounds(min, offset, &body, groups)
+                {
+                    return Ok(regular);
+                }
                 return Ok(barred(min, greed, offset, body));
             }
             Node::Repeat { min, max, greed, offset, body: Box::new(body) }

@@ -32,6 +32,7 @@ mod casefold;
 mod charset;
 mod emit;
 mod emit_leaf;
+mod empty_rounds;
 mod engine;
 mod error;
 mod flags;

@@ -2,7 +2,7 @@
 """Differential campaign: random expressions and texts through Python's re and through the module.
 
     cargo build -p pyruse-python --example search_lines
-    pyruse-python/tests/expressions/fuzz_against_python.py [--seed N] [--cases N] [--mode grammar|noise|plain|hard] [--show N]
+    pyruse-python/tests/expressions/fuzz_against_python.py [--seed N] [--cases N] [--mode grammar|noise|plain|hard|loops] [--show N]
 
 Needs Python 3.11, because that is the version whose meaning counts. Exit status 1 if anything
 differs silently. Refusals of expressions that Python takes are counted, not errors.
@@ -12,6 +12,8 @@ import argparse, collections, json, os, random, re, signal, subprocess, sys, war
 warnings.simplefilter("ignore")
 HERE = os.path.dirname(os.path.abspath(__file__))
 LETTERS = "abc"
+# Seconds for one search by Python.
+PATIENCE = 0.1
 ODD = ["é", "É", "ß", "ẞ", "ſ", "K", "İ", "ı", "σ", "ς", "Σ", "²", "\u0301", "‿", "Ⓐ", "٣", "\x1c",
        "\x85", "\u2028", "𐐀", "𐐨", "Ǆ", "ǅ", "k", "s", "i", "S", "I", "µ", "μ"]
 
@@ -166,6 +168,37 @@ class Hard(Generator):
         return self.pick("", "", "", "(?i)", "(?m)") + self.alternatives(self.rng.choice([2, 3, 4]))
 
 
+class Loops(Generator):
+    """Loops without groups whose rounds may be empty, and look-behind of one character: what is written in another form."""
+
+    def literal(self):
+        return self.rng.choice("aab")
+
+    def atom(self, depth):
+        r = self.rng.random()
+        if depth <= 0 or r < 0.4:
+            return self.pick("a", "a", "b", "a*", "b*", "a*?", "b?", "a??", ".", "[ab]", "")
+        if r < 0.46:
+            return self.pick("^", "$", r"\b", "(?=a)", "(?!b)", "(?:)")
+        if r < 0.62:
+            return self.pick("(?<=a)", "(?<=b)", "(?<=[ab])", r"(?<=\w)", "(?<=.)", "(?<=a|b)", "(?<=[^a])", "(?<=(?i:A))")
+        if r < 0.64:
+            self.groups += 1
+            return "(" + self.alternatives(depth - 1) + ")"
+        if r < 0.66:
+            return "(?>" + self.alternatives(depth - 1) + ")"
+        if r < 0.68:
+            return self.pick("(?=", "(?!") + self.alternatives(depth - 1) + ")"
+        return "(?:" + self.alternatives(depth - 1) + ")"
+
+    def quantified(self, depth):
+        return re.sub(r"([*+?}])([*+?{])", r"\1(?:)\2", super().quantified(depth))
+
+    def expression(self):
+        return self.pick("", "^") + "(?:" + self.alternatives(3) + ")" + self.pick("*", "+", "*", "{2,}") + \
+            self.pick("", "", "b", "$", "a$", "(?<=a)b")
+
+
 PIECES = list("abc01()[]{}*+?|^$.\\-,:=!<>#P&~ \nLimsxau'") + [
     "(?", "(?P<", "(?P=", "(?(", "(?<=", "(?<!", "(?:", "(?>", "(?#", r"\1", r"\2", r"\x", r"\u00", r"\N{", "[^", "a-",
     "{2,", "{1}", "{3,1}", r"\b", r"\Z", r"\q", r"\8", r"\400", r"\09", "é", "(?i", "(?-i:", ")", ")", "]", "(a)", r"\U0011",
@@ -202,7 +235,7 @@ def python_answer(expression, text, cache):
     compiled = cache[expression]
     if isinstance(compiled, dict):
         return compiled
-    signal.setitimer(signal.ITIMER_REAL, 2)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
         match = compiled.search(text)
     except (SystemError, TimeoutError) as error:  # a bug of Python's own, or it runs away
@@ -267,14 +300,14 @@ def main():
         if options.mode == "noise":
             expression = noise(rng)
         else:
-            generator = Hard if options.mode == "hard" else Generator
+            generator = {"hard": Hard, "loops": Loops}.get(options.mode, Generator)
             expression = generator(rng, options.mode == "plain").expression()
             if rng.random() < 0.3 and not expression.startswith("(?"):
                 # Found just the same, but not by the linear engine.
                 expression = "(?=)" + expression
         for _ in range(1 if options.mode == "noise" else 4):
             subject = text(rng, expression)
-            if options.mode == "hard" and rng.random() < 0.8:
+            if options.mode in ("hard", "loops") and rng.random() < 0.8:
                 subject = "".join(rng.choice("aaab") for _ in range(rng.randint(0, 7))) + rng.choice(["", "", "\n"])
             rows.append((expression, subject))
     lines = "".join(json.dumps(row) + "\n" for row in rows)
