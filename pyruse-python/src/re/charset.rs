@@ -120,6 +120,22 @@ impl CharSet {
         ranges
     }
 
+    /// Whether all members are members of the other set. False also where that takes long to find out.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        if self == other {
+            return true;
+        }
+        let has_classes_too =
+            |inner: &Self, outer: &Self| inner.classes.iter().all(|class| outer.classes.contains(class));
+        match (self.negated, other.negated) {
+            (false, false) => has_classes_too(self, other) && is_within(&self.ranges, &other.ranges),
+            (true, true) => has_classes_too(other, self) && is_within(&other.ranges, &self.ranges),
+            _ if !self.classes.is_empty() || !other.classes.is_empty() => false,
+            (false, true) => is_within(&self.ranges, &complement(&other.ranges)),
+            (true, false) => is_within(&complement(&self.ranges), &other.ranges),
+        }
+    }
+
     /// Whether the set has members beyond ASCII.
     pub(super) fn is_wide(&self) -> bool {
         self.negated || !self.classes.is_empty() || self.ranges.last().is_some_and(|(_, last)| *last > 127)
@@ -148,6 +164,14 @@ fn class_ranges(class: Class, ascii: bool) -> Option<&'static [(u32, u32)]> {
         (Class::Word, true) => Some(ASCII_WORD),
         (Class::Digit | Class::Word, false) => None,
     }
+}
+
+/// Whether all these ranges are within the others; both are sorted, without overlaps, and do not adjoin.
+fn is_within(ranges: &[(u32, u32)], others: &[(u32, u32)]) -> bool {
+    ranges.iter().all(|(first, last)| {
+        let at = others.partition_point(|(_, other_last)| other_last < first);
+        others.get(at).is_some_and(|(other_first, other_last)| other_first <= first && last <= other_last)
+    })
 }
 
 /// Returns everything outside of these sorted ranges.

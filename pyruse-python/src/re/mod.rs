@@ -39,6 +39,7 @@ mod flags;
 mod form;
 mod injection;
 mod linear;
+mod look_behinds;
 mod loops;
 mod machine;
 mod parse;

@@ -4,6 +4,7 @@
 use super::analysis::check_size;
 use super::ast::Node;
 use super::error::PatternError;
+use super::look_behinds::drop_certain_look_behinds;
 use super::loops::settle_loops;
 use super::parse::{Parsed, parse};
 use super::refusals;
@@ -26,6 +27,7 @@ impl Tree {
         // The last of the errors found while reading: an expression that Python refuses too gets Python's error.
         refusal.map_or(Ok(()), Err)?;
         refusals::check(&root)?;
+        let root = drop_certain_look_behinds(root, &widths);
         let root = settle_loops(root, &widths)?;
         check_size(&root)?;
         Ok(Tree { root, widths, names })
