@@ -242,6 +242,8 @@ fn action() -> impl Strategy<Value = Value> {
             .prop_map(|(m, l)| step("action_log", json!({"message": m, "level": l}))),
         1 => (select(TEMPLATES.to_vec()), option::of(Just("Betreff")))
             .prop_map(|(m, s)| step("action_email", json!({"message": m, "subject": s}))),
+        1 => select(vec!["{A}", "{MESSAGE}{B}", "--x={PRIORITY}", "{A}{B}"])
+            .prop_map(|text| step("action_run", json!({"argv": ["/bin/echo", text, "x"]}))),
         1 => (select(vec!["https://h/a", "https://h/{A}/x?q={MESSAGE}&n={PRIORITY}", "http://h:8/x{B}"]),
             select(vec![
                 json!({}), json!({"text": "{A}: {MESSAGE}"}), json!({"form": {"a&": "{IP}", "b": "{B}{A}"}}),

@@ -50,6 +50,11 @@ pub enum Effect {
         /// The body; a secret in it is shown as `{$secret}`.
         body: String,
     },
+    /// A program is run.
+    Run {
+        /// The program and its arguments.
+        argv: Vec<String>,
+    },
     /// A line is written to the journal.
     Log {
         /// `EMERG` … `DEBUG`.
@@ -94,6 +99,7 @@ impl Effect {
             Effect::Ban { .. } => "ban",
             Effect::Email { .. } => "email",
             Effect::Http { .. } => "http",
+            Effect::Run { .. } => "run",
             Effect::Log { .. } => "log",
             Effect::Report { .. } => "report",
             Effect::Error { .. } => "error",
@@ -144,6 +150,7 @@ impl Serialize for PlacedEffect<'_> {
                 line.serialize_entry("url", url)?;
                 line.serialize_entry("body", body)?;
             }
+            Effect::Run { argv } => line.serialize_entry("argv", argv)?,
             Effect::Log { level, message } => {
                 line.serialize_entry("level", level)?;
                 line.serialize_entry("message", message)?;
@@ -167,7 +174,7 @@ impl Serialize for PlacedEffect<'_> {
 mod tests {
     use super::*;
 
-    fn every_kind() -> [Effect; 7] {
+    fn every_kind() -> [Effect; 8] {
         [
             Effect::Ban {
                 action: "action_nftBan",
@@ -179,6 +186,7 @@ mod tests {
             },
             Effect::Email { subject: "ban".into(), to: vec!["root".into()], body: "a\nb".into() },
             Effect::Http { method: "PUT".into(), url: "https://a/b".into(), body: "{}".into() },
+            Effect::Run { argv: vec!["/bin/true".into(), "a b".into()] },
             Effect::Log { level: Level::Info, message: "m".into() },
             Effect::Report { level: ReportLevel::Warn, message: "m".into(), details: "ALL" },
             Effect::Error { message: "m".into() },

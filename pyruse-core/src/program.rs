@@ -57,7 +57,7 @@ pub fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec<u8>, F
     };
     // A file in memory takes any answer at once: it need not be read while the program runs.
     let mut answer = in_memory(b"").map_err(failed)?;
-    run_into(argv, more, b"", limit, answer.try_clone().map_err(failed)?.into())?;
+    run_into(argv, more, b"", limit, answer.try_clone().map_err(failed)?.into(), None)?;
     let mut read = Vec::new();
     answer.rewind().and_then(|()| answer.take(ANSWER).read_to_end(&mut read)).map_err(failed)?;
     Ok(read)
@@ -69,7 +69,13 @@ pub fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec<u8>, F
 /// The input is complete before the program starts, as a file in memory. If this process were killed while it writes to
 /// a pipe, the program would take the truncated input for all of it.
 pub fn run(argv: &[String], more: &[&str], input: &[u8], limit: Duration) -> Result<(), Failure> {
-    run_into(argv, more, input, limit, Stdio::null())
+    run_into(argv, more, input, limit, Stdio::null(), None)
+}
+
+/// Runs the program with only these variables in its environment, for at most `limit`; then it is killed. The errors are
+/// those of [`run`].
+pub fn run_with(argv: &[String], env: &[(String, String)], limit: Duration) -> Result<(), Failure> {
+    run_into(argv, &[], b"", limit, Stdio::null(), Some(env))
 }
 
 fn run_into(
@@ -78,13 +84,18 @@ fn run_into(
     input: &[u8],
     limit: Duration,
     output: Stdio,
+    env: Option<&[(String, String)]>,
 ) -> Result<(), Failure> {
     let failed = |message: String| Failure { message, timed_out: false, not_started: false };
     let Some((program, arguments)) = argv.split_first() else {
         return Err(failed("the command is empty".into()));
     };
     let stdin = if input.is_empty() { Ok(Stdio::null()) } else { in_memory(input).map(Stdio::from) };
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    if let Some(env) = env {
+        command.env_clear().envs(env.iter().map(|(name, value)| (name, value)));
+    }
+    let mut child = command
         .args(arguments)
         .args(more)
         .stdin(stdin.map_err(|e| failed(format!("{program}: its input cannot be prepared: {e}")))?)

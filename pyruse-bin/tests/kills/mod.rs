@@ -117,7 +117,7 @@ pub fn site() -> Site {
 /// The time of the entry that was read last, and how many messages wait for their couriers, both at one moment.
 fn progress(site: &Site) -> Option<(i64, i64)> {
     let query = "SELECT time, (SELECT count(*) FROM rows JOIN parts ON part = id WHERE name IN \
-                 ('action_log', 'action_email', 'action_http', 'action_nftBan/orders', \
+                 ('action_log', 'action_email', 'action_http', 'action_run', 'action_nftBan/orders', \
                  'action_ipsetBan/orders')) FROM sources WHERE name = 'journal'";
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let state = rusqlite::Connection::open_with_flags(site.path("state/state.sqlite"), flags).ok()?;

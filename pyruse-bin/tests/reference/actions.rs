@@ -244,6 +244,19 @@ impl World {
                 Ok(())
             }
             "action_http" => request(act),
+            "action_run" => {
+                let argv = act.args["argv"].as_array().unwrap().clone();
+                let mut shown = Vec::new();
+                for template in argv.iter().map(|text| text.as_str().unwrap()) {
+                    let text = act.tools.render(template, act.entry)?;
+                    if (template.starts_with('{') && text.starts_with('-')) || text.contains('\0') {
+                        return Err(Failed);
+                    }
+                    shown.push(text);
+                }
+                act.effects.push(json!({"effect": "run", "argv": shown}));
+                Ok(())
+            }
             "action_dailyReport" => {
                 let message = act.message()?;
                 let details = act.arg("details").unwrap_or_else(|| "ALL".into());

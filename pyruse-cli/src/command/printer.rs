@@ -39,6 +39,7 @@ impl<W: Write> SimulationObserver for EffectPrinter<W> {
             }
             Effect::Http { method, url, body } if body.is_empty() => format!("http    {method} {url}"),
             Effect::Http { method, url, body } => format!("http    {method} {url}: {body}"),
+            Effect::Run { argv } => format!("run     {argv:?}"),
             Effect::Log { level, message } => format!("log     {level}: {message}"),
             Effect::Report { level, message, .. } => format!("report  {level}: {message}"),
             Effect::Error { message } => format!("error   {message}"),

@@ -1,4 +1,4 @@
-//! P008: a mail, or a request, that believes the name which an entry gives itself, without asking who really wrote the entry.
+//! P008: a mail, a request or a program that believes the name which an entry gives itself, without asking who really wrote the entry.
 
 use super::check::LintPlugin;
 use super::findings::Findings;
@@ -13,9 +13,9 @@ static LINT: Lint = Lint {
     code: "P008",
     name: "forgeable-mail",
     severity: Severity::Note,
-    what: "A mail, or a request, trusts the name that an entry gives itself: on a path to it, SYSLOG_IDENTIFIER (or a similar \
+    what: "A mail, a request or a program trusts the name that an entry gives itself: on a path to it, SYSLOG_IDENTIFIER (or a similar \
            field) is tested, but not who really wrote the entry.",
-    why: "any user of this machine can write an entry with that name, and so trigger the mail or the request",
+    why: "any user of this machine can write an entry with that name, and so trigger it",
     instead: "Also test a field that journald itself sets: `_SYSTEMD_UNIT`, `_UID` or `_EXE`. (Here, `_COMM` \
               is enough: it excludes simple forgeries.) A mail for which no name is tested, such as one about \
               everything with PRIORITY 2, is not reported.",
@@ -64,7 +64,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
         for (site, fact, _) in &mails {
             let open = review.flow.nodes_of(*site).iter().find(|node| believed.holds(**node));
             let Some(node) = open else { continue };
-            let what = if matches!(fact, Fact::Mails) { "mail" } else { "request" };
+            let what = if matches!(fact, Fact::Mails) { "mail" } else { "step" };
             let path = findings.path(review, || believed.path(*node));
             let module = review.steps[*site].module.as_ref();
             let span = module.map_or(&review.steps[*site].node.span, |(_, name)| &name.span);

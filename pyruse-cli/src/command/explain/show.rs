@@ -155,6 +155,7 @@ fn effect_words(effect: &Effect) -> String {
         Effect::Email { subject, to, body } => format!("mail to {}: {subject}: {body}", to.join(", ")),
         Effect::Http { method, url, body } if body.is_empty() => format!("{method} {url}"),
         Effect::Http { method, url, body } => format!("{method} {url}: {body}"),
+        Effect::Run { argv } => format!("run {argv:?}"),
         Effect::Log { level, message } => format!("journal line, {level}: {message}"),
         Effect::Report { level, message, .. } => format!("report line, {level}: {message}"),
         other => serde_json::to_string(other).unwrap_or_default(),
