@@ -11,8 +11,9 @@
 //!   look-around and atomic groups, whose first match is final, no path that succeeded is tried again either. So the
 //!   time grows with the length of the text times the length of the expression (see [`memo`]).
 //! - *It counts.* Every instruction, every backtrack, every start, and every few skipped characters are a step. A
-//!   search ends without an answer after [`STEPS`]. Only expressions that refer to groups, or that are far larger than
-//!   people write, come near this limit.
+//!   search ends without an answer after [`STEPS`]. If the expression does not refer to groups, the work grows with the
+//!   text, and so does the limit, up to [`MOST_STEPS`]: a long request must not evade a rule. Only expressions that
+//!   refer to groups, or that are far larger than people write, come near these limits.
 //!
 //! A search uses no recursion: the paths that are left are frames in a list.
 
@@ -36,6 +37,11 @@ use program::Program;
 use run::Run;
 pub(super) use run::{SOON, STEPS};
 use scratch::Scratch;
+
+/// The number of steps for each character of a text, where the work is bounded by its length.
+const STEPS_A_CHARACTER: u32 = 256;
+/// The maximum number of steps of a search in the longest texts.
+const MOST_STEPS: u32 = 4_000_000;
 
 /// One compiled expression.
 #[derive(Debug)]
@@ -81,6 +87,7 @@ impl Machine {
         let mut scratch = self.scratch.get();
         let scratch = &mut *scratch;
         let is_ascii = text.is_ascii();
+        let steps = limit(&self.program, text.len(), steps);
         let answer = if is_ascii {
             Run::new(&self.program, text.as_bytes(), scratch, steps).search(from, groups)
         } else {
@@ -97,6 +104,16 @@ impl Machine {
         scratch.shrink();
         answer
     }
+}
+
+/// Returns the number of steps after which a search in a text of this length is given up. A first attempt keeps its own
+/// limit.
+fn limit(program: &Program, length: usize, steps: u32) -> u32 {
+    if program.refers || steps < STEPS {
+        return steps;
+    }
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    length.saturating_mul(STEPS_A_CHARACTER).clamp(steps, MOST_STEPS)
 }
 
 #[cfg(test)]

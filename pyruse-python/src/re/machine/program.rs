@@ -71,7 +71,7 @@ pub(super) struct Loop {
 impl Loop {
     /// Whether what is known for its beginning is also true for the positions of its later characters.
     pub(super) fn is_open(&self) -> bool {
-        self.max.is_none() && self.row.as_ref().is_some_and(|row| row.rounds.is_empty())
+        self.max.is_none() && self.row.is_some()
     }
 }
 

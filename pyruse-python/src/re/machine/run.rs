@@ -350,13 +350,13 @@ impl<'r, T: Text> Run<'r, T> {
             if repeated.is_open() && to > from {
                 let usable = self.are_ends_usable(row);
                 let counts = |known| known == memo::FAILED || usable;
-                let later = self.scratch.memo.first_known(memo_row, place + 1, to - repeated.min, counts);
+                let later = self.scratch.memo.first_known(row.first, place + 1, to - repeated.min, counts);
                 if let Some((later, known)) = later {
                     self.steps += (later - place) / T::CHARS;
                     to = later - 1 + repeated.min;
                     if let Some(end) = memo::end_of(known) {
                         if repeated.greed == Greed::Greedy {
-                            self.scratch.memo.set_all(memo_row, place, later - 1, known);
+                            self.set_run(repeated, memo_row, place, later - 1, known);
                             return Flow::Close(end);
                         }
                         then = known;
@@ -428,7 +428,18 @@ impl<'r, T: Text> Run<'r, T> {
         let begin = from - repeated.min;
         let last = if repeated.is_open() { to - repeated.min } else { begin };
         self.steps += (last - begin) / T::CHARS;
-        self.scratch.memo.set_all(row, begin, last, known);
+        self.set_run(repeated, row, begin, last, known);
+    }
+
+    /// Sets what is known of a loop that begins at `begin`, and of those that begin behind it, up to `last`. Behind it,
+    /// the rounds around it have taken something.
+    fn set_run(&mut self, repeated: &Loop, row: u32, begin: u32, last: u32, known: memo::Known) {
+        self.scratch.memo.set(row, begin, known);
+        if last > begin
+            && let Some(behind) = &repeated.row
+        {
+            self.scratch.memo.set_all(behind.first, begin + 1, last, known);
+        }
     }
 
     /// Returns where the characters of a loop end that begin at a position.

@@ -193,6 +193,13 @@ fn the_steps_grow_with_the_text_and_no_faster() {
         (r"^(\w+\s?)*(?<!x)$", "word ", "!"),
         (r"(?!b)(.*)(.*)(.*)(.*)x", "a", ""),
         (r"(?!b)(?:\w{3,20}\s){5}!", "aé", ""),
+        // Look-around within two loops, and loops within rounds that may be empty.
+        (r"^R(?:\s(?!e)\S+=\S*)* e", " a=b", ""),
+        (r"^R(?:\s(?!e)\S+=\S*)* e", "a==", ""),
+        (r"^R(?:\s(?!e)\S+=\S*)* e", "é=", ""),
+        (r"^(?:.*.*?e*(?<=\w))*!", "a= ", ""),
+        (r"(?:(?:e*(?<!\w)(?:= +)*[^=])*e?\s*?)+ e", "a", ""),
+        (r"(?:(?:(?=\w)|x)\w+[^=]*(?<!e))*Q", "a", "e"),
         // Outside of the reach of a reference to a group, the memory works as usual.
         (r"^(a)\1(?=.*x)(?:.*y)*z", "a", "xy"),
         (r"(\w+)\s+\1Q", "a", ""),
@@ -206,5 +213,38 @@ fn the_steps_grow_with_the_text_and_no_faster() {
         };
         let (short, long) = (steps(1 << 10), steps(4 << 10));
         assert!(long <= 5 * short.max(1000), "{expression}: {short} steps, then {long}");
+    }
+}
+
+#[test]
+fn a_long_text_may_take_more_steps_only_if_the_work_is_bounded_by_its_length() {
+    for (expression, unit, steps) in
+        [(r"(?=a)b", "a", [STEPS, 10_240 * STEPS_A_CHARACTER, MOST_STEPS]), (r"(a)\1", "a", [STEPS; 3])]
+    {
+        let program = program(expression);
+        let limits =
+            [1 << 10, 10 << 10, 1 << 20].map(|bytes| limit(&program, unit.repeat(bytes).len(), STEPS));
+        assert_eq!(limits, steps, "{expression}");
+        assert_eq!(limit(&program, 1 << 20, SOON), SOON, "{expression}");
+    }
+}
+
+#[test]
+fn nested_loops_with_look_around_are_searched_to_the_end_in_a_request_of_nine_kib() {
+    for (expression, unit, end) in [
+        (r"^R(?:\s(?!e)\S+=\S*)* e", " a=b", "!"),
+        (r"^(?:.*.*?e*(?<=\w))*!", "a= ", ""),
+        (r"(?:(?: ?(?<! )(?:(?=\w)a*)(\S+=+))+(?<=e)(?:(?:[^=]e+)*?(?<!a))?=*)*Q", "=aa=", ""),
+        (r"(?:(?<! )(?:\S(?:(?=e)|é)*(?<=\w)\w*|(?:é{1,4}.?é*?\s*)?)? ?)+$", "aa=", "x!"),
+    ] {
+        let program = program(expression);
+        for bytes in [2 << 10, 9 << 10] {
+            let text = format!("R{}{end}", unit.repeat(bytes / unit.len()));
+            let mut scratch = Scratch::default();
+            let most = limit(&program, text.len(), STEPS);
+            let mut run = Run::new(&program, text.as_bytes(), &mut scratch, most);
+            let found = run.search(0, true);
+            assert!(found.is_ok(), "{expression}, {bytes} bytes: {} steps", run.steps);
+        }
     }
 }
