@@ -38,6 +38,23 @@ const PROXY: &str = "10.0.0.1";
 /// This many failures ban.
 const TRIES: u32 = 20;
 
+fn action(name: &str, args: Value) -> Value {
+    let mut step = json!({"action": name});
+    step["args"] = args;
+    step
+}
+
+fn raise(counter: &str, keep: u32, save: &str) -> Value {
+    action("action_counterRaise", json!({"counter": counter, "for": "ip", "keepSeconds": keep, "save": save}))
+}
+
+/// Counts the distinct numbers of an address's entries.
+fn numbers(name: &str, more: &Value) -> Value {
+    let mut args = json!({"counter": "numbers", "for": "ip", "save": "numbers"});
+    args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    action(name, args)
+}
+
 /// Failures ban, in both firewalls, and say so in the journal; three such lines ban for ever, and mail. The clients
 /// behind the proxy are known from the proxy's own entries. Each entry that is reported has a number, or is counted.
 fn rules(url: &str) -> Value {
@@ -47,13 +64,6 @@ fn rules(url: &str) -> Value {
         ];
         chain.extend(steps);
         chain
-    };
-    let action = |name: &str, args: Value| json!({"action": name, "args": args});
-    let raise = |counter: &str, keep: u32, save: &str| {
-        action(
-            "action_counterRaise",
-            json!({"counter": counter, "for": "ip", "keepSeconds": keep, "save": save}),
-        )
     };
     let equals = |field: &str, value: u32| json!({"filter": "filter_equals", "args": {"field": field, "value": value}});
     let nft = |set: &str, seconds: u32| {
@@ -106,6 +116,7 @@ fn rules(url: &str) -> Value {
         ]),
         "fail": chain("^fail (\\S+) #(\\d+)$", &["ip", "n"], "forgive", vec![go_on("count")]),
         "count": [
+            numbers("action_counterRaise", &json!({"distinct": "n", "saveValues": "all", "keepSeconds": DAY})),
             raise("total", 0, "total"), raise("tries", DAY, "tries"), report("INFO", "FIRSTLAST", "fail {ip}"),
             equals("tries", TRIES),
             // The ban of the network contains that of the address.
@@ -130,7 +141,8 @@ fn rules(url: &str) -> Value {
         ]),
         "probe": chain("^probe (\\S+)$", &["ip"], "end", vec![
             raise("total", 0, "total"), raise("tries", DAY, "tries"), raise("again", 0, "again"),
-            log("COUNT {ip} {total} {tries} {again}"),
+            numbers("action_counterRead", &json!({})),
+            log("COUNT {ip} {total} {tries} {again} {numbers}"),
         ]),
         "ours": chain("^(BANNED (\\S+) #\\d+)$", &["line", "ip"], "end", vec![
             {
@@ -304,7 +316,13 @@ fn expected(entries: &[String]) -> Outcome {
     }
     for (ip, counts) in &all {
         let tries = if counts.grace { 0 } else { counts.tries + 1 };
-        outcome.counts.insert(format!("COUNT {ip} {} {tries} {}", counts.total + 1, counts.again + 1));
+        // Each entry has a number of its own.
+        let numbers = counts.total;
+        outcome.counts.insert(format!(
+            "COUNT {ip} {} {tries} {} {numbers}",
+            counts.total + 1,
+            counts.again + 1
+        ));
     }
     outcome.mails.sort();
     outcome.requests.sort();

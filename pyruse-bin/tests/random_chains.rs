@@ -203,14 +203,31 @@ fn action() -> impl Strategy<Value = Value> {
     // Mostly the same ones, so that what one step leaves matters to another.
     let category = || select(vec!["c", "c", "d"]);
     let key = || prop_oneof![3 => Just("A"), 1 => field()];
-    let counted = || (category(), prop_oneof![3 => Just("A"), 2 => Just("IP"), 1 => field()], prefixes());
+    let counted = || {
+        (
+            select(vec!["c", "c", "d", "2", "5"]),
+            prop_oneof![3 => Just("A"), 2 => Just("IP"), 1 => field()],
+            prefixes(),
+        )
+    };
     let save = || option::of(select(SAVED.to_vec()));
     let count = || prop_oneof![3 => Just(Some("n")), 1 => save()];
     let maybe = || option::weighted(0.6, field());
     let value = || option::weighted(0.3, select(vec!["x", "1", "10.0.0.1"]));
     prop_oneof![
         1 => Just(json!({"action": "action_noop"})),
+        3 => (counted(), select(vec!["A", "IP", "B", "n"]), count(), option::of(select(SAVED.to_vec()))).prop_map(
+            |((c, f, (v4, v6)), distinct, s, values)| {
+                // All raises of such a counter last equally long.
+                let c = if c == "2" { c } else { "5" };
+                step("action_counterRaise", json!({
+                    "counter": c, "for": f, "prefix4": v4, "prefix6": v6, "save": s, "distinct": distinct,
+                    "saveValues": values, "keepSeconds": c.parse::<u64>().unwrap(),
+                }))
+            }
+        ),
         4 => (counted(), count(), seconds(), by()).prop_map(|((c, f, (v4, v6)), s, k, by)| {
+            let c = if c == "c" { c } else { "d" };
             step("action_counterRaise", json!({
                 "counter": c, "for": f, "prefix4": v4, "prefix6": v6, "save": s, "keepSeconds": k, "by": by,
             }))

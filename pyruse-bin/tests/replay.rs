@@ -95,6 +95,34 @@ fn the_summary_shows_what_would_have_happened() {
 }
 
 #[test]
+fn spread_guessing_bans_all_addresses_also_those_before_the_threshold() {
+    let workspace = Workspace::with_actions(&json!({
+        "users": [
+            {"filter": "filter_pcre", "args": {"field": "MESSAGE", "re": "^(?P<user>\\w+) fails from (?P<ip>\\S+)$"}},
+            {"action": "action_counterRaise", "args": {"counter": "users", "for": "user", "distinct": "ip",
+                "keepSeconds": 600, "save": "addresses", "saveValues": "guessing"}},
+            {"filter": "filter_greaterOrEquals", "args": {"field": "addresses", "value": 4}},
+            {"action": "action_nftBan", "args": {"IP": "guessing", "banSeconds": 3600,
+                "nftSetIPv4": "inet pyruse mail_ban4", "nftSetIPv6": "inet pyruse mail_ban6"}},
+            {"action": "action_log", "args": {"message": "{addresses}: {guessing}"}},
+        ],
+    }));
+    let fails = |seconds, user: &str, ip: &str| line(seconds, "auth", &format!("{user} fails from {ip}"));
+    // One that mistypes; and many, of which one is over when the fourth comes, and one is no address.
+    let mut input: String = (0..6).map(|n| fails(n, "alice", "203.0.113.1")).collect();
+    let guessing =
+        [(0, "192.0.2.1"), (500, "192.0.2.2"), (550, "2001:db8::3"), (600, "nobody"), (650, "192.0.2.5")];
+    for (seconds, ip) in guessing {
+        input += &fails(seconds, "bob", ip);
+    }
+    let found = effects(&workspace.replay(input, &["--json"]).out);
+    let banned: Vec<&str> = found.iter().filter_map(|effect| effect["ip"].as_str()).collect();
+    assert_eq!(banned, ["192.0.2.2", "2001:db8::3", "192.0.2.5"]);
+    let error = found.iter().find(|effect| effect["effect"] == "error").unwrap();
+    assert_eq!(error["message"], "`nobody` is not an IP address: nothing is banned");
+}
+
+#[test]
 fn the_summary_counts_lines_that_come_back() {
     let printed = Workspace::new(RULES).replay(INPUT, &["--feedback"]);
     assert_eq!((printed.err.as_str(), printed.code), ("", Some(0)));

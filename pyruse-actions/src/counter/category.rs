@@ -6,7 +6,7 @@
 //!
 //! The keys are in a [`Keyed`] store: if there are too many, the one raised longest ago is forgotten, and each
 //! operation checks two further keys and removes what has expired. Unlike other stores, a key does not expire as a
-//! whole: each of its ticks does, and takes 24 bytes of memory and a row on disk. So a raise writes one row, however
+//! whole: each of its ticks does, and takes 32 bytes of memory and a row on disk. So a raise writes one row, however
 //! many ticks its key has.
 
 use pyruse_core::operation::CounterValue;
@@ -40,13 +40,15 @@ pub(super) const FOLDED_AT: usize = 128;
 /// A category; see the module documentation.
 pub(super) struct Category {
     name: String,
-    caps: Caps,
+    pub(super) caps: Caps,
     pub(super) keys: Keyed<Key>,
     pub(super) next_tick: u64,
     warned: bool,
     /// The longest durations of all steps that name this category.
     pub(super) longest_keep: u64,
     pub(super) longest_grace: u64,
+    /// Whether a step saves the values that are counted: only then their texts are kept.
+    pub(super) keeps_values: bool,
     pub(super) rows: ChangedRows,
 }
 
@@ -60,6 +62,7 @@ impl Default for Category {
             warned: false,
             longest_keep: 0,
             longest_grace: 0,
+            keeps_values: false,
             rows: ChangedRows::default(),
         }
     }
@@ -89,12 +92,12 @@ impl Category {
         let number = self.next_tick;
         self.next_tick += 1;
         if self.keys[at].ticks.len() >= self.caps.ticks {
-            self.make_room(at, now);
+            self.make_room(at, now, self.caps.ticks);
         }
         let held = &mut self.keys[at];
         // A reset that was read before, but is later, also ends this tick.
         let reset = held.marks.as_ref().and_then(|marks| marks.next_reset(now));
-        let tick = Tick { end: reset.map_or(end, |reset| end.min(reset)), start: now, number };
+        let tick = Tick { end: reset.map_or(end, |reset| end.min(reset)), start: now, number, value: 0 };
         held.ticks.add(tick);
         let count = held.ticks.count(now);
         self.rows.put_tick(tick, &key);
@@ -188,13 +191,14 @@ impl Category {
             category: self.name.clone(),
             key: key.text.to_string(),
             count: count as u64,
+            is_least: self.is_least(key, count),
             grace: key.grace(now),
             ends,
         }
     }
 
     /// Returns the place of a key, which becomes the one raised last; inserts the key if it does not exist.
-    fn touch(&mut self, key: &str) -> ItemIndex {
+    pub(super) fn touch(&mut self, key: &str) -> ItemIndex {
         if let Some(at) = self.keys.find(key) {
             self.keys.touch(at);
             return at;
@@ -221,7 +225,7 @@ impl Category {
     }
 
     /// Removes the expired ticks of a key, except those that a late entry may still need.
-    fn remove_expired(&mut self, at: ItemIndex, now: Timestamp) {
+    pub(super) fn remove_expired(&mut self, at: ItemIndex, now: Timestamp) {
         let kept = self.kept_since(now);
         let Key { text, ticks, .. } = &mut self.keys[at];
         while let Some(expired) = ticks.take_expired(if ticks.len() > FEW_TICKS { now } else { kept }) {
@@ -242,12 +246,12 @@ impl Category {
     }
 
     /// Makes room for one tick, if the key has the maximum number.
-    fn make_room(&mut self, at: ItemIndex, now: Timestamp) {
+    pub(super) fn make_room(&mut self, at: ItemIndex, now: Timestamp, most: usize) {
         let Key { text, ticks, .. } = &mut self.keys[at];
         while let Some(expired) = ticks.take_expired(now) {
             self.rows.delete_tick(expired, text);
         }
-        if ticks.len() < self.caps.ticks {
+        if ticks.len() < most {
             return;
         }
         // If all ticks are endless, the ones that are only a number are the oldest.
@@ -305,13 +309,17 @@ impl Category {
 
     fn forget(&mut self, at: ItemIndex) {
         self.clear_ticks(at);
-        if let Some(Key { text, marks: Some(marks), .. }) = self.keys.remove(at) {
+        let Some(Key { text, marks, values, .. }) = self.keys.remove(at) else { return };
+        if let Some(marks) = marks {
             self.rows.delete_marks(&marks, &text);
+        }
+        for value in values.unwrap_or_default().into_keys() {
+            self.rows.delete_value(value, &text);
         }
     }
 
     /// Checks two keys, and forgets those that are empty.
-    fn sweep(&mut self, now: Timestamp) {
+    pub(super) fn sweep(&mut self, now: Timestamp) {
         for _ in 0..2 {
             let Some(at) = self.keys.turn() else { continue };
             self.remove_expired(at, now);

@@ -31,7 +31,7 @@ impl Category {
             (!span.is_zero() && ends.adjust(ClockStep::loaded(Now::at(now)))).then_some(ends.at())
         };
         let Category { keys, rows, .. } = self;
-        for Key { text, ticks, marks } in keys.iter_mut() {
+        for Key { text, ticks, marks, .. } in keys.iter_mut() {
             if ticks.iter().any(|tick| tick.start == UNKNOWN && late(tick.end, keep).is_some()) {
                 ticks.change(|tick| {
                     if let Some(end) = late(tick.end, keep).filter(|_| tick.start == UNKNOWN) {

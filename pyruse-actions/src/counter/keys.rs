@@ -1,6 +1,7 @@
 //! A key of a category: its ticks, and its text in stored form.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 
 use pyruse_core::state::HasKey;
@@ -19,6 +20,8 @@ pub(super) struct Key {
     pub(super) ticks: Ticks,
     /// Most keys have none.
     pub(super) marks: Option<Box<Marks>>,
+    /// The texts of values by their hashes, if distinct values are counted and a step saves them.
+    pub(super) values: Option<BTreeMap<u64, Box<str>>>,
 }
 
 impl HasKey for Key {
@@ -30,7 +33,7 @@ impl HasKey for Key {
 impl Key {
     /// Creates a key without ticks.
     pub(super) fn new(text: &str) -> Key {
-        Key { text: text.into(), ticks: Ticks::default(), marks: None }
+        Key { text: text.into(), ticks: Ticks::default(), marks: None, values: None }
     }
 
     /// Returns `true` if a tick is alive at `now`, or if there is a grace period.

@@ -7,6 +7,7 @@
 mod by;
 mod category;
 mod clock;
+mod distinct;
 mod keys;
 mod lower;
 mod marks;

@@ -1,6 +1,8 @@
 //! A category against a model that is as simple as the rules: lists of all that was ever done, which are scanned.
 //! Entries come in any order.
 
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use pyruse_core::state::{Handle, State};
@@ -12,6 +14,8 @@ use super::category::{Caps, Category};
 enum Operation {
     /// For this number of seconds; 0: for ever.
     Raise(i64),
+    /// Of this value, for 20 seconds.
+    RaiseValue(&'static str),
     /// With this number of seconds of grace.
     Reset(i64),
     Lower,
@@ -22,14 +26,15 @@ enum Operation {
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         60 => prop::sample::select(vec![5_i64, 20, 20, 20, 0]).prop_map(Operation::Raise),
+        30 => prop::sample::select(vec!["x", "y", "z"]).prop_map(Operation::RaiseValue),
         10 => prop::sample::select(vec![0_i64, 0, 3, 15]).prop_map(Operation::Reset),
         10 => Just(Operation::Lower),
         2 => Just(Operation::Restart),
     ]
 }
 
-/// A tick counts in these times: from the first, until the second.
-struct Tick(i64, i64);
+/// A tick counts in these times: from the first, until the second. Those of one value count as one.
+struct Tick(i64, i64, Option<&'static str>);
 
 #[derive(Default)]
 struct Model {
@@ -46,23 +51,38 @@ impl Model {
     }
 
     fn count(&self, now: i64) -> usize {
-        self.ticks.iter().filter(|Tick(start, end)| *start <= now && now < *end).count()
+        let alive = self.ticks.iter().filter(|Tick(start, end, _)| *start <= now && now < *end);
+        let (of_values, others): (Vec<&Tick>, Vec<&Tick>) = alive.partition(|tick| tick.2.is_some());
+        let values: BTreeSet<_> = of_values.iter().map(|tick| tick.2).collect();
+        others.len() + values.len()
+    }
+
+    /// When a tick ends: at the latest where the next one of its value begins.
+    fn last(&self, n: usize) -> i64 {
+        let Tick(start, end, value) = self.ticks[n];
+        let of_value = self.ticks.iter().filter(|tick| value.is_some() && tick.2 == value);
+        of_value.map(|tick| tick.0).filter(|other| *other > start).chain([end]).min().unwrap_or(end)
     }
 
     fn act(&mut self, operation: &Operation, now: i64) -> usize {
         match operation {
-            Operation::Raise(_) if self.is_in_grace(now) => 0,
-            Operation::Raise(keep) => {
-                let end = if *keep == 0 { i64::MAX } else { now + keep };
+            Operation::Raise(_) | Operation::RaiseValue(_) if self.is_in_grace(now) => 0,
+            Operation::Raise(_) | Operation::RaiseValue(_) => {
+                let (end, value) = match operation {
+                    Operation::Raise(0) => (i64::MAX, None),
+                    Operation::Raise(keep) => (now + keep, None),
+                    Operation::RaiseValue(value) => (now + 20, Some(*value)),
+                    _ => unreachable!(),
+                };
                 let reset = self.resets.iter().copied().filter(|reset| *reset > now).min();
-                self.ticks.push(Tick(now, end.min(reset.unwrap_or(i64::MAX))));
+                self.ticks.push(Tick(now, end.min(reset.unwrap_or(i64::MAX)), value));
                 self.count(now)
             }
             Operation::Reset(grace) => {
                 if self.ticks.is_empty() && self.resets.is_empty() && self.graces.is_empty() && *grace == 0 {
                     return 0;
                 }
-                for Tick(start, end) in &mut self.ticks {
+                for Tick(start, end, _) in &mut self.ticks {
                     if *start <= now {
                         *end = (*end).min(now);
                     }
@@ -71,14 +91,22 @@ impl Model {
                 if *grace > 0 {
                     self.graces.push((now, now + grace));
                     let graces = Model { graces: self.graces.clone(), ..Model::default() };
-                    self.ticks.retain(|Tick(start, _)| *start <= now || !graces.is_in_grace(*start));
+                    self.ticks.retain(|Tick(start, ..)| *start <= now || !graces.is_in_grace(*start));
                 }
                 0
             }
             Operation::Lower => {
-                let alive = self.ticks.iter_mut().filter(|Tick(start, end)| *start <= now && now < *end);
-                if let Some(Tick(_, end)) = alive.max_by_key(|Tick(start, end)| (*end, *start)) {
-                    *end = now;
+                let alive = |n: &usize| self.ticks[*n].0 <= now && now < self.ticks[*n].1;
+                let alive: Vec<usize> = (0..self.ticks.len()).filter(alive).collect();
+                let Some(longest) = alive.iter().copied().max_by_key(|n| (self.last(*n), self.ticks[*n].0))
+                else {
+                    return 0;
+                };
+                let value = self.ticks[longest].2;
+                for n in alive {
+                    if n == longest || (value.is_some() && self.ticks[n].2 == value) {
+                        self.ticks[n].1 = now;
+                    }
                 }
                 self.count(now)
             }
@@ -120,6 +148,9 @@ proptest! {
             let found = match operation {
                 Operation::Raise(0) => counters.raise(key, now, Timestamp::NEVER),
                 Operation::Raise(keep) => counters.raise(key, now, Timestamp::from_seconds(START + second + keep)),
+                Operation::RaiseValue(value) => {
+                    counters.raise_value(key, value, now, Timestamp::from_seconds(START + second + 20))
+                }
                 Operation::Reset(grace) => {
                     let end = (grace > 0).then(|| Timestamp::from_seconds(START + second + grace));
                     counters.reset(key, now, end);

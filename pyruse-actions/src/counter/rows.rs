@@ -1,7 +1,8 @@
-//! The stored form of a category: a row for each tick, reset and grace period, and one for the number of folded ticks.
+//! The stored form of a category: a row for each tick, reset, grace period and kept value, and one for the number of
+//! folded ticks.
 //!
-//! The first byte of a row's key is its kind. Then follows the number of a tick, or the time of a reset or grace
-//! period; then the text of the key.
+//! The first byte of a row's key is its kind. Then follows the number of a tick, the time of a reset or grace period, or
+//! the hash of a value; then the text of the key.
 
 use pyruse_core::state::Changes;
 use pyruse_core::time::Timestamp;
@@ -16,6 +17,8 @@ const RESET: u8 = b'r';
 const GRACE: u8 = b'G';
 /// A grace period without its beginning, as stored by earlier versions.
 const OLD_GRACE: u8 = b'g';
+/// The text of a value that ticks stand for.
+const VALUE: u8 = b'v';
 
 type Bytes = Box<[u8]>;
 
@@ -26,6 +29,8 @@ pub(super) enum Content {
     Folded(u32, u64),
     Reset(Timestamp),
     Grace(Grace),
+    /// The hash of a value, and its text.
+    Value(u64, Box<str>),
 }
 
 /// Parses a row; also returns the text of its key. `None` if it cannot be parsed.
@@ -33,13 +38,18 @@ pub(super) fn read<'a>(key: &'a [u8], value: &[u8]) -> Option<(&'a str, Content)
     let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
     let time = |bytes: &[u8]| bytes.try_into().map(|bytes| Timestamp(i64::from_be_bytes(bytes))).ok();
     let (kind, rest) = key.split_first()?;
-    let has_head = [TICK, RESET, GRACE].contains(kind);
+    let has_head = [TICK, RESET, GRACE, VALUE].contains(kind);
     let (head, text) = if has_head { rest.split_at_checked(8)? } else { (&[][..], rest) };
     let content = match *kind {
         TICK => {
-            let (end, start) = value.split_at_checked(8)?;
-            let start = if start.is_empty() { UNKNOWN } else { time(start)? };
-            Content::Tick(Tick { end: time(end)?, start, number: number(head)? })
+            let (end, rest) = value.split_at_checked(8)?;
+            let (start, value) = match rest.split_at_checked(8) {
+                Some((start, value)) => (time(start)?, value),
+                None if rest.is_empty() => (UNKNOWN, rest),
+                None => return None,
+            };
+            let value = if value.is_empty() { 0 } else { number(value)? };
+            Content::Tick(Tick { end: time(end)?, start, number: number(head)?, value })
         }
         FOLDED => {
             let (count, newest) = value.split_at_checked(4)?;
@@ -47,6 +57,7 @@ pub(super) fn read<'a>(key: &'a [u8], value: &[u8]) -> Option<(&'a str, Content)
         }
         RESET => Content::Reset(time(head)?),
         GRACE => Content::Grace(Grace { start: time(head)?, end: time(value)? }),
+        VALUE => Content::Value(number(head)?, std::str::from_utf8(value).ok()?.into()),
         OLD_GRACE => Content::Grace(Grace { start: UNKNOWN, end: time(value)? }),
         _ => return None,
     };
@@ -59,7 +70,10 @@ pub(super) struct ChangedRows(Vec<(Bytes, Option<Bytes>)>);
 
 impl ChangedRows {
     pub(super) fn put_tick(&mut self, tick: Tick, key: &str) {
-        let value = [tick.end.0.to_be_bytes(), tick.start.0.to_be_bytes()].concat();
+        let mut value = [tick.end.0.to_be_bytes(), tick.start.0.to_be_bytes()].concat();
+        if tick.value != 0 {
+            value.extend(tick.value.to_be_bytes());
+        }
         self.put(with_head(TICK, tick.number.to_be_bytes(), key), value.into());
     }
 
@@ -90,6 +104,14 @@ impl ChangedRows {
 
     pub(super) fn delete_grace(&mut self, grace: Grace, key: &str) {
         self.delete(grace_row(grace, key));
+    }
+
+    pub(super) fn put_value(&mut self, value: u64, text: &str, key: &str) {
+        self.put(with_head(VALUE, value.to_be_bytes(), key), text.as_bytes().into());
+    }
+
+    pub(super) fn delete_value(&mut self, value: u64, key: &str) {
+        self.delete(with_head(VALUE, value.to_be_bytes(), key));
     }
 
     pub(super) fn delete_marks(&mut self, marks: &Marks, key: &str) {

@@ -14,7 +14,11 @@ const NAME: &str = "counter";
 
 /// The categories that the steps of a configuration name.
 #[derive(Clone, Default)]
-pub(super) struct Categories(pub(super) BTreeMap<String, Handle<Category>>);
+pub(super) struct Categories(
+    pub(super) BTreeMap<String, Handle<Category>>,
+    /// Those that steps raise, and whether they count distinct values.
+    pub(super) BTreeMap<String, bool>,
+);
 
 struct CounterService {
     categories: Categories,

@@ -29,6 +29,9 @@ impl Resource for Category {
                 Content::Reset(time) => {
                     held.marks.get_or_insert_default().add_reset(time);
                 }
+                Content::Value(value, text) => {
+                    held.values.get_or_insert_default().insert(value, text);
+                }
                 Content::Grace(grace) => {
                     held.marks.get_or_insert_default().add_grace(grace);
                 }

@@ -15,6 +15,8 @@ pub(super) struct Tick {
     /// The time of its entry: it does not count before. [`UNKNOWN`] if an earlier version did not store it.
     pub(super) start: Timestamp,
     pub(super) number: u64,
+    /// The hash of the value that it stands for, if distinct values are counted; otherwise 0.
+    pub(super) value: u64,
 }
 
 /// The beginning of a tick or grace period of which only the end was stored.
@@ -173,6 +175,13 @@ impl Ticks {
         let folded: Vec<Tick> = self.held.drain(first..first + taken).collect();
         self.folded += u32::try_from(folded.len()).unwrap_or(0);
         folded
+    }
+
+    /// Returns the ticks of a value, in order of their beginnings; they do not overlap.
+    pub(super) fn of_value(&self, value: u64) -> Vec<Tick> {
+        let mut found: Vec<Tick> = self.held.iter().filter(|tick| tick.value == value).copied().collect();
+        found.sort_unstable_by_key(|tick| tick.start);
+        found
     }
 
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Tick> {

@@ -92,6 +92,8 @@ struct Tick {
     key: String,
     start: i64,
     end: Option<i64>,
+    /// Those of one value count as one.
+    value: Option<String>,
 }
 
 /// A reset: what is earlier counts no more from then on. With an end, it began a grace.
@@ -287,6 +289,8 @@ impl World {
         if let Some(ip) = address(&key).filter(|_| has_prefix) {
             key = network(act, ip).0;
         }
+        let value =
+            if act.args["distinct"].is_null() { None } else { Some(act.field("distinct").ok_or(Failed)?) };
         let by = by(act)?;
         // Dead at exactly its end; and a late entry does not see what is later.
         let is_ours = |tick: &Tick| tick.counter == counter && tick.key == key;
@@ -296,6 +300,7 @@ impl World {
             "action_counterRaise" => {
                 if self.is_in_grace(&counter, &key, now) {
                     act.save("save", Some(Value::Integer(0)));
+                    act.save("saveValues", None);
                     return Ok(());
                 }
                 let keep = act.length("keepSeconds");
@@ -305,7 +310,13 @@ impl World {
                 let reset = resets.map(|reset| reset.at).filter(|at| *at > now).min();
                 let end = end.into_iter().chain(reset).min();
                 for _ in 0..by {
-                    self.ticks.push(Tick { counter: counter.clone(), key: key.clone(), start: now, end });
+                    self.ticks.push(Tick {
+                        counter: counter.clone(),
+                        key: key.clone(),
+                        start: now,
+                        end,
+                        value: value.clone(),
+                    });
                 }
             }
             "action_counterReset" => {
@@ -337,18 +348,42 @@ impl World {
             }
             "action_counterLower" => {
                 for _ in 0..by {
-                    let alive = self.ticks.iter_mut().filter(|tick| is_alive(tick));
-                    // Of those that end together, the one that began last.
-                    if let Some(longest) = alive.max_by_key(|tick| (tick.end.unwrap_or(i64::MAX), tick.start))
-                    {
-                        longest.end = Some(now);
+                    let alive: Vec<usize> =
+                        (0..self.ticks.len()).filter(|n| is_alive(&self.ticks[*n])).collect();
+                    // Of those that end together, the one that began last. A value's next tick takes over from it.
+                    let is_same = |n: usize, other: usize| {
+                        n == other
+                            || (self.ticks[n].value.is_some()
+                                && is_ours(&self.ticks[other])
+                                && self.ticks[n].value == self.ticks[other].value)
+                    };
+                    let last = |n: usize| {
+                        let others = (0..self.ticks.len()).filter(|other| is_same(n, *other));
+                        let starts = others.map(|other| self.ticks[other].start);
+                        let next = starts.filter(|start| *start > self.ticks[n].start);
+                        next.chain(self.ticks[n].end).min().unwrap_or(i64::MAX)
+                    };
+                    let longest = alive.iter().copied().max_by_key(|n| (last(*n), self.ticks[*n].start));
+                    let Some(longest) = longest else { break };
+                    let ended: Vec<usize> = alive.into_iter().filter(|n| is_same(longest, *n)).collect();
+                    for n in ended {
+                        self.ticks[n].end = Some(now);
                     }
                 }
             }
             _ => {}
         }
-        let count = self.ticks.iter().filter(|tick| is_alive(tick)).count();
-        act.save("save", Some(Value::Integer(i64::try_from(count).unwrap())));
+        let mut alive: Vec<&Tick> = self.ticks.iter().filter(|tick| is_alive(tick)).collect();
+        alive.sort_by_key(|tick| tick.start);
+        // Each value once, where it was raised last.
+        let later = |n: usize| alive[n + 1..].iter().any(|tick| tick.value == alive[n].value);
+        let shown: Vec<&Tick> =
+            (0..alive.len()).filter(|n| alive[*n].value.is_none() || !later(*n)).map(|n| alive[n]).collect();
+        act.save("save", Some(Value::Integer(i64::try_from(shown.len()).unwrap())));
+        if let Some(name) = act.arg("saveValues") {
+            let values = shown.iter().filter_map(|tick| tick.value.clone()).collect();
+            act.entry.set_all(&name, values);
+        }
         Ok(())
     }
 
@@ -360,9 +395,26 @@ impl World {
         begun.max_by_key(|(at, _)| *at).is_some_and(|(_, end)| now < end)
     }
 
+    /// Bans each value of the field.
     fn ban(&mut self, action: &str, sets: [&str; 2], act: &mut Act<'_>) -> Result<(), Failed> {
+        let values = act.entry.values(&act.arg("IP").unwrap());
+        let mut result = if values.is_empty() { Err(Failed) } else { Ok(()) };
+        for value in values {
+            let text = value.text(act.tools);
+            let banned = address(&text).ok_or(Failed).and_then(|ip| self.ban_one(action, sets, ip, act));
+            result = result.and(banned);
+        }
+        result
+    }
+
+    fn ban_one(
+        &mut self,
+        action: &str,
+        sets: [&str; 2],
+        ip: IpAddr,
+        act: &mut Act<'_>,
+    ) -> Result<(), Failed> {
         let now = act.entry.time();
-        let ip = address(&act.field("IP").ok_or(Failed)?).ok_or(Failed)?;
         let net = network(act, ip);
         // All addresses that differ only in the host bits.
         let is_special = |text: &str| {

@@ -105,6 +105,14 @@ impl Entry {
         };
     }
 
+    /// Sets a field to several texts.
+    pub fn set_all(&mut self, name: &str, texts: Vec<String>) {
+        self.set(name, None);
+        if !texts.is_empty() {
+            self.fields.insert(name.to_owned(), texts.into_iter().map(Value::Text).collect());
+        }
+    }
+
     pub fn cursor(&self) -> Option<String> {
         match self.original("__CURSOR")? {
             Value::Text(text) => Some(text.clone()),

@@ -69,7 +69,7 @@ fn reset(config: Option<&Path>, operation: &Operation, json: bool) -> anyhow::Re
                 Some(grace) if count.count == 0 => {
                     format!("already 0; its grace period lasts until {}", local(grace))
                 }
-                _ => format!("{}, now 0", grouped(count.count)),
+                _ => format!("{}, now 0", shown(count)),
             };
             print_line(&printable(&format!("{} in {}: {what}", count.key, count.category)))?;
         }
@@ -98,7 +98,7 @@ fn list(config: Option<&Path>, category: Option<&str>, json: bool) -> anyhow::Re
             let never = || if count.count == 0 { String::new() } else { "never".into() };
             [
                 count.key.clone(),
-                grouped(count.count),
+                shown(count),
                 count.category.clone(),
                 count.ends.map_or_else(never, local),
                 count.grace.map(local).unwrap_or_default(),
@@ -110,11 +110,18 @@ fn list(config: Option<&Path>, category: Option<&str>, json: bool) -> anyhow::Re
     Ok(Ending::Good)
 }
 
+/// Of distinct values, there may be more than are counted.
+fn shown(count: &CounterValue) -> String {
+    let least = if count.is_least { "at least " } else { "" };
+    format!("{least}{}", grouped(count.count))
+}
+
 fn as_json(count: &CounterValue) -> Value {
     json!({
         "category": count.category,
         "key": count.key,
         "count": count.count,
+        "atLeast": count.is_least,
         "graceUntil": count.grace.map(|time| time.to_string()),
         "ends": count.ends.map(|time| time.to_string()),
     })

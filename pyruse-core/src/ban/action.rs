@@ -1,5 +1,7 @@
 //! The action that bans, for every firewall.
 
+use std::net::IpAddr;
+
 use super::configured::Notes;
 use super::duration::Duration;
 use super::firewall::{BanArgs, Firewall};
@@ -79,13 +81,42 @@ fn set_name<F: Firewall>(argument: &str, set: &str, cx: &mut Compile<'_>) -> Res
 
 impl<F: Firewall> Action for BanAction<F> {
     fn act(&mut self, run: &mut Act<'_, '_>) -> Result<(), StepError> {
-        let text = run.entry.required_text(self.ip)?;
-        let Some(ip) = address::parse(text) else {
-            return Err(StepError::new(format!(
-                "`{}` is not an IP address: nothing is banned",
-                excerpt(text)
-            )));
-        };
+        run.entry.required_text(self.ip)?;
+        let mut addresses = Vec::new();
+        run.entry.find_text(self.ip, |text| {
+            addresses.push(address::parse(text).ok_or_else(|| excerpt(text)));
+            Ok(false)
+        })?;
+        let [address] = &*addresses else { return self.ban_each(addresses, run) };
+        let ip = address.as_ref().map_err(|text| not_an_address(text))?;
+        self.ban(*ip, run)
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        inspect(&self.firewall, &self.sets, (self.duration.shortest(), self.prefixes), inspection);
+    }
+}
+
+fn not_an_address(text: &str) -> StepError {
+    StepError::new(format!("`{text}` is not an IP address: nothing is banned"))
+}
+
+impl<F: Firewall> BanAction<F> {
+    /// Bans each value of the field, and returns the first error: one that cannot be banned does not protect the others.
+    fn ban_each(
+        &mut self,
+        addresses: Vec<Result<IpAddr, String>>,
+        run: &mut Act<'_, '_>,
+    ) -> Result<(), StepError> {
+        let mut result = Ok(());
+        for address in addresses {
+            let banned = address.map_err(|text| not_an_address(&text)).and_then(|ip| self.ban(ip, run));
+            result = result.and(banned);
+        }
+        result
+    }
+
+    fn ban(&mut self, ip: IpAddr, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         let net = self.prefixes.network(ip);
         if let Some(kind) = net.special().filter(|_| !self.allow_special) {
             let has = if net.is_single() { "is" } else { "contains" };
@@ -111,12 +142,6 @@ impl<F: Firewall> Action for BanAction<F> {
         Ok(())
     }
 
-    fn inspect(&self, inspection: &mut Inspection) {
-        inspect(&self.firewall, &self.sets, (self.duration.shortest(), self.prefixes), inspection);
-    }
-}
-
-impl<F> BanAction<F> {
     /// If several counters count the address itself, the last one is taken as the cause.
     fn reason(&self, counted: &[Counted]) -> BanReason {
         let of_address = counted.iter().rfind(|counted| counted.key == self.ip);

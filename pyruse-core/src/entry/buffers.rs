@@ -181,6 +181,12 @@ impl Buffers {
             Cell { epoch: self.epoch, first, last: first, joined: NONE, assigned: true };
     }
 
+    /// Adds an element to a field that a step has set.
+    pub(super) fn add(&mut self, slot: Slot, stored: Stored) {
+        self.push_stored(slot, stored);
+        self.cells[slot.index()].assigned = true;
+    }
+
     pub(super) fn set_joined(&mut self, slot: Slot, text: &str) {
         let span = self.push_text(text);
         let joined = self.push_element(Stored::Text(span));

@@ -203,6 +203,19 @@ impl Entry<'_> {
         self.assign(slot, Some(Stored::Text(span)));
     }
 
+    /// Sets a field to several texts; without any, it is missing. Those beyond the memory for an entry are left out.
+    pub fn set_texts<'t>(&mut self, slot: Slot, texts: impl Iterator<Item = &'t str>) {
+        self.assign(slot, None);
+        for text in texts {
+            let span = self.buffers.push_text(text);
+            // A part of a text could be another value.
+            if self.buffers.text(span).len() < text.len() {
+                break;
+            }
+            self.buffers.add(slot, Stored::Text(span));
+        }
+    }
+
     /// Sets a field to an integer.
     pub fn set_integer(&mut self, slot: Slot, integer: i64) {
         self.assign(slot, Some(Stored::Integer(integer)));

@@ -226,6 +226,9 @@ pub struct CounterValue {
     pub key: String,
     /// The count.
     pub count: u64,
+    /// Whether it may be more: distinct values are counted up to a bound.
+    #[serde(default)]
+    pub is_least: bool,
     /// The end of the grace period, during which nothing is counted.
     pub grace: Option<Timestamp>,
     /// When the count will reach 0 if nothing is added; `None`: never, or it is 0 now.

@@ -89,6 +89,7 @@ const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 fn doors(state: &mut State, name: &'static str, sets: &[&str]) -> (&'static str, Box<dyn Service>) {
     let sets = sets.iter().map(|name| BanSet { name: (*name).to_owned(), family: Family::V4 });
     let count = |key: &str, count| CounterValue {
+        is_least: false,
         category: "knocks".into(),
         key: key.into(),
         count,
