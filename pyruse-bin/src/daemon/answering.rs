@@ -8,6 +8,7 @@ use pyruse_core::time::Timestamp;
 
 use super::Daemon;
 use super::control::{Control, PendingRequest};
+use super::metrics::Values;
 
 /// A request, with the answer that waits for the commit; or why there is none.
 pub(super) type Answered = (PendingRequest, Result<Answer, Refusal>);
@@ -60,6 +61,25 @@ impl Daemon {
     /// Returns why changes are not on the disk, if they are not.
     fn unstored(&self) -> Option<&String> {
         self.unwritten.as_ref().or(self.storage.lost.as_ref())
+    }
+
+    /// Publishes the metrics, if somebody waits for them.
+    pub(super) fn publish_metrics(&mut self) {
+        if self.metrics.is_due() {
+            let now = self.pump.state.now();
+            let sites = self.pump.engine.workflow.sites();
+            let values = Values {
+                now: now.wall,
+                since: now.wall_at(self.since),
+                loaded: now.wall_at(self.loaded),
+                is_stored: self.unstored().is_none(),
+                hits: self.hits.by_chain(sites),
+                errors: self.errors.counts.by_step(sites),
+                sources: self.pump.sources.status(&self.pump.state),
+                counts: self.pump.engine.services.counts(&self.pump.state, now.wall),
+            };
+            self.metrics.publish(values);
+        }
     }
 
     fn status(&mut self, overview: Overview) -> DaemonStatus {

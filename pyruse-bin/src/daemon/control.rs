@@ -9,22 +9,20 @@
 //! connected, because a mode can be changed.
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{Backlog, bind, getsockopt, listen, sockopt};
-use nix::sys::stat::{Mode, fchmod};
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::sys::stat::Mode;
 use nix::unistd::geteuid;
-use pyruse_cli::control::{connect_to, stream, with_address};
 use pyruse_cli::owner::Owner;
 use pyruse_cli::request::{LONGEST, Reply, Request};
 use pyruse_cli::storage::Storage;
 
+use super::unix_socket::listen_at;
 use super::wake::Wake;
 
 const NAME: &str = "control";
@@ -99,21 +97,8 @@ impl Drop for Control {
 fn bind_in(directory: &Path) -> std::io::Result<UnixListener> {
     let owner = Owner::of(directory).map_err(std::io::Error::other)?;
     let _as_owner = owner.enter();
-    let path = directory.join(NAME);
-    if path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket()) {
-        // A runtime directory may be shared by two daemons, each with a state of its own.
-        if connect_to(&path).is_ok() {
-            return Err(std::io::Error::new(ErrorKind::AddrInUse, "another daemon listens there"));
-        }
-        std::fs::remove_file(&path)?;
-    }
-    let socket = stream()?;
-    // The file gets the mode that the socket has before it is bound: so there is no moment at which others could
-    // connect.
-    fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
-    with_address(&path, |address| bind(socket.as_raw_fd(), address))?;
-    listen(&socket, Backlog::new(64)?)?;
-    Ok(UnixListener::from(socket))
+    // A runtime directory may be shared by two daemons, each with a state of its own.
+    listen_at(&directory.join(NAME), Mode::S_IRUSR | Mode::S_IWUSR)
 }
 
 fn take_connections(

@@ -9,6 +9,9 @@ mod clock_set;
 mod control;
 mod import;
 mod manager;
+mod metrics;
+mod tally;
+mod unix_socket;
 mod waiting;
 mod wake;
 mod watch;
@@ -32,6 +35,8 @@ use self::clock_set::ClockSet;
 use self::control::Control;
 use self::import::Imports;
 use self::manager::ServiceManager;
+use self::metrics::Metrics;
+use self::tally::Tally;
 pub(crate) use self::waiting::wait;
 pub(crate) use self::wake::Wake;
 use self::watch::{ErrorLog, Watch};
@@ -68,6 +73,9 @@ pub(crate) struct Daemon {
     pub(crate) wake: Wake,
     errors: ErrorLog,
     bans: BanLog,
+    /// How often each step was run, if metrics are wanted.
+    hits: Tally,
+    metrics: Metrics,
     manager: ServiceManager,
     clock_set: ClockSet,
     since: Steady,
@@ -121,6 +129,9 @@ impl Daemon {
             imports.rename_files(&mut pump.state);
         }
         let control = control::control_socket(&mut storage, &pump.engine.config.storage, &wake);
+        let metrics = Metrics::start(pump.engine.settings.get(), wake.caller(), &mut pump.state);
+        let sites = pump.engine.workflow.sites();
+        let (errors, hits) = (ErrorLog::new(sites), Tally::of(sites));
         Ok(Daemon {
             config_path,
             registry,
@@ -128,8 +139,10 @@ impl Daemon {
             optimize,
             storage,
             wake,
-            errors: ErrorLog::new(),
+            errors,
             bans: BanLog::default(),
+            hits,
+            metrics,
             control,
             manager: ServiceManager::new(),
             clock_set: ClockSet::new().context("watching changes of the clock")?,
@@ -158,6 +171,7 @@ impl Daemon {
             let answered = self.answer_requests(now.wall);
             committed = self.commit_and_dispatch(now, committed.is_err());
             self.reply(answered);
+            self.publish_metrics();
             if committed.as_ref().is_err_and(storage::is_loss) {
                 // The next start runs without the state; waiting here would protect nobody.
                 return committed.context("the state was damaged while it was in use");
@@ -184,7 +198,12 @@ impl Daemon {
 
     /// Reads until the sources are drained or the batch is full; returns whether they are drained.
     fn read_batch(&mut self) -> bool {
-        let mut watch = Watch { errors: &mut self.errors, bans: &mut self.bans };
+        if self.metrics.are_wanted() { self.read::<true>() } else { self.read::<false>() }
+    }
+
+    fn read<const HITS: bool>(&mut self) -> bool {
+        let Daemon { errors, bans, hits, .. } = self;
+        let mut watch = Watch::<HITS> { errors, bans, hits };
         let wake = &mut self.wake;
         self.pump.batch(BATCH, &mut watch, || wake.stop())
     }
@@ -229,7 +248,7 @@ impl Daemon {
         let deadline = if failing { None } else { self.pump.deadline(now) };
         let deadline = deadline.map(|left| left.saturating_sub(began.elapsed()));
         let retry = failing.then_some(COMMIT_RETRY);
-        let timeout = [deadline, watchdog, retry, self.errors.left(), self.bans.left()];
+        let timeout = [deadline, watchdog, retry, self.errors.left(), self.bans.left(), self.metrics.left()];
         let own = [self.wake.as_fd(), self.clock_set.as_fd()];
         // For the same reason, sources do not wake the loop; nor while nothing may be read.
         let sources = if failing || self.pump.is_held() { None } else { Some(&mut self.pump.sources) };
@@ -295,7 +314,14 @@ impl Daemon {
             tracing::warn!("`storage` has changed: this takes effect at the next start");
         }
         let now = self.pump.state.tick();
+        let metrics = self.metrics.prepare(plan.engine().settings.get())?;
+        let sites = self.pump.engine.workflow.sites();
+        let (hits, errors) = (self.hits.by_step(sites), self.errors.counts.by_step(sites));
         self.pump.reload(plan, now.wall)?;
+        self.metrics.adopt(metrics, &mut self.pump.state);
+        let sites = self.pump.engine.workflow.sites();
+        self.hits.resume(hits, sites);
+        self.errors.counts.resume(errors, sites);
         self.errors.flush();
         self.loaded = now.steady;
         Ok(true)

@@ -1,4 +1,4 @@
-//! The daemon's observer of entries: logs bans and errors without flooding the log.
+//! The daemon's observer of entries: logs bans and errors without flooding the log, and counts errors and hits.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use pyruse_core::throttle::Throttle;
 use pyruse_core::workflow::{Observer, Site, SiteId, describe};
 
 use super::ban_log::BanLog;
+use super::tally::Tally;
 
 /// At most this many errors of one step are logged per window.
 const LOGGED_OF_STEP: u32 = 5;
@@ -22,16 +23,20 @@ pub(crate) struct ErrorLog {
     throttle: Throttle<SiteId, SiteId>,
     /// The names of the steps with errors that were not logged.
     places: HashMap<SiteId, String>,
+    /// The number of errors of each step since the start.
+    pub(crate) counts: Tally,
     total: u64,
 }
 
 impl ErrorLog {
-    pub(crate) fn new() -> ErrorLog {
-        ErrorLog { throttle: Throttle::new(LOGGED_OF_STEP, LOGGED_OF_ALL), places: HashMap::new(), total: 0 }
+    pub(crate) fn new(sites: &[Site]) -> ErrorLog {
+        let throttle = Throttle::new(LOGGED_OF_STEP, LOGGED_OF_ALL);
+        ErrorLog { throttle, places: HashMap::new(), counts: Tally::of(sites), total: 0 }
     }
 
     fn log(&mut self, id: SiteId, site: &Site, error: &StepError) {
         self.total += 1;
+        self.counts.count(id);
         self.flush_if_over();
         if self.throttle.admits(id, id, 1) {
             tracing::warn!("{}", describe(site, error));
@@ -69,15 +74,20 @@ fn log_more(places: &mut HashMap<SiteId, String>, id: SiteId, more: u64) {
     }
 }
 
-/// The daemon's observer.
-pub(crate) struct Watch<'a> {
+/// The daemon's observer. With `HITS`, it counts how often each step was run.
+pub(crate) struct Watch<'a, const HITS: bool> {
     pub(crate) errors: &'a mut ErrorLog,
     pub(crate) bans: &'a mut BanLog,
+    pub(crate) hits: &'a mut Tally,
 }
 
-impl Observer for Watch<'_> {
+impl<const HITS: bool> Observer for Watch<'_, HITS> {
     const EFFECTS: bool = true;
-    const STEPS: bool = false;
+    const STEPS: bool = HITS;
+
+    fn step(&mut self, id: SiteId, _: &Site, _: &mut Entry<'_>, _: bool) {
+        self.hits.count(id);
+    }
 
     fn effect(&mut self, _: &Site, entry: &mut Entry<'_>, effect: &Effect) {
         self.bans.note(effect, entry.time());

@@ -1,6 +1,8 @@
 //! Bans by hand: an operator lists, makes and lifts them. The operator's bans go through the state and the queue like
 //! all bans, so they are as durable, and in order with the bans of actions.
 
+use std::collections::BTreeMap;
+
 use crate::network::Network;
 use crate::operation::{BanKeeper, BanReason, BanSet, HeldBan};
 use crate::state::State;
@@ -40,8 +42,12 @@ impl BanKeeper for BanService {
         .collect()
     }
 
-    fn count(&self, state: &State, now: Timestamp) -> usize {
-        state.get(self.bans.held).live(now).count()
+    fn counts(&self, state: &State, now: Timestamp) -> BTreeMap<String, u64> {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for (_, ban, _) in state.get(self.bans.held).live(now) {
+            *counts.entry(&ban.set).or_default() += 1;
+        }
+        counts.into_iter().map(|(set, count)| (set.to_owned(), count)).collect()
     }
 
     fn add(&mut self, state: &mut State, set: &str, net: Network, seconds: u64, now: Timestamp) -> HeldBan {

@@ -1,5 +1,6 @@
 //! How a module lets an operator inspect and change what it keeps.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{BanReason, CounterValue, ListHit, ListPart};
@@ -72,9 +73,13 @@ pub trait BanKeeper {
     /// Returns the bans in force, in any order.
     fn bans(&self, state: &State, now: Timestamp) -> Vec<HeldBan>;
 
-    /// Returns the number of bans in force.
-    fn count(&self, state: &State, now: Timestamp) -> usize {
-        self.bans(state, now).len()
+    /// Returns the number of bans in force in each set that has one.
+    fn counts(&self, state: &State, now: Timestamp) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for ban in self.bans(state, now) {
+            *counts.entry(ban.set).or_default() += 1;
+        }
+        counts
     }
 
     /// Bans an address or a network in one of its sets for this many seconds from now (0: for ever).

@@ -7,6 +7,7 @@
 //! names for wrong ones) is done here, once. Nothing here commits: the caller returns the answer to a change only when
 //! the commit that holds it has succeeded.
 
+mod counts;
 mod keeper;
 mod list;
 mod lists;
@@ -20,6 +21,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::counts::{Counts, QueueCount, SetCount};
 pub use self::keeper::{BanKeeper, BanSet, CounterKeeper, Family, HeldBan, ListKeeper};
 pub use self::list::{ListHit, ListPart, PartOrigin};
 use crate::network::Network;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, Ban, BanKeeper, BanSet, CounterValue, Family, HeldBan, Operation, Overview, Refusal};
+use super::{Answer, Ban, BanKeeper, BanSet, CounterValue, Family, HeldBan, Operation, Refusal};
 use crate::config::nearest;
 use crate::network::Network;
 use crate::plugin::excerpt;
@@ -69,23 +69,6 @@ impl Services {
             },
             Operation::Overview => Ok(Answer::Overview(self.overview(state, now))),
         }
-    }
-
-    /// Returns the overall status.
-    pub fn overview(&mut self, state: &State, now: Timestamp) -> Overview {
-        let mut overview = Overview::default();
-        for (_, service) in &mut self.all {
-            overview.bans += service.bans().map_or(0, |keeper| keeper.count(state, now)) as u64;
-            overview.counters += service.counters().map_or(0, |keeper| keeper.count(state, now)) as u64;
-            if let Some(queue) = service.queue() {
-                let queue = state.get(queue);
-                let pending = queue.pending();
-                overview.waiting += pending as u64;
-                overview.given_up += (queue.len() - pending) as u64;
-            }
-        }
-        overview.report = self.report_times(state, now);
-        overview
     }
 
     fn list_bans(&mut self, state: &State, now: Timestamp) -> Vec<Ban> {

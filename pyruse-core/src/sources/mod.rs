@@ -40,6 +40,12 @@ pub struct SourceStatus {
     pub name: String,
     /// Whether what the configuration names does not exist yet.
     pub is_missing: bool,
+    /// How many of its entries were read since the start.
+    #[serde(default)]
+    pub entries: u64,
+    /// Whether all that was written to it, as far as it is complete, was read when it was last asked.
+    #[serde(default)]
+    pub is_at_end: bool,
     /// Where reading stopped.
     pub position: Option<Position>,
     /// What was lost since the start.
@@ -149,6 +155,7 @@ impl Sources {
                     let mut open = OpenSource::new(name, identity, reader);
                     if let Some(mut known) = known {
                         *open.reader.losses() = std::mem::take(known.reader.losses());
+                        open.entries = known.entries;
                     }
                     open
                 }
@@ -244,7 +251,7 @@ impl Sources {
     /// Sets the positions in the state to what was read.
     pub(crate) fn store_positions(&mut self, state: &mut State) {
         for open in self.open.iter_mut().filter(|open| open.fresh > 0) {
-            open.fresh = 0;
+            open.entries += std::mem::take(&mut open.fresh);
             state.set_position(&open.name, open.reader.position());
         }
     }
@@ -308,6 +315,8 @@ impl Sources {
         let status = |open: &mut OpenSource| SourceStatus {
             name: open.name.clone(),
             is_missing: open.reader.is_missing(),
+            entries: open.entries + open.fresh,
+            is_at_end: open.is_at_end || open.later.is_some(),
             position: state.position(&open.name).cloned(),
             losses: open.reader.losses().totals(),
             left_out: open.reader.left_out(),

@@ -31,6 +31,8 @@ pub(super) struct OpenSource {
     pub(super) later: Option<Duration>,
     /// The number of records that were read since the last [`Sources::store_positions`](super::Sources::store_positions).
     pub(super) fresh: u64,
+    /// The number of those that were read before.
+    pub(super) entries: u64,
     /// The last error, until the reader was at its end without one.
     pub(super) error: Option<String>,
     /// When to try again after an error.
@@ -51,6 +53,7 @@ impl OpenSource {
             is_at_end: false,
             later: None,
             fresh: 0,
+            entries: 0,
             error: None,
             retry: None,
             errors: Throttle::new(LOGGED, LOGGED),

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use self::arena::{Arena, ItemIndex, List};
 pub use self::error::StateError;
@@ -101,7 +101,14 @@ pub struct State {
     sources: Vec<SourceRow>,
     /// The error of a part that makes no sense to its module.
     loss: Option<StateError>,
+    /// Is told how long each commit took.
+    on_commit: Option<OnCommit>,
+    /// How long the first half of a commit took whose second half is to come.
+    writing: Option<Duration>,
 }
+
+/// Is told how long a commit took; see [`State::on_commit`].
+pub type OnCommit = Box<dyn FnMut(Duration) + Send>;
 
 impl State {
     /// Makes a state that is not kept: for tests, `replay`, and embedders that want no file.
@@ -184,7 +191,15 @@ impl State {
             urgent: false,
             sources,
             loss: None,
+            on_commit: None,
+            writing: None,
         }
+    }
+
+    /// Calls `told` after each commit that has changed the file, with the time that it took: for writing, and for
+    /// waiting until it was on the disk, if it waited. `None`: nobody is told, and nothing is measured.
+    pub fn on_commit(&mut self, told: Option<OnCommit>) {
+        self.on_commit = told;
     }
 
     /// Opens a part; callers that give the same name with the same type get the same part. Another type, and rows that the
@@ -294,7 +309,9 @@ impl State {
             }
             Store::Sqlite(sqlite) => {
                 if !self.pending.is_empty() || self.sources.iter().any(|row| row.is_changed) {
+                    let began = self.on_commit.is_some().then(Instant::now);
                     sqlite.write(&self.pending, &self.sources)?;
+                    self.writing = began.map(|began| began.elapsed());
                 }
                 self.pending.clear();
             }
@@ -309,9 +326,16 @@ impl State {
         if self.urgent
             && let Store::Sqlite(sqlite) = &mut self.store
         {
+            let began = self.writing.map(|_| Instant::now());
             sqlite.sync()?;
+            self.writing = self.writing.zip(began).map(|(writing, began)| writing + began.elapsed());
         }
         self.urgent = false;
+        if let Some(took) = self.writing.take()
+            && let Some(told) = &mut self.on_commit
+        {
+            told(took);
+        }
         Ok(())
     }
 
