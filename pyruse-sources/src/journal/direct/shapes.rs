@@ -1,5 +1,9 @@
 //! The shapes of entries: those of one program and one process have nearly all their fields in common, and an entry is an
 //! array of offsets. So the offsets that are older than the previous entry are looked up all at once.
+//!
+//! An entry may also have an older value that rarely comes, such as a message that was written before. Its offset is
+//! nearly always the last one, because journald sorts them, and the program's other fields came with its first message.
+//! So all old offsets but the last are a shape, too.
 
 use pyruse_core::entry::Known;
 
@@ -8,6 +12,9 @@ const SLOTS: usize = 1024;
 
 /// Shapes with more bytes are not remembered.
 const LONGEST: usize = 1024;
+
+/// How many of the last offsets need not belong to the shape.
+const RARE: usize = 1;
 
 /// See the module.
 #[derive(Default)]
@@ -25,24 +32,36 @@ struct Shape {
 }
 
 impl Shapes {
-    pub(super) fn find(&self, file: u32, items: &[u8]) -> Option<&[Known]> {
-        let shape = self.slots.get(place(file, items))?;
-        (shape.file == file && shape.items == items).then_some(&shape.values)
+    /// The longest shape that these items begin with, of those that have nearly all of them: how many items it has, and
+    /// its values. `length` is the length of an item.
+    pub(super) fn find(&self, file: u32, items: &[u8], length: usize) -> Option<(usize, &[Known])> {
+        let count = items.len() / length;
+        (0..=RARE.min(count.saturating_sub(1))).find_map(|rare| {
+            let items = &items[..(count - rare) * length];
+            let shape = self.slots.get(place(file, items))?;
+            (shape.file == file && shape.items == items).then_some((count - rare, shape.values.as_slice()))
+        })
     }
 
-    pub(super) fn remember(&mut self, file: u32, items: &[u8], values: &[Known]) {
+    /// Remembers these items as a shape, and without the last ones, which may rarely come. `values` are those of all
+    /// items.
+    pub(super) fn remember(&mut self, file: u32, items: &[u8], length: usize, values: &[Known]) {
         if items.len() > LONGEST {
             return;
         }
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, Shape::default());
         }
-        let shape = &mut self.slots[place(file, items)];
-        shape.file = file;
-        shape.items.clear();
-        shape.items.extend_from_slice(items);
-        shape.values.clear();
-        shape.values.extend(values.iter().filter(|value| **value != Known::default()));
+        let count = values.len();
+        for count in (0..=RARE.min(count.saturating_sub(1))).map(|rare| count - rare) {
+            let items = &items[..count * length];
+            let shape = &mut self.slots[place(file, items)];
+            shape.file = file;
+            shape.items.clear();
+            shape.items.extend_from_slice(items);
+            shape.values.clear();
+            shape.values.extend(values[..count].iter().filter(|value| **value != Known::default()));
+        }
     }
 
     pub(super) fn forget(&mut self) {

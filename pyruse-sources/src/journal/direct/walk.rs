@@ -268,16 +268,16 @@ impl Walk {
 
     fn give_old(&mut self, old: usize, shared: &mut Shared, sink: &mut Sink<'_>) -> u64 {
         shared.begin(sink.generation());
-        let length = old * self.item_length();
-        if let Some(values) = shared.shapes.find(self.serial, &self.items[..length]) {
-            for value in values {
-                sink.known(*value);
-            }
-            return 0;
-        }
+        let item = self.item_length();
+        let shape = shared.shapes.find(self.serial, &self.items[..old * item], item);
+        let given = shape.map_or(0, |(given, values)| {
+            values.iter().for_each(|value| _ = sink.known(*value));
+            given
+        });
+        let is_new = shape.is_none();
         shared.values.clear();
         let mut damaged = 0;
-        for n in 0..old {
+        for n in given..old {
             let Some(at) = self.item(n) else { break };
             let mut known = shared.memo.find(self.serial, at);
             if known.is_none() {
@@ -296,8 +296,8 @@ impl Walk {
                 shared.values.push(known);
             }
         }
-        if shared.values.len() == old {
-            shared.shapes.remember(self.serial, &self.items[..length], &shared.values);
+        if is_new && shared.values.len() == old {
+            shared.shapes.remember(self.serial, &self.items[..old * item], item, &shared.values);
         }
         damaged
     }
