@@ -100,8 +100,28 @@ impl Timestamp {
 
 /// RFC 3339 in UTC with six decimal places, as the effects of `replay --json` show it.
 impl fmt::Display for Timestamp {
+    /// Many effects are printed; this is several times as fast as jiff's own `Display`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.6}", self.to_jiff())
+        let time = self.to_jiff();
+        let civil = TimeZone::UTC.to_datetime(time);
+        let parts = [
+            (0..4, i32::from(civil.year())),
+            (5..7, i32::from(civil.month())),
+            (8..10, i32::from(civil.day())),
+            (11..13, i32::from(civil.hour())),
+            (14..16, i32::from(civil.minute())),
+            (17..19, i32::from(civil.second())),
+            (20..26, civil.subsec_nanosecond() / 1000),
+        ];
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        for (digits, number) in parts {
+            let Ok(mut rest) = u32::try_from(number) else { return write!(f, "{time:.6}") };
+            for digit in text[digits].iter_mut().rev() {
+                *digit = b"0123456789"[(rest % 10) as usize];
+                rest /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -113,6 +133,12 @@ mod tests {
     fn a_timestamp_is_shown_with_six_digits_in_utc() {
         assert_eq!(Timestamp(1_795_000_000_000_000).to_string(), "2026-11-18T11:06:40.000000Z");
         assert_eq!(Timestamp(1_795_000_000_450_001).to_string(), "2026-11-18T11:06:40.450001Z");
+        // Out of the calendar's range, before the year 0, and in every year since.
+        let far = [i64::MIN, i64::MAX, -1, 0, 1, -70_000_000_000_000_000];
+        for micros in far.into_iter().chain((-9_000..35_000).map(|n| n * 7_000_000_123_457)) {
+            let time = Timestamp(micros);
+            assert_eq!(time.to_string(), format!("{:.6}", time.to_jiff()));
+        }
     }
 
     #[test]

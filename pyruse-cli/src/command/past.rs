@@ -133,6 +133,12 @@ impl PastArgs {
         self.directory.is_some() || !self.file.is_empty() || self.input.is_some()
     }
 
+    /// Returns `true` if entries may come one at a time, while they are written: from standard input or a named pipe.
+    pub(super) fn is_stream(&self) -> bool {
+        let is_file = |path: &PathBuf| path.to_str() != Some("-") && path.is_file();
+        !self.input.iter().chain(&self.file).all(is_file)
+    }
+
     /// Checks what the parser cannot.
     pub(crate) fn check(&self, command: &'static str) -> Result<(), WrongUsage> {
         let is_text = self.format == Form::Text && self.input.is_some();

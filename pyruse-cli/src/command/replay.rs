@@ -1,6 +1,6 @@
 //! `pyruse replay`: shows what a configuration would have done.
 
-use std::io::{IsTerminal, LineWriter, Write};
+use std::io::{BufWriter, IsTerminal, LineWriter, Write};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
@@ -47,6 +47,9 @@ Examples:
   pyruse replay --file access.log access.log.1.gz --format access --field _SOURCE=web
   pyruse replay --json | jq -r 'select(.effect == \"ban\") | .ip' | sort | uniq -c";
 
+/// How many bytes of effects are written at once.
+const BUFFER: usize = 32 << 10;
+
 pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> {
     args.past.check("replay")?;
     let mut loaded = Loaded::open(config)?;
@@ -63,8 +66,13 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let stdout = std::io::stdout().lock();
     // Scrolling lines and a bar would disturb each other.
     let progress = Progress::new(!(args.json && stdout.is_terminal()));
-    // A program that reads effects from a pipe gets each one as it happens.
-    let mut out = LineWriter::new(stdout);
+    // Whoever watches gets each effect as it happens. Otherwise a system call for each would be wasted.
+    let is_watched = stdout.is_terminal() || args.past.is_stream();
+    let mut out: Box<dyn Write> = if is_watched {
+        Box::new(LineWriter::new(stdout))
+    } else {
+        Box::new(BufWriter::with_capacity(BUFFER, stdout))
+    };
     // Entries before a failure were processed, and are shown.
     let read = if args.json {
         let mut printer = EffectPrinter::new(&mut out, true);
