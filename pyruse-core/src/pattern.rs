@@ -3,5 +3,5 @@
 mod fail2ban;
 
 pub(crate) use self::fail2ban::fail2ban_tags;
-pub use pyruse_python::re::{Candidates, Groups, MatchError, Pattern, PatternError};
+pub use pyruse_python::re::{Candidates, Groups, MatchError, Pattern, PatternError, Wanted};
 pub(crate) use pyruse_python::re::{Injection, Target, advice};

@@ -1,7 +1,7 @@
 //! `filter_pcre`: passes when an expression is found in a field.
 
 use pyruse_core::entry::{Entry, Slot, Span};
-use pyruse_core::pattern::{Groups, Pattern};
+use pyruse_core::pattern::{Groups, Pattern, Wanted};
 use pyruse_core::plugin::{
     Compile, Example, Expected, Filter, Invalid, Module, Plugin, Predicate, StepError,
 };
@@ -29,12 +29,14 @@ const MOST_SEARCHED: usize = 64 * 1024;
 /// An expression, and the fields that its groups are saved in.
 pub(crate) struct Search {
     pub(crate) pattern: Pattern,
+    wanted: Wanted,
     saves: Vec<(usize, Slot)>,
 }
 
 impl Search {
     pub(crate) fn new(pattern: Pattern, saves: Vec<(usize, Slot)>) -> Search {
-        Search { pattern, saves }
+        let wanted = pattern.wanted(saves.iter().map(|(group, _)| *group));
+        Search { pattern, wanted, saves }
     }
 
     /// Finds the element of the field in which it matches. `groups` gets the positions of the groups, as far as they
@@ -64,7 +66,7 @@ impl Search {
         let found = if self.saves.is_empty() {
             self.pattern.is_match(text)
         } else {
-            self.pattern.search(text, groups)
+            self.pattern.search_wanted(text, &self.wanted, groups)
         };
         // A search that took so long on one element may take as long on the next.
         found.map_err(|e| StepError::exhausted(e.to_string()))

@@ -100,16 +100,19 @@ impl CharSet {
         Self { ranges, classes, negated }
     }
 
-    /// Returns the members below 128 as ranges without overlaps.
-    pub(super) fn within_ascii(&self) -> Vec<(u32, u32)> {
+    /// Returns a bit for each member below 128.
+    pub(super) fn ascii(&self) -> u128 {
         let mut members = ascii_bits(&self.ranges);
         for (class, inverse) in &self.classes {
             let known = class_ranges(*class, true).map_or(0, ascii_bits);
             members |= if *inverse { !known } else { known };
         }
-        if self.negated {
-            members = !members;
-        }
+        if self.negated { !members } else { members }
+    }
+
+    /// Returns the members below 128 as ranges without overlaps.
+    pub(super) fn within_ascii(&self) -> Vec<(u32, u32)> {
+        let mut members = self.ascii();
         let mut ranges = Vec::new();
         while members != 0 {
             let first = members.trailing_zeros();

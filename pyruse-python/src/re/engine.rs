@@ -21,6 +21,7 @@ use super::error::MatchError;
 use super::form::Form;
 use super::linear::{Linear, Slots};
 use super::machine::{Machine, SOON, STEPS};
+use super::places::Places;
 use super::requirement::{Requirement, automaton};
 use super::screen::{Look, Screen};
 use super::width::{Width, width};
@@ -120,6 +121,26 @@ impl Engines {
             }
         }
         Ok(!slots.is_empty())
+    }
+
+    /// Searches a text likewise, for some groups only, whose places are found by `places`.
+    pub(super) fn search_for(
+        &self,
+        text: &str,
+        places: Option<&Places>,
+        slots: &mut Slots,
+    ) -> Result<bool, MatchError> {
+        slots.clear();
+        if let Some(places) = places
+            && let Searcher::Linear(regex) = self.searcher(text)
+            && self.usual.as_ref().is_some_and(|usual| std::ptr::eq(usual, regex))
+        {
+            let end = regex.end(text);
+            if end.is_none_or(|end| places.find(text.as_bytes(), end, slots).is_some()) {
+                return Ok(end.is_some());
+            }
+        }
+        self.search(text, slots)
     }
 
     /// Whether the text is too short, or lacks the required text.

@@ -53,6 +53,11 @@ impl Linear {
         self.0.is_match(text)
     }
 
+    /// Returns where the match ends that [`Linear::search`] finds.
+    pub(super) fn end(&self, text: &str) -> Option<usize> {
+        self.0.search_half(&Input::new(text)).map(|found| found.offset())
+    }
+
     /// Sets where each group begins and ends; no slots at all if the expression is not found.
     pub(super) fn search(&self, text: &str, slots: &mut Slots) {
         slots.clear();

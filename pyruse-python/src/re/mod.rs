@@ -44,6 +44,7 @@ mod loops;
 mod machine;
 mod parse;
 mod pattern;
+mod places;
 mod ranges;
 mod refusals;
 mod requirement;
@@ -55,7 +56,7 @@ pub use self::advice::advice;
 pub use self::candidates::Candidates;
 pub use self::error::{MatchError, PatternError};
 pub use self::injection::{Injection, Target};
-pub use self::pattern::{Groups, Pattern};
+pub use self::pattern::{Groups, Pattern, Wanted};
 
 #[cfg(test)]
 mod tests;

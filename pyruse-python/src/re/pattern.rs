@@ -8,6 +8,7 @@ use super::engine::Engines;
 use super::error::{MatchError, PatternError};
 use super::injection::{self, Injection, Target};
 use super::linear::Slots;
+use super::places::Places;
 use super::requirement::Requirement;
 use super::tree::Tree;
 
@@ -137,6 +138,39 @@ impl Pattern {
     /// Fails if the search is given up.
     pub fn search(&self, text: &str, groups: &mut Groups) -> Result<bool, MatchError> {
         self.0.engines.search(text, &mut groups.slots)
+    }
+
+    /// Prepares searches for which only these groups are wanted.
+    #[must_use]
+    pub fn wanted(&self, groups: impl IntoIterator<Item = usize>) -> Wanted {
+        let groups: Vec<usize> = groups.into_iter().collect();
+        Wanted(Places::of(self.0.engines.root(), &groups))
+    }
+
+    /// Like [`Pattern::search`], but faster: `groups` need only hold the groups that are wanted, which
+    /// [`Pattern::wanted`] of the same pattern returned.
+    ///
+    /// # Errors
+    /// Fails if the search is given up.
+    pub fn search_wanted(
+        &self,
+        text: &str,
+        wanted: &Wanted,
+        groups: &mut Groups,
+    ) -> Result<bool, MatchError> {
+        self.0.engines.search_for(text, wanted.0.as_ref(), &mut groups.slots)
+    }
+}
+
+/// The groups of a pattern that are wanted; see [`Pattern::wanted`].
+#[derive(Debug)]
+pub struct Wanted(Option<Places>);
+
+impl Wanted {
+    /// Whether one end of a match decides where each of them is: for tests.
+    #[cfg(test)]
+    pub(super) fn is_certain(&self) -> bool {
+        self.0.is_some()
     }
 }
 
