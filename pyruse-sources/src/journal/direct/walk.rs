@@ -271,7 +271,9 @@ impl Walk {
         let item = self.item_length();
         let shape = shared.shapes.find(self.serial, &self.items[..old * item], item);
         let given = shape.map_or(0, |(given, values)| {
-            values.iter().for_each(|value| _ = sink.known(*value));
+            for value in values.iter() {
+                sink.known(*value);
+            }
             given
         });
         let is_new = shape.is_none();
