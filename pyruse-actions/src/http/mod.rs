@@ -72,6 +72,7 @@ struct Args {
     headers: BTreeMap<String, String>,
     /// The body, as JSON: all texts in it, at any depth, are templates.
     #[serde(default)]
+    #[schemars(extend("type" = ["object", "array", "string", "number", "boolean"]))]
     json: Option<Value>,
     /// The body, as a form: names, and values that are templates.
     #[serde(default)]

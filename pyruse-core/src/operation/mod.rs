@@ -37,7 +37,8 @@ pub enum Operation {
     ListBans,
     /// Bans an address or a network, as an action would.
     AddBan {
-        /// The address, or the network.
+        /// The address, or the network. Earlier versions know only addresses.
+        #[serde(rename = "ip")]
         net: Network,
         /// The set; may be omitted if the configuration names exactly one for that family of addresses.
         set: Option<String>,
@@ -49,7 +50,8 @@ pub enum Operation {
     },
     /// Lifts bans of an address or a network. Those of networks that contain it, and of what it contains, stay.
     RemoveBan {
-        /// The address, or the network.
+        /// The address, or the network. Earlier versions know only addresses.
+        #[serde(rename = "ip")]
         net: Network,
         /// The set; `None` means all sets in which it is banned.
         set: Option<String>,

@@ -101,13 +101,13 @@ pub struct State {
     sources: Vec<SourceRow>,
     /// The error of a part that makes no sense to its module.
     loss: Option<StateError>,
-    /// Is told how long each commit took.
+    /// Is called with the time that each commit took.
     on_commit: Option<OnCommit>,
     /// How long the first half of a commit took whose second half is to come.
     writing: Option<Duration>,
 }
 
-/// Is told how long a commit took; see [`State::on_commit`].
+/// Is called with the time that a commit took; see [`State::on_commit`].
 pub type OnCommit = Box<dyn FnMut(Duration) + Send>;
 
 impl State {
@@ -196,10 +196,10 @@ impl State {
         }
     }
 
-    /// Calls `told` after each commit that has changed the file, with the time that it took: for writing, and for
-    /// waiting until it was on the disk, if it waited. `None`: nobody is told, and nothing is measured.
-    pub fn on_commit(&mut self, told: Option<OnCommit>) {
-        self.on_commit = told;
+    /// Calls `callback` after each commit that has changed the file, with the time that it took: for writing, and for
+    /// waiting until it was on the disk, if it waited. `None`: nothing is called or measured.
+    pub fn on_commit(&mut self, callback: Option<OnCommit>) {
+        self.on_commit = callback;
     }
 
     /// Opens a part; callers that give the same name with the same type get the same part. Another type, and rows that the
@@ -332,9 +332,9 @@ impl State {
         }
         self.urgent = false;
         if let Some(took) = self.writing.take()
-            && let Some(told) = &mut self.on_commit
+            && let Some(callback) = &mut self.on_commit
         {
-            told(took);
+            callback(took);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! `/etc/resolv.conf`, by UDP, and by TCP if an answer does not fit.
 //!
 //! The system's own function (`getaddrinfo`) does not say how long an answer is valid. The packets are written and read
-//! by the crate `simple-dns`. Whoever answers may lie: an answer must fit the question, and its size, its addresses and
+//! by the crate `simple-dns`. An answer may be false: it must fit the question, and its size, its addresses and
 //! the time for it are bounded.
 
 use std::hash::{BuildHasher, RandomState};

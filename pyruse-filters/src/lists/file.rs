@@ -1,6 +1,6 @@
 //! The file of a list: one network per line, and comments.
 //!
-//! Whoever can write the file decides who is banned, so it must belong to root or to the user that reads it, and nobody
+//! A user who can write the file decides who is banned, so it must belong to root or to the user that reads it, and nobody
 //! else may write it. It is read whole or not at all: a line that is not a network refuses the file, because a list of
 //! which a part is missing looks like one that was meant so.
 

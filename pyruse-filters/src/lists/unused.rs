@@ -13,7 +13,7 @@ static LINT: Lint = Lint {
     name: "unused-list",
     severity: Severity::Warning,
     what: "A list of `lists` that no step uses.",
-    why: "whoever adds an address to it, by hand or in a file, believes that it has an effect",
+    why: "a person who adds an address to it, by hand or in a file, believes that it has an effect",
     instead: "Use it in a `filter_inList` or in the `nets` of a `filter_inNetworks`, or remove it.",
     examples: Examples::Rules {
         rules: r#"{

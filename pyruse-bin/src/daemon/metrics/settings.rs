@@ -63,7 +63,7 @@ impl ModuleSettings for MetricsSettings {
             report(
                 "listen",
                 format!(
-                    "`{}` is not a loopback address: whoever can reach it can read the metrics, which name your chains, \
+                    "`{}` is not a loopback address: everybody who can reach it can read the metrics, which name your chains, \
                      sets and sources; there is no password and no encryption. Write `127.0.0.1:{}` unless the firewall \
                      lets only Prometheus connect",
                     address,

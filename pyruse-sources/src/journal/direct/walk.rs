@@ -271,7 +271,7 @@ impl Walk {
         let item = self.item_length();
         let shape = shared.shapes.find(self.serial, &self.items[..old * item], item);
         let given = shape.map_or(0, |(given, values)| {
-            for value in values.iter() {
+            for value in values {
                 sink.known(*value);
             }
             given
