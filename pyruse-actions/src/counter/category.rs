@@ -153,13 +153,20 @@ impl Category {
         self.remove_expired(at, now);
         let held = &mut self.keys[at];
         let ended = held.ticks.end_longest(now);
-        let count = held.ticks.count(now);
         match ended {
             Ended::None => {}
             Ended::Folded => self.store_folded(at, self.next_tick),
-            Ended::Held(tick) => self.rows.put_tick(tick, &key),
+            Ended::Held(tick) => {
+                self.rows.put_tick(tick, &key);
+                if tick.value != 0 && held.ticks.overlaps() {
+                    held.ticks
+                        .end_value(tick.value, now)
+                        .into_iter()
+                        .for_each(|tick| self.rows.put_tick(tick, &key));
+                }
+            }
         }
-        count
+        self.keys[at].ticks.count(now)
     }
 
     /// Returns the number of live ticks.

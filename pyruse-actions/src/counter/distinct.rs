@@ -1,7 +1,10 @@
 //! The argument `distinct`: a counter that counts the different values of a field instead of entries.
 //!
-//! The ticks of one value do not overlap: a raise ends the value's live tick, and begins one that lives at least as long.
-//! So the number of live ticks is that of distinct values, at any time, also for entries that are read late.
+//! A raise ends the live tick of its value, if the new tick lives at least as long; and a raise that is read late ends
+//! where a later one that lives at least as long begins. So the ticks of one value usually do not overlap, and the number
+//! of live ticks is that of distinct values, at any time. Where a tick lies within another one (of a raise with another
+//! `keepSeconds`, or lowered), both are kept, because a reset that is read late may end only one of them; then the values
+//! of the live ticks are compared.
 
 use std::hash::Hasher;
 
@@ -34,51 +37,47 @@ impl Category {
         }
         let Key { ticks, marks, .. } = &mut self.keys[at];
         let known = ticks.of_value(hash);
-        let is_alive = |tick: &&Tick| tick.start <= now && now < tick.end;
-        let alive = known.iter().find(is_alive).copied();
+        let is_alive = |tick: &Tick| tick.start <= now && now < tick.end;
         let count = ticks.count(now);
-        if alive.is_none() && count >= most {
+        if count >= most && !known.iter().any(is_alive) {
             return count;
         }
         let reset = marks.as_ref().and_then(|marks| marks.next_reset(now));
         let end = reset.map_or(end, |reset| end.min(reset));
-        let mut reach = alive.map_or(end, |alive| end.max(alive.end));
-        let mut changed = Vec::new();
-        if let Some(alive) = alive {
-            changed.push(Tick { end: now, ..alive });
-        }
-        // Each tick ends where the value's next one begins, and the last one at the latest of the ends.
-        let mut last = Tick { end: reach, start: now, number: self.next_tick, value: hash };
+        let mut new = Tick { end, start: now, number: self.next_tick, value: hash };
         self.next_tick += 1;
-        for next in known.iter().filter(|tick| now < tick.start) {
-            if reach < next.start {
-                break;
-            }
-            reach = reach.max(next.end);
-            changed.push(Tick { end: next.start, ..last });
-            last = Tick { end: reach, ..*next };
-        }
-        changed.push(last);
-        let is_over = |tick: &Tick| tick.start == tick.end;
-        if !known.is_empty() {
-            ticks.change(|tick| match changed.iter().find(|other| other.number == tick.number) {
-                Some(other) => {
-                    *tick = *other;
-                    !is_over(tick)
+        let mut ended = Vec::new();
+        for other in known {
+            if is_alive(&other) {
+                if other.end <= end {
+                    ended.push(other.number);
+                } else {
+                    ticks.set_overlaps();
                 }
-                None => true,
+            } else if now < other.start && other.start < end {
+                if other.end >= end {
+                    new.end = new.end.min(other.start);
+                } else {
+                    ticks.set_overlaps();
+                }
+            }
+        }
+        if !ended.is_empty() {
+            ticks.change(|tick| {
+                if !ended.contains(&tick.number) {
+                    return true;
+                }
+                tick.end = now;
+                if tick.start == now {
+                    self.rows.delete_tick(*tick, &key);
+                } else {
+                    self.rows.put_tick(*tick, &key);
+                }
+                tick.start < now
             });
         }
-        for tick in changed {
-            if is_over(&tick) {
-                self.rows.delete_tick(tick, &key);
-                continue;
-            }
-            if !known.iter().any(|known| known.number == tick.number) {
-                ticks.add(tick);
-            }
-            self.rows.put_tick(tick, &key);
-        }
+        ticks.add(new);
+        self.rows.put_tick(new, &key);
         let count = ticks.count(now);
         if self.keeps_values {
             self.keep(at, hash, &text);
@@ -92,7 +91,10 @@ impl Category {
         let Key { ticks, values: Some(values), .. } = &self.keys[at] else { return Vec::new() };
         let mut alive: Vec<&Tick> = ticks.iter().filter(|tick| tick.start <= now && now < tick.end).collect();
         alive.sort_unstable_by_key(|tick| (tick.start, tick.number));
-        alive.into_iter().filter_map(|tick| Some(&**values.get(&tick.value)?)).collect()
+        // The last tick of each value.
+        let is_last = |n: &usize| alive[n + 1..].iter().all(|later| later.value != alive[*n].value);
+        let last = (0..alive.len()).filter(|n| !ticks.overlaps() || is_last(n));
+        last.filter_map(|n| Some(&**values.get(&alive[n].value)?)).collect()
     }
 
     /// Returns whether there may be more values than the count says.
@@ -164,6 +166,33 @@ mod tests {
         assert_eq!(c.values("u", at(11)), ["a", "c"]);
         assert_eq!(c.raise_value("u", "c", at(4), at(14)), 3, "late");
         assert_eq!(c.count("u", at(12)), 2);
+    }
+
+    #[test]
+    fn a_late_reset_ends_only_what_was_raised_before_it() {
+        for (long, short) in [((0, 100), (10, 20)), ((10, 100), (0, 15))] {
+            let mut c = category();
+            for (start, end) in [long, short] {
+                c.raise_value("u", "a", at(start), at(end));
+            }
+            c = Category::load(c.rows.take()).unwrap();
+            assert_eq!(c.count("u", at(12)), 1, "{long:?} and {short:?}");
+            c.reset("u", at(5), None);
+            let later = if long.0 == 0 { short } else { long };
+            for (seconds, count) in [(4, 1), (6, 0), (12, 1), (later.1 - 1, 1), (later.1, 0)] {
+                assert_eq!(c.count("u", at(seconds)), count, "{long:?} and {short:?} at {seconds}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lowered_value_is_not_alive_again_after_a_late_raise_that_is_reset() {
+        let mut c = category();
+        c.raise_value("u", "y", at(15), at(35));
+        assert_eq!(c.lower("u", at(15)), 0);
+        assert_eq!(c.raise_value("u", "y", at(1), at(21)), 1);
+        c.reset("u", at(1), None);
+        assert_eq!(c.count("u", at(15)), 0);
     }
 
     #[test]

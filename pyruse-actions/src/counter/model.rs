@@ -14,8 +14,8 @@ use super::category::{Caps, Category};
 enum Operation {
     /// For this number of seconds; 0: for ever.
     Raise(i64),
-    /// Of this value, for 20 seconds.
-    RaiseValue(&'static str),
+    /// Of this value, for this number of seconds.
+    RaiseValue(&'static str, i64),
     /// With this number of seconds of grace.
     Reset(i64),
     Lower,
@@ -26,7 +26,8 @@ enum Operation {
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         60 => prop::sample::select(vec![5_i64, 20, 20, 20, 0]).prop_map(Operation::Raise),
-        30 => prop::sample::select(vec!["x", "y", "z"]).prop_map(Operation::RaiseValue),
+        30 => (prop::sample::select(vec!["x", "y", "z"]), prop::sample::select(vec![20_i64, 20, 5]))
+            .prop_map(|(value, keep)| Operation::RaiseValue(value, keep)),
         10 => prop::sample::select(vec![0_i64, 0, 3, 15]).prop_map(Operation::Reset),
         10 => Just(Operation::Lower),
         2 => Just(Operation::Restart),
@@ -66,12 +67,12 @@ impl Model {
 
     fn act(&mut self, operation: &Operation, now: i64) -> usize {
         match operation {
-            Operation::Raise(_) | Operation::RaiseValue(_) if self.is_in_grace(now) => 0,
-            Operation::Raise(_) | Operation::RaiseValue(_) => {
+            Operation::Raise(_) | Operation::RaiseValue(..) if self.is_in_grace(now) => 0,
+            Operation::Raise(_) | Operation::RaiseValue(..) => {
                 let (end, value) = match operation {
                     Operation::Raise(0) => (i64::MAX, None),
                     Operation::Raise(keep) => (now + keep, None),
-                    Operation::RaiseValue(value) => (now + 20, Some(*value)),
+                    Operation::RaiseValue(value, keep) => (now + keep, Some(*value)),
                     _ => unreachable!(),
                 };
                 let reset = self.resets.iter().copied().filter(|reset| *reset > now).min();
@@ -148,8 +149,8 @@ proptest! {
             let found = match operation {
                 Operation::Raise(0) => counters.raise(key, now, Timestamp::NEVER),
                 Operation::Raise(keep) => counters.raise(key, now, Timestamp::from_seconds(START + second + keep)),
-                Operation::RaiseValue(value) => {
-                    counters.raise_value(key, value, now, Timestamp::from_seconds(START + second + 20))
+                Operation::RaiseValue(value, keep) => {
+                    counters.raise_value(key, value, now, Timestamp::from_seconds(START + second + keep))
                 }
                 Operation::Reset(grace) => {
                     let end = (grace > 0).then(|| Timestamp::from_seconds(START + second + grace));

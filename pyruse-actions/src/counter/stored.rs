@@ -1,5 +1,7 @@
 //! A category as a part of the state.
 
+use std::collections::BTreeSet;
+
 use pyruse_core::state::{Changes, ItemIndex, Resource, Row};
 use pyruse_core::time::ClockStep;
 
@@ -12,6 +14,7 @@ impl Resource for Category {
         let mut category = Category::default();
         // The number of each key's newest tick restores the order of raising.
         let mut raised: Vec<(u64, ItemIndex)> = Vec::new();
+        let mut with_values: BTreeSet<ItemIndex> = BTreeSet::new();
         for (key, value) in rows {
             let (text, content) =
                 rows::read(&key, &value).ok_or("a stored row of a counter cannot be parsed")?;
@@ -21,6 +24,9 @@ impl Resource for Category {
                 Content::Tick(tick) => {
                     held.ticks.add(tick);
                     raised.push((tick.number, at));
+                    if tick.value != 0 {
+                        with_values.insert(at);
+                    }
                 }
                 Content::Folded(count, newest) => {
                     held.ticks.set_folded(count);
@@ -41,6 +47,9 @@ impl Resource for Category {
         for (number, at) in raised {
             category.next_tick = number + 1;
             category.keys.touch(at);
+        }
+        for at in with_values {
+            category.keys[at].ticks.find_overlaps();
         }
         Ok(category)
     }

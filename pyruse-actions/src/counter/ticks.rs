@@ -32,6 +32,8 @@ pub(super) struct Ticks {
     last_start: Timestamp,
     /// Whether their beginnings are in the same order.
     is_ordered: bool,
+    /// Whether ticks of one value may overlap: then each live value is looked for, and counts once.
+    overlaps: bool,
     /// The number of folded ticks: endless ones that are older than all in `held`, and of which only the number is
     /// kept.
     folded: u32,
@@ -44,6 +46,7 @@ impl Default for Ticks {
             first_end: Timestamp::NEVER,
             last_start: UNKNOWN,
             is_ordered: true,
+            overlaps: false,
             folded: 0,
         }
     }
@@ -75,6 +78,9 @@ impl Ticks {
 
     /// Returns how many of those in `held` are alive at `now`, and the last of their ends.
     fn alive(&self, now: Timestamp) -> (usize, Option<Timestamp>) {
+        if self.overlaps {
+            return self.alive_values(now);
+        }
         let over = if now < self.first_end { 0 } else { self.held.partition_point(|tick| tick.end <= now) };
         if now >= self.last_start {
             let last = self.held.back().filter(|_| over < self.held.len());
@@ -87,6 +93,33 @@ impl Ticks {
         }
         let alive = self.held.range(over..).filter(|tick| tick.start <= now);
         alive.fold((0, None), |(count, _), tick| (count + 1, Some(tick.end)))
+    }
+
+    fn alive_values(&self, now: Timestamp) -> (usize, Option<Timestamp>) {
+        let alive: Vec<&Tick> = self.held.iter().filter(|tick| tick.start <= now && now < tick.end).collect();
+        let mut values: Vec<u64> = alive.iter().map(|tick| tick.value).filter(|value| *value != 0).collect();
+        let others = alive.len() - values.len();
+        values.sort_unstable();
+        values.dedup();
+        (others + values.len(), alive.last().map(|tick| tick.end))
+    }
+
+    /// Returns `true` if ticks of one value may overlap.
+    pub(super) fn overlaps(&self) -> bool {
+        self.overlaps
+    }
+
+    /// States that ticks of one value may overlap.
+    pub(super) fn set_overlaps(&mut self) {
+        self.overlaps = true;
+    }
+
+    /// Looks whether ticks of one value overlap.
+    pub(super) fn find_overlaps(&mut self) {
+        let mut of_values: Vec<Tick> = self.held.iter().filter(|tick| tick.value != 0).copied().collect();
+        of_values.sort_unstable_by_key(|tick| (tick.value, tick.start, tick.end));
+        self.overlaps =
+            of_values.windows(2).any(|pair| pair[0].value == pair[1].value && pair[0].end > pair[1].start);
     }
 
     /// Returns the number of live ticks at `now`, and when the last of them ends, if it does.
@@ -117,14 +150,28 @@ impl Ticks {
         let first = self.held.pop_front();
         self.first_end = self.held.front().map_or(Timestamp::NEVER, |tick| tick.end);
         if self.held.is_empty() {
-            (self.last_start, self.is_ordered) = (UNKNOWN, true);
+            (self.last_start, self.is_ordered, self.overlaps) = (UNKNOWN, true, false);
         }
         first
     }
 
     /// Returns the position of the live tick at `now` that would live longest.
     fn longest(&self, now: Timestamp) -> Option<usize> {
+        if self.overlaps {
+            let alive =
+                (0..self.held.len()).filter(|at| self.held[*at].start <= now && now < self.held[*at].end);
+            return alive.max_by_key(|at| {
+                let tick = self.held[*at];
+                (self.last_of_value(tick), tick.start, tick.number)
+            });
+        }
         self.held.iter().rposition(|tick| tick.start <= now).filter(|at| now < self.held[*at].end)
+    }
+
+    /// Returns when the tick ends, or the next tick of its value begins.
+    fn last_of_value(&self, tick: Tick) -> Timestamp {
+        let of_value = self.held.iter().filter(|other| tick.value != 0 && other.value == tick.value);
+        of_value.map(|other| other.start).filter(|start| *start > tick.start).fold(tick.end, Timestamp::min)
     }
 
     /// Ends the live tick at `now` that would live longest, and returns it; for folded ticks, lowers their number by
@@ -149,9 +196,18 @@ impl Ticks {
     /// Ends at `now` all ticks that have begun by then; returns those that changed.
     pub(super) fn end_all(&mut self, now: Timestamp) -> Vec<Tick> {
         self.folded = 0;
+        self.end_those(now, |_| true)
+    }
+
+    /// Ends at `now` the live ticks of a value; returns them.
+    pub(super) fn end_value(&mut self, value: u64, now: Timestamp) -> Vec<Tick> {
+        self.end_those(now, |tick| tick.value == value)
+    }
+
+    fn end_those(&mut self, now: Timestamp, of: impl Fn(&Tick) -> bool) -> Vec<Tick> {
         let mut changed = Vec::new();
         self.change(|tick| {
-            if tick.start <= now && now < tick.end {
+            if tick.start <= now && now < tick.end && of(tick) {
                 tick.end = now;
                 changed.push(*tick);
             }
@@ -177,11 +233,9 @@ impl Ticks {
         folded
     }
 
-    /// Returns the ticks of a value, in order of their beginnings; they do not overlap.
+    /// Returns the ticks of a value.
     pub(super) fn of_value(&self, value: u64) -> Vec<Tick> {
-        let mut found: Vec<Tick> = self.held.iter().filter(|tick| tick.value == value).copied().collect();
-        found.sort_unstable_by_key(|tick| tick.start);
-        found
+        self.held.iter().filter(|tick| tick.value == value).copied().collect()
     }
 
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Tick> {
