@@ -1,14 +1,16 @@
 //! `action_run`: runs a program for an entry, through the outbox. Also its courier.
 //!
-//! There is no shell: each argument is one, whatever a value contains. A queued message holds only the values; the courier
-//! inserts them into the command of the configuration. So a command of root never runs what the state says.
+//! There is no shell: each argument is one, whatever a value contains. A queued message holds the command and the values.
+//! The courier runs it only if the configuration still has this command: so a command of root never runs what the state
+//! alone says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use pyruse_core::access::quoted;
 use pyruse_core::courier::{Courier, Deliver, Outcome};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::Entry;
@@ -24,6 +26,7 @@ use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{DueMessage, Handle, Queue, State};
 use pyruse_core::template::Part;
 use pyruse_core::time::Timestamp;
+use pyruse_core::trust;
 
 use crate::text;
 
@@ -94,26 +97,21 @@ impl CommandLine {
                 }
                 whole.push_str(piece);
             }
-            if pieces.len() > 1 && pieces[0].is_empty() && whole.starts_with('-') {
-                return Err(format!(
-                    "`{}` would be an option: an argument that begins with a value must not begin with `-`",
-                    excerpt(&whole)
-                ));
-            }
             Ok(whole)
         };
-        let argv = self.argv.iter().map(|pieces| insert(pieces)).collect::<Result<_, _>>()?;
-        let mut env = Vec::new();
-        for (name, pieces) in &self.env {
-            // An option is not a danger there.
-            let marked: Vec<String> = pieces
-                .iter()
-                .enumerate()
-                .map(|(n, piece)| if n == 0 { format!("={piece}") } else { piece.clone() })
-                .collect();
-            env.push((name.clone(), insert(&marked)?[1..].to_owned()));
+        let mut argv = Vec::with_capacity(self.argv.len());
+        for pieces in &self.argv {
+            let argument = insert(pieces)?;
+            if pieces.len() > 1 && pieces[0].is_empty() && argument.starts_with('-') {
+                return Err(format!(
+                    "`{}` would be an option: an argument that begins with a value must not begin with `-`",
+                    excerpt(&argument)
+                ));
+            }
+            argv.push(argument);
         }
-        Ok((argv, env))
+        let env = self.env.iter().map(|(name, pieces)| Ok((name.clone(), insert(pieces)?)));
+        Ok((argv, env.collect::<Result<_, String>>()?))
     }
 }
 
@@ -144,8 +142,8 @@ impl Module for Run {
         let Some(name) = args.argv.first() else {
             return Err(cx.error("argv", "the command is empty: its first item must be a program"));
         };
-        if let Err((why, help)) = check_program(name) {
-            return Err(cx.error_with_help("argv.0", why, help));
+        if let Err(why) = check_program(name) {
+            return Err(cx.error("argv.0", why));
         }
         if !Path::new(name).exists() {
             let what = format!("{name} does not exist on this machine");
@@ -218,25 +216,21 @@ fn pieces(message: &Message) -> Vec<String> {
     pieces
 }
 
-/// Returns why the program must not be run, and what to do.
-fn check_program(name: &str) -> Result<(), (String, String)> {
+/// Returns why the program must not be run, and what to do. What does not exist may be installed later.
+fn check_program(name: &str) -> Result<(), String> {
     let path = Path::new(name);
     if !path.is_absolute() || name.contains(['{', '}', '\0']) {
-        let help = "write `/usr/sbin/ufw`, for example; values can be in the arguments only".to_owned();
-        return Err((format!("`{}` is not the absolute path of a program", excerpt(name)), help));
-    }
-    let Ok(found) = fs::metadata(path) else { return Ok(()) };
-    let mode = found.permissions().mode();
-    if !found.is_file() || mode & 0o111 == 0 {
-        return Err((format!("{name} is not executable"), format!("chmod +x {name}")));
-    }
-    if mode & 0o002 != 0 || (mode & 0o020 != 0 && found.gid() != 0) {
-        return Err((
-            format!("others can write to {name}: they could run anything"),
-            format!("chmod go-w {name}"),
+        return Err(format!(
+            "`{}` is not the absolute path of a program; write `/usr/sbin/ufw`, for example: values can be in the \
+             arguments only",
+            excerpt(name)
         ));
     }
-    Ok(())
+    let Ok(found) = fs::metadata(path) else { return Ok(()) };
+    if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
+        return Err(format!("{name} is not executable; fix it with: chmod +x {}", quoted(path)));
+    }
+    trust::check(path, &found, "who could run anything through it")
 }
 
 impl Run {
@@ -296,8 +290,8 @@ impl RunCourier {
             Ok(composed) => composed,
             Err(why) => return Outcome::GiveUp(why),
         };
-        if let Err((why, help)) = check_program(&argv[0]) {
-            return Outcome::Blocked(format!("{why}: {help}"));
+        if let Err(why) = check_program(&argv[0]) {
+            return Outcome::Blocked(why);
         }
         let mut all = vec![("PATH".to_owned(), PATH.to_owned())];
         all.extend(env);

@@ -4,7 +4,7 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 
 use common::{Journald, Running, Site, wait_for};
@@ -96,8 +96,12 @@ fn a_program_that_cannot_be_run_waits_and_others_must_not_be_able_to_write_it() 
     wait_log(&site, "is not executable");
     mode(0o757);
     pyruse.signal("-HUP");
-    wait_log(&site, "others can write to");
+    wait_log(&site, "can be written by others (mode 0757), who could run anything through it");
     mode(0o755);
+    chown(&program, Some(1234), None).unwrap();
+    pyruse.signal("-HUP");
+    wait_log(&site, "belongs to user 1234, who could run anything through it");
+    chown(&program, Some(0), None).unwrap();
     pyruse.signal("-HUP");
     wait_text(&record, &site, |text| text.starts_with("<one>") && text.ends_with('\n'));
     stop(pyruse, &site);

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use pyruse_core::config::{ConfigText, Diagnostics};
@@ -11,7 +10,7 @@ use tracing::Level;
 
 use crate::command::{columns_of, has_colours};
 use crate::messages;
-use pyruse_core::access::quoted;
+use pyruse_core::trust;
 
 const DEFAULT: &str = "/etc/pyruse/pyruse.json";
 
@@ -47,7 +46,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<ConfigText> {
 
 /// Reads the files for a program that acts, and may be root: only if no other user can have written them.
 pub fn read_trusted(path: &Path) -> anyhow::Result<ConfigText> {
-    read_if(path, check_owner)
+    read_if(path, check_trust)
 }
 
 /// Whether an opened file can be trusted, or why not.
@@ -107,59 +106,10 @@ pub(crate) fn refuse(source: &ConfigText, diagnostics: &Diagnostics) -> anyhow::
     unusable(format!("{}: {errors} error{plural}; it cannot be used", source.name()))
 }
 
-/// Checks the owner. If we run as root, other users who can write the file could run programs as root. The check is
-/// made on the opened file, so it cannot be replaced in between.
-fn check_owner(path: &Path, found: &Metadata) -> Result<(), String> {
-    if !nix::unistd::geteuid().is_root() {
-        return Ok(());
-    }
-    belongs_to_root(path, found)?;
-    check_writers(path, found)
-}
+/// What another user could do who can change a file that root uses.
+pub(crate) const DANGER: &str = "who could make root do anything through it";
 
-/// Checks that only the owner can write it.
-pub(crate) fn check_mode(path: &Path, found: &Metadata) -> Result<(), String> {
-    if found.mode() & 0o022 == 0 {
-        return Ok(());
-    }
-    Err(format!(
-        "{} can be written by others (mode {:04o}), who could make root do anything through it; fix it with: chmod \
-         go-w {}",
-        path.display(),
-        found.mode() & 0o7777,
-        quoted(path)
-    ))
-}
-
-/// Checks that only the owner can write it, and only root can replace it.
-pub(crate) fn check_writers(path: &Path, found: &Metadata) -> Result<(), String> {
-    check_mode(path, found)?;
-    let shown = path.display();
-    let parent = std::fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned));
-    if let Some(parent) = parent
-        && let Ok(found) = std::fs::metadata(&parent)
-    {
-        belongs_to_root(&parent, &found)?;
-        // In a sticky directory (/tmp) other users cannot replace root's files.
-        if found.mode() & 0o002 != 0 && found.mode() & 0o1000 == 0 {
-            return Err(format!(
-                "{} can be written by anybody, who could replace {shown} there; fix it with: chmod o-w {}",
-                parent.display(),
-                quoted(&parent)
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn belongs_to_root(path: &Path, found: &Metadata) -> Result<(), String> {
-    if found.uid() == 0 {
-        return Ok(());
-    }
-    Err(format!(
-        "{} belongs to user {}, who could make root do anything through it; fix it with: chown root {}",
-        path.display(),
-        found.uid(),
-        quoted(path)
-    ))
+/// If we run as root, other users who can write the file could run programs as root.
+fn check_trust(path: &Path, found: &Metadata) -> Result<(), String> {
+    if nix::unistd::geteuid().is_root() { trust::check(path, found, DANGER) } else { Ok(()) }
 }

@@ -20,6 +20,9 @@ use std::path::Path;
 use nix::unistd::{Gid, Uid, User, geteuid, setfsgid, setfsuid};
 
 use pyruse_core::access::quoted;
+use pyruse_core::trust;
+
+use crate::configuration::DANGER;
 
 /// The owner of a directory, if this process must take that user's identity to access its files.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +43,7 @@ impl Owner {
             checked: geteuid().is_root(),
         };
         if owner.checked {
-            crate::configuration::check_writers(directory, &found)?;
+            trust::check_writers(directory, &found, DANGER)?;
         }
         Ok(owner)
     }
@@ -101,7 +104,7 @@ impl Owner {
                 quoted(path.parent().unwrap_or(path))
             ));
         }
-        crate::configuration::check_mode(path, found)
+        trust::check_mode(path, found, DANGER)
     }
 }
 

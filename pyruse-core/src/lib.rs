@@ -151,6 +151,7 @@ pub mod text;
 #[doc(hidden)]
 pub mod throttle;
 pub mod time;
+pub mod trust;
 pub mod workflow;
 
 // Plugins' derives and registrations need these; so a plugin crate depends on this crate alone.

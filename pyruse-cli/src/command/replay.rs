@@ -66,7 +66,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
     let stdout = std::io::stdout().lock();
     // Scrolling lines and a bar would disturb each other.
     let progress = Progress::new(!(args.json && stdout.is_terminal()));
-    // Whoever watches gets each effect as it happens. Otherwise a system call for each would be wasted.
+    // A person, and a program that follows a stream, get each effect as it happens. Otherwise many are written at once.
     let is_watched = stdout.is_terminal() || args.past.is_stream();
     let mut out: Box<dyn Write> = if is_watched {
         Box::new(LineWriter::new(stdout))

@@ -84,12 +84,17 @@ impl<F: Firewall> Action for BanAction<F> {
         run.entry.required_text(self.ip)?;
         let mut addresses = Vec::new();
         run.entry.find_text(self.ip, |text| {
-            addresses.push(address::parse(text).ok_or_else(|| excerpt(text)));
+            addresses.push(address::parse(text).ok_or_else(|| {
+                StepError::new(format!("`{}` is not an IP address: nothing is banned", excerpt(text)))
+            }));
             Ok(false)
         })?;
-        let [address] = &*addresses else { return self.ban_each(addresses, run) };
-        let ip = address.as_ref().map_err(|text| not_an_address(text))?;
-        self.ban(*ip, run)
+        // A value that cannot be banned does not protect the others; the first error is returned.
+        let mut result = Ok(());
+        for address in addresses {
+            result = result.and(address.and_then(|ip| self.ban(ip, run)));
+        }
+        result
     }
 
     fn inspect(&self, inspection: &mut Inspection) {
@@ -97,25 +102,7 @@ impl<F: Firewall> Action for BanAction<F> {
     }
 }
 
-fn not_an_address(text: &str) -> StepError {
-    StepError::new(format!("`{text}` is not an IP address: nothing is banned"))
-}
-
 impl<F: Firewall> BanAction<F> {
-    /// Bans each value of the field, and returns the first error: one that cannot be banned does not protect the others.
-    fn ban_each(
-        &mut self,
-        addresses: Vec<Result<IpAddr, String>>,
-        run: &mut Act<'_, '_>,
-    ) -> Result<(), StepError> {
-        let mut result = Ok(());
-        for address in addresses {
-            let banned = address.map_err(|text| not_an_address(&text)).and_then(|ip| self.ban(ip, run));
-            result = result.and(banned);
-        }
-        result
-    }
-
     fn ban(&mut self, ip: IpAddr, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         let net = self.prefixes.network(ip);
         if let Some(kind) = net.special().filter(|_| !self.allow_special) {

@@ -157,7 +157,8 @@ fn values(node: &JsonNode) -> &[JsonNode] {
 }
 
 /// Makes one object of all files, with the values of variables in place of them. `None` if the main file cannot be
-/// parsed. The second value is `false` if a part is missing, so that checks would find what is no error.
+/// parsed. The second value is `false` if a part is missing: then further checks would report errors that are only
+/// consequences.
 pub(super) fn merge(text: &ConfigText, diagnostics: &mut Diagnostics) -> Option<(JsonNode, bool)> {
     let mut merge = Merge { text, diagnostics, members: Vec::new(), vars: Vars::default(), is_whole: true };
     merge.file(0, 0);

@@ -117,15 +117,7 @@ impl ConfigText {
 
     /// Returns file, line and column of a byte.
     pub fn position(&self, offset: usize) -> TextPosition<'_> {
-        let file = &self.files[self.file_of(offset)];
-        let offset = floor_char_boundary(&self.text, offset);
-        let before = &self.text[file.start.min(offset)..offset];
-        let line = before.rfind('\n').map_or(0, |newline| newline + 1);
-        TextPosition {
-            file: &file.name,
-            line: before.matches('\n').count() + 1,
-            column: before[line..].chars().count() + 1,
-        }
+        self.lines().position(offset)
     }
 }
 

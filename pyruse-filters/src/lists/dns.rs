@@ -19,7 +19,7 @@ use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, Question, RCODE, TYPE};
 pub(super) const MAX_ADDRESSES: usize = 256;
 
 /// The longest time for one name.
-const PATIENCE: Duration = Duration::from_secs(6);
+const TIME_LIMIT: Duration = Duration::from_secs(6);
 
 /// The longest wait for one server.
 const MAX_TIMEOUT: u32 = 3;
@@ -65,7 +65,7 @@ enum Unhelpful {
     Truncated,
 }
 
-/// Resolves a name. Waits for at most [`PATIENCE`], and a little more.
+/// Resolves a name. Waits for at most [`TIME_LIMIT`], and a little more.
 pub(super) fn resolve(name: &str) -> Result<Answer, Failure> {
     let (servers, timeout, attempts) = servers();
     resolve_with(name, &servers, timeout, attempts)
@@ -95,7 +95,7 @@ fn resolve_with(
     timeout: Duration,
     attempts: u32,
 ) -> Result<Answer, Failure> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIME_LIMIT;
     let mut found: [Option<Records>; 2] = [None, None];
     let mut why = None;
     let mut is_silence = true;

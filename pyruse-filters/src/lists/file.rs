@@ -16,6 +16,7 @@ use pyruse_core::access;
 use pyruse_core::network::Network;
 use pyruse_core::plugin::excerpt;
 use pyruse_core::time::Timestamp;
+use pyruse_core::trust;
 
 /// The largest file, in bytes: more than a million networks.
 pub(super) const MAX_BYTES: u64 = 32 << 20;
@@ -116,42 +117,7 @@ fn check(path: &Path, found: &Metadata) -> Result<(), String> {
     if found.size() > MAX_BYTES {
         return Err(too_large(path));
     }
-    let mode = found.mode() & 0o7777;
-    if mode & 0o022 != 0 {
-        let fix = access::quoted(path);
-        return Err(format!(
-            "{shown} can be written by others (mode {mode:04o}), who could decide who is banned; fix it with: chmod \
-             go-w {fix}"
-        ));
-    }
-    is_ours(path, found)?;
-    let parent = std::fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned));
-    if let Some(parent) = parent
-        && let Ok(found) = std::fs::metadata(&parent)
-    {
-        is_ours(&parent, &found)?;
-        // In a sticky directory (/tmp) other users cannot replace our files.
-        if found.mode() & 0o002 != 0 && found.mode() & 0o1000 == 0 {
-            let (parent, fix) = (parent.display(), access::quoted(&parent));
-            return Err(format!(
-                "{parent} can be written by anybody, who could replace {shown} there; fix it with: chmod o-w {fix}"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Checks that it belongs to root or to this process's user.
-fn is_ours(path: &Path, found: &Metadata) -> Result<(), String> {
-    if found.uid() == 0 || found.uid() == nix::unistd::geteuid().as_raw() {
-        return Ok(());
-    }
-    Err(format!(
-        "{} belongs to user {}, who could decide who is banned; fix it with: chown root {}",
-        path.display(),
-        found.uid(),
-        access::quoted(path)
-    ))
+    trust::check(path, found, "who could decide who is banned")
 }
 
 /// Parses the lines. An error says which line, and how many others.

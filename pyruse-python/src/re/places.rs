@@ -25,7 +25,7 @@ pub(super) struct Places {
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// So many characters, whatever they are.
+    /// This number of any characters.
     Skip(usize),
     /// All characters of this set that follow.
     Run(u128),
@@ -36,7 +36,7 @@ enum Step {
 /// A part of an expression, as far as it matters here.
 #[derive(Debug, Clone, Copy)]
 enum Item {
-    /// So many characters of this set.
+    /// This number of characters of this set.
     Fixed(u128, usize),
     /// Any number of characters of this set, or at least one.
     Some { set: u128, is_empty: bool },

@@ -28,7 +28,7 @@ const CONNECTIONS: usize = 4;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// How long a client's thread waits for the loop.
-const PATIENCE: Duration = Duration::from_secs(4);
+const LOOP_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How long to wait after a connection could not be accepted (too many open files).
 const ACCEPT_RETRY: Duration = Duration::from_secs(1);
@@ -96,7 +96,7 @@ impl Page {
         let (answer, coming) = sync_channel(1);
         self.questions.send(answer).ok()?;
         (self.wake)();
-        let text = coming.recv_timeout(PATIENCE).ok()?;
+        let text = coming.recv_timeout(LOOP_TIMEOUT).ok()?;
         *last = Some((Instant::now(), text.clone()));
         Some(text)
     }
