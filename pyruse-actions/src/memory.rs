@@ -5,7 +5,7 @@
 //! when they are compiled.
 
 use pyruse_core::entry::Slot;
-use pyruse_core::plugin::fact::SavedAs;
+use pyruse_core::plugin::fact::{Fact, Origin, SavedAs};
 use pyruse_core::plugin::{
     Act, Action, Compile, Example, Expected, Invalid, Module, ModuleSettings, Plugin, SettingsPlugin,
     StepError,
@@ -64,6 +64,11 @@ struct Field {
     texts: Handle<Map<Remembered>>,
 }
 
+/// Returns the name of the part of the state that has the texts of a field.
+fn store(memory: &str, field: &str) -> String {
+    format!("memory/{memory}/{field}")
+}
+
 /// Returns the fields of the memory; `slots` are those of `names`.
 fn fields(
     memory: &str,
@@ -74,9 +79,7 @@ fn fields(
     if names.is_empty() {
         return Err(cx.error("fields", "`fields` names no field"));
     }
-    let field = |(slot, name): (Slot, &String)| {
-        Ok(Field { slot, texts: cx.state(&format!("memory/{memory}/{name}"))? })
-    };
+    let field = |(slot, name): (Slot, &String)| Ok(Field { slot, texts: cx.state(&store(memory, name))? });
     slots.into_iter().zip(names).map(field).collect()
 }
 
@@ -118,6 +121,10 @@ impl Module for Remember {
         let names = args.fields.iter().enumerate();
         let slots = names.map(|(n, name)| cx.reads_at(&format!("fields.{n}"), name)).collect();
         let fields = fields(&args.memory, &args.fields, slots, cx)?;
+        for (n, (Field { slot, .. }, name)) in fields.iter().zip(&args.fields).enumerate() {
+            let store = store(&args.memory, name);
+            cx.states(&format!("fields.{n}"), Fact::Keeps { field: *slot, store });
+        }
         Ok(Remember { key, fields, keep: args.keep_seconds.0, most })
     }
 
@@ -193,6 +200,10 @@ impl Module for Recall {
             |(n, name): (usize, &String)| cx.saves_at(&format!("fields.{n}"), name, SavedAs::Text, true);
         let slots = names.map(saved).collect();
         let fields = fields(&args.memory, &args.fields, slots, cx)?;
+        for (n, (Field { slot, .. }, name)) in fields.iter().zip(&args.fields).enumerate() {
+            let from = vec![Origin::Store(store(&args.memory, name))];
+            cx.states(&format!("fields.{n}"), Fact::Copies { field: *slot, from });
+        }
         Ok(Recall { key, fields })
     }
 

@@ -1,7 +1,7 @@
 //! `action_set`: sets a field, from a template or from the first of several fields that the entry has.
 
 use pyruse_core::entry::Slot;
-use pyruse_core::plugin::fact::SavedAs;
+use pyruse_core::plugin::fact::{Fact, Origin, SavedAs};
 use pyruse_core::plugin::{
     Act, Action, Compile, Example, Expected, Invalid, Message, Module, Plugin, StepError,
 };
@@ -58,6 +58,14 @@ impl Module for Set {
         };
         let surely = matches!(from, From::Template(_));
         let field = cx.saves_at("field", &args.field, SavedAs::Text, surely);
+        let copied = match &from {
+            From::Template(template) => template.only_field().into_iter().collect(),
+            From::First(fields) => fields.clone(),
+        };
+        if !copied.is_empty() {
+            let from = copied.into_iter().map(Origin::Field).collect();
+            cx.states("field", Fact::Copies { field, from });
+        }
         Ok(Set { field, from, text: String::new() })
     }
 

@@ -390,3 +390,6 @@ fn a_large_graph_is_reviewed_in_time_that_grows_with_its_size() {
         "{size} nodes: {taken:?}"
     );
 }
+
+#[path = "review/copied.rs"]
+mod copied;

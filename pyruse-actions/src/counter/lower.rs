@@ -1,6 +1,6 @@
 //! `action_counterLower`.
 
-use pyruse_core::plugin::fact::{CounterChange, Fact};
+use pyruse_core::plugin::fact::CounterChange;
 use pyruse_core::plugin::{Act, Action, Compile, Example, Expected, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -47,10 +47,7 @@ impl Module for Lower {
     fn compile(args: LowerArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let counter =
             Counter::new((&args.counter, &args.key, args.save.as_deref()), [args.prefix4, args.prefix6], cx)?;
-        cx.states(
-            "counter",
-            Fact::Counts { category: args.counter, change: CounterChange::Lowers { save: counter.save } },
-        );
+        counter.states(CounterChange::Lowers { save: counter.save }, cx);
         Ok(Lower { counter, by: By::new(args.by, cx)? })
     }
 

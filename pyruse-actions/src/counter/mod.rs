@@ -26,7 +26,7 @@ mod ticks;
 use std::sync::Arc;
 
 use pyruse_core::entry::Slot;
-use pyruse_core::plugin::fact::SavedAs;
+use pyruse_core::plugin::fact::{CounterChange, Fact, SavedAs};
 use pyruse_core::plugin::{Act, Compile, Invalid, ModuleSettings, SettingsPlugin, StepError};
 use pyruse_core::prefixes::Prefixes;
 use pyruse_core::schemars::JsonSchema;
@@ -99,6 +99,12 @@ impl Counter {
         let label = name.clone();
         cx.on_bind(move |state| state.get_mut(handle).configure(&label, caps));
         Ok(Counter { key, prefixes, save, category: handle, name })
+    }
+
+    /// States how the action counts.
+    fn states(&self, change: CounterChange, cx: &mut Compile<'_>) {
+        let prefixes = self.prefixes.unwrap_or_default();
+        cx.states("counter", Fact::Counts { category: self.name.to_string(), prefixes, change });
     }
 
     /// Runs `change` on the entry's key, and saves the resulting count.

@@ -1,7 +1,7 @@
 //! `action_counterRaise`.
 
 use pyruse_core::entry::Slot;
-use pyruse_core::plugin::fact::{CounterChange, Fact, SavedAs};
+use pyruse_core::plugin::fact::{CounterChange, Fact, Origin, SavedAs};
 use pyruse_core::plugin::{Act, Action, Compile, Example, Expected, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
@@ -90,7 +90,10 @@ impl Distinct {
         let field = cx.reads_at("distinct", field);
         let save = args.save_values.as_ref();
         let save = save.map(|name| cx.saves_at("saveValues", name, SavedAs::Text, true));
-        if save.is_some() {
+        let store = format!("counter/{}", args.counter);
+        cx.states("distinct", Fact::Keeps { field, store: store.clone() });
+        if let Some(save) = save {
+            cx.states("saveValues", Fact::Copies { field: save, from: vec![Origin::Store(store)] });
             cx.on_bind(move |state| state.get_mut(category).keeps_values = true);
         }
         Ok(Some(Distinct { field, save }))
@@ -134,7 +137,7 @@ impl Module for Raise {
         let category = counter.category;
         cx.on_bind(move |state| state.get_mut(category).note_durations(keep.unwrap_or(0), 0));
         let change = CounterChange::Raises { expires: keep.is_some(), save: counter.save };
-        cx.states("counter", Fact::Counts { category: args.counter, change });
+        counter.states(change, cx);
         Ok(Raise { counter, keep, by, distinct })
     }
 

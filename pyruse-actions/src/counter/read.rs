@@ -1,6 +1,6 @@
 //! `action_counterRead`.
 
-use pyruse_core::plugin::fact::{CounterChange, Fact};
+use pyruse_core::plugin::fact::CounterChange;
 use pyruse_core::plugin::{Act, Action, Compile, Example, Expected, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
@@ -38,10 +38,7 @@ impl Module for Read {
     fn compile(args: ReadArgs, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
         let counter =
             Counter::new((&args.counter, &args.key, Some(&args.save)), [args.prefix4, args.prefix6], cx)?;
-        cx.states(
-            "counter",
-            Fact::Counts { category: args.counter, change: CounterChange::Reads { save: counter.save } },
-        );
+        counter.states(CounterChange::Reads { save: counter.save }, cx);
         Ok(Read(counter))
     }
 

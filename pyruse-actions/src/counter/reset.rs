@@ -1,6 +1,6 @@
 //! `action_counterReset`.
 
-use pyruse_core::plugin::fact::{CounterChange, Fact};
+use pyruse_core::plugin::fact::CounterChange;
 use pyruse_core::plugin::{Act, Action, Compile, Example, Expected, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
@@ -49,10 +49,7 @@ impl Module for Reset {
         let grace = args.grace_seconds.map(|seconds| seconds.0).filter(|seconds| *seconds > 0);
         let category = counter.category;
         cx.on_bind(move |state| state.get_mut(category).note_durations(0, grace.unwrap_or(0)));
-        cx.states(
-            "counter",
-            Fact::Counts { category: args.counter, change: CounterChange::Lowers { save: counter.save } },
-        );
+        counter.states(CounterChange::Lowers { save: counter.save }, cx);
         Ok(Reset { counter, grace })
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use pyruse_core::entry::{self, Entry, Slot};
+use pyruse_core::plugin::fact::Fact;
 use pyruse_core::plugin::{Act, Action, Compile, Example, Expected, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
@@ -10,6 +11,7 @@ use pyruse_core::serde::Deserialize;
 use pyruse_core::serde::de::{Deserializer, Error, Visitor};
 use pyruse_core::state::Handle;
 
+use super::CLIENTS;
 use super::mapping::Mapping;
 use super::mappings::Mappings;
 use super::property::Property;
@@ -145,8 +147,10 @@ impl Module for Capture {
                 "name the field with the address that the service sees, or give the address itself",
             ));
         }
+        let saddr = cx.reads_at("saddr", &args.saddr);
+        cx.states("saddr", Fact::Keeps { field: saddr, store: CLIENTS.into() });
         Ok(Capture {
-            saddr: cx.reads_at("saddr", &args.saddr),
+            saddr,
             sport: args.sport.as_deref().map(|name| cx.reads_at("sport", name)),
             origins: [
                 Origin::of(Property::Addr, args.addr.as_deref(), args.addr_value, cx),

@@ -23,3 +23,6 @@ mod replace;
 mod retention;
 mod settings;
 mod value;
+
+/// What reviews call the place where captured addresses are stored.
+const CLIENTS: &str = "dnat/clients";

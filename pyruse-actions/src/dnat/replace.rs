@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use pyruse_core::entry::Slot;
-use pyruse_core::plugin::fact::SavedAs;
+use pyruse_core::plugin::fact::{Fact, Origin, SavedAs};
 use pyruse_core::plugin::{Act, Action, Compile, Example, Expected, Invalid, Module, Plugin, StepError};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::state::Handle;
 
+use super::CLIENTS;
 use super::mapping::Properties;
 use super::mappings::{IndexNumber, Mappings};
 use super::property::{Combination, Property};
@@ -97,8 +98,13 @@ impl Module for Replace {
         cx.on_bind(move |state| {
             let _ = known.set(state.get_mut(mappings).index(combination));
         });
+        let saddr_into = into(args.saddr_into.as_deref(), "saddrInto", cx);
+        if let Some(field) = saddr_into {
+            let from = vec![Origin::Store(CLIENTS.into())];
+            cx.states("saddrInto", Fact::Copies { field, from });
+        }
         Ok(Replace {
-            saddr_into: into(args.saddr_into.as_deref(), "saddrInto", cx),
+            saddr_into,
             sport_into: into(args.sport_into.as_deref(), "sportInto", cx),
             index,
             fields,

@@ -308,6 +308,14 @@ impl Message {
         self.template.parts()
     }
 
+    /// Returns its only field, if the text is the value of that field, unchanged.
+    pub fn only_field(&self) -> Option<Slot> {
+        match (self.names(), &*self.slots) {
+            ([name], [slot]) if self.template.source() == format!("{{{name}}}") => Some(*slot),
+            _ => None,
+        }
+    }
+
     /// Returns the names of its fields; [`Part::Value`] has an index into them.
     pub fn names(&self) -> &[String] {
         self.template.names()

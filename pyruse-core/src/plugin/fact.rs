@@ -32,10 +32,27 @@ pub enum Fact {
     Tests(Slot, Test),
     /// The filter passes when the expression is found in the field.
     Searches(Search),
+    /// The values that it saves into a field are unchanged values from elsewhere. If no such fact is stated about a field
+    /// that is saved, its values may be anything.
+    Copies {
+        /// The field that is saved.
+        field: Slot,
+        /// The places that a value may be from.
+        from: Vec<Origin>,
+    },
+    /// It puts the value of a field into a part of the state, from which other steps copy it for later entries.
+    Keeps {
+        /// The field.
+        field: Slot,
+        /// The name of that part.
+        store: String,
+    },
     /// It counts in a category.
     Counts {
         /// The category.
         category: String,
+        /// Which addresses are one key.
+        prefixes: Prefixes,
         /// How.
         change: CounterChange,
     },
@@ -66,6 +83,15 @@ pub struct Save {
     /// Whether an argument asks for it. If not, the name is in an expression, where it may only be an explanation for
     /// people.
     pub asked: bool,
+}
+
+/// Where a copied value is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A field of the same entry.
+    Field(Slot),
+    /// A part of the state, with this name: see [`Fact::Keeps`].
+    Store(String),
 }
 
 /// The type of a saved value.

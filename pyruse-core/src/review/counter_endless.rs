@@ -36,7 +36,7 @@ inventory::submit!(LintPlugin::new(&LINT, check));
 fn check(review: &Review<'_>, findings: &mut Findings) {
     let counts = || {
         review.facts().filter_map(|(site, fact, span)| match fact {
-            Fact::Counts { category, change } => Some((site, category.as_str(), *change, span)),
+            Fact::Counts { category, change, .. } => Some((site, category.as_str(), *change, span)),
             _ => None,
         })
     };

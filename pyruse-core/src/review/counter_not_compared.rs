@@ -40,7 +40,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     let mut raised: BTreeMap<&str, (usize, &SourceSpan)> = BTreeMap::new();
     let mut looked_at: HashSet<&str> = HashSet::new();
     for (site, fact, span) in review.facts() {
-        let Fact::Counts { category, change } = fact else { continue };
+        let Fact::Counts { category, change, .. } = fact else { continue };
         let (CounterChange::Raises { save, .. }
         | CounterChange::Lowers { save }
         | CounterChange::Reads { save }) = change;

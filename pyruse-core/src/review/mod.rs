@@ -12,6 +12,7 @@
 
 mod allow;
 mod check;
+mod copied;
 mod findings;
 mod flow;
 mod live;
@@ -27,6 +28,7 @@ mod ban_for_ever;
 mod costly_first;
 mod counter_endless;
 mod counter_not_compared;
+mod counter_prefixes;
 mod field_unknown;
 mod forgeable_ban;
 mod forgeable_mail;

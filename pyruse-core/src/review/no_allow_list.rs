@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::check::LintPlugin;
+use super::copied::Copies;
 use super::findings::Findings;
 use super::flow::{Exit, Track};
 use super::subject::Review;
@@ -19,7 +20,9 @@ static LINT: Lint = Lint {
     why: "after one mistyped password too many, you have banned yourself, your monitoring, or your gateway",
     instead: "Put a `filter_inNetworks` with your own networks (and `127.0.0.0/8`, `::1`) before the ban, and ban by \
               its `else`. It must test the field that is banned, after the last step that saves into it: if \
-              `action_dnatReplace` later saves another address there, that address was not tested.",
+              `action_dnatReplace` later saves another address there, that address was not tested. For addresses that \
+              a step takes from the state (`saveValues` of a counter, `action_recall`, `action_dnatReplace`), test \
+              them before they are counted, remembered or captured.",
     examples: Examples::Rules {
         rules: r#"{"actions": {
     "ssh": [
@@ -60,46 +63,61 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             bans.entry(ban.address).or_default().push((site, span));
         }
     }
-    let mut bans: Vec<_> = bans.into_iter().collect();
-    bans.sort_by_key(|(slot, _)| *slot);
+    let mut fields: Vec<Slot> = bans.keys().copied().collect();
+    fields.sort_unstable();
+    let copies = Copies::of(review);
+    copies.add_originals(&mut fields);
+    let tracks = tracks(review, &fields, &copies);
+    copies.spread(review, &fields, tracks, |n, unlisted, known| {
+        let field = fields[n];
+        let name = review.name(field);
+        for (site, span) in bans.get(&field).into_iter().flatten() {
+            let open = review.flow.nodes_of(*site).iter().find(|node| unlisted.holds(**node));
+            let Some(node) = open else { continue };
+            let path = findings.path(review, || unlisted.path(*node));
+            let message = format!("this may ban any address: on a path to it, `{name}` is not compared with an \
+                                   allow-list");
+            let found = findings.add(span, review.place(*site), message).notes(path);
+            let Some((copy, origin, original)) = copies.cause(review, known, field) else {
+                found.help(format!(
+                    "put a `filter_inNetworks` on `{name}` with your own networks before it, and ban by its `else`"
+                ));
+                continue;
+            };
+            let (original, copy, origin) = (review.name(original), review.step(copy), review.step(origin));
+            found.note(format!("{copy} sets `{name}` to values that `{original}` has in {origin}"));
+            found.help(format!(
+                "put a `filter_inNetworks` on `{original}` with your own networks before {origin}, and go there by \
+                 its `else`"
+            ));
+        }
+    });
+}
+
+/// For each field: that its address was not compared with an allow-list. What copies do is not in it.
+fn tracks(review: &Review<'_>, fields: &[Slot], copies: &Copies<'_>) -> Vec<Track> {
+    // A field that no source has is first set by a step.
+    let at_start = |slot: &Slot| review.tables().may_hold(review.name(*slot));
     let mut tracks: HashMap<Slot, Track> =
-        bans.iter().map(|(slot, _)| (*slot, Track { at_start: true, changes: Vec::new() })).collect();
+        fields.iter().map(|slot| (*slot, Track { at_start: at_start(slot), changes: Vec::new() })).collect();
     for (site, found) in review.sites() {
         let nodes = review.flow.nodes_of(site);
         // A filter that states only what it reads is a filter of your own; it is trusted to be an allow-list.
         let silent = review.is_filter(site)
             && !found.facts.iter().any(|s| matches!(s.fact, Fact::Tests(..) | Fact::Searches(_)));
         for fact in found.facts.iter().map(|stated| &stated.fact) {
-            let fields: Vec<(Slot, &[Exit], bool)> = match fact {
-                Fact::Saves(save) => vec![(save.field, &[Exit::Pass], true)],
-                Fact::Reads(slot) if silent => vec![(*slot, &[Exit::Pass, Exit::Fail], false)],
-                Fact::Tests(slot, _) => vec![(*slot, listed(fact, *slot), false)],
-                Fact::Searches(search) => vec![(search.field, listed(fact, search.field), false)],
+            let (slot, exits, holds): (_, &[Exit], _) = match fact {
+                Fact::Saves(save) if !copies.has(site, save.field) => (save.field, &[Exit::Pass], true),
+                Fact::Reads(slot) if silent => (*slot, &[Exit::Pass, Exit::Fail], false),
+                Fact::Tests(slot, _) => (*slot, listed(fact, *slot), false),
+                Fact::Searches(search) => (search.field, listed(fact, search.field), false),
                 _ => continue,
             };
-            for (slot, exits, holds) in fields {
-                let Some(track) = tracks.get_mut(&slot) else { continue };
-                for exit in exits {
-                    track.changes.extend(nodes.iter().map(|node| (*node, *exit, holds)));
-                }
+            let Some(track) = tracks.get_mut(&slot) else { continue };
+            for exit in exits {
+                track.changes.extend(nodes.iter().map(|node| (*node, *exit, holds)));
             }
         }
     }
-    let tracks: Vec<Track> = bans.iter().map(|(slot, _)| tracks.remove(slot).unwrap_or_default()).collect();
-    review.flow.spread(&tracks, |n, unlisted| {
-        for (site, span) in &bans[n].1 {
-            let open = review.flow.nodes_of(*site).iter().find(|node| unlisted.holds(**node));
-            let Some(node) = open else { continue };
-            let path = findings.path(review, || unlisted.path(*node));
-            let name = review.name(bans[n].0);
-            let message = format!("this may ban any address: on a path to it, `{name}` is not compared with an \
-                                   allow-list");
-            findings
-                .add(span, review.place(*site), message)
-                .notes(path)
-                .help(format!(
-                    "put a `filter_inNetworks` on `{name}` with your own networks before it, and ban by its `else`"
-                ));
-        }
-    });
+    fields.iter().map(|slot| tracks.remove(slot).unwrap_or_default()).collect()
 }

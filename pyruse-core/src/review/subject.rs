@@ -68,6 +68,12 @@ impl<'a> Review<'a> {
         StepPlace { chain: found.chain.clone(), step: Some(found.step) }
     }
 
+    /// Returns the name of a step, for people.
+    pub(super) fn step(&self, site: usize) -> String {
+        let found = &self.workflow.sites()[site];
+        format!("step {} of `{}`", found.step, found.chain)
+    }
+
     /// Returns the position of the character at byte `at` of the expression at this span.
     pub fn within(&self, span: &SourceSpan, expression: &str, at: usize) -> SourceSpan {
         let text = JsonNode { span: span.clone(), content: JsonContent::Text(expression.to_owned()) };
