@@ -143,7 +143,7 @@ fn completions() -> tempfile::TempDir {
 /// What is to be completed, and what every shell has to offer for it.
 const COMPLETED: &[(&str, &[&str])] = &[
     ("pyruse rep", &["replay", "report"]),
-    ("pyruse replay --f", &["--feedback", "--field", "--file", "--format"]),
+    ("pyruse replay --f", &["--feedback", "--field", "--file", "--first-line", "--format"]),
     ("pyruse report s", &["send", "show"]),
     ("pyruse comp", &[]),
     ("pyruse modules filter_p", &["filter_pcre", "filter_pcreAny"]),

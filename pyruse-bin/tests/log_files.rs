@@ -396,6 +396,66 @@ fn compressed_files_and_standard_input_are_replayed() {
 }
 
 #[test]
+fn a_file_is_tried_with_the_arguments_that_a_source_has() {
+    for (content, format, args) in [
+        ("18.11.2026 12:06:40 a\n18.11.2026 12:06:41 b\n", "text", &[("time", "%d.%m.%Y %H:%M:%S")][..]),
+        (
+            "2026-11-18 12:06:40 a\n  more\n2026-11-18 12:06:41 b\n",
+            "text",
+            &[("first_line", "^\\d{4}-"), ("zone", "Asia/Tokyo")],
+        ),
+        ("1795000001 a\n1795000002 2026-11-18 12:06:40 b\n", "text", &[("time", "epoch")]),
+        (
+            "{\"at\":\"2026-11-18T11:06:40Z\",\"time\":5,\"msg\":\"a\"}\n",
+            "json",
+            &[("time_field", "at"), ("identifier", "app")],
+        ),
+    ] {
+        let configured = |sources: Value| {
+            let message = "{__REALTIME_TIMESTAMP} {MESSAGE}";
+            let actions = json!({"mail": [{"action": "action_email", "args": {"message": message}}]});
+            let workspace = Workspace::new(
+                &json!({"actions": actions, "sources": sources, "storage": "state"}).to_string(),
+            );
+            fs::write(workspace.path("log"), content).unwrap();
+            workspace
+        };
+        let bodies = |printed: &str| -> Vec<Value> {
+            let line = |line: &str| {
+                let mut effect: Value = serde_json::from_str(line).unwrap();
+                effect["body"].take()
+            };
+            printed.lines().map(line).collect()
+        };
+        let tried = configured(json!({"log": {"source": "source_file", "args": {"paths": ["/nothing"]}}}));
+        let mut command = vec!["--file", "log", "--format", format];
+        let options: Vec<_> = args.iter().map(|(name, _)| format!("--{}", name.replace('_', "-"))).collect();
+        for (option, (_, value)) in options.iter().zip(args) {
+            command.extend([option.as_str(), value]);
+        }
+        let found = bodies(&tried.run(&[&["replay", "--json"], &command[..]].concat()).good());
+        let explained: Value =
+            serde_json::from_str(&tried.run(&[&["explain", "--json"], &command[..]].concat()).good())
+                .unwrap();
+
+        let configured_one = configured(json!({}));
+        let mut source = json!({"paths": [configured_one.path("log")], "format": format});
+        for (name, value) in args {
+            source[*name] = json!(value);
+        }
+        let sources = json!({"log": {"source": "source_file", "args": source}});
+        let config = fs::read_to_string(configured_one.path("pyruse.json")).unwrap();
+        let mut config: Value = serde_json::from_str(&config).unwrap();
+        config["sources"] = sources;
+        fs::write(configured_one.path("pyruse.json"), config.to_string()).unwrap();
+        let expected = bodies(&configured_one.run(&["replay", "--json"]).good());
+        assert!(!expected.is_empty() && expected == found, "{args:?}: {expected:?}, {found:?}");
+        let first = explained["steps"][0]["effects"][0]["body"].clone();
+        assert_eq!(first, expected[0], "{explained:#}");
+    }
+}
+
+#[test]
 fn mistakes_say_what_to_write_instead() {
     let workspace = Workspace::with_actions(&json!({"x": [{"action": "action_noop"}]}));
     fs::write(workspace.path("log"), "2026-11-18 12:06:40 one\n").unwrap();
@@ -408,6 +468,22 @@ fn mistakes_say_what_to_write_instead() {
         (&["replay", "--file", ".", "--format", "text"], "it is a directory"),
         (&["explain", "--format", "export"], "text, syslog, json, docker or access"),
         (&["explain", "--format", "text"], "there is no line to explain"),
+        (
+            &["replay", "--file", "log", "--format", "text", "--zone", "Mars"],
+            "argument `zone`: there is no time zone `Mars`; write a name such as `UTC`",
+        ),
+        (
+            &["replay", "--file", "log", "--format", "text", "--time", "soon"],
+            "argument `time`: `soon` is not a form of dates: write `auto`",
+        ),
+        (
+            &["explain", "--file", "log", "--format", "access", "--first-line", "^x"],
+            "argument `first_line`: in this format, every line is an entry",
+        ),
+        (&["replay", "--file", "log", "--format", "text", "--first-line", "(x"], "argument `first_line`: "),
+        (&["replay", "--file", "log", "--zone", "UTC"], "--format <FORMAT>"),
+        (&["explain", "--zone", "UTC"], "--format <FORMAT>"),
+        (&["replay", "--input", "log", "--format", "json", "--zone", "UTC"], "give these with --file"),
     ] {
         let printed = workspace.run(args);
         assert!(printed.code != Some(0) && printed.err.contains(why), "{args:?}: {}", printed.err);

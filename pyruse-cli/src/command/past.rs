@@ -43,6 +43,7 @@ impl Form {
         self,
         files: &[PathBuf],
         fields: &[(String, String)],
+        lines: &LineArgs,
     ) -> io::Result<serde_json::Value> {
         let absolute = |file: &PathBuf| match file.to_str() {
             Some("-") => Ok(file.clone()),
@@ -51,7 +52,47 @@ impl Form {
         let paths: Vec<PathBuf> = files.iter().map(absolute).collect::<Result<_, _>>()?;
         let fields = fields.iter().filter(|(name, _)| name != SOURCE);
         let fields: BTreeMap<_, _> = fields.map(|(name, value)| (name, value)).collect();
-        Ok(json!({"paths": paths, "format": self, "fields": fields, "once": true, "literal": true}))
+        let mut args =
+            json!({"paths": paths, "format": self, "fields": fields, "once": true, "literal": true});
+        for (name, value) in lines.given() {
+            args[name] = json!(value);
+        }
+        Ok(args)
+    }
+}
+
+/// How the lines of log files are read: arguments of `source_file`, with the same names and meanings.
+#[derive(clap::Args)]
+pub(crate) struct LineArgs {
+    /// How the time of a line is written: `auto` (the default), `iso`, `syslog`, `clf`, `ctime`, `rfc2822`, `epoch`,
+    /// `tai64n`, a format of strptime(3) such as `%d.%m.%Y %H:%M:%S`, or `arrival`
+    #[arg(long, value_name = "HOW", requires = "format", add = values::ways_of_time())]
+    time: Option<String>,
+    /// The time zone of times that do not say theirs, such as `UTC` or `Europe/Paris`
+    #[arg(long, value_name = "ZONE", requires = "format")]
+    zone: Option<String>,
+    /// With the format `json`: the member that has the time, if it has an unusual name
+    #[arg(long, value_name = "NAME", requires = "format")]
+    time_field: Option<String>,
+    /// With the formats `text` and `syslog`: an entry begins at a line in which this expression is found
+    #[arg(long, value_name = "RE", requires = "format")]
+    first_line: Option<String>,
+    /// SYSLOG_IDENTIFIER of entries that do not say which program wrote them
+    #[arg(long, value_name = "NAME", requires = "format")]
+    identifier: Option<String>,
+}
+
+impl LineArgs {
+    /// The arguments that were given, each with its name in the configuration.
+    fn given(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let all = [
+            ("time", &self.time),
+            ("zone", &self.zone),
+            ("time_field", &self.time_field),
+            ("first_line", &self.first_line),
+            ("identifier", &self.identifier),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)))
     }
 }
 
@@ -78,6 +119,8 @@ pub(crate) struct PastArgs {
     /// name; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_field, requires = "source")]
     field: Vec<(String, String)>,
+    #[command(flatten)]
+    lines: LineArgs,
     /// Skip entries before this time: `2026-11-18 11:00`, `yesterday`, `2h ago`, `@1795000000`
     #[arg(long, value_name = "T", value_parser = when::parse, add = values::times())]
     since: Option<Timestamp>,
@@ -108,7 +151,7 @@ impl PastArgs {
         if !self.file.is_empty() && self.format != Form::Auto {
             return of(
                 "source_file",
-                self.format.log_files(&self.file, &self.field).map_err(SourceError::of)?,
+                self.format.log_files(&self.file, &self.field, &self.lines).map_err(SourceError::of)?,
             );
         }
         if let Some(input) = &self.input {
@@ -155,6 +198,8 @@ impl PastArgs {
             "--since and --until need times, but times in plain lines are not read"
         } else if !is_text && !is_log && !self.field.is_empty() {
             "--field is for log files: add `--format text` or another format of theirs, or leave it out"
+        } else if !is_log && self.lines.given().next().is_some() {
+            "--time, --zone, --time-field, --first-line and --identifier are for log files: give these with --file"
         } else {
             return Ok(());
         };

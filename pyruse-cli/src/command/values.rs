@@ -33,6 +33,11 @@ pub(super) fn times() -> ArgValueCandidates {
     words(&["today", "yesterday", "1h ago", "1 day ago", "1 week ago"])
 }
 
+/// Candidates for the ways in which the time of a line is written.
+pub(super) fn ways_of_time() -> ArgValueCandidates {
+    words(&["auto", "iso", "syslog", "clf", "ctime", "rfc2822", "epoch", "tai64n", "arrival"])
+}
+
 /// Candidates for durations.
 pub(super) fn lengths() -> ArgValueCandidates {
     words(&["1h", "1d", "1w", "4w"])

@@ -1,7 +1,9 @@
 //! The sources that a configuration names, before they are opened.
 
 use super::label::named;
-use crate::config::{Config, Diagnostics, JsonNode, ModuleKind, SourceConfig, SourceSpan};
+use crate::config::{
+    Config, Diagnostic, Diagnostics, JsonContent, JsonNode, Member, ModuleKind, SourceConfig, SourceSpan,
+};
 use crate::entry::{FieldTable, FieldTables, Fields};
 use crate::plugin::{Compile, Compiled, Plugin, Reader, Registry, Settings, Setup, Source, SourceError};
 
@@ -19,7 +21,8 @@ pub struct ConfiguredSource {
 }
 
 impl ConfiguredSource {
-    /// Makes a source that no configuration names: for commands. An unknown module and wrong arguments are errors.
+    /// Makes a source that no configuration names: for commands. An unknown module and wrong arguments are errors, which
+    /// name the argument.
     pub fn of(
         registry: &Registry,
         name: &str,
@@ -38,7 +41,8 @@ impl ConfiguredSource {
         let made = configure(&from, &mut Fields::default(), &mut Setup::default(), &mut diagnostics).pop();
         made.filter(|_| !diagnostics.has_errors()).ok_or_else(|| {
             let found = diagnostics.in_order();
-            SourceError(found.first().map(|finding| finding.message.clone()).unwrap_or_default())
+            let args = config.sources.first().and_then(|source| source.args.as_ref());
+            SourceError(found.first().map(|finding| said_of(finding, args)).unwrap_or_default())
         })
     }
 
@@ -60,6 +64,21 @@ impl ConfiguredSource {
     pub(super) fn identity(&self) -> Identity {
         Identity { module: self.module, args: self.args.as_ref().map(JsonNode::to_json) }
     }
+}
+
+/// The text of a finding in arguments that no user wrote as JSON: with the name of the argument, instead of its place.
+fn said_of(finding: &Diagnostic, args: Option<&JsonNode>) -> String {
+    let members = match args.map(|args| &args.content) {
+        Some(JsonContent::Object(members)) => members.as_slice(),
+        _ => &[],
+    };
+    let concerns = |member: &&Member| {
+        let span = &member.value.span;
+        span.start <= finding.span.start && finding.span.end <= span.end
+    };
+    let name = members.iter().find(concerns).map(|member| format!("argument `{}`: ", member.key));
+    let help = finding.help.as_ref().map(|help| format!("; {help}"));
+    format!("{}{}{}", name.unwrap_or_default(), finding.message, help.unwrap_or_default())
 }
 
 /// What distinguishes two sources with the same name.

@@ -50,8 +50,7 @@ pub(super) fn find(journals: Vec<NamedReader>, cursor: &str) -> anyhow::Result<N
 /// Finds the first entry of a log file, or of standard input; `source` is the name of its source, if no field says it.
 pub(super) fn of_log_file(
     format: Form,
-    files: &[PathBuf],
-    fields: &[(String, String)],
+    given: &super::Args,
     registry: &Registry,
     source: &str,
 ) -> anyhow::Result<NamedReader> {
@@ -59,14 +58,18 @@ pub(super) fn of_log_file(
         bail!("--format is that of a log file: text, syslog, json, docker or access");
     }
     let standard_input = [PathBuf::from("-")];
-    let args = format.log_files(if files.is_empty() { &standard_input } else { files }, fields)?;
-    let name = source_of(fields).unwrap_or(source);
+    let files = if given.file.is_empty() { &standard_input[..] } else { &given.file };
+    let args = format.log_files(files, &given.field, &given.lines)?;
+    let name = source_of(&given.field).unwrap_or(source);
     let configured = ConfiguredSource::of(registry, name, "source_file", &args)?;
     let mut reader = configured.source.open()?;
     reader.resume(Begin::Head)?;
-    match reader.next()? {
-        Next::Record(_) => Ok((name.to_owned(), reader)),
-        _ => bail!("there is no line to explain"),
+    loop {
+        match reader.next()? {
+            Next::Record(_) => return Ok((name.to_owned(), reader)),
+            Next::Later(wait) => std::thread::sleep(wait),
+            Next::End => bail!("there is no line to explain"),
+        }
     }
 }
 

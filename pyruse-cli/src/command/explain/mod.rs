@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::json;
 use super::loaded::Loaded;
 use super::paint::Paint;
-use super::past::{Form, parse_field};
+use super::past::{Form, LineArgs, parse_field};
 use super::text::terminal_columns;
 use crate::configuration;
 use crate::ending::Ending;
@@ -27,7 +27,8 @@ use pyruse_core::plugin::Registry;
 /// the end, where and why the entry stopped. Nothing is delivered, and no state is written.
 ///
 /// The entry comes from the journal (`--cursor`), from options (`--field`), or from standard input: one object of
-/// `journalctl -o json`, or with `--format` the first line of a log file. An entry from options has the current time, unless `__REALTIME_TIMESTAMP` is given.
+/// `journalctl -o json`, or with `--format` the first entry of a log file. An entry from options has the current time,
+/// unless `__REALTIME_TIMESTAMP` is given.
 ///
 /// Counters and other state start empty, so a single entry never reaches a threshold; with `--state`, they are as the
 /// daemon last wrote them.
@@ -40,7 +41,7 @@ pub(crate) struct Args {
     /// Look for the cursor in the journal files of this directory
     #[arg(long, value_name = "DIR", requires = "cursor", conflicts_with = "file")]
     directory: Option<PathBuf>,
-    /// Look for the cursor in these journal files; with --format, take the first line of this log file
+    /// Look for the cursor in these journal files; with --format, take the first entry of this log file
     #[arg(long, value_name = "F", num_args = 1.., requires = "place")]
     file: Vec<PathBuf>,
     /// The format of the line: `text`, `syslog`, `json`, `docker` or `access`
@@ -49,6 +50,8 @@ pub(crate) struct Args {
     /// A field of an invented entry, or with --format of the line; may be repeated, also with the same name
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_field)]
     field: Vec<(String, String)>,
+    #[command(flatten)]
+    lines: LineArgs,
     /// Start with a copy of the daemon's state instead of an empty one
     #[arg(long)]
     state: bool,
@@ -85,7 +88,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         let (name, mut journal) = entry::find(journals, cursor)?;
         tracer.trace(&name, journal.record())
     } else if let Some(format) = args.format {
-        let (name, mut reader) = entry::of_log_file(format, &args.file, &args.field, &registry, &source)?;
+        let (name, mut reader) = entry::of_log_file(format, args, &registry, &source)?;
         tracer.trace(&name, reader.record())
     } else if args.field.is_empty() {
         tracer.trace(&source, entry::from_standard_input(&registry)?.record())
