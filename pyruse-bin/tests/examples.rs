@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pyruse_actions as _;
-use pyruse_core::address;
 use pyruse_core::config::{ConfigText, Diagnostics, ModuleKind};
 use pyruse_core::effect::Effect;
 use pyruse_core::engine::Engine;
@@ -31,7 +30,7 @@ fn examples() -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut found: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
     found.sort();
-    assert!(found.len() >= 9, "{found:?}");
+    assert!(found.len() >= 11, "{found:?}");
     found
 }
 
@@ -79,10 +78,10 @@ fn the_shipped_rules_have_the_recorded_effects() {
 /// that an attacker tries to get banned (192.0.2.0/24).
 #[test]
 fn the_shipped_rules_ban_nobody_who_has_done_nothing() {
-    let innocent = |ip: &str| {
-        let address = address::parse(ip).unwrap_or_else(|| panic!("{ip}"));
-        let text = address.to_string();
-        ["192.0.2.", "192.168.", "2001:db8:1::"].iter().any(|ours| text.starts_with(ours))
+    let ours = ["192.0.2.0/24", "192.168.0.0/16", "2001:db8:1::/48"].map(|net| Network::parse(net).unwrap());
+    let innocent = |net: &str| {
+        let net = Network::parse(net).unwrap_or_else(|| panic!("{net}"));
+        ours.iter().any(|ours| ours.overlaps(&net))
     };
     for example in examples() {
         for line in replayed(&example).lines() {
@@ -243,7 +242,9 @@ fn record(line: &str) -> MemoryRecord {
 fn their_entries_take_both_exits_of_every_filter_and_reach_every_action() {
     let registry = Registry::linked().unwrap();
     for example in examples() {
-        let source = ConfigText::new(example.display().to_string(), read(&example, "pyruse.json"));
+        let config = example.join("pyruse.json");
+        let mut source = ConfigText::new(config.display().to_string(), read(&example, "pyruse.json"));
+        source.read_included(|path| fs::read_to_string(path).map_err(|e| e.to_string()));
         let (mut state, mut diagnostics) = (State::in_memory(), Diagnostics::default());
         let engine =
             Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();

@@ -263,7 +263,8 @@ fn the_file_of_sets_can_be_loaded_over_that_of_another_version() {
     assert!(chain.contains("hook prerouting priority raw - 10;"), "{chain}");
 }
 
-/// All bans of the examples go into sets of `bans.nft`, which can be loaded again without losing them.
+/// All bans of the examples go into sets of `bans.nft`, which can be loaded again without losing them; or into sets whose
+/// definition, to be added to it, is in the first lines of the example.
 #[test]
 fn the_sets_of_the_examples_are_all_there_and_keep_their_bans_when_loaded_again() {
     let firewall = common::Firewall::with_sets(&[]);
@@ -272,6 +273,9 @@ fn the_sets_of_the_examples_are_all_there_and_keep_their_bans_when_loaded_again(
     let mut sets = BTreeSet::new();
     for folder in fs::read_dir(top().join("examples/conf")).unwrap().map(Result::unwrap) {
         let text = fs::read_to_string(folder.path().join("pyruse.json")).unwrap_or_default();
+        for line in text.lines().filter_map(|line| line.strip_prefix("//     set ")) {
+            firewall.nft(&[&format!("add set inet pyruse {line}")]);
+        }
         sets.extend(text.split('"').filter(|word| word.starts_with("inet pyruse ")).map(str::to_owned));
     }
     assert!(sets.contains("inet pyruse ssh_ban4"), "{sets:?}");
