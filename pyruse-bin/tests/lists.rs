@@ -215,6 +215,20 @@ fn files_names_and_own_addresses_are_followed() {
     assert_eq!(judge(&journald, &site, "192.0.2.20"), "friend");
     let problem = || parts(&site).into_iter().find_map(|part| part["problem"].as_str().map(str::to_owned));
     assert!(problem().unwrap().starts_with("it cannot be resolved: 127.0.0.1: "));
+    let status = String::from_utf8(site.pyruse(None, &["status"]).stdout).unwrap();
+    let status = status.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "list friends ",
+        " networks: 1 nets, 2 file /",
+        " 1 name home.test (",
+        "TROUBLE the list friends, name home.test: it cannot be resolved: 127.0.0.1: ",
+    ] {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+    let status = site.pyruse(None, &["status", "--json"]).stdout;
+    let status: Value = serde_json::from_slice(&status).unwrap();
+    assert_eq!(status["lists"][0]["list"], "friends");
+    assert_eq!(status["lists"][0]["parts"], json!(parts(&site)));
     // So does a daemon that starts without one.
     pyruse.kill();
     let pyruse = network.start(&site);
@@ -470,7 +484,7 @@ fn check_points_at_what_is_wrong_with_a_list_and_live_shows_sizes() {
     for line in [
         "list `friends`: nets: 1 network\n",
         "list `friends`: file SITE/good.txt: 2 networks, changed ",
-        "list `friends`: name home.test: 1 network\n",
+        "list `friends`: name home.test: 1 network, resolved now, valid for ",
         "list `friends`, name gone.test: it cannot be resolved: it has no address",
     ] {
         assert!(live.contains(line), "{line}: {live}");

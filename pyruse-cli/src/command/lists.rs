@@ -222,7 +222,7 @@ fn change(
     Ok(if changed.is_written() { Ending::Good } else { Ending::Failed })
 }
 
-fn as_json(part: &ListPart) -> Value {
+pub(super) fn as_json(part: &ListPart) -> Value {
     json!({
         "list": part.list,
         "origin": part.origin,

@@ -73,6 +73,7 @@ impl Services {
             waiting: counts.queues.iter().map(|queue| queue.waiting).sum(),
             given_up: counts.queues.iter().map(|queue| queue.given_up).sum(),
             report: self.report_times(state, now),
+            lists: self.show_lists(state, None, now).unwrap_or_default(),
         }
     }
 }

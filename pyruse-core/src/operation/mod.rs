@@ -297,6 +297,9 @@ pub struct Overview {
     pub given_up: u64,
     /// The times of the report, if a module makes one.
     pub report: Option<ReportTimes>,
+    /// The parts of the named lists.
+    #[serde(default)]
+    pub lists: Vec<ListPart>,
 }
 
 /// When reports are due.

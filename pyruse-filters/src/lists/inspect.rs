@@ -1,6 +1,7 @@
 //! `check --live`: the sizes and ages of lists; whether names can be resolved, and whether the service can read files.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pyruse_core::plugin::{Inspection, Severity};
 use pyruse_core::time::Timestamp;
@@ -23,15 +24,12 @@ pub(super) fn inspect(lists: &[Arc<List>], inspection: &mut Inspection) {
             };
             let at = format!("{KEY}.{}.{at}", list.name);
             check_access(&part, &at, inspection);
-            if part.origin.name().is_some() {
-                part.since = None;
-                look_up::resolve_part(&mut part);
-            }
+            let valid = look_up::resolve_part(&mut part);
             if let Some(problem) = &part.problem {
                 let message = format!("list `{}`, {}: {problem}", list.name, part.origin.shown());
                 inspection.setting(&at, Severity::Warning, message, "the list is used without it");
             }
-            inspection.show(line(&list.name, &part, Timestamp::now()));
+            inspection.show(line(&list.name, &part, valid, Timestamp::now()));
         }
     }
 }
@@ -55,11 +53,12 @@ fn check_access(part: &Part, at: &str, inspection: &mut Inspection) {
 }
 
 /// Describes a part: `list friends: file /etc/friends: 12 networks, 3 d old`.
-fn line(list: &str, part: &Part, now: Timestamp) -> String {
+fn line(list: &str, part: &Part, valid: Option<Duration>, now: Timestamp) -> String {
     let count = part.networks.len();
     let plural = if count == 1 { "" } else { "s" };
-    let age = match part.since {
-        Some(since) if part.origin.path().is_some() => {
+    let age = match (part.since, valid) {
+        (_, Some(valid)) => format!(", resolved now, valid for {}", length(valid.as_secs())),
+        (Some(since), _) if part.origin.path().is_some() => {
             format!(", changed {} ago", length(since.until(now).as_secs()))
         }
         _ => String::new(),

@@ -40,14 +40,17 @@ pub(super) fn adopt(part: &mut Part, answer: &Answer, now: Timestamp) -> bool {
     is_changed
 }
 
-/// Resolves the name of a part; if that fails, the part says why.
-pub(super) fn resolve_part(part: &mut Part) {
-    let Some(name) = part.origin.name() else { return };
-    match look_up(name) {
+/// Resolves the name of a part; if that fails, the part says why. Returns for how long the answer is valid.
+pub(super) fn resolve_part(part: &mut Part) -> Option<Duration> {
+    match look_up(part.origin.name()?) {
         Ok(answer) => {
             adopt(part, &answer, Timestamp::now());
+            Some(answer.ttl)
         }
-        Err(failure) => part.problem = Some(format!("it cannot be resolved: {}", failure.why)),
+        Err(failure) => {
+            part.problem = Some(format!("it cannot be resolved: {}", failure.why));
+            None
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `pyruse status`: shows whether Pyruse runs and works, and how far it is behind its sources.
 
+mod lists;
 mod source;
 
 pub(super) use self::source::Found;
@@ -192,6 +193,12 @@ impl Status {
                 line("not read", &excluded.text)?;
             }
         }
+        for (list, parts) in lists::by_name(&self.overview.lists) {
+            line(&format!("list {list}"), &lists::text(parts, now))?;
+            for problem in lists::problems(parts) {
+                line("TROUBLE", &problem)?;
+            }
+        }
         line("bans", &format!("{} in force", grouped(self.overview.bans)))?;
         line("counters", &counted(self.overview.counters, "key", "keys"))?;
         let (waiting, given_up) = (grouped(self.overview.waiting), grouped(self.overview.given_up));
@@ -257,6 +264,7 @@ impl Status {
             "readUpTo": positions().map(|position| position.time).min().map(time),
             "cursor": self.sources.first().and_then(|source| source.shown.as_ref()),
             "sources": self.sources.iter().map(Found::as_json).collect::<Vec<_>>(),
+            "lists": lists::by_name(&self.overview.lists).map(|(list, parts)| lists::as_json(list, parts)).collect::<Vec<_>>(),
             "bans": self.overview.bans,
             "counters": self.overview.counters,
             "outbox": {"waiting": self.overview.waiting, "givenUp": self.overview.given_up},
