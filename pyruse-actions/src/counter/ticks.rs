@@ -130,8 +130,10 @@ impl Ticks {
     }
 
     pub(super) fn add(&mut self, tick: Tick) {
-        // Nearly always inserts at the end: entries come in order, and a rule has one keepSeconds.
-        let at = self.held.partition_point(|other| *other <= tick);
+        // Nearly always at the end: entries come in order, and a rule has one keepSeconds. A search would read ticks that
+        // are no longer in the cache.
+        let is_last = self.held.back().is_none_or(|last| *last <= tick);
+        let at = if is_last { self.held.len() } else { self.held.partition_point(|other| *other <= tick) };
         let follows = at.checked_sub(1).is_none_or(|before| self.held[before].start <= tick.start);
         let precedes = self.held.get(at).is_none_or(|behind| tick.start <= behind.start);
         self.is_ordered &= follows && precedes;
