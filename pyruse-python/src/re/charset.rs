@@ -139,6 +139,14 @@ impl CharSet {
         }
     }
 
+    /// Returns the only member; `None` if there are others.
+    pub(super) fn only(&self) -> Option<char> {
+        match (&self.ranges[..], &self.classes[..], self.negated) {
+            ([(first, last)], [], false) if first == last => char::from_u32(*first),
+            _ => None,
+        }
+    }
+
     /// Whether the set has members beyond ASCII.
     pub(super) fn is_wide(&self) -> bool {
         self.negated || !self.classes.is_empty() || self.ranges.last().is_some_and(|(_, last)| *last > 127)

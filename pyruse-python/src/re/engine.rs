@@ -1,10 +1,11 @@
 //! The engines of one expression.
 //!
-//! In: a text. Out: where the expression is found in it. A regular expression has a linear engine for each form of text
-//! that its anchors distinguish. The form of nearly all log lines (ASCII, without a newline at the end) is built at
-//! once: without Unicode it is small and quickly built. The others are built when a text first needs them. The machine
-//! (see [`super::machine`]) runs all other expressions, and the few texts for which no linear program is exact. Before
-//! it searches a long text, [`super::screen`] checks whether the text can contain the expression at all.
+//! In: a text. Out: where the expression is found in it. Texts of the form of nearly all log lines (ASCII, without a
+//! newline at the end) are searched without tables, if the expression is simple enough ([`super::direct`]). A regular
+//! expression also has a linear engine for each form of text that its anchors distinguish, which is built when a text
+//! first needs it. The machine (see [`super::machine`]) runs all other expressions, and the few texts for which no
+//! linear program is exact. Before it searches a long text, [`super::screen`] checks whether the text can contain the
+//! expression at all.
 //!
 //! No search takes long, whatever the expression and the text are. The linear engine's time grows with the length of
 //! the text times the size of the expression. Where that product is large, the machine searches too, because it counts
@@ -16,6 +17,7 @@ use aho_corasick::AhoCorasick;
 
 use super::analysis::{Facts, size, unicode_states};
 use super::ast::Node;
+use super::direct::{Direct, prefix};
 use super::emit::emit;
 use super::error::MatchError;
 use super::form::Form;
@@ -37,6 +39,10 @@ const MOST_WORK: u64 = 500_000;
 /// A longer text, in bytes, is screened before the machine runs.
 const LONG: usize = 1 << 10;
 
+/// The program of an expression with at most this many parts is never too large. It is built when it is first needed, if
+/// there is another way to search.
+const FEW: u64 = 1000;
+
 /// The form of nearly all texts.
 const USUAL: Form = Form { newline_at_end: false, ascii: true, loose: false };
 
@@ -52,10 +58,12 @@ pub(super) struct Engines {
     requirement: Requirement,
     /// Finds the required texts; built when first needed. It runs before the slow engines.
     required: OnceLock<Option<AhoCorasick>>,
-    /// The engine for the usual form; `None` if the expression is not regular.
-    usual: Option<Linear>,
-    /// The engines for the other forms, by [`slot`]; `None` where one is too large.
-    others: [OnceLock<Option<Linear>>; 4],
+    /// The beginning of every text that contains the expression.
+    prefix: String,
+    /// The search without tables for the usual form, if the expression is of that kind.
+    direct: Option<Direct>,
+    /// The linear engines for each form, by [`slot`]; `None` where one is too large.
+    linear: [OnceLock<Option<Linear>>; 4],
     /// The engine for everything else.
     machine: OnceLock<Machine>,
     /// The screens for texts beyond ASCII, and for ASCII texts.
@@ -76,22 +84,26 @@ impl Engines {
     /// Builds the engine for the usual form. An error is the engine's own message.
     pub(super) fn new(root: Node, widths: Vec<Option<Width>>, facts: Facts) -> Result<Self, String> {
         let size = size(&root);
-        let usual = if facts.backtracking { None } else { Some(Linear::new(&emit(&root, USUAL), size)?) };
+        let direct = if facts.backtracking { None } else { Direct::of(&root, widths.len() - 1) };
         let engines = Self {
             facts,
             size,
             shortest: usize::try_from(width(&root, &widths).least).unwrap_or(usize::MAX),
             requirement: Requirement::of(&root),
+            prefix: prefix(&root),
+            direct,
             root,
             widths,
             required: OnceLock::new(),
-            usual,
-            others: [const { OnceLock::new() }; 4],
+            linear: [const { OnceLock::new() }; 4],
             machine: OnceLock::new(),
             screens: [const { OnceLock::new() }; 2],
         };
-        if engines.usual.is_none() {
+        if facts.backtracking {
             engines.machine();
+        } else if engines.direct.is_none() || size > FEW {
+            let usual = Linear::new(&emit(&engines.root, USUAL), size)?;
+            engines.linear[slot(USUAL)].get_or_init(|| Some(usual));
         }
         Ok(engines)
     }
@@ -101,7 +113,14 @@ impl Engines {
     }
 
     pub(super) fn is_match(&self, text: &str) -> Result<bool, MatchError> {
-        match self.searcher(text) {
+        if self.is_excluded(text) {
+            return Ok(false);
+        }
+        let form = self.form_of(text);
+        if let Some(found) = self.direct(form).and_then(|direct| direct.is_match(text)) {
+            return Ok(found);
+        }
+        match self.searcher(text, form) {
             Searcher::Unneeded => Ok(false),
             Searcher::Linear(regex) => Ok(regex.is_match(text)),
             Searcher::Machine(machine) => {
@@ -112,18 +131,10 @@ impl Engines {
 
     /// Searches a text. On success, `slots` holds where each group begins and ends; otherwise it is empty.
     pub(super) fn search(&self, text: &str, slots: &mut Slots) -> Result<bool, MatchError> {
-        slots.clear();
-        match self.searcher(text) {
-            Searcher::Unneeded => {}
-            Searcher::Linear(regex) => regex.search(text, slots),
-            Searcher::Machine(machine) => {
-                self.run_screened(text, |from, steps| machine.search(text, from, steps, slots))?;
-            }
-        }
-        Ok(!slots.is_empty())
+        self.search_for(text, None, slots)
     }
 
-    /// Searches a text likewise, for some groups only, whose places are found by `places`.
+    /// Searches a text likewise. If there are `places`, these are all places that are wanted.
     pub(super) fn search_for(
         &self,
         text: &str,
@@ -131,21 +142,47 @@ impl Engines {
         slots: &mut Slots,
     ) -> Result<bool, MatchError> {
         slots.clear();
-        if let Some(places) = places
-            && let Searcher::Linear(regex) = self.searcher(text)
-            && self.usual.as_ref().is_some_and(|usual| std::ptr::eq(usual, regex))
-        {
-            let end = regex.end(text);
-            if end.is_none_or(|end| places.find(text.as_bytes(), end, slots).is_some()) {
-                return Ok(end.is_some());
+        if self.is_excluded(text) {
+            return Ok(false);
+        }
+        let form = self.form_of(text);
+        if let Some(found) = self.direct(form).and_then(|direct| direct.search(text, slots)) {
+            return Ok(found);
+        }
+        match self.searcher(text, form) {
+            Searcher::Unneeded => {}
+            Searcher::Linear(regex) => {
+                if let Some(places) = places.filter(|_| form == Some(USUAL)) {
+                    let end = regex.end(text);
+                    if end.is_none_or(|end| places.find(text.as_bytes(), end, slots).is_some()) {
+                        return Ok(end.is_some());
+                    }
+                }
+                regex.search(text, slots);
+            }
+            Searcher::Machine(machine) => {
+                self.run_screened(text, |from, steps| machine.search(text, from, steps, slots))?;
             }
         }
-        self.search(text, slots)
+        Ok(!slots.is_empty())
+    }
+
+    /// Whether a look at its length and at its beginning shows that the text does not contain the expression.
+    fn is_excluded(&self, text: &str) -> bool {
+        let begins_otherwise = |(first, rest): (&u8, &[u8])| {
+            // Most texts differ in the first byte.
+            text.as_bytes().split_first().is_none_or(|(byte, text)| byte != first || !text.starts_with(rest))
+        };
+        text.len() < self.shortest || self.prefix.as_bytes().split_first().is_some_and(begins_otherwise)
+    }
+
+    fn direct(&self, form: Option<Form>) -> Option<&Direct> {
+        self.direct.as_ref().filter(|_| form == Some(USUAL))
     }
 
     /// Whether the text is too short, or lacks the required text.
     pub(super) fn is_out_of_question(&self, text: &str) -> bool {
-        text.len() < self.shortest || self.lacks_required(text)
+        self.is_excluded(text) || self.lacks_required(text)
     }
 
     fn lacks_required(&self, text: &str) -> bool {
@@ -167,11 +204,7 @@ impl Engines {
         &self.requirement
     }
 
-    fn searcher(&self, text: &str) -> Searcher<'_> {
-        if text.len() < self.shortest {
-            return Searcher::Unneeded;
-        }
-        let form = self.form_of(text);
+    fn searcher(&self, text: &str, form: Option<Form>) -> Searcher<'_> {
         if (form != Some(USUAL) || self.facts.backtracking) && self.lacks_required(text) {
             return Searcher::Unneeded;
         }
@@ -213,12 +246,11 @@ impl Engines {
 
     /// Returns the linear engine for a form of texts, if there is one.
     fn linear(&self, form: Form) -> Option<&Linear> {
-        let usual = self.usual.as_ref()?;
-        if form == USUAL {
-            return Some(usual);
+        if self.facts.backtracking {
+            return None;
         }
         let states = if form.ascii { self.size } else { unicode_states(&self.root) };
-        let cell = self.others.get(slot(form))?;
+        let cell = self.linear.get(slot(form))?;
         cell.get_or_init(|| {
             let build = || Linear::new(&emit(&self.root, form), states).ok();
             (form.ascii || states <= MANY_STATES).then(build).flatten()
@@ -247,7 +279,7 @@ impl Engines {
     }
 }
 
-/// Returns the index of a form among the unusual forms.
+/// Returns the index of a form.
 fn slot(form: Form) -> usize {
     usize::from(form.newline_at_end) * 2 + usize::from(form.ascii)
 }

@@ -30,6 +30,7 @@ mod ast;
 mod candidates;
 mod casefold;
 mod charset;
+mod direct;
 mod emit;
 mod emit_leaf;
 mod empty_rounds;

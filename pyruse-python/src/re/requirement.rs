@@ -20,6 +20,8 @@ const MOST: usize = 16;
 pub(super) struct Requirement {
     /// One of these, in lower case; if empty, nothing is known.
     pub(super) texts: Vec<String>,
+    /// If it is only one, and no letter of it may be in the other case: how it is written.
+    pub(super) exact: Option<String>,
     /// A letter also stands for one beyond ASCII (`k` for the Kelvin sign): nothing is known of such texts.
     pub(super) ascii_only: bool,
 }
@@ -52,6 +54,8 @@ pub(super) fn automaton<'t>(texts: impl IntoIterator<Item = &'t str>) -> Option<
 #[derive(Default)]
 struct Search {
     run: String,
+    /// As it is written; shorter if a letter of it may be in the other case.
+    exact: String,
     ascii_only: bool,
     best: Requirement,
 }
@@ -64,6 +68,7 @@ impl Search {
             Node::Char(set) => match letter(set) {
                 Some((letter, is_ascii)) => {
                     self.run.push(letter);
+                    self.exact.extend(set.only());
                     self.ascii_only |= !is_ascii;
                 }
                 None => self.end_of_run(),
@@ -108,9 +113,10 @@ impl Search {
 
     fn end_of_run(&mut self) {
         let run = std::mem::take(&mut self.run);
+        let exact = Some(std::mem::take(&mut self.exact)).filter(|exact| exact.len() == run.len());
         let ascii_only = std::mem::take(&mut self.ascii_only);
         if run.len() >= SHORTEST {
-            self.consider(Requirement { texts: vec![run], ascii_only });
+            self.consider(Requirement { texts: vec![run], exact, ascii_only });
         }
     }
 
