@@ -193,6 +193,11 @@ impl Buffers {
         self.cells[slot.index()].joined = joined;
     }
 
+    /// Whether fields of this name have a slot.
+    pub(super) fn wants(&self, name: &[u8]) -> bool {
+        self.wanted.find(name).is_some_and(|(_, length)| length == name.len())
+    }
+
     /// Stores a field of the record; see [`Buffers::push_value`].
     pub(super) fn push_field(&mut self, name: &[u8], value: &[u8]) -> bool {
         match self.wanted.find(name) {

@@ -25,6 +25,13 @@ impl<'a> Sink<'a> {
         self.buffers.push_assignment(field)
     }
 
+    /// Whether fields of this name are wanted; the same as long as [`Sink::generation`] is. For log files, whose lines have
+    /// the same fields again and again.
+    #[doc(hidden)]
+    pub fn wants(&self, name: &[u8]) -> bool {
+        self.buffers.wants(name)
+    }
+
     /// Learns a value that will come again, in journal form, and returns its number for [`Sink::known`]. This does not
     /// give the field. `None`: it cannot be learnt now, and must be given as it is.
     pub fn learn(&mut self, field: &[u8]) -> Option<Known> {

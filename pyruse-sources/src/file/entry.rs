@@ -11,11 +11,17 @@ pub(super) const FILE: &str = "_FILE";
 /// The field with the user that owns the file.
 pub(super) const FILE_UID: &str = "_FILE_UID";
 
+/// The fields that an entry has in front of those of its line.
+const FIXED: [&str; 4] = ["SYSLOG_IDENTIFIER", "MESSAGE", FILE, FILE_UID];
+
 /// The most fields that are taken of one entry; journald has the same limit.
 const FIELDS_LIMIT: usize = 1024;
 
 /// The most bytes of one entry: what several lines are joined to, and decoded values.
 const BYTES_LIMIT: usize = 2 * FIELD_LIMIT;
+
+/// The most names of which it is remembered whether they are wanted.
+const NAMES_LIMIT: usize = 32;
 
 /// Fields of all entries of a source.
 #[derive(Debug, Default)]
@@ -47,6 +53,31 @@ enum Name {
     Own(Part),
 }
 
+/// Which names the workflow wants: to look them up for each line would take longer than to parse it.
+#[derive(Debug, Default)]
+struct Wanted {
+    generation: u64,
+    names: Vec<(&'static str, bool)>,
+}
+
+impl Wanted {
+    fn has(&mut self, name: &'static str, sink: &Sink<'_>) -> bool {
+        if self.generation != sink.generation() {
+            self.generation = sink.generation();
+            self.names.clear();
+        }
+        // A name is always the same place in memory. If there were two, both would be found out.
+        if let Some((_, is_wanted)) = self.names.iter().find(|(known, _)| std::ptr::eq(*known, name)) {
+            return *is_wanted;
+        }
+        let is_wanted = sink.wants(name.as_bytes());
+        if self.names.len() < NAMES_LIMIT {
+            self.names.push((name, is_wanted));
+        }
+        is_wanted
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct LogEntry {
@@ -62,6 +93,7 @@ pub(super) struct LogEntry {
     /// The offset in the file behind the entry.
     offset: u64,
     next: usize,
+    wanted: Wanted,
 }
 
 fn number(at: usize) -> u32 {
@@ -198,9 +230,19 @@ impl LogEntry {
         &self.bytes[part.start as usize..part.end as usize]
     }
 
-    fn put(&self, n: usize, sink: &mut Sink<'_>) -> Option<bool> {
-        let constant = &self.constant.fields;
-        let (fixed, own) = (4 + constant.len(), self.fields.len());
+    fn put(&mut self, n: usize, sink: &mut Sink<'_>) -> Option<bool> {
+        let fixed = FIXED.len() + self.constant.fields.len();
+        let name = match FIXED.get(n) {
+            Some(name) => Some(*name),
+            None if n < fixed => None,
+            None => match self.fields.get(n - fixed)?.0 {
+                Name::Known(name) => Some(name),
+                Name::Own(_) => None,
+            },
+        };
+        if name.is_some_and(|name| !self.wanted.has(name, sink)) {
+            return Some(false);
+        }
         Some(match n {
             0 => {
                 let identifier = self.constant.identifier.as_deref().filter(|_| !self.has_identifier);
@@ -210,10 +252,10 @@ impl LogEntry {
             2 => sink.field(FILE.as_bytes(), &self.file),
             3 => sink.field(FILE_UID.as_bytes(), self.owner.as_bytes()),
             n if n < fixed => {
-                let (name, value) = &constant[n - 4];
+                let (name, value) = &self.constant.fields[n - FIXED.len()];
                 sink.field(name.as_bytes(), value.as_bytes())
             }
-            n if n < fixed + own => {
+            n => {
                 let (name, value) = self.fields[n - fixed];
                 let name = match name {
                     Name::Known(name) => name.as_bytes(),
@@ -221,7 +263,6 @@ impl LogEntry {
                 };
                 sink.field(name, self.part(value))
             }
-            _ => return None,
         })
     }
 }
@@ -287,6 +328,23 @@ pub(super) mod tests {
         entry.clear();
         entry.value("SYSLOG_IDENTIFIER", b"sshd");
         assert_eq!(texts(&mut entry, &["SYSLOG_IDENTIFIER"]), [Some("sshd".to_owned())]);
+    }
+
+    #[test]
+    fn the_same_entry_gives_what_each_of_several_workflows_wants() {
+        let mut entry = LogEntry::new(Rc::default(), b"/var/log/x".to_vec());
+        let both = ["MESSAGE", "HOSTNAME"];
+        for names in [&both[..1], &both[1..], &both, &["_FILE"], &both] {
+            entry.clear();
+            entry.value("HOSTNAME", b"host");
+            entry.message_of([b"one", b""]);
+            let expected = names.iter().map(|name| match *name {
+                "MESSAGE" => Some("one".to_owned()),
+                "HOSTNAME" => Some("host".to_owned()),
+                _ => Some("/var/log/x".to_owned()),
+            });
+            assert_eq!(texts(&mut entry, names), expected.collect::<Vec<_>>());
+        }
     }
 
     #[test]
