@@ -176,9 +176,29 @@ impl Search<'_> {
     ) -> Result<Option<usize>, GivenUp> {
         let (first, last) = (*places.start(), *places.end());
         self.work((last - first) / 4)?;
+        let text = self.text;
+        if let Some(byte) = next.only() {
+            let mut places = first..text.len().min(last + 1);
+            while let Some(found) = if is_lazy {
+                memchr::memchr(byte, &text[places.clone()])
+            } else {
+                memchr::memrchr(byte, &text[places.clone()])
+            } {
+                let at = places.start + found;
+                if let Some(end) = self.go(op, at)? {
+                    return Ok(Some(end));
+                }
+                if is_lazy {
+                    places.start = at + 1;
+                } else {
+                    places.end = at;
+                }
+            }
+            return Ok(None);
+        }
         for n in 0..=last - first {
             let at = if is_lazy { first + n } else { last - n };
-            if next.may_be(self.text.get(at).copied())
+            if next.may_be(text.get(at).copied())
                 && let Some(end) = self.go(op, at)?
             {
                 return Ok(Some(end));

@@ -108,6 +108,11 @@ impl Run {
 impl Next {
     pub(super) const ANY: Next = Next { set: u128::MAX, end: true, any: true };
 
+    /// The only byte that can follow.
+    pub(super) fn only(self) -> Option<u8> {
+        (!self.any && !self.end && self.set.is_power_of_two()).then(|| byte_of(self.set))
+    }
+
     pub(super) fn may_be(self, byte: Option<u8>) -> bool {
         self.any || byte.map_or(self.end, |byte| byte < 128 && self.set >> byte & 1 == 1)
     }
