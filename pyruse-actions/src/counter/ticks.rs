@@ -137,6 +137,10 @@ impl Ticks {
         let follows = at.checked_sub(1).is_none_or(|before| self.held[before].start <= tick.start);
         let precedes = self.held.get(at).is_none_or(|behind| tick.start <= behind.start);
         self.is_ordered &= follows && precedes;
+        if self.held.len() == self.held.capacity() && self.held.len() < 4 {
+            // Most keys have one tick: there are thousands of them, and by itself, a deque takes room for four.
+            self.held.reserve_exact(self.held.len().max(1));
+        }
         self.held.insert(at, tick);
         self.first_end = self.first_end.min(tick.end);
         self.last_start = self.last_start.max(tick.start);
@@ -269,4 +273,22 @@ pub(super) enum Ended {
     /// A folded one.
     Folded,
     Held(Tick),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_in_order_of_their_ends_and_a_few_take_no_more_room_than_they_need() {
+        let tick = |end, number| Tick { end: Timestamp(end), start: Timestamp(end - 10), number, value: 0 };
+        let mut ticks = Ticks::default();
+        for (n, end) in (1..).zip([50, 60, 40, 60, 70, 55]) {
+            ticks.add(tick(end, n));
+            let few = usize::try_from(n).unwrap();
+            assert!(few > 4 || ticks.held.capacity() <= few.next_power_of_two(), "{n}");
+        }
+        let ends: Vec<i64> = std::iter::from_fn(|| ticks.take_first()).map(|tick| tick.end.0).collect();
+        assert_eq!(ends, [40, 50, 55, 60, 60, 70]);
+    }
 }
