@@ -11,6 +11,7 @@ mod http;
 mod log;
 mod memory;
 mod noop;
+mod program;
 mod run;
 mod secret;
 mod set;

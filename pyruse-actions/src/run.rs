@@ -5,12 +5,8 @@
 //! alone says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::Duration;
 
-use pyruse_core::access::quoted;
 use pyruse_core::courier::{Courier, Deliver, Outcome};
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::Entry;
@@ -19,16 +15,14 @@ use pyruse_core::plugin::{
     Act, Action, Compile, Example, Expected, Inspection, Invalid, Message, Module, Plugin, Service,
     ServicePlugin, Severity, StepError, excerpt,
 };
-use pyruse_core::program;
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{DueMessage, Handle, Queue, State};
 use pyruse_core::template::Part;
 use pyruse_core::time::Timestamp;
-use pyruse_core::trust;
 
-use crate::text;
+use crate::{program, text};
 
 const NAME: &str = "action_run";
 
@@ -42,9 +36,6 @@ const MAX_WAITING: usize = 1000;
 
 /// How long a program that fails is run again. Then the run is given up, and kept for the operator.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(3600);
-
-/// Where programs find others.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
@@ -64,7 +55,7 @@ struct Args {
 }
 
 fn timeout_seconds() -> Seconds {
-    Seconds(30)
+    Seconds(program::TIMEOUT)
 }
 
 /// The arguments and the environment of a process.
@@ -142,11 +133,10 @@ impl Module for Run {
         let Some(name) = args.argv.first() else {
             return Err(cx.error("argv", "the command is empty: its first item must be a program"));
         };
-        if let Err(why) = check_program(name) {
+        if let Err(why) = program::check(name) {
             return Err(cx.error("argv.0", why));
         }
-        if !Path::new(name).exists() {
-            let what = format!("{name} does not exist on this machine");
+        if let Some(what) = program::missing(name) {
             cx.warning_within("argv.0", 0..name.len(), what, "install it, or correct the path");
         }
         if args.timeout_seconds == Seconds(0) {
@@ -216,23 +206,6 @@ fn pieces(message: &Message) -> Vec<String> {
     pieces
 }
 
-/// Returns why the program must not be run, and what to do. What does not exist may be installed later.
-fn check_program(name: &str) -> Result<(), String> {
-    let path = Path::new(name);
-    if !path.is_absolute() || name.contains(['{', '}', '\0']) {
-        return Err(format!(
-            "`{}` is not the absolute path of a program; write `/usr/sbin/ufw`, for example: values can be in the \
-             arguments only",
-            excerpt(name)
-        ));
-    }
-    let Ok(found) = fs::metadata(path) else { return Ok(()) };
-    if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
-        return Err(format!("{name} is not executable; fix it with: chmod +x {}", quoted(path)));
-    }
-    trust::check(path, &found, "who could run anything through it")
-}
-
 impl Run {
     fn values(&self, entry: &mut Entry<'_>) -> Result<Vec<String>, StepError> {
         let mut values = Vec::new();
@@ -252,8 +225,7 @@ impl Run {
 impl Action for Run {
     fn inspect(&self, inspection: &mut Inspection) {
         let name = &self.command.argv[0][0];
-        if !Path::new(name).exists() {
-            let what = format!("{name} does not exist: it cannot be run");
+        if let Some(what) = program::missing(name) {
             inspection.argument("argv.0", Severity::Error, what, "install it, or correct the path");
         }
     }
@@ -290,12 +262,10 @@ impl RunCourier {
             Ok(composed) => composed,
             Err(why) => return Outcome::GiveUp(why),
         };
-        if let Err(why) = check_program(&argv[0]) {
+        if let Err(why) = program::check(&argv[0]) {
             return Outcome::Blocked(why);
         }
-        let mut all = vec![("PATH".to_owned(), PATH.to_owned())];
-        all.extend(env);
-        match program::run_with(&argv, &all, Duration::from_secs(command.timeout)) {
+        match program::run(&argv, env, Duration::from_secs(command.timeout)) {
             Ok(()) => Outcome::Done,
             Err(failure) if due.tried > GIVE_UP_AFTER => Outcome::GiveUp(failure.message),
             Err(failure) if failure.not_started => Outcome::Blocked(failure.message),

@@ -84,6 +84,9 @@ fn rules(url: &str) -> Value {
             json!({"IP": "ip", "banSeconds": seconds, "ipSetIPv4": format!("{set}4"), "ipSetIPv6": format!("{set}6")}),
         )
     };
+    let by_program = |set: &str, seconds: u32| {
+        action("action_runBan", json!({"IP": "ip", "banSeconds": seconds, "set": set}))
+    };
     let report = |level: &str, details: &str, message: &str| {
         action("action_dailyReport", json!({"level": level, "details": details, "message": message}))
     };
@@ -120,7 +123,7 @@ fn rules(url: &str) -> Value {
             raise("total", 0, "total"), raise("tries", DAY, "tries"), report("INFO", "FIRSTLAST", "fail {ip}"),
             equals("tries", TRIES),
             // The ban of the network contains that of the address.
-            nft("ban", DAY), ipset("ban", DAY), nets(json!({})), nets(json!({"prefix4": 24, "prefix6": 64})), log("BANNED {ip} #{n}"), reset(0),
+            nft("ban", DAY), ipset("ban", DAY), by_program("long", DAY), by_program("short", 1), nets(json!({})), nets(json!({"prefix4": 24, "prefix6": 64})), log("BANNED {ip} #{n}"), reset(0),
         ],
         "forgive": chain("^forgive (\\S+)$", &["ip"], "forget", vec![lower]),
         "forget": chain("^forget (\\S+)$", &["ip"], "pardon", vec![reset(0)]),
@@ -219,6 +222,14 @@ impl Outcome {
         }
     }
 
+    /// In two sets of programs.
+    fn ban_by_programs(&mut self, ip: &str) {
+        for set in ["long", "short"] {
+            self.reported.bans += 1;
+            *self.reported.banned.entry(format!("{ip} in {set}")).or_default() += 1;
+        }
+    }
+
     /// The address in a set of nftables, and then its network.
     fn ban_network(&mut self, ip: &str) {
         let set = if ip.contains(':') { "ip6 Inet6 nets" } else { "ip Inet4 nets" };
@@ -245,6 +256,7 @@ impl Outcome {
         counts.again += 1;
         self.ban(ip, "ban");
         self.banned.insert(ip.to_owned());
+        self.ban_by_programs(ip);
         self.ban_network(ip);
         let line = format!("BANNED {ip} {n}");
         self.report(format!("WARN came back: {line}"));
@@ -393,6 +405,13 @@ impl Clock<'_> {
         self.configure();
     }
 
+    /// A set whose bans are files in a directory of its name.
+    fn programs(&self, set: &str) -> Value {
+        let directory = self.site.path(set).display().to_string();
+        std::fs::create_dir_all(&directory).unwrap();
+        json!({"ban": ["/usr/bin/touch", format!("{directory}/{{ip}}")], "unban": ["/bin/rm", "-f", format!("{directory}/{{ip}}")]})
+    }
+
     fn configure(&self) {
         let second = self.due.as_secs() % u64::from(DAY);
         let at = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
@@ -400,6 +419,7 @@ impl Clock<'_> {
             "dailyReport": {"at": at, "maxLines": 100_000, "maxMessages": 100_000},
             "ipsetBan": {"ipset": ["ipset", "-exist", "-quiet"]},
             "http": {"maxPerMinute": 0},
+            "runBan": {"sets": {"long": self.programs("long"), "short": self.programs("short")}},
             "email": {
                 "from": "pyruse@example.org",
                 "to": ["hostmaster@example.org"],
@@ -435,12 +455,19 @@ fn both_ipsets(firewall: &Firewall, set: &str) -> BTreeSet<String> {
     elements("4").into_iter().chain(elements("6")).map(|(address, _)| address).collect()
 }
 
+/// What programs have banned.
+fn by_programs(site: &Site, set: &str) -> BTreeSet<String> {
+    let files = std::fs::read_dir(site.path(set)).unwrap();
+    files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+}
+
 /// The same in both firewalls.
 fn assert_banned(firewall: &Firewall, expected: &Outcome, site: &Site) {
     for (set, banned) in [("ban", &expected.banned), ("again", &expected.banned_again)] {
         assert_eq!(&both_families(firewall, set), banned, "nft {set}; {}", site.log());
         assert_eq!(&both_ipsets(firewall, set), banned, "ipset {set}; {}", site.log());
     }
+    assert_eq!(by_programs(site, "long"), expected.banned, "{}", site.log());
     let nets: BTreeSet<String> = expected.banned.iter().map(|ip| network(ip)).collect();
     assert_eq!(both_families(firewall, "nets"), nets, "{}", site.log());
     let mut timeouts = firewall.ipset_elements("ban4");
@@ -558,11 +585,15 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
     };
     assert_eq!(found, expected, "{}", site.log());
     assert_banned(&firewall, &expected, &site);
+    wait_for("the end of the short bans", || by_programs(&site, "short").is_empty().then_some(()));
     assert!(running.terminate().success(), "{}", site.log());
 
     // What the state holds shows in firewalls that hold nothing.
     let empty = self::firewall();
-    for module in ["action_nftBan", "action_ipsetBan"] {
+    for ip in by_programs(&site, "long") {
+        std::fs::remove_file(site.path("long").join(ip)).unwrap();
+    }
+    for module in ["action_nftBan", "action_ipsetBan", "action_runBan"] {
         let output = site.pyruse(Some(&empty), &["boot", module]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }

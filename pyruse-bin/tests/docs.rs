@@ -100,7 +100,13 @@ impl Workspace {
                 run(Command::new("chmod").arg("400").arg(file));
             }
         }
-        fs::write(self.path("new.json"), config.replace("/etc/pyruse/", &here)).unwrap();
+        for rest in config.split(&format!("\"{SHOWN}")).skip(1) {
+            let program = self.path(rest.split('"').next().unwrap());
+            fs::write(&program, "#!/bin/sh\n").unwrap();
+            run(Command::new("chmod").arg("755").arg(program));
+        }
+        let config = config.replace("/etc/pyruse/", &here).replace(SHOWN, &here);
+        fs::write(self.path("new.json"), config).unwrap();
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -142,6 +148,9 @@ impl Workspace {
         })
     }
 }
+
+/// Where the programs are that the pages show.
+const SHOWN: &str = "/usr/local/sbin/";
 
 /// A part as a whole.
 fn whole(part: &str, text: &str) -> String {

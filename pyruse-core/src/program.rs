@@ -42,6 +42,14 @@ pub struct Failure {
     pub timed_out: bool,
     /// It could not be started.
     pub not_started: bool,
+    /// Its exit status, if it ended by itself.
+    pub status: Option<i32>,
+}
+
+impl Failure {
+    fn new(message: String) -> Failure {
+        Failure { message, timed_out: false, not_started: false, status: None }
+    }
 }
 
 /// The maximum size of an answer that is read; nothing that we ask for is longer.
@@ -50,11 +58,7 @@ const ANSWER: u64 = 64 << 20;
 /// Runs the program with these additional arguments, for at most `limit`. Returns its standard output; the errors are
 /// those of [`run`].
 pub fn ask(argv: &[String], more: &[&str], limit: Duration) -> Result<Vec<u8>, Failure> {
-    let failed = |e: std::io::Error| Failure {
-        message: format!("its answer cannot be read: {e}"),
-        timed_out: false,
-        not_started: false,
-    };
+    let failed = |e: std::io::Error| Failure::new(format!("its answer cannot be read: {e}"));
     // A file in memory takes any answer at once: it need not be read while the program runs.
     let mut answer = in_memory(b"").map_err(failed)?;
     run_into(argv, more, b"", limit, answer.try_clone().map_err(failed)?.into(), None)?;
@@ -86,7 +90,7 @@ fn run_into(
     output: Stdio,
     env: Option<&[(String, String)]>,
 ) -> Result<(), Failure> {
-    let failed = |message: String| Failure { message, timed_out: false, not_started: false };
+    let failed = Failure::new;
     let Some((program, arguments)) = argv.split_first() else {
         return Err(failed("the command is empty".into()));
     };
@@ -108,11 +112,14 @@ fn run_into(
     let mut stderr = Vec::new();
     match wait_with_limit(&mut child, &mut stderr, Instant::now() + limit) {
         Ok(Some(status)) if status.success() => Ok(()),
-        Ok(Some(status)) => Err(failed(format!("{program}: {}{}", ending(status), shown(&stderr)))),
+        Ok(Some(status)) => {
+            let failure = failed(format!("{program}: {}{}", ending(status), shown(&stderr)));
+            Err(Failure { status: status.code(), ..failure })
+        }
         Ok(None) => {
             let message =
                 format!("{program}: not finished after {} s, killed{}", limit.as_secs(), shown(&stderr));
-            Err(Failure { message, timed_out: true, not_started: false })
+            Err(Failure { timed_out: true, ..failed(message) })
         }
         Err(e) => Err(failed(format!("{program}: {e}"))),
     }

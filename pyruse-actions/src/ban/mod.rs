@@ -2,3 +2,4 @@
 
 mod ipset;
 mod nft;
+mod run;

@@ -118,7 +118,7 @@ pub fn site() -> Site {
 fn progress(site: &Site) -> Option<(i64, i64)> {
     let query = "SELECT time, (SELECT count(*) FROM rows JOIN parts ON part = id WHERE name IN \
                  ('action_log', 'action_email', 'action_http', 'action_run', 'action_nftBan/orders', \
-                 'action_ipsetBan/orders')) FROM sources WHERE name = 'journal'";
+                 'action_ipsetBan/orders', 'action_runBan/orders')) FROM sources WHERE name = 'journal'";
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let state = rusqlite::Connection::open_with_flags(site.path("state/state.sqlite"), flags).ok()?;
     // No row, or a writer has locked it: try again.

@@ -103,5 +103,10 @@ impl<'de> serde::Deserialize<'de> for Ordered {
 pub fn to_text(chains: &Chains, lists: &Value) -> String {
     let members: Vec<String> =
         chains.iter().map(|(label, steps)| format!("{}: {steps}", Value::from(label.as_str()))).collect();
-    format!("{{\"actions\": {{{}}}, \"lists\": {lists}}}", members.join(",\n"))
+    let members = members.join(",\n");
+    // The sets that such a ban may name.
+    let set = r#"{"ban": ["/bin/true", "{ip}"], "unban": ["/bin/true", "{ip}"]}"#;
+    let sets = format!("\"runBan\": {{\"sets\": {{\"s\": {set}, \"t\": {set}}}}},\n");
+    let sets = if members.contains("action_runBan") { &*sets } else { "" };
+    format!("{{\"actions\": {{{members}}},\n{sets}\"lists\": {lists}}}")
 }

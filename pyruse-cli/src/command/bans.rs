@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pyruse_core::network::Network;
-use pyruse_core::operation::{Answer, Ban, BanReason, Delivery, Operation};
+use pyruse_core::operation::{Answer, Ban, BanReason, Delivery, DeliveryStatus, Operation};
 use pyruse_core::seconds::{LONGEST, Seconds, SecondsError};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -145,7 +145,12 @@ fn list(config: Option<&Path>, json: bool) -> anyhow::Result<Ending> {
                 ban.net.to_string(),
                 ban.set.clone(),
                 ban.until.map_or_else(|| "for ever".into(), local),
-                ban.until.map(|until| length(left(now, until))).unwrap_or_default(),
+                match ban.until {
+                    // It is listed because the firewall may still have it.
+                    Some(until) if until <= now => "not lifted".into(),
+                    Some(until) => length(left(now, until)),
+                    None => String::new(),
+                },
                 ban.since.map(|since| length(since.until(now).as_secs())).unwrap_or_default(),
                 why(ban),
                 match (&ban.delivery, ban.within) {
@@ -184,9 +189,11 @@ fn why(ban: &Ban) -> String {
 }
 
 fn waits(delivery: &Delivery) -> String {
+    let given_up = if delivery.status == DeliveryStatus::GivenUp { ", given up" } else { "" };
     match &delivery.error {
         Some(error) => {
-            format!("{}, {}: {error}", delivery.id, counted(delivery.tries.into(), "try", "tries"))
+            let tries = counted(delivery.tries.into(), "try", "tries");
+            format!("{}, {tries}{given_up}: {error}", delivery.id)
         }
         None => delivery.id.clone(),
     }

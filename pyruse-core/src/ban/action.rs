@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::configured::Notes;
+use super::configured::{Notes, kind};
 use super::duration::Duration;
 use super::firewall::{BanArgs, Firewall};
 use super::held::{StoredBan, ends};
@@ -34,6 +34,7 @@ impl<F: Firewall> Module for BanAction<F> {
     const NAME: &'static str = F::NAME;
     const DOC: &'static str = F::DOC;
     const SETTINGS: &'static [&'static str] = &[F::Settings::KEY];
+    const EXAMPLE_SETTINGS: &'static str = F::EXAMPLE_SETTINGS;
     type Args = F::Args;
 
     fn compile(args: F::Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
@@ -44,7 +45,12 @@ impl<F: Firewall> Module for BanAction<F> {
         let prefixes = cx.prefixes(prefix4, prefix6);
         let (sets, prefixes) = ([v4?, v6?], prefixes?);
         let ip = cx.reads_at("IP", &ip);
-        let settings = cx.settings::<F::Settings>();
+        let settings = cx.valid_settings::<F::Settings>()?;
+        for (argument, set) in F::SET_ARGUMENTS.into_iter().zip(&sets) {
+            if let Some(why) = F::unknown_set(&settings, set) {
+                return Err(cx.error_with_help(argument, why, F::SET_HELP));
+            }
+        }
         let duration = Duration::new(duration, remember, (F::NAME, F::max_bans(&settings)), cx)?;
         let ban = BannedAddress { address: ip, ends: duration.ends(), sets: sets.clone(), prefixes };
         cx.states("IP", Fact::Bans(ban));
@@ -53,7 +59,7 @@ impl<F: Firewall> Module for BanAction<F> {
             known.sets.insert(BanSet { name: name.clone(), family });
         }
         let warned = known.warned.clone();
-        let bans = match Bans::open(cx.layout(), (F::NAME, F::EXCLUSIVE), F::max_bans(&settings), warned) {
+        let bans = match Bans::open(cx.layout(), kind::<F>(), F::max_bans(&settings), warned) {
             Ok(bans) => bans,
             Err(e) => return Err(cx.error("", e.to_string())),
         };

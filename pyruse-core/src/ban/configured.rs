@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::firewall::Firewall;
+use super::store::Kind;
 use crate::operation::BanSet;
 
 /// The default maximum number of bans held; they need about 60 MB.
@@ -23,6 +25,11 @@ pub fn check_settings(
     if max_bans == 0 {
         report("maxBans", "`maxBans` must be at least 1: otherwise no ban is kept".into());
     }
+}
+
+/// Returns what the state must know about a firewall.
+pub(super) const fn kind<F: Firewall>() -> Kind {
+    Kind { name: F::NAME, is_exclusive: F::EXCLUSIVE, expires: F::EXPIRES }
 }
 
 /// What the steps of a configuration say about one kind of ban.

@@ -1,7 +1,8 @@
 //! The courier of a firewall: turns messages into orders, and drops those that must not reach the firewall.
 
 use super::firewall::Firewall;
-use super::order::{Order, QueuedOrder};
+use super::lifts::LIFT_TRIED;
+use super::order::{Order, OrderKind, QueuedOrder};
 use crate::courier::{Deliver, Outcome};
 use crate::plugin::excerpt;
 use crate::state::DueMessage;
@@ -27,8 +28,9 @@ impl<F: Firewall> Deliver for BanCourier<F> {
             });
         }
         if !orders.is_empty() {
-            for (index, outcome) in indices.into_iter().zip(self.0.deliver(&orders)) {
-                outcomes[index] = outcome;
+            let delivered = self.0.deliver(&orders);
+            for ((index, order), outcome) in indices.into_iter().zip(&orders).zip(delivered) {
+                outcomes[index] = bounded::<F>(order, &messages[index], outcome);
             }
         }
         outcomes
@@ -47,5 +49,17 @@ fn read<F: Firewall>(message: &DueMessage, now: Timestamp) -> Result<Option<Orde
         Some(_) if order.lift => Ok(None),
         Some(why) => Err(format!("{} is not banned: {why}", order.net)),
         None => Ok(order.at(now, F::LONGEST_TIMEOUT)),
+    }
+}
+
+/// A lift that fails for too long is given up: a ban ends some day, but an order to lift it does not.
+fn bounded<F: Firewall>(order: &Order, message: &DueMessage, outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Retry(why) | Outcome::RetryAfter(why, _) | Outcome::Blocked(why)
+            if !F::EXPIRES && order.kind == OrderKind::Lift && message.tried > LIFT_TRIED =>
+        {
+            Outcome::GiveUp(format!("{} is not lifted: {why}", order.net))
+        }
+        other => other,
     }
 }

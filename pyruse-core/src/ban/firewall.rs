@@ -23,9 +23,16 @@ pub trait Firewall: Send + Sized + 'static {
     const SET_HELP: &'static str;
     /// The longest timeout that an element can have, in seconds. A longer ban is put back before its element expires.
     const LONGEST_TIMEOUT: Option<u64> = None;
+    /// Whether the firewall itself removes an element when its time is over. If not, an order lifts each ban when it
+    /// ends, and an order is stored on the disk before it is delivered.
+    const EXPIRES: bool = true;
+    /// How many orders [`Firewall::deliver`] gets together at most.
+    const BATCH: usize = 2000;
     /// Whether no element of a set may overlap with another. Then the firewall only gets the widest bans: a ban within
     /// another one is ordered when that one ends.
     const EXCLUSIVE: bool = false;
+    /// Top-level keys for the examples, as a JSON object; empty if they need none.
+    const EXAMPLE_SETTINGS: &'static str = "";
     /// The file in which the first Pyruse kept these bans.
     const FORMER_FILE: Option<&'static str> = None;
 
@@ -44,6 +51,11 @@ pub trait Firewall: Send + Sized + 'static {
 
     /// Returns the normal form of a set's name, or why the text is not one.
     fn set_name(text: &str) -> Result<String, String>;
+
+    /// Returns why a step cannot use the set with this normal name, if the settings define all sets.
+    fn unknown_set(_settings: &Self::Settings, _set: &str) -> Option<String> {
+        None
+    }
 
     /// Returns why no set of this firewall can hold the address or the network, if that is so.
     fn never_holds(_net: Network) -> Option<&'static str> {

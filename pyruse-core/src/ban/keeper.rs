@@ -29,7 +29,7 @@ impl BanKeeper for BanService {
         let orders = state.get(self.bans.orders);
         let nesting = self.bans.nesting_of(state, now);
         let held = state.get(self.bans.held).live(now);
-        held.map(|(key, ban, ends)| HeldBan {
+        let held = held.map(|(key, ban, ends)| HeldBan {
             set: ban.set.clone(),
             net: ban.net,
             since: ban.since(ends.at()),
@@ -38,8 +38,8 @@ impl BanKeeper for BanService {
             nth: ban.nth,
             order: orders.of_key(key),
             within: nesting.as_ref().and_then(|nesting| nesting.cover(&ban.set, ban.net, |_| true)),
-        })
-        .collect()
+        });
+        held.chain(self.bans.not_lifted(state, now)).collect()
     }
 
     fn counts(&self, state: &State, now: Timestamp) -> BTreeMap<String, u64> {
@@ -70,6 +70,6 @@ impl BanKeeper for BanService {
     }
 
     fn remove(&mut self, state: &mut State, set: &str, net: Network, now: Timestamp) -> Option<u64> {
-        self.bans.lift(state, set, net, now)
+        self.bans.lift(state, set, net, now).or_else(|| self.bans.lift_again(state, set, net))
     }
 }

@@ -13,8 +13,9 @@
 //! ```
 //!
 //! A ban is recorded in the state, so that it can be put back, and queued for the courier. The firewall gets the
-//! *parsed* address, or its network, never text from an entry. The kernel or the program behind the firewall must expire the elements
-//! of a set by itself: each order has the time that is left.
+//! *parsed* address, or its network, never text from an entry. The kernel or the program behind the firewall expires the elements
+//! of a set by itself, because each order has the time that is left; or [`Firewall::EXPIRES`] says that it does not, and an
+//! order lifts each ban when it ends.
 //!
 //! A firewall that is changed by a program delivers with a [`BatchRunner`], which finds the bad elements of a batch.
 
@@ -23,11 +24,13 @@ mod batch;
 mod configured;
 mod courier;
 mod duration;
+mod ends;
 mod firewall;
 mod held;
 mod import;
 mod inspect;
 mod keeper;
+mod lifts;
 mod nesting;
 mod order;
 mod overlaps;
@@ -36,6 +39,7 @@ mod set_state;
 mod store;
 #[cfg(test)]
 mod tests;
+mod wakes;
 
 pub use self::action::BanAction;
 pub use self::batch::{BatchRunner, Command, Dialect};

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use super::wakes::Wakes;
 use crate::network::Network;
 use crate::state::{Changes, Resource, Row};
 use crate::time::{ClockStep, Timestamp};
@@ -17,9 +18,8 @@ use crate::time::{ClockStep, Timestamp};
 #[derive(Default)]
 pub(super) struct Nesting {
     sets: BTreeMap<Box<str>, Nets>,
-    /// When a ban ends that has others within it, and the same by ban.
-    wakes: BTreeSet<(Timestamp, Box<str>, Network)>,
-    ends: BTreeMap<(Box<str>, Network), Timestamp>,
+    /// When a ban ends that has others within it.
+    wakes: Wakes,
     len: usize,
     is_built: bool,
 }
@@ -90,18 +90,12 @@ impl Nesting {
 
     /// Notes that there are bans within this one, which ends at `end`.
     pub(super) fn wake(&mut self, end: Timestamp, set: &str, net: Network) {
-        let key = (Box::from(set), net);
-        if let Some(earlier) = self.ends.insert(key.clone(), end) {
-            self.wakes.remove(&(earlier, key.0.clone(), net));
-        }
-        if end != Timestamp::NEVER {
-            self.wakes.insert((end, key.0, net));
-        }
+        self.wakes.set(end, set, net);
     }
 
     /// Returns when the first ban ends that has others within it.
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
-        self.wakes.first().map(|(end, ..)| *end)
+        self.wakes.next()
     }
 
     #[cfg(test)]
@@ -111,13 +105,7 @@ impl Nesting {
 
     /// Takes a wake that is due.
     pub(super) fn take_wake(&mut self, now: Timestamp) -> Option<(Box<str>, Network)> {
-        let (end, ..) = self.wakes.first()?;
-        if now < *end {
-            return None;
-        }
-        let (_, set, net) = self.wakes.pop_first()?;
-        self.ends.remove(&(set.clone(), net));
-        Some((set, net))
+        self.wakes.take(now)
     }
 }
 
@@ -128,11 +116,8 @@ impl Resource for Nesting {
 
     fn changes(&mut self, _: &mut Changes<'_>) {}
 
-    /// The ends of bans change, too: all of them are looked at again.
     fn adjust(&mut self, _: ClockStep) {
-        let at_once = |(set, net): &(Box<str>, Network)| (Timestamp(i64::MIN), set.clone(), *net);
-        self.wakes = self.ends.keys().map(at_once).collect();
-        self.ends.values_mut().for_each(|end| *end = Timestamp(i64::MIN));
+        self.wakes.wake_all();
     }
 }
 

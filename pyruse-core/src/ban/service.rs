@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::configured::Notes;
+use super::configured::{Notes, kind};
 use super::courier::BanCourier;
 use super::firewall::Firewall;
 use super::held::StoredBan;
@@ -15,9 +15,6 @@ use crate::plugin::{Importer, Service, ServicePlugin, Start};
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::{ClockStep, Timestamp};
 
-/// The largest batch that a firewall gets.
-const BATCH: usize = 2000;
-
 /// Returns the service of a firewall: `inventory::submit!(ban::service::<MyFirewall>());`
 pub const fn service<F: Firewall>() -> ServicePlugin {
     ServicePlugin::new(F::NAME, start::<F>).that_boots()
@@ -26,10 +23,11 @@ pub const fn service<F: Firewall>() -> ServicePlugin {
 fn start<F: Firewall>(start: &mut Start<'_>) -> Result<Box<dyn Service>, StateError> {
     let settings = start.settings::<F::Settings>();
     let configured = start.shared::<Notes>().of(F::NAME).clone();
-    let bans =
-        Bans::open(start.layout(), (F::NAME, F::EXCLUSIVE), F::max_bans(&settings), configured.warned)?;
+    let bans = Bans::open(start.layout(), kind::<F>(), F::max_bans(&settings), configured.warned)?;
     let set_name = |text: &str| F::set_name(text).ok();
-    let courier = Courier::new(F::NAME, BanCourier(F::new(&settings))).batch(BATCH).ahead();
+    let courier = Courier::new(F::NAME, BanCourier(F::new(&settings))).batch(F::BATCH);
+    // A power cut empties a set of the kernel. What a program has done stays: it must be known how to undo it.
+    let courier = if F::EXPIRES { courier.ahead() } else { courier };
     Ok(Box::new(BanService {
         former: F::FORMER_FILE.map(|file| FormerBans { file, bans: bans.clone(), set_name }),
         bans,
@@ -102,16 +100,19 @@ impl Service for BanService {
         state.get_mut(self.bans.held).complete(StoredBan::length, step);
         // The operator who reloads may have made the set that orders wait for.
         state.get_mut(self.bans.orders).retry_now();
+        self.bans.lift_ended(state, now);
         self.put_back_from(state, 0, now);
     }
 
     fn deadline(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
         // The deadline is never further away than that, even if the clock was wrong when it was set.
         let put_back = self.put_back.min(self.next_put_back(now));
-        put_back.into_iter().chain(self.bans.next_uncovered(state, now)).min()
+        let next = [put_back, self.bans.next_uncovered(state, now), self.bans.next_end(state, now)];
+        next.into_iter().flatten().min()
     }
 
     fn due(&mut self, state: &mut State, now: Timestamp) {
+        self.bans.lift_ended(state, now);
         self.bans.uncover_ended(state, now);
         if self.put_back.min(self.next_put_back(now)).is_some_and(|at| at <= now) {
             self.put_back_from(state, self.longest_timeout.unwrap_or(0) / 2, now);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::ends::Ends;
 use super::held::StoredBan;
 use super::nesting::Nesting;
 use super::order::QueuedOrder;
@@ -14,6 +15,17 @@ use crate::time::{Expiry, Timestamp};
 /// starts a little later than this process.
 pub(super) const KERNEL_LAG: u64 = 5;
 
+/// What the state must know about a firewall.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    /// The name of its action.
+    pub(super) name: &'static str,
+    /// The elements of a set must not overlap.
+    pub(super) is_exclusive: bool,
+    /// An element is removed by the firewall itself when its time is over.
+    pub(super) expires: bool,
+}
+
 /// The bans of one firewall.
 #[derive(Clone)]
 pub(super) struct Bans {
@@ -21,27 +33,33 @@ pub(super) struct Bans {
     pub(super) orders: Handle<Queue>,
     /// For a firewall whose elements must not overlap.
     pub(super) nesting: Option<Handle<Nesting>>,
-    max: usize,
+    /// For a firewall that must be told when a ban ends.
+    pub(super) ends: Option<Handle<Ends>>,
+    pub(super) max: usize,
     /// Whether it was logged that there are too many.
     warned: Arc<AtomicBool>,
+    /// Whether it was logged that an order was dropped.
+    pub(super) dropped: Arc<AtomicBool>,
 }
 
 impl Bans {
-    /// Opens the parts of the state of this action; `is_exclusive`: the elements of its firewall must not overlap. All
-    /// bans of an action share `warned`.
+    /// Opens the parts of the state of a firewall. All its bans share `warned`.
     pub(super) fn open(
         layout: &mut Layout,
-        (action, is_exclusive): (&str, bool),
+        Kind { name, is_exclusive, expires }: Kind,
         max_bans: u32,
         warned: Arc<AtomicBool>,
     ) -> Result<Bans, StateError> {
-        let nesting = if is_exclusive { Some(layout.open(&format!("{action}/nesting"))?) } else { None };
+        let nesting = if is_exclusive { Some(layout.open(&format!("{name}/nesting"))?) } else { None };
+        let ends = if expires { None } else { Some(layout.open(&format!("{name}/ends"))?) };
         Ok(Bans {
             nesting,
-            held: layout.open(&format!("{action}/bans"))?,
-            orders: layout.open(&format!("{action}/orders"))?,
+            ends,
+            held: layout.open(&format!("{name}/bans"))?,
+            orders: layout.open(&format!("{name}/orders"))?,
             max: max_bans as usize,
             warned,
+            dropped: Arc::default(),
         })
     }
 
@@ -64,6 +82,12 @@ impl Bans {
     ) -> bool {
         let wall = state.now().wall;
         let key = Bans::key(&ban.set, ban.net);
+        // An entry from the future must not end the bans of others.
+        let mut expired = now;
+        if self.ends.is_some() {
+            expired = now.min(wall);
+            self.lift_ended(state, expired);
+        }
         // An undelivered order, a ban or a lift, may or may not have reached the set.
         let is_queued = state.get(self.orders).of_key(&key).is_some();
         let held = state.get_mut(self.held);
@@ -77,10 +101,17 @@ impl Bans {
             (ban.seconds, ban.at, ban.nth, ends) = (last.seconds, last.at, last.nth, known);
         }
         let order = QueuedOrder::ban(&ban.set, ban.net, ban.seconds, ends.at(), wall).renewing(renew);
-        held.insert(&key, ban, ends, now);
+        // It had ended before the entry was read: there is nothing to do, and nothing more to lift.
+        let is_over = |ends: Expiry| self.ends.is_some() && ends.is_expired(wall);
+        let is_over = is_over(ends) && held.ends(&key).is_none_or(is_over);
+        let (set, net) = (ban.set.clone(), ban.net);
+        held.insert(&key, ban, ends, expired);
         // An entry may be read late: the firewall acts now.
         let now = now.max(wall);
-        self.order(state, &order, renewed, now);
+        if !is_over {
+            self.note_end(state, (&set, net), ends);
+            self.order(state, &order, renewed, now);
+        }
         self.bound(state, now);
         renewed
     }
@@ -94,15 +125,22 @@ impl Bans {
             return;
         }
         let forgotten = held.forget_one(now);
+        if let Some(ban) = &forgotten
+            && self.ends.is_some()
+        {
+            self.order_lift(state, (&ban.set, ban.net), Timestamp::NEVER, now);
+        }
         if let Some(ban) = forgotten.filter(|ban| !ban.net.is_single()) {
             // Otherwise it would stay in the way of those within it.
             self.uncover(state, (&ban.set, ban.net), true, now);
         }
         if !self.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                "more than {max} bans are in force: those that end soonest are forgotten. The firewall keeps them \
-                 until they end, but they are not put back after a restart"
-            );
+            let what = if self.ends.is_some() {
+                "lifted"
+            } else {
+                "forgotten. The firewall keeps them until they end, but they are not put back after a restart"
+            };
+            tracing::warn!("more than {max} bans are in force: those that end soonest are {what}");
         }
     }
 
@@ -119,8 +157,7 @@ impl Bans {
         if cover.is_some() {
             return None;
         }
-        let order = QueuedOrder::lift(set, net, end.plus_seconds(KERNEL_LAG), now);
-        let number = state.get_mut(self.orders).push(Some(&key), order.payload());
+        let number = self.order_lift(state, (set, net), end.plus_seconds(KERNEL_LAG), now);
         self.uncover(state, (set, net), false, now);
         Some(number)
     }

@@ -6,7 +6,7 @@ use super::held::{StoredBan, ends};
 use super::import::FormerBans;
 use super::order::{Order, OrderKind, QueuedOrder};
 use super::service::BanService;
-use super::store::Bans;
+use super::store::{Bans, Kind};
 use crate::courier::Outcome;
 use crate::network::Network;
 use crate::plugin::{Importer as _, Service as _};
@@ -28,8 +28,12 @@ fn service(state: &mut State, longest_timeout: Option<u64>) -> BanService {
 }
 
 fn service_of(state: &mut State, longest_timeout: Option<u64>, is_exclusive: bool) -> BanService {
+    service_for(state, longest_timeout, Kind { name: "action_testBan", is_exclusive, expires: true })
+}
+
+pub(super) fn service_for(state: &mut State, longest_timeout: Option<u64>, kind: Kind) -> BanService {
     let mut layout = state.layout();
-    let bans = Bans::open(&mut layout, ("action_testBan", is_exclusive), 100, Arc::default()).unwrap();
+    let bans = Bans::open(&mut layout, kind, 100, Arc::default()).unwrap();
     state.adopt(&layout).unwrap();
     let set_name = |set: &str| Some(set.to_owned());
     BanService {

@@ -42,7 +42,11 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
             let node = step.args.as_ref().unwrap_or(&step.node);
             let mut named =
                 node.members().into_iter().flatten().filter(|member| member.value.as_text() == Some(v6));
-            let span = named.next_back().map_or(&node.span, |member| &member.value.span);
+            let (Some(last), Some(_)) = (named.next_back(), named.next()) else {
+                // One argument is for both: such a set holds both.
+                continue;
+            };
+            let span = &last.value.span;
             let message = format!("`{v4}` is named for both IPv4 and IPv6");
             findings
                 .add(span, review.place(site), message)

@@ -97,6 +97,11 @@ impl<V> Map<V> {
         items.map(|item| (&*item.key, &item.value, item.ends))
     }
 
+    /// Returns all items, also those that have expired and are still there, in no order: key, value, end.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &V, Expiry)> {
+        self.items.iter().map(|item| (&*item.key, &item.value, item.ends))
+    }
+
     /// Gives a span to each end that was stored without one, as `span` returns it; `None` means that it is not known.
     pub(crate) fn complete(&mut self, span: impl Fn(&V) -> Option<Duration>, step: ClockStep) {
         for item in self.items.iter_mut() {

@@ -22,7 +22,8 @@ impl<const MIN_BATCH: usize> Dialect for Fake<MIN_BATCH> {
     fn run(&self, commands: &[&Command<'_>]) -> Result<(), Failure> {
         self.runs.borrow_mut().push(commands.len());
         let good = |c: &&Command<'_>| c.order.set != "missing" && !self.bad.contains(&c.text);
-        let failure = Failure { message: "no".into(), timed_out: self.hangs, not_started: false };
+        let failure =
+            Failure { message: "no".into(), timed_out: self.hangs, not_started: false, status: Some(1) };
         if commands.iter().all(good) { Ok(()) } else { Err(failure) }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::ban::held::{StoredBan, ends};
 use crate::ban::order::{OrderKind, QueuedOrder};
-use crate::ban::store::Bans;
+use crate::ban::store::{Bans, Kind};
 use crate::courier::Outcome;
 use crate::network::Network;
 use crate::state::{DueMessage, State};
@@ -31,7 +31,8 @@ impl World {
         let read = clock.clone();
         let mut state = State::in_memory().with_clock(Clock::of(move || *read.lock().unwrap()));
         let mut layout = state.layout();
-        let bans = Bans::open(&mut layout, ("action_testBan", true), max_bans, Arc::default()).unwrap();
+        let kind = Kind { name: "action_testBan", is_exclusive: true, expires: true };
+        let bans = Bans::open(&mut layout, kind, max_bans, Arc::default()).unwrap();
         state.adopt(&layout).unwrap();
         state.tick();
         World { state, bans, clock, elements: BTreeMap::new(), queued: BTreeMap::new() }
