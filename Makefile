@@ -74,11 +74,16 @@ conformance-campaign:
 	PYRUSE_ENTRIES=200000 PYRUSE_CASES=20000 cargo test --profile campaign -p pyruse-bin \
 	    --test conformance --test random_chains -- --nocapture
 
-# Damages journal files at random places, also while they are read: reading must end soon and never panic. It changes
-# bytes without looking at what the program does with them, so it needs no other compiler than the tests; a minute, or
-# PYRUSE_FUZZ_SECONDS.
+# Looks for bytes on which reading goes wrong: cargo-fuzz, which sees what the program does with them, on journal files and
+# on log files in every format, beginning with files that systemd and the tests make; then journal files that are damaged
+# at random while they are read. PYRUSE_FUZZ_SECONDS each, or a minute. It needs a nightly compiler and cargo-fuzz:
+# `rustup toolchain install nightly --profile minimal && cargo install cargo-fuzz`.
+fuzz: export PYRUSE_FUZZ_SECONDS ?= 60
 fuzz:
 	@.ci/install test
+	PYRUSE_CORPUS="$(CURDIR)/fuzz/corpus" cargo test --workspace --lib seeds_of_the_fuzz_target -- --ignored
+	cd fuzz && cargo +nightly fuzz run journal -- -max_total_time=$$PYRUSE_FUZZ_SECONDS -max_len=131072 -timeout=20
+	cd fuzz && cargo +nightly fuzz run log_file -- -max_total_time=$$PYRUSE_FUZZ_SECONDS -max_len=4096 -timeout=20
 	cargo test --profile campaign -p pyruse-sources --lib campaign -- --ignored --nocapture
 
 # Attacks the real programs of several Debian releases, and records what they write, for the rules in examples/conf: as

@@ -7,6 +7,7 @@ mod live;
 mod many;
 mod repack;
 mod sealed;
+mod seeds;
 mod sequences;
 
 use std::cell::RefCell;
