@@ -293,6 +293,7 @@ impl Lines {
             self.data.resize(self.filled + CHUNK, 0);
         }
         let read = self.input.read(&mut self.data[self.filled..self.filled + CHUNK], self.next)?;
+        let head = self.head_with(read)?;
         // Afterwards: what was read is from the file as it was before it was truncated, or the bytes differ.
         if matches!(self.input, Input::Plain(_)) && !self.holds_tail()? {
             return Ok(None);
@@ -301,7 +302,25 @@ impl Lines {
         self.filled += read;
         self.next += read as u64;
         self.remember(from);
+        self.head = head.unwrap_or(self.head);
         Ok(Some(read))
+    }
+
+    /// The fingerprint of the beginning, if it is too short, and what it should cover is no longer in `data`: reading has
+    /// continued within a short file, and so many bytes more are there now.
+    fn head_with(&mut self, read: usize) -> io::Result<Option<Print>> {
+        let known = HEAD.min(usize::try_from(self.next).unwrap_or(HEAD).saturating_add(read));
+        if self.is_whole() || self.head.len() >= known || matches!(self.input, Input::Stream(_)) {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; known];
+        let length = read_full(&mut self.input, &mut bytes, 0)?;
+        Ok((length == known).then(|| Print::of_head(&bytes)))
+    }
+
+    /// Does `data` begin with the beginning of the file?
+    fn is_whole(&self) -> bool {
+        self.next == self.filled as u64 && self.start == self.at as u64
     }
 
     /// Does the file hold what was read last?
@@ -328,8 +347,7 @@ impl Lines {
         }
         self.tail.extend_from_slice(&read[read.len() - read.len().min(TAIL)..]);
         // The beginning grows with the file, until it is long enough.
-        let begins = self.next == self.filled as u64 && self.start == self.at as u64;
-        if self.head.len() < HEAD && begins {
+        if self.head.len() < HEAD && self.is_whole() {
             self.head = Print::of_head(&self.data[..self.filled]);
         }
     }
@@ -338,7 +356,7 @@ impl Lines {
     fn compact(&mut self) {
         let history = self.history();
         // The beginning of a short file is still needed.
-        if history == 0 || self.head.len() < HEAD {
+        if history == 0 || (self.head.len() < HEAD && self.is_whole()) {
             return;
         }
         self.data.copy_within(history..self.filled, 0);
@@ -510,6 +528,20 @@ mod tests {
         }
         assert!((9..12).contains(&turns), "{turns}");
         assert!(lines.end_open_line() && lines.is_cut() && lines.line().len() == LINE_LIMIT);
+    }
+
+    #[test]
+    fn a_short_file_that_grows_after_reading_continued_in_it_is_recognised_and_takes_bounded_memory() {
+        let log = Log::new(b"one\ntwo\n");
+        let mut lines = log.open();
+        lines.seek_end(8).unwrap();
+        for n in 0..200_u32 {
+            log.append(&format!("{n} {}\n", "x".repeat(20_000)).into_bytes());
+            assert_eq!(read(&mut lines).0.len(), 1);
+            assert!(lines.data.len() < 4 * CHUNK, "{}", lines.data.len());
+        }
+        assert_eq!(lines.head(), log.open().head());
+        assert!(lines.head().is_full());
     }
 
     #[test]

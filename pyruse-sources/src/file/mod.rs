@@ -27,8 +27,11 @@ mod siblings;
 mod tests;
 mod watch;
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::rc::Rc;
 
+use pyruse_core::access;
 use pyruse_core::config::Severity;
 use pyruse_core::entry::FieldTable;
 use pyruse_core::plugin::{
@@ -44,6 +47,27 @@ use self::settings::{Args, Settings};
 /// The log files that the configuration, or a command, names.
 struct LogFiles {
     settings: Rc<Settings>,
+}
+
+impl LogFiles {
+    /// Can the directory of rotated files be read?
+    fn inspect_rotated(&self, files: &BTreeSet<PathBuf>, inspection: &mut Inspection) {
+        let Some(rotated) = &self.settings.rotated else { return };
+        let directories: BTreeSet<PathBuf> =
+            files.iter().filter_map(|file| Some(file.parent()?.join(rotated))).collect();
+        for directory in directories {
+            let obstacle = match directory.read_dir() {
+                Ok(_) => inspection.service_user().and_then(|reader| {
+                    Some(reader.denied_with_fix(&directory, &reader.obstacle(&directory)?))
+                }),
+                Err(e) => Some(access::failure(&directory, &e)),
+            };
+            if let Some(message) = obstacle {
+                let help = "logrotate makes it at the first rotation; Pyruse must be able to read it";
+                inspection.argument("rotated", Severity::Warning, message, help);
+            }
+        }
+    }
 }
 
 impl Module for LogFiles {
@@ -90,6 +114,7 @@ impl Source for LogFiles {
             return;
         }
         let matches = globs::expand(&self.settings.patterns);
+        self.inspect_rotated(&matches.files, inspection);
         for (n, pattern) in self.settings.patterns.iter().enumerate() {
             let argument = format!("paths.{n}");
             let files: Vec<_> = matches.files.iter().filter(|path| pattern.matches(path)).collect();

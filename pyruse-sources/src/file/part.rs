@@ -91,9 +91,25 @@ impl Part {
         self.lines.as_ref().map_or_else(|| self.mark.head(), Lines::head)
     }
 
-    /// Does it begin with these bytes, as far as is known?
-    pub(super) fn begins_like(&self, bytes: &[u8]) -> bool {
-        self.head().begins(bytes) || self.lines.as_ref().is_some_and(|lines| lines.beginning_is(bytes))
+    /// Is a file that begins with these bytes a copy of it, complete or not? A file that has more is another one: programs
+    /// may write the same into each new file.
+    pub(super) fn is_copied_by(&mut self, bytes: &[u8]) -> bool {
+        if let Some(lines) = &mut self.lines
+            && let Input::Plain(_) = lines.input
+        {
+            // As it is now: it may have grown.
+            let mut beginning = vec![0; bytes.len()];
+            let read = input::read_full(&mut lines.input, &mut beginning, 0);
+            if read.is_ok_and(|length| length == bytes.len() && beginning == bytes) {
+                return true;
+            }
+            // If it was truncated meanwhile, its beginning is known, but not how long it was.
+            return !lines.is_unchanged() && lines.head().begins(bytes);
+        }
+        let head = self.head();
+        (head.is_full() && head.begins(bytes))
+            || head == Print::of_head(bytes)
+            || self.lines.as_ref().is_some_and(|lines| lines.beginning_is(bytes))
     }
 
     /// Takes note of whether it grew; returns for how long it has not.

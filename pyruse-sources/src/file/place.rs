@@ -24,6 +24,8 @@ pub(super) const UNKNOWN_SIZE: u64 = u64::MAX;
 pub(super) struct Mark {
     pub(super) device: u64,
     pub(super) inode: u64,
+    #[serde(default)]
+    born: i64,
     /// Length and hash.
     head: (u16, u64),
     tail: (u16, u64),
@@ -37,11 +39,11 @@ pub(super) struct Mark {
 
 impl Mark {
     pub(super) fn id(&self) -> FileId {
-        FileId { device: self.device, inode: self.inode }
+        FileId { device: self.device, inode: self.inode, born: self.born }
     }
 
     pub(super) fn set_id(&mut self, id: FileId) {
-        (self.device, self.inode) = (id.device, id.inode);
+        (self.device, self.inode, self.born) = (id.device, id.inode, id.born);
     }
 
     pub(super) fn head(&self) -> Print {
@@ -69,6 +71,9 @@ pub(super) struct StoredFile {
     pub(super) floor: i64,
     /// What the last files that were read to their ends begin with.
     seen: Vec<(u16, u64)>,
+    /// Device, inode and birth of each of them.
+    #[serde(default)]
+    seen_ids: Vec<(u64, u64, i64)>,
 }
 
 impl StoredFile {
@@ -76,18 +81,22 @@ impl StoredFile {
         path: &Path,
         marks: Vec<Mark>,
         floor: i64,
-        seen: impl Iterator<Item = Print>,
+        seen: impl Iterator<Item = (Print, FileId)>,
     ) -> StoredFile {
-        let seen = seen.map(|print| (print.length, print.hash)).collect();
-        StoredFile { path: escape(path), marks, floor, seen }
+        let (seen, seen_ids) =
+            seen.map(|(print, id)| ((print.length, print.hash), (id.device, id.inode, id.born))).unzip();
+        StoredFile { path: escape(path), marks, floor, seen, seen_ids }
     }
 
     pub(super) fn path(&self) -> PathBuf {
         unescape(&self.path)
     }
 
-    pub(super) fn seen(&self) -> impl Iterator<Item = Print> {
-        self.seen.iter().map(|(length, hash)| Print { length: *length, hash: *hash })
+    pub(super) fn seen(&self) -> impl Iterator<Item = (Print, FileId)> {
+        let ids = self.seen_ids.iter().copied().chain(std::iter::repeat((0, 0, 0)));
+        self.seen.iter().zip(ids).map(|((length, hash), (device, inode, born))| {
+            (Print { length: *length, hash: *hash }, FileId { device, inode, born })
+        })
     }
 
     pub(super) fn to_line(&self) -> String {
@@ -159,9 +168,14 @@ mod tests {
     fn a_position_is_read_as_it_was_written() {
         let path = PathBuf::from(OsString::from_vec(b"/var/log/\xff% \n\xc3\xa9".to_vec()));
         let mut mark = Mark { offset: u64::MAX, changed: -1, size: 7, is_old: true, ..Mark::default() };
-        mark.set_id(FileId { device: 1, inode: u64::MAX });
+        mark.set_id(FileId { device: 1, inode: u64::MAX, born: -1 });
         mark.set_prints(Print::of(b"head"), Print::of(b"tail"));
-        let file = StoredFile::new(&path, vec![mark.clone(), mark], i64::MIN, [Print::of(b"x")].into_iter());
+        let file = StoredFile::new(
+            &path,
+            vec![mark.clone(), mark],
+            i64::MIN,
+            [(Print::of(b"x"), FileId { device: 2, inode: 3, born: 4 })].into_iter(),
+        );
         assert_eq!(file.path(), path);
         let patterns = vec!["/var/log/*".to_owned()];
         let bytes = write(&patterns, [file.to_line().as_str()].into_iter());

@@ -47,6 +47,9 @@ pub(super) struct Args {
     /// With the formats `text` and `syslog`: an entry begins at a line in which this expression is found, and contains
     /// the lines that follow it.
     first_line: Option<String>,
+    /// The directory to which a rotation moves files (`olddir` of logrotate), if it is another one: an absolute path, or
+    /// one relative to the directory of each file. Names there are as beside the file.
+    rotated: Option<PathBuf>,
     /// Read the files once, as they are: a last line without its end is a line, and rotated files are not looked for.
     /// `replay --file` does that. Only then, `fields` may have names that begin with `_`.
     #[serde(default)]
@@ -70,6 +73,7 @@ pub(super) struct Settings {
     pub(super) time_field: Option<String>,
     pub(super) constant: Rc<Constant>,
     pub(super) first_line: Option<Pattern>,
+    pub(super) rotated: Option<PathBuf>,
     pub(super) once: bool,
 }
 
@@ -120,6 +124,9 @@ impl Settings {
             Some(expression) => Some(cx.pattern("first_line", expression)?),
             None => None,
         };
+        if args.rotated.as_ref().is_some_and(|rotated| rotated.as_os_str().is_empty()) {
+            return Err(cx.error_with_help("rotated", "no directory is named", "leave it out, or name it"));
+        }
         let constant = Constant { identifier: args.identifier, fields: args.fields.into_iter().collect() };
         Ok(Settings {
             patterns,
@@ -130,6 +137,7 @@ impl Settings {
             time_field: args.time_field,
             constant: Rc::new(constant),
             first_line,
+            rotated: args.rotated,
             once: args.once || reads_standard_input,
         })
     }

@@ -1,4 +1,5 @@
-//! Finds what a log file has become: the files beside it, by their names and by their inodes.
+//! Finds what a log file has become: the files beside it, or in the directory of rotated files, by their names and by
+//! their inodes.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -7,6 +8,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
+
+use pyruse_core::access;
 
 use super::identity::{FileId, changed};
 use super::input::Packing;
@@ -38,11 +41,12 @@ pub(super) struct Sibling {
 /// Returns the rotated files of a log file, and the files that have one of these inodes, whatever their names: in the
 /// order in which they were changed. A file that is being compressed is listed once, as the plain one.
 ///
-/// While files are renamed, a listing may miss some, so it is repeated until it stays the same.
-pub(super) fn list(path: &Path, inodes: &[u64]) -> io::Result<Vec<Sibling>> {
-    let mut found = list_once(path, inodes)?;
+/// `rotated` is the directory that rotated files are moved to, if it is another one; it may be relative to that of the
+/// file. While files are renamed, a listing may miss some, so it is repeated until it stays the same.
+pub(super) fn list(path: &Path, rotated: Option<&Path>, inodes: &[u64]) -> io::Result<Vec<Sibling>> {
+    let mut found = list_once(path, rotated, inodes)?;
     for _ in 0..TRIES {
-        let again = list_once(path, inodes)?;
+        let again = list_once(path, rotated, inodes)?;
         let is_same = |(one, other): (&Sibling, &Sibling)| one.path == other.path && one.id == other.id;
         let are_same = found.len() == again.len() && found.iter().zip(&again).all(is_same);
         found = again;
@@ -53,14 +57,44 @@ pub(super) fn list(path: &Path, inodes: &[u64]) -> io::Result<Vec<Sibling>> {
     Ok(found)
 }
 
-fn list_once(path: &Path, inodes: &[u64]) -> io::Result<Vec<Sibling>> {
+fn list_once(path: &Path, rotated: Option<&Path>, inodes: &[u64]) -> io::Result<Vec<Sibling>> {
     let (Some(directory), Some(base)) = (path.parent(), path.file_name()) else { return Ok(Vec::new()) };
+    let mut found = list_directory(directory, base, false, inodes)?;
+    if let Some(other) = rotated.map(|rotated| directory.join(rotated)).filter(|other| other != directory) {
+        match list_directory(&other, base, true, inodes) {
+            Ok(there) => found.extend(there),
+            // logrotate makes it when it needs it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(io::Error::new(e.kind(), access::failure(&other, &e))),
+        }
+    }
+    let plain: BTreeSet<PathBuf> = found
+        .iter()
+        .filter(|sibling| sibling.packing.is_none())
+        .map(|sibling| sibling.path.clone())
+        .collect();
+    found.retain(|sibling| sibling.packing.is_none() || !plain.contains(&sibling.path.with_extension("")));
+    // Of two that were changed at the same time, the one with the larger number is older.
+    let number = |sibling: &Sibling| std::cmp::Reverse(number(sibling.path.file_name().unwrap_or_default()));
+    found.sort_by_key(|sibling| (sibling.changed, number(sibling)));
+    let over = found.len().saturating_sub(SIBLINGS_LIMIT);
+    found.drain(..over);
+    Ok(found)
+}
+
+/// `is_other`: it is the directory of rotated files, in which the name of the log file is that of a rotated one, too.
+fn list_directory(
+    directory: &Path,
+    base: &OsStr,
+    is_other: bool,
+    inodes: &[u64],
+) -> io::Result<Vec<Sibling>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)?.take(NAMES_LIMIT) {
         let entry = entry?;
         let name = entry.file_name();
-        let is_rotated = is_rotation_of(base, &name);
-        if name == base || !(is_rotated || inodes.contains(&entry.ino())) {
+        let is_rotated = is_rotation_of(base, &name) || (is_other && name == base);
+        if (name == base && !is_other) || !(is_rotated || inodes.contains(&entry.ino())) {
             continue;
         }
         // It may be gone meanwhile. What is a link was not made by a rotation.
@@ -78,17 +112,6 @@ fn list_once(path: &Path, inodes: &[u64]) -> io::Result<Vec<Sibling>> {
             path,
         });
     }
-    let plain: BTreeSet<PathBuf> = found
-        .iter()
-        .filter(|sibling| sibling.packing.is_none())
-        .map(|sibling| sibling.path.clone())
-        .collect();
-    found.retain(|sibling| sibling.packing.is_none() || !plain.contains(&sibling.path.with_extension("")));
-    // Of two that were changed at the same time, the one with the larger number is older.
-    let number = |sibling: &Sibling| std::cmp::Reverse(number(sibling.path.file_name().unwrap_or_default()));
-    found.sort_by_key(|sibling| (sibling.changed, number(sibling)));
-    let over = found.len().saturating_sub(SIBLINGS_LIMIT);
-    found.drain(..over);
     Ok(found)
 }
 
@@ -175,7 +198,7 @@ mod tests {
         };
         let names = |inodes: &[u64]| -> Vec<String> {
             let name = |sibling: Sibling| sibling.path.file_name().unwrap().to_string_lossy().into_owned();
-            list(&base, inodes).unwrap().into_iter().map(name).collect()
+            list(&base, None, inodes).unwrap().into_iter().map(name).collect()
         };
         assert_eq!(names(&[]), ["log.3.gz", "log.2", "log.1", "log.9"]);
         assert_eq!(names(&[inode("else")]), ["log.3.gz", "else", "log.2", "log.1", "log.9"]);

@@ -1,5 +1,7 @@
 //! Tests of following files: every line is read once, whatever happens to its file, and wherever reading stops.
 
+mod banner;
+mod logrotate;
 mod seeds;
 
 use std::fmt::Write as _;

@@ -80,7 +80,8 @@ pub(super) struct Followed {
     number: usize,
     parts: Vec<Part>,
     floor: i64,
-    seen: VecDeque<Print>,
+    /// What the last files that were read to their ends begin with, and which they were.
+    seen: VecDeque<(Print, FileId)>,
     assembly: Assembly,
     /// The part of the entry that comes next, and the offset behind it.
     head: Option<(usize, u64)>,
@@ -145,7 +146,7 @@ impl Followed {
     /// Goes behind what is there now. What was rotated is known.
     pub(super) fn go_to_end(&mut self, shared: &mut Shared<'_>) {
         self.must_look = false;
-        let rotated = siblings::list(&self.path, &[]).unwrap_or_default();
+        let rotated = siblings::list(&self.path, shared.settings.rotated.as_deref(), &[]).unwrap_or_default();
         self.floor = rotated.iter().map(|sibling| sibling.changed).fold(self.floor, i64::max);
         let (mut lines, file, metadata) = match open_plain(&self.path) {
             Ok(opened) => opened,
@@ -277,7 +278,7 @@ impl Followed {
         }
         let head = part.head();
         if !head.is_empty() {
-            self.seen.push_back(head);
+            self.seen.push_back((head, part.mark.id()));
             if self.seen.len() > SEEN {
                 self.seen.pop_front();
             }

@@ -126,8 +126,8 @@ impl Followed {
     }
 
     /// Finds those files.
-    fn unseen(&self, shared: &mut Shared<'_>) -> io::Result<Vec<Part>> {
-        let listed = siblings::list(&self.path, &[])?;
+    fn unseen(&mut self, shared: &mut Shared<'_>) -> io::Result<Vec<Part>> {
+        let listed = siblings::list(&self.path, shared.settings.rotated.as_deref(), &[])?;
         let mut found: Vec<(Part, Vec<u8>)> = Vec::new();
         for sibling in listed.into_iter().filter(|sibling| sibling.changed > self.floor) {
             if self.parts.iter().any(|part| part.mark.id() == sibling.id) {
@@ -142,12 +142,17 @@ impl Followed {
                 }
             };
             let beginning = lines.beginning().to_vec();
+            let head = Print::of_head(&beginning);
+            // A short one is all that the file had.
+            let was_read = |(seen, id): &(Print, FileId)| {
+                *seen == head || ((seen.is_full() || *id == sibling.id) && seen.begins(&beginning))
+            };
+            let has_size =
+                |size: u64| size == UNKNOWN_SIZE || sibling.packing.is_some() || size == sibling.size;
             let is_known = beginning.is_empty()
-                || self.seen.iter().any(|seen| seen.begins(&beginning))
-                || self.parts.iter().any(|part| part.begins_like(&beginning))
-                || found.iter().any(|(part, other)| {
-                    part.mark.head().begins(&beginning) || other.starts_with(&beginning)
-                });
+                || self.seen.iter().any(was_read)
+                || self.parts.iter_mut().any(|part| part.is_copied_by(&beginning))
+                || found.iter().any(|(part, _)| part.mark.head() == head && has_size(part.mark.size));
             if is_known {
                 continue;
             }
@@ -162,9 +167,7 @@ impl Followed {
         }
         // A copy that is being made is of a file that is still there: the beginning of that is looked at last.
         if let Ok((again, _, _)) = open_plain(&self.path) {
-            found.retain(|(part, beginning)| {
-                !part.mark.head().begins(again.beginning()) && !again.beginning_is(beginning)
-            });
+            found.retain(|(_, beginning)| !again.beginning().starts_with(beginning));
         }
         Ok(found.into_iter().map(|(part, _)| part).collect())
     }
@@ -178,10 +181,14 @@ impl Followed {
             return Ok(true);
         }
         let mut finished = None;
-        let mut listed = siblings::list(&self.path, &[mark.inode])?;
-        // By the inode first, then the latest.
-        listed.reverse();
-        listed.sort_by_key(|sibling| (is_truncated || sibling.id != mark.id(), sibling.packing.is_some()));
+        let mut listed = siblings::list(&self.path, shared.settings.rotated.as_deref(), &[mark.inode])?;
+        // By the inode first. Of others that begin in the same way, it is the first that was changed since.
+        let second = |nanoseconds: i64| nanoseconds / 1_000_000_000;
+        listed.sort_by_key(|sibling| {
+            let is_earlier = second(sibling.changed) < second(mark.changed);
+            let changed = if is_earlier { -sibling.changed } else { sibling.changed };
+            (is_truncated || sibling.id != mark.id(), is_earlier, changed)
+        });
         for sibling in listed {
             let is_other_part =
                 |(n, part): (usize, &Part)| n != at && part.mark.id() == sibling.id && !part.is_fresh();
@@ -239,7 +246,7 @@ impl Followed {
         let is_same = FileId::of(&metadata) == mark.id()
             && metadata.len() >= mark.offset
             && lines.seek(mark.offset, mark.head(), mark.tail())?;
-        if !is_same {
+        if !is_same || self.was_copied(at, mark, shared)? {
             return Ok(false);
         }
         shared.refused.check_mode(&self.path, &metadata, shared.losses);
@@ -254,6 +261,29 @@ impl Followed {
             self.sweep(at, shared);
         }
         Ok(true)
+    }
+
+    /// The file that the path names holds what was read of this part. But if each new file begins with the same lines, it
+    /// may have been copied and truncated since: then there is a copy, with more than that, and with other lines.
+    fn was_copied(&self, at: usize, mark: &Mark, shared: &mut Shared<'_>) -> io::Result<bool> {
+        if mark.head().is_full() || mark.head().is_empty() || shared.settings.once {
+            return Ok(false);
+        }
+        let listed = siblings::list(&self.path, shared.settings.rotated.as_deref(), &[])?;
+        let is_part = |id: FileId| {
+            self.parts.iter().enumerate().any(|(n, part)| n != at && part.mark.id() == id)
+                || self.seen.iter().any(|(_, seen)| *seen == id)
+        };
+        for sibling in listed.iter().filter(|sibling| sibling.changed > mark.changed && !is_part(sibling.id))
+        {
+            // What cannot be read is reported when it is looked for.
+            let Ok((copy, _)) = open_sibling(sibling) else { continue };
+            let (now, _, _) = open_plain(&self.path)?;
+            if mark.head().begins(copy.beginning()) && !now.beginning().starts_with(copy.beginning()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A part was found under another name: the path names another file.
