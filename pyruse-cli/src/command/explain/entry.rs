@@ -10,7 +10,7 @@ use pyruse_core::sources::{ConfiguredSource, NamedReader, readers};
 use pyruse_core::time::Timestamp;
 use serde_json::json;
 
-use crate::command::past::{Form, source_of};
+use crate::command::past::{Form, LineArgs, source_of};
 
 /// Opens the sources that may contain the entry with a cursor, each with its name.
 pub(super) fn open_journals(
@@ -50,7 +50,9 @@ pub(super) fn find(journals: Vec<NamedReader>, cursor: &str) -> anyhow::Result<N
 /// Finds the first entry of a log file, or of standard input; `source` is the name of its source, if no field says it.
 pub(super) fn of_log_file(
     format: Form,
-    given: &super::Args,
+    files: &[PathBuf],
+    fields: &[(String, String)],
+    lines: &LineArgs,
     registry: &Registry,
     source: &str,
 ) -> anyhow::Result<NamedReader> {
@@ -58,9 +60,9 @@ pub(super) fn of_log_file(
         bail!("--format is that of a log file: text, syslog, json, docker or access");
     }
     let standard_input = [PathBuf::from("-")];
-    let files = if given.file.is_empty() { &standard_input[..] } else { &given.file };
-    let args = format.log_files(files, &given.field, &given.lines)?;
-    let name = source_of(&given.field).unwrap_or(source);
+    let files = if files.is_empty() { &standard_input } else { files };
+    let args = format.log_files(files, fields, lines)?;
+    let name = source_of(fields).unwrap_or(source);
     let configured = ConfiguredSource::of(registry, name, "source_file", &args)?;
     let mut reader = configured.source.open()?;
     reader.resume(Begin::Head)?;

@@ -88,7 +88,8 @@ pub(crate) fn run(config: Option<&Path>, args: &Args) -> anyhow::Result<Ending> 
         let (name, mut journal) = entry::find(journals, cursor)?;
         tracer.trace(&name, journal.record())
     } else if let Some(format) = args.format {
-        let (name, mut reader) = entry::of_log_file(format, args, &registry, &source)?;
+        let (name, mut reader) =
+            entry::of_log_file(format, &args.file, &args.field, &args.lines, &registry, &source)?;
         tracer.trace(&name, reader.record())
     } else if args.field.is_empty() {
         tracer.trace(&source, entry::from_standard_input(&registry)?.record())
