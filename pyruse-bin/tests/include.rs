@@ -131,6 +131,19 @@ fn a_file_that_cannot_be_used_is_an_error_at_the_place_that_names_it() {
 }
 
 #[test]
+fn ten_thousand_files_are_refused_with_the_bound() {
+    let files =
+        directory(&[("pyruse.json", r#"{"include": "rules.d/*.json"}"#), ("rules.d/a.json", &chain("a"))]);
+    for n in 0..10_000 {
+        fs::write(files.path().join(format!("rules.d/{n}.json")), "{}").unwrap();
+    }
+    let (printed, code) = pyruse(&files, &["check", "pyruse.json"]);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("1,000 files") || printed.contains("1000 files"), "{printed}");
+    assert!(printed.len() < 10_000, "{}", printed.len());
+}
+
+#[test]
 fn a_pipe_among_the_files_does_not_stop_the_program() {
     let files =
         directory(&[("pyruse.json", r#"{"include": "rules.d/*.json"}"#), ("rules.d/a.json", &chain("a"))]);

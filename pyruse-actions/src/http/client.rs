@@ -170,7 +170,8 @@ mod tests {
         assert_eq!(wait("120"), Some(120));
         assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0), "a date that has passed");
         assert!(wait("Fri, 31 Dec 2100 23:59:59 GMT").is_some_and(|seconds| seconds > 86_400));
-        for bad in ["", "soon", "-1", "1e9"] {
+        assert_eq!(wait("18446744073709551615"), Some(u64::MAX), "the courier bounds it");
+        for bad in ["", "soon", "-1", "1e9", "18446744073709551616", "Fri, 31 Dec 99999 23:59:59 GMT"] {
             assert_eq!(wait(bad), None, "{bad}");
         }
     }

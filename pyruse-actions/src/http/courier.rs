@@ -204,6 +204,23 @@ mod tests {
     }
 
     #[test]
+    fn a_server_cannot_ask_for_a_wait_that_is_absurd() {
+        for (asked, wait) in [(0, 1), (90, 90), (3601, 3600), (u64::MAX, 3600)] {
+            let payload = r#"{"id":"1","target":{"origin":"http://a"},"method":"POST","path":[],"headers":[],"body":{"kind":"none","text":[]}}"#;
+            let Ok(request) = serde_json::from_str::<Outgoing>(payload) else { panic!("{payload}") };
+            let answer = Answer {
+                status: 503,
+                retry_after: Some(Duration::from_secs(asked)),
+                location: None,
+                text: String::new(),
+            };
+            let outcome = judge(&request, &answer, &mut Server::default());
+            let Outcome::RetryAfter(_, found) = outcome else { panic!("{asked}: no wait") };
+            assert_eq!(found, Duration::from_secs(wait), "{asked}");
+        }
+    }
+
+    #[test]
     fn so_many_requests_are_sent_per_minute() {
         let start = Instant::now();
         let mut server = Server::default();

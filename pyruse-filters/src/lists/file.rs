@@ -186,6 +186,7 @@ mod tests {
         assert_eq!(bad("0.0.0.0/0\n"), ":1: `0.0.0.0/0` is every address");
         assert_eq!(bad("10.0.0.1 10.0.0.2\n"), ":1: `10.0.0.1 10.0.0.2` is not a network");
         assert_eq!(bad("\u{1b}[2J\n"), ":1: `\\u{1b}[2J` is not a network");
+        assert_eq!(bad("10.0.0.1\0\n"), ":1: `10.0.0.1\\u{0}` is not a network");
         let thousands = "nonsense\n".repeat(5000);
         assert_eq!(bad(&thousands), ":1: `nonsense` is not a network, and 4999 further lines are not good");
         assert!(bad(&"x".repeat(1 << 20)).len() < 600);

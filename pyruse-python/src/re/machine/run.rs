@@ -282,11 +282,15 @@ impl<'r, T: Text> Run<'r, T> {
                         Greed::Lazy => (at + 1, to),
                         _ => (from, at.wrapping_sub(1)),
                     };
-                    let flow = if at == from && repeated.greed != Greed::Lazy {
+                    let is_over = at == from && repeated.greed != Greed::Lazy;
+                    let rest_fails = then == memo::UNKNOWN && self.rest_fails(repeated, row, low);
+                    let flow = if is_over || rest_fails {
                         Flow::Fail
                     } else {
                         self.choose(repeated, pc, row, (from, to), (low, high), then)
                     };
+                    // The rest is known already.
+                    let to = if rest_fails { at } else { to };
                     match self.settle(repeated, flow, row, from, to, then) {
                         Flow::Fail => {}
                         other => return Ok(Some(other)),
@@ -402,6 +406,18 @@ impl<'r, T: Text> Run<'r, T> {
             self.scratch.frames.push(Frame::Loop { pc, row, from, to, at, then });
         }
         Flow::Go(pc + 1, at)
+    }
+
+    /// Whether it has become known that a lazy loop, which is to continue at `low` or later, fails there: a loop that
+    /// began so late has failed. Otherwise each of the loops in a run would try all positions behind it.
+    fn rest_fails(&mut self, repeated: &Loop, row: u32, low: u32) -> bool {
+        let (Greed::Lazy, true, Some(own)) =
+            (repeated.greed, repeated.is_open() && row != NO_ROW, &repeated.row)
+        else {
+            return false;
+        };
+        self.steps += 1;
+        low <= self.len && self.scratch.memo.get(own.first, low - repeated.min) == memo::FAILED
     }
 
     /// Remembers the outcome of a loop, if `flow` is a failure.

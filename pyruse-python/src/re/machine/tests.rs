@@ -248,3 +248,23 @@ fn nested_loops_with_look_around_are_searched_to_the_end_in_a_request_of_nine_ki
         }
     }
 }
+
+#[test]
+fn lazy_loops_in_loops_do_not_try_what_a_later_round_has_tried() {
+    for (expression, unit, end) in [
+        (r"(?:(?:a*?b?)*(?!c).*?)*Q", "ab ", ""),
+        (r"^R(?:(?:a*?b?)*(?!c).*?)*Q", "ab", "c"),
+        (r"^R(?:(?:a*?b?)*(?!c).*?)*Q", "a", ""),
+    ] {
+        let program = program(expression);
+        let steps = |bytes: usize| {
+            let text = format!("R{}{end}", unit.repeat(bytes / unit.len()));
+            let mut scratch = Scratch::default();
+            let mut run = Run::new(&program, text.as_bytes(), &mut scratch, u32::MAX);
+            assert_eq!(run.search(0, true), Ok(false), "{expression}, {bytes} bytes");
+            run.steps
+        };
+        let (short, long) = (steps(1 << 10), steps(4 << 10));
+        assert!(short <= STEPS && long <= 5 * short, "{expression}: {short} steps, then {long}");
+    }
+}
