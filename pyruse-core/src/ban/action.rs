@@ -124,6 +124,12 @@ impl<F: Firewall> BanAction<F> {
         let reason = self.reason(run.entry.counted());
         let ban = StoredBan { set: set.clone(), net, seconds, at: Some(now), why: Some(reason.clone()), nth };
         let renewed = self.bans.ban(run.state, ban, ends(now, seconds), now);
+        if nth.is_some() {
+            let key = Bans::key(set, net);
+            if let Some(end) = self.bans.end(run.state, &key) {
+                self.duration.made(run.state, &key, end);
+            }
+        }
         run.effect(|| Effect::Ban {
             action: F::NAME,
             set: set.clone(),

@@ -8,7 +8,8 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use crate::entry::{Slot, StepError};
 use crate::network::Network;
@@ -42,7 +43,7 @@ impl Default for BanSeconds {
     }
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FieldName {
     field: String,
@@ -114,8 +115,25 @@ impl JsonSchema for BanSeconds {
     }
 }
 
-/// When an address was banned, each time that counts, in order.
-pub(super) type Offences = Map<Vec<Timestamp>>;
+/// The bans of an address that count.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Offence {
+    /// When each began, in order.
+    at: Vec<Timestamp>,
+    /// When the last one ends. The held bans cannot answer this: they forget a ban that is over, while an entry of its
+    /// time may still come.
+    until: Timestamp,
+}
+
+/// The bans that count, by set and address.
+pub(super) type Offences = Map<Offence>;
+
+impl Offence {
+    /// The last ban was lifted.
+    pub(super) fn lift(&mut self) {
+        self.until = Timestamp(0);
+    }
+}
 
 /// The compiled argument.
 pub(super) enum Duration {
@@ -189,6 +207,13 @@ impl Duration {
         }
     }
 
+    /// Notes when the ban that was made of [`Duration::of`] ends.
+    pub(super) fn made(&self, state: &mut State, key: &str, until: Timestamp) {
+        if let Duration::Repeated(repeated) = self {
+            state.get_mut(repeated.offences).change(key, |offence| offence.until = until);
+        }
+    }
+
     /// Returns the duration of the entry's ban of this address in this set, and, of a list, which ban it is. Nothing
     /// changes if it fails.
     pub(super) fn of(
@@ -231,7 +256,17 @@ impl Repeated {
     /// already.
     fn next(&self, state: &mut State, key: &str, is_held: bool, now: Timestamp) -> (u64, u32) {
         let offences = state.get_mut(self.offences);
-        let mut times = offences.get(key, now).cloned().unwrap_or_default();
+        let Offence { at: mut times, until } = offences.get(key, now).cloned().unwrap_or_default();
+        // The memory ends earlier than it was made to: the clock was ahead.
+        let was_ahead = times
+            .last()
+            .zip(offences.ends(key))
+            .is_some_and(|(last, ends)| ends.at() < last.plus_seconds(self.remember));
+        let until = if was_ahead { Timestamp(0) } else { until };
+        if was_ahead {
+            times.retain(|time| *time <= now);
+        }
+        let is_held = is_held || now < until;
         let remember = i64::try_from(self.remember).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let since = now.0.saturating_sub(remember);
         times.retain(|time| time.0 > since);
@@ -244,7 +279,7 @@ impl Repeated {
         }
         let nth = times.iter().filter(|time| **time <= now).count().max(1);
         let latest = times.last().copied().unwrap_or(now).max(now);
-        offences.insert(key, times, Expiry::after_seconds(latest, self.remember), now);
+        offences.insert(key, Offence { at: times, until }, Expiry::after_seconds(latest, self.remember), now);
         while offences.len() > self.most {
             offences.forget_one(now);
         }
@@ -255,6 +290,8 @@ impl Repeated {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Resource as _;
+    use crate::time::{ClockStep, Now};
 
     #[test]
     fn the_argument_has_four_forms() {
@@ -298,6 +335,43 @@ mod tests {
         assert_eq!(next(1000), (10, 1));
         assert_eq!(next(500), (10, 1));
         assert_eq!(next(1500), (1000, 3));
+    }
+
+    #[test]
+    fn a_late_entry_of_the_time_of_a_ban_that_is_over_does_not_count() {
+        let mut state = State::in_memory();
+        let repeated = repeated(&mut state);
+        let offences = repeated.offences;
+        let duration = Duration::Repeated(repeated);
+        let mut next = |at, until| {
+            let Duration::Repeated(repeated) = &duration else { unreachable!() };
+            let next = repeated.next(&mut state, "a", false, Timestamp::from_seconds(at));
+            duration.made(&mut state, "a", Timestamp::from_seconds(until));
+            next
+        };
+        assert_eq!(next(100, 110), (10, 1));
+        assert_eq!(next(105, 115), (10, 1), "a renewal");
+        assert_eq!(next(112, 115), (10, 1), "within the renewed ban");
+        assert_eq!(next(90, 115), (10, 1), "before the ban");
+        assert_eq!(next(115, 215), (100, 2), "it is over");
+        state.get_mut(offences).change("a", Offence::lift);
+        let Duration::Repeated(repeated) = &duration else { unreachable!() };
+        let lifted = repeated.next(&mut state, "a", false, Timestamp::from_seconds(120));
+        assert_eq!(lifted, (1000, 3), "it was lifted");
+    }
+
+    #[test]
+    fn a_ban_of_a_time_when_the_clock_was_wrong_does_not_keep_later_ones_from_counting() {
+        let mut state = State::in_memory();
+        let repeated = repeated(&mut state);
+        let (now, wrong) = (1_795_000_000, 4_000_000_000);
+        let next = |state: &mut State, at| repeated.next(state, "a", false, Timestamp::from_seconds(at));
+        next(&mut state, wrong);
+        let until = Timestamp::from_seconds(wrong + 10);
+        state.get_mut(repeated.offences).change("a", |offence| offence.until = until);
+        state.get_mut(repeated.offences).adjust(ClockStep::loaded(Now::at(Timestamp::from_seconds(now))));
+        assert_eq!(next(&mut state, now), (10, 1));
+        assert_eq!(next(&mut state, now + 100), (100, 2));
     }
 
     #[test]

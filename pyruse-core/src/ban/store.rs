@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::duration::{Offence, Offences};
 use super::ends::Ends;
 use super::held::StoredBan;
 use super::nesting::Nesting;
@@ -31,6 +32,8 @@ pub(super) struct Kind {
 pub(super) struct Bans {
     pub(super) held: Handle<Map<StoredBan>>,
     pub(super) orders: Handle<Queue>,
+    /// For durations that are a list.
+    offences: Handle<Offences>,
     /// For a firewall whose elements must not overlap.
     pub(super) nesting: Option<Handle<Nesting>>,
     /// For a firewall that must be told when a ban ends.
@@ -57,6 +60,7 @@ impl Bans {
             ends,
             held: layout.open(&format!("{name}/bans"))?,
             orders: layout.open(&format!("{name}/orders"))?,
+            offences: layout.open(&format!("{name}/offences"))?,
             max: max_bans as usize,
             warned,
             dropped: Arc::default(),
@@ -70,6 +74,11 @@ impl Bans {
     /// Returns `true` if a ban with this key is in force.
     pub(super) fn is_held(&self, state: &State, key: &str, now: Timestamp) -> bool {
         state.get(self.held).get(key, now).is_some()
+    }
+
+    /// Returns when the last ban with this key ends; `None` if it is over and forgotten.
+    pub(super) fn end(&self, state: &State, key: &str) -> Option<Timestamp> {
+        state.get(self.held).ends(key).map(Expiry::at)
     }
 
     /// Bans an address or a network. Returns whether it was banned already.
@@ -154,6 +163,7 @@ impl Bans {
         let held = state.get_mut(self.held);
         let end = held.ends(&key).unwrap_or(Expiry::NEVER).at();
         held.remove(&key);
+        state.get_mut(self.offences).change(&key, Offence::lift);
         if cover.is_some() {
             return None;
         }

@@ -79,6 +79,14 @@ impl<V> Map<V> {
         self.dirty.push(key.into());
     }
 
+    /// Changes the value of a key, if it is there, and not its end.
+    pub(crate) fn change(&mut self, key: &str, change: impl FnOnce(&mut V)) {
+        if let Some(at) = self.items.find(key) {
+            change(&mut self.items[at].value);
+            self.dirty.push(key.into());
+        }
+    }
+
     /// Removes a key; returns `true` if it was there.
     pub fn remove(&mut self, key: &str) -> bool {
         let found = self.items.find(key);
