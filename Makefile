@@ -63,10 +63,11 @@ crash-campaign:
 	PYRUSE_KILLS=200 cargo test --profile campaign -p pyruse-bin --test crash_all -- --nocapture
 	PYRUSE_KILLS=100 cargo test --profile campaign -p pyruse-bin --test crash_lists -- --nocapture
 
-# Writes log files for a minute, rotates them in every way, and kills the program at random moments.
+# Writes log files for a minute, 100,000 lines a second where the machine can, rotates them in every way, and kills the
+# program at random moments.
 log-campaign:
 	@.ci/install test
-	PYRUSE_LOG_SECONDS=60 cargo test --profile campaign -p pyruse-bin --test log_files -- --nocapture every_line
+	PYRUSE_LOG_SECONDS=60 PYRUSE_LOG_BATCH=250 cargo test --profile campaign -p pyruse-bin --test log_files -- --nocapture every_line
 
 # Compares the program with the tests' simple interpreter: 200,000 entries, 20,000 random workflows; takes minutes.
 conformance-campaign:

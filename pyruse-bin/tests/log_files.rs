@@ -162,6 +162,8 @@ fn wait_for_counts(site: &Site, expected: &BTreeMap<String, u64>) {
 /// a journal, the same happens to a second source.
 fn every_line_is_counted_once(rotation: Rotation, journal: Option<&Journald>) {
     let seconds = from_environment("PYRUSE_LOG_SECONDS", 4);
+    // How many lines are written every two milliseconds.
+    let batch = from_environment("PYRUSE_LOG_BATCH", 100);
     let mut seed = from_environment("PYRUSE_KILL_SEED", u64::from(std::process::id())) | 1;
     println!("{rotation:?}: PYRUSE_KILL_SEED={seed}");
     let site = Site::new();
@@ -188,7 +190,7 @@ fn every_line_is_counted_once(rotation: Rotation, journal: Option<&Journald>) {
                     log = File::options().append(true).create(true).open(logs(&site).join("app.log")).ok();
                 }
                 let mut text = String::new();
-                for _ in 0..100 {
+                for _ in 0..batch {
                     let n = written.fetch_add(1, Ordering::Relaxed);
                     writeln!(text, "2026-11-18 12:06:40 line {}.{}", n / BUCKET, n % BUCKET).unwrap();
                 }
@@ -250,7 +252,7 @@ fn every_line_is_counted_once(rotation: Rotation, journal: Option<&Journald>) {
         (0..lines / BUCKET).map(move |bucket| (format!("{source} {bucket}"), BUCKET))
     };
     let in_journal = in_journal.load(Ordering::Relaxed);
-    println!("{written} lines, {in_journal} entries of a journal");
+    println!("{written} lines in {seconds} s, {in_journal} entries of a journal");
     let expected: BTreeMap<String, u64> = of("log", written).chain(of("journal", in_journal)).collect();
     wait_for_counts(&site, &expected);
     assert!(!site.log().contains("lost"), "{}", site.log());
