@@ -29,9 +29,9 @@ impl<V> HasKey for Item<V> {
     }
 }
 
-/// How many seconds an expired item is kept at least: code that acts on the world a little later can still look up its
-/// end.
-const LINGER_SECONDS: u64 = 10;
+/// How many seconds an expired item is kept at least: an entry that comes that much later than younger ones still finds
+/// what was there at its time, and code that acts on the world a little later can still look up an end.
+const LINGER_SECONDS: u64 = 120;
 
 /// A durable map from text to `V`. An item expires at its end. Expired items are removed a few at a time as others are
 /// inserted, so that neither the cost of an operation nor the memory grows with them.
@@ -52,7 +52,7 @@ impl<V> Map<V> {
         self.item(key).filter(|item| !item.ends.is_expired(now)).map(|item| &item.value)
     }
 
-    /// Returns when the value of a key ends; known until at least ten seconds after that end.
+    /// Returns when the value of a key ends; known until at least two minutes after that end.
     pub fn ends(&self, key: &str) -> Option<Expiry> {
         self.item(key).map(|item| item.ends)
     }
@@ -209,6 +209,17 @@ mod tests {
         map.insert("a", 1, Expiry::without_span(Timestamp(10)), Timestamp(0));
         assert_eq!(map.get("a", Timestamp(9)), Some(&1));
         assert_eq!(map.get("a", Timestamp(10)), None);
+    }
+
+    #[test]
+    fn an_entry_that_comes_late_finds_what_was_there_at_its_time() {
+        let mut map = Map::default();
+        let at = Timestamp::from_seconds;
+        map.insert("a", 1, Expiry::after_seconds(at(0), 5), at(0));
+        for n in 0..100 {
+            map.insert(&n.to_string(), 2, Expiry::after_seconds(at(100), 1), at(100));
+        }
+        assert_eq!((map.get("a", at(4)), map.get("a", at(100))), (Some(&1), None));
     }
 
     #[test]
