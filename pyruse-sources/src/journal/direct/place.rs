@@ -1,8 +1,9 @@
 //! A position in the files of a journal, and how the state stores it.
 //!
-//! A byte that says which form this is; the address of the entry that was read last, if there is one; then, for each
-//! sequence, which of its numbers were read. Numbers have as many bytes as they need (LEB128). A position that is the
-//! text of a cursor (`super::super::position`) is understood too.
+//! A byte that says which form this is; the address of the entry that was read last, if there is one; how far a journal in
+//! memory was read; then, for each sequence, which of its numbers were read. Numbers have as many bytes as they need
+//! (LEB128). The first form does not say how far a journal in memory was read. A position that is the text of a cursor
+//! (`super::super::position`) is understood too.
 
 use crate::journal::file::Id;
 
@@ -10,20 +11,53 @@ use super::entry::{Address, Head};
 use super::numbers::{MOST, Numbers};
 
 /// The first byte. No text of a cursor begins so.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
+
+/// The first byte of positions that do not have [`Memory`].
+const FORMER: u8 = 1;
+
+/// The last entry that was read of a journal in memory. journald copies it, and those before it, to the disk, with other
+/// numbers, and then removes that journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Copied {
+    pub(super) boot: Id,
+    pub(super) monotonic: u64,
+}
+
+impl Copied {
+    pub(super) fn upto(head: &Head) -> Copied {
+        Copied { boot: head.boot, monotonic: head.monotonic }
+    }
+
+    /// If that entry is on the disk, is it a copy of one that was read?
+    pub(super) fn has(&self, head: &Head) -> bool {
+        self.boot == head.boot && self.monotonic >= head.monotonic
+    }
+}
+
+/// What a position says of journals in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// Nothing: it is of an older form, or a cursor.
+    #[default]
+    Unknown,
+    /// Whether one was read, and how far.
+    Read(Option<Copied>),
+}
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::journal) struct Place {
     /// The entry that was read last.
     pub(super) last: Option<Address>,
+    pub(super) memory: Memory,
     pub(super) sequences: Vec<(Id, Numbers)>,
 }
 
 impl Place {
     /// `None` if the bytes are not such a position.
     pub(in crate::journal) fn read(bytes: &[u8]) -> Option<Place> {
-        let mut rest = bytes.strip_prefix(&[FORM])?;
+        let (form, mut rest) = bytes.split_first().filter(|(form, _)| [FORM, FORMER].contains(form))?;
         let last = match number(&mut rest)? {
             0 => None,
             number_of => Some(Address {
@@ -37,6 +71,13 @@ impl Place {
                 },
             }),
         };
+        let memory = match *form {
+            FORMER => Memory::Unknown,
+            _ => Memory::Read(match number(&mut rest)? {
+                0 => None,
+                after => Some(Copied { monotonic: after - 1, boot: id(&mut rest)? }),
+            }),
+        };
         let mut sequences = Vec::new();
         while !rest.is_empty() {
             let sequence = id(&mut rest)?;
@@ -48,11 +89,12 @@ impl Place {
             }
             sequences.push((sequence, numbers));
         }
-        Some(Place { last, sequences })
+        Some(Place { last, memory, sequences })
     }
 
     pub(super) fn stored<'n>(
         last: Option<&Address>,
+        copied: Option<Copied>,
         sequences: impl Iterator<Item = (Id, &'n Numbers)>,
     ) -> Vec<u8> {
         let mut bytes = vec![FORM];
@@ -65,6 +107,14 @@ impl Place {
                 put(&mut bytes, head.monotonic);
                 bytes.extend(head.boot.to_be_bytes());
                 put(&mut bytes, head.xor);
+            }
+        }
+        match copied {
+            None => put(&mut bytes, 0),
+            Some(Copied { boot, monotonic }) => {
+                // Entries have times below 2^55.
+                put(&mut bytes, monotonic + 1);
+                bytes.extend(boot.to_be_bytes());
             }
         }
         for (id, numbers) in sequences {
@@ -122,7 +172,8 @@ mod tests {
     use super::*;
 
     fn stored(place: &Place) -> Vec<u8> {
-        Place::stored(place.last.as_ref(), place.sequences.iter().map(|(id, numbers)| (*id, numbers)))
+        let Memory::Read(copied) = place.memory else { panic!("only older positions do not have it") };
+        Place::stored(place.last.as_ref(), copied, place.sequences.iter().map(|(id, numbers)| (*id, numbers)))
     }
 
     #[test]
@@ -132,11 +183,14 @@ mod tests {
         numbers.insert_all(130, u64::MAX);
         let sequences = vec![(1, Numbers::default()), (u128::MAX, numbers), (3, Numbers::upto(0))];
         for last in [None, Some(Address { sequence: 9, head })] {
-            let place = Place { last, sequences: sequences.clone() };
-            let bytes = stored(&place);
-            assert_eq!(Place::read(&bytes), Some(place));
-            for cut in 1..bytes.len() {
-                let _ = Place::read(&bytes[..cut]);
+            for copied in [None, Some(Copied { boot: 7, monotonic: 0 }), Some(Copied::upto(&head))] {
+                let memory = Memory::Read(copied);
+                let place = Place { last, memory, sequences: sequences.clone() };
+                let bytes = stored(&place);
+                assert_eq!(Place::read(&bytes), Some(place));
+                for cut in 1..bytes.len() {
+                    let _ = Place::read(&bytes[..cut]);
+                }
             }
         }
         assert_eq!(Place::read(b""), None);
@@ -144,10 +198,28 @@ mod tests {
         assert_eq!(Place::read(&[FORM, 0xff, 0xff]), None);
     }
 
+    #[test]
+    fn a_position_of_the_first_form_is_read_and_says_nothing_of_memory() {
+        let mut bytes = vec![1, 5];
+        bytes.extend(9_u128.to_be_bytes());
+        bytes.extend([6, 7]);
+        bytes.extend(8_u128.to_be_bytes());
+        bytes.push(10);
+        bytes.extend(9_u128.to_be_bytes());
+        bytes.extend([1, 0, 5]);
+        let head = Head { number: 5, realtime: 6, monotonic: 7, boot: 8, xor: 10 };
+        let last = Some(Address { sequence: 9, head });
+        let sequences = vec![(9, Numbers::upto(5))];
+        assert_eq!(Place::read(&bytes), Some(Place { last, memory: Memory::Unknown, sequences }));
+        assert_eq!(Place::read(&[FORMER, 0]), Some(Place::default()));
+    }
+
     proptest::proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
-            let _ = Place::read(&[&[FORM, 0], bytes.as_slice()].concat());
+            for form in [FORM, FORMER] {
+                let _ = Place::read(&[&[form, 0], bytes.as_slice()].concat());
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ use super::entry::{Address, Head};
 use super::holes::Holes;
 use super::matches::Matches;
 use super::numbers::Numbers;
-use super::place::Place;
+use super::place::{Copied, Memory, Place};
 use super::sequence::Sequence;
 use super::stream::Stream;
 use super::walk::{Shared, Walk};
@@ -46,9 +46,7 @@ pub(in crate::journal) struct FilesReader {
     /// Whether it was found, but not read yet.
     is_peeked: bool,
     last: Option<Address>,
-    /// The last entry that was read of a journal in memory: journald copies it, and those before it, to the disk, with
-    /// other numbers.
-    copied: Option<Address>,
+    copied: Option<Copied>,
     /// The time of the position, where nothing was read.
     began_at: Timestamp,
     /// The number of entries that were read since the last [`Reader::position`].
@@ -130,7 +128,7 @@ impl FilesReader {
         }
         self.last = Some(address);
         if self.walk().is_some_and(|walk| walk.is_runtime) {
-            self.copied = self.last;
+            self.copied = Some(Copied::upto(&address.head));
         }
     }
 
@@ -140,11 +138,8 @@ impl FilesReader {
             let last = Head { number: address.head.number, ..last.head };
             last == address.head
         };
-        let is_of_boot = |copied: &Address| {
-            copied.head.boot == address.head.boot && copied.head.monotonic >= address.head.monotonic
-        };
         self.last.filter(|last| last.sequence != address.sequence).as_ref().is_some_and(is_same)
-            || (self.copied.as_ref().is_some_and(is_of_boot)
+            || (self.copied.is_some_and(|copied| copied.has(&address.head))
                 && self.walk().is_some_and(|walk| !walk.is_runtime))
     }
 
@@ -181,13 +176,18 @@ impl FilesReader {
         let place = Place::read(&position.place);
         let by_time = place.is_none().then_some(position.time);
         let place = place.unwrap_or_else(|| of_cursor(&position.place));
+        let memory = place.memory;
         self.last = place.last;
         let boot = Id128::from_boot().ok().and_then(|boot| Id::from_str_radix(&boot.to_string(), 16).ok());
         self.stream.seek(place, by_time, boot);
         let is_own = self.settings.directory.is_none() && self.settings.files.is_empty();
-        self.copied = self.last.filter(|last| {
-            is_own && boot == Some(last.head.boot) && self.stream.may_be_copied(last.sequence)
-        });
+        self.copied = match memory {
+            Memory::Read(copied) => copied,
+            Memory::Unknown => self
+                .last
+                .filter(|last| is_own && boot == Some(last.head.boot) && self.stream.was_in_memory(last))
+                .map(|last| Copied::upto(&last.head)),
+        };
         if self.last.is_none_or(|last| self.stream.has(&last)) {
             return Begun::Exactly;
         }
@@ -273,7 +273,11 @@ impl Reader for FilesReader {
         let read = sequences.iter().map(|sequence| (sequence.id, &sequence.read));
         Position {
             // Where there is nothing, there is only a time.
-            place: if sequences.is_empty() { Vec::new() } else { Place::stored(self.last.as_ref(), read) },
+            place: if sequences.is_empty() {
+                Vec::new()
+            } else {
+                Place::stored(self.last.as_ref(), self.copied, read)
+            },
             time: self.last.map_or(self.began_at, |last| time(last.head.realtime)),
         }
     }
@@ -378,7 +382,7 @@ fn of_cursor(place: &[u8]) -> Place {
     };
     let Some(last) = std::str::from_utf8(text).ok().and_then(Address::read) else { return Place::default() };
     let numbers = Numbers::upto(last.head.number.saturating_sub(u64::from(is_before)));
-    Place { last: Some(last), sequences: vec![(last.sequence, numbers)] }
+    Place { last: Some(last), memory: Memory::Unknown, sequences: vec![(last.sequence, numbers)] }
 }
 
 fn time(micros: u64) -> Timestamp {

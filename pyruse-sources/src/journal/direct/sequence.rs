@@ -242,6 +242,20 @@ impl Sequence {
         })
     }
 
+    /// Is a copy of that entry on the disk, with another number or in another sequence?
+    pub(super) fn has_copy(&mut self, of: &Address) -> bool {
+        let (id, time) = (self.id, Timestamp(i64::try_from(of.head.realtime).unwrap_or(i64::MAX)));
+        self.walks.iter_mut().filter(|walk| !walk.is_runtime).any(|walk| {
+            let index = walk.file.entries().first_since(time);
+            let entries = (index..walk.file.entries().count).map_while(|index| walk.head_at(index));
+            let mut of_that_time = entries.take_while(|head| head.realtime == of.head.realtime);
+            of_that_time.any(|head| {
+                (id, head.number) != (of.sequence, of.head.number)
+                    && Head { number: of.head.number, ..head } == of.head
+            })
+        })
+    }
+
     /// Goes to the entry with that number; is it there?
     pub(super) fn find(&mut self, number: u64) -> bool {
         for (at, walk) in self.walks.iter_mut().enumerate() {

@@ -208,11 +208,14 @@ impl Stream {
         sequences.any(|sequence| sequence.has(&address.head))
     }
 
-    /// Is that sequence in memory, or was it removed after it was copied to the disk?
-    pub(super) fn may_be_copied(&self, id: Id) -> bool {
-        let sequence = self.sequences.iter().find(|sequence| sequence.id == id);
-        let walks = sequence.map_or(&[][..], |sequence| &sequence.walks);
-        walks.iter().all(|walk| walk.is_runtime)
+    /// Was that entry read from a journal in memory? It was if it is only there, or if the disk has a copy of it. Nothing
+    /// is known of one that is nowhere any more: then what is on the disk is read, rather than lost.
+    pub(super) fn was_in_memory(&mut self, last: &Address) -> bool {
+        let is_last = |sequence: &&Sequence| sequence.id == last.sequence;
+        let mut of_last =
+            self.sequences.iter().filter(is_last).flat_map(|sequence| &sequence.walks).peekable();
+        let is_only_there = of_last.peek().is_some() && of_last.all(|walk| walk.is_runtime);
+        is_only_there || self.sequences.iter_mut().any(|sequence| sequence.has_copy(last))
     }
 
     /// How many sequences have entries that may be read.

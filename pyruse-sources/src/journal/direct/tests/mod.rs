@@ -5,6 +5,7 @@ mod differential;
 mod fallback;
 mod live;
 mod many;
+mod memory;
 mod repack;
 mod sealed;
 mod seeds;
