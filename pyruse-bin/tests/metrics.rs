@@ -1,6 +1,8 @@
 //! Metrics: the file for node_exporter and the answers over HTTP, as Prometheus' own programs read them.
 
 mod common;
+#[path = "metrics/flood.rs"]
+mod flood;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -228,6 +230,60 @@ fn prometheus_scrapes_the_address() {
         wait_for(&text, || value(&text).filter(|found| found == expected));
     }
     assert_eq!(fs::read_to_string(site.path("prometheus.log")).unwrap(), "");
+    assert!(pyruse.terminate().success());
+}
+
+/// The lines of a text that give values; each line's labels sorted, and its value as a number.
+fn samples(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter(|line| line.starts_with("pyruse_"));
+    lines
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            let (name, labels) = series.trim_end_matches('}').split_once('{').unwrap_or((series, ""));
+            let labels: BTreeSet<&str> =
+                labels.split("\",").map(|label| label.trim_end_matches('"')).collect();
+            format!("{name} {labels:?} {}", value.parse::<f64>().unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn node_exporter_reads_the_file() {
+    let (journald, firewall, site) = (Journald::start(), Firewall::with_sets(&["ssh_ban"]), Site::new());
+    run(firewall.command("ip").args(["link", "set", "lo", "up"]));
+    let directory = site.path("node-exporter");
+    fs::create_dir(&directory).unwrap();
+    let file = directory.join("pyruse.prom");
+    configure(&site, &journald, &json!({"textfile": file}));
+    let pyruse = site.start(Some(&firewall));
+    let mut exporter = firewall.command("prometheus-node-exporter");
+    exporter
+        .args(["--collector.disable-defaults", "--collector.textfile", "--web.listen-address=127.0.0.1:9100"])
+        .arg(format!("--collector.textfile.directory={}", directory.display()))
+        .args(["--log.level=error", "--web.disable-exporter-metrics"])
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(site.path("exporter.log")).unwrap());
+    let _exporter = Program(exporter.spawn().expect("prometheus-node-exporter is needed"));
+    let scrape = || {
+        let output = firewall.command("curl").args(["-s", "http://127.0.0.1:9100/metrics"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for banned in [false, true] {
+        if banned {
+            attack(&journald, &firewall);
+            reload(&pyruse);
+        }
+        let text = wait_for_line(&file, if banned { BANNED } else { "pyruse_state_stored 1" });
+        let read = wait_for("the exporter", || Some(scrape()).filter(|read| !read.is_empty()));
+        assert!(read.lines().any(|line| line == "node_textfile_scrape_error 0"), "{read}");
+        let modified = format!("node_textfile_mtime_seconds{{file=\"{}\"}} ", file.display());
+        assert!(read.lines().any(|line| line.starts_with(&modified)), "{read}");
+        assert_eq!(samples(&read), samples(&text));
+        for kind in read.lines().filter(|line| line.starts_with("# TYPE pyruse_")) {
+            assert!(text.lines().any(|line| line == kind), "{kind}\n{text}");
+        }
+    }
+    assert_eq!(fs::read_to_string(site.path("exporter.log")).unwrap(), "");
     assert!(pyruse.terminate().success());
 }
 
