@@ -1,7 +1,7 @@
 //! The reader of a journal: of its files as long as their formats are known, else libsystemd's.
 //!
 //! A file of a format that is not known may come at any time, after an upgrade of systemd. Then libsystemd reads on, from
-//! the entry that was read last.
+//! the entry that was read last, until no such file is left ([`super::fallback`]).
 
 use pyruse_core::entry::Record;
 use pyruse_core::losses::Losses;
@@ -9,6 +9,7 @@ use pyruse_core::plugin::{Begin, Begun, LeftOut, Next, Reader, Readiness, Source
 use pyruse_core::state::Position;
 
 use super::direct::{self, FilesReader};
+use super::fallback::Fallback;
 use super::follow::Follower;
 use super::left_out;
 use super::settings::{JournalSettings, ReaderKind};
@@ -30,32 +31,34 @@ pub(super) struct AnyReader {
 
 enum Kind {
     Files(Box<FilesReader>),
-    Libsystemd(Box<Follower>),
+    /// With the reason, unless the configuration says so.
+    Libsystemd(Box<Follower>, Option<Box<Fallback>>),
 }
 
 impl Kind {
     fn open(settings: &JournalSettings) -> Result<Kind, SourceError> {
         match settings.reader {
-            Some(ReaderKind::Libsystemd) => Kind::libsystemd(settings),
+            Some(ReaderKind::Libsystemd) => Kind::libsystemd(settings, None),
             Some(ReaderKind::Files) | None => Ok(Kind::Files(Box::new(FilesReader::open(settings)?))),
         }
     }
 
-    fn libsystemd(settings: &JournalSettings) -> Result<Kind, SourceError> {
-        Ok(Kind::Libsystemd(Box::new(Follower::open(settings).map_err(SourceError::of)?)))
+    fn libsystemd(settings: &JournalSettings, fallback: Option<Box<Fallback>>) -> Result<Kind, SourceError> {
+        let follower = Follower::open(settings).map_err(SourceError::of)?;
+        Ok(Kind::Libsystemd(Box::new(follower), fallback))
     }
 
     fn get(&self) -> &dyn Reader {
         match self {
             Kind::Files(files) => &**files,
-            Kind::Libsystemd(follower) => &**follower,
+            Kind::Libsystemd(follower, _) => &**follower,
         }
     }
 
     fn get_mut(&mut self) -> &mut dyn Reader {
         match self {
             Kind::Files(files) => &mut **files,
-            Kind::Libsystemd(follower) => &mut **follower,
+            Kind::Libsystemd(follower, _) => &mut **follower,
         }
     }
 }
@@ -64,10 +67,10 @@ impl AnyReader {
     pub(super) fn open(settings: &JournalSettings) -> Result<AnyReader, SourceError> {
         let mut reader = Kind::open(settings)?;
         if let Kind::Files(files) = &reader
-            && let Some(unknown) = files.unknown()
+            && let Some(fallback) = Fallback::of(files)
         {
-            tracing::warn!("{unknown}");
-            reader = Kind::libsystemd(settings)?;
+            tracing::warn!("{}", fallback.reason());
+            reader = Kind::libsystemd(settings, Some(fallback))?;
         }
         Ok(AnyReader { settings: settings.clone(), reader })
     }
@@ -76,61 +79,131 @@ impl AnyReader {
     pub(super) fn has_entries(&mut self) -> Result<Option<bool>, SourceError> {
         match &mut self.reader {
             Kind::Files(files) => Ok(files.has_entries()),
-            Kind::Libsystemd(follower) => follower.has_entries().map_err(SourceError::of),
+            Kind::Libsystemd(follower, _) => follower.has_entries().map_err(SourceError::of),
         }
     }
 
     #[cfg(test)]
     pub(super) fn is_by_libsystemd(&self) -> bool {
-        matches!(self.reader, Kind::Libsystemd(_))
+        matches!(self.reader, Kind::Libsystemd(..))
     }
 
     /// Has libsystemd read on, if a file of an unknown format has come. Returns `true` if it does.
     fn fall_back(&mut self) -> bool {
         let Kind::Files(files) = &mut self.reader else { return false };
-        let Some(unknown) = files.unknown() else { return false };
-        let position = files.position();
-        let opened = Kind::libsystemd(&self.settings).and_then(|mut other| {
+        let Some(mut fallback) = Fallback::of(files) else { return false };
+        let (reason, position) = (fallback.reason(), files.position());
+        fallback.begin(&position);
+        let opened = Kind::libsystemd(&self.settings, Some(fallback)).and_then(|mut other| {
             let begun = other.get_mut().resume(Begin::Behind(&position))?;
             Ok((other, begun))
         });
-        let (mut other, begun) = match opened {
+        let (other, begun) = match opened {
             Ok(opened) => opened,
             Err(e) => {
                 // The files that are known are read; the other one is said to be left out.
-                tracing::debug!("{unknown}: {e}");
+                tracing::debug!("{reason}: {e}");
                 return false;
             }
         };
+        self.exchange(other, reason, begun);
+        true
+    }
+
+    /// Has our own reader read on, if no file of an unknown format is left. Returns `true` if it does.
+    fn come_back(&mut self) -> bool {
+        let Kind::Libsystemd(follower, Some(fallback)) = &mut self.reader else { return false };
+        if !fallback.may_end() {
+            return false;
+        }
+        let opened = FilesReader::open(&self.settings);
+        let Ok(mut files) = opened.inspect_err(|e| tracing::debug!("opening the files again: {e}")) else {
+            fallback.go_on(None);
+            return false;
+        };
+        if let Some(other) = files.unknown() {
+            fallback.go_on(Some(other.to_owned()));
+            return false;
+        }
+        let (is_exact, position) = (fallback.is_noting(), fallback.position(follower.position()));
+        let Ok(begun) = files.resume(Begin::Behind(&position)) else { return false };
+        // Where the numbers are known, the entry that was read last may be gone with its file: what is missing is
+        // counted by number.
+        let begun = if is_exact { Begun::Exactly } else { begun };
+        let text =
+            "no journal file of an unknown format is left: the journal is read without libsystemd again";
+        self.exchange(Kind::Files(Box::new(files)), text.to_owned(), begun);
+        true
+    }
+
+    fn exchange(&mut self, mut other: Kind, why: String, begun: Begun) {
         let losses = other.get_mut().losses();
-        *losses = std::mem::take(files.losses());
-        losses.log_notice(unknown);
+        *losses = std::mem::take(self.losses());
+        losses.log_notice(why);
         if let Begun::Near(text) = begun {
             losses.log_notice(text);
         }
         self.reader = other;
-        true
+    }
+
+    /// What libsystemd reads instead of our own reader begins there, too.
+    fn begin_fallback(&mut self, begin: Begin<'_>) {
+        let Kind::Libsystemd(_, Some(fallback)) = &mut self.reader else { return };
+        fallback.forget();
+        let position = FilesReader::open(&self.settings).and_then(|mut files| {
+            files.resume(begin)?;
+            Ok(files.position())
+        });
+        match position {
+            Ok(position) => fallback.begin(&position),
+            Err(e) => tracing::debug!("opening the files that are known: {e}"),
+        }
     }
 }
 
 impl Reader for AnyReader {
     fn resume(&mut self, begin: Begin<'_>) -> Result<Begun, SourceError> {
-        self.reader.get_mut().resume(begin)
+        let resumed = self.reader.get_mut().resume(begin)?;
+        self.begin_fallback(begin);
+        Ok(resumed)
     }
 
     fn next(&mut self) -> Result<Next, SourceError> {
-        self.reader.get_mut().next()
+        let Kind::Libsystemd(follower, Some(fallback)) = &mut self.reader else {
+            return self.reader.get_mut().next();
+        };
+        loop {
+            let next = follower.next()?;
+            if !(matches!(next, Next::Record(_)) && fallback.is_noting() && fallback.find(follower.cursor()))
+            {
+                return Ok(next);
+            }
+            // So it counts as read.
+            follower.record();
+        }
     }
 
     fn record(&mut self) -> &mut dyn Record {
+        if let Kind::Libsystemd(follower, Some(fallback)) = &mut self.reader
+            && fallback.is_noting()
+        {
+            let time = follower.record().realtime();
+            fallback.note(time, follower.losses());
+        }
         self.reader.get_mut().record()
     }
 
     fn position(&mut self) -> Position {
-        self.reader.get_mut().position()
+        match &mut self.reader {
+            Kind::Libsystemd(follower, Some(fallback)) => fallback.position(follower.position()),
+            reader => reader.get_mut().position(),
+        }
     }
 
     fn find(&mut self, address: &str) -> Result<bool, SourceError> {
+        if let Kind::Libsystemd(_, Some(fallback)) = &mut self.reader {
+            fallback.forget();
+        }
         self.reader.get_mut().find(address)
     }
 
@@ -139,15 +212,22 @@ impl Reader for AnyReader {
     }
 
     fn readiness(&self) -> Readiness<'_> {
-        self.reader.get().readiness()
+        let mut readiness = self.reader.get().readiness();
+        if let Kind::Libsystemd(_, Some(fallback)) = &self.reader {
+            readiness.timeout = [readiness.timeout, fallback.timeout()].into_iter().flatten().min();
+        }
+        readiness
     }
 
     fn wake(&mut self, descriptor: usize) {
+        if let Kind::Libsystemd(_, Some(fallback)) = &mut self.reader {
+            fallback.note_change();
+        }
         self.reader.get_mut().wake(descriptor);
     }
 
     fn tend(&mut self, is_drained: bool) -> bool {
-        self.fall_back() || self.reader.get_mut().tend(is_drained)
+        self.fall_back() || (is_drained && self.come_back()) || self.reader.get_mut().tend(is_drained)
     }
 
     fn is_missing(&self) -> bool {

@@ -82,6 +82,11 @@ impl Follower {
         Ok((!self.journal.is_missing()).then_some(end.cursor.is_some()))
     }
 
+    /// Returns the cursor of the entry that was found last.
+    pub(super) fn cursor(&mut self) -> Option<String> {
+        self.journal.cursor()
+    }
+
     /// Reopens the journal to free memory, if much was read.
     fn free_memory(&mut self) -> bool {
         let is_silent = || self.last_read.elapsed() >= REOPEN_SILENCE;

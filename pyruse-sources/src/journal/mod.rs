@@ -5,6 +5,7 @@ mod arrivals;
 mod completeness;
 mod descriptors;
 mod direct;
+mod fallback;
 mod fields;
 mod file;
 mod follow;

@@ -5,6 +5,9 @@
 //! (LEB128). The first form does not say how far a journal in memory was read. A position that is the text of a cursor
 //! (`super::super::position`) is understood too.
 
+use pyruse_core::state::Position;
+use pyruse_core::time::Timestamp;
+
 use crate::journal::file::Id;
 
 use super::entry::{Address, Head};
@@ -94,10 +97,10 @@ impl Place {
 
     pub(super) fn stored<'n>(
         last: Option<&Address>,
-        copied: Option<Copied>,
+        memory: Memory,
         sequences: impl Iterator<Item = (Id, &'n Numbers)>,
     ) -> Vec<u8> {
-        let mut bytes = vec![FORM];
+        let mut bytes = vec![if memory == Memory::Unknown { FORMER } else { FORM }];
         match last {
             None => put(&mut bytes, 0),
             Some(Address { sequence, head }) => {
@@ -109,9 +112,10 @@ impl Place {
                 put(&mut bytes, head.xor);
             }
         }
-        match copied {
-            None => put(&mut bytes, 0),
-            Some(Copied { boot, monotonic }) => {
+        match memory {
+            Memory::Unknown => {}
+            Memory::Read(None) => put(&mut bytes, 0),
+            Memory::Read(Some(Copied { boot, monotonic })) => {
                 // Entries have times below 2^55.
                 put(&mut bytes, monotonic + 1);
                 bytes.extend(boot.to_be_bytes());
@@ -128,6 +132,34 @@ impl Place {
             }
         }
         bytes
+    }
+
+    /// Was the entry with that cursor read?
+    pub(in crate::journal) fn has(&self, cursor: &str) -> bool {
+        let Some(address) = Address::read(cursor) else { return false };
+        let numbers = self.sequences.iter().find(|(id, _)| *id == address.sequence);
+        numbers.is_some_and(|(_, numbers)| numbers.end_of(address.head.number).is_some())
+    }
+
+    /// libsystemd has read the entry with that cursor. Returns how many others count as read from now on; `None` if this
+    /// is no cursor.
+    pub(in crate::journal) fn take(&mut self, cursor: &str) -> Option<u64> {
+        let address = Address::read(cursor)?;
+        (self.last, self.memory) = (Some(address), Memory::Unknown);
+        let known = self.sequences.iter().position(|(id, _)| *id == address.sequence);
+        let at = known.unwrap_or_else(|| {
+            self.sequences.push((address.sequence, Numbers::default()));
+            self.sequences.len() - 1
+        });
+        Some(self.sequences[at].1.insert(address.head.number))
+    }
+
+    /// As a position, if something was read.
+    pub(in crate::journal) fn position(&self) -> Option<Position> {
+        let last = self.last.as_ref()?;
+        let sequences = self.sequences.iter().map(|(id, numbers)| (*id, numbers));
+        let time = Timestamp(i64::try_from(last.head.realtime).unwrap_or(i64::MAX));
+        Some(Position { place: Place::stored(Some(last), self.memory, sequences), time })
     }
 
     /// The cursor of the entry that was read last.
@@ -172,8 +204,11 @@ mod tests {
     use super::*;
 
     fn stored(place: &Place) -> Vec<u8> {
-        let Memory::Read(copied) = place.memory else { panic!("only older positions do not have it") };
-        Place::stored(place.last.as_ref(), copied, place.sequences.iter().map(|(id, numbers)| (*id, numbers)))
+        Place::stored(
+            place.last.as_ref(),
+            place.memory,
+            place.sequences.iter().map(|(id, numbers)| (*id, numbers)),
+        )
     }
 
     #[test]
@@ -183,8 +218,8 @@ mod tests {
         numbers.insert_all(130, u64::MAX);
         let sequences = vec![(1, Numbers::default()), (u128::MAX, numbers), (3, Numbers::upto(0))];
         for last in [None, Some(Address { sequence: 9, head })] {
-            for copied in [None, Some(Copied { boot: 7, monotonic: 0 }), Some(Copied::upto(&head))] {
-                let memory = Memory::Read(copied);
+            let copied = [None, Some(Copied { boot: 7, monotonic: 0 }), Some(Copied::upto(&head))];
+            for memory in copied.map(Memory::Read).into_iter().chain([Memory::Unknown]) {
                 let place = Place { last, memory, sequences: sequences.clone() };
                 let bytes = stored(&place);
                 assert_eq!(Place::read(&bytes), Some(place));

@@ -3,6 +3,7 @@
 //! Entries come as one stream ([`super::stream`]), and are identified by their numbers: so each is read once, whatever its
 //! time, and whenever its file comes.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pyruse_core::entry::{Record, Sink};
@@ -88,10 +89,9 @@ impl FilesReader {
         }
     }
 
-    /// Says which file is of a format that is not known here, if there is one.
-    pub(in crate::journal) fn unknown(&self) -> Option<String> {
-        let file = self.stream.files.unknown()?.display();
-        Some(format!("{file} uses a feature that is not known here: libsystemd reads the journal instead"))
+    /// A file of a format that is not known here, if there is one.
+    pub(in crate::journal) fn unknown(&self) -> Option<&Path> {
+        self.stream.files.unknown()
     }
 
     /// Returns whether there are entries; `None` if there is no journal at all.
@@ -276,7 +276,7 @@ impl Reader for FilesReader {
             place: if sequences.is_empty() {
                 Vec::new()
             } else {
-                Place::stored(self.last.as_ref(), self.copied, read)
+                Place::stored(self.last.as_ref(), Memory::Read(self.copied), read)
             },
             time: self.last.map_or(self.began_at, |last| time(last.head.realtime)),
         }
