@@ -2,6 +2,8 @@
 //! that is down, slow or hostile can do.
 
 mod common;
+#[path = "http/proxy.rs"]
+mod proxy;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,5 @@
 //! Sends one request, and reads the start of the answer. Redirects are not followed, so no answer can send us anywhere
-//! else, and no proxy of the environment is used.
+//! else, and no proxy of the environment is used: only the one that the configuration names.
 
 use std::io::Read;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -15,7 +15,7 @@ use ureq::http::{HeaderMap, Request};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use super::outgoing::Ready;
-use super::settings::authorities;
+use super::settings::{HttpSettings, authorities};
 use super::url::server;
 
 /// How much of an answer is read, in bytes: enough to say why a server refuses.
@@ -46,8 +46,9 @@ fn trusted(ca_file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Strin
 }
 
 /// Makes a client.
-pub(super) fn agent(ca_file: Option<&Path>, limit: Duration) -> Result<Agent, String> {
-    let roots: Vec<_> = trusted(ca_file)?.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+pub(super) fn agent(settings: &HttpSettings) -> Result<Agent, String> {
+    let trusted = trusted(settings.ca_file.as_deref())?;
+    let roots: Vec<_> = trusted.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -55,11 +56,11 @@ pub(super) fn agent(ca_file: Option<&Path>, limit: Duration) -> Result<Agent, St
         .build();
     Ok(Agent::config_builder()
         .tls_config(tls)
-        .timeout_global(Some(limit))
+        .timeout_global(Some(Duration::from_secs(settings.timeout_seconds.0)))
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
-        .proxy(None)
+        .proxy(settings.client_proxy()?)
         .max_idle_connections(0)
         .max_response_header_size(HEAD)
         .user_agent(concat!("pyruse/", env!("CARGO_PKG_VERSION")))

@@ -123,12 +123,7 @@ impl HttpCourier {
             Ok(ready) => ready,
             Err(why) => return Outcome::Blocked(why),
         };
-        let limit = Duration::from_secs(self.settings.timeout_seconds.0);
-        let agent = match self
-            .agent
-            .take()
-            .map_or_else(|| client::agent(self.settings.ca_file.as_deref(), limit), Ok)
-        {
+        let agent = match self.agent.take().map_or_else(|| client::agent(&self.settings), Ok) {
             Ok(agent) => agent,
             Err(why) => return Outcome::Blocked(why),
         };

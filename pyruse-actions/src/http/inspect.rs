@@ -1,5 +1,5 @@
 //! What `check --live` asks of a server: whether it can be reached, and whether its certificate is trusted. No request is
-//! sent.
+//! sent. Behind a proxy, only the proxy is asked.
 
 use std::time::Duration;
 
@@ -16,10 +16,13 @@ pub(super) fn inspect(target: &Target, settings: &HttpSettings, inspection: &mut
     let origin = &target.origin;
     let limit = LIMIT.min(Duration::from_secs(settings.timeout_seconds.0));
     let ca_file = settings.ca_file.clone();
+    let proxy = settings.proxy_to(origin);
+    let nearest = proxy.as_deref().unwrap_or(origin);
     let connected = inspection
-        .once(&format!("connect to {origin}"), || client::connect(origin, ca_file.as_deref(), limit));
+        .once(&format!("connect to {nearest}"), || client::connect(nearest, ca_file.as_deref(), limit));
     if let Err(why) = connected {
-        let message = format!("{origin} cannot be used: {why}");
+        let what = if proxy.is_some() { "the proxy " } else { "" };
+        let message = format!("{what}{nearest} cannot be used: {why}");
         inspection.argument("url", Severity::Error, message, "requests wait until it can be reached");
     }
     let Some(file) = &target.secret_file else { return };

@@ -9,6 +9,7 @@ mod encode;
 mod inspect;
 mod outgoing;
 mod pieces;
+mod proxy;
 mod request;
 mod settings;
 mod url;
@@ -261,6 +262,14 @@ fn check_secret(args: &Args, has_secret: bool, origin: &str, cx: &mut Compile<'_
             if !protects_secrets(origin) {
                 let what = format!("the secret would be sent unencrypted to {origin}: use `https://`");
                 return Err(cx.error("url", what));
+            }
+            // The proxy would see what it is sent.
+            if origin.starts_with("http://")
+                && let Some(proxy) = cx.settings::<HttpSettings>().proxy_to(origin)
+            {
+                let what = format!("the secret would be sent unencrypted through the proxy {proxy}");
+                let help = "use `https://`, or name the server in `http.noProxy`";
+                return Err(cx.error_with_help("url", what, help));
             }
             if let Err(e) = secret::read(file, "secret") {
                 return Err(cx.error("secretFile", e));

@@ -139,7 +139,7 @@ impl Segments {
 }
 
 /// Returns the host and port in their normal form, or why the text is not that.
-fn authority(text: &str) -> Result<String, String> {
+pub(super) fn authority(text: &str) -> Result<String, String> {
     if text.contains('@') {
         return Err(
             "a URL must not contain a user or password: write the secret into a file, and name it in \
