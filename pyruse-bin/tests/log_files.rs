@@ -50,6 +50,8 @@ fn configure_with(site: &Site, args: &Value, actions: &Value, journal: Option<&J
         "storage": site.path("state"),
         "debug": true,
         "sources": sources,
+        // A key for every few lines.
+        "counter": {"maxKeys": 1_000_000},
         "email": {
             "from": "pyruse@example.org",
             "to": ["hostmaster@example.org"],
