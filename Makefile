@@ -67,7 +67,7 @@ crash-campaign:
 # program at random moments.
 log-campaign:
 	@.ci/install test
-	PYRUSE_LOG_SECONDS=60 PYRUSE_LOG_BATCH=250 cargo test --profile campaign -p pyruse-bin --test log_files -- --nocapture every_line
+	PYRUSE_LOG_SECONDS=60 PYRUSE_LOG_BATCH=250 cargo test --profile campaign -p pyruse-bin --test log_files -- --nocapture --test-threads 1 every_line
 
 # Compares the program with the tests' simple interpreter: 200,000 entries, 20,000 random workflows; takes minutes.
 conformance-campaign:
