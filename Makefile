@@ -99,7 +99,7 @@ expression-campaign:
 	cargo build --profile campaign -p pyruse-python --example search_lines
 	for mode in grammar hard plain noise loops; do \
 	    python3.11 pyruse-python/tests/expressions/fuzz_against_python.py --cases 100000 --mode $$mode --seed $${SEED:-1} \
-	        --binary target/campaign/examples/search_lines || exit 1; \
+	        --binary $${CARGO_TARGET_DIR:-target}/campaign/examples/search_lines || exit 1; \
 	done
 	PYRUSE_CASES=3000 PYRUSE_MILLISECONDS=60 cargo test --profile campaign -p pyruse-python --lib --test re_hostile \
 	    -- no_search --nocapture

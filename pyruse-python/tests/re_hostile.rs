@@ -222,6 +222,31 @@ fn a_long_line_cannot_evade_a_rule() {
     }
 }
 
+#[test]
+fn lazy_loops_in_loops_with_look_around_are_searched_to_the_end() {
+    for expression in [
+        r"(?:(?:a*?b?)*(?!c).*?)*Q(?!!)",
+        r"^R(?:(?:a*?b?)*(?!c).*?)*Q(?!!)",
+        r"^R(?:b*(?!c).*?)*?Q(?!!)",
+        r"^R(?:(?:(?:a*?b?)*(?!c).*?)*(?!d)\w*?)*Q(?!!)",
+    ] {
+        let pattern = Pattern::new(expression).unwrap();
+        for bytes in [2 << 10, 9 << 10] {
+            for unit in ["a", "ab ", "ab", "aé"] {
+                // Its look-around alone decides: the screen finds nothing amiss.
+                for (end, found) in [("Q!", false), ("cQ!", false), ("Q", true)] {
+                    let text = format!("R{}{end}", unit.repeat(bytes / unit.len()));
+                    assert_eq!(
+                        pattern.is_match(&text),
+                        Ok(found),
+                        "{expression} on {bytes} bytes of {unit:?}, {end:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// A number from the environment, for the long campaign (`make expression-campaign`).
 fn setting(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |number| number.parse().unwrap())

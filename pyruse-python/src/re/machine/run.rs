@@ -283,14 +283,15 @@ impl<'r, T: Text> Run<'r, T> {
                         _ => (from, at.wrapping_sub(1)),
                     };
                     let is_over = at == from && repeated.greed != Greed::Lazy;
-                    let rest_fails = then == memo::UNKNOWN && self.rest_fails(repeated, row, low);
-                    let flow = if is_over || rest_fails {
-                        Flow::Fail
+                    let rest =
+                        if then == memo::UNKNOWN { self.rest(repeated, low, high) } else { memo::UNKNOWN };
+                    let (flow, to, then) = if rest != memo::UNKNOWN {
+                        (Flow::Fail, at, if rest == memo::FAILED { then } else { rest })
+                    } else if is_over {
+                        (Flow::Fail, to, then)
                     } else {
-                        self.choose(repeated, pc, row, (from, to), (low, high), then)
+                        (self.choose(repeated, pc, row, (from, to), (low, high), then), to, then)
                     };
-                    // The rest is known already.
-                    let to = if rest_fails { at } else { to };
                     match self.settle(repeated, flow, row, from, to, then) {
                         Flow::Fail => {}
                         other => return Ok(Some(other)),
@@ -354,7 +355,11 @@ impl<'r, T: Text> Run<'r, T> {
             if repeated.is_open() && to > from {
                 let usable = self.are_ends_usable(row);
                 let counts = |known| known == memo::FAILED || usable;
-                let later = self.scratch.memo.first_known(row.first, place + 1, to - repeated.min, counts);
+                // A lazy loop also looks before it continues (see `rest`). With a longer look, each of the loops in a
+                // run would look at all positions behind it.
+                let last = to - repeated.min;
+                let last = if repeated.greed == Greed::Lazy { last.min(place + SHORT_RUN) } else { last };
+                let later = self.scratch.memo.first_known(row.first, place + 1, last, counts);
                 if let Some((later, known)) = later {
                     self.steps += (later - place) / T::CHARS;
                     to = later - 1 + repeated.min;
@@ -366,7 +371,7 @@ impl<'r, T: Text> Run<'r, T> {
                         then = known;
                     }
                 } else {
-                    self.steps += (to - from) / T::CHARS;
+                    self.steps += (last - place) / T::CHARS;
                 }
             }
         }
@@ -408,16 +413,19 @@ impl<'r, T: Text> Run<'r, T> {
         Flow::Go(pc + 1, at)
     }
 
-    /// Whether it has become known that a lazy loop, which is to continue at `low` or later, fails there: a loop that
-    /// began so late has failed. Otherwise each of the loops in a run would try all positions behind it.
-    fn rest_fails(&mut self, repeated: &Loop, row: u32, low: u32) -> bool {
-        let (Greed::Lazy, true, Some(own)) =
-            (repeated.greed, repeated.is_open() && row != NO_ROW, &repeated.row)
-        else {
-            return false;
-        };
-        self.steps += 1;
-        low <= self.len && self.scratch.memo.get(own.first, low - repeated.min) == memo::FAILED
+    /// Returns what has become known of a lazy loop that is to continue at a position from `low` to `high`: the outcome
+    /// of a loop that begins where only these are left. Otherwise each of the loops in a run would try all positions
+    /// behind it, also those that were entered before anything was remembered.
+    fn rest(&mut self, repeated: &Loop, low: u32, high: u32) -> memo::Known {
+        match &repeated.row {
+            Some(row) if repeated.greed == Greed::Lazy && repeated.is_open() && low <= high => {
+                self.steps += 1;
+                // The rounds around it have taken something.
+                let known = self.scratch.memo.get(row.first, low - repeated.min);
+                if known > memo::FAILED && !self.are_ends_usable(row) { memo::UNKNOWN } else { known }
+            }
+            _ => memo::UNKNOWN,
+        }
     }
 
     /// Remembers the outcome of a loop, if `flow` is a failure.
@@ -430,12 +438,14 @@ impl<'r, T: Text> Run<'r, T> {
         to: u32,
         then: memo::Known,
     ) -> Flow {
-        if !matches!(flow, Flow::Fail) || row == NO_ROW {
+        if !matches!(flow, Flow::Fail) {
             return flow;
         }
-        // A lazy loop ends where it is known to end from a later character on.
-        let known = if then == memo::UNKNOWN { memo::FAILED } else { then };
-        self.remember(repeated, row, from, to, known);
+        if row != NO_ROW {
+            // A lazy loop ends where it is known to end from a later character on.
+            let known = if then == memo::UNKNOWN { memo::FAILED } else { then };
+            self.remember(repeated, row, from, to, known);
+        }
         memo::end_of(then).map_or(Flow::Fail, Flow::Close)
     }
 
