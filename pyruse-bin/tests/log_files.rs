@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
@@ -306,6 +307,7 @@ fn files_that_come_are_followed_and_bad_ones_hinder_nothing() {
     run(Command::new("mkfifo").arg(log("pipe.log")));
     std::os::unix::fs::symlink("/dev/zero", log("zero.log")).unwrap();
     fs::write(log("a.log"), "old\n").unwrap();
+    fs::set_permissions(log("a.log"), fs::Permissions::from_mode(0o666)).unwrap();
     let running = site.start(None);
     fs::write(log("b.log"), b"b \0\xff\xe9\n").unwrap();
     File::options().append(true).open(log("a.log")).unwrap().write_all(b"new\nwithout its end").unwrap();
@@ -320,6 +322,9 @@ fn files_that_come_are_followed_and_bad_ones_hinder_nothing() {
     let status: Value = serde_json::from_slice(&site.pyruse(None, &["status", "--json"]).stdout).unwrap();
     let left_out = status["sources"][0]["leftOut"].to_string();
     assert!(left_out.contains("pipe.log") && left_out.contains("zero.log"), "{status:#}");
+    let open =
+        format!("every user may write to {} (mode 0666): its entries prove nothing", log("a.log").display());
+    assert_eq!(site.log().matches(&open).count(), 1, "{}", site.log());
     assert_eq!(status["sources"][0]["behind"]["entries"], 0, "{status:#}");
     assert!(running.terminate().success());
 }

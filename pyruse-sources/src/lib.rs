@@ -9,3 +9,4 @@ mod file;
 mod journal;
 mod plural;
 mod recording;
+mod writable;

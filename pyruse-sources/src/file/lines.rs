@@ -519,6 +519,27 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_one_gibibyte_takes_bounded_memory() {
+        let log = Log::new(b"one\n");
+        // A hole: it needs no space on the disk.
+        File::options().write(true).open(log.path()).unwrap().set_len(1 << 30).unwrap();
+        log.append(b"\ntwo\n");
+        let (mut lines, mut found) = (log.open(), Vec::new());
+        loop {
+            match lines.peek(&mut (1 << 20)).unwrap() {
+                Found::Line => {
+                    found.push((lines.line().len(), lines.is_cut()));
+                    lines.consume();
+                }
+                Found::Busy => {}
+                _ => break,
+            }
+            assert!(lines.data.capacity() < 8 * CHUNK, "{}", lines.data.capacity());
+        }
+        assert_eq!(found, [(3, false), (LINE_LIMIT, true), (3, false)]);
+    }
+
+    #[test]
     fn so_much_is_read_at_once_and_no_more() {
         let log = Log::new(&vec![0; 10 << 20]);
         let mut lines = log.open();

@@ -43,6 +43,7 @@ use pyruse_core::state::Position;
 use self::fields::{OF_ALL, fields_of};
 use self::reader::LogReader;
 use self::settings::{Args, Settings};
+use crate::writable::writable;
 
 /// The log files that the configuration, or a command, names.
 struct LogFiles {
@@ -135,7 +136,7 @@ impl Source for LogFiles {
                 let (severity, message, help) = match (input::open(path), obstacle) {
                     (Err(e), _) => (Severity::Error, input::failure(path, &e), "Pyruse reads regular files"),
                     (Ok(_), Some(message)) => (Severity::Error, message, "Pyruse runs as that user"),
-                    (Ok((_, metadata)), None) => match refused::writable(path, &metadata) {
+                    (Ok((_, metadata)), None) => match writable(path, &metadata) {
                         Some(message) => (Severity::Warning, message, "chmod o-w"),
                         None => continue,
                     },

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use pyruse_core::losses::Losses;
 use pyruse_core::plugin::LeftOut;
+
+use crate::writable::writable;
 
 /// The most of them that are named.
 const LIMIT: usize = 100;
@@ -74,12 +75,4 @@ impl Refused {
         };
         self.why.iter().map(of).collect()
     }
-}
-
-/// What to say if anybody may write to the file.
-pub(super) fn writable(path: &Path, metadata: &Metadata) -> Option<String> {
-    let mode = metadata.mode() & 0o7777;
-    (mode & 0o002 != 0).then(|| {
-        format!("every user may write to {} (mode {mode:04o}): its entries prove nothing", path.display())
-    })
 }

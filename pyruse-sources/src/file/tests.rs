@@ -1,5 +1,6 @@
 //! Tests of following files: every line is read once, whatever happens to its file, and wherever reading stops.
 
+mod bad_input;
 mod banner;
 mod logrotate;
 mod seeds;
@@ -413,20 +414,6 @@ fn pieces_of_docker_are_joined() {
     log.append("log", &all.map(|(text, stream)| line(text, stream)).concat());
     let mut reader = log.resume(Begin::Head);
     assert_eq!(read(&mut *reader), ["a b c", "d", "e", "f"]);
-}
-
-#[test]
-fn a_directory_full_of_pipes_is_no_hindrance() {
-    let mut log = Log::new();
-    for n in 0..2000 {
-        nix::unistd::mkfifo(&log.path(&format!("pipe{n}.log")), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    }
-    log.append("a.log", "one\n");
-    log.args = json!({"paths": [log.path("*.log")]});
-    let mut reader = log.resume(Begin::Head);
-    assert_eq!(read(&mut *reader), ["one"]);
-    assert_eq!(reader.left_out().len(), 100);
-    assert!(reader.left_out()[0].text.ends_with("it is not a regular file"));
 }
 
 #[test]

@@ -156,6 +156,7 @@ impl Followed {
         if let Err(e) = lines.seek_end(metadata.len()) {
             return Self::refuse(&self.path, &e, shared);
         }
+        shared.refused.check_mode(&self.path, &metadata, shared.losses);
         self.assembly.entry.set_owner(metadata.uid());
         part.descriptor = shared.watch.add_file(self.number, &self.path, &file);
         part.take(lines, FileId::of(&metadata), Some(&metadata));
