@@ -85,7 +85,11 @@ pub(super) struct Pieces {
 
 impl JournalFile {
     pub(super) fn open(path: &Path) -> io::Result<JournalFile> {
-        // Opening a FIFO with such a name must not block.
+        // Opening a device has effects.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        // Opening a FIFO that has taken its place must not block.
         let file = File::options().read(true).custom_flags(O_NONBLOCK).open(path)?;
         let header = Header::read(&file)?;
         Ok(JournalFile { file, header })

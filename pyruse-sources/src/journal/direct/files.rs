@@ -13,6 +13,7 @@ use crate::journal::file::{Id, JournalFile};
 use crate::journal::left_out::{CREATION_TIME, left_out_file};
 use crate::journal::places::{self, Listed};
 use crate::journal::settings::JournalSettings;
+use crate::writable::writable;
 
 use super::walk::Walk;
 
@@ -35,6 +36,9 @@ type Refused = BTreeMap<PathBuf, Refusal>;
 
 /// The largest number of times that the directories are read in one look.
 const LISTINGS: usize = 5;
+
+/// The most files that cannot be read and are named.
+pub(super) const NAMED: usize = 100;
 
 /// See the module.
 pub(super) struct Files {
@@ -80,6 +84,8 @@ pub(super) struct Changes {
     pub(super) new: Vec<Walk>,
     /// Files that are left out for certain, and were not before.
     pub(super) refused: Vec<LeftOut>,
+    /// What to say of files that every user may write.
+    pub(super) writable: Vec<String>,
 }
 
 impl Files {
@@ -137,7 +143,8 @@ impl Files {
                     continue;
                 }
             }
-            let identity = std::fs::metadata(&path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+            let metadata = std::fs::metadata(&path).ok();
+            let identity = metadata.as_ref().map(|metadata| (metadata.dev(), metadata.ino()));
             if let Some((former, id)) = self.known.get(&path)
                 && Some(former) == identity.as_ref()
             {
@@ -150,6 +157,7 @@ impl Files {
                 Ok(walk) => {
                     let id = walk.file.header.seqnum_id;
                     count(&path, id);
+                    changes.writable.extend(metadata.and_then(|metadata| writable(&path, &metadata)));
                     known.insert(path, (walk.identity, id));
                     changes.new.push(walk);
                 }
@@ -210,9 +218,16 @@ impl Files {
         self.refused.values().any(|refusal| !refusal.is_certain)
     }
 
-    /// The files that cannot be read.
+    /// The files that cannot be read; if there are too many, the first ones, and how many others there are.
     pub(super) fn left_out(&self) -> Vec<LeftOut> {
-        self.refused.iter().map(|(path, refusal)| left_out_file(path, refusal.why.clone())).collect()
+        let of = |(path, refusal): (&PathBuf, &Refusal)| left_out_file(path, refusal.why.clone());
+        let mut left_out: Vec<_> = self.refused.iter().take(NAMED).map(of).collect();
+        let others = self.refused.len() - left_out.len();
+        let last = self.refused.keys().next_back().filter(|_| others > 0);
+        left_out.extend(last.and_then(|last| last.parent()).map(|directory| {
+            left_out_file(directory, format!("as to {others} more files, which cannot be read either"))
+        }));
+        left_out
     }
 }
 
@@ -222,6 +237,7 @@ fn open(path: &Path, serial: u32) -> Result<Walk, Option<String>> {
         io::ErrorKind::NotFound => None,
         io::ErrorKind::UnexpectedEof => Some("it is truncated".to_owned()),
         io::ErrorKind::InvalidData => Some("it is damaged".to_owned()),
+        io::ErrorKind::InvalidInput => Some("it is not a regular file".to_owned()),
         _ => Some(access::failure(path, &e)),
     };
     let file = JournalFile::open(path).map_err(failed)?;

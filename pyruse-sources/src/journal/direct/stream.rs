@@ -15,7 +15,7 @@ use crate::journal::places;
 use crate::journal::settings::JournalSettings;
 
 use super::entry::{Address, Head};
-use super::files::Files;
+use super::files::{Files, NAMED};
 use super::numbers::Numbers;
 use super::place::Place;
 use super::sequence::{Sequence, is_before};
@@ -47,6 +47,8 @@ pub(super) struct Stream {
     were_files_added: bool,
     /// Files that are left out, and were not before.
     refused: Vec<String>,
+    /// What to say of files that every user may write.
+    writable: Vec<String>,
     /// Why the directory that the configuration names cannot be read, if so.
     pub(super) trouble: Option<String>,
 }
@@ -64,6 +66,7 @@ impl Stream {
             since_look: 0,
             were_files_added: false,
             refused: Vec::new(),
+            writable: Vec::new(),
             trouble: None,
         };
         stream.look_for_files();
@@ -139,6 +142,7 @@ impl Stream {
             self.was_let_go |= sequence.let_deleted_go();
         }
         self.refused.extend(changes.refused.into_iter().map(|refused| refused.text));
+        self.writable.extend(changes.writable);
         let walks = self.sequences.iter().flat_map(|sequence| &sequence.walks);
         let mut open: HashSet<_> = walks.map(|walk| walk.identity).collect();
         for walk in changes.new.into_iter().filter(|walk| open.insert(walk.identity)) {
@@ -167,9 +171,15 @@ impl Stream {
         });
     }
 
-    /// Reports the files that are left out, and were not before.
+    /// Reports the files that are left out, and were not before, and those that every user may write.
     pub(super) fn report(&mut self, losses: &mut Losses) {
-        self.refused.drain(..).for_each(|text| losses.log(text));
+        let others = self.refused.len().saturating_sub(NAMED);
+        self.refused.drain(..).take(NAMED).for_each(|text| losses.log(text));
+        if others > 0 {
+            losses
+                .log(format!("{others} more files of the journal are left out: they cannot be read either"));
+        }
+        self.writable.drain(..).take(NAMED).for_each(|text| losses.log_notice(text));
     }
 
     /// Goes behind the entries that were read. `by_time`: of sequences that the place does not know, all that libsystemd

@@ -2,6 +2,7 @@
 
 mod damage;
 mod differential;
+mod directory;
 mod fallback;
 mod live;
 mod many;
