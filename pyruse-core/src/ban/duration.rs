@@ -7,17 +7,18 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
 
 use crate::entry::{Slot, StepError};
 use crate::network::Network;
 use crate::plugin::{Act, Compile, Invalid, excerpt};
 use crate::seconds::{LONGEST, Seconds};
-use crate::state::{Handle, Map, State};
+use crate::state::{Handle, State};
 use crate::time::{Expiry, Timestamp};
 
+use super::offences::{Offence, Offences};
 use super::store::Bans;
 
 /// The default of `rememberSeconds`: 30 days.
@@ -112,26 +113,6 @@ impl JsonSchema for BanSeconds {
                 "additionalProperties": false,
             },
         ]})
-    }
-}
-
-/// The bans of an address that count.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Offence {
-    /// When each began, in order.
-    at: Vec<Timestamp>,
-    /// When the last one ends. The held bans cannot answer this: they forget a ban that is over, while an entry of its
-    /// time may still come.
-    until: Timestamp,
-}
-
-/// The bans that count, by set and address.
-pub(super) type Offences = Map<Offence>;
-
-impl Offence {
-    /// The last ban was lifted.
-    pub(super) fn lift(&mut self) {
-        self.until = Timestamp(0);
     }
 }
 

@@ -32,6 +32,7 @@ mod inspect;
 mod keeper;
 mod lifts;
 mod nesting;
+mod offences;
 mod order;
 mod overlaps;
 mod service;

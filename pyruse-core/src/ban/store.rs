@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::duration::{Offence, Offences};
 use super::ends::Ends;
 use super::held::StoredBan;
 use super::nesting::Nesting;
+use super::offences::{Offence, Offences};
 use super::order::QueuedOrder;
 use crate::network::Network;
 use crate::state::{Handle, Layout, Map, Queue, State, StateError};
