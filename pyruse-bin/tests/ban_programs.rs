@@ -87,7 +87,7 @@ impl Drop for Machine {
     }
 }
 
-/// A daemon that ends when it is told to.
+/// A daemon that ends on request.
 struct Daemon(Child);
 
 impl Drop for Daemon {

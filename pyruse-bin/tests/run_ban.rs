@@ -141,7 +141,7 @@ fn what_arguments_can_contain() {
     assert_eq!(
         calls,
         [
-            // A program that is told the time is not asked first.
+            // A program that gets the time is not asked first.
             "ban 2001:db8::1 ipv6 0 list {x} a b;$(id)",
             "ban 192.0.2.0/24 ipv4 3600 list {x} a b;$(id)",
             "check 192.0.2.0/24",

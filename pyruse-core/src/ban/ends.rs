@@ -1,4 +1,5 @@
-//! When bans end, for a firewall that must be told. Nothing of it is stored: it is built from the bans in the state.
+//! When bans end, for a firewall that does not end them by itself. Nothing of it is stored: it is built from the bans in the
+//! state.
 
 use super::wakes::Wakes;
 use crate::state::{Changes, Resource, Row};

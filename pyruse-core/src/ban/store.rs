@@ -36,7 +36,7 @@ pub(super) struct Bans {
     offences: Handle<Offences>,
     /// For a firewall whose elements must not overlap.
     pub(super) nesting: Option<Handle<Nesting>>,
-    /// For a firewall that must be told when a ban ends.
+    /// For a firewall that does not end bans by itself.
     pub(super) ends: Option<Handle<Ends>>,
     pub(super) max: usize,
     /// Whether it was logged that there are too many.

@@ -82,7 +82,7 @@ impl Commands {
     }
 
     /// Returns whether the program gets how long a ban lasts.
-    pub(super) fn is_told_seconds(&self) -> bool {
+    pub(super) fn gets_seconds(&self) -> bool {
         self.ban.iter().any(|argument| uses(argument, "seconds"))
     }
 }

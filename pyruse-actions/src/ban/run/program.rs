@@ -102,7 +102,7 @@ fn limit(commands: &Commands) -> Duration {
 
 fn carry_out(commands: &Commands, order: &Order) -> Result<(), NotDone> {
     let lifts = order.kind == OrderKind::Lift;
-    if let Some(check) = commands.check.as_ref().filter(|_| lifts || !commands.is_told_seconds()) {
+    if let Some(check) = commands.check.as_ref().filter(|_| lifts || !commands.gets_seconds()) {
         trusted(check)?;
         if is_banned(check, order, limit(commands))? != lifts {
             return Ok(());

@@ -14,7 +14,7 @@ use crate::time::{Clock, Now};
 
 const NOON: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
-/// A state with a clock that is set by hand, and a firewall that must be told when a ban ends.
+/// A state with a clock that is set by hand, and a firewall that does not end bans by itself.
 struct Parts {
     clock: Arc<Mutex<Now>>,
     state: State,
