@@ -298,12 +298,7 @@ mod tests {
     use super::*;
 
     fn line(message: &str, seconds: i64, details: Details) -> Line {
-        Line {
-            level: ReportLevel::Warn,
-            time: Timestamp::from_seconds(seconds),
-            message: message.into(),
-            details,
-        }
+        Line { details, ..Line::of(ReportLevel::Warn, Timestamp::from_seconds(seconds), message) }
     }
 
     #[test]

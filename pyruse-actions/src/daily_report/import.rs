@@ -6,7 +6,7 @@
 use pyruse_core::serde::Deserialize;
 use pyruse_core::time::Timestamp;
 
-use super::{Details, Line, ReportLevel};
+use super::{Details, Line, LineOrigin, ReportLevel};
 
 #[derive(Deserialize)]
 #[serde(crate = "pyruse_core::serde")]
@@ -58,7 +58,14 @@ fn line(item: Item) -> Option<Line> {
     };
     #[allow(clippy::cast_possible_truncation, reason = "`as` saturates, and no such time is real")]
     let time = Timestamp((item.time * 1e6) as i64);
-    Some(Line { level, time, message: item.message, details: item.details.unwrap_or_default() })
+    Some(Line {
+        level,
+        time,
+        message: item.message,
+        details: item.details.unwrap_or_default(),
+        priority: None,
+        origin: LineOrigin::default(),
+    })
 }
 
 #[cfg(test)]
@@ -73,6 +80,8 @@ mod tests {
             time: Timestamp(1_795_000_000_500_000),
             message: "a]".into(),
             details,
+            priority: None,
+            origin: LineOrigin::default(),
         };
         for text in [format!("[{item}]"), format!("[{item}"), format!("[\n{item},\n"), format!("[{item},]")] {
             assert_eq!(read(text.as_bytes()).unwrap(), [line(ReportLevel::Warn, Details::First)], "{text}");

@@ -3,6 +3,8 @@
 mod content;
 mod day;
 mod import;
+mod kinds;
+mod line;
 mod object;
 mod render;
 mod schedule;
@@ -17,11 +19,12 @@ use pyruse_core::plugin::{
     Act, Action, Compile, Example, Expected, Inspection, Invalid, Message, Module, Plugin, StepError,
 };
 use pyruse_core::schemars::JsonSchema;
-use pyruse_core::serde::{Deserialize, Serialize};
+use pyruse_core::serde::Deserialize;
 use pyruse_core::state::{Handle, Layout, Log, State, StateError};
-use pyruse_core::time::Timestamp;
 
 use self::day::Day;
+use self::kinds::Kinds;
+use self::line::{Details, Line, LineOrigin, OriginFields};
 use self::settings::ReportSettings;
 use crate::email::{EmailSettings, inspect};
 use crate::text;
@@ -34,50 +37,11 @@ const LINE_LIMIT: usize = 2000;
 /// The maximum number of lines kept for each of WARN and INFO; the rest is only counted.
 const KEPT: u64 = 100_000;
 
-/// Which times of a message the report shows.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(crate = "pyruse_core::serde")]
-#[schemars(crate = "pyruse_core::schemars")]
-enum Details {
-    #[serde(rename = "NONE")]
-    None,
-    #[serde(rename = "FIRST")]
-    First,
-    #[serde(rename = "LAST")]
-    Last,
-    #[serde(rename = "FIRSTLAST")]
-    FirstLast,
-    #[default]
-    #[serde(rename = "ALL")]
-    All,
-}
-
-impl Details {
-    fn name(self) -> &'static str {
-        ["NONE", "FIRST", "LAST", "FIRSTLAST", "ALL"][self as usize]
-    }
-}
-
-/// A recorded line.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-#[serde(crate = "pyruse_core::serde")]
-struct Line {
-    #[serde(rename = "l")]
-    level: ReportLevel,
-    #[serde(rename = "t")]
-    time: Timestamp,
-    #[serde(rename = "m")]
-    message: String,
-    #[serde(rename = "d")]
-    details: Details,
-}
-
 /// The parts of the state that the report consists of.
 #[derive(Clone, Copy)]
 struct Recorded {
     lines: Handle<Log>,
+    kinds: Handle<Kinds>,
     day: Handle<Day>,
 }
 
@@ -89,8 +53,26 @@ impl Recorded {
     fn open(layout: &mut Layout) -> Result<Recorded, StateError> {
         Ok(Recorded {
             lines: layout.open(&format!("{NAME}/lines"))?,
+            kinds: layout.open(&format!("{NAME}/kinds"))?,
             day: layout.open(&format!("{NAME}/day"))?,
         })
+    }
+
+    /// Finds the kinds of lines that a version of the program has recorded which did not know kinds.
+    fn complete(self, state: &mut State) {
+        if !state.get(self.kinds).is_empty() || state.get(self.lines).is_empty() {
+            return;
+        }
+        let mut kinds = std::mem::take(state.get_mut(self.kinds));
+        let scanned = state.scan(self.lines, |_, value| {
+            if let Ok(line) = serde_json::from_slice(value) {
+                kinds.add(&line);
+            }
+        });
+        *state.get_mut(self.kinds) = kinds;
+        if let Err(e) = scanned {
+            tracing::error!("the lines recorded for the report cannot be read: {e}");
+        }
     }
 
     /// Records a line, or only counts it if there are too many.
@@ -98,6 +80,7 @@ impl Recorded {
         if text::cut(&mut line.message, LINE_LIMIT) {
             line.message.push('…');
         }
+        state.get_mut(self.kinds).add(&line);
         let limit = if line.level == ReportLevel::Other { max_lines } else { KEPT };
         if !state.get_mut(self.day).note_line(line.level as usize, line.time, line.message.len(), limit) {
             return;
@@ -124,6 +107,7 @@ struct DailyReport {
     message: Message,
     level: ReportLevel,
     details: Details,
+    fields: OriginFields,
     recorded: Recorded,
     max_lines: u64,
     email: Arc<EmailSettings>,
@@ -143,8 +127,17 @@ impl Module for DailyReport {
             Err(e) => return Err(cx.error("", e.to_string())),
         };
         cx.shared::<InUse>().0 = true;
+        let fields = OriginFields::register(|name| cx.notes(name));
         let email = cx.settings();
-        Ok(DailyReport { message, level: args.level, details: args.details, recorded, max_lines, email })
+        Ok(DailyReport {
+            message,
+            level: args.level,
+            details: args.details,
+            fields,
+            recorded,
+            max_lines,
+            email,
+        })
     }
 
     fn examples() -> Vec<Example> {
@@ -173,7 +166,14 @@ impl Action for DailyReport {
             message: message.clone(),
             details: self.details.name(),
         });
-        let line = Line { level: self.level, time: run.entry.time(), message, details: self.details };
+        let line = Line {
+            level: self.level,
+            time: run.entry.time(),
+            message,
+            details: self.details,
+            priority: self.fields.priority(run.entry),
+            origin: self.fields.origin(run.entry),
+        };
         self.recorded.record(run.state, line, self.max_lines);
         Ok(())
     }

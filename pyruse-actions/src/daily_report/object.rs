@@ -7,6 +7,7 @@ use pyruse_core::state::{State, StateError};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::kinds::{Frequent, Kind, Kinds};
 use super::{Line, Recorded, ReportLevel};
 
 /// Returns the object; empty if nothing is recorded.
@@ -39,6 +40,7 @@ pub(super) fn of(state: &mut State, recorded: Recorded, now: Timestamp) -> Resul
         })
     });
     let identifiers = day.busiest(usize::MAX).into_iter();
+    let kinds = state.get(recorded.kinds);
     let object = json!({
         "since": totals.since.map(|since| since.to_string()),
         "until": now.to_string(),
@@ -50,8 +52,38 @@ pub(super) fn of(state: &mut State, recorded: Recorded, now: Timestamp) -> Resul
         },
         "identifiers": identifiers.collect::<Value>(),
         "bans": bans.collect::<Vec<_>>(),
+        "kinds": of_kinds(kinds),
         "lines": lines,
         "notKept": {"lines": of_levels(&|n| totals.overflow[n].count), "bans": totals.bans - day.bans().len() as u64},
     });
     Ok(object.to_string())
+}
+
+/// Returns the kinds of lines, in order of their first lines, and how many lines belong to kinds that were removed.
+fn of_kinds(kinds: &Kinds) -> Value {
+    let values = |values: &Frequent<'_>| {
+        let values = values.values.iter().map(|(value, count)| json!({"value": value, "count": count}));
+        Value::from(values.collect::<Vec<_>>())
+    };
+    let kind = |kind: &Kind| {
+        let (owner, identifier) = kinds.origin_of(kind);
+        json!({
+            "level": kind.level,
+            "priority": kind.priority,
+            "owner": owner,
+            "identifier": identifier,
+            "shape": kind.shape(),
+            "count": kind.count,
+            "first": kind.first.to_string(),
+            "last": kind.last.to_string(),
+            "example": kind.example,
+            "values": kind.values.frequent().map(|of| (of.mask.name().to_owned(), values(&of))).collect::<Value>(),
+        })
+    };
+    let mut all: Vec<&Kind> = kinds.iter().collect();
+    all.sort_by(|a, b| a.first.cmp(&b.first).then_with(|| a.example.cmp(&b.example)));
+    let removed = kinds.removed().iter().map(|((owner, identifier), removed)| {
+        json!({"owner": owner, "identifier": identifier, "lines": removed.count})
+    });
+    json!({"known": all.into_iter().map(kind).collect::<Vec<_>>(), "removed": removed.collect::<Vec<_>>()})
 }

@@ -73,7 +73,7 @@ mod tests {
                 let message = format!("{evil} {}", n % 7);
                 recorded.record(
                     &mut state,
-                    Line { level, time: at(n), message, details: Details::FirstLast },
+                    Line { details: Details::FirstLast, ..Line::of(level, at(n), &message) },
                     20,
                 );
             }

@@ -13,7 +13,9 @@ use pyruse_core::workflow::EntryEffects;
 use super::content::Content;
 use super::day::BanNote;
 use super::settings::ReportSettings;
-use super::{Details, InUse, Line, NAME, Recorded, ReportLevel, import, object, render, schedule};
+use super::{
+    Details, InUse, Line, LineOrigin, NAME, Recorded, ReportLevel, import, object, render, schedule,
+};
 use crate::email::{self, EmailSettings, Outgoing};
 
 struct ReportService {
@@ -48,6 +50,7 @@ impl ReportService {
         }
         let lines = state.get_mut(self.recorded.lines);
         lines.drain(lines.next_number());
+        state.get_mut(self.recorded.kinds).clear();
         state.get_mut(self.recorded.day).clear();
         Ok(content.is_some())
     }
@@ -55,6 +58,7 @@ impl ReportService {
 
 impl Service for ReportService {
     fn boot(&mut self, state: &mut State, now: Timestamp) {
+        self.recorded.complete(state);
         if self.last_due(state).is_none() {
             state.get_mut(self.recorded.day).set_last_due(now);
         }
@@ -152,7 +156,14 @@ impl Reporter for ReportService {
         // Without a step for the report, the operator does not want one.
         if self.in_use {
             let message = format!("Pyruse: {text}");
-            let line = Line { level: ReportLevel::Warn, time: now, message, details: Details::All };
+            let line = Line {
+                level: ReportLevel::Warn,
+                time: now,
+                message,
+                details: Details::All,
+                priority: None,
+                origin: LineOrigin::own(),
+            };
             self.recorded.record(state, line, self.settings.max_lines.into());
         }
     }
@@ -206,8 +217,7 @@ mod tests {
         let mut state = State::in_memory();
         let mut service = service(&mut state);
         let record = |state: &mut State, service: &ReportService, at| {
-            let line =
-                Line { level: ReportLevel::Warn, time: at, message: "m".into(), details: Details::All };
+            let line = Line::of(ReportLevel::Warn, at, "m");
             service.recorded.record(state, line, 10);
         };
         service.boot(&mut state, hour(12));
@@ -230,7 +240,7 @@ mod tests {
         let mut service = service(&mut state);
         service.boot(&mut state, hour(9000));
         let now = hour(10);
-        let line = Line { level: ReportLevel::Warn, time: now, message: "m".into(), details: Details::All };
+        let line = Line::of(ReportLevel::Warn, now, "m");
         service.recorded.record(&mut state, line, 10);
         let day = state.get_mut(service.recorded.day);
         day.adjust(ClockStep { now: Now::at(now), by: now.0 - hour(9000).0 });

@@ -7,7 +7,7 @@ use pyruse_core::plugin::ReportForm;
 use pyruse_core::time::Timestamp;
 use serde_json::json;
 
-use super::{Case, Rules};
+use super::{Case, Rules, rides};
 
 /// Collects and renders a report of that many lines, with a tenth as many different messages.
 pub fn render(lines: u32, html: bool) -> Case {
@@ -32,4 +32,30 @@ pub fn render(lines: u32, html: bool) -> Case {
         }
         start.elapsed()
     })
+}
+
+/// Records lines of a busy server: nginx, sshd, a name server. They are a few kinds, but nearly all different; or, with
+/// `hostile`, each is of a kind of its own.
+pub fn record(hostile: bool) -> Case {
+    let rules = json!({"report": [
+        {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{SYSLOG_IDENTIFIER}: {MESSAGE}"}},
+    ]});
+    let letters = |n: u32| -> String { n.to_string().bytes().map(|digit| char::from(digit + 49)).collect() };
+    let message = |n: u32| match n % 3 {
+        _ if hostile => format!("a line of {} words", letters(n)),
+        0 => format!(
+            "{n}#{n}: *{n} open() \"/var/www/html/{n}.php\" failed (2: No such file or directory), client: 192.0.2.{}, \
+             server: _, request: \"GET /{n}.php HTTP/1.1\"",
+            n % 256
+        ),
+        1 => format!("Failed password for invalid user u{n} from 198.51.100.{} port {n} ssh2", n % 256),
+        _ => format!("client @0x7f{n:08x} 203.0.113.{}#{n} (h{n}.example.com): query denied", n % 256),
+    };
+    let records = (0..100_000).map(|n| {
+        MemoryRecord::at(Timestamp::from_seconds(i64::from(n)))
+            .with("SYSLOG_IDENTIFIER", ["nginx", "sshd", "named"][n as usize % 3])
+            .with("PRIORITY", "4")
+            .with("MESSAGE", message(n))
+    });
+    rides(Rules::new(&rules, true), records.collect())
 }

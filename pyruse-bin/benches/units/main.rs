@@ -71,6 +71,9 @@ fn reports(c: &mut Criterion) {
     for (html, form) in [(false, "text"), (true, "HTML")] {
         add(c, "report of 5,000 lines", form, cases::report::render(5000, html));
     }
+    for (hostile, what) in [(false, "a busy server"), (true, "a new kind each")] {
+        add(c, "line recorded", what, cases::report::record(hostile));
+    }
 }
 
 criterion_group! {

@@ -64,6 +64,11 @@ impl Compile<'_> {
         slot
     }
 
+    /// Registers a field that the module records beside what its arguments ask for: no review is about it.
+    pub fn notes(&mut self, name: &str) -> Slot {
+        self.fields.slot(name)
+    }
+
     /// Registers a field that the module will set, to any value. Its position is the argument that names it.
     pub fn saves(&mut self, name: &str) -> Slot {
         let span = self.naming(name);
