@@ -120,15 +120,15 @@ impl<F: Firewall> BanAction<F> {
         let [v4, v6] = &self.sets;
         let set = if ip.is_ipv4() { v4 } else { v6 };
         let now = run.entry.time();
-        let (seconds, nth) = self.duration.of(run, &self.bans, (set, net), now)?;
+        let key = Bans::key(set, net);
+        let (seconds, nth) = self.duration.of(run, &self.bans, &key, now)?;
         let reason = self.reason(run.entry.counted());
         let ban = StoredBan { set: set.clone(), net, seconds, at: Some(now), why: Some(reason.clone()), nth };
-        let renewed = self.bans.ban(run.state, ban, ends(now, seconds), now);
-        if nth.is_some() {
-            let key = Bans::key(set, net);
-            if let Some(end) = self.bans.end(run.state, &key) {
-                self.duration.made(run.state, &key, end);
-            }
+        let renewed = self.bans.ban_key(run.state, &key, ban, ends(now, seconds), now);
+        if nth.is_some()
+            && let Some(end) = self.bans.end(run.state, &key)
+        {
+            self.duration.made(run.state, &key, end);
         }
         run.effect(|| Effect::Ban {
             action: F::NAME,

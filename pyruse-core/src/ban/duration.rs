@@ -12,7 +12,6 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserial
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::entry::{Slot, StepError};
-use crate::network::Network;
 use crate::plugin::{Act, Compile, Invalid, excerpt};
 use crate::seconds::{LONGEST, Seconds};
 use crate::state::{Handle, State};
@@ -195,22 +194,21 @@ impl Duration {
         }
     }
 
-    /// Returns the duration of the entry's ban of this address in this set, and, of a list, which ban it is. Nothing
-    /// changes if it fails.
+    /// Returns the duration of the entry's ban with this key, and, of a list, which ban it is. Nothing changes if it
+    /// fails.
     pub(super) fn of(
         &self,
         run: &mut Act<'_, '_>,
         bans: &Bans,
-        (set, net): (&str, Network),
+        key: &str,
         now: Timestamp,
     ) -> Result<(u64, Option<u32>), StepError> {
         match self {
             Duration::Fixed(seconds) => Ok((*seconds, None)),
             Duration::Field(field) => Ok((of_field(run, *field)?, None)),
             Duration::Repeated(repeated) => {
-                let key = Bans::key(set, net);
-                let is_held = bans.is_held(run.state, &key, now);
-                let (seconds, nth) = repeated.next(run.state, &key, is_held, now);
+                let is_held = bans.is_held(run.state, key, now);
+                let (seconds, nth) = repeated.next(run.state, key, is_held, now);
                 Ok((seconds, Some(nth)))
             }
         }

@@ -20,6 +20,7 @@
 //! A firewall that is changed by a program delivers with a [`BatchRunner`], which finds the bad elements of a batch.
 
 mod action;
+mod arguments;
 mod batch;
 mod configured;
 mod courier;

@@ -82,15 +82,20 @@ impl Bans {
     }
 
     /// Bans an address or a network. Returns whether it was banned already.
-    pub(super) fn ban(
+    pub(super) fn ban(&self, state: &mut State, ban: StoredBan, ends: Expiry, now: Timestamp) -> bool {
+        self.ban_key(state, &Bans::key(&ban.set, ban.net), ban, ends, now)
+    }
+
+    /// Does so for a ban whose key is known.
+    pub(super) fn ban_key(
         &self,
         state: &mut State,
+        key: &str,
         mut ban: StoredBan,
         mut ends: Expiry,
         now: Timestamp,
     ) -> bool {
         let wall = state.now().wall;
-        let key = Bans::key(&ban.set, ban.net);
         // An entry from the future must not end the bans of others.
         let mut expired = now;
         if self.ends.is_some() {
@@ -98,12 +103,12 @@ impl Bans {
             self.lift_ended(state, expired);
         }
         // An undelivered order, a ban or a lift, may or may not have reached the set.
-        let is_queued = state.get(self.orders).of_key(&key).is_some();
+        let is_queued = state.get(self.orders).of_key(key).is_some();
         let held = state.get_mut(self.held);
-        let renewed = held.get(&key, now).is_some();
-        let renew = is_queued || held.ends(&key).is_some_and(|ends| now < ends.at().plus_seconds(KERNEL_LAG));
+        let renewed = held.get(key, now).is_some();
+        let renew = is_queued || held.ends(key).is_some_and(|ends| now < ends.at().plus_seconds(KERNEL_LAG));
         // A late entry does not override a newer one: it never makes a ban shorter.
-        if let (Some(known), Some(last)) = (held.ends(&key), held.last(&key))
+        if let (Some(known), Some(last)) = (held.ends(key), held.last(key))
             && last.at.is_some_and(|at| now < at)
             && ends.at() < known.at()
         {
@@ -112,9 +117,9 @@ impl Bans {
         let order = QueuedOrder::ban(&ban.set, ban.net, ban.seconds, ends.at(), wall).renewing(renew);
         // It had ended before the entry was read: there is nothing to do, and nothing more to lift.
         let is_over = |ends: Expiry| self.ends.is_some() && ends.is_expired(wall);
-        let is_over = is_over(ends) && held.ends(&key).is_none_or(is_over);
+        let is_over = is_over(ends) && held.ends(key).is_none_or(is_over);
         let (set, net) = (ban.set.clone(), ban.net);
-        held.insert(&key, ban, ends, expired);
+        held.insert(key, ban, ends, expired);
         // An entry may be read late: the firewall acts now.
         let now = now.max(wall);
         if !is_over {

@@ -6,8 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use pyruse_core::ban::{
-    self, BanAction, BanArgs, BanSeconds, Firewall, FoundSet, MAX_BANS, Order, OrderKind, SetNeeds, SetState,
-    check_settings,
+    self, BanAction, Firewall, FoundSet, MAX_BANS, Order, OrderKind, SetNeeds, SetState, check_settings,
 };
 use pyruse_core::courier::Outcome;
 use pyruse_core::network::Network;
@@ -41,35 +40,20 @@ impl ModuleSettings for DenySettings {
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
-#[schemars(crate = "pyruse_core::schemars")]
-struct Args {
-    /// The field that holds the address to ban.
-    #[serde(rename = "IP")]
-    ip: String,
-    /// For how long; absent: for ever.
-    #[serde(rename = "banSeconds", default)]
-    ban_seconds: BanSeconds,
-    /// The file for IPv4 addresses, without its directory.
-    #[serde(rename = "denyIPv4")]
-    v4: String,
-    /// The file for IPv6 addresses, without its directory.
-    #[serde(rename = "denyIPv6")]
-    v6: String,
-}
-
-impl From<Args> for BanArgs {
-    fn from(Args { ip, ban_seconds, v4, v6 }: Args) -> BanArgs {
-        BanArgs {
-            ip,
-            duration: ban_seconds,
-            remember: None,
-            sets: [v4, v6],
-            prefixes: [None, None],
-            allow_special: false,
-        }
+pyruse_core::ban_arguments! {
+    banSeconds {}
+    sets {
+        /// The file for IPv4 addresses, without its directory.
+        #[serde(rename = "denyIPv4")]
+        v4: String,
+        /// The file for IPv6 addresses, without its directory.
+        #[serde(rename = "denyIPv6")]
+        v6: String,
+    } => [v4, v6]
+    prefixes {
+        /// Such a ban is given up: a file denies single hosts only.
     }
+    allowSpecial {}
 }
 
 struct DenyFiles {

@@ -235,13 +235,15 @@ def python_answer(expression, text, cache):
     compiled = cache[expression]
     if isinstance(compiled, dict):
         return compiled
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
-        match = compiled.search(text)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        try:
+            match = compiled.search(text)
+        finally:
+            # The alarm may still come while it is turned off.
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except (SystemError, TimeoutError) as error:  # a bug of Python's own, or it runs away
         return {"spans": [str(error)]}
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
     names = sorted([number, name] for name, number in compiled.groupindex.items())
     if match is None:
         return {"spans": None, "names": names}

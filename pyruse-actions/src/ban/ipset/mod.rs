@@ -3,15 +3,13 @@
 mod program;
 
 use pyruse_core::ban::{
-    self, BanAction, BanArgs, BanSeconds, BatchRunner, Firewall, MAX_BANS, Order, SetNeeds, SetState,
-    check_settings,
+    self, BanAction, BatchRunner, Firewall, MAX_BANS, Order, SetNeeds, SetState, check_settings,
 };
 use pyruse_core::courier::Outcome;
 use pyruse_core::network::Network;
 use pyruse_core::plugin::{Example, Expected, Inspection, ModuleSettings, Plugin, SettingsPlugin};
 use pyruse_core::program::with_default_found;
 use pyruse_core::schemars::JsonSchema;
-use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 
 use self::program::{EXIST, IpsetProgram, QUIET};
@@ -55,53 +53,26 @@ impl ModuleSettings for IpsetSettings {
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
-#[schemars(crate = "pyruse_core::schemars")]
-struct Args {
-    /// The field with the address to ban.
-    #[serde(rename = "IP")]
-    ip: String,
-    /// The duration from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever. Of a list, the n-th ban
-    /// of an address in this set has the n-th duration, and further ones the last. `{"field": NAME}`: the entry has it
-    /// in that field. The set must have been created with `timeout`. If it also gets bans without end, create it with
-    /// `timeout 0`: otherwise ipset removes them after the set's time-out.
-    #[serde(rename = "banSeconds", default)]
-    ban_seconds: BanSeconds,
-    /// How long a ban counts for a list, in seconds or as `30d`, which is the default.
-    #[serde(rename = "rememberSeconds", default)]
-    remember_seconds: Option<Seconds>,
-    /// The set for IPv4 addresses, e.g. `mail_ban4`, created by `ipset create mail_ban4 hash:ip family inet timeout 0`.
-    #[serde(rename = "ipSetIPv4")]
-    set_v4: String,
-    /// The set for IPv6 addresses, e.g. `mail_ban6`, created by
-    /// `ipset create mail_ban6 hash:ip family inet6 timeout 0`.
-    #[serde(rename = "ipSetIPv6")]
-    set_v6: String,
-    /// How many bits of an IPv4 address make the network that is banned, e.g. 24; absent: the address alone. The set must
-    /// be a `hash:net`.
-    #[serde(default)]
-    prefix4: Option<u8>,
-    /// How many bits of an IPv6 address make the network that is banned, e.g. 64; absent: the address alone. The set must
-    /// be a `hash:net`.
-    #[serde(default)]
-    prefix6: Option<u8>,
-    /// Also ban loopback, multicast and broadcast addresses. By default they are refused: no remote host has one, so a
-    /// ban would affect your own services. The unspecified address is never banned: an ipset cannot contain it.
-    #[serde(rename = "allowSpecial", default)]
-    allow_special: bool,
-}
-
-impl From<Args> for BanArgs {
-    fn from(args: Args) -> BanArgs {
-        BanArgs {
-            ip: args.ip,
-            duration: args.ban_seconds,
-            remember: args.remember_seconds,
-            sets: [args.set_v4, args.set_v6],
-            prefixes: [args.prefix4, args.prefix6],
-            allow_special: args.allow_special,
-        }
+pyruse_core::ban_arguments! {
+    banSeconds {
+        /// The set must have been created with `timeout`. If it also gets bans without end, create it with `timeout 0`:
+        /// otherwise ipset removes them after the set's time-out.
+    }
+    sets {
+        /// The set for IPv4 addresses, e.g. `mail_ban4`, created by
+        /// `ipset create mail_ban4 hash:ip family inet timeout 0`.
+        #[serde(rename = "ipSetIPv4")]
+        set_v4: String,
+        /// The set for IPv6 addresses, e.g. `mail_ban6`, created by
+        /// `ipset create mail_ban6 hash:ip family inet6 timeout 0`.
+        #[serde(rename = "ipSetIPv6")]
+        set_v6: String,
+    } => [set_v4, set_v6]
+    prefixes {
+        /// The set must be a `hash:net`.
+    }
+    allowSpecial {
+        /// The unspecified address is never banned: an ipset cannot contain it.
     }
 }
 

@@ -8,14 +8,12 @@ mod obstacle;
 mod program;
 
 use pyruse_core::ban::{
-    self, BanAction, BanArgs, BanSeconds, BatchRunner, Firewall, MAX_BANS, Order, SetNeeds, SetState,
-    check_settings,
+    self, BanAction, BatchRunner, Firewall, MAX_BANS, Order, SetNeeds, SetState, check_settings,
 };
 use pyruse_core::courier::Outcome;
 use pyruse_core::plugin::{Example, Expected, Inspection, ModuleSettings, Plugin, SettingsPlugin};
 use pyruse_core::program::with_default_found;
 use pyruse_core::schemars::JsonSchema;
-use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 
 use self::netlink::Netlink;
@@ -53,52 +51,20 @@ impl ModuleSettings for NftSettings {
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
-#[schemars(crate = "pyruse_core::schemars")]
-struct Args {
-    /// The field with the address to ban.
-    #[serde(rename = "IP")]
-    ip: String,
-    /// The duration from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever. Of a list, the n-th ban
-    /// of an address in this set has the n-th duration, and further ones the last. `{"field": NAME}`: the entry has it
-    /// in that field.
-    #[serde(rename = "banSeconds", default)]
-    ban_seconds: BanSeconds,
-    /// How long a ban counts for a list, in seconds or as `30d`, which is the default.
-    #[serde(rename = "rememberSeconds", default)]
-    remember_seconds: Option<Seconds>,
-    /// The set for IPv4 addresses: family, table and set, e.g. `ip Inet4 mail_ban`.
-    #[serde(rename = "nftSetIPv4")]
-    set_v4: String,
-    /// The set for IPv6 addresses: family, table and set, e.g. `ip6 Inet6 mail_ban`.
-    #[serde(rename = "nftSetIPv6")]
-    set_v6: String,
-    /// How many bits of an IPv4 address make the network that is banned, e.g. 24; absent: the address alone. The set must
-    /// have `flags interval`.
-    #[serde(default)]
-    prefix4: Option<u8>,
-    /// How many bits of an IPv6 address make the network that is banned, e.g. 64; absent: the address alone. The set must
-    /// have `flags interval`.
-    #[serde(default)]
-    prefix6: Option<u8>,
-    /// Also ban the unspecified address, loopback, multicast and broadcast addresses. By default they are refused: no
-    /// remote host has one, so a ban would affect your own services.
-    #[serde(rename = "allowSpecial", default)]
-    allow_special: bool,
-}
-
-impl From<Args> for BanArgs {
-    fn from(args: Args) -> BanArgs {
-        BanArgs {
-            ip: args.ip,
-            duration: args.ban_seconds,
-            remember: args.remember_seconds,
-            sets: [args.set_v4, args.set_v6],
-            prefixes: [args.prefix4, args.prefix6],
-            allow_special: args.allow_special,
-        }
+pyruse_core::ban_arguments! {
+    banSeconds {}
+    sets {
+        /// The set for IPv4 addresses: family, table and set, e.g. `ip Inet4 mail_ban`.
+        #[serde(rename = "nftSetIPv4")]
+        set_v4: String,
+        /// The set for IPv6 addresses: family, table and set, e.g. `ip6 Inet6 mail_ban`.
+        #[serde(rename = "nftSetIPv6")]
+        set_v6: String,
+    } => [set_v4, set_v6]
+    prefixes {
+        /// The set must have `flags interval`.
     }
+    allowSpecial {}
 }
 
 /// The firewall.

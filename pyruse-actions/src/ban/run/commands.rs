@@ -1,5 +1,7 @@
 //! The programs of a set, as the settings say: each is an argv, whose arguments are templates.
 
+use std::time::Duration;
+
 use pyruse_core::ban::{Order, OrderKind};
 use pyruse_core::operation::Family;
 use pyruse_core::schemars::JsonSchema;
@@ -8,9 +10,6 @@ use pyruse_core::serde::Deserialize;
 use pyruse_core::template::{Part, Template};
 
 use crate::program;
-
-/// What arguments can contain.
-const NAMES: [&str; 4] = ["ip", "family", "seconds", "set"];
 
 /// The programs of a set.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -58,12 +57,14 @@ impl Commands {
             if let Err(why) = program::check(program) {
                 report(&format!("{name}.0"), why);
             }
+            let mut knows_address = false;
             for (n, argument) in arguments.iter().enumerate() {
-                if let Err(why) = check_argument(argument, name == "ban") {
-                    report(&format!("{name}.{}", n + 1), why);
+                match Argument::compile(argument, name == "ban") {
+                    Ok(argument) => knows_address |= argument.0.contains(&Piece::Ip),
+                    Err(why) => report(&format!("{name}.{}", n + 1), why),
                 }
             }
-            if !arguments.iter().any(|argument| uses(argument, "ip")) {
+            if !knows_address {
                 report(name, "no argument contains `{ip}`: the program cannot know the address".into());
             }
         }
@@ -72,68 +73,119 @@ impl Commands {
         }
     }
 
-    /// Reports the programs that are not on this machine.
+    /// Takes the templates apart. Fails for what [`Commands::check`] reports.
+    pub(super) fn compile(&self) -> Result<Programs, String> {
+        let check = self.check.as_deref().map(|argv| Program::compile(argv, false)).transpose()?;
+        Ok(Programs {
+            ban: Program::compile(&self.ban, true)?,
+            unban: Program::compile(&self.unban, false)?,
+            check,
+            limit: Duration::from_secs(self.timeout.0),
+        })
+    }
+}
+
+/// The programs of a set, ready to be run.
+pub(super) struct Programs {
+    pub(super) ban: Program,
+    pub(super) unban: Program,
+    pub(super) check: Option<Program>,
+    /// The time limit of each.
+    pub(super) limit: Duration,
+}
+
+impl Programs {
+    /// Reports the programs that are not on this machine, with the path of each.
     pub(super) fn missing(&self, report: &mut dyn FnMut(&str, String)) {
-        for (name, argv) in self.all() {
-            if let Some(what) = argv.first().and_then(|program| program::missing(program)) {
-                report(&format!("{name}.0"), what);
+        let check = self.check.as_ref().map(|program| ("check.0", program));
+        for (path, program) in [("ban.0", &self.ban), ("unban.0", &self.unban)].into_iter().chain(check) {
+            if let Some(what) = program::missing(&program.name) {
+                report(path, what);
             }
         }
     }
-
-    /// Returns whether the program gets how long a ban lasts.
-    pub(super) fn gets_seconds(&self) -> bool {
-        self.ban.iter().any(|argument| uses(argument, "seconds"))
-    }
 }
 
-fn uses(argument: &str, name: &str) -> bool {
-    Template::parse(argument).is_ok_and(|template| template.names().iter().any(|known| known == name))
+/// A program and its arguments.
+pub(super) struct Program {
+    pub(super) name: String,
+    arguments: Vec<Argument>,
 }
 
-/// Returns why this cannot be an argument.
-fn check_argument(argument: &str, bans: bool) -> Result<(), String> {
-    if argument.contains('\0') {
-        return Err("no argument can contain a null character".into());
-    }
-    let template = Template::parse(argument).map_err(|e| format!("bad template: {e}"))?;
-    for name in template.names() {
-        if !NAMES.contains(&name.as_str()) {
-            return Err(format!("`{name}` is not known here: only `ip`, `family`, `seconds` and `set` are"));
-        }
-        if name == "seconds" && !bans {
-            return Err("`seconds` is known in `ban` only".into());
-        }
-    }
-    Ok(())
+/// An argument, taken apart.
+struct Argument(Vec<Piece>);
+
+/// A piece of an argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Ip,
+    Family,
+    Seconds,
+    Set,
 }
 
-/// Inserts the values of an order into a checked command. No value can begin with `-`: they are an address that was
-/// parsed, a number and names.
-pub(super) fn compose(argv: &[String], order: &Order) -> Vec<String> {
-    let value = |name: &str| match (name, order.kind) {
-        ("ip", _) => order.net.to_string(),
-        ("family", _) => match Family::of(order.net.first()) {
-            Family::V4 => "ipv4".to_owned(),
-            Family::V6 => "ipv6".to_owned(),
-        },
-        ("seconds", OrderKind::Ban { timeout } | OrderKind::Renew { timeout }) => {
-            timeout.unwrap_or(0).to_string()
+impl Argument {
+    /// Fails if this cannot be an argument of a program that `bans` or lifts.
+    fn compile(text: &str, bans: bool) -> Result<Argument, String> {
+        if text.contains('\0') {
+            return Err("no argument can contain a null character".into());
         }
-        _ => order.set.clone(),
-    };
-    let argument = |text: &String| {
-        let Ok(template) = Template::parse(text) else { return text.clone() };
+        let template = Template::parse(text).map_err(|e| format!("bad template: {e}"))?;
+        let piece = |part| match part {
+            Part::Literal(text) => Ok(Piece::Literal(text.to_owned())),
+            Part::Value { name, .. } => match template.names()[name].as_str() {
+                "ip" => Ok(Piece::Ip),
+                "family" => Ok(Piece::Family),
+                "seconds" if bans => Ok(Piece::Seconds),
+                "seconds" => Err("`seconds` is known in `ban` only".to_owned()),
+                "set" => Ok(Piece::Set),
+                name => {
+                    Err(format!("`{name}` is not known here: only `ip`, `family`, `seconds` and `set` are"))
+                }
+            },
+        };
+        template.parts().map(piece).collect::<Result<_, _>>().map(Argument)
+    }
+
+    fn compose(&self, order: &Order) -> String {
         let mut whole = String::new();
-        for part in template.parts() {
-            match part {
-                Part::Literal(text) => whole.push_str(text),
-                Part::Value { name, .. } => whole.push_str(&value(&template.names()[name])),
+        for piece in &self.0 {
+            match (piece, order.kind) {
+                (Piece::Literal(text), _) => whole.push_str(text),
+                (Piece::Ip, _) => whole.push_str(&order.net.to_string()),
+                (Piece::Family, _) => whole.push_str(match Family::of(order.net.first()) {
+                    Family::V4 => "ipv4",
+                    Family::V6 => "ipv6",
+                }),
+                (Piece::Seconds, OrderKind::Ban { timeout } | OrderKind::Renew { timeout }) => {
+                    whole.push_str(&timeout.unwrap_or(0).to_string());
+                }
+                // Only a program that bans has it.
+                (Piece::Seconds, OrderKind::Lift) => {}
+                (Piece::Set, _) => whole.push_str(&order.set),
             }
         }
         whole
-    };
-    let mut composed: Vec<String> = argv.iter().take(1).cloned().collect();
-    composed.extend(argv.iter().skip(1).map(argument));
-    composed
+    }
+}
+
+impl Program {
+    fn compile(argv: &[String], bans: bool) -> Result<Program, String> {
+        let (name, arguments) = argv.split_first().ok_or("the command is empty")?;
+        let arguments = arguments.iter().map(|argument| Argument::compile(argument, bans));
+        Ok(Program { name: name.clone(), arguments: arguments.collect::<Result<_, _>>()? })
+    }
+
+    /// Returns whether it gets how long a ban lasts.
+    pub(super) fn gets_seconds(&self) -> bool {
+        self.arguments.iter().any(|argument| argument.0.contains(&Piece::Seconds))
+    }
+
+    /// Returns its argv for an order. No value can begin with `-`: they are an address that was parsed, a number and
+    /// names.
+    pub(super) fn compose(&self, order: &Order) -> Vec<String> {
+        let arguments = self.arguments.iter().map(|argument| argument.compose(order));
+        std::iter::once(self.name.clone()).chain(arguments).collect()
+    }
 }

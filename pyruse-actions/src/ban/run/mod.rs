@@ -8,18 +8,15 @@ mod program;
 
 use std::collections::BTreeMap;
 
-use pyruse_core::ban::{
-    self, BanAction, BanArgs, BanSeconds, Firewall, Order, SetNeeds, SetState, check_settings,
-};
+use pyruse_core::ban::{self, BanAction, Firewall, Order, SetNeeds, SetState, check_settings};
 use pyruse_core::config::nearest;
 use pyruse_core::courier::Outcome;
 use pyruse_core::plugin::{Example, Expected, Inspection, ModuleSettings, Plugin, SettingsPlugin, excerpt};
 use pyruse_core::schemars::JsonSchema;
-use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
 
 use self::commands::Commands;
-use self::program::Programs;
+use self::program::Sets;
 
 /// How many bans are kept by default: each needs a run of a program at every start.
 const MAX_BANS: u32 = 10_000;
@@ -60,59 +57,28 @@ impl ModuleSettings for RunBanSettings {
 
     fn warn(&self, report: &mut dyn FnMut(&str, String)) {
         for (name, commands) in &self.sets {
-            commands.missing(&mut |path, what| report(&format!("sets.{name}.{path}"), what));
+            if let Ok(programs) = commands.compile() {
+                programs.missing(&mut |path, what| report(&format!("sets.{name}.{path}"), what));
+            }
         }
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
-#[schemars(crate = "pyruse_core::schemars")]
-struct Args {
-    /// The field with the address to ban.
-    #[serde(rename = "IP")]
-    ip: String,
-    /// The duration from the entry's time, in seconds or as `1h` or `7d`; absent or 0: for ever. Of a list, the n-th ban
-    /// of an address in this set has the n-th duration, and further ones the last. `{"field": NAME}`: the entry has it
-    /// in that field.
-    #[serde(rename = "banSeconds", default)]
-    ban_seconds: BanSeconds,
-    /// How long a ban counts for a list, in seconds or as `30d`, which is the default.
-    #[serde(rename = "rememberSeconds", default)]
-    remember_seconds: Option<Seconds>,
-    /// The set, a name in `runBan.sets`.
-    set: String,
-    /// The set for IPv6 addresses; absent: the same.
-    #[serde(rename = "setIPv6", default)]
-    set_v6: Option<String>,
-    /// How many bits of an IPv4 address make the network that is banned, e.g. 24; absent: the address alone.
-    #[serde(default)]
-    prefix4: Option<u8>,
-    /// How many bits of an IPv6 address make the network that is banned, e.g. 64; absent: the address alone.
-    #[serde(default)]
-    prefix6: Option<u8>,
-    /// Also ban loopback, multicast, broadcast and unspecified addresses. By default they are refused: no remote host
-    /// has one, so a ban would affect your own services.
-    #[serde(rename = "allowSpecial", default)]
-    allow_special: bool,
-}
-
-impl From<Args> for BanArgs {
-    fn from(args: Args) -> BanArgs {
-        let set_v6 = args.set_v6.unwrap_or_else(|| args.set.clone());
-        BanArgs {
-            ip: args.ip,
-            duration: args.ban_seconds,
-            remember: args.remember_seconds,
-            sets: [args.set, set_v6],
-            prefixes: [args.prefix4, args.prefix6],
-            allow_special: args.allow_special,
-        }
-    }
+pyruse_core::ban_arguments! {
+    banSeconds {}
+    sets {
+        /// The set, a name in `runBan.sets`.
+        set: String,
+        /// The set for IPv6 addresses; absent: the same.
+        #[serde(rename = "setIPv6", default)]
+        set_v6: Option<String>,
+    } => [set.clone(), set_v6.unwrap_or(set)]
+    prefixes {}
+    allowSpecial {}
 }
 
 /// The firewall.
-struct RunBan(Programs);
+struct RunBan(Sets);
 
 impl Firewall for RunBan {
     const NAME: &'static str = "action_runBan";
@@ -127,7 +93,7 @@ impl Firewall for RunBan {
     type Settings = RunBanSettings;
 
     fn new(settings: &RunBanSettings) -> RunBan {
-        RunBan(Programs::new(settings.sets.clone()))
+        RunBan(Sets::new(&settings.sets))
     }
 
     fn max_bans(settings: &RunBanSettings) -> u32 {
