@@ -67,7 +67,7 @@ impl AnyReader {
     pub(super) fn open(settings: &JournalSettings) -> Result<AnyReader, SourceError> {
         let mut reader = Kind::open(settings)?;
         if let Kind::Files(files) = &reader
-            && let Some(fallback) = Fallback::of(files)
+            && let Some(fallback) = Fallback::of(files, settings)
         {
             tracing::warn!("{}", fallback.reason());
             reader = Kind::libsystemd(settings, Some(fallback))?;
@@ -91,7 +91,7 @@ impl AnyReader {
     /// Has libsystemd read on, if a file of an unknown format has come. Returns `true` if it does.
     fn fall_back(&mut self) -> bool {
         let Kind::Files(files) = &mut self.reader else { return false };
-        let Some(mut fallback) = Fallback::of(files) else { return false };
+        let Some(mut fallback) = Fallback::of(files, &self.settings) else { return false };
         let (reason, position) = (fallback.reason(), files.position());
         fallback.begin(&position);
         let opened = Kind::libsystemd(&self.settings, Some(fallback)).and_then(|mut other| {
@@ -125,6 +125,7 @@ impl AnyReader {
             fallback.go_on(Some(other.to_owned()));
             return false;
         }
+        fallback.pass(follower.passed());
         let (is_exact, position) = (fallback.is_noting(), fallback.position(follower.position()));
         let Ok(begun) = files.resume(Begin::Behind(&position)) else { return false };
         // Where the numbers are known, the entry that was read last may be gone with its file: what is missing is
@@ -195,7 +196,10 @@ impl Reader for AnyReader {
 
     fn position(&mut self) -> Position {
         match &mut self.reader {
-            Kind::Libsystemd(follower, Some(fallback)) => fallback.position(follower.position()),
+            Kind::Libsystemd(follower, Some(fallback)) => {
+                fallback.pass(follower.passed());
+                fallback.position(follower.position())
+            }
             reader => reader.get_mut().position(),
         }
     }

@@ -161,6 +161,11 @@ impl Completeness {
         }
     }
 
+    /// Returns the number in each sequence up to which everything was read, or accounted for.
+    pub(super) fn passed(&self) -> impl Iterator<Item = (Id, u64)> {
+        self.marks.iter().map(|mark| (mark.sequence, mark.number))
+    }
+
     /// Counts an entry that was read.
     pub(super) fn count(&mut self) {
         self.read += 1;

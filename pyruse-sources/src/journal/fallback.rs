@@ -4,6 +4,9 @@
 //! What libsystemd gives is noted by number, as the reader of files would do it. So an entry that was read is not read
 //! again, though it sorts behind the position where libsystemd began; and when the reader of files reads again, it gives
 //! what came meanwhile and sorts before the position of libsystemd.
+//!
+//! With `matches`, libsystemd does not say what it leaves out. So the numbers between two entries that it gives count as
+//! read.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,8 +16,9 @@ use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
 
 use super::direct::{FilesReader, Place};
-use super::file::JournalFile;
+use super::file::{Id, JournalFile};
 use super::losses::GIVEN_UP;
+use super::settings::JournalSettings;
 
 /// When to try again, if the files cannot be opened.
 const RETRY: Duration = Duration::from_secs(5);
@@ -25,6 +29,8 @@ pub(super) struct Fallback {
     unknown: PathBuf,
     /// What was read, by number; `None` if only the position of libsystemd is known.
     read: Option<Place>,
+    /// Whether libsystemd gives all entries that it reads.
+    gives_all: bool,
     /// The cursor of the entry that was found last.
     found: Option<String>,
     /// Whether something has happened to the journal since the file was looked at.
@@ -34,9 +40,15 @@ pub(super) struct Fallback {
 
 impl Fallback {
     /// `None` if all files are of known formats.
-    pub(super) fn of(files: &FilesReader) -> Option<Box<Fallback>> {
-        let unknown = files.unknown()?.to_owned();
-        Some(Box::new(Fallback { unknown, read: None, found: None, is_changed: false, retry: None }))
+    pub(super) fn of(files: &FilesReader, settings: &JournalSettings) -> Option<Box<Fallback>> {
+        Some(Box::new(Fallback {
+            unknown: files.unknown()?.to_owned(),
+            read: None,
+            gives_all: settings.matches.is_empty(),
+            found: None,
+            is_changed: false,
+            retry: None,
+        }))
     }
 
     /// Why libsystemd reads.
@@ -68,12 +80,19 @@ impl Fallback {
 
     /// That entry is read.
     pub(super) fn note(&mut self, time: Timestamp, losses: &mut Losses) {
-        let given_up = self.read.as_mut().zip(self.found.as_ref()).map(|(read, cursor)| read.take(cursor));
-        match given_up.flatten() {
+        let found = self.read.as_mut().zip(self.found.as_ref());
+        let given_up = found.and_then(|(read, cursor)| read.take(cursor, self.gives_all));
+        match given_up {
             Some(0) => {}
             Some(given_up) => losses.note(&GIVEN_UP, given_up, time, time),
             None => self.forget(),
         }
+    }
+
+    /// libsystemd has read everything up to these numbers, and given what matches.
+    pub(super) fn pass(&mut self, sequences: impl Iterator<Item = (Id, u64)>) {
+        let Some(read) = self.read.as_mut().filter(|_| !self.gives_all) else { return };
+        sequences.for_each(|(sequence, number)| read.pass(sequence, number));
     }
 
     /// The position, if libsystemd is at `by_libsystemd`.

@@ -12,6 +12,7 @@ use pyruse_core::plugin::{Begin, Begun, LeftOut, Next, Reader, Readiness, Source
 use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
 
+use super::file::Id;
 use super::open::OpenJournal;
 use super::position::JournalPosition;
 use super::resume::Resumed;
@@ -85,6 +86,11 @@ impl Follower {
     /// Returns the cursor of the entry that was found last.
     pub(super) fn cursor(&mut self) -> Option<String> {
         self.journal.cursor()
+    }
+
+    /// Returns the number in each sequence up to which everything was read, or left out.
+    pub(super) fn passed(&self) -> impl Iterator<Item = (Id, u64)> {
+        self.journal.completeness.passed()
     }
 
     /// Reopens the journal to free memory, if much was read.

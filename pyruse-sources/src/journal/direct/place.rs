@@ -141,9 +141,9 @@ impl Place {
         numbers.is_some_and(|(_, numbers)| numbers.end_of(address.head.number).is_some())
     }
 
-    /// libsystemd has read the entry with that cursor. Returns how many others count as read from now on; `None` if this
-    /// is no cursor.
-    pub(in crate::journal) fn take(&mut self, cursor: &str) -> Option<u64> {
+    /// libsystemd has read the entry with that cursor; and if it does not give all entries, also those between this one
+    /// and the one before. Returns how many others count as read from now on; `None` if this is no cursor.
+    pub(in crate::journal) fn take(&mut self, cursor: &str, gives_all: bool) -> Option<u64> {
         let address = Address::read(cursor)?;
         (self.last, self.memory) = (Some(address), Memory::Unknown);
         let known = self.sequences.iter().position(|(id, _)| *id == address.sequence);
@@ -151,7 +151,17 @@ impl Place {
             self.sequences.push((address.sequence, Numbers::default()));
             self.sequences.len() - 1
         });
-        Some(self.sequences[at].1.insert(address.head.number))
+        let (numbers, number) = (&mut self.sequences[at].1, address.head.number);
+        let before = numbers.below(number).filter(|_| !gives_all);
+        Some(numbers.insert_all(before.map_or(number, |before| before.saturating_add(1).min(number)), number))
+    }
+
+    /// libsystemd has read that sequence up to that number, though it did not give the last entries.
+    pub(in crate::journal) fn pass(&mut self, sequence: Id, number: u64) {
+        let Some((_, numbers)) = self.sequences.iter_mut().find(|(id, _)| *id == sequence) else { return };
+        if let Some(last) = numbers.below(u64::MAX).filter(|last| *last < number) {
+            numbers.insert_all(last + 1, number);
+        }
     }
 
     /// As a position, if something was read.

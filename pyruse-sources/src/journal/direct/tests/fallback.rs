@@ -7,6 +7,7 @@ use pyruse_core::plugin::{Begin, Begun};
 
 use super::*;
 use crate::journal::any::{AnyReader, left_out};
+use crate::journal::file::NOT_KNOWN;
 
 const START: u64 = 1_700_000_000_000_000;
 
@@ -43,13 +44,19 @@ fn times(reader: &mut dyn Reader) -> Vec<i64> {
 
 /// Reads entries as they come, until our own reader reads, or does not; returns their cursors.
 fn follow(reader: &mut AnyReader, by_libsystemd: bool) -> Vec<String> {
+    follow_until(reader, |reader, _| reader.is_by_libsystemd() == by_libsystemd)
+}
+
+/// Reads entries as they come, until it is enough; returns their cursors.
+fn follow_until(reader: &mut AnyReader, is_enough: impl Fn(&AnyReader, usize) -> bool) -> Vec<String> {
     let (mut cursors, until) = (Vec::new(), Instant::now() + Duration::from_secs(60));
     loop {
         cursors.extend(rest_of(reader));
-        if reader.is_by_libsystemd() == by_libsystemd {
+        if is_enough(reader, cursors.len()) {
             return cursors;
         }
-        assert!(Instant::now() < until, "libsystemd reads: {}", !by_libsystemd);
+        let (by_libsystemd, count) = (reader.is_by_libsystemd(), cursors.len());
+        assert!(Instant::now() < until, "{count} entries were read, by libsystemd: {by_libsystemd}");
         let readiness = reader.readiness();
         let descriptors: Vec<_> = readiness.descriptors.into_iter().flatten().collect();
         let timeout = readiness.timeout.map_or(60_000, |timeout| timeout.as_millis() as u16 + 1);
@@ -198,4 +205,119 @@ fn where_libsystemd_began_the_files_are_read_from_there() {
     assert_eq!(count(Begin::Head), (10, 0));
     assert_eq!(count(Begin::Tail), (0, 0));
     assert_eq!(count(Begin::Since(pyruse_core::time::Timestamp(1_700_000_000_004_000))), (6, 0));
+}
+
+/// The flag of compact files.
+const COMPACT: u32 = 1 << 4;
+
+/// One journald before and after upgrades: files of one sequence of numbers.
+struct Upgraded {
+    directory: tempfile::TempDir,
+    numbered: u64,
+}
+
+impl Upgraded {
+    fn new() -> Upgraded {
+        NOT_KNOWN.set(COMPACT);
+        Upgraded { directory: tempfile::tempdir().unwrap(), numbered: 0 }
+    }
+
+    /// Adds an archived file with the next entries; every second one has `TAG=even`.
+    fn add(&mut self, name: &str, count: u64, is_compact: bool) {
+        let made = self.directory.path().join("made.journal.part");
+        let line = |n: u64| {
+            let tag = if n.is_multiple_of(2) { "even" } else { "odd" };
+            entry(
+                START + n * 1000,
+                0,
+                &[("MESSAGE", format!("line {n}").as_bytes()), ("TAG", tag.as_bytes())],
+            )
+        };
+        let export: Vec<_> = (1..=count).flat_map(|n| line(self.numbered + n)).collect();
+        let compact = if is_compact { "1" } else { "0" };
+        let journal = self.directory.path().join("elsewhere.journal");
+        make(&[("SYSTEMD_JOURNAL_COMPACT", compact)], &export, &journal);
+        std::fs::rename(&journal, &made).unwrap();
+        let mut bytes = std::fs::read(&made).unwrap();
+        bytes[16] = 2;
+        bytes[72..88].copy_from_slice(&[7; 16]);
+        let places = offsets(&bytes, &made).into_iter().map(|at| at + 16);
+        for at in places.chain([160, 168]) {
+            let number = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) + self.numbered;
+            bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+        }
+        std::fs::write(&made, bytes).unwrap();
+        std::fs::rename(&made, self.path(name)).unwrap();
+        self.numbered += count;
+    }
+
+    fn remove(&self, names: &[&str]) {
+        for name in names {
+            std::fs::remove_file(self.path(name)).unwrap();
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn settings(&self, matches: &[&str]) -> JournalSettings {
+        let matches = matches.iter().map(|text| (*text).to_owned()).collect();
+        JournalSettings { matches, ..of_directory(self.directory.path()) }
+    }
+}
+
+/// The numbers of these entries.
+fn numbers(cursors: &[String]) -> Vec<u64> {
+    let number = |cursor: &String| {
+        let part = cursor.split(';').find_map(|part| part.strip_prefix("i="));
+        u64::from_str_radix(part.unwrap(), 16).unwrap()
+    };
+    cursors.iter().map(number).collect()
+}
+
+#[test]
+fn what_libsystemd_read_of_a_file_that_only_it_can_read_is_not_missing_and_not_read_again() {
+    for matches in [&[] as &[&str], &["TAG=even"]] {
+        let mut journal = Upgraded::new();
+        let settings = journal.settings(matches);
+        let expected = |from: u64, upto: u64| -> Vec<u64> {
+            (from..=upto).filter(|n| matches.is_empty() || n.is_multiple_of(2)).collect()
+        };
+        let read = |reader: &mut AnyReader, from, upto| {
+            numbers(&follow_until(reader, |_, count| count >= expected(from, upto).len()))
+        };
+        journal.add("a.journal", 11, false);
+        let mut reader = AnyReader::open(&settings).unwrap();
+        reader.resume(Begin::Head).unwrap();
+        assert_eq!(numbers(&rest_of(&mut reader)), expected(1, 11));
+        // The last entries do not match; and there are more gaps than positions have room for.
+        journal.add("b.journal", 401, true);
+        assert_eq!(numbers(&follow(&mut reader, true)), expected(12, 412));
+        journal.add("c.journal", 9, true);
+        assert_eq!(read(&mut reader, 413, 421), expected(413, 421));
+        // After a kill.
+        let position = reader.position();
+        reader = AnyReader::open(&settings).unwrap();
+        assert_eq!(reader.resume(Begin::Behind(&position)).unwrap(), Begun::Exactly);
+        assert!(reader.is_by_libsystemd());
+        journal.add("d.journal", 6, true);
+        assert_eq!(read(&mut reader, 422, 427), expected(422, 427));
+        assert_eq!(lines_of(&mut reader), Vec::<String>::new(), "{matches:?}, by libsystemd");
+        // A new version knows the format.
+        let position = reader.position();
+        NOT_KNOWN.set(0);
+        let mut other = AnyReader::open(&settings).unwrap();
+        assert_eq!(other.resume(Begin::Behind(&position)).unwrap(), Begun::Exactly);
+        assert!(!other.is_by_libsystemd());
+        assert_eq!(numbers(&rest_of(&mut other)), expected(428, 427));
+        assert_eq!(lines_of(&mut other), Vec::<String>::new(), "{matches:?}, by a new version");
+        NOT_KNOWN.set(COMPACT);
+        journal.remove(&["b.journal", "c.journal", "d.journal"]);
+        assert_eq!(numbers(&follow(&mut reader, false)), expected(428, 427));
+        journal.add("e.journal", 9, false);
+        assert_eq!(read(&mut reader, 428, 436), expected(428, 436));
+        assert!(!reader.is_by_libsystemd());
+        assert_eq!(lines_of(&mut reader), Vec::<String>::new(), "{matches:?}, by us");
+    }
 }
