@@ -29,7 +29,11 @@ fn start(site: &Site, journal: &Value, args: &[&str]) -> Running {
     // The reader of files is tested beside its code.
     let mut journal = journal.clone();
     journal["reader"] = json!("libsystemd");
-    site.configure_for("none", &rules(), &json!({"debug": true, "journal": journal}));
+    site.configure_for(
+        "none",
+        &rules(),
+        &json!({"debug": true, "dailyReport": {"group": false}, "journal": journal}),
+    );
     let daemon = site.launch(None, args);
     daemon.wait_ready();
     daemon

@@ -1,4 +1,4 @@
-//! The daily report, end to end: recorded, sent when it is due, once, and harmless.
+//! The daily report in the form of the first program, end to end: recorded, sent when it is due, once, and harmless.
 
 mod common;
 
@@ -35,7 +35,7 @@ fn soon(seconds: u32) -> String {
 /// Some time today or tomorrow that no test waits for.
 fn far() -> Value {
     let noon = soon(12 * 3600);
-    json!({"dailyReport": {"at": noon}})
+    json!({"dailyReport": {"group": false, "at": noon}})
 }
 
 /// The reports that have arrived, without the soft line ends of quoted-printable.
@@ -81,7 +81,7 @@ fn it_is_sent_on_time_without_any_entry_at_that_moment_and_only_once() {
     wait_recorded(&site, "never seen before");
 
     // From here on nothing is written, and the report falls due.
-    site.configure_with(&journald, &rules(), &json!({"dailyReport": {"at": soon(2)}}));
+    site.configure_with(&journald, &rules(), &json!({"dailyReport": {"group": false, "at": soon(2)}}));
     pyruse.signal("-HUP");
     pyruse.wait_ready();
     let report = wait_for("the report", || reports(&site).pop());

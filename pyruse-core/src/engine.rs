@@ -196,6 +196,7 @@ impl<O: Observer> Observer for Gate<'_, O> {
     }
 
     fn error(&mut self, id: SiteId, site: &Site, entry: &mut Entry<'_>, error: &StepError) {
+        self.services.step_failed(site, error);
         self.observer.error(id, site, entry, error);
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::config::Config;
 use crate::courier::{Courier, Couriers};
-use crate::entry::{Entry, Fields};
+use crate::entry::{Entry, Fields, StepError};
 use crate::operation::ReportTimes;
 use crate::plugin::{
     Importer, Inspection, Registry, ReportForm, Reporter, Service, Settings, Setup, Start, WakeLoop,
 };
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
-use crate::workflow::EntryEffects;
+use crate::workflow::{EntryEffects, Site};
 
 /// The services of all linked modules.
 pub struct Services {
@@ -139,6 +139,15 @@ impl Services {
     pub(crate) fn admit(&mut self, entry: &mut Entry<'_>, state: &mut State) -> bool {
         let all = &mut self.all;
         self.gates.iter().all(|n| all[*n].1.gate().is_none_or(|gate| gate.admits(entry, state)))
+    }
+
+    /// Shows the watchers an error of a step.
+    pub(crate) fn step_failed(&mut self, site: &Site, error: &StepError) {
+        for n in &self.watchers {
+            if let Some(watcher) = self.all[*n].1.watcher() {
+                watcher.step_failed(site, error);
+            }
+        }
     }
 
     /// Shows the watchers an entry that has finished, and its effects.

@@ -13,14 +13,28 @@ pub fn printable(text: &str) -> String {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut chars = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(c) = chars.next() {
+        // These join pictures to one, or choose their form: `👩‍🚒`.
+        let is_of_picture = is_picture(before)
+            && (c == '\u{fe0f}' || c == '\u{200d}' && chars.peek().is_some_and(|next| is_picture(*next)));
+        if c != '\u{fe0f}' {
+            before = c;
+        }
         match c {
             '\n' => out.push('⏎'),
+            c if is_of_picture => out.push(c),
             c if is_hidden(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Whether a character is a picture that others can be joined to.
+fn is_picture(c: char) -> bool {
+    matches!(c, '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }
 
 /// Returns `true` if a terminal obeys this character, if nobody can see it, or if it changes how its neighbours are
@@ -179,6 +193,10 @@ mod tests {
             "a\\u{1b}[2J\\u{d}⏎b\\u{202e}c\\u{9b}\\u{2028}"
         );
         assert_eq!(printable("naïve 日本 e\u{301} 😀"), "naïve 日本 e\u{301} 😀");
+        for whole in ["👩\u{200d}🚒", "❤\u{fe0f}\u{200d}🔥", "👨🏽\u{200d}🔬 ⚠\u{fe0f}"] {
+            assert_eq!(printable(whole), whole);
+        }
+        assert_eq!(printable("a\u{200d}b👩\u{200d}x"), "a\\u{200d}b👩\\u{200d}x");
     }
 
     #[test]

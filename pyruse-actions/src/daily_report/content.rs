@@ -28,6 +28,9 @@ const SHOWN: usize = 500;
 /// How many times of one message are shown for `ALL`.
 const TIMES: usize = 100;
 
+/// The maximum number of bans listed; all are counted.
+const BANS: usize = 500;
+
 /// The maximum number of identifiers shown.
 const IDENTIFIERS: usize = 10;
 
@@ -153,10 +156,11 @@ impl Content {
             since: day.totals.since.map(shown),
             until: shown(now),
             totals: totals(day),
-            more_bans: day.totals.bans - day.bans().len() as u64,
+            more_bans: day.totals.bans - day.bans().len().min(BANS) as u64,
             bans: day
                 .bans()
                 .iter()
+                .take(BANS)
                 .map(|ban| BanLine {
                     at: shown(ban.at),
                     ip: printable(&ban.ip),
@@ -288,7 +292,7 @@ fn more(overflow: Overflow, zone: &TimeZone) -> Option<More> {
 }
 
 /// Returns a text on one line. Each tab becomes a space: a tab is not a command, but has no width of its own.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let text = if text.contains('\t') { Cow::Owned(text.replace('\t', " ")) } else { Cow::Borrowed(text) };
     pyruse_core::text::printable(&text)
 }

@@ -9,8 +9,13 @@ use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Changes, Resource, Row};
 use pyruse_core::time::{ClockStep, Timestamp};
 
-/// The maximum number of bans listed; all are counted.
-const BANS: usize = 500;
+use crate::text;
+
+/// The maximum number of bans kept; all are counted.
+const BANS: usize = 5000;
+
+/// The maximum length of the line that led to a ban, in bytes.
+const BAN_LINE: usize = 300;
 
 /// The maximum number of identifiers that are counted separately; the others are counted together.
 const IDENTIFIERS: usize = 2000;
@@ -70,6 +75,33 @@ pub(super) struct BanNote {
     pub(super) chain: String,
     /// `None`: for ever.
     pub(super) until: Option<Timestamp>,
+    /// The counter that led to the ban, with its count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) counter: Option<(String, u64)>,
+    /// The line that led to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) line: Option<String>,
+}
+
+impl BanNote {
+    /// Returns the reason, in words.
+    pub(super) fn why(&self) -> String {
+        match &self.counter {
+            Some((counter, count)) => {
+                format!("counter `{counter}` reached {count}, in chain `{}`", self.chain)
+            }
+            None => format!("chain `{}`", self.chain),
+        }
+    }
+
+    /// Returns a line as it is noted.
+    pub(super) fn line(text: &str) -> String {
+        let mut line = text.to_owned();
+        if text::cut(&mut line, BAN_LINE) {
+            line.push('…');
+        }
+        line
+    }
 }
 
 #[derive(Default)]

@@ -1,10 +1,15 @@
 //! `action_dailyReport`: one mail a day with what deserves reading and what nobody expected.
 
+mod compose;
 mod content;
 mod day;
+mod digest;
+mod history;
 mod import;
 mod kinds;
 mod line;
+mod memory;
+mod notes;
 mod object;
 mod render;
 mod schedule;
@@ -23,8 +28,11 @@ use pyruse_core::serde::Deserialize;
 use pyruse_core::state::{Handle, Layout, Log, State, StateError};
 
 use self::day::Day;
+use self::history::History;
 use self::kinds::Kinds;
 use self::line::{Details, Line, LineOrigin, OriginFields};
+use self::memory::Memory;
+use self::notes::Notes;
 use self::settings::ReportSettings;
 use crate::email::{EmailSettings, inspect};
 use crate::text;
@@ -42,7 +50,11 @@ const KEPT: u64 = 100_000;
 struct Recorded {
     lines: Handle<Log>,
     kinds: Handle<Kinds>,
+    /// The shapes of earlier reports.
+    memory: Handle<Memory>,
     day: Handle<Day>,
+    notes: Handle<Notes>,
+    history: Handle<History>,
 }
 
 /// Whether a step of the configuration records lines.
@@ -54,7 +66,10 @@ impl Recorded {
         Ok(Recorded {
             lines: layout.open(&format!("{NAME}/lines"))?,
             kinds: layout.open(&format!("{NAME}/kinds"))?,
+            memory: layout.open(&format!("{NAME}/memory"))?,
             day: layout.open(&format!("{NAME}/day"))?,
+            notes: layout.open(&format!("{NAME}/notes"))?,
+            history: layout.open(&format!("{NAME}/history"))?,
         })
     }
 

@@ -7,11 +7,17 @@ use pyruse_core::state::{State, StateError};
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::digest::Digest;
 use super::kinds::{Frequent, Kind, Kinds};
 use super::{Line, Recorded, ReportLevel};
 
 /// Returns the object; empty if nothing is recorded.
-pub(super) fn of(state: &mut State, recorded: Recorded, now: Timestamp) -> Result<String, StateError> {
+pub(super) fn of(
+    state: &mut State,
+    recorded: Recorded,
+    now: Timestamp,
+    digest: impl FnOnce(&State) -> Option<Digest>,
+) -> Result<String, StateError> {
     let mut lines = Vec::new();
     state.scan(recorded.lines, |_, value| {
         let Ok(line) = serde_json::from_slice::<Line>(value) else { return };
@@ -22,6 +28,7 @@ pub(super) fn of(state: &mut State, recorded: Recorded, now: Timestamp) -> Resul
             "details": line.details.name(),
         }));
     })?;
+    let digest = digest(state);
     let day = state.get(recorded.day);
     let totals = &day.totals;
     if totals.lines == [0; 3] {
@@ -52,6 +59,7 @@ pub(super) fn of(state: &mut State, recorded: Recorded, now: Timestamp) -> Resul
         },
         "identifiers": identifiers.collect::<Value>(),
         "bans": bans.collect::<Vec<_>>(),
+        "digest": digest,
         "kinds": of_kinds(kinds),
         "lines": lines,
         "notKept": {"lines": of_levels(&|n| totals.overflow[n].count), "bans": totals.bans - day.bans().len() as u64},

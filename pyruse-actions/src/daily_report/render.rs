@@ -6,11 +6,16 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
+use pyruse_core::serde::Serialize;
+
 use super::content::Content;
+use super::digest::Digest;
 use super::settings::ReportSettings;
 
 const TEXT: &str = include_str!("templates/report.txt");
 const HTML: &str = include_str!("templates/report.html");
+const DIGEST_TEXT: &str = include_str!("templates/digest.txt");
+const DIGEST_HTML: &str = include_str!("templates/digest.html");
 
 /// Renders the plain-text format.
 pub(super) fn text(content: &Content, settings: &ReportSettings) -> String {
@@ -22,9 +27,19 @@ pub(super) fn html(content: &Content, settings: &ReportSettings) -> String {
     render(content, settings.html_template.as_deref(), HTML, true)
 }
 
+/// Renders a digest as plain text.
+pub(super) fn digest_text(digest: &Digest) -> String {
+    shipped(digest, DIGEST_TEXT, false)
+}
+
+/// Renders a digest as HTML.
+pub(super) fn digest_html(digest: &Digest) -> String {
+    shipped(digest, DIGEST_HTML, true)
+}
+
 /// Renders a template. If the template's file cannot be read or rendered, the shipped template is used, and an error is
 /// logged: there must be a report.
-fn render(content: &Content, file: Option<&Path>, shipped: &str, html: bool) -> String {
+fn render(content: &impl Serialize, file: Option<&Path>, shipped: &str, html: bool) -> String {
     if let Some(path) = file {
         let source = std::fs::read_to_string(path).map_err(|e| e.to_string());
         match source.and_then(|source| with_template(content, &source, html).map_err(|e| format!("{e:#}"))) {
@@ -35,14 +50,18 @@ fn render(content: &Content, file: Option<&Path>, shipped: &str, html: bool) -> 
             ),
         }
     }
-    with_template(content, shipped, html).unwrap_or_else(|e| {
+    self::shipped(content, shipped, html)
+}
+
+fn shipped(content: &impl Serialize, template: &str, html: bool) -> String {
+    with_template(content, template, html).unwrap_or_else(|e| {
         // A test renders the shipped templates with all kinds of content.
         tracing::error!("the built-in template of the report failed: {e:#}");
         "The report could not be rendered; see the journal.\n".to_owned()
     })
 }
 
-fn with_template(content: &Content, source: &str, html: bool) -> Result<String, minijinja::Error> {
+fn with_template(content: &impl Serialize, source: &str, html: bool) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(move |_| if html { AutoEscape::Html } else { AutoEscape::None });
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -89,6 +108,8 @@ mod tests {
                 set: evil.into(),
                 chain: evil.into(),
                 until: (n % 2 == 0).then(|| at(n + 600)),
+                counter: None,
+                line: None,
             });
             day.note_mail();
         }

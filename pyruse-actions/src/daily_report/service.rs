@@ -3,29 +3,42 @@
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use pyruse_core::effect::Effect;
-use pyruse_core::entry::{Entry, Slot};
-use pyruse_core::operation::ReportTimes;
+use pyruse_core::entry::{Entry, Slot, StepError};
+use pyruse_core::operation::{BanReason, ReportTimes};
 use pyruse_core::plugin::{EntryWatcher, Importer, ReportForm, Reporter, Service, ServicePlugin};
 use pyruse_core::state::{Handle, Queue, State, StateError};
 use pyruse_core::time::Timestamp;
-use pyruse_core::workflow::EntryEffects;
+use pyruse_core::workflow::{EntryEffects, Site, describe};
 
+use super::compose::compose;
 use super::content::Content;
 use super::day::BanNote;
+use super::digest::{self, Day, Digest, Limits};
+use super::notes::Sort;
 use super::settings::ReportSettings;
 use super::{
     Details, InUse, Line, LineOrigin, NAME, Recorded, ReportLevel, import, object, render, schedule,
 };
 use crate::email::{self, EmailSettings, Outgoing};
 
+/// The subject of a report in the first program's form.
+const FORMER_SUBJECT: &str = "Pyruse Report";
+
+/// The series of all reports, for mail programs.
+const SERIES: &str = "pyruse-report";
+
 struct ReportService {
     settings: ReportSettings,
     at: Time,
     zone: TimeZone,
-    subject: String,
+    /// A subject that is not a template.
+    subject: Option<String>,
     recorded: Recorded,
     mails: Handle<Queue>,
     identifier: Slot,
+    message: Slot,
+    /// The errors of the steps that the current entry has passed.
+    failed: Vec<String>,
     /// Whether a step of the configuration records lines.
     in_use: bool,
 }
@@ -40,19 +53,78 @@ impl ReportService {
         Content::collect(state, self.recorded, &self.settings, &self.zone, now)
     }
 
-    /// Queues the mail and forgets the lines, in one transaction. Returns whether there was anything to send.
-    fn queue_report(&self, state: &mut State, now: Timestamp) -> Result<bool, StateError> {
-        let content = self.collect(state, now)?;
-        if let Some(content) = &content {
-            let text = render::text(content, &self.settings);
-            let html = render::html(content, &self.settings);
-            Outgoing::text(&self.subject, text, now).with_html(html).queue(state, self.mails);
+    fn day<'s>(&'s self, state: &'s State, now: Timestamp) -> Day<'s> {
+        let blind_days = self.settings.blind_days as usize;
+        Day { state, recorded: self.recorded, zone: &self.zone, now, blind_days }
+    }
+
+    /// Makes the mail; `None` if nothing is recorded.
+    fn mail(&self, state: &mut State, now: Timestamp) -> Result<Option<Outgoing>, StateError> {
+        let has_templates = self.settings.text_template.is_some() || self.settings.html_template.is_some();
+        // A template of the user's gets the content that it is written for.
+        let content = if self.settings.group && !has_templates { None } else { self.collect(state, now)? };
+        if !self.settings.group {
+            return Ok(content.map(|content| {
+                let text = render::text(&content, &self.settings);
+                let subject = self.subject.as_deref().unwrap_or(FORMER_SUBJECT);
+                Outgoing::text(subject, text, now).with_html(render::html(&content, &self.settings))
+            }));
         }
+        let Some(composed) = compose(&self.day(state, now), &self.settings, self.subject.as_deref()) else {
+            return Ok(None);
+        };
+        let (mut text, mut html) = (composed.text, composed.html);
+        if let Some(content) = content {
+            if self.settings.text_template.is_some() {
+                text = render::text(&content, &self.settings);
+            }
+            if self.settings.html_template.is_some() {
+                html = render::html(&content, &self.settings);
+            }
+        }
+        let mut mail =
+            Outgoing::text(&composed.subject, text, now).with_short(composed.short).in_series(SERIES);
+        if !html.is_empty() {
+            mail = mail.with_html(html);
+        }
+        Ok(Some(mail))
+    }
+
+    /// Queues the mail and forgets the lines, in one transaction; `ends_day`: the report was due. Returns whether there was
+    /// anything to send.
+    fn queue_report(&self, state: &mut State, now: Timestamp, ends_day: bool) -> Result<bool, StateError> {
+        let mail = self.mail(state, now)?;
+        if let Some(mail) = &mail {
+            mail.queue(state, self.mails);
+        }
+        self.remember(state, now, ends_day);
         let lines = state.get_mut(self.recorded.lines);
         lines.drain(lines.next_number());
         state.get_mut(self.recorded.kinds).clear();
+        state.get_mut(self.recorded.notes).clear();
         state.get_mut(self.recorded.day).clear();
-        Ok(content.is_some())
+        Ok(mail.is_some())
+    }
+
+    /// Remembers what later reports are compared with.
+    fn remember(&self, state: &mut State, now: Timestamp, ends_day: bool) {
+        let mut memory = std::mem::take(state.get_mut(self.recorded.memory));
+        memory.begin_day();
+        let kinds = state.get(self.recorded.kinds);
+        for kind in kinds.iter() {
+            let (owner, identifier) = kinds.origin_of(kind);
+            memory.remember(kind.key(), owner, identifier, now);
+        }
+        let days = i64::from(self.settings.memory_days);
+        memory.forget_before(Timestamp(now.0.saturating_sub(days * 86_400_000_000)));
+        *state.get_mut(self.recorded.memory) = memory;
+        let numbers = digest::numbers(state, self.recorded);
+        let mut history = std::mem::take(state.get_mut(self.recorded.history));
+        history.add(state.get(self.recorded.day), numbers);
+        if ends_day {
+            history.end_day();
+        }
+        *state.get_mut(self.recorded.history) = history;
     }
 }
 
@@ -74,7 +146,7 @@ impl Service for ReportService {
     fn due(&mut self, state: &mut State, now: Timestamp) {
         let Some(last) = self.last_due(state) else { return };
         let Some(due) = schedule::latest_due(last, now, self.at, &self.zone) else { return };
-        match self.queue_report(state, now) {
+        match self.queue_report(state, now, true) {
             Ok(_) => state.get_mut(self.recorded.day).set_last_due(due),
             Err(e) => tracing::error!("the report is due, but its lines cannot be read: {e}"),
         }
@@ -114,19 +186,41 @@ impl EntryWatcher for ReportService {
         let identifier = entry.first_text(self.identifier);
         let day = state.get_mut(self.recorded.day);
         day.count_entry(identifier, time);
+        for failed in self.failed.drain(..) {
+            state.get_mut(self.recorded.notes).note(Sort::Error, &failed, time);
+        }
         for (site, effect) in done.effects() {
+            let identifier = entry.first_text(self.identifier).unwrap_or_default();
+            state.get_mut(self.recorded.history).count_rule(&site.chain, identifier);
             match effect {
-                Effect::Ban { set, ip, seconds, .. } => day.note_ban(|| BanNote {
-                    at: time,
-                    ip: ip.clone(),
-                    set: set.clone(),
-                    chain: site.chain.clone(),
-                    until: (*seconds > 0).then(|| time.plus_seconds(*seconds)),
-                }),
-                Effect::Email { .. } => day.note_mail(),
+                Effect::Ban { set, ip, seconds, reason, .. } => {
+                    let line = entry.first_text(self.message).map(BanNote::line);
+                    state.get_mut(self.recorded.day).note_ban(|| BanNote {
+                        at: time,
+                        ip: ip.clone(),
+                        set: set.clone(),
+                        chain: site.chain.clone(),
+                        until: (*seconds > 0).then(|| time.plus_seconds(*seconds)),
+                        counter: match reason {
+                            BanReason::Rule { counter: Some(counter), count: Some(count), .. } => {
+                                Some((counter.to_string(), *count))
+                            }
+                            _ => None,
+                        },
+                        line,
+                    });
+                }
+                Effect::Email { subject, .. } => {
+                    state.get_mut(self.recorded.day).note_mail();
+                    state.get_mut(self.recorded.notes).note(Sort::Mail, subject, time);
+                }
                 _ => {}
             }
         }
+    }
+
+    fn step_failed(&mut self, site: &Site, error: &StepError) {
+        self.failed.push(describe(site, error));
     }
 }
 
@@ -138,18 +232,26 @@ impl Reporter for ReportService {
     }
 
     fn report(&mut self, state: &mut State, now: Timestamp, form: ReportForm) -> Result<String, StateError> {
-        let render = match form {
-            ReportForm::Text => render::text,
-            ReportForm::Html => render::html,
-            ReportForm::Json => return object::of(state, self.recorded, now),
+        let (render, template): (fn(&Content, &ReportSettings) -> String, _) = match form {
+            ReportForm::Text => (render::text, &self.settings.text_template),
+            ReportForm::Html => (render::html, &self.settings.html_template),
+            ReportForm::Json => {
+                let digest = |state: &State| Digest::of(&self.day(state, now), Limits::NONE);
+                return object::of(state, self.recorded, now, digest);
+            }
             _ => return Ok(String::new()),
         };
+        if self.settings.group && template.is_none() {
+            let composed = compose(&self.day(state, now), &self.settings, None);
+            let shown = composed.map(|mail| if form == ReportForm::Html { mail.html } else { mail.text });
+            return Ok(shown.unwrap_or_default());
+        }
         let content = self.collect(state, now);
         content.map(|content| content.map_or_else(String::new, |content| render(&content, &self.settings)))
     }
 
     fn send(&mut self, state: &mut State, now: Timestamp) -> Result<bool, StateError> {
-        self.queue_report(state, now)
+        self.queue_report(state, now, false)
     }
 
     fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
@@ -179,6 +281,8 @@ pyruse_core::inventory::submit!(ServicePlugin::new(NAME, |start| {
         recorded: Recorded::open(start.layout())?,
         mails: start.layout().open(email::QUEUE)?,
         identifier: start.reads("SYSLOG_IDENTIFIER"),
+        message: start.reads("MESSAGE"),
+        failed: Vec::new(),
         in_use: start.shared::<InUse>().0,
         settings,
     }))
@@ -199,10 +303,12 @@ mod tests {
             settings: ReportSettings::default(),
             at: Time::midnight(),
             zone: TimeZone::UTC,
-            subject: "Pyruse Report".into(),
+            subject: None,
             recorded,
             mails,
             identifier: pyruse_core::entry::Fields::default().slot("SYSLOG_IDENTIFIER"),
+            message: pyruse_core::entry::Fields::default().slot("MESSAGE"),
+            failed: Vec::new(),
             in_use: false,
         }
     }

@@ -7,6 +7,8 @@ use pyruse_core::plugin::{ModuleSettings, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::serde::Deserialize;
 
+use super::history::MAX_BLIND_DAYS;
+
 /// When the daily report is sent, and its form.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields, default)]
@@ -20,10 +22,27 @@ pub(super) struct ReportSettings {
     /// A template (minijinja) that replaces the built-in one for the HTML part.
     #[serde(rename = "htmlTemplate")]
     pub(super) html_template: Option<PathBuf>,
-    /// How many lines the section OTHER shows; for the rest, it shows the number and the time range.
+    /// Whether lines of the same shape are one row, with what is new first. `false`: the form of the first program, a row
+    /// for each different message.
+    pub(super) group: bool,
+    /// The subject: `{host}`, `{verdict}` and `{date}` are replaced. It is used if `email.subject` is not set.
+    pub(super) subject: String,
+    /// How long a shape of lines is remembered after its last line, in days from 1 to 366: a shape that is not remembered
+    /// is new.
+    #[serde(rename = "memoryDays")]
+    pub(super) memory_days: u32,
+    /// A rule that acted regularly is reported if it has not acted for this many days although its program still writes;
+    /// from 1 to 30.
+    #[serde(rename = "blindDays")]
+    pub(super) blind_days: u32,
+    /// The maximum size of the whole mail, encoded, in bytes, at least 32768: the least important rows are left out and
+    /// counted.
+    #[serde(rename = "maxBytes")]
+    pub(super) max_bytes: u32,
+    /// How many lines the section OTHER shows with `group: false`; for the rest, it shows the number and the time range.
     #[serde(rename = "maxLines")]
     pub(super) max_lines: u32,
-    /// How many different messages the sections WARN and INFO show each; for the rest, they show the number.
+    /// How many different messages the sections WARN and INFO show each with `group: false`; for the rest, they show the number.
     #[serde(rename = "maxMessages")]
     pub(super) max_messages: u32,
 }
@@ -34,6 +53,11 @@ impl Default for ReportSettings {
             at: "00:00".into(),
             text_template: None,
             html_template: None,
+            group: true,
+            subject: "{host}: {verdict}".into(),
+            memory_days: 30,
+            blind_days: 3,
+            max_bytes: 512 * 1024,
             max_lines: 5000,
             max_messages: 2000,
         }
@@ -55,6 +79,18 @@ impl ModuleSettings for ReportSettings {
     fn check(&self, report: &mut dyn FnMut(&str, String)) {
         if self.time().is_none() {
             report("at", format!("`{}` is not a time of day: write `HH:MM`, e.g. `06:30`", self.at));
+        }
+        if self.subject.chars().any(char::is_control) {
+            report("subject", "a subject must be one line, without control characters".into());
+        }
+        if !(1..=366).contains(&self.memory_days) {
+            report("memoryDays", "write a number of days from 1 to 366".into());
+        }
+        if !(1..=MAX_BLIND_DAYS).contains(&(self.blind_days as usize)) {
+            report("blindDays", format!("write a number of days from 1 to {MAX_BLIND_DAYS}"));
+        }
+        if self.max_bytes < 32 * 1024 {
+            report("maxBytes", "a mail needs at least 32768 bytes".into());
         }
         for (key, path) in [("textTemplate", &self.text_template), ("htmlTemplate", &self.html_template)] {
             if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {

@@ -48,6 +48,18 @@ impl MailCourier {
     fn send(&mut self, due: &DueMessage) -> Result<(), Refusal> {
         let mail: Outgoing = serde_json::from_str(&due.payload)
             .map_err(|e| Refusal { kind: RefusalKind::ForGood, why: format!("not a mail: {e}") })?;
+        let short = mail.shortened();
+        let sent = self.send_mail(due.id, mail);
+        match (sent, short) {
+            (Err(Refusal { kind: RefusalKind::TooLarge, why }), Some(short)) => {
+                tracing::warn!("a mail is too large for the server, so that its short form is sent: {why}");
+                self.send_mail(due.id, short)
+            }
+            (sent, _) => sent,
+        }
+    }
+
+    fn send_mail(&mut self, id: u64, mail: Outgoing) -> Result<(), Refusal> {
         let message = mail.compose(&self.settings).map_err(Refusal::for_now)?;
         let limit = self.limit;
         let pipe = |argv: &[String]| {
@@ -55,8 +67,8 @@ impl MailCourier {
         };
         match &mut self.way {
             Transport::Program(argv) => pipe(argv),
-            Transport::Server(relay) => relay.send(due.id, &message),
-            Transport::Local(relay, argv) => match relay.send(due.id, &message) {
+            Transport::Server(relay) => relay.send(id, &message),
+            Transport::Local(relay, argv) => match relay.send(id, &message) {
                 Err(Refusal { kind: RefusalKind::Unreachable, why }) => {
                     pipe(argv).map_err(|failure| Refusal::for_now(format!("{why}; {}", failure.why)))
                 }
@@ -76,7 +88,7 @@ impl Deliver for MailCourier {
         let deliver = |due: &DueMessage| {
             let Err(Refusal { kind, why }) = self.send(due) else { return Outcome::Done };
             match kind {
-                RefusalKind::ForGood => Outcome::GiveUp(why),
+                RefusalKind::ForGood | RefusalKind::TooLarge => Outcome::GiveUp(why),
                 _ if due.tried > GIVE_UP_AFTER => Outcome::GiveUp(why),
                 RefusalKind::Unreachable | RefusalKind::ForNow => Outcome::Retry(why),
                 RefusalKind::Setting => Outcome::Blocked(why),

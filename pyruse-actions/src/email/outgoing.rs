@@ -8,7 +8,7 @@ use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Handle, Queue, State};
 use pyruse_core::time::Timestamp;
 
-use super::settings::{EmailSettings, host, mailbox};
+use super::settings::{EmailSettings, full_host, host, mailbox};
 use crate::unique;
 
 /// A mail in the queue: its content and its identity. The addresses come from the settings at delivery, so that a
@@ -20,6 +20,12 @@ pub(crate) struct Outgoing {
     pub(super) body: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     html: Option<String>,
+    /// What is sent instead if the server refuses the mail as too large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    short: Option<String>,
+    /// The name of the series that the mail belongs to, e.g. `pyruse-report`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    series: Option<String>,
     /// The same for all tries, so that a mail that arrives twice can be recognized.
     message_id: String,
     /// When the reported event happened.
@@ -30,12 +36,44 @@ impl Outgoing {
     /// Returns a mail of plain text.
     pub(crate) fn text(subject: &str, body: String, date: Timestamp) -> Outgoing {
         let message_id = format!("<{}@{}>", unique::id(), host());
-        Outgoing { subject: subject.to_owned(), body, html: None, message_id, date }
+        Outgoing {
+            subject: subject.to_owned(),
+            body,
+            html: None,
+            short: None,
+            series: None,
+            message_id,
+            date,
+        }
     }
 
     /// Adds an HTML form beside the text.
     pub(crate) fn with_html(self, html: String) -> Outgoing {
         Outgoing { html: Some(html), ..self }
+    }
+
+    /// Adds a shorter text, for a server that refuses the mail as too large.
+    pub(crate) fn with_short(self, short: String) -> Outgoing {
+        Outgoing { short: Some(short), ..self }
+    }
+
+    /// Makes it one of a series, by which mail programs can sort it (`List-Id`).
+    pub(crate) fn in_series(self, name: &str) -> Outgoing {
+        Outgoing { series: Some(name.to_owned()), ..self }
+    }
+
+    /// Returns the short form of the mail, if it has one.
+    pub(super) fn shortened(&self) -> Option<Outgoing> {
+        let body = self.short.clone()?;
+        Some(Outgoing {
+            subject: self.subject.clone(),
+            body,
+            html: None,
+            short: None,
+            series: self.series.clone(),
+            message_id: self.message_id.clone(),
+            date: self.date,
+        })
     }
 
     /// Queues it.
@@ -51,6 +89,9 @@ impl Outgoing {
             builder = builder.to(mailbox(address)?);
         }
         let part = |kind: ContentType, body: String| SinglePart::builder().header(kind).body(quoted(body));
+        if let Some(name) = &self.series {
+            builder = builder.header(ListId(format!("<{name}.{}>", full_host())));
+        }
         let builder = builder
             .subject(self.subject)
             .message_id(Some(self.message_id))
@@ -85,12 +126,30 @@ impl Header for AutoSubmitted {
     }
 }
 
+/// The header that names the series of a mail (RFC 2919).
+#[derive(Clone)]
+struct ListId(String);
+
+impl Header for ListId {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Id")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(ListId(text.to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), self.0.clone())
+    }
+}
+
 /// The maximum length of a line of quoted-printable text, without its line end (RFC 2045).
 const LINE: usize = 76;
 
 /// Encodes a text as quoted-printable. No line begins with what a program on the way may interpret: a dot, which ends a
 /// mail for `sendmail` without `-i`, or `From `, which begins the next mail in a mailbox.
-fn quoted(text: String) -> Body {
+pub(crate) fn quoted(text: String) -> Body {
     let encoding = ContentTransferEncoding::QuotedPrintable;
     // Every text can be encoded as quoted-printable.
     let encoded = Body::new_with_encoding(text, encoding).map_or_else(|text| text, Body::into_vec);
@@ -141,6 +200,8 @@ mod tests {
             subject: "Überfall".into(),
             body: "naïve = ja\n.\nFrom here\n".into(),
             html: html.map(str::to_owned),
+            short: None,
+            series: None,
             message_id: "<1@example.org>".into(),
             date: Timestamp(1_795_000_000_000_000),
         };

@@ -22,8 +22,9 @@ pub(crate) struct EmailSettings {
     pub(super) from: String,
     /// The recipients; the host's name is appended to a name without `@`.
     pub(crate) to: Vec<String>,
-    /// The subject of the daily report.
-    pub(crate) subject: String,
+    /// The subject of the daily report. If it is not set, that is `dailyReport.subject`; with `dailyReport.group: false`,
+    /// it is `Pyruse Report`.
+    pub(crate) subject: Option<String>,
     /// The command that gets a mail on its standard input, as a list; it is run without a shell. If there is no `smtp`,
     /// the default is `["/usr/bin/sendmail", "-t"]`. In a service where no program can become another user
     /// (`NoNewPrivileges=`, as in the packaged one), most sendmail programs cannot work: there, the default is the mail
@@ -47,7 +48,7 @@ impl Default for EmailSettings {
         EmailSettings {
             from: "pyruse".into(),
             to: vec!["hostmaster".into()],
-            subject: "Pyruse Report".into(),
+            subject: None,
             sendmail: None,
             smtp: None,
             timeout_seconds: Seconds(60),
@@ -94,8 +95,10 @@ impl ModuleSettings for EmailSettings {
     }
 
     fn warn(&self, report: &mut dyn FnMut(&str, String)) {
-        if let Some(placeholder) = placeholder(&self.subject) {
-            let shown = &self.subject[placeholder];
+        if let Some(subject) = &self.subject
+            && let Some(placeholder) = placeholder(subject)
+        {
+            let shown = &subject[placeholder];
             report("subject", format!("a subject is not a template: `{shown}` is not replaced"));
         }
         if let Some(smtp) = &self.smtp {

@@ -36,6 +36,9 @@ const LOGIN_CODES: [u16; 4] = [530, 534, 535, 538];
 /// The mail, not its sender, is too large, or there is no room for it.
 const TOO_LARGE: u16 = 552;
 
+/// The code for the same (RFC 3463).
+const TOO_LARGE_CODE: &str = "5.3.4";
+
 /// Answers to a recipient which say that this server does not take mails for it from us (RFC 5321).
 const RELAY_CODES: [u16; 3] = [551, 553, 554];
 
@@ -55,6 +58,8 @@ pub(super) enum RefusalKind {
     ForNow,
     /// The server will accept it when a setting is changed, ours or the server's.
     Setting,
+    /// The server would accept a smaller one.
+    TooLarge,
     /// The server will never accept it.
     ForGood,
 }
@@ -90,9 +95,7 @@ impl Request<'_> {
         let relays = "use a server that relays for this machine, or log in (`email.smtp.user`)";
         match self {
             _ if LOGIN_CODES.contains(&code) => Some("set `email.smtp.user` and `passwordFile`"),
-            Request::Sender if code != TOO_LARGE => {
-                Some("set `email.from` to an address that this server accepts as a sender")
-            }
+            Request::Sender => Some("set `email.from` to an address that this server accepts as a sender"),
             // `5.7.x` is the code for what a policy forbids (RFC 3463); not every server sends such codes.
             Request::Recipient(_)
                 if RELAY_CODES.contains(&code)
@@ -183,6 +186,8 @@ fn summary(refusals: &[Refusal], served: usize) -> Option<Refusal> {
         RefusalKind::ForNow
     } else if any(RefusalKind::Setting) {
         RefusalKind::Setting
+    } else if any(RefusalKind::TooLarge) {
+        RefusalKind::TooLarge
     } else {
         if served > 0 {
             why = format!("{why} (it has reached {served} other{})", if served == 1 { "" } else { "s" });
@@ -327,6 +332,10 @@ impl Session {
             return Err(Refusal::for_now(why));
         }
         let code = e.status().map_or(0, u16::from);
+        // For a recipient, 552 means that its mailbox is full.
+        if !matches!(request, Request::Recipient(_)) && (code == TOO_LARGE || why.contains(TOO_LARGE_CODE)) {
+            return Err(Refusal { kind: RefusalKind::TooLarge, why });
+        }
         Err(match request.setting(code, &why) {
             Some(setting) => Refusal { kind: RefusalKind::Setting, why: format!("{why}; {setting}") },
             None => Refusal { kind: RefusalKind::ForGood, why },

@@ -1,10 +1,10 @@
 //! What a service can do beside deliveries: each facet is a separate trait.
 
-use crate::entry::Entry;
+use crate::entry::{Entry, StepError};
 use crate::operation::ReportTimes;
 use crate::state::{State, StateError};
 use crate::time::Timestamp;
-use crate::workflow::EntryEffects;
+use crate::workflow::{EntryEffects, Site};
 
 /// Imports what the first Pyruse stored.
 pub trait Importer {
@@ -53,6 +53,9 @@ pub trait Gate {
 
 /// Sees the effects of every entry.
 pub trait EntryWatcher {
+    /// Called when a step could not do its work; before [`EntryWatcher::entry_finished`] for the same entry.
+    fn step_failed(&mut self, _site: &Site, _error: &StepError) {}
+
     /// Called when an entry is finished, with the effects that it has caused.
     fn entry_finished(&mut self, entry: &mut Entry<'_>, effects: EntryEffects<'_>, state: &mut State);
 }

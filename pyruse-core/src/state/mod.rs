@@ -249,6 +249,14 @@ impl State {
         resource.downcast_mut().expect("a handle is made with the type of its part")
     }
 
+    /// Returns the queues among the opened parts, with their names.
+    pub fn queues(&self) -> impl Iterator<Item = (&str, &Queue)> {
+        self.parts.iter().filter_map(|part| {
+            let resource: &dyn Any = &*part.resource;
+            resource.downcast_ref().map(|queue| (part.name.as_str(), queue))
+        })
+    }
+
     /// Returns the position in this source where reading stopped.
     pub fn position(&self, source: &str) -> Option<&Position> {
         self.sources.iter().find(|row| row.name == source)?.position.as_ref()

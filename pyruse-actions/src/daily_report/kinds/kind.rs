@@ -106,6 +106,17 @@ pub(super) fn candidates(shape: &Shape, joined: u64) -> impl Iterator<Item = usi
 }
 
 impl Kind {
+    /// Returns its hash, which is the same on every day.
+    pub(in super::super) fn key(&self) -> ShapeKey {
+        self.key
+    }
+
+    /// Returns the hosts that wrote its lines, with their counts.
+    pub(in super::super) fn hosts(&self) -> Vec<(&str, u64)> {
+        let hosts = self.values.frequent().find(|frequent| frequent.mask == Mask::Machine);
+        hosts.map_or_else(Vec::new, |hosts| hosts.values)
+    }
+
     /// Returns the shape for programs: each masked place as the name of its mask.
     pub(in super::super) fn shape(&self) -> String {
         let mut shape = Shape::default();

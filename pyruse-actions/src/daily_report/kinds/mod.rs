@@ -14,5 +14,7 @@ mod tokens;
 mod values;
 
 pub(super) use self::index::Kinds;
-pub(super) use self::kind::Kind;
+pub(super) use self::kind::{Kind, ShapeKey};
+pub(super) use self::mask::Mask;
+pub(super) use self::shares::{OriginSlot, Shares};
 pub(super) use self::values::Frequent;

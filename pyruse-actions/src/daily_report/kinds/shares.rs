@@ -10,10 +10,10 @@ use std::hash::Hasher;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// The hash of an origin.
-pub(super) type OriginKey = u128;
+pub(in super::super) type OriginKey = u128;
 
 /// The number of an origin.
-pub(super) type OriginSlot = u32;
+pub(in super::super) type OriginSlot = u32;
 
 struct Owner {
     count: usize,
@@ -30,7 +30,7 @@ struct Share {
 
 /// The shares of all origins that have something.
 #[derive(Default)]
-pub(super) struct Shares {
+pub(in super::super) struct Shares {
     origins: Vec<Option<Share>>,
     free: Vec<OriginSlot>,
     by_key: HashMap<OriginKey, OriginSlot>,
@@ -39,7 +39,7 @@ pub(super) struct Shares {
 }
 
 /// Returns the hash of an origin.
-pub(super) fn origin_key(owner: &str, identifier: &str) -> OriginKey {
+pub(in super::super) fn origin_key(owner: &str, identifier: &str) -> OriginKey {
     let mut hasher = SipHasher13::new();
     hasher.write(owner.as_bytes());
     hasher.write_u8(0);
@@ -49,12 +49,12 @@ pub(super) fn origin_key(owner: &str, identifier: &str) -> OriginKey {
 
 impl Shares {
     /// Returns the origin with this hash, if it has something.
-    pub(super) fn find(&self, key: OriginKey) -> Option<OriginSlot> {
+    pub(in super::super) fn find(&self, key: OriginKey) -> Option<OriginSlot> {
         self.by_key.get(&key).copied()
     }
 
     /// Gives one more to an origin; returns its number.
-    pub(super) fn give(&mut self, owner: &str, identifier: &str) -> OriginSlot {
+    pub(in super::super) fn give(&mut self, owner: &str, identifier: &str) -> OriginSlot {
         let key = origin_key(owner, identifier);
         let slot = self.find(key).unwrap_or_else(|| {
             let (owner, identifier) = (owner.to_owned(), identifier.to_owned());
@@ -67,7 +67,7 @@ impl Shares {
     }
 
     /// Gives one more to an origin that has something.
-    pub(super) fn give_more(&mut self, slot: OriginSlot) {
+    pub(in super::super) fn give_more(&mut self, slot: OriginSlot) {
         self.change(slot, 1);
     }
 
@@ -82,7 +82,7 @@ impl Shares {
     }
 
     /// Takes one from an origin. Returns whether it has nothing left; then its number is free.
-    pub(super) fn take(&mut self, slot: OriginSlot) -> bool {
+    pub(in super::super) fn take(&mut self, slot: OriginSlot) -> bool {
         self.change(slot, -1);
         let is_empty = self.origins[slot as usize].as_ref().is_some_and(|share| share.count == 0);
         if is_empty && let Some(share) = self.origins[slot as usize].take() {
@@ -116,13 +116,13 @@ impl Shares {
     }
 
     /// Returns the origin that must lose something.
-    pub(super) fn largest(&self) -> Option<OriginSlot> {
+    pub(in super::super) fn largest(&self) -> Option<OriginSlot> {
         let (_, owner) = self.by_size.last()?;
         self.owners.get(owner)?.origins.last().map(|(_, slot)| *slot)
     }
 
     /// Returns the owner and the identifier of an origin.
-    pub(super) fn names(&self, slot: OriginSlot) -> (&str, &str) {
+    pub(in super::super) fn names(&self, slot: OriginSlot) -> (&str, &str) {
         let share = self.origins.get(slot as usize).and_then(Option::as_ref);
         share.map_or(("", ""), |share| (share.owner.as_str(), share.identifier.as_str()))
     }

@@ -35,6 +35,9 @@ const MAX_REMOVED: usize = 200;
 /// How many variants make a word a variable.
 const VARIANTS: usize = 4;
 
+/// Lines with more words are not compared with shapes in which two are variables.
+const MAX_PAIRED: usize = 16;
+
 /// How many kinds are compared to find the one to remove.
 const COMPARED: usize = 16;
 
@@ -212,7 +215,7 @@ impl Kinds {
         let count_words = |kind: &Kind, values: &mut Values, shape: &mut Shape| {
             shape.read(&kind.example);
             for n in (0..shape.words()).filter(|n| is_in(variable, *n)) {
-                values.add(Mask::Word, shape.original(n, &kind.example), kind.count, false);
+                values.add(Mask::Word, shape.original(n, &kind.example), kind.count, 0);
             }
         };
         let mut values = Values::default();
@@ -308,6 +311,24 @@ impl Kinds {
     /// Returns the owner and the identifier of a kind's lines.
     pub(in super::super) fn origin_of(&self, kind: &Kind) -> (&str, &str) {
         self.shares.names(kind.origin)
+    }
+
+    /// Returns `true` if `knows` knows the shape of a kind, or one in which a word or two are variables: on another day,
+    /// there may have been enough variants to join them.
+    pub(in crate::daily_report) fn is_known(&self, kind: &Kind, knows: impl Fn(ShapeKey) -> bool) -> bool {
+        if knows(kind.key) {
+            return true;
+        }
+        let (owner, identifier) = self.origin_of(kind);
+        let group =
+            Group { origin: origin_key(owner, identifier), level: kind.level, priority: kind.priority };
+        let mut shape = Shape::default();
+        shape.read(&kind.example);
+        let single: Vec<u64> = candidates(&shape, kind.joined).map(|n| kind.joined | 1 << n).collect();
+        let knows = |joined: u64| knows(key(group, &shape, joined));
+        single.iter().any(|joined| knows(*joined))
+            || (single.len() <= MAX_PAIRED
+                && single.iter().enumerate().any(|(n, a)| single[..n].iter().any(|b| knows(a | b))))
     }
 
     /// Returns the lines whose kinds were removed, by owner and identifier.
