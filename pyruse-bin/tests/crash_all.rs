@@ -38,6 +38,14 @@ const PROXY: &str = "10.0.0.1";
 /// This many failures ban.
 const TRIES: u32 = 20;
 
+/// For how long the n-th ban of an address lasts, in seconds: most end while the program is killed again and again.
+const LONGER: [i64; 3] = [1, 2, 1];
+
+/// The same for the last ban of each address: they are all in force in the end.
+fn last_longer() -> Vec<u32> {
+    (1..=100).map(|nth| DAY + nth).collect()
+}
+
 fn action(name: &str, args: Value) -> Value {
     let mut step = json!({"action": name});
     step["args"] = args;
@@ -46,6 +54,13 @@ fn action(name: &str, args: Value) -> Value {
 
 fn raise(counter: &str, keep: u32, save: &str) -> Value {
     action("action_counterRaise", json!({"counter": counter, "for": "ip", "keepSeconds": keep, "save": save}))
+}
+
+fn longer(durations: &Value) -> Value {
+    action(
+        "action_nftBan",
+        json!({"IP": "ip", "banSeconds": durations, "nftSetIPv4": "ip Inet4 longer", "nftSetIPv6": "ip6 Inet6 longer"}),
+    )
 }
 
 /// Counts the distinct numbers of an address's entries.
@@ -123,7 +138,7 @@ fn rules(url: &str) -> Value {
             raise("total", 0, "total"), raise("tries", DAY, "tries"), report("INFO", "FIRSTLAST", "fail {ip}"),
             equals("tries", TRIES),
             // The ban of the network contains that of the address.
-            nft("ban", DAY), ipset("ban", DAY), by_program("long", DAY), by_program("short", 1), nets(json!({})), nets(json!({"prefix4": 24, "prefix6": 64})), log("BANNED {ip} #{n}"), reset(0),
+            nft("ban", DAY), longer(&json!(LONGER)), ipset("ban", DAY), by_program("long", DAY), by_program("short", 1), nets(json!({})), nets(json!({"prefix4": 24, "prefix6": 64})), log("BANNED {ip} #{n}"), reset(0),
         ],
         "forgive": chain("^forgive (\\S+)$", &["ip"], "forget", vec![lower]),
         "forget": chain("^forget (\\S+)$", &["ip"], "pardon", vec![reset(0)]),
@@ -145,7 +160,7 @@ fn rules(url: &str) -> Value {
         "probe": chain("^probe (\\S+)$", &["ip"], "end", vec![
             raise("total", 0, "total"), raise("tries", DAY, "tries"), raise("again", 0, "again"),
             numbers("action_counterRead", &json!({})),
-            log("COUNT {ip} {total} {tries} {again} {numbers}"),
+            log("COUNT {ip} {total} {tries} {again} {numbers}"), longer(&json!(last_longer())),
         ]),
         "ours": chain("^(BANNED (\\S+) #\\d+)$", &["line", "ip"], "end", vec![
             {
@@ -196,7 +211,26 @@ struct Outcome {
     requests: Vec<String>,
     lines: BTreeSet<String>,
     counts: BTreeSet<String>,
+    /// The last ban of each address in the set whose bans become longer: which one it is, and its seconds.
+    longer: BTreeMap<String, (u64, i64)>,
     reported: ReportText,
+}
+
+/// The bans of an address that become longer.
+#[derive(Clone, Copy, Default)]
+struct Longer {
+    nth: u64,
+    /// In microseconds since the epoch.
+    until: i64,
+}
+
+impl Longer {
+    /// A ban while another one is in force is the same one.
+    fn ban(&mut self, at: i64) {
+        self.nth += u64::from(at >= self.until);
+        let last = LONGER.len() as u64;
+        self.until = at + 1_000_000 * LONGER[usize::try_from(self.nth.min(last)).unwrap() - 1];
+    }
 }
 
 #[derive(Default)]
@@ -205,6 +239,7 @@ struct Counts {
     tries: u32,
     again: u32,
     grace: bool,
+    longer: Longer,
 }
 
 impl Outcome {
@@ -230,6 +265,12 @@ impl Outcome {
         }
     }
 
+    fn ban_longer(&mut self, ip: &str) {
+        let set = if ip.contains(':') { "ip6 Inet6 longer" } else { "ip Inet4 longer" };
+        self.reported.bans += 1;
+        *self.reported.banned.entry(format!("{ip} in {set}")).or_default() += 1;
+    }
+
     /// The address in a set of nftables, and then its network.
     fn ban_network(&mut self, ip: &str) {
         let set = if ip.contains(':') { "ip6 Inet6 nets" } else { "ip Inet4 nets" };
@@ -245,7 +286,7 @@ impl Outcome {
         self.mails.push(text);
     }
 
-    fn fail(&mut self, ip: &str, n: &str, counts: &mut Counts) {
+    fn fail(&mut self, ip: &str, n: &str, at: i64, counts: &mut Counts) {
         self.report(format!("INFO fail {ip}"));
         counts.total += 1;
         counts.tries += u32::from(!counts.grace);
@@ -255,6 +296,8 @@ impl Outcome {
         counts.tries = 0;
         counts.again += 1;
         self.ban(ip, "ban");
+        self.ban_longer(ip);
+        counts.longer.ban(at);
         self.banned.insert(ip.to_owned());
         self.ban_by_programs(ip);
         self.ban_network(ip);
@@ -282,12 +325,14 @@ fn counted() -> Vec<String> {
     addresses().into_iter().chain([PROXY.to_owned()]).collect()
 }
 
-fn expected(entries: &[String]) -> Outcome {
+/// `times` has those of the entries, and then those of the probes of all that is counted.
+fn expected(entries: &[String], times: &[i64]) -> Outcome {
     let mut outcome = Outcome::default();
     let mut all: BTreeMap<String, Counts> = counted().into_iter().map(|ip| (ip, Counts::default())).collect();
     let mut clients: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
     let mut sessions: BTreeMap<&str, &str> = BTreeMap::new();
-    for entry in entries {
+    let (times, probed) = times.split_at(entries.len());
+    for (entry, at) in entries.iter().zip(times) {
         let words: Vec<&str> = entry.split(' ').collect();
         match words[..] {
             ["proxy", client, client_port, "as", PROXY, port] => {
@@ -303,9 +348,9 @@ fn expected(entries: &[String]) -> Outcome {
             ["via", PROXY, port, n] => {
                 let (ip, client_port) = clients.get(port).copied().unwrap_or((PROXY, "None"));
                 outcome.report(format!("OTHER via {n}: {ip} {client_port}"));
-                outcome.fail(ip, n, all.get_mut(ip).unwrap());
+                outcome.fail(ip, n, *at, all.get_mut(ip).unwrap());
             }
-            ["fail", ip, n] => outcome.fail(ip, n, all.get_mut(ip).unwrap()),
+            ["fail", ip, n] => outcome.fail(ip, n, *at, all.get_mut(ip).unwrap()),
             ["forgive", ip] => {
                 let counts = all.get_mut(ip).unwrap();
                 counts.tries = counts.tries.saturating_sub(1);
@@ -325,6 +370,13 @@ fn expected(entries: &[String]) -> Outcome {
             ["nothing", ..] => {}
             _ => unreachable!("{entry}"),
         }
+    }
+    for (ip, at) in counted().iter().zip(probed) {
+        let longer = &mut all.get_mut(ip).unwrap().longer;
+        longer.ban(*at);
+        outcome.ban_longer(ip);
+        let seconds = i64::from(DAY) + i64::try_from(longer.nth).unwrap();
+        outcome.longer.insert(ip.clone(), (longer.nth, seconds));
     }
     for (ip, counts) in &all {
         let tries = if counts.grace { 0 } else { counts.tries + 1 };
@@ -445,6 +497,32 @@ impl Clock<'_> {
     }
 }
 
+/// The times of the entries that the rules are about, in microseconds since the epoch.
+fn entry_times(journald: &Journald) -> Vec<i64> {
+    let text =
+        journald.journalctl(&["-q", "-o", "json", "--output-fields=PRIORITY", "SYSLOG_IDENTIFIER=app"]);
+    let time = |line: &str| {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        entry["__REALTIME_TIMESTAMP"].as_str().unwrap().parse().unwrap()
+    };
+    text.lines().map(time).collect()
+}
+
+/// The bans in force in the set whose bans become longer: which one it is, and its seconds.
+fn longer_bans(site: &Site) -> BTreeMap<String, (u64, i64)> {
+    let listed = site.pyruse(None, &["bans", "list", "--json"]).stdout;
+    let listed: Value = serde_json::from_slice(&listed).unwrap();
+    let is_longer = |ban: &&Value| ban["set"].as_str().unwrap().ends_with(" longer");
+    let read = |ban: &Value| {
+        let second = |key: &str| {
+            ban[key].as_str().unwrap().parse::<pyruse_core::jiff::Timestamp>().unwrap().as_second()
+        };
+        let ip = ban["ip"].as_str().unwrap().to_owned();
+        (ip, (ban["nth"].as_u64().unwrap(), second("until") - second("since")))
+    };
+    listed["bans"].as_array().unwrap().iter().filter(is_longer).map(read).collect()
+}
+
 /// All entries of the journal.
 fn count(journald: &Journald) -> u64 {
     journald.journalctl(&["-q", "-o", "json", "--output-fields=PRIORITY"]).lines().count() as u64
@@ -463,6 +541,12 @@ fn by_programs(site: &Site, set: &str) -> BTreeSet<String> {
 
 /// The same in both firewalls.
 fn assert_banned(firewall: &Firewall, expected: &Outcome, site: &Site) {
+    assert_eq!(
+        both_families(firewall, "longer"),
+        expected.longer.keys().cloned().collect(),
+        "{}",
+        site.log()
+    );
     for (set, banned) in [("ban", &expected.banned), ("again", &expected.banned_again)] {
         assert_eq!(&both_families(firewall, set), banned, "nft {set}; {}", site.log());
         assert_eq!(&both_ipsets(firewall, set), banned, "ipset {set}; {}", site.log());
@@ -482,13 +566,26 @@ fn assert_banned(firewall: &Firewall, expected: &Outcome, site: &Site) {
 }
 
 fn firewall() -> Firewall {
-    let firewall = Firewall::with_sets(&["ban", "again"]);
+    let firewall = Firewall::with_sets(&["ban", "again", "longer"]);
     for set in ["ban", "again"] {
         firewall.add_ipsets(set);
     }
     firewall.nft(&["add set ip Inet4 nets { type ipv4_addr; flags interval, timeout; }; \
         add set ip6 Inet6 nets { type ipv6_addr; flags interval, timeout; }"]);
     firewall
+}
+
+/// What the state holds shows in firewalls that hold nothing.
+fn assert_put_back(site: &Site, expected: &Outcome) {
+    let empty = firewall();
+    for ip in by_programs(site, "long") {
+        std::fs::remove_file(site.path("long").join(ip)).unwrap();
+    }
+    for module in ["action_nftBan", "action_ipsetBan", "action_runBan"] {
+        let output = site.pyruse(Some(&empty), &["boot", module]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_banned(&empty, expected, site);
 }
 
 /// Lets the hour end in which alerts were too many.
@@ -524,7 +621,7 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
     });
     let entries = entries();
     let (most, last) = entries.split_at(ENTRIES - LAST);
-    let times = kills();
+    let kill_count = kills();
     let launch = |args: &[&str]| {
         let is_first = args.len() > 1;
         if is_first {
@@ -535,7 +632,7 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
         site.launch(Some(&firewall), args)
     };
     let running =
-        interrupted(&journald, most, times, false, launch, |running| clock.borrow_mut().kill(running));
+        interrupted(&journald, most, kill_count, false, launch, |running| clock.borrow_mut().kill(running));
     let clock = clock.into_inner();
     wait_for("the last report", || (reports(&site).len() >= clock.due_times).then_some(()));
     for entry in last {
@@ -557,7 +654,7 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
     wait_for("the mail of the others", || (mails(&site).len() > singly).then_some(()));
     wait_settled(&journald, &site);
 
-    let mut expected = expected(&entries);
+    let mut expected = expected(&entries, &entry_times(&journald));
     expected.reported.entries = count(&journald);
     let all_lines = messages(&journald, "").len() as u64;
     let app = ENTRIES + counted().len();
@@ -581,6 +678,7 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
         requests: requests(&server),
         lines: lines.iter().cloned().collect(),
         counts: messages(&journald, "COUNT").into_iter().collect(),
+        longer: longer_bans(&site),
         reported,
     };
     assert_eq!(found, expected, "{}", site.log());
@@ -588,29 +686,23 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
     wait_for("the end of the short bans", || by_programs(&site, "short").is_empty().then_some(()));
     assert!(running.terminate().success(), "{}", site.log());
 
-    // What the state holds shows in firewalls that hold nothing.
-    let empty = self::firewall();
-    for ip in by_programs(&site, "long") {
-        std::fs::remove_file(site.path("long").join(ip)).unwrap();
-    }
-    for module in ["action_nftBan", "action_ipsetBan", "action_runBan"] {
-        let output = site.pyruse(Some(&empty), &["boot", module]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-    assert_banned(&empty, &expected, &site);
+    assert_put_back(&site, &expected);
 
     let all_mails = site.mails();
     let ids = distinct(&all_mails, |mail| kills::message_id(mail).to_owned());
     let all_reports = all_mails.iter().filter(|mail| is_report(mail)).count();
+    let highest = expected.longer.values().map(|(nth, _)| nth).max();
     println!(
-        "every effect: {times} kills in {ENTRIES} entries, {worked:.1?}; {} reports, {} of them delivered twice, {} kills \
-         around their times; {} lines of reports; {} bans; {} lines came back, {} of them twice in the journal; {} mails \
+        "every effect: {kill_count} kills in {ENTRIES} entries, {worked:.1?}; {} reports, {} of them delivered twice, {} kills \
+         around their times; {} lines of reports; {} bans, the longest one of its address \
+         the {}th; {} lines came back, {} of them twice in the journal; {} mails \
          delivered, {} of them twice",
         clock.due_times,
         all_reports - clock.due_times,
         clock.killed_when_due,
         expected.reported.lines.values().sum::<u64>(),
         expected.reported.bans,
+        highest.unwrap_or(&0),
         lines.len(),
         repeated_lines(&journald),
         ids.len(),
