@@ -10,6 +10,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use common::{Journald, Running, Site, run, unique, wait_for};
 use operator::{Session, plain, said};
@@ -98,6 +99,11 @@ impl Network {
     }
 
     fn serve(&mut self) {
+        // The lifetime of an answer is 0, unless it is said.
+        self.serve_with(&[]);
+    }
+
+    fn serve_with(&mut self, more: &[&str]) {
         let server = self
             .command("dnsmasq")
             .args([
@@ -110,6 +116,7 @@ impl Network {
             ])
             .args(["--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file=", "--log-facility=-"])
             .arg(format!("--addn-hosts={}", self.hosts.display()))
+            .args(more)
             .stderr(Stdio::null())
             .spawn()
             .expect("dnsmasq is needed");
@@ -274,6 +281,60 @@ fn a_name_server_that_lies_puts_nothing_harmful_into_a_list() {
     }
     let some = parts(&site).into_iter().find(|part| part["origin"]["name"] == "some.test").unwrap();
     assert_eq!(some["networks"], 200);
+    operator::stop(pyruse, &site);
+}
+
+/// The value of a line of `/proc/PID/status`.
+fn process_status(pyruse: &Running, key: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", pyruse.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(&format!("{key}:"))).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn ten_thousand_names_delay_the_start_by_seconds_and_need_one_thread_and_little_memory() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let mut hosts = String::new();
+    let names: Vec<String> = (0..10_000).map(|n| format!("host{n:04}.test")).collect();
+    for (n, name) in names.iter().enumerate() {
+        writeln!(hosts, "10.1.{}.{} {name}", n / 250, 1 + n % 250).unwrap();
+    }
+    let mut network = Network::new(&site, &hosts);
+    // A list takes 100 names. The last list is the one that is asked.
+    let list = |n: usize| if n == 99 { "friends".to_owned() } else { format!("others{n}") };
+    let configure = |count: usize| {
+        let lists =
+            names.chunks(100).enumerate().map(|(n, names)| (list(n), json!({"names": &names[..count]})));
+        let lists: serde_json::Map<String, Value> = lists.collect();
+        site.configure_with(&journald, &rules(&in_list()), &json!({"lists": lists}));
+    };
+    configure(1);
+    let pyruse = network.start(&site);
+    assert_eq!(judge(&journald, &site, "10.1.39.151"), "friend");
+    let [threads, memory] = ["Threads", "VmRSS"].map(|key| process_status(&pyruse, key));
+    operator::stop(pyruse, &site);
+
+    configure(100);
+    let begin = Instant::now();
+    let pyruse = network.start(&site);
+    assert_eq!(judge(&journald, &site, "10.1.39.250"), "friend", "the last; {}", site.log());
+    assert_eq!(judge(&journald, &site, "10.1.40.1"), "stranger");
+    // Entries wait for 10 seconds at most.
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    assert_eq!(process_status(&pyruse, "Threads"), threads);
+    let more = process_status(&pyruse, "VmRSS") - memory;
+    println!("10,000 names: {:?} until the last is known, {more} KiB more", begin.elapsed());
+    assert!(more < 30_000, "{more} KiB");
+    // The lifetime of 0 counts as some seconds; then all are asked for again.
+    network.set_hosts("192.0.2.9 host9999.test\n");
+    wait_until(&site, "192.0.2.9", true);
+    operator::stop(pyruse, &site);
+
+    // A lifetime of many years is no reason to wait for it when the next start asks.
+    network.stop_serving();
+    network.serve_with(&["--local-ttl=2147483647"]);
+    let pyruse = network.start(&site);
+    assert_eq!(judge(&journald, &site, "192.0.2.9"), "friend");
     operator::stop(pyruse, &site);
 }
 

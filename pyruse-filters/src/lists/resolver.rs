@@ -19,6 +19,12 @@ const LIFETIMES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 /// How long to wait after a failure; the wait doubles.
 const RETRIES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 
+/// How often the list gets what was found while other names are still asked for.
+const PUBLISH: Duration = Duration::from_millis(500);
+
+/// The least time between two rounds: names that become due one after the other are asked for together.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// How long entries wait for names that were never resolved.
 const FIRST_ROUND: Duration = Duration::from_secs(10);
 
@@ -43,6 +49,7 @@ pub(super) fn run(updates: &Updates, stop: &Receiver<()>) {
             names.iter().filter(|(_, known)| known.due <= Instant::now()).map(|(n, _)| n.clone()).collect();
         due.sort();
         let mut silence = false;
+        let mut published = Instant::now();
         for name in due {
             if updates.ends() {
                 return;
@@ -57,18 +64,29 @@ pub(super) fn run(updates: &Updates, stop: &Receiver<()>) {
             if let Some(known) = names.get_mut(&name) {
                 take(updates, &name, known, result);
             }
+            if published.elapsed() >= PUBLISH {
+                updates.publish();
+                published = Instant::now();
+            }
             if start.elapsed() >= FIRST_ROUND {
                 updates.set_ready();
             }
         }
+        updates.publish();
         updates.set_ready();
         let next = names.values().map(|known| known.due).min();
         let wait = next.map_or(RETRIES.1, |next| next.saturating_duration_since(Instant::now()));
+        let wait = wait.max(PAUSE);
         if !matches!(stop.recv_timeout(wait), Err(RecvTimeoutError::Timeout)) {
             return;
         }
     }
     updates.set_ready();
+}
+
+/// For how long an answer counts.
+fn lifetime(ttl: Duration) -> Duration {
+    ttl.clamp(LIFETIMES.0, LIFETIMES.1)
 }
 
 fn take(updates: &Updates, name: &str, known: &mut Known, result: Result<Answer, Failure>) {
@@ -86,7 +104,7 @@ fn take(updates: &Updates, name: &str, known: &mut Known, result: Result<Answer,
                     updates.lists_with(&origin)
                 );
             }
-            known.due = Instant::now() + answer.ttl.clamp(LIFETIMES.0, LIFETIMES.1);
+            known.due = Instant::now() + lifetime(answer.ttl);
             let now = Timestamp::now();
             updates.change(&origin, |part| adopt(part, &answer, now));
             updates.note_resolved(name, answer.addresses().collect());
@@ -114,5 +132,16 @@ fn log_failure(updates: &Updates, name: &str, origin: &Origin, why: &str) {
         );
     } else {
         tracing::warn!("{lists}: `{name}` cannot be resolved, and keeps the addresses that it had: {why}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_lifetime_makes_a_name_be_asked_for_without_end_or_never_again() {
+        let counts = |seconds| lifetime(Duration::from_secs(seconds)).as_secs();
+        assert_eq!([0, 4, 60, 86_401, u64::from(u32::MAX)].map(counts), [5, 5, 60, 86_400, 86_400]);
     }
 }

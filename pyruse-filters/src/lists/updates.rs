@@ -1,8 +1,9 @@
 //! What the threads of the lists have found out, until the loop takes it over.
 //!
-//! The threads make the snapshot of a list, because that takes long for a large one; the loop only puts it in force.
+//! The threads make the snapshot of a list, because that takes long for a large one; the loop only puts it in force. A
+//! list of many names gets one snapshot for many answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +23,9 @@ pub(super) type Resolved = BTreeMap<String, Vec<IpAddr>>;
 /// The parts of all lists, as the threads know them.
 pub(super) struct Updates {
     lists: Vec<String>,
-    parts: Mutex<Vec<Vec<Part>>>,
+    parts: Mutex<Parts>,
+    /// Where the parts of an origin are: in which list, and which part of it.
+    places: HashMap<Origin, Vec<(usize, usize)>>,
     pending: Mutex<BTreeMap<usize, Update>>,
     resolved: Mutex<Resolved>,
     is_pending: AtomicBool,
@@ -31,6 +34,19 @@ pub(super) struct Updates {
     ends: AtomicBool,
     /// Whether all names were resolved, or it was tried for long enough.
     is_ready: AtomicBool,
+}
+
+/// The parts of all lists, and what was changed since the last snapshot.
+struct Parts {
+    lists: Vec<Vec<Part>>,
+    /// The lists whose parts were changed, and whether their networks were.
+    changed: BTreeMap<usize, bool>,
+}
+
+impl Parts {
+    fn all(&self) -> impl Iterator<Item = &Part> {
+        self.lists.iter().flatten()
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -42,9 +58,16 @@ impl Updates {
     pub(super) fn new(lists: &[Arc<List>], wake: WakeLoop) -> Updates {
         let parts: Vec<Vec<Part>> = lists.iter().map(|list| list.parts()).collect();
         let is_ready = !parts.iter().flatten().any(Part::is_unknown);
+        let mut places: HashMap<Origin, Vec<(usize, usize)>> = HashMap::new();
+        for (list, parts) in parts.iter().enumerate() {
+            for (n, part) in parts.iter().enumerate() {
+                places.entry(part.origin.clone()).or_default().push((list, n));
+            }
+        }
         Updates {
+            places,
             lists: lists.iter().map(|list| list.name.clone()).collect(),
-            parts: Mutex::new(parts),
+            parts: Mutex::new(Parts { lists: parts, changed: BTreeMap::new() }),
             pending: Mutex::default(),
             resolved: Mutex::default(),
             is_pending: AtomicBool::new(false),
@@ -75,15 +98,14 @@ impl Updates {
 
     /// Returns the origins of all parts.
     pub(super) fn origins(&self) -> Vec<Origin> {
-        locked(&self.parts).iter().flatten().map(|part| part.origin.clone()).collect()
+        locked(&self.parts).all().map(|part| part.origin.clone()).collect()
     }
 
     /// Returns the names of the lists that have such a part, for the log.
     pub(super) fn lists_with(&self, origin: &Origin) -> String {
-        let parts = locked(&self.parts);
-        let with =
-            parts.iter().zip(&self.lists).filter(|(parts, _)| parts.iter().any(|p| p.origin == *origin));
-        let names: Vec<String> = with.map(|(_, name)| format!("`{name}`")).collect();
+        let mut lists: Vec<usize> = self.places(origin).iter().map(|(list, _)| *list).collect();
+        lists.dedup();
+        let names: Vec<String> = lists.into_iter().map(|list| format!("`{}`", self.lists[list])).collect();
         match names.as_slice() {
             [name] => format!("list {name}"),
             _ => format!("lists {}", names.join(", ")),
@@ -92,42 +114,48 @@ impl Updates {
 
     /// Returns `true` if this name was never resolved.
     pub(super) fn is_unknown(&self, origin: &Origin) -> bool {
-        locked(&self.parts).iter().flatten().any(|part| part.origin == *origin && part.is_unknown())
+        !self.all(origin, |part| !part.is_unknown())
     }
 
     /// Returns `true` if this holds for all parts of this origin.
     pub(super) fn all(&self, origin: &Origin, holds: impl Fn(&Part) -> bool) -> bool {
-        locked(&self.parts).iter().flatten().filter(|part| part.origin == *origin).all(holds)
+        let parts = locked(&self.parts);
+        self.places(origin).iter().all(|(list, n)| holds(&parts.lists[*list][*n]))
     }
 
-    /// Changes all parts of this origin, in all lists; `change` returns whether the networks have changed.
+    fn places(&self, origin: &Origin) -> &[(usize, usize)] {
+        self.places.get(origin).map_or(&[], Vec::as_slice)
+    }
+
+    /// Changes all parts of this origin, in all lists; `change` returns whether the networks have changed. The loop gets
+    /// this with the next call of [`Updates::publish`].
     pub(super) fn change(&self, origin: &Origin, change: impl Fn(&mut Part) -> bool) {
-        let mut all = locked(&self.parts);
-        for (list, parts) in all.iter_mut().enumerate() {
-            let mut is_touched = false;
-            let mut is_changed = false;
-            for part in parts.iter_mut().filter(|part| part.origin == *origin) {
-                is_touched = true;
-                is_changed |= change(part);
-            }
-            if is_touched {
-                let networks = is_changed.then(|| Arc::new(Networks::of(parts)));
-                let mut pending = locked(&self.pending);
-                let before = pending.remove(&list).and_then(|(_, networks)| networks);
-                pending.insert(list, (parts.clone(), networks.or(before)));
-            }
+        let mut parts = locked(&self.parts);
+        for (list, n) in self.places(origin) {
+            let is_changed = change(&mut parts.lists[*list][*n]);
+            *parts.changed.entry(*list).or_default() |= is_changed;
         }
-        drop(all);
-        self.call();
     }
 
-    /// Notes the addresses of a name, for the state.
+    /// Notes the addresses of a name, for the state, likewise.
     pub(super) fn note_resolved(&self, name: &str, addresses: Vec<IpAddr>) {
         locked(&self.resolved).insert(name.to_owned(), addresses);
-        self.call();
     }
 
-    fn call(&self) {
+    /// Gives the loop what was changed, if anything was.
+    pub(super) fn publish(&self) {
+        let mut parts = locked(&self.parts);
+        if parts.changed.is_empty() {
+            return;
+        }
+        for (list, is_changed) in std::mem::take(&mut parts.changed) {
+            let parts = &parts.lists[list];
+            let networks = is_changed.then(|| Arc::new(Networks::of(parts)));
+            let mut pending = locked(&self.pending);
+            let before = pending.remove(&list).and_then(|(_, networks)| networks);
+            pending.insert(list, (parts.clone(), networks.or(before)));
+        }
+        drop(parts);
         self.is_pending.store(true, Ordering::Release);
         (self.wake)();
     }

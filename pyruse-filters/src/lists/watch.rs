@@ -64,6 +64,7 @@ pub(super) fn run(updates: &Updates, stop: impl AsFd) {
     watch.read_addresses();
     let mut next = Instant::now() + POLL;
     while !updates.ends() {
+        updates.publish();
         let timeout = next.saturating_duration_since(Instant::now());
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
         let [stops, files, addresses] = watch.wait(&stop, timeout);
