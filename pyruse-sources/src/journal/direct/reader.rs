@@ -308,9 +308,10 @@ impl Reader for FilesReader {
     fn readiness(&self) -> Readiness<'_> {
         let silence = self.last_read.elapsed();
         let look = (silence < LOOKING).then(|| (silence / 32).max(LOOK));
+        let watch = self.stream.watch();
         let files = self.stream.timeout();
         Readiness {
-            descriptors: [self.stream.watch().map(Watch::as_fd), None],
+            descriptors: [watch.map(Watch::as_fd), None],
             timeout: [look, files, self.losses.next_tend(), self.holes.next_tend()]
                 .into_iter()
                 .flatten()

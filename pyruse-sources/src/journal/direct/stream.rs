@@ -3,6 +3,7 @@
 //! Files of one sequence are one stream ([`super::sequence`]). In a backlog, these are joined by time, as libsystemd joins
 //! them; at the end, whichever has an entry comes first.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,8 @@ pub(super) struct Stream {
     settings: JournalSettings,
     pub(super) files: Files,
     pub(super) sequences: Vec<Sequence>,
-    watch: Option<Watch>,
+    /// Made when somebody wants to wait. Who only reads has no use for it, and to close one takes the kernel 10 to 50 ms.
+    watch: OnceCell<Option<Watch>>,
     /// Whether there may be files that are not open.
     have_files_changed: bool,
     next_look: Instant,
@@ -59,7 +61,7 @@ impl Stream {
             files: Files::new(settings)?,
             settings: settings.clone(),
             sequences: Vec::new(),
-            watch: Watch::new().inspect_err(|e| tracing::debug!("inotify: {e}")).ok(),
+            watch: OnceCell::new(),
             have_files_changed: false,
             next_look: Instant::now(),
             was_let_go: false,
@@ -126,7 +128,7 @@ impl Stream {
 
     fn look_for_files(&mut self) {
         self.have_files_changed = false;
-        if let Some(watch) = &mut self.watch {
+        if let Some(Some(watch)) = self.watch.get_mut() {
             // Before looking: what comes in between is noticed.
             watch.add(&places::directories(&self.settings));
         }
@@ -233,20 +235,26 @@ impl Stream {
         self.sequences.iter().filter(|sequence| !sequence.walks.is_empty()).count()
     }
 
+    /// What to wait for; call it before [`Stream::timeout`].
     pub(super) fn watch(&self) -> Option<&Watch> {
-        self.watch.as_ref()
+        let make = || Watch::new().inspect_err(|e| tracing::debug!("inotify: {e}")).ok();
+        self.watch.get_or_init(make).as_ref()
     }
 
     /// Its descriptor is readable.
     pub(super) fn wake(&mut self) {
-        if let Some(watch) = &self.watch {
+        if let Some(Some(watch)) = self.watch.get() {
             self.have_files_changed |= watch.clear(|name| self.files.is_known(name));
         }
     }
 
-    /// When to look for files, if something cannot be watched, or is uncertain.
+    /// When to look for files, if something is not watched, or is uncertain.
     pub(super) fn timeout(&self) -> Option<Duration> {
-        let is_watched = self.watch.as_ref().is_some_and(|watch| !watch.is_partial());
+        let watch = self.watch.get().and_then(Option::as_ref);
+        if watch.is_some_and(Watch::is_new) {
+            return Some(Duration::ZERO);
+        }
+        let is_watched = watch.is_some_and(|watch| !watch.is_partial());
         (!is_watched || self.files.is_in_doubt())
             .then(|| self.next_look.saturating_duration_since(Instant::now()))
     }

@@ -38,6 +38,8 @@ pub(super) struct Watch {
     names: HashSet<OsString>,
     /// Whether a directory could not be watched.
     is_partial: bool,
+    /// Whether nothing is watched yet.
+    is_new: bool,
 }
 
 impl Watch {
@@ -49,13 +51,14 @@ impl Watch {
             above: HashSet::new(),
             names: HashSet::new(),
             is_partial: false,
+            is_new: true,
         })
     }
 
     /// Watches these directories from now on. If one does not exist, the directory above it is watched, too; and if it is a
     /// symbolic link, which can be replaced: in a directory such as `/var/log`, much else happens.
     pub(super) fn add(&mut self, directories: &[PathBuf]) {
-        self.is_partial = false;
+        (self.is_partial, self.is_new) = (false, false);
         // Adding a watch again changes nothing; and where a directory was made again, it is a new one.
         self.watched.clear();
         for watch in self.above.drain() {
@@ -93,6 +96,11 @@ impl Watch {
             }
         }
         None
+    }
+
+    /// Is nothing watched yet? What has happened before is not known.
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Must be looked from time to time, because something is not watched?

@@ -29,6 +29,8 @@ fn lines_since(start: u64, count: u64, text: &str) -> Vec<u8> {
 
 /// Reads the rest; returns its times.
 fn times(reader: &mut dyn Reader) -> Vec<i64> {
+    // As a daemon does, before it waits: from then on, files that come are noticed.
+    let _ = reader.readiness();
     let mut times = Vec::new();
     loop {
         match reader.next().unwrap() {
@@ -72,6 +74,8 @@ fn follow_until(reader: &mut AnyReader, is_enough: impl Fn(&AnyReader, usize) ->
 
 /// Reads the rest; returns its cursors.
 fn rest_of(reader: &mut AnyReader) -> Vec<String> {
+    // As a daemon does, before it waits: from then on, files that come are noticed.
+    let _ = reader.readiness();
     let mut cursors = Vec::new();
     loop {
         match reader.next().unwrap() {

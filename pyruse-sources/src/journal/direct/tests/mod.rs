@@ -257,8 +257,10 @@ fn assert_given(reader: &mut FilesReader, fields: &[Vec<u8>]) {
     });
 }
 
+/// As in a daemon, which waits for more.
 fn opened(settings: &JournalSettings, begin: Begin<'_>) -> FilesReader {
     let mut reader = FilesReader::open(settings).unwrap();
+    let _ = reader.readiness();
     reader.resume(begin).unwrap();
     reader
 }

@@ -87,6 +87,7 @@ fn after_a_restart_reading_goes_on_behind_every_entry() {
         let _ = reader.next().unwrap();
         let position = reader.position();
         let mut reader = FilesReader::open(&settings).unwrap();
+        let _ = reader.readiness();
         assert_eq!(reader.resume(Begin::Behind(&position)).unwrap(), Begun::Exactly);
         assert_same(&rest(&mut reader), &all[split..], &format!("behind {split}"));
         // libsystemd continues behind the same entry.
@@ -131,6 +132,7 @@ fn a_journal_that_is_another_one_now_is_read_from_its_beginning_and_that_is_said
     std::fs::remove_file(&file).unwrap();
     make(&[], &lines(5, START, 0, "another"), &file);
     let mut reader = FilesReader::open(&settings).unwrap();
+    let _ = reader.readiness();
     assert!(matches!(reader.resume(Begin::Behind(&position)).unwrap(), Begun::Near(_)));
     assert_eq!(rest(&mut reader).len(), 5);
 }
