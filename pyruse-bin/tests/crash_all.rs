@@ -606,6 +606,28 @@ fn end_hours(site: &Site) {
     assert_eq!(changed.unwrap(), 2, "hours of two subjects");
 }
 
+/// Kinds, which are counted beside the lines, agree with them; and the kept reports are those that were sent, with the
+/// same numbers.
+fn assert_kinds_and_kept_reports(site: &Site, expected: &Outcome, due_times: usize) {
+    let object =
+        |args: &[&str]| -> Value { serde_json::from_slice(&site.pyruse(None, args).stdout).unwrap() };
+    let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value}"));
+    let shown = &object(&["report", "show", "--json"])["report"];
+    let lines = |counts: &Value| counts["lines"].as_object().unwrap().values().map(number).sum::<u64>();
+    let kinds = shown["kinds"]["known"].as_array().unwrap().iter().map(|kind| number(&kind["count"]));
+    assert_eq!(kinds.sum::<u64>(), lines(&shown["counts"]), "{shown:#}");
+    let kept = &object(&["report", "list", "--json"])["reports"];
+    let kept = kept.as_array().unwrap();
+    assert_eq!(kept.len(), due_times.min(30), "{kept:#?}");
+    if due_times <= 30 {
+        let all = || kept.iter().map(|report| &report["counts"]).chain([&shown["counts"]]);
+        let entries: u64 = all().map(|counts| number(&counts["entries"])).sum();
+        let recorded: u64 = all().map(lines).sum();
+        let reported = &expected.reported;
+        assert_eq!((entries, recorded), (reported.entries, reported.lines.values().sum()), "{kept:#?}");
+    }
+}
+
 fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
     let begin = Instant::now();
     let (journald, firewall, site) = (Journald::start(), firewall(), site().by(way));
@@ -662,6 +684,7 @@ fn kills_change_no_effect_of_any_kind_and_no_report(way: BanBackend) {
     expected.reported.identifiers.extend(known);
     let shown = site.pyruse(None, &["report", "show"]);
     let shown = ReportText::read(&String::from_utf8(shown.stdout).unwrap());
+    assert_kinds_and_kept_reports(&site, &expected, clock.due_times);
     let sent = reports(&site);
     assert_eq!(sent.len(), clock.due_times, "a report for each time; {}", site.log());
     assert!(!shown.lines.is_empty(), "nothing came after the last report");

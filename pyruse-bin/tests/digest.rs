@@ -236,6 +236,51 @@ fn the_first_screen_of_a_busy_day_shows_what_matters() {
     assert!(sent.starts_with(&subject), "{sent}");
 }
 
+/// The contrast of two colours (WCAG 2).
+fn contrast(a: &str, b: &str) -> f64 {
+    let luminance = |colour: &str| {
+        let part = |n: usize| {
+            let value = f64::from(u8::from_str_radix(&colour[n..n + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    };
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+#[test]
+fn everybody_can_read_the_page() {
+    let mut server = Server::new(&json!({}));
+    server.trouble(0);
+    let html = server.shown(ReportForm::Html);
+    let (light, dark) = html.split_once("@media (prefers-color-scheme: dark)").unwrap();
+    for (style, text, background) in [
+        (light, "#1f2937", "#f3f4f6"),
+        (light, "#1f2937", "#ffffff"),
+        (light, "#4b5563", "#f3f4f6"),
+        (light, "#4b5563", "#ffffff"),
+        (light, "#ffffff", "#b91c1c"),
+        (dark, "#e5e7eb", "#111827"),
+        (dark, "#e5e7eb", "#1f2937"),
+        (dark, "#c4cad4", "#111827"),
+        (dark, "#c4cad4", "#1f2937"),
+    ] {
+        assert!(
+            style.contains(&format!("color: {text}")) && style.contains(&format!("background: {background}"))
+        );
+        assert!(contrast(text, background) >= 4.5, "{text} on {background}");
+    }
+    assert_eq!(html.matches("<h1>").count(), 1);
+    let heads: Vec<&str> = html.match_indices("<h").map(|(at, _)| &html[at..at + 3]).collect();
+    assert!(heads.iter().all(|head| ["<he", "<ht", "<h1", "<h2"].contains(head)), "{heads:?}");
+    let tables: Vec<&str> = html.split("<table").skip(1).collect();
+    for table in tables {
+        let is_bar = table.starts_with(" class=\"bar\" role=\"presentation\"");
+        assert!(is_bar || table.contains("<th scope=\"col\""), "{table}");
+    }
+}
+
 #[test]
 fn the_first_report_says_once_that_everything_is_new() {
     let mut server = Server::new(&json!({}));
@@ -290,9 +335,9 @@ fn whatever_is_written_the_mail_stays_below_its_bound() {
         let mut server = Server::new(&json!({"dailyReport": {"maxBytes": bound}}));
         server.entry("0", "app", 6, "first");
         server.end_day();
-        for n in 0..6000_u32 {
+        for n in 0..3000_u32 {
             let mut message = String::new();
-            for word in 0..30 {
+            for word in 0..15 {
                 let _ = write!(message, "{} ", letters(n * 41 + word));
             }
             server.entry(&(n % 300).to_string(), &letters(n % 3000), (n % 7) as u8, &message);
@@ -357,4 +402,16 @@ fn an_identifier_that_fell_silent_and_a_rule_that_went_blind_are_news() {
         assert_eq!(words.contains(blind), day == 10, "{day}: {text}");
         server.end_day();
     }
+}
+
+#[test]
+fn a_template_of_the_user_is_used_and_one_that_fails_is_not() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "{{ totals.warnings }} on {{ warn.rows[0].message }}").unwrap();
+    let mut server = Server::new(&json!({"dailyReport": {"textTemplate": file.path()}}));
+    server.entry("0", "app", 4, "m");
+    assert_eq!(server.shown(ReportForm::Text), "1 on app: m");
+    std::fs::write(&file, "{{ no_such.thing }}").unwrap();
+    let text = server.shown(ReportForm::Text);
+    assert!(text.starts_with("server: first report\n"), "{text}");
 }

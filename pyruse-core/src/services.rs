@@ -5,7 +5,8 @@ use crate::courier::{Courier, Couriers};
 use crate::entry::{Entry, Fields, StepError};
 use crate::operation::ReportTimes;
 use crate::plugin::{
-    Importer, Inspection, Registry, ReportForm, Reporter, Service, Settings, Setup, Start, WakeLoop,
+    Importer, Inspection, KeptReport, Registry, ReportForm, Reporter, Service, Settings, Setup, Start,
+    WakeLoop,
 };
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
@@ -179,6 +180,11 @@ impl Services {
         form: ReportForm,
     ) -> Option<Result<String, StateError>> {
         self.reporter().map(|reporter| reporter.report(state, now, form))
+    }
+
+    /// Returns the reports that were sent and are kept, the oldest first; `None` if no module makes any.
+    pub fn kept_reports(&mut self, state: &mut State) -> Option<Result<Vec<KeptReport>, StateError>> {
+        self.reporter().map(|reporter| reporter.kept(state))
     }
 
     /// Queues the report now; `None` if no module makes one.

@@ -5,9 +5,10 @@
 
 use pyruse_core::text::floor_char_boundary;
 
+use super::attach::ATTACHED;
 use super::digest::{Day, Digest, Limits};
 use super::render;
-use super::settings::ReportSettings;
+use super::settings::{Attach, ReportSettings};
 
 /// The maximum size of the short form, in bytes.
 const SHORT: usize = 16 * 1024;
@@ -22,11 +23,15 @@ pub(super) struct Composed {
     pub(super) html: String,
     /// What is sent if the server refuses the mail as too large.
     pub(super) short: String,
+    pub(super) verdict: String,
+    /// Whether rows are left out.
+    pub(super) is_cut: bool,
 }
 
 /// Composes the mail of a day; `None` if nothing is recorded. `subject` is a subject that is not a template.
 pub(super) fn compose(day: &Day<'_>, settings: &ReportSettings, subject: Option<&str>) -> Option<Composed> {
     let bound = settings.max_bytes as usize - HEADERS;
+    let bound = if settings.attach == Attach::None { bound } else { bound - bound / ATTACHED };
     let mut limits = Limits::NORMAL;
     let (digest, text, html) = loop {
         let digest = Digest::of(day, limits)?;
@@ -40,16 +45,25 @@ pub(super) fn compose(day: &Day<'_>, settings: &ReportSettings, subject: Option<
         };
         limits = fewer;
     };
-    let short =
-        Digest::of(day, Limits::SHORT).map_or_else(String::new, |digest| render::digest_text(&digest));
-    let short =
-        format!("The mail server refused the whole report as too large. This is its short form.\n\n{short}");
+    let short = Digest::of(day, Limits::SHORT).map_or_else(String::new, |digest| short(day, &digest));
     Some(Composed {
         subject: subject.map_or_else(|| digest.subject(&settings.subject), str::to_owned),
+        verdict: digest.verdict().to_owned(),
+        is_cut: digest.is_cut(),
         text,
         html,
-        short: cut(short, SHORT),
+        short,
     })
+}
+
+/// Returns the short form of a report, from a digest with few rows.
+pub(super) fn short(day: &Day<'_>, digest: &Digest) -> String {
+    let (date, text) = (day.date(), render::digest_text(digest));
+    let short = format!(
+        "The mail server refused the whole report as too large. This is its short form.\nThe whole is shown by:\n\n    \
+         pyruse report show --date {date}\n\n{text}"
+    );
+    cut(short, SHORT)
 }
 
 fn cut(mut text: String, bound: usize) -> String {

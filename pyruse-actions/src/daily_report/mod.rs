@@ -1,11 +1,13 @@
 //! `action_dailyReport`: one mail a day with what deserves reading and what nobody expected.
 
+mod attach;
 mod compose;
 mod content;
 mod day;
 mod digest;
 mod history;
 mod import;
+mod kept;
 mod kinds;
 mod line;
 mod memory;
@@ -55,6 +57,8 @@ struct Recorded {
     day: Handle<Day>,
     notes: Handle<Notes>,
     history: Handle<History>,
+    /// The reports that were sent.
+    kept: Handle<Log>,
 }
 
 /// Whether a step of the configuration records lines.
@@ -70,6 +74,7 @@ impl Recorded {
             day: layout.open(&format!("{NAME}/day"))?,
             notes: layout.open(&format!("{NAME}/notes"))?,
             history: layout.open(&format!("{NAME}/history"))?,
+            kept: layout.open(&format!("{NAME}/kept"))?,
         })
     }
 

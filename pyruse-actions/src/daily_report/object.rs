@@ -11,15 +11,25 @@ use super::digest::Digest;
 use super::kinds::{Frequent, Kind, Kinds};
 use super::{Line, Recorded, ReportLevel};
 
+/// What the object contains besides the counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contained {
+    /// Also each line, each ban and each kind.
+    Lines,
+    /// Only the digest: what the pages of a kept report show.
+    Digest,
+}
+
 /// Returns the object; empty if nothing is recorded.
 pub(super) fn of(
     state: &mut State,
     recorded: Recorded,
     now: Timestamp,
+    contained: Contained,
     digest: impl FnOnce(&State) -> Option<Digest>,
 ) -> Result<String, StateError> {
     let mut lines = Vec::new();
-    state.scan(recorded.lines, |_, value| {
+    let mut scan = |_: &[u8], value: &[u8]| {
         let Ok(line) = serde_json::from_slice::<Line>(value) else { return };
         lines.push(json!({
             "at": line.time.to_string(),
@@ -27,7 +37,10 @@ pub(super) fn of(
             "message": line.message,
             "details": line.details.name(),
         }));
-    })?;
+    };
+    if contained == Contained::Lines {
+        state.scan(recorded.lines, &mut scan)?;
+    }
     let digest = digest(state);
     let day = state.get(recorded.day);
     let totals = &day.totals;
@@ -37,6 +50,18 @@ pub(super) fn of(
     let of_levels = |count: &dyn Fn(usize) -> u64| -> Value {
         ReportLevel::ALL.iter().map(|level| (level.to_string(), count(*level as usize))).collect()
     };
+    let counts = json!({
+        "entries": totals.entries,
+        "lines": of_levels(&|n| totals.lines[n]),
+        "bans": totals.bans,
+        "mails": totals.mails,
+    });
+    let since = totals.since.map(|since| since.to_string());
+    if contained == Contained::Digest {
+        return Ok(
+            json!({"since": since, "until": now.to_string(), "counts": counts, "digest": digest}).to_string()
+        );
+    }
     let bans = day.bans().iter().map(|ban| {
         json!({
             "at": ban.at.to_string(),
@@ -49,14 +74,9 @@ pub(super) fn of(
     let identifiers = day.busiest(usize::MAX).into_iter();
     let kinds = state.get(recorded.kinds);
     let object = json!({
-        "since": totals.since.map(|since| since.to_string()),
+        "since": since,
         "until": now.to_string(),
-        "counts": {
-            "entries": totals.entries,
-            "lines": of_levels(&|n| totals.lines[n]),
-            "bans": totals.bans,
-            "mails": totals.mails,
-        },
+        "counts": counts,
         "identifiers": identifiers.collect::<Value>(),
         "bans": bans.collect::<Vec<_>>(),
         "digest": digest,

@@ -19,12 +19,12 @@ const DIGEST_HTML: &str = include_str!("templates/digest.html");
 
 /// Renders the plain-text format.
 pub(super) fn text(content: &Content, settings: &ReportSettings) -> String {
-    render(content, settings.text_template.as_deref(), TEXT, false)
+    own_text(content, settings).unwrap_or_else(|| shipped(content, TEXT, false))
 }
 
 /// Renders the HTML format.
 pub(super) fn html(content: &Content, settings: &ReportSettings) -> String {
-    render(content, settings.html_template.as_deref(), HTML, true)
+    own_html(content, settings).unwrap_or_else(|| shipped(content, HTML, true))
 }
 
 /// Renders a digest as plain text.
@@ -37,20 +37,28 @@ pub(super) fn digest_html(digest: &Digest) -> String {
     shipped(digest, DIGEST_HTML, true)
 }
 
-/// Renders a template. If the template's file cannot be read or rendered, the shipped template is used, and an error is
-/// logged: there must be a report.
-fn render(content: &impl Serialize, file: Option<&Path>, shipped: &str, html: bool) -> String {
-    if let Some(path) = file {
-        let source = std::fs::read_to_string(path).map_err(|e| e.to_string());
-        match source.and_then(|source| with_template(content, &source, html).map_err(|e| format!("{e:#}"))) {
-            Ok(rendered) => return rendered,
-            Err(e) => tracing::error!(
-                "the report's template {} cannot be used; the built-in one is used instead: {e}",
-                path.display()
-            ),
-        }
-    }
-    self::shipped(content, shipped, html)
+/// Renders the user's template for plain text; `None` if there is none, or if it fails.
+pub(super) fn own_text(content: &Content, settings: &ReportSettings) -> Option<String> {
+    own(content, settings.text_template.as_deref()?, false)
+}
+
+/// Renders the user's template for HTML, likewise.
+pub(super) fn own_html(content: &Content, settings: &ReportSettings) -> Option<String> {
+    own(content, settings.html_template.as_deref()?, true)
+}
+
+/// Renders a template of the user's. If its file cannot be read or rendered, an error is logged.
+fn own(content: &Content, path: &Path, html: bool) -> Option<String> {
+    let source = std::fs::read_to_string(path).map_err(|e| e.to_string());
+    let rendered =
+        source.and_then(|source| with_template(content, &source, html).map_err(|e| format!("{e:#}")));
+    let log = |e: &String| {
+        tracing::error!(
+            "the report's template {} cannot be used; the built-in one is used instead: {e}",
+            path.display()
+        );
+    };
+    rendered.inspect_err(log).ok()
 }
 
 fn shipped(content: &impl Serialize, template: &str, html: bool) -> String {

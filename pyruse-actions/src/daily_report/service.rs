@@ -5,19 +5,21 @@ use jiff::tz::TimeZone;
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Slot, StepError};
 use pyruse_core::operation::{BanReason, ReportTimes};
-use pyruse_core::plugin::{EntryWatcher, Importer, ReportForm, Reporter, Service, ServicePlugin};
+use pyruse_core::plugin::{EntryWatcher, Importer, KeptReport, ReportForm, Reporter, Service, ServicePlugin};
 use pyruse_core::state::{Handle, Queue, State, StateError};
 use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::{EntryEffects, Site, describe};
 
-use super::compose::compose;
+use super::attach::attachment;
+use super::compose::{self, Composed, compose};
 use super::content::Content;
 use super::day::BanNote;
 use super::digest::{self, Day, Digest, Limits};
 use super::notes::Sort;
+use super::object::Contained;
 use super::settings::ReportSettings;
 use super::{
-    Details, InUse, Line, LineOrigin, NAME, Recorded, ReportLevel, import, object, render, schedule,
+    Details, InUse, Line, LineOrigin, NAME, Recorded, ReportLevel, import, kept, object, render, schedule,
 };
 use crate::email::{self, EmailSettings, Outgoing};
 
@@ -58,44 +60,68 @@ impl ReportService {
         Day { state, recorded: self.recorded, zone: &self.zone, now, blind_days }
     }
 
-    /// Makes the mail; `None` if nothing is recorded.
-    fn mail(&self, state: &mut State, now: Timestamp) -> Result<Option<Outgoing>, StateError> {
-        let has_templates = self.settings.text_template.is_some() || self.settings.html_template.is_some();
+    /// Renders the report; `None` if nothing is recorded.
+    fn render(&self, state: &mut State, now: Timestamp) -> Result<Option<Composed>, StateError> {
+        let settings = &self.settings;
+        let has_templates = settings.text_template.is_some() || settings.html_template.is_some();
         // A template of the user's gets the content that it is written for.
-        let content = if self.settings.group && !has_templates { None } else { self.collect(state, now)? };
-        if !self.settings.group {
-            return Ok(content.map(|content| {
-                let text = render::text(&content, &self.settings);
-                let subject = self.subject.as_deref().unwrap_or(FORMER_SUBJECT);
-                Outgoing::text(subject, text, now).with_html(render::html(&content, &self.settings))
-            }));
-        }
-        let Some(composed) = compose(&self.day(state, now), &self.settings, self.subject.as_deref()) else {
-            return Ok(None);
+        let content = if settings.group && !has_templates { None } else { self.collect(state, now)? };
+        let day = self.day(state, now);
+        let made = match content {
+            None => compose(&day, settings, self.subject.as_deref()),
+            Some(content) if settings.group => {
+                compose(&day, settings, self.subject.as_deref()).map(|made| Composed {
+                    text: render::own_text(&content, settings).unwrap_or(made.text),
+                    html: render::own_html(&content, settings).unwrap_or(made.html),
+                    ..made
+                })
+            }
+            Some(content) => Digest::of(&day, Limits::SHORT).map(|digest| Composed {
+                subject: self.subject.as_deref().unwrap_or(FORMER_SUBJECT).to_owned(),
+                text: render::text(&content, settings),
+                html: render::html(&content, settings),
+                short: compose::short(&day, &digest),
+                verdict: digest.verdict().to_owned(),
+                is_cut: false,
+            }),
         };
-        let (mut text, mut html) = (composed.text, composed.html);
-        if let Some(content) = content {
-            if self.settings.text_template.is_some() {
-                text = render::text(&content, &self.settings);
-            }
-            if self.settings.html_template.is_some() {
-                html = render::html(&content, &self.settings);
-            }
+        Ok(made)
+    }
+
+    /// Makes the mail, and the report that is kept; `None` if nothing is recorded.
+    fn make(&self, state: &mut State, now: Timestamp) -> Result<Option<(Outgoing, KeptReport)>, StateError> {
+        let digest = |limits| move |state: &State| Digest::of(&self.day(state, now), limits);
+        let Some(made) = self.render(state, now)? else { return Ok(None) };
+        let whole = |state: &State| made.is_cut.then(|| digest(Limits::NONE)(state)).flatten();
+        let attachment = attachment(state, whole, self.recorded.lines, &self.settings)?;
+        let json = object::of(state, self.recorded, now, Contained::Digest, digest(Limits::NORMAL))?;
+        let day = self.day(state, now);
+        let kept = KeptReport {
+            date: day.date(),
+            since: state.get(self.recorded.day).totals.since,
+            until: now,
+            verdict: made.verdict,
+            text: made.text.clone(),
+            html: made.html.clone(),
+            json,
+        };
+        let mut mail = Outgoing::text(&made.subject, made.text, now)
+            .with_short(made.short)
+            .with_attachment(attachment)
+            .in_series(SERIES);
+        if !made.html.is_empty() {
+            mail = mail.with_html(made.html);
         }
-        let mut mail =
-            Outgoing::text(&composed.subject, text, now).with_short(composed.short).in_series(SERIES);
-        if !html.is_empty() {
-            mail = mail.with_html(html);
-        }
-        Ok(Some(mail))
+        Ok(Some((mail, kept)))
     }
 
     /// Queues the mail and forgets the lines, in one transaction; `ends_day`: the report was due. Returns whether there was
     /// anything to send.
     fn queue_report(&self, state: &mut State, now: Timestamp, ends_day: bool) -> Result<bool, StateError> {
-        let mail = self.mail(state, now)?;
-        if let Some(mail) = &mail {
+        let made = self.make(state, now)?;
+        if let Some((mail, report)) = &made {
             mail.queue(state, self.mails);
+            kept::keep(state, self.recorded.kept, report);
         }
         self.remember(state, now, ends_day);
         let lines = state.get_mut(self.recorded.lines);
@@ -103,7 +129,7 @@ impl ReportService {
         state.get_mut(self.recorded.kinds).clear();
         state.get_mut(self.recorded.notes).clear();
         state.get_mut(self.recorded.day).clear();
-        Ok(mail.is_some())
+        Ok(made.is_some())
     }
 
     /// Remembers what later reports are compared with.
@@ -232,26 +258,20 @@ impl Reporter for ReportService {
     }
 
     fn report(&mut self, state: &mut State, now: Timestamp, form: ReportForm) -> Result<String, StateError> {
-        let (render, template): (fn(&Content, &ReportSettings) -> String, _) = match form {
-            ReportForm::Text => (render::text, &self.settings.text_template),
-            ReportForm::Html => (render::html, &self.settings.html_template),
-            ReportForm::Json => {
-                let digest = |state: &State| Digest::of(&self.day(state, now), Limits::NONE);
-                return object::of(state, self.recorded, now, digest);
-            }
-            _ => return Ok(String::new()),
-        };
-        if self.settings.group && template.is_none() {
-            let composed = compose(&self.day(state, now), &self.settings, None);
-            let shown = composed.map(|mail| if form == ReportForm::Html { mail.html } else { mail.text });
-            return Ok(shown.unwrap_or_default());
+        if form == ReportForm::Json {
+            let digest = |state: &State| Digest::of(&self.day(state, now), Limits::NONE);
+            return object::of(state, self.recorded, now, Contained::Lines, digest);
         }
-        let content = self.collect(state, now);
-        content.map(|content| content.map_or_else(String::new, |content| render(&content, &self.settings)))
+        let made = self.render(state, now)?;
+        Ok(made.map_or_else(String::new, |made| if form == ReportForm::Html { made.html } else { made.text }))
     }
 
     fn send(&mut self, state: &mut State, now: Timestamp) -> Result<bool, StateError> {
         self.queue_report(state, now, false)
+    }
+
+    fn kept(&mut self, state: &mut State) -> Result<Vec<KeptReport>, StateError> {
+        kept::all(state, self.recorded.kept)
     }
 
     fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {

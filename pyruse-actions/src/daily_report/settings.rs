@@ -39,12 +39,28 @@ pub(super) struct ReportSettings {
     /// counted.
     #[serde(rename = "maxBytes")]
     pub(super) max_bytes: u32,
+    /// What is attached, compressed, in up to half of `maxBytes`: `none`; `cut`, all rows if some are left out; `all`, every
+    /// recorded line.
+    pub(super) attach: Attach,
     /// How many lines the section OTHER shows with `group: false`; for the rest, it shows the number and the time range.
     #[serde(rename = "maxLines")]
     pub(super) max_lines: u32,
     /// How many different messages the sections WARN and INFO show each with `group: false`; for the rest, they show the number.
     #[serde(rename = "maxMessages")]
     pub(super) max_messages: u32,
+}
+
+/// What is attached to the mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(crate = "pyruse_core::serde", rename_all = "lowercase")]
+#[schemars(crate = "pyruse_core::schemars")]
+pub(super) enum Attach {
+    /// Nothing.
+    None,
+    /// All rows of the digest, if some are left out of the mail.
+    Cut,
+    /// All recorded lines.
+    All,
 }
 
 impl Default for ReportSettings {
@@ -58,6 +74,7 @@ impl Default for ReportSettings {
             memory_days: 30,
             blind_days: 3,
             max_bytes: 512 * 1024,
+            attach: Attach::None,
             max_lines: 5000,
             max_messages: 2000,
         }

@@ -27,9 +27,9 @@ use pyruse_core::time::Timestamp;
 use self::courier::MailCourier;
 use self::flood::Flood;
 pub(crate) use self::inspect::inspect;
-pub(crate) use self::outgoing::Outgoing;
 #[cfg(test)]
 pub(crate) use self::outgoing::quoted;
+pub(crate) use self::outgoing::{Attachment, Outgoing};
 pub(crate) use self::settings::{EmailSettings, host};
 use crate::text;
 

@@ -23,6 +23,8 @@ pub(crate) struct Outgoing {
     /// What is sent instead if the server refuses the mail as too large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     short: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attachment: Option<Attachment>,
     /// The name of the series that the mail belongs to, e.g. `pyruse-report`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     series: Option<String>,
@@ -30,6 +32,32 @@ pub(crate) struct Outgoing {
     message_id: String,
     /// When the reported event happened.
     pub(super) date: Timestamp,
+}
+
+/// A compressed file that is attached to a mail.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(crate = "pyruse_core::serde")]
+pub(crate) struct Attachment {
+    name: String,
+    /// Its content, encoded as it is sent.
+    base64: String,
+}
+
+impl Attachment {
+    /// Returns an attachment with this content.
+    pub(crate) fn new(name: &str, content: Vec<u8>) -> Attachment {
+        // Everything can be encoded as Base64.
+        let encoded = Body::new_with_encoding(content, ContentTransferEncoding::Base64)
+            .map_or_else(|_| Vec::new(), Body::into_vec);
+        Attachment { name: name.to_owned(), base64: String::from_utf8_lossy(&encoded).into_owned() }
+    }
+
+    fn part(self) -> Result<SinglePart, String> {
+        let kind = ContentType::parse("application/gzip").map_err(|e| e.to_string())?;
+        let encoding = ContentTransferEncoding::Base64;
+        let body = Body::dangerous_pre_encoded(self.base64.into_bytes(), encoding);
+        Ok(lettre::message::Attachment::new(self.name).body(body, kind))
+    }
 }
 
 impl Outgoing {
@@ -41,6 +69,7 @@ impl Outgoing {
             body,
             html: None,
             short: None,
+            attachment: None,
             series: None,
             message_id,
             date,
@@ -57,6 +86,11 @@ impl Outgoing {
         Outgoing { short: Some(short), ..self }
     }
 
+    /// Attaches a file.
+    pub(crate) fn with_attachment(self, attachment: Option<Attachment>) -> Outgoing {
+        Outgoing { attachment, ..self }
+    }
+
     /// Makes it one of a series, by which mail programs can sort it (`List-Id`).
     pub(crate) fn in_series(self, name: &str) -> Outgoing {
         Outgoing { series: Some(name.to_owned()), ..self }
@@ -70,6 +104,7 @@ impl Outgoing {
             body,
             html: None,
             short: None,
+            attachment: None,
             series: self.series.clone(),
             message_id: self.message_id.clone(),
             date: self.date,
@@ -98,11 +133,17 @@ impl Outgoing {
             .header(AutoSubmitted)
             .date(UNIX_EPOCH + Timestamp(0).until(self.date));
         let text = part(ContentType::TEXT_PLAIN, self.body);
-        let message = match self.html {
-            None => builder.singlepart(text),
-            Some(html) => builder.multipart(
-                MultiPart::alternative().singlepart(text).singlepart(part(ContentType::TEXT_HTML, html)),
-            ),
+        let alternative = |text, html| {
+            MultiPart::alternative().singlepart(text).singlepart(part(ContentType::TEXT_HTML, html))
+        };
+        let message = match (self.html, self.attachment) {
+            (None, None) => builder.singlepart(text),
+            (Some(html), None) => builder.multipart(alternative(text, html)),
+            (None, Some(file)) => {
+                builder.multipart(MultiPart::mixed().singlepart(text).singlepart(file.part()?))
+            }
+            (Some(html), Some(file)) => builder
+                .multipart(MultiPart::mixed().multipart(alternative(text, html)).singlepart(file.part()?)),
         };
         message.map_err(|e| e.to_string())
     }
@@ -201,6 +242,7 @@ mod tests {
             body: "naïve = ja\n.\nFrom here\n".into(),
             html: html.map(str::to_owned),
             short: None,
+            attachment: None,
             series: None,
             message_id: "<1@example.org>".into(),
             date: Timestamp(1_795_000_000_000_000),

@@ -12,6 +12,7 @@ each question, make it refuse:
     unknown    addresses, one a line, that get a 550
     spam       a word: mails with it in their subject get a 554
     full       if it is there, mails get a 452 after they were sent
+    limit      a number of bytes: larger mails get a 552
 """
 
 import asyncio
@@ -103,6 +104,7 @@ async def serve(directory, port, tls, certificate=None, key=None, user=None, pas
     def session():
         return SMTP(
             behaviour,
+            data_size_limit=int(behaviour.told("limit") or 0) or None,
             hostname="localhost",
             tls_context=context if tls == "starttls" else None,
             require_starttls=tls == "starttls",

@@ -1,5 +1,7 @@
 //! What a service can do beside deliveries: each facet is a separate trait.
 
+use serde::{Deserialize, Serialize};
+
 use crate::entry::{Entry, StepError};
 use crate::operation::ReportTimes;
 use crate::state::{State, StateError};
@@ -30,6 +32,26 @@ pub enum ReportForm {
     Json,
 }
 
+/// A report that was sent, and is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeptReport {
+    /// The local date of the day that it is about, `YYYY-MM-DD`.
+    pub date: String,
+    /// The time of the first entry, if there was one.
+    pub since: Option<Timestamp>,
+    /// When it was made.
+    pub until: Timestamp,
+    /// The day in one line.
+    pub verdict: String,
+    /// As plain text.
+    pub text: String,
+    /// As a page of HTML.
+    pub html: String,
+    /// As one JSON object.
+    pub json: String,
+}
+
 /// Makes the report.
 pub trait Reporter {
     /// Returns when reports are due.
@@ -40,6 +62,11 @@ pub trait Reporter {
 
     /// Queues the report now; returns `true` if there was anything to report.
     fn send(&mut self, state: &mut State, now: Timestamp) -> Result<bool, StateError>;
+
+    /// Returns the reports that were sent and are kept, the oldest first.
+    fn kept(&mut self, _state: &mut State) -> Result<Vec<KeptReport>, StateError> {
+        Ok(Vec::new())
+    }
 
     /// Records a fact that readers of the report must know although no entry states it, e.g. that entries were lost.
     fn remark(&mut self, text: &str, state: &mut State, now: Timestamp);

@@ -51,6 +51,10 @@ struct Group<'d> {
 }
 
 impl Bans {
+    pub(super) fn is_cut(&self) -> bool {
+        self.more.is_some()
+    }
+
     pub(super) fn of(day: &Day, clock: &Clock<'_>, limits: Limits) -> Bans {
         let groups = grouped_bans(day.bans());
         let mut groups: Vec<(String, Group<'_>)> = groups.into_iter().collect();

@@ -47,6 +47,7 @@ pub(super) struct Digest {
     host: String,
     /// If there are several: each with its number of lines.
     hosts: Vec<Host>,
+    date: String,
     since: Option<String>,
     until: String,
     verdict: String,
@@ -112,6 +113,14 @@ pub(super) struct Day<'a> {
     pub(super) blind_days: usize,
 }
 
+impl Day<'_> {
+    /// Returns the local date that the report is about: that of its last moment.
+    pub(super) fn date(&self) -> String {
+        let last = Timestamp(self.now.0.saturating_sub(1)).to_jiff().to_zoned_datetime(self.zone.clone());
+        last.date().to_string()
+    }
+}
+
 impl Digest {
     /// Makes the digest; `None` if nothing is recorded.
     pub(super) fn of(day: &Day<'_>, limits: Limits) -> Option<Digest> {
@@ -132,6 +141,7 @@ impl Digest {
                 [(host, _)] => host.clone(),
                 several => format!("{} hosts", several.len()),
             },
+            date: day.date(),
             since: since.map(|since| since.shown_in(day.zone)),
             until: day.now.shown_in(day.zone),
             verdict: verdict.to_string(),
@@ -163,10 +173,21 @@ pub(super) fn numbers(state: &State, recorded: Recorded) -> Numbers {
 }
 
 impl Digest {
+    pub(super) fn verdict(&self) -> &str {
+        &self.verdict
+    }
+
+    /// Returns `true` if rows are left out.
+    pub(super) fn is_cut(&self) -> bool {
+        self.bans.is_cut() || self.sections.iter().any(Section::is_cut)
+    }
+
     /// Returns the subject of its mail.
     pub(super) fn subject(&self, template: &str) -> String {
-        let date = self.until.get(..10).unwrap_or_default();
-        template.replace("{host}", &self.host).replace("{verdict}", &self.verdict).replace("{date}", date)
+        template
+            .replace("{date}", &self.date)
+            .replace("{verdict}", &self.verdict)
+            .replace("{host}", &self.host)
     }
 }
 
@@ -202,7 +223,7 @@ fn total(name: String, today: u64, trend: Trend, most: u64) -> Total {
         today: grouped(today),
         yesterday: trend.yesterday.map_or_else(unknown, grouped),
         mean: trend.mean.map_or_else(unknown, mean),
-        width: (today * 100 / most.max(1)).clamp(1, 100),
+        width: if today == 0 { 0 } else { (today * 100 / most.max(1)).clamp(1, 100) },
     }
 }
 

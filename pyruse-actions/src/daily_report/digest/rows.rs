@@ -120,6 +120,12 @@ pub(super) struct Section {
     more: Option<String>,
 }
 
+impl Section {
+    pub(super) fn is_cut(&self) -> bool {
+        self.more.is_some()
+    }
+}
+
 /// A row: lines of one kind.
 #[derive(Clone, Debug, Serialize)]
 #[serde(crate = "pyruse_core::serde")]

@@ -1,6 +1,8 @@
-//! `pyruse report`: shows the daily report as it is now, or sends it at once.
+//! `pyruse report`: shows the daily report as it is now, sends it at once, or shows those that were sent.
 
-use std::path::Path;
+mod kept;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,6 +13,7 @@ use pyruse_core::state::State;
 use pyruse_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use self::kept::NO_REPORT;
 use super::json;
 use super::loaded::Loaded;
 use super::operate;
@@ -24,9 +27,7 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(60);
 /// The module that records the lines.
 const REPORTS: &str = "action_dailyReport";
 
-const NO_REPORT: &str = "no linked module makes a report";
-
-/// Shows or sends the daily report as it is now
+/// Shows or sends the daily report as it is now, and shows those that were sent
 ///
 /// The report contains what `action_dailyReport` has recorded since the last one was sent; it is sent automatically
 /// once a day.
@@ -34,12 +35,29 @@ const NO_REPORT: &str = "no linked module makes a report";
 pub(crate) enum Command {
     /// Prints the report; changes nothing
     Show {
+        /// Print the report that was sent for this date, `YYYY-MM-DD`, as listed by `report list`
+        #[arg(long, value_name = "DATE")]
+        date: Option<String>,
         /// Print the HTML form
         #[arg(long)]
         html: bool,
         /// Print one JSON object: every recorded line, every ban, and the counts
         #[arg(long, conflicts_with = "html")]
         json: bool,
+    },
+    /// Lists the reports that were sent; the last 30 are kept
+    List {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Writes the reports that were sent as HTML pages, with an index, for a web server
+    ///
+    /// Existing pages of the same dates are replaced; other files stay.
+    Export {
+        /// The directory; it is made if it does not exist
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
     },
     /// Sends the report at once, and starts a new, empty one
     ///
@@ -50,9 +68,19 @@ pub(crate) enum Command {
 
 pub(crate) fn run(config: Option<&Path>, command: &Command) -> anyhow::Result<Ending> {
     match command {
-        Command::Show { json: true, .. } => show(config, ReportForm::Json),
-        Command::Show { html: true, .. } => show(config, ReportForm::Html),
-        Command::Show { .. } => show(config, ReportForm::Text),
+        Command::Show { date, html, json } => {
+            let form = match (json, html) {
+                (true, _) => ReportForm::Json,
+                (false, true) => ReportForm::Html,
+                (false, false) => ReportForm::Text,
+            };
+            match date {
+                Some(date) => kept::show(config, date, form),
+                None => show(config, form),
+            }
+        }
+        Command::List { json } => kept::list(config, *json),
+        Command::Export { directory } => kept::export(config, directory),
         Command::Send => send(config),
     }
 }
