@@ -75,8 +75,8 @@ impl Pattern {
         self.0.facts.backtracking
     }
 
-    /// Whether the expression refers to what its own groups took. Of the expressions that people write, only the
-    /// searches of such ones may be given up.
+    /// Whether the expression refers to what its own groups took. A search for such a one may be given up in a short
+    /// text. Others may only in a text of many KiB, if they repeat something a variable number of times up to dozens.
     #[must_use]
     pub fn refers_back(&self) -> bool {
         self.0.facts.references

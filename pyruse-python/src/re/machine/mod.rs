@@ -12,8 +12,9 @@
 //!   time grows with the length of the text times the length of the expression (see [`memo`]).
 //! - *It counts.* Every instruction, every backtrack, every start, and every few skipped characters are a step. A
 //!   search ends without an answer after [`STEPS`]. If the expression does not refer to groups, the work grows with the
-//!   text, and so does the limit, up to [`MOST_STEPS`]: a long request must not evade a rule. Only expressions that
-//!   refer to groups, or that are far larger than people write, come near these limits.
+//!   text, and so does the limit, up to [`MOST_STEPS`], that of a text of 64 KiB: a long request must not evade a
+//!   rule. Only expressions that refer to groups, that are far larger than people write, or that repeat something
+//!   dozens of times (`\w{1,60}`) come near these limits.
 //!
 //! A search uses no recursion: the paths that are left are frames in a list.
 
@@ -41,7 +42,7 @@ use scratch::Scratch;
 /// The number of steps for each character of a text, where the work is bounded by its length.
 const STEPS_A_CHARACTER: u32 = 256;
 /// The maximum number of steps of a search in the longest texts.
-const MOST_STEPS: u32 = 4_000_000;
+const MOST_STEPS: u32 = STEPS_A_CHARACTER * (64 << 10);
 
 /// One compiled expression.
 #[derive(Debug)]

@@ -253,6 +253,21 @@ fn nested_loops_with_look_around_are_searched_to_the_end_in_a_request_of_nine_ki
 }
 
 #[test]
+fn three_nested_lazy_loops_are_searched_to_the_end_in_the_longest_lines() {
+    for expression in [r"(?=(?:(?:(?:a*?b?)*?c?)*?d?)*?x)", r"(?!(?:(?:(?:a*?b?)*?c?)*?d?)*x)a"] {
+        let program = program(expression);
+        for unit in ["a", "ab", "abcd", "abc "] {
+            let text = unit.repeat((64 << 10) / unit.len());
+            let mut scratch = Scratch::default();
+            let most = limit(&program, text.len(), STEPS);
+            let mut run = Run::new(&program, text.as_bytes(), &mut scratch, most);
+            let found = run.search(0, true);
+            assert!(found.is_ok(), "{expression} on {unit:?}: {} steps", run.steps);
+        }
+    }
+}
+
+#[test]
 fn lazy_loops_in_loops_do_not_try_what_a_later_round_has_tried() {
     for (expression, unit, end) in [
         (r"(?:(?:a*?b?)*(?!c).*?)*Q", "ab ", ""),
