@@ -225,16 +225,18 @@ fn the_default_configuration_has_no_findings_and_bans_nobody() {
     assert!(!fs::read_to_string(&file).unwrap().contains("Ban\""));
 }
 
-/// As the unit has nft look for it: the admin's file goes before the package's, and an empty one loads nothing.
+/// As the unit chooses it: the admin's file goes before the package's, and an empty one loads nothing.
 #[test]
 fn the_admins_file_of_sets_replaces_the_packages() {
     let (place, units) = in_place();
     let unit = fs::read_to_string(units.join("pyruse-nft-sets.service")).unwrap();
-    let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/sbin/nft ")).unwrap();
+    // As systemd reads it: a line may be continued, and `$$` is `$`.
+    let unit = unit.replace("\\\n", " ").replace("$$", "$");
+    let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
     let firewall = common::Firewall::with_sets(&[]);
     let load = || {
         // Its words are as for a shell.
-        let status = firewall.command("sh").arg("-c").arg(format!("nft {command}")).status().unwrap();
+        let status = firewall.command("sh").arg("-c").arg(command).status().unwrap();
         assert!(status.success(), "{command}");
         firewall.nft(&["list", "tables"])
     };
