@@ -135,6 +135,11 @@ impl Filter for InNetworks {
         })?;
         Ok(found.is_some())
     }
+
+    fn depends_on(&self) -> Option<Slot> {
+        // A list may change.
+        self.lists.is_empty().then_some(self.field)
+    }
 }
 
 pyruse_core::inventory::submit!(Plugin::filter::<InNetworks>());

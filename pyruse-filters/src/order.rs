@@ -75,6 +75,10 @@ impl<const UPPER: bool> Filter for Bound<UPPER> {
         })?;
         Ok(holds.unwrap_or(false))
     }
+
+    fn depends_on(&self) -> Option<Slot> {
+        Some(self.field)
+    }
 }
 
 pyruse_core::inventory::submit!(Plugin::filter::<Bound<true>>());

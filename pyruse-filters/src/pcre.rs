@@ -30,7 +30,7 @@ const MOST_SEARCHED: usize = 64 * 1024;
 pub(crate) struct Search {
     pub(crate) pattern: Pattern,
     wanted: Wanted,
-    saves: Vec<(usize, Slot)>,
+    pub(crate) saves: Vec<(usize, Slot)>,
 }
 
 impl Search {
@@ -139,6 +139,10 @@ impl Filter for Pcre {
 
     fn predicate(&self) -> Option<Predicate<'_>> {
         Some(Predicate::Finds { field: self.field, patterns: vec![&self.search.pattern] })
+    }
+
+    fn depends_on(&self) -> Option<Slot> {
+        self.search.saves.is_empty().then_some(self.field)
     }
 }
 

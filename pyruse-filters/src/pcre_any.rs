@@ -131,6 +131,10 @@ impl Filter for PcreAny {
         let patterns = self.searches.iter().map(|search| &search.pattern).collect();
         Some(Predicate::Finds { field: self.field, patterns })
     }
+
+    fn depends_on(&self) -> Option<Slot> {
+        self.searches.iter().all(|search| search.saves.is_empty()).then_some(self.field)
+    }
 }
 
 pyruse_core::inventory::submit!(Plugin::filter::<PcreAny>());

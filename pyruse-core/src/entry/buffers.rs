@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 
 use super::counted::Counted;
 use super::decode::{self, EightBit};
-use super::field::{Fields, Slot};
-use super::known::{Known, KnownValues};
+use super::field::{Fields, Slot, SlotSet};
+use super::known::{Combination, Known, KnownValues};
 use super::limit::FIELD_LIMIT;
 use super::names::Names;
 use super::table::ValueType;
@@ -54,6 +54,9 @@ pub struct Buffers {
     elements: Vec<Element>,
     arena: String,
     pub(super) known: KnownValues,
+    /// What the entry has in common with others, and the fields in which it may differ from them.
+    pub(super) combination: Option<Combination>,
+    pub(super) different: SlotSet,
     /// The counts that counters reached for the entry, in order.
     pub(super) counted: Vec<Counted>,
     /// The name of the source that entries come from; empty if it is not known.
@@ -75,6 +78,8 @@ impl Buffers {
             elements: Vec::new(),
             arena: String::new(),
             known: KnownValues::new(),
+            combination: None,
+            different: SlotSet::default(),
             counted: Vec::new(),
             source: String::new(),
         }
@@ -102,6 +107,8 @@ impl Buffers {
         self.elements.clear();
         self.arena.clear();
         self.counted.clear();
+        self.combination = None;
+        self.different = SlotSet::default();
         self.known.begin();
         if self.arena.capacity() > 8 * FIELD_LIMIT {
             // One huge entry must not hold its memory for ever.
@@ -177,6 +184,7 @@ impl Buffers {
 
     pub(super) fn assign(&mut self, slot: Slot, stored: Option<Stored>) {
         let first = stored.map_or(NONE, |stored| self.push_element(stored));
+        self.different.add(slot);
         self.cells[slot.index()] =
             Cell { epoch: self.epoch, first, last: first, joined: NONE, assigned: true };
     }
@@ -218,6 +226,7 @@ impl Buffers {
             return false;
         }
         let stored = self.number(slot, value).unwrap_or_else(|| Stored::Text(self.push_bytes(value)));
+        self.different.add(slot);
         self.push_stored(slot, stored);
         true
     }
@@ -240,12 +249,31 @@ impl Buffers {
 
     /// Stores a value that was learnt, unless a step has set the field.
     pub(super) fn push_known(&mut self, known: Known) -> bool {
-        let Some((slot, stored)) = self.known.get(known) else { return false };
+        let slot = self.push_unless_set(known);
+        self.different.extend(slot);
+        slot.is_some()
+    }
+
+    /// See [`super::Sink::combine`].
+    pub(super) fn combine(&mut self) -> Combination {
+        self.known.combine()
+    }
+
+    /// See [`super::Sink::combination`].
+    pub(super) fn push_combination(&mut self, combination: Combination, values: &[Known]) {
+        for known in values {
+            self.push_unless_set(*known);
+        }
+        self.combination = Some(combination);
+    }
+
+    fn push_unless_set(&mut self, known: Known) -> Option<Slot> {
+        let (slot, stored) = self.known.get(known)?;
         if self.cell(slot).assigned {
-            return false;
+            return None;
         }
         self.push_stored(slot, stored);
-        true
+        Some(slot)
     }
 
     /// The value as a number, if the field has numbers.

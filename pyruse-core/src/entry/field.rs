@@ -18,6 +18,35 @@ impl Slot {
     }
 }
 
+/// A set of fields. From the 127th on, all fields count as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SlotSet(u128);
+
+impl SlotSet {
+    fn bit(slot: Slot) -> u128 {
+        1 << slot.0.min(u128::BITS - 1)
+    }
+
+    pub(crate) fn add(&mut self, slot: Slot) {
+        self.0 |= SlotSet::bit(slot);
+    }
+
+    /// Has it any field of the other set?
+    pub(crate) fn meets(self, other: SlotSet) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(crate) fn has(self, slot: Slot) -> bool {
+        self.0 & SlotSet::bit(slot) != 0
+    }
+}
+
+impl Extend<Slot> for SlotSet {
+    fn extend<I: IntoIterator<Item = Slot>>(&mut self, slots: I) {
+        slots.into_iter().for_each(|slot| self.add(slot));
+    }
+}
+
 /// Fields that are not data of the entry, but say where and when it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Address {

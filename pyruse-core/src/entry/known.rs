@@ -22,8 +22,13 @@ const LONGEST: usize = 4 << 10;
 const PLACES: u32 = 1 << 31;
 
 /// The number of a value that was learnt; 0: it is not wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Known(u32);
+
+/// A combination of values that were learnt, which comes again and again: what an entry has in common with those before
+/// it. No two combinations have the same number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Combination(pub(crate) u64);
 
 /// See the module.
 #[derive(Debug)]
@@ -33,11 +38,18 @@ pub(super) struct KnownValues {
     values: Vec<(Slot, Stored)>,
     texts: String,
     is_full: bool,
+    combinations: u64,
 }
 
 impl KnownValues {
     pub(super) fn new() -> KnownValues {
-        KnownValues { generation: another(), values: Vec::new(), texts: String::new(), is_full: false }
+        KnownValues {
+            generation: another(),
+            values: Vec::new(),
+            texts: String::new(),
+            is_full: false,
+            combinations: 0,
+        }
     }
 
     /// Forgets all values, if there are too many. No entry may be in use.
@@ -67,6 +79,11 @@ impl KnownValues {
     pub(super) fn push(&mut self, slot: Slot, stored: Stored) -> Known {
         self.values.push((slot, stored));
         Known(u32::try_from(self.values.len()).expect("VALUES is below 2^32"))
+    }
+
+    pub(super) fn combine(&mut self) -> Combination {
+        self.combinations += 1;
+        Combination(self.combinations)
     }
 
     pub(super) fn get(&self, known: Known) -> Option<(Slot, Stored)> {

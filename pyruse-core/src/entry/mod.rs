@@ -26,8 +26,9 @@ pub use self::buffers::Buffers;
 pub use self::counted::Counted;
 pub use self::decode::EightBit;
 pub use self::error::StepError;
+pub(crate) use self::field::SlotSet;
 pub use self::field::{Fields, Slot};
-pub use self::known::Known;
+pub use self::known::{Combination, Known};
 pub use self::limit::FIELD_LIMIT;
 pub use self::record::{MemoryRecord, Record, Sink};
 pub(crate) use self::table::SOURCE_FIELD;
@@ -43,6 +44,7 @@ use crate::time::Timestamp;
 pub struct Entry<'r> {
     record: &'r mut dyn Record,
     buffers: &'r mut Buffers,
+    begun: bool,
     exhausted: bool,
     time: Timestamp,
 }
@@ -63,7 +65,7 @@ impl Buffers {
 
 impl<'r> Entry<'r> {
     fn new(record: &'r mut dyn Record, buffers: &'r mut Buffers, time: Timestamp) -> Entry<'r> {
-        Entry { record, buffers, exhausted: false, time }
+        Entry { record, buffers, begun: false, exhausted: false, time }
     }
 }
 
@@ -77,6 +79,31 @@ impl Entry<'_> {
     /// Returns the entry's address in its journal.
     pub fn cursor(&mut self) -> Option<String> {
         self.record.cursor()
+    }
+
+    /// Returns what the entry has in common with others, if its source says so. This reads the record's first field.
+    pub(crate) fn combination(&mut self) -> Option<Combination> {
+        if !self.begun && !self.exhausted {
+            self.read_field();
+        }
+        self.buffers.combination
+    }
+
+    /// Returns the fields in which it may differ from others of its combination, as far as it was read.
+    pub(crate) fn different(&self) -> SlotSet {
+        self.buffers.different
+    }
+
+    /// Returns whether the record was read to its end.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.exhausted
+    }
+
+    /// Reads the record to its end.
+    pub(crate) fn read_all(&mut self) {
+        while !self.exhausted {
+            self.read_field();
+        }
     }
 
     /// Returns the names of the slots.
@@ -277,8 +304,13 @@ impl Entry<'_> {
     /// Reads fields until the slot's last element is no longer `last`, or the record ends.
     fn read_until(&mut self, slot: Slot, last: u32) {
         while !self.exhausted && self.buffers.cell(slot).last == last {
-            self.exhausted = !self.record.next_field(&mut Sink::new(self.buffers));
+            self.read_field();
         }
+    }
+
+    fn read_field(&mut self) {
+        self.begun = true;
+        self.exhausted = !self.record.next_field(&mut Sink::new(self.buffers));
     }
 
     fn load_address(&mut self, slot: Slot, address: Address) {

@@ -1,6 +1,6 @@
 //! The source of entries, as far as the core knows it.
 
-use super::{Buffers, Known};
+use super::{Buffers, Combination, Known};
 use crate::time::Timestamp;
 
 /// Where a record puts a requested field.
@@ -41,6 +41,17 @@ impl<'a> Sink<'a> {
     /// Like [`Sink::assignment`], for a value that was learnt in this generation.
     pub fn known(&mut self, known: Known) -> bool {
         self.buffers.push_known(known)
+    }
+
+    /// Returns a new number for values that come together again and again.
+    pub fn combine(&mut self) -> Combination {
+        self.buffers.combine()
+    }
+
+    /// Like [`Sink::known`] for each of these values, which are all that this number stands for. It must come before all
+    /// other fields of the entry. The workflow remembers its answers about values that come together.
+    pub fn combination(&mut self, combination: Combination, values: &[Known]) {
+        self.buffers.push_combination(combination, values);
     }
 
     /// Returns which generation of numbers is valid for this entry. With another one, all numbers have to be forgotten.

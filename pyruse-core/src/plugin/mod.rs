@@ -110,6 +110,15 @@ pub trait Filter: Send {
     fn predicate(&self) -> Option<Predicate<'_>> {
         None
     }
+
+    /// Returns the only thing that its answer depends on, if it does nothing but answer: the values of this field. Then
+    /// its answers are remembered for values that come together again and again.
+    fn depends_on(&self) -> Option<Slot> {
+        match self.predicate()? {
+            Predicate::Equals { field, .. } => Some(field),
+            Predicate::Finds { .. } => None,
+        }
+    }
 }
 
 /// A filter's predicate about one field.

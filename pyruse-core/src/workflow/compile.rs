@@ -85,7 +85,7 @@ impl Compiler<'_> {
         warn_of_unreachable(config, &shapes, &graph, diagnostics);
         let nodes = graph.nodes.iter().map(|link| {
             let (op, site) = ops[&(link.chain as usize, link.step as usize)];
-            Node { op, pass: link.pass, fail: link.fail, site }
+            Node { op, pass: link.pass, fail: link.fail, site, asks: None }
         });
         Some(Steps { nodes: nodes.collect(), filters, actions, sites })
     }

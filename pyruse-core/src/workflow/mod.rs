@@ -10,6 +10,7 @@ mod observe;
 mod optimize;
 mod run;
 mod site;
+mod ways;
 
 pub(crate) use self::compile::{Compiler, Steps};
 pub use self::observe::{EntryEffects, NoObserver, Observer, SkipReason};
@@ -18,8 +19,9 @@ pub use self::site::{Site, SiteId, describe};
 use jiff::tz::TimeZone;
 
 use self::node::{Node, Op};
-use self::optimize::{Ladders, Worth};
+use self::optimize::{Ladders, Worth, settle_questions};
 use self::run::Run;
+use self::ways::Ways;
 use crate::effect::Effect;
 use crate::entry::{Buffers, EightBit, Fields, Record};
 use crate::plugin::{Action, Filter};
@@ -32,6 +34,7 @@ pub struct Workflow {
     actions: Vec<Box<dyn Action>>,
     sites: Vec<Site>,
     ladders: Ladders,
+    ways: Ways,
     buffers: Buffers,
     /// The effects of the current entry, and the steps that caused them.
     effects: Vec<Effect>,
@@ -48,6 +51,7 @@ impl Workflow {
             actions,
             sites,
             ladders: Ladders::default(),
+            ways: Ways::default(),
             buffers: Buffers::new(fields, eight_bit, zone),
             effects: Vec::new(),
             causes: Vec::new(),
@@ -58,10 +62,11 @@ impl Workflow {
     /// and in the observer afterwards.
     #[doc(hidden)]
     pub fn run<O: Observer>(&mut self, record: &mut dyn Record, state: &mut State, observer: &mut O) {
-        let Workflow { nodes, filters, actions, sites, ladders, buffers, effects, causes } = self;
+        let Workflow { nodes, filters, actions, sites, ladders, ways, buffers, effects, causes } = self;
         let time = state.believed(record.realtime());
         let mut entry = buffers.entry_at(record, time);
-        Run { nodes, filters, actions, sites, ladders, effects, causes }.run(&mut entry, state, observer);
+        let mut run = Run { nodes, filters, actions, sites, ladders, ways, effects, causes };
+        run.run(&mut entry, state, observer);
         observer.finished(&mut entry, state, EntryEffects::new(effects, causes, sites));
         effects.clear();
         causes.clear();
@@ -86,6 +91,7 @@ impl Workflow {
     fn optimize_where(&mut self, worth: Worth) {
         if self.ladders.switches.is_empty() && self.ladders.sieves.is_empty() {
             self.ladders = Ladders::of(&mut self.nodes, &self.filters, worth);
+            settle_questions(&mut self.nodes, &self.filters, &self.ladders, self.buffers.fields());
         }
     }
 

@@ -1,5 +1,7 @@
 //! A node of the graph: what runs there, and the numbers of the nodes after its exits.
 
+use crate::entry::Slot;
+
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
     Filter(u32),
@@ -22,4 +24,6 @@ pub(super) struct Node {
     pub(super) pass: u32,
     pub(super) fail: u32,
     pub(super) site: u32,
+    /// The field whose values alone decide which exit is taken, if so; see [`super::ways`].
+    pub(super) asks: Option<Slot>,
 }

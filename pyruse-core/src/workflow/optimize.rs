@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use super::graph::STOP;
 use super::node::{Node, Op};
 use crate::entry::StepError;
-use crate::entry::{Entry, Slot, Value};
+use crate::entry::{Entry, Fields, Slot, Value};
 use crate::frozen::Frozen;
 use crate::pattern::Candidates;
 use crate::plugin::{Filter, Predicate};
@@ -149,7 +149,7 @@ impl Ladders {
                 rungs.iter().filter_map(|at| asked[*at as usize].as_ref()).collect();
             let first = number(nodes.len() + added.len());
             let site = nodes[head as usize].site;
-            let node = |op| Node { op, pass: STOP, fail: STOP, site };
+            let node = |op| Node { op, pass: STOP, fail: STOP, site, asks: None };
             match predicates.first() {
                 Some(Predicate::Equals { field, .. }) if rungs.len() >= worth.switch => {
                     let switch = number(ladders.switches.len());
@@ -211,6 +211,24 @@ impl Ladders {
                 rungs.iter_mut().filter(|rung| **rung == 0).for_each(|rung| *rung = at);
             }
         }
+    }
+}
+
+/// Sets which nodes only ask for the values of one field.
+pub(super) fn settle_questions(
+    nodes: &mut [Node],
+    filters: &[Box<dyn Filter>],
+    ladders: &Ladders,
+    fields: &Fields,
+) {
+    for node in nodes {
+        let field = match node.op {
+            Op::Filter(filter) => filters[filter as usize].depends_on(),
+            Op::Switch { switch, .. } => Some(ladders.switches[switch as usize].field),
+            Op::Sieve(_) | Op::Action { .. } => None,
+        };
+        // Where and when an entry was written is its own.
+        node.asks = field.filter(|field| fields.address(*field).is_none());
     }
 }
 

@@ -5,6 +5,7 @@ use super::node::{Node, Op};
 use super::observe::Observer;
 use super::optimize::Ladders;
 use super::site::{Site, SiteId};
+use super::ways::{Begun, Found, Ways};
 use crate::effect::Effect;
 use crate::entry::{Entry, StepError};
 use crate::plugin::{Act, Action, Filter};
@@ -17,6 +18,7 @@ pub(super) struct Run<'w> {
     pub(super) actions: &'w mut [Box<dyn Action>],
     pub(super) sites: &'w [Site],
     pub(super) ladders: &'w mut Ladders,
+    pub(super) ways: &'w mut Ways,
     pub(super) effects: &'w mut Vec<Effect>,
     pub(super) causes: &'w mut Vec<SiteId>,
 }
@@ -27,6 +29,20 @@ impl Run<'_> {
         let mut at = 0;
         while let Some(node) = self.nodes.get(at as usize) {
             let site = SiteId(node.site);
+            // An observer of steps gets each of them.
+            if !O::STEPS
+                && let Some(asks) = node.asks
+            {
+                let to = match self.ways.find(entry, at, asks) {
+                    Found::To(to) => to,
+                    Found::New(begun) => self.make_way(begun, entry, observer),
+                    Found::Never => at,
+                };
+                if to != at {
+                    at = to;
+                    continue;
+                }
+            }
             if O::STEPS {
                 observer.enter(site, &self.sites[site.index()], entry);
             }
@@ -73,6 +89,33 @@ impl Run<'_> {
             at = if passed { node.pass } else { node.fail };
         }
         debug_assert!(at == STOP || self.nodes.is_empty());
+    }
+
+    /// Goes on as long as only values of the combination are asked for, and remembers that way. Returns the node that runs
+    /// next.
+    fn make_way<O: Observer>(&mut self, mut begun: Begun, entry: &mut Entry<'_>, observer: &mut O) -> u32 {
+        let mut at = begun.from;
+        while let Some(node) = self.nodes.get(at as usize)
+            && let Some(asks) = node.asks
+        {
+            let next = match node.op {
+                Op::Filter(filter) => match self.filters[filter as usize].passes(entry) {
+                    Ok(true) => node.pass,
+                    Ok(false) => node.fail,
+                    // It is asked again, to report that.
+                    Err(_) => break,
+                },
+                Op::Switch { switch, from } => self.switch(switch, from, entry, observer),
+                Op::Sieve(_) | Op::Action { .. } => break,
+            };
+            if !begun.takes(asks, entry) {
+                self.ways.end(begun, at, entry);
+                return next;
+            }
+            at = next;
+        }
+        self.ways.end(begun, at, entry);
+        at
     }
 
     /// Applies a filter's answer; `None`: the entry may have no consequences, and stops here.

@@ -5,7 +5,7 @@
 //! nearly always the last one, because journald sorts them, and the program's other fields came with its first message.
 //! So all old offsets but the last are a shape, too.
 
-use pyruse_core::entry::Known;
+use pyruse_core::entry::{Combination, Known};
 
 /// How many shapes are remembered. A power of two.
 const SLOTS: usize = 1024;
@@ -29,23 +29,40 @@ struct Shape {
     items: Vec<u8>,
     /// The values that are wanted, in order.
     values: Vec<Known>,
+    combination: Combination,
 }
 
 impl Shapes {
     /// The longest shape that these items begin with, of those that have nearly all of them: how many items it has, and
-    /// its values. `length` is the length of an item.
-    pub(super) fn find(&self, file: u32, items: &[u8], length: usize) -> Option<(usize, &[Known])> {
+    /// its values with their number. `length` is the length of an item.
+    pub(super) fn find(
+        &self,
+        file: u32,
+        items: &[u8],
+        length: usize,
+    ) -> Option<(usize, Combination, &[Known])> {
         let count = items.len() / length;
         (0..=RARE.min(count.saturating_sub(1))).find_map(|rare| {
             let items = &items[..(count - rare) * length];
             let shape = self.slots.get(place(file, items))?;
-            (shape.file == file && shape.items == items).then_some((count - rare, shape.values.as_slice()))
+            (shape.file == file && shape.items == items).then_some((
+                count - rare,
+                shape.combination,
+                shape.values.as_slice(),
+            ))
         })
     }
 
     /// Remembers these items as a shape, and without the last ones, which may rarely come. `values` are those of all
-    /// items.
-    pub(super) fn remember(&mut self, file: u32, items: &[u8], length: usize, values: &[Known]) {
+    /// items; `combine` returns a number for them.
+    pub(super) fn remember(
+        &mut self,
+        file: u32,
+        items: &[u8],
+        length: usize,
+        values: &[Known],
+        mut combine: impl FnMut() -> Combination,
+    ) {
         if items.len() > LONGEST {
             return;
         }
@@ -59,6 +76,7 @@ impl Shapes {
             shape.file = file;
             shape.items.clear();
             shape.items.extend_from_slice(items);
+            shape.combination = combine();
             shape.values.clear();
             shape.values.extend(values[..count].iter().filter(|value| **value != Known::default()));
         }

@@ -270,10 +270,8 @@ impl Walk {
         shared.begin(sink.generation());
         let item = self.item_length();
         let shape = shared.shapes.find(self.serial, &self.items[..old * item], item);
-        let given = shape.map_or(0, |(given, values)| {
-            for value in values {
-                sink.known(*value);
-            }
+        let given = shape.map_or(0, |(given, combination, values)| {
+            sink.combination(combination, values);
             given
         });
         let is_new = shape.is_none();
@@ -299,7 +297,8 @@ impl Walk {
             }
         }
         if is_new && shared.values.len() == old {
-            shared.shapes.remember(self.serial, &self.items[..old * item], item, &shared.values);
+            let items = &self.items[..old * item];
+            shared.shapes.remember(self.serial, items, item, &shared.values, || sink.combine());
         }
         damaged
     }
