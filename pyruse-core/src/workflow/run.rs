@@ -109,12 +109,12 @@ impl Run<'_> {
                 Op::Sieve(_) | Op::Action { .. } => break,
             };
             if !begun.takes(asks, entry) {
-                self.ways.end(begun, at, entry);
+                self.ways.end(&begun, at, entry);
                 return next;
             }
             at = next;
         }
-        self.ways.end(begun, at, entry);
+        self.ways.end(&begun, at, entry);
         at
     }
 

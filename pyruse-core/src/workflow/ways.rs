@@ -69,8 +69,8 @@ impl Ways {
     }
 
     /// Remembers a way to this node.
-    pub(super) fn end(&mut self, begun: Begun, to: u32, entry: &Entry<'_>) {
-        let Begun { combination, from, asked } = begun;
+    pub(super) fn end(&mut self, begun: &Begun, to: u32, entry: &Entry<'_>) {
+        let Begun { combination, from, asked } = *begun;
         if from == to || entry.different().meets(asked) {
             return;
         }
@@ -96,7 +96,8 @@ impl Begun {
 /// Anybody can have two ways that share a place: then one of them is not remembered.
 fn place(combination: Combination, from: u32) -> usize {
     let number = combination.0 << 16 ^ u64::from(from);
-    (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.trailing_zeros())) as usize
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.trailing_zeros());
+    usize::try_from(mixed).unwrap_or(0)
 }
 
 #[cfg(test)]
