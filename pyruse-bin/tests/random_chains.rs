@@ -427,7 +427,7 @@ struct Learnt {
 /// An entry whose values recur, those first, and then others.
 struct Recurring<'l> {
     learnt: &'l mut Learnt,
-    recurring: Vec<Vec<u8>>,
+    common: Vec<Vec<u8>>,
     is_begun: bool,
     rest: MemoryRecord,
 }
@@ -459,7 +459,7 @@ impl Record for Recurring<'_> {
             *learnt = Learnt { generation: sink.generation(), ..Learnt::default() };
         }
         let mut values = Vec::new();
-        for field in &self.recurring {
+        for field in &self.common {
             let known = *learnt.known.entry(field.clone()).or_insert_with(|| sink.learn(field).unwrap());
             values.push(known);
         }
@@ -536,10 +536,11 @@ impl Subject {
         let mut record = MemoryRecord::default();
         if let Some(learnt) = &mut self.learnt {
             let (recurring, others): (Vec<_>, Vec<_>) = fields.iter().partition(|(_, value)| recurs(value));
-            others.iter().for_each(|(name, value)| record.push(name.as_bytes(), value.as_slice()));
+            for (name, value) in others {
+                record.push(name.as_bytes(), value.as_slice());
+            }
             let recurring = recurring.iter().map(|(name, value)| [name.as_bytes(), b"=", value].concat());
-            let mut record =
-                Recurring { learnt, recurring: recurring.collect(), is_begun: false, rest: record };
+            let mut record = Recurring { learnt, common: recurring.collect(), is_begun: false, rest: record };
             let mut seen = Seen::<false>::default();
             self.engine.workflow.run(&mut record, &mut self.state, &mut seen);
             return Outcome { path: Vec::new(), effects: seen.effects };

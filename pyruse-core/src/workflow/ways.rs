@@ -171,8 +171,9 @@ mod tests {
         fn next_field(&mut self, sink: &mut Sink<'_>) -> bool {
             self.given += 1;
             if self.given > 1 {
-                let other = self.others.get(self.given - 2);
-                return other.is_some_and(|field| sink.assignment(field.as_bytes()) || true);
+                let Some(other) = self.others.get(self.given - 2) else { return false };
+                sink.assignment(other.as_bytes());
+                return true;
             }
             let Learnt(all) = &mut *self.learnt.borrow_mut();
             if !all.iter().any(|(common, ..)| *common == self.common) {
