@@ -16,8 +16,8 @@ static LINT: Lint = Lint {
     instead: "Instead of a back-reference or a condition, list the cases (`'[^']*'|\"[^\"]*\"`). If that is not \
               possible, begin the expression with `^`, and let the parts before the reference match as little as \
               possible; then allow the finding. All other expressions, even with look-around, are searched in time \
-              that grows only with the text. (Of these, only one that repeats something up to dozens of times, such as \
-              `\\w{1,60}`, may be stopped in a line of many KiB: write `\\w+` instead.)",
+              that grows only with the text. Of these, only one that repeats something up to dozens of times, such as \
+              `\\w{1,60}`, may be stopped in a line of many KiB: write `\\w+` instead.",
     examples: Examples::Rules {
         rules: r#"{"actions": {
     "web": [
