@@ -3,9 +3,10 @@
 //!
 //! `PYRUSE_CASES=20000` makes a campaign of it.
 
+mod recurring;
 mod reference;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use proptest::collection::vec;
 use proptest::option;
@@ -17,15 +18,15 @@ use pyruse_actions as _;
 use pyruse_core::config::{ConfigText, Diagnostics};
 use pyruse_core::effect::{Effect, PlacedEffect};
 use pyruse_core::engine::Engine;
-use pyruse_core::entry::{Combination, Entry, Fields, Known, MemoryRecord, Record, Sink};
+use pyruse_core::entry::{Entry, Fields, MemoryRecord};
 use pyruse_core::plugin::{Plugin, Registry, StepError};
 use pyruse_core::state::State;
-use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::{Observer, Site, SiteId};
 use pyruse_filters as _;
 use pyruse_sources as _;
 use serde_json::{Value, json};
 
+use recurring::{Learnt, Recurring, recurs};
 use reference::{Chains, Outcome, Reference};
 
 /// Names of fields: few, so that steps meet each other's.
@@ -416,65 +417,6 @@ struct Subject {
     learnt: Option<Learnt>,
 }
 
-/// What a source remembers of values that recur.
-#[derive(Default)]
-struct Learnt {
-    generation: u64,
-    known: HashMap<Vec<u8>, Known>,
-    combinations: HashMap<Vec<Known>, Combination>,
-}
-
-/// An entry whose values recur, those first, and then others.
-struct Recurring<'l> {
-    learnt: &'l mut Learnt,
-    common: Vec<Vec<u8>>,
-    is_begun: bool,
-    rest: MemoryRecord,
-}
-
-/// Values that many entries have.
-fn recurs(value: &[u8]) -> bool {
-    [b"x".as_slice(), b"1", b"0", b"10.0.0.1"].contains(&value)
-}
-
-impl Record for Recurring<'_> {
-    fn realtime(&mut self) -> Timestamp {
-        self.rest.realtime()
-    }
-
-    fn monotonic(&mut self) -> Option<i64> {
-        self.rest.monotonic()
-    }
-
-    fn cursor(&mut self) -> Option<String> {
-        Record::cursor(&mut self.rest)
-    }
-
-    fn next_field(&mut self, sink: &mut Sink<'_>) -> bool {
-        if std::mem::replace(&mut self.is_begun, true) {
-            return self.rest.next_field(sink);
-        }
-        let learnt = &mut *self.learnt;
-        if learnt.generation != sink.generation() {
-            *learnt = Learnt { generation: sink.generation(), ..Learnt::default() };
-        }
-        let mut values = Vec::new();
-        for field in &self.common {
-            let known = *learnt.known.entry(field.clone()).or_insert_with(|| sink.learn(field).unwrap());
-            values.push(known);
-        }
-        if let Some(combination) = learnt.combinations.get(&values) {
-            sink.combination(*combination, &values);
-        } else {
-            for known in &values {
-                sink.known(*known);
-            }
-            learnt.combinations.insert(values, sink.combine());
-        }
-        true
-    }
-}
-
 #[derive(Default)]
 struct Seen<const STEPS: bool> {
     steps: Vec<SiteId>,
@@ -533,18 +475,13 @@ impl Subject {
     }
 
     fn run(&mut self, fields: &[(String, Vec<u8>)]) -> Outcome {
-        let mut record = MemoryRecord::default();
         if let Some(learnt) = &mut self.learnt {
-            let (recurring, others): (Vec<_>, Vec<_>) = fields.iter().partition(|(_, value)| recurs(value));
-            for (name, value) in others {
-                record.push(name.as_bytes(), value.as_slice());
-            }
-            let recurring = recurring.iter().map(|(name, value)| [name.as_bytes(), b"=", value].concat());
-            let mut record = Recurring { learnt, common: recurring.collect(), is_begun: false, rest: record };
+            let mut record = Recurring::new(learnt, fields);
             let mut seen = Seen::<false>::default();
             self.engine.workflow.run(&mut record, &mut self.state, &mut seen);
             return Outcome { path: Vec::new(), effects: seen.effects };
         }
+        let mut record = MemoryRecord::default();
         for (name, value) in fields {
             record.push(name.as_bytes(), value.as_slice());
         }

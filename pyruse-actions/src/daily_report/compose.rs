@@ -1,6 +1,6 @@
 //! The mail of a report: subject, text, HTML, and the short form, together under one bound.
 //!
-//! A server refuses a mail that is too large, and whoever can write log lines decides how large a report would be. So
+//! A server refuses a mail that is too large, and anybody who can write log lines decides how large a report would be. So
 //! the digest is made with fewer and fewer rows until the encoded mail fits; what is left out is counted in it.
 
 use pyruse_core::text::floor_char_boundary;
