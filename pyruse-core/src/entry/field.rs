@@ -18,7 +18,7 @@ impl Slot {
     }
 }
 
-/// A set of fields. From the 127th on, all fields count as one.
+/// A set of fields. From the 128th on, all fields count as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SlotSet(u128);
 
@@ -146,5 +146,16 @@ mod tests {
         assert_eq!(fields.slot("MESSAGE"), slot);
         assert_eq!(fields.name(slot), "MESSAGE");
         assert_eq!(fields.value_type(slot), ValueType::Text);
+    }
+
+    #[test]
+    fn fields_beyond_the_room_of_a_set_count_as_one() {
+        let set = |slot| {
+            let mut set = SlotSet::default();
+            set.add(Slot(slot));
+            set
+        };
+        assert!(set(126).has(Slot(126)) && !set(126).has(Slot(127)) && !set(126).meets(set(125)));
+        assert!(set(127).has(Slot(1000)) && set(1000).meets(set(128)) && !set(1000).has(Slot(0)));
     }
 }

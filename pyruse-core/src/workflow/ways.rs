@@ -55,15 +55,12 @@ impl Ways {
         }
         if let Some(way) = self.places.get(place(combination, from))
             && (way.combination, way.from) == (combination, from)
-            && !entry.different().meets(way.asked)
         {
-            if way.is_whole {
+            if way.is_whole && !entry.different().meets(way.asked) {
                 entry.read_all();
             }
-            if !entry.different().meets(way.asked) {
-                return Found::To(way.to);
-            }
-            return Found::Never;
+            // Another answer is no reason to forget the way.
+            return if entry.different().meets(way.asked) { Found::Never } else { Found::To(way.to) };
         }
         Found::New(Begun { combination, from, asked: SlotSet::default() })
     }
