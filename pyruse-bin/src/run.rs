@@ -39,10 +39,11 @@ fn dry_run(mut dry: DryRun, mut wake: Wake, since: Option<Timestamp>) -> anyhow:
     let pump = dry.pump();
     let mut sources = Sources::open(&pump.engine.sources, &mut pump.state, since)?;
     if pump.state.positions().all(|(_, position)| position.place.is_empty()) && since.is_none() {
-        tracing::warn!("no journal entries were found there, {MAY_NOT_READ}");
+        tracing::warn!("no entries were found there, {MAY_NOT_READ}");
     }
     tracing::info!(
-        "following the journal in a dry run: effects are printed, nothing is done; press Ctrl-C to stop"
+        "following {} in a dry run: effects are printed, nothing is done; press Ctrl-C to stop",
+        sources.in_words()
     );
     while !wake.stop() {
         while let Some(source) = sources.advance_or_log() {

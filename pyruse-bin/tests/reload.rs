@@ -151,9 +151,9 @@ fn a_dry_run_warns_if_no_entry_can_be_read() {
     std::fs::create_dir(site.path("empty")).unwrap();
     site.configure_for("", &rules(), &json!({"journal": {"directory": site.path("empty")}}));
     let pyruse = site.launch(None, &["run", "--dry-run"]);
-    let words = "no journal entries were found there, or you may not read them: use root or the group systemd-journal";
+    let words = "no entries were found there, or you may not read them (root and the group systemd-journal may read a journal)";
     wait_for("the warning", || site.log().contains(words).then_some(()));
-    wait_for("the start", || site.log().contains("following the journal in a dry run").then_some(()));
+    wait_for("the start", || site.log().contains("in a dry run: effects are printed").then_some(()));
     assert!(pyruse.terminate().success());
 }
 

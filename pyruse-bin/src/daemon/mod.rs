@@ -154,8 +154,8 @@ impl Daemon {
 
     /// Follows the sources until a signal ends it.
     pub(crate) fn run(mut self) -> anyhow::Result<()> {
-        tracing::info!("following the journal with {}", self.config_path.display());
-        ServiceManager::ready(self.status_line());
+        tracing::info!("following {} with {}", self.pump.sources.in_words(), self.config_path.display());
+        ServiceManager::ready(&self.status_line());
         let mut remind = Instant::now() + REMINDER_INTERVAL;
         let mut committed = Ok(());
         loop {
@@ -227,7 +227,7 @@ impl Daemon {
             }
             Ok(()) if failing => {
                 tracing::info!("the state can be written again");
-                ServiceManager::status(self.status_line());
+                ServiceManager::status(&self.status_line());
             }
             _ => {}
         }
@@ -283,16 +283,14 @@ impl Daemon {
             let now = self.pump.state.tick();
             self.pump.boot(now.wall);
         }
-        ServiceManager::ready(self.status_line());
+        ServiceManager::ready(&self.status_line());
     }
 
     /// Returns the status line for systemd.
-    fn status_line(&self) -> &'static str {
-        if self.storage.lost.is_some() {
-            "following the journal WITHOUT ITS STATE, which is lost or damaged: see the log"
-        } else {
-            "following the journal"
-        }
+    fn status_line(&self) -> String {
+        let lost = " WITHOUT ITS STATE, which is lost or damaged: see the log";
+        let trouble = if self.storage.lost.is_some() { lost } else { "" };
+        format!("following {}{trouble}", self.pump.sources.in_words())
     }
 
     fn try_reload(&mut self) -> anyhow::Result<bool> {

@@ -208,7 +208,8 @@ impl PastArgs {
 }
 
 /// The reason why there may be no entries.
-pub const MAY_NOT_READ: &str = "or you may not read them: use root or the group systemd-journal";
+pub const MAY_NOT_READ: &str =
+    "or you may not read them (root and the group systemd-journal may read a journal)";
 
 /// Opened past entries.
 pub(super) struct Past {
@@ -276,7 +277,7 @@ impl Past {
         }
         sources.flush_losses();
         if first.is_none() && !self.is_recording {
-            tracing::warn!("no journal entries of that time were found there, {MAY_NOT_READ}");
+            tracing::warn!("no entries of that time were found there, {MAY_NOT_READ}");
         }
         Ok(())
     }

@@ -56,6 +56,9 @@ pub struct SourceStatus {
     pub error: Option<String>,
 }
 
+/// If there are more sources, a message says only how many.
+const MAX_NAMED: usize = 5;
+
 /// The sources that are read.
 #[derive(Default)]
 pub struct Sources {
@@ -323,6 +326,16 @@ impl Sources {
             error: open.error.clone(),
         };
         self.open.iter_mut().map(status).collect()
+    }
+
+    /// Names the sources as the object of a sentence.
+    pub fn in_words(&self) -> String {
+        let names: Vec<&str> = self.open.iter().map(|open| open.name.as_str()).collect();
+        match names.as_slice() {
+            [name] => format!("the source {name}"),
+            names if names.len() <= MAX_NAMED => format!("the sources {}", names.join(", ")),
+            names => format!("{} sources", names.len()),
+        }
     }
 
     /// Moves all readers to where reading begins, whatever the state says. Returns the first error.

@@ -38,7 +38,7 @@ pub(super) struct Matches {
     pub(super) others: BTreeSet<PathBuf>,
     /// Where other files may come.
     pub(super) directories: BTreeSet<PathBuf>,
-    /// Directories that cannot be read.
+    /// Directories that cannot be read, and links that lead nowhere.
     pub(super) failures: Vec<(PathBuf, io::Error)>,
     names: usize,
 }
@@ -136,20 +136,34 @@ impl PathPattern {
                 for entry in entries.flatten() {
                     matches.names += 1;
                     if matches.names > NAMES_LIMIT {
+                        if matches.names == NAMES_LIMIT + 1 {
+                            let text = format!("more than {NAMES_LIMIT} names; others are not looked at");
+                            matches.failures.push((at.to_owned(), io::Error::other(text)));
+                        }
                         return;
                     }
                     let name = entry.file_name();
                     if !pattern.matches_with(&name.to_string_lossy(), OPTIONS) {
                         continue;
                     }
-                    let (path, Ok(kind)) = (entry.path(), entry.file_type()) else { continue };
-                    if rest.is_empty() {
-                        let is_file = kind.is_file() || (kind.is_symlink() && path.is_file());
-                        let found = if is_file { &mut matches.files } else { &mut matches.others };
-                        found.insert(path);
-                    } else if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
-                        self.expand(&path, rest, matches);
+                    let (path, Ok(mut kind)) = (entry.path(), entry.file_type()) else { continue };
+                    if kind.is_symlink() {
+                        match path.metadata() {
+                            Ok(metadata) => kind = metadata.file_type(),
+                            Err(e) => {
+                                matches.failures.push((path, e));
+                                continue;
+                            }
+                        }
                     }
+                    if !rest.is_empty() {
+                        if kind.is_dir() {
+                            self.expand(&path, rest, matches);
+                        }
+                        continue;
+                    }
+                    let found = if kind.is_file() { &mut matches.files } else { &mut matches.others };
+                    found.insert(path);
                 }
             }
         }

@@ -31,6 +31,9 @@ pub(super) enum Found {
     Busy,
 }
 
+/// Programs on Windows begin a file in UTF-8 with this.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// See the module.
 pub(super) struct Lines {
     pub(super) input: Input,
@@ -249,11 +252,12 @@ impl Lines {
         self.skip -= length as u64;
     }
 
-    /// The line that was found, without its end.
+    /// The line that was found, without its end, and without the byte order mark at the beginning of a file.
     pub(super) fn line(&self) -> &[u8] {
         let end = self.end.unwrap_or(self.at);
         let line = &self.data[self.at..end.min(self.at + LINE_LIMIT)];
-        line.strip_suffix(b"\r").unwrap_or(line)
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if self.start == 0 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line }
     }
 
     /// Is the line that was found, or the rest, longer than what is returned of it?

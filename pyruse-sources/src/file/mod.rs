@@ -7,6 +7,7 @@
 
 mod assembly;
 mod date;
+mod directories;
 mod entry;
 mod fields;
 mod followed;
@@ -116,10 +117,16 @@ impl Source for LogFiles {
         }
         let matches = globs::expand(&self.settings.patterns);
         self.inspect_rotated(&matches.files, inspection);
+        for (path, e) in &matches.failures {
+            let help = "Pyruse reads regular files, and looks for them in directories that it may list";
+            inspection.argument("paths", Severity::Warning, input::failure(path, e), help);
+        }
+        // What cannot be looked at is there.
+        let is_there = |path: &PathBuf| path.try_exists().unwrap_or(true);
         for (n, pattern) in self.settings.patterns.iter().enumerate() {
             let argument = format!("paths.{n}");
             let files: Vec<_> = matches.files.iter().filter(|path| pattern.matches(path)).collect();
-            if !files.iter().any(|path| path.exists()) {
+            if !files.iter().any(|path| is_there(path)) {
                 let message = format!("there is no file {}", pattern.text());
                 inspection.argument(
                     &argument,
@@ -129,7 +136,7 @@ impl Source for LogFiles {
                 );
                 continue;
             }
-            for path in files.into_iter().filter(|path| path.exists()) {
+            for path in files.into_iter().filter(|path| is_there(path)) {
                 let reader = inspection.service_user();
                 let obstacle =
                     reader.and_then(|reader| Some(reader.denied_with_fix(path, &reader.obstacle(path)?)));

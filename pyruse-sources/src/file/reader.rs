@@ -11,6 +11,7 @@ use pyruse_core::plugin::{Begin, Begun, LeftOut, Next, Reader, Readiness, Source
 use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
 
+use super::directories::Directories;
 use super::followed::{Followed, Step};
 use super::globs::{self, Matches};
 use super::input;
@@ -42,6 +43,7 @@ pub(super) struct LogReader {
     patterns: Vec<String>,
     files: Vec<Followed>,
     watch: Watch,
+    directories: Directories,
     losses: Losses,
     refused: Refused,
     /// The numbers of files that may have something to read.
@@ -76,6 +78,7 @@ impl LogReader {
             settings,
             files: Vec::new(),
             watch,
+            directories: Directories::default(),
             losses: Losses::default(),
             refused: Refused::default(),
             active: Vec::new(),
@@ -243,6 +246,7 @@ impl LogReader {
                 let mut shared = Shared {
                     settings: &self.settings,
                     watch: &mut self.watch,
+                    directories: &mut self.directories,
                     losses: &mut self.losses,
                     refused: &mut self.refused,
                     budget: BUDGET,
@@ -317,6 +321,7 @@ impl Reader for LogReader {
                     let mut shared = Shared {
                         settings: &settings,
                         watch: &mut self.watch,
+                        directories: &mut self.directories,
                         losses: &mut self.losses,
                         refused: &mut self.refused,
                         budget: BUDGET,
@@ -387,7 +392,10 @@ impl Reader for LogReader {
         self.see(events);
     }
 
-    fn tend(&mut self, _is_drained: bool) -> bool {
+    fn tend(&mut self, is_drained: bool) -> bool {
+        if is_drained {
+            self.directories.forget();
+        }
         self.losses.tend();
         false
     }

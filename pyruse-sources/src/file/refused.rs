@@ -39,7 +39,12 @@ impl Refused {
     /// These match a pattern and are no files; replaces those of before.
     pub(super) fn set_others(&mut self, others: &BTreeSet<PathBuf>, losses: &mut Losses) {
         const NO_FILE: &str = "it is not a regular file";
-        self.why.retain(|path, text| !text.ends_with(NO_FILE) || others.contains(path));
+        let is_there = |path: &Path| path.symlink_metadata().is_ok();
+        self.why.retain(
+            |path, text| {
+                if text.ends_with(NO_FILE) { others.contains(path) } else { is_there(path) }
+            },
+        );
         for path in others.iter().take(LIMIT) {
             let text = format!("{}: {NO_FILE}", path.display());
             if self.why.len() < LIMIT && self.why.insert(path.clone(), text).is_none() && self.why.len() <= 3

@@ -6,16 +6,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
 use pyruse_core::access;
 
+use super::directories::{Directories, Name};
 use super::identity::{FileId, changed};
 use super::input::Packing;
-
-/// The largest number of names in a directory that are looked at.
-const NAMES_LIMIT: usize = 100_000;
 
 /// The largest number of rotated files of one log file that are looked at: the latest ones.
 const SIBLINGS_LIMIT: usize = 1000;
@@ -43,10 +40,15 @@ pub(super) struct Sibling {
 ///
 /// `rotated` is the directory that rotated files are moved to, if it is another one; it may be relative to that of the
 /// file. While files are renamed, a listing may miss some, so it is repeated until it stays the same.
-pub(super) fn list(path: &Path, rotated: Option<&Path>, inodes: &[u64]) -> io::Result<Vec<Sibling>> {
-    let mut found = list_once(path, rotated, inodes)?;
+pub(super) fn list(
+    directories: &mut Directories,
+    path: &Path,
+    rotated: Option<&Path>,
+    inodes: &[u64],
+) -> io::Result<Vec<Sibling>> {
+    let mut found = list_once(directories, path, rotated, inodes)?;
     for _ in 0..TRIES {
-        let again = list_once(path, rotated, inodes)?;
+        let again = list_once(directories, path, rotated, inodes)?;
         let is_same = |(one, other): (&Sibling, &Sibling)| one.path == other.path && one.id == other.id;
         let are_same = found.len() == again.len() && found.iter().zip(&again).all(is_same);
         found = again;
@@ -57,11 +59,16 @@ pub(super) fn list(path: &Path, rotated: Option<&Path>, inodes: &[u64]) -> io::R
     Ok(found)
 }
 
-fn list_once(path: &Path, rotated: Option<&Path>, inodes: &[u64]) -> io::Result<Vec<Sibling>> {
+fn list_once(
+    directories: &mut Directories,
+    path: &Path,
+    rotated: Option<&Path>,
+    inodes: &[u64],
+) -> io::Result<Vec<Sibling>> {
     let (Some(directory), Some(base)) = (path.parent(), path.file_name()) else { return Ok(Vec::new()) };
-    let mut found = list_directory(directory, base, false, inodes)?;
+    let mut found = list_directory(directories, directory, base, false, inodes)?;
     if let Some(other) = rotated.map(|rotated| directory.join(rotated)).filter(|other| other != directory) {
-        match list_directory(&other, base, true, inodes) {
+        match list_directory(directories, &other, base, true, inodes) {
             Ok(there) => found.extend(there),
             // logrotate makes it when it needs it.
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -84,35 +91,31 @@ fn list_once(path: &Path, rotated: Option<&Path>, inodes: &[u64]) -> io::Result<
 
 /// `is_other`: it is the directory of rotated files, in which the name of the log file is that of a rotated one, too.
 fn list_directory(
+    directories: &mut Directories,
     directory: &Path,
     base: &OsStr,
     is_other: bool,
     inodes: &[u64],
 ) -> io::Result<Vec<Sibling>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory)?.take(NAMES_LIMIT) {
-        let entry = entry?;
-        let name = entry.file_name();
-        let is_rotated = is_rotation_of(base, &name) || (is_other && name == base);
-        if (name == base && !is_other) || !(is_rotated || inodes.contains(&entry.ino())) {
-            continue;
-        }
+    let listing = directories.list(directory)?;
+    let is_named = |name: &OsStr| is_rotation_of(base, name) || (is_other && name == base);
+    let rotated = listing.with_prefix(stem(base)).filter(|name| is_named(&name.name));
+    let others =
+        listing.with_inodes(inodes).filter(|name| !is_named(&name.name) && (is_other || name.name != base));
+    let sibling = |name: &Name| {
+        let path = directory.join(&name.name);
         // It may be gone meanwhile. What is a link was not made by a rotation.
-        let Ok(metadata) = entry.metadata() else { continue };
-        if !metadata.is_file() {
-            continue;
-        }
-        let path = entry.path();
-        found.push(Sibling {
+        let metadata = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
+        Some(Sibling {
             id: FileId::of(&metadata),
             changed: changed(&metadata),
             size: metadata.len(),
             packing: Packing::of(&path),
-            is_rotated,
+            is_rotated: is_named(&name.name),
             path,
-        });
-    }
-    Ok(found)
+        })
+    };
+    Ok(rotated.chain(others).filter_map(sibling).collect())
 }
 
 /// The last number in a name.
@@ -123,17 +126,22 @@ fn number(name: &OsStr) -> u64 {
     std::str::from_utf8(&name[start..end]).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
+/// What the names of all rotated files begin with.
+fn stem(base: &OsStr) -> &OsStr {
+    let dot = base.as_bytes().iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0);
+    dot.map_or(base, |dot| OsStr::from_bytes(&base.as_bytes()[..dot]))
+}
+
 /// Is this the name that a rotation gives to a file with the name `base`: `access.log.1`, `access.log-20261118.gz`,
 /// `access-20261118.log`, `access.log.old`?
 pub(super) fn is_rotation_of(base: &OsStr, name: &OsStr) -> bool {
     let is_packed = Packing::of(Path::new(name)).is_some();
     let unpacked = if is_packed { Path::new(name).file_stem().unwrap_or(name) } else { name };
-    let (base, name) = (base.as_bytes(), unpacked.as_bytes());
+    let (stem, base, name) = (stem(base).as_bytes(), base.as_bytes(), unpacked.as_bytes());
     if let Some(mark) = name.strip_prefix(base) {
         return is_mark(mark) || (is_packed && mark.is_empty());
     }
-    let Some(dot) = base.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0) else { return false };
-    let (stem, extension) = base.split_at(dot);
+    let extension = &base[stem.len()..];
     name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension)).is_some_and(is_mark)
 }
 
@@ -198,7 +206,7 @@ mod tests {
         };
         let names = |inodes: &[u64]| -> Vec<String> {
             let name = |sibling: Sibling| sibling.path.file_name().unwrap().to_string_lossy().into_owned();
-            list(&base, None, inodes).unwrap().into_iter().map(name).collect()
+            list(&mut Directories::default(), &base, None, inodes).unwrap().into_iter().map(name).collect()
         };
         assert_eq!(names(&[]), ["log.3.gz", "log.2", "log.1", "log.9"]);
         assert_eq!(names(&[inode("else")]), ["log.3.gz", "else", "log.2", "log.1", "log.9"]);

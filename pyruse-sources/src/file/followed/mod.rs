@@ -32,7 +32,6 @@ use super::part::{Content, Part, open_plain};
 use super::place::StoredFile;
 use super::settings::Settings;
 use super::shared::Shared;
-use super::siblings;
 
 /// The last line of a file that was replaced is complete if nothing was added for this long.
 const LAST_LINE: Duration = Duration::from_secs(5);
@@ -146,7 +145,7 @@ impl Followed {
     /// Goes behind what is there now. What was rotated is known.
     pub(super) fn go_to_end(&mut self, shared: &mut Shared<'_>) {
         self.must_look = false;
-        let rotated = siblings::list(&self.path, shared.settings.rotated.as_deref(), &[]).unwrap_or_default();
+        let rotated = shared.siblings(&self.path, &[]).unwrap_or_default();
         self.floor = rotated.iter().map(|sibling| sibling.changed).fold(self.floor, i64::max);
         let (mut lines, file, metadata) = match open_plain(&self.path) {
             Ok(opened) => opened,
@@ -245,7 +244,8 @@ impl Followed {
         let named = if shared.settings.reads_standard_input {
             Some(FileId::default())
         } else {
-            self.path.metadata().ok().map(|metadata| FileId::of(&metadata))
+            let metadata = self.path.metadata().inspect_err(|e| Self::refuse(&self.path, e, shared));
+            metadata.ok().map(|metadata| FileId::of(&metadata))
         };
         let last = self.parts.last_mut();
         match (named, last) {

@@ -12,7 +12,6 @@ use super::super::losses::{GONE, GONE_FILES};
 use super::super::part::{Content, Part, Tried, open_plain, open_sibling, try_sibling};
 use super::super::place::{Mark, UNKNOWN_SIZE};
 use super::super::shared::Shared;
-use super::super::siblings;
 use super::{Followed, Read};
 
 /// A file is looked for during this time: it may be on its way to another name.
@@ -127,7 +126,7 @@ impl Followed {
 
     /// Finds those files.
     fn unseen(&mut self, shared: &mut Shared<'_>) -> io::Result<Vec<Part>> {
-        let listed = siblings::list(&self.path, shared.settings.rotated.as_deref(), &[])?;
+        let listed = shared.siblings(&self.path, &[])?;
         let mut found: Vec<(Part, Vec<u8>)> = Vec::new();
         for sibling in listed.into_iter().filter(|sibling| sibling.changed > self.floor) {
             if self.parts.iter().any(|part| part.mark.id() == sibling.id) {
@@ -181,7 +180,7 @@ impl Followed {
             return Ok(true);
         }
         let mut finished = None;
-        let mut listed = siblings::list(&self.path, shared.settings.rotated.as_deref(), &[mark.inode])?;
+        let mut listed = shared.siblings(&self.path, &[mark.inode])?;
         // By the inode first. Of others that begin in the same way, it is the first that was changed since.
         let second = |nanoseconds: i64| nanoseconds / 1_000_000_000;
         listed.sort_by_key(|sibling| {
@@ -269,7 +268,7 @@ impl Followed {
         if mark.head().is_full() || mark.head().is_empty() || shared.settings.once {
             return Ok(false);
         }
-        let listed = siblings::list(&self.path, shared.settings.rotated.as_deref(), &[])?;
+        let listed = shared.siblings(&self.path, &[])?;
         let is_part = |id: FileId| {
             self.parts.iter().enumerate().any(|(n, part)| n != at && part.mark.id() == id)
                 || self.seen.iter().any(|(_, seen)| *seen == id)

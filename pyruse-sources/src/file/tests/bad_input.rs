@@ -1,5 +1,6 @@
 //! What may be in a directory of log files, and in their lines.
 
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
 use nix::sys::stat::Mode;
@@ -96,4 +97,124 @@ fn lines_of_1970_and_2099_are_read_once() {
     // A time in the future is the time of reading.
     assert!(found[2].1 <= Timestamp::now() && found[2].1 >= before, "{:?}", found[2]);
     assert_eq!(said(&mut *reader), [("future".to_owned(), 1)]);
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_named_with_its_reason_until_it_leads_somewhere() {
+    for pattern in ["*.log", "a.log"] {
+        for (target, why) in [("a.log", "symbolic links"), ("/none/x", "No such file")] {
+            let mut log = Log::new();
+            symlink(target, log.path("a.log")).unwrap();
+            log.args = json!({"paths": [log.path(pattern)]});
+            let mut reader = log.resume(Begin::Head);
+            assert_eq!(read(&mut *reader), [""; 0]);
+            let left_out = reader.left_out();
+            let is_waited_for = pattern == "a.log" && target == "/none/x";
+            assert_eq!(left_out.is_empty(), is_waited_for, "{pattern} {target}: {left_out:?}");
+            assert!(left_out.iter().all(|file| file.why.contains(why)), "{left_out:?}");
+            fs::remove_file(log.path("a.log")).unwrap();
+            log.append("b", "one\n");
+            symlink("b", log.path("a.log")).unwrap();
+            read_until(&mut *reader, &["one"]);
+            assert!(reader.left_out().is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_was_refused_and_is_gone_is_no_longer_named() {
+    let mut log = Log::new();
+    log.append("a.log", "one\n");
+    symlink("b.log", log.path("b.log")).unwrap();
+    log.args = json!({"paths": [log.path("*.log")]});
+    let mut reader = log.resume(Begin::Head);
+    assert_eq!(read(&mut *reader), ["one"]);
+    assert_eq!(reader.left_out().len(), 1);
+    fs::remove_file(log.path("b.log")).unwrap();
+    log.append("c.log", "two\n");
+    read_until(&mut *reader, &["two"]);
+    assert!(reader.left_out().is_empty(), "{:?}", reader.left_out());
+}
+
+#[test]
+fn a_log_file_that_becomes_a_pipe_or_a_directory_stops_nobody() {
+    let log = Log::new();
+    log.append("log", "one\n");
+    let mut reader = log.resume(Begin::Head);
+    assert_eq!(read(&mut *reader), ["one"]);
+    let others: [fn(&PathBuf); 2] =
+        [|path| nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap(), |path| fs::create_dir(path).unwrap()];
+    for (n, make) in others.into_iter().enumerate() {
+        let name = format!("log.{}", n + 1);
+        log.append("log", &format!("last of {name}\n"));
+        fs::rename(log.path("log"), log.path(&name)).unwrap();
+        make(&log.path("log"));
+        read_until(&mut *reader, &[&format!("last of {name}")]);
+        let until = Instant::now() + Duration::from_secs(60);
+        while reader.left_out().is_empty() {
+            assert_eq!(read(&mut *reader), [""; 0]);
+            assert!(Instant::now() < until, "it is not said");
+        }
+        assert!(reader.left_out()[0].why.starts_with("it is "), "{:?}", reader.left_out());
+        fs::rename(log.path("log"), log.path(&format!("no file {n}"))).unwrap();
+        log.append("log", &format!("first after {name}\n"));
+        read_until(&mut *reader, &[&format!("first after {name}")]);
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_carriage_returns_are_no_part_of_a_line() {
+    let log = Log::new();
+    log.append("log", "\u{feff}2026-11-18 12:06:40 one\r\n2026-11-18 12:06:41 two\r\n\r\nthree\rfour\n");
+    let mut reader = log.resume(Begin::Head);
+    assert_eq!(read(&mut *reader), ["one", "two", "", "three\rfour"]);
+    log.append("log", "\u{feff}elsewhere\n");
+    read_until(&mut *reader, &["\u{feff}elsewhere"]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_changes_no_order_within_a_file() {
+    let log = Log::new();
+    for second in [50, 51, 20, 21, 52] {
+        log.append("log", &format!("2026-11-18 12:06:{second} line of {second}\n"));
+    }
+    let mut reader = log.resume(Begin::Head);
+    assert_eq!(read(&mut *reader), [50, 51, 20, 21, 52].map(|second| format!("line of {second}")));
+}
+
+#[test]
+fn a_file_that_is_longer_each_time_it_is_looked_at_is_read_once() {
+    let log = Log::new();
+    let path = log.path("log");
+    let writer = std::thread::spawn(move || {
+        let mut file = File::options().append(true).create(true).open(path).unwrap();
+        for n in 1..=20_000 {
+            // In pieces: a beginning that is remembered may end anywhere.
+            write!(file, "line").unwrap();
+            writeln!(file, " {n}").unwrap();
+        }
+    });
+    let (mut found, mut position) = (Vec::new(), None);
+    let until = Instant::now() + Duration::from_secs(60);
+    while found.len() < 20_000 {
+        assert!(Instant::now() < until, "{} lines were read", found.len());
+        let mut reader = log.resume(position.as_ref().map_or(Begin::Head, Begin::Behind));
+        for _ in 0..997 {
+            found.extend(next(&mut *reader).map(|(text, _)| text));
+        }
+        position = Some(reader.position());
+    }
+    writer.join().unwrap();
+    assert_eq!(found, lines(1..=20_000));
+}
+
+/// Reads until these lines come.
+fn read_until(reader: &mut dyn Reader, expected: &[&str]) {
+    let until = Instant::now() + Duration::from_secs(60);
+    let mut found = Vec::new();
+    while found != expected {
+        assert!(Instant::now() < until, "{found:?} instead of {expected:?}");
+        found.extend(read(reader));
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
