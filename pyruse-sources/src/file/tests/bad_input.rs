@@ -207,14 +207,3 @@ fn a_file_that_is_longer_each_time_it_is_looked_at_is_read_once() {
     writer.join().unwrap();
     assert_eq!(found, lines(1..=20_000));
 }
-
-/// Reads until these lines come.
-fn read_until(reader: &mut dyn Reader, expected: &[&str]) {
-    let until = Instant::now() + Duration::from_secs(60);
-    let mut found = Vec::new();
-    while found != expected {
-        assert!(Instant::now() < until, "{found:?} instead of {expected:?}");
-        found.extend(read(reader));
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
