@@ -6,7 +6,7 @@
 use pyruse_core::text::floor_char_boundary;
 
 use super::attach::ATTACHED;
-use super::digest::{Day, Digest, Limits};
+use super::digest::{Day, Digest, Limits, Weighing};
 use super::render;
 use super::settings::{Attach, ReportSettings};
 
@@ -32,9 +32,10 @@ pub(super) struct Composed {
 pub(super) fn compose(day: &Day<'_>, settings: &ReportSettings, subject: Option<&str>) -> Option<Composed> {
     let bound = settings.max_bytes as usize - HEADERS;
     let bound = if settings.attach == Attach::None { bound } else { bound - bound / ATTACHED };
+    let weighing = Weighing::of(day)?;
     let mut limits = Limits::NORMAL;
     let (digest, text, html) = loop {
-        let digest = Digest::of(day, limits)?;
+        let digest = weighing.digest(limits);
         let (text, html) = (render::digest_text(&digest), render::digest_html(&digest));
         if encoded_len(&text) + encoded_len(&html) <= bound {
             break (digest, text, html);
@@ -45,14 +46,13 @@ pub(super) fn compose(day: &Day<'_>, settings: &ReportSettings, subject: Option<
         };
         limits = fewer;
     };
-    let short = Digest::of(day, Limits::SHORT).map_or_else(String::new, |digest| short(day, &digest));
     Some(Composed {
         subject: subject.map_or_else(|| digest.subject(&settings.subject), str::to_owned),
         verdict: digest.verdict().to_owned(),
         is_cut: digest.is_cut(),
         text,
         html,
-        short,
+        short: short(day, &weighing.digest(Limits::SHORT)),
     })
 }
 

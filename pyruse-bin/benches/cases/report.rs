@@ -34,21 +34,32 @@ pub fn render(lines: u32, html: bool) -> Case {
     })
 }
 
-/// Records lines of a busy server: nginx, sshd, a name server. They are a few kinds, but nearly all different; or, with
-/// `hostile`, each is of a kind of its own.
-pub fn record(hostile: bool) -> Case {
+/// What lines to record.
+#[derive(Clone, Copy)]
+pub enum Lines {
+    /// Those of nginx, sshd and a name server: a few kinds, but nearly all are different.
+    Busy,
+    /// Each is of a kind of its own.
+    New,
+    /// Likewise, and each has as many words as count.
+    NewOfManyWords,
+}
+
+/// Records lines.
+pub fn record(lines: Lines) -> Case {
     let rules = json!({"report": [
         {"action": "action_dailyReport", "args": {"level": "WARN", "message": "{SYSLOG_IDENTIFIER}: {MESSAGE}"}},
     ]});
     let letters = |n: u32| -> String { n.to_string().bytes().map(|digit| char::from(digit + 49)).collect() };
-    let message = |n: u32| match n % 3 {
-        _ if hostile => format!("a line of {} words", letters(n)),
-        0 => format!(
+    let message = |n: u32| match (lines, n % 3) {
+        (Lines::New, _) => format!("a line of {} words", letters(n)),
+        (Lines::NewOfManyWords, _) => (0..47).map(|word| letters(n * 47 + word) + " ").collect(),
+        (_, 0) => format!(
             "{n}#{n}: *{n} open() \"/var/www/html/{n}.php\" failed (2: No such file or directory), client: 192.0.2.{}, \
              server: _, request: \"GET /{n}.php HTTP/1.1\"",
             n % 256
         ),
-        1 => format!("Failed password for invalid user u{n} from 198.51.100.{} port {n} ssh2", n % 256),
+        (_, 1) => format!("Failed password for invalid user u{n} from 198.51.100.{} port {n} ssh2", n % 256),
         _ => format!("client @0x7f{n:08x} 203.0.113.{}#{n} (h{n}.example.com): query denied", n % 256),
     };
     let records = (0..100_000).map(|n| {

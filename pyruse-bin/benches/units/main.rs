@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use cases::Case;
 use cases::expressions::Lines;
+use cases::report;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn add(c: &mut Criterion, group: &str, name: &str, mut case: Case) {
@@ -69,10 +70,14 @@ fn lists(c: &mut Criterion) {
 
 fn reports(c: &mut Criterion) {
     for (html, form) in [(false, "text"), (true, "HTML")] {
-        add(c, "report of 5,000 lines", form, cases::report::render(5000, html));
+        add(c, "report of 5,000 lines", form, report::render(5000, html));
     }
-    for (hostile, what) in [(false, "a busy server"), (true, "a new kind each")] {
-        add(c, "line recorded", what, cases::report::record(hostile));
+    for (lines, what) in [
+        (report::Lines::Busy, "a busy server"),
+        (report::Lines::New, "a new kind each"),
+        (report::Lines::NewOfManyWords, "a new kind of 47 words each"),
+    ] {
+        add(c, "line recorded", what, report::record(lines));
     }
 }
 

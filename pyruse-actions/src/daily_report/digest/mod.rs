@@ -20,7 +20,7 @@ use pyruse_core::time::Timestamp;
 
 use self::bans::Bans;
 pub(super) use self::rows::Limits;
-use self::rows::Section;
+use self::rows::{Section, Weighed};
 use self::verdict::Verdict;
 use super::Recorded;
 use super::content::printable;
@@ -121,46 +121,67 @@ impl Day<'_> {
     }
 }
 
-impl Digest {
-    /// Makes the digest; `None` if nothing is recorded.
-    pub(super) fn of(day: &Day<'_>, limits: Limits) -> Option<Digest> {
-        let state = day.state;
-        let (kinds, memory) = (state.get(day.recorded.kinds), state.get(day.recorded.memory));
-        let totals = &state.get(day.recorded.day).totals;
+/// All kinds of lines of a day, in order of weight: what its digests are made from, whatever their limits.
+pub(super) struct Weighing<'a> {
+    day: &'a Day<'a>,
+    clock: rows::Clock<'a>,
+    hosts: Vec<(String, u64)>,
+    weighed: Vec<Weighed<'a>>,
+    verdict: String,
+}
+
+impl<'a> Weighing<'a> {
+    /// Weighs the lines of a day; `None` if nothing is recorded.
+    pub(super) fn of(day: &'a Day<'a>) -> Option<Weighing<'a>> {
+        let (kinds, memory) = (day.state.get(day.recorded.kinds), day.state.get(day.recorded.memory));
+        let totals = &day.state.get(day.recorded.day).totals;
         if totals.lines == [0; 3] {
             return None;
         }
-        let since = totals.since;
-        let clock = rows::Clock::new(day.zone, since.unwrap_or(day.now), day.now);
         let hosts = hosts(kinds);
         let weighed = rows::weigh(kinds, memory, hosts.len() > 1);
-        let verdict = Verdict::of(&weighed, kinds, totals.bans, memory.is_empty());
-        Some(Digest {
+        let verdict = Verdict::of(&weighed, kinds, totals.bans, memory.is_empty()).to_string();
+        let clock = rows::Clock::new(day.zone, totals.since.unwrap_or(day.now), day.now);
+        Some(Weighing { day, clock, hosts, weighed, verdict })
+    }
+
+    /// Makes a digest.
+    pub(super) fn digest(&self, limits: Limits) -> Digest {
+        let Weighing { day, clock, hosts, weighed, verdict } = self;
+        let of_day = day.state.get(day.recorded.day);
+        Digest {
             host: match hosts.as_slice() {
                 [] => host(),
                 [(host, _)] => host.clone(),
                 several => format!("{} hosts", several.len()),
             },
             date: day.date(),
-            since: since.map(|since| since.shown_in(day.zone)),
+            since: of_day.totals.since.map(|since| since.shown_in(day.zone)),
             until: day.now.shown_in(day.zone),
-            verdict: verdict.to_string(),
-            is_first: memory.is_empty(),
-            sections: rows::sections(&weighed, &clock, limits),
-            troubles: troubles(day, &clock).into_iter().map(Item::new).collect(),
+            verdict: verdict.clone(),
+            is_first: day.state.get(day.recorded.memory).is_empty(),
+            sections: rows::sections(weighed, clock, limits),
+            troubles: troubles(day, clock).into_iter().map(Item::new).collect(),
             news: news(day).into_iter().map(Item::new).collect(),
-            mails: mails(day, &clock, limits),
-            bans: Bans::of(state.get(day.recorded.day), &clock, limits),
+            mails: mails(day, clock, limits),
+            bans: Bans::of(of_day, clock, limits),
             totals: totals_of(day),
             identifiers: identifiers(day, limits),
             hosts: if hosts.len() > 1 {
                 let host =
-                    |(name, count): (String, u64)| Host { name: printable(&name), count: grouped(count) };
-                hosts.into_iter().take(limits.identifiers).map(host).collect()
+                    |(name, count): &(String, u64)| Host { name: printable(name), count: grouped(*count) };
+                hosts.iter().take(limits.identifiers).map(host).collect()
             } else {
                 Vec::new()
             },
-        })
+        }
+    }
+}
+
+impl Digest {
+    /// Makes the digest of a day; `None` if nothing is recorded.
+    pub(super) fn of(day: &Day<'_>, limits: Limits) -> Option<Digest> {
+        Some(Weighing::of(day)?.digest(limits))
     }
 }
 

@@ -1,6 +1,7 @@
 //! One kind of lines, and the key by which it is found.
 
 use std::hash::Hasher;
+use std::ops::Range;
 
 use pyruse_core::level::ReportLevel;
 use pyruse_core::time::Timestamp;
@@ -20,41 +21,30 @@ const FIRST_VARIABLE: usize = 2;
 /// How many words of a line can become variables.
 const MAX_VARIABLES: u32 = 3;
 
-/// A word that contains one of these reports trouble, and never becomes a variable.
-const TROUBLE: [&[u8]; 32] = [
-    b"fail",
-    b"err",
-    b"crit",
-    b"alert",
-    b"emerg",
-    b"panic",
-    b"fatal",
-    b"corrupt",
-    b"degrad",
-    b"dead",
-    b"lost",
-    b"denied",
-    b"refus",
-    b"reject",
-    b"offline",
-    b"kill",
-    b"abort",
-    b"crash",
-    b"invalid",
-    b"illegal",
-    b"expire",
-    b"overheat",
-    b"full",
-    b"exhaust",
-    b"missing",
-    b"unable",
-    b"cannot",
-    b"broken",
-    b"bad",
-    b"attack",
-    b"violat",
-    b"unreadable",
-];
+/// What the shape contains in the place of a variable.
+const VARIABLE: [u8; 2] = [Mask::Word as u8, 0];
+
+/// Returns the stems with this first letter that report trouble: a word that contains one never becomes a variable.
+fn stems_of_trouble(first: u8) -> &'static [&'static [u8]] {
+    match first.to_ascii_lowercase() {
+        b'a' => &[b"alert", b"abort", b"attack"],
+        b'b' => &[b"broken", b"bad"],
+        b'c' => &[b"crit", b"corrupt", b"crash", b"cannot"],
+        b'd' => &[b"degrad", b"dead", b"denied"],
+        b'e' => &[b"err", b"emerg", b"expire", b"exhaust"],
+        b'f' => &[b"fail", b"fatal", b"full"],
+        b'i' => &[b"invalid", b"illegal"],
+        b'k' => &[b"kill"],
+        b'l' => &[b"lost"],
+        b'm' => &[b"missing"],
+        b'o' => &[b"offline", b"overheat"],
+        b'p' => &[b"panic"],
+        b'r' => &[b"refus", b"reject"],
+        b'u' => &[b"unable", b"unreadable"],
+        b'v' => &[b"violat"],
+        _ => &[],
+    }
+}
 
 /// Lines of the same kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +62,8 @@ pub(in super::super) struct Kind {
     /// One of the lines, up to the length that decides its shape.
     pub(in super::super) example: String,
     pub(in super::super) values: Values,
+    /// Its place among the kinds of its origin.
+    pub(super) at: usize,
     pub(super) is_dirty: bool,
 }
 
@@ -83,26 +75,65 @@ pub(super) struct Group {
     pub(super) priority: Option<u8>,
 }
 
+impl Group {
+    fn hasher(self) -> SipHasher13 {
+        let mut hasher = SipHasher13::new();
+        hasher.write(&self.origin.to_le_bytes());
+        hasher.write(&[self.level as u8, self.priority.unwrap_or(u8::MAX)]);
+        hasher
+    }
+}
+
+/// Hashes words of a shape, of which some are variables. The words between variables are hashed as one.
+fn hash(hasher: &mut SipHasher13, shape: &Shape, words: Range<usize>, joined: u64) {
+    let mut from = words.start;
+    for n in words.clone().filter(|n| is_in(joined, *n)) {
+        hasher.write(shape.bytes(from..n));
+        hasher.write(&VARIABLE);
+        from = n + 1;
+    }
+    hasher.write(shape.bytes(from..words.end));
+}
+
 /// Returns the key of a shape, with these words as variables.
 pub(super) fn key(group: Group, shape: &Shape, joined: u64) -> ShapeKey {
-    let mut hasher = SipHasher13::new();
-    hasher.write(&group.origin.to_le_bytes());
-    hasher.write(&[group.level as u8, group.priority.unwrap_or(u8::MAX)]);
-    for n in 0..shape.words() {
-        hasher.write(if is_in(joined, n) { &[Mask::Word as u8] } else { shape.word(n) });
-        hasher.write_u8(0);
-    }
+    let mut hasher = group.hasher();
+    hash(&mut hasher, shape, 0..shape.words(), joined);
     hasher.finish128().as_u128()
 }
 
-pub(super) fn reports_trouble(word: &[u8]) -> bool {
-    TROUBLE.iter().any(|stem| word.windows(stem.len()).any(|part| part.eq_ignore_ascii_case(stem)))
+/// Returns the key for each word from this one on that can still become a variable, if it were one; with the variables.
+pub(super) fn wider_keys(
+    group: Group,
+    shape: &Shape,
+    joined: u64,
+    from: usize,
+) -> impl Iterator<Item = (u64, ShapeKey)> {
+    // What comes before the word is hashed only once.
+    let (mut before, mut end) = (group.hasher(), 0);
+    candidates(shape, joined, from).map(move |n| {
+        hash(&mut before, shape, end..n, joined);
+        end = n;
+        let mut hasher = before;
+        hasher.write(&VARIABLE);
+        hash(&mut hasher, shape, n + 1..shape.words(), joined);
+        (joined | 1 << n, hasher.finish128().as_u128())
+    })
 }
 
-/// Returns the words that can still become variables.
-pub(super) fn candidates(shape: &Shape, joined: u64) -> impl Iterator<Item = usize> {
+pub(super) fn reports_trouble(word: &[u8]) -> bool {
+    (0..word.len()).any(|at| {
+        let rest = &word[at..];
+        let begins =
+            |stem: &&[u8]| rest.get(..stem.len()).is_some_and(|part| part.eq_ignore_ascii_case(stem));
+        stems_of_trouble(word[at]).iter().any(begins)
+    })
+}
+
+/// Returns the words from this one on that can still become variables.
+fn candidates(shape: &Shape, joined: u64, from: usize) -> impl Iterator<Item = usize> {
     let end = if joined.count_ones() < MAX_VARIABLES { shape.words() } else { 0 };
-    (FIRST_VARIABLE..end).filter(move |n| !is_in(joined, *n) && !reports_trouble(shape.word(*n)))
+    (from.max(FIRST_VARIABLE)..end).filter(move |n| !is_in(joined, *n) && !reports_trouble(shape.word(*n)))
 }
 
 impl Kind {

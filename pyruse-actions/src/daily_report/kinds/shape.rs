@@ -39,7 +39,7 @@ pub(super) const MAX_WORDS: usize = 48;
 /// A word of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
-    /// Its part of [`Shape::bytes`].
+    /// Its part of [`Shape::bytes`], without the null byte.
     shape: Range<usize>,
     /// Its part of the line.
     line: Range<usize>,
@@ -48,6 +48,7 @@ pub(super) struct Word {
 /// The shape of the line that was read last.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
+    /// The words, each with a null byte behind it.
     bytes: Vec<u8>,
     words: Vec<Word>,
     /// The masked values that are counted, as parts of the line.
@@ -72,6 +73,12 @@ impl Shape {
     /// Returns the masked form of a word.
     pub(super) fn word(&self, n: usize) -> &[u8] {
         &self.bytes[self.words[n].shape.clone()]
+    }
+
+    /// Returns the masked form of several words, each with a null byte behind it.
+    pub(super) fn bytes(&self, words: Range<usize>) -> &[u8] {
+        let Some(words) = self.words.get(words).filter(|words| !words.is_empty()) else { return &[] };
+        &self.bytes[words[0].shape.start..=words[words.len() - 1].shape.end]
     }
 
     /// Returns a word as it is in the line.
@@ -131,6 +138,7 @@ impl Scan<'_, '_> {
             let is_last = self.shape.words.len() + 1 == MAX_WORDS;
             self.word(is_last);
             let shape = begun..self.shape.bytes.len();
+            self.shape.bytes.push(0);
             self.context = match self.line.get(start..self.at).unwrap_or_default() {
                 word if word.eq_ignore_ascii_case(b"user") => Context::User,
                 b"for" => Context::For,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use pyruse_core::state::{Handle, State};
 use pyruse_core::time::Timestamp;
 
-use super::index::MAX_KINDS;
+use super::index::{MAX_JOINED, MAX_KINDS};
+use super::shape::MAX_WORDS;
 use super::{Kind, Kinds};
 use crate::daily_report::{Line, LineOrigin, ReportLevel};
 
@@ -239,10 +240,33 @@ fn stored_kinds_are_the_same_and_go_on_joining() {
     assert_eq!(shapes(&loaded), BTreeMap::from([("job of <word> is done".to_owned(), 4)]));
 }
 
+fn letters(n: i64) -> String {
+    n.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
+}
+
+#[test]
+fn an_origin_has_a_bounded_number_of_sets_of_variables() {
+    // Four lines vary in their third word, four others in their fourth, and so on.
+    let lines = (2..MAX_WORDS).flat_map(|variable| {
+        (0..4).map(move |n| {
+            let own = letters(i64::try_from(variable).unwrap());
+            let words = (0..MAX_WORDS).map(|at| if at == variable { letters(n) } else { own.clone() });
+            words.collect::<Vec<_>>().join(" ")
+        })
+    });
+    let lines: Vec<String> = lines.collect();
+    let [before, after] = reopened(|state, handle| {
+        for message in &lines {
+            state.get_mut(handle).add(&line("app", 0, message));
+        }
+    });
+    assert_eq!(before, after);
+    let joined = before.iter().filter(|(_, count)| *count == 4).count();
+    assert_eq!((joined, before.len()), (MAX_JOINED, lines.len() - 3 * MAX_JOINED));
+}
+
 #[test]
 fn a_writer_of_ever_new_shapes_pushes_out_nobody_else_and_its_lines_are_counted() {
-    let letters =
-        |n: i64| -> String { n.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect() };
     let work = |state: &mut State, handle: Handle<Kinds>| {
         let kinds = state.get_mut(handle);
         kinds.add(&line("mdadm", 0, "Fail event detected on md device"));

@@ -6,6 +6,9 @@
 //! other words must be equal; the first two words, mostly the program and the verb, never become variables; nor do
 //! words that report trouble (`failed`, `denied`).
 //!
+//! How often a word was a variable is bounded, too: a line that is not known is compared with each set of variables that
+//! its origin has, so there are at most [`MAX_JOINED`] for lines with the same number of words.
+//!
 //! *Bounds.* A writer who makes every line a new shape must not push out the kinds of others. If there are too many
 //! kinds, one is removed of the owner that has most, and of the origin that has most among the owner's: its lines are
 //! then only counted. The owner is what a writer cannot choose (`_UID`); the origin also has an identifier, which a
@@ -13,12 +16,13 @@
 
 mod stored;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pyruse_core::text::floor_char_boundary;
 use pyruse_core::time::Timestamp;
 
-use super::kind::{Group, Kind, ShapeKey, candidates, key, reports_trouble, urgency};
+use super::kind::{Group, Kind, ShapeKey, key, reports_trouble, urgency, wider_keys};
 use super::mask::Mask;
 use super::shape::{SHAPE_LIMIT, Shape, is_in};
 use super::shares::{OriginSlot, Shares, origin_key};
@@ -35,6 +39,10 @@ const MAX_REMOVED: usize = 200;
 /// How many variants make a word a variable.
 const VARIANTS: usize = 4;
 
+/// How many sets of variables the kinds of one origin can have whose lines have the same number of words: a line that is not
+/// known is compared with each.
+pub(super) const MAX_JOINED: usize = 32;
+
 /// Lines with more words are not compared with shapes in which two are variables.
 const MAX_PAIRED: usize = 16;
 
@@ -47,8 +55,8 @@ type Slot = u32;
 #[derive(Debug, Default)]
 struct OfOrigin {
     kinds: Vec<Slot>,
-    /// For each number of words, the sets of variables that its kinds have.
-    joined: Vec<(usize, u64)>,
+    /// For each number of words and set of variables, how many of its kinds have it.
+    joined: BTreeMap<(usize, u64), usize>,
     /// Where the search for a kind to remove continues.
     hand: usize,
 }
@@ -76,7 +84,7 @@ pub(in super::super) struct Kinds {
 
 #[derive(Clone, Copy, Default)]
 struct Near {
-    slots: [Slot; VARIANTS],
+    slots: [Slot; VARIANTS - 1],
     count: usize,
 }
 
@@ -96,8 +104,9 @@ impl Kinds {
         let (owner, identifier) = (line.origin.owner.as_str(), line.origin.identifier.as_str());
         let group =
             Group { origin: origin_key(owner, identifier), level: line.level, priority: line.priority };
-        let found = self.find(group, &shape).or_else(|| {
-            let slot = self.insert_new(group, &shape, line)?;
+        let plain = key(group, &shape, 0);
+        let found = self.find(group, &shape, plain).or_else(|| {
+            let slot = self.insert_new(group, plain, line)?;
             // It may have been joined with others.
             Some(self.join_near(group, &shape, 0, slot))
         });
@@ -118,21 +127,20 @@ impl Kinds {
         self.shape = shape;
     }
 
-    fn find(&self, group: Group, shape: &Shape) -> Option<Slot> {
-        if let Some(slot) = self.by_key.get(&key(group, shape, 0)) {
+    /// Returns the kind of a shape, which has this key if none of its words is a variable.
+    fn find(&self, group: Group, shape: &Shape, plain: ShapeKey) -> Option<Slot> {
+        if let Some(slot) = self.by_key.get(&plain) {
             return Some(*slot);
         }
         let origin = &self.origins[self.shares.find(group.origin)? as usize];
-        let fits = |(words, joined): &&(usize, u64)| {
-            *words == shape.words()
-                && (0..*words).all(|n| !is_in(*joined, n) || !reports_trouble(shape.word(n)))
-        };
-        let keys = origin.joined.iter().filter(fits).map(|(_, joined)| key(group, shape, *joined));
+        let words = shape.words();
+        let fits = |joined: &u64| (0..words).all(|n| !is_in(*joined, n) || !reports_trouble(shape.word(n)));
+        let keys = origin.joined_of(words).filter(fits).map(|joined| key(group, shape, joined));
         keys.filter_map(|key| self.by_key.get(&key)).copied().next()
     }
 
     /// Adds a kind without lines; `None` if its lines are only counted, because there are too many kinds.
-    fn insert_new(&mut self, group: Group, shape: &Shape, line: &Line) -> Option<Slot> {
+    fn insert_new(&mut self, group: Group, plain: ShapeKey, line: &Line) -> Option<Slot> {
         if self.by_key.len() >= MAX_KINDS && !self.make_room(group, line) {
             return None;
         }
@@ -142,13 +150,14 @@ impl Kinds {
             level: line.level,
             priority: line.priority,
             origin,
-            key: key(group, shape, 0),
+            key: plain,
             joined: 0,
             count: 0,
             first: line.time,
             last: line.time,
             example: example.to_owned(),
             values: Values::default(),
+            at: 0,
             is_dirty: false,
         };
         Some(self.insert(kind))
@@ -164,16 +173,18 @@ impl Kinds {
     }
 
     fn insert(&mut self, kind: Kind) -> Slot {
-        let (origin, key) = (kind.origin, kind.key);
         let slot = place(&mut self.all, &mut self.free, kind);
-        self.register(slot, origin, key);
+        self.register(slot);
         self.note_dirty(slot);
         slot
     }
 
-    fn register(&mut self, slot: Slot, origin: OriginSlot, key: ShapeKey) {
-        self.by_key.insert(key, slot);
-        self.origins[origin as usize].kinds.push(slot);
+    fn register(&mut self, slot: Slot) {
+        let Some(kind) = &mut self.all[slot as usize] else { return };
+        self.by_key.insert(kind.key, slot);
+        let kinds = &mut self.origins[kind.origin as usize].kinds;
+        kind.at = kinds.len();
+        kinds.push(slot);
     }
 
     fn note_dirty(&mut self, slot: Slot) {
@@ -186,14 +197,17 @@ impl Kinds {
 
     /// Joins a new kind with kinds that differ in one word; returns the slot that its lines have then.
     fn join_near(&mut self, group: Group, shape: &Shape, joined: u64, slot: Slot) -> Slot {
-        for n in candidates(shape, joined) {
-            let joined = joined | 1 << n;
-            let key = key(group, shape, joined);
+        for (joined, key) in wider_keys(group, shape, joined, 0) {
             let near = self.near.entry(key).or_default();
-            near.slots[near.count] = slot;
-            near.count += 1;
-            if near.count == VARIANTS {
-                let slots = near.slots;
+            if near.count + 1 < VARIANTS {
+                near.slots[near.count] = slot;
+                near.count += 1;
+                continue;
+            }
+            let origin = self.all[slot as usize].as_ref().map(|kind| &self.origins[kind.origin as usize]);
+            if origin.is_some_and(|origin| origin.can_join(shape.words(), joined)) {
+                let [a, b, c] = near.slots;
+                let slots = [a, b, c, slot];
                 let slot = self.join(&slots, key, joined, shape.words());
                 return self.join_near(group, shape, joined, slot);
             }
@@ -232,7 +246,7 @@ impl Kinds {
         whole.values.merge(&values);
         self.other = other;
         (whole.key, whole.joined, whole.is_dirty) = (key, joined, false);
-        self.origins[whole.origin as usize].note_joined(words, joined);
+        self.origins[whole.origin as usize].add_joined(words, joined);
         self.insert(whole)
     }
 
@@ -245,16 +259,19 @@ impl Kinds {
         let group =
             Group { origin: origin_key(owner, identifier), level: kind.level, priority: kind.priority };
         let origin = &mut self.origins[kind.origin as usize];
-        if let Some(at) = origin.kinds.iter().position(|known| *known == slot) {
-            origin.kinds.swap_remove(at);
-        }
-        if self.shares.take(kind.origin) {
-            *origin = OfOrigin::default();
+        origin.kinds.swap_remove(kind.at);
+        if let Some(moved) = origin.kinds.get(kind.at)
+            && let Some(moved) = &mut self.all[*moved as usize]
+        {
+            moved.at = kind.at;
         }
         let mut shape = std::mem::take(&mut self.other);
         shape.read(&kind.example);
-        for n in candidates(&shape, kind.joined) {
-            let key = key(group, &shape, kind.joined | 1 << n);
+        origin.remove_joined(shape.words(), kind.joined);
+        if self.shares.take(kind.origin) {
+            *origin = OfOrigin::default();
+        }
+        for (_, key) in wider_keys(group, &shape, kind.joined, 0) {
             let Some(near) = self.near.get_mut(&key) else { continue };
             if let Some(at) = near.slots[..near.count].iter().position(|known| *known == slot) {
                 near.count -= 1;
@@ -273,7 +290,8 @@ impl Kinds {
         let Some(of_origin) = self.shares.largest() else { return true };
         let origin = &mut self.origins[of_origin as usize];
         origin.hand = (origin.hand + 1) % origin.kinds.len().max(1);
-        let around = origin.kinds.iter().cycle().skip(origin.hand).take(COMPARED.min(origin.kinds.len()));
+        let (before, behind) = origin.kinds.split_at(origin.hand);
+        let around = behind.iter().chain(before).take(COMPARED);
         let known = |slot: &Slot| self.all[*slot as usize].as_ref();
         let weight = |kind: &Kind| (urgency(kind.priority), kind.count, kind.last);
         let lightest = around.filter(|slot| known(slot).is_some()).min_by_key(|slot| known(slot).map(weight));
@@ -324,11 +342,15 @@ impl Kinds {
             Group { origin: origin_key(owner, identifier), level: kind.level, priority: kind.priority };
         let mut shape = Shape::default();
         shape.read(&kind.example);
-        let single: Vec<u64> = candidates(&shape, kind.joined).map(|n| kind.joined | 1 << n).collect();
-        let knows = |joined: u64| knows(key(group, &shape, joined));
-        single.iter().any(|joined| knows(*joined))
-            || (single.len() <= MAX_PAIRED
-                && single.iter().enumerate().any(|(n, a)| single[..n].iter().any(|b| knows(a | b))))
+        let single: Vec<(u64, ShapeKey)> = wider_keys(group, &shape, kind.joined, 0).collect();
+        let pairs = || {
+            single.iter().flat_map(|(joined, _)| {
+                let last = (joined & !kind.joined).trailing_zeros() as usize;
+                wider_keys(group, &shape, *joined, last + 1)
+            })
+        };
+        single.iter().any(|(_, key)| knows(*key))
+            || (single.len() <= MAX_PAIRED && pairs().any(|(_, key)| knows(key)))
     }
 
     /// Returns the lines whose kinds were removed, by owner and identifier.
@@ -351,9 +373,25 @@ impl Kinds {
 }
 
 impl OfOrigin {
-    fn note_joined(&mut self, words: usize, joined: u64) {
-        if !self.joined.contains(&(words, joined)) {
-            self.joined.push((words, joined));
+    /// Returns the sets of variables of its kinds with this number of words.
+    fn joined_of(&self, words: usize) -> impl Iterator<Item = u64> {
+        self.joined.range((words, 0)..=(words, u64::MAX)).map(|((_, joined), _)| *joined)
+    }
+
+    fn can_join(&self, words: usize, joined: u64) -> bool {
+        self.joined.contains_key(&(words, joined)) || self.joined_of(words).count() < MAX_JOINED
+    }
+
+    fn add_joined(&mut self, words: usize, joined: u64) {
+        *self.joined.entry((words, joined)).or_default() += 1;
+    }
+
+    fn remove_joined(&mut self, words: usize, joined: u64) {
+        if let Entry::Occupied(mut kinds) = self.joined.entry((words, joined)) {
+            *kinds.get_mut() -= 1;
+            if *kinds.get() == 0 {
+                kinds.remove();
+            }
         }
     }
 }

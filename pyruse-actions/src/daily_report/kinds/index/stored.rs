@@ -7,7 +7,7 @@ use pyruse_core::serde::{Deserialize, Serialize};
 use pyruse_core::state::{Changes, Resource, Row};
 use pyruse_core::time::Timestamp;
 
-use super::super::kind::{Group, Kind, candidates, key};
+use super::super::kind::{Group, Kind, key, wider_keys};
 use super::super::shape::Shape;
 use super::super::shares::origin_key;
 use super::super::values::Values;
@@ -75,18 +75,19 @@ impl Kinds {
             last: stored.last,
             example: stored.example.into_owned(),
             values: stored.values.into_owned(),
+            at: 0,
             is_dirty: false,
         }));
-        self.register(slot, origin, whole);
-        for n in candidates(shape, stored.joined) {
-            let near = self.near.entry(key(group, shape, stored.joined | 1 << n)).or_default();
-            if near.count < VARIANTS - 1 {
+        self.register(slot);
+        for (_, key) in wider_keys(group, shape, stored.joined, 0) {
+            let near = self.near.entry(key).or_default();
+            if near.count + 1 < VARIANTS {
                 near.slots[near.count] = slot;
                 near.count += 1;
             }
         }
         if stored.joined != 0 {
-            self.origins[origin as usize].note_joined(shape.words(), stored.joined);
+            self.origins[origin as usize].add_joined(shape.words(), stored.joined);
         }
     }
 }
