@@ -2,8 +2,9 @@
 //! that developers copy have tests of their own: `custom_filter.rs`, and those within them.)
 //!
 //! Every folder of `examples/conf` is one: `pyruse.json`, what goes in (`entries.jsonl`) and what comes out
-//! (`effects.jsonl`, as `replay --json` prints it). So another example needs no code here. After a change that is meant,
-//! `PYRUSE_BLESS=1` writes the effects again; then read them.
+//! (`effects.jsonl`, as `replay --json` prints it). So another example needs no code here. Rules of `server/rules.d` have
+//! a folder of their own with entries; those go through the rules of the whole server, too. After a change that is
+//! meant, `PYRUSE_BLESS=1` writes the effects again; then read them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,6 +40,19 @@ fn read(example: &Path, file: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
+/// The entries of an example: its own, and those of the rules in its `rules.d` that have a folder beside it.
+fn entries(example: &Path) -> String {
+    let mut entries = read(example, "entries.jsonl");
+    let rules = fs::read_dir(example.join("rules.d")).into_iter().flatten().map(|rule| rule.unwrap().path());
+    let mut folders: Vec<PathBuf> =
+        rules.map(|rule| example.with_file_name(rule.file_stem().unwrap())).collect();
+    folders.sort();
+    for folder in folders.iter().filter(|folder| folder.is_dir()) {
+        entries += &read(folder, "entries.jsonl");
+    }
+    entries
+}
+
 fn pyruse(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_pyruse")).args(args).env("TZ", "UTC").output().unwrap();
     let complaints = String::from_utf8_lossy(&output.stderr);
@@ -58,9 +72,11 @@ fn the_shipped_rules_have_no_finding() {
 
 /// With their own lines coming back, as in a journal.
 fn replayed(example: &Path) -> String {
-    let (config, entries) = (example.join("pyruse.json"), example.join("entries.jsonl"));
-    let (config, entries) = (config.to_str().unwrap(), entries.to_str().unwrap());
-    pyruse(&["--config", config, "replay", "--json", "--feedback", "--input", entries])
+    let (config, directory) = (example.join("pyruse.json"), tempfile::tempdir().unwrap());
+    let input = directory.path().join("entries.jsonl");
+    fs::write(&input, entries(example)).unwrap();
+    let (config, input) = (config.to_str().unwrap(), input.to_str().unwrap());
+    pyruse(&["--config", config, "replay", "--json", "--feedback", "--input", input])
 }
 
 #[test]
@@ -250,7 +266,7 @@ fn their_entries_take_both_exits_of_every_filter_and_reach_every_action() {
             Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics).unwrap();
         let mut engine = engine.unwrap_or_else(|| panic!("{}", source.draw(&diagnostics, false)));
         let mut seen = Coverage::default();
-        for line in read(&example, "entries.jsonl").lines() {
+        for line in entries(&example).lines() {
             engine.workflow.run(&mut record(line), &mut state, &mut seen);
             for (time, message) in std::mem::take(&mut seen.lines) {
                 let ours = MemoryRecord::at(time).with("SYSLOG_IDENTIFIER", "pyruse");

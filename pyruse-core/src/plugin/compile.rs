@@ -64,9 +64,11 @@ impl Compile<'_> {
         slot
     }
 
-    /// Registers a field that the module records beside what its arguments ask for: no review is about it.
+    /// Registers a field that the module records beside what its arguments ask for. An entry may lack it.
     pub fn notes(&mut self, name: &str) -> Slot {
-        self.fields.slot(name)
+        let slot = self.fields.slot(name);
+        self.states("", Fact::Notes(slot));
+        slot
     }
 
     /// Registers a field that the module will set, to any value. Its position is the argument that names it.

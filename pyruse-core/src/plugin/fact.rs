@@ -24,6 +24,8 @@ pub struct Stated {
 pub enum Fact {
     /// It reads the field.
     Reads(Slot),
+    /// It records the field, if the entry has it, beside what its arguments ask for.
+    Notes(Slot),
     /// It formats the field in a way that fails if the field is missing.
     Formats(Slot),
     /// It saves into the field: a filter when it passes, an action when it is done.

@@ -48,7 +48,7 @@ fn check(review: &Review<'_>, findings: &mut Findings) {
     for (site, fact, _) in review.facts() {
         let nodes = review.flow.nodes_of(site);
         match fact {
-            Fact::Reads(slot) => {
+            Fact::Reads(slot) | Fact::Notes(slot) => {
                 if let Some(field) = uses.get_mut(slot) {
                     field.readers.extend(nodes);
                 }
