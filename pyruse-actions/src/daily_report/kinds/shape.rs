@@ -27,7 +27,8 @@ use pyruse_core::text::floor_char_boundary;
 
 use super::mask::Mask;
 use super::tokens::{
-    is_blank, is_host, is_id, is_key_of_user, is_of_name, is_uuid, mask_of_quoted, number_length,
+    DIGITS, DOTS, LETTERS, is_blank, is_host, is_id, is_key_of_user, is_of_name, is_uuid, mask_of_quoted,
+    name, number_length,
 };
 
 /// How much of a line decides its shape, in bytes.
@@ -272,8 +273,14 @@ impl Scan<'_, '_> {
     /// Reads a token that begins with a letter, a digit or `::`.
     fn token(&mut self) {
         let rest = &self.line[self.at..];
-        let length = rest.iter().position(|byte| !is_of_name(*byte)).unwrap_or(rest.len());
-        let has_digit = rest[..length].iter().any(u8::is_ascii_digit);
+        let (length, contains) = name(rest);
+        // Most tokens are words: no part of such a one is anything else.
+        if contains == LETTERS && length > 0 && !matches!(rest.get(length), Some(b':' | b'@' | b'=')) {
+            self.shape.bytes.extend_from_slice(&rest[..length]);
+            self.at += length;
+            return;
+        }
+        let has_digit = contains & DIGITS != 0;
         if (has_digit || rest.get(length) == Some(&b':')) && self.address() {
             return;
         }
@@ -300,9 +307,11 @@ impl Scan<'_, '_> {
             return;
         }
         let name = &rest[..length];
-        let trimmed = name.iter().rposition(|byte| !b".-_".contains(byte)).map_or(0, |last| last + 1);
-        if is_host(&name[..trimmed]) {
-            return self.mask(Mask::Host, self.at + trimmed);
+        if contains & DOTS != 0 {
+            let trimmed = name.iter().rposition(|byte| !b".-_".contains(byte)).map_or(0, |last| last + 1);
+            if is_host(&name[..trimmed]) {
+                return self.mask(Mask::Host, self.at + trimmed);
+            }
         }
         if has_digit && is_uuid(name) {
             return self.mask(Mask::Id, self.at + 36);
@@ -349,8 +358,9 @@ impl Scan<'_, '_> {
                 return true;
             }
         }
-        let v4 = run.split(':').next().unwrap_or_default().trim_end_matches('.');
-        if v4.len() >= 7 && is_end(v4.len()) && v4.parse::<Ipv4Addr>().is_ok() {
+        let v4 = run.split_once(':').map_or(run, |(v4, _)| v4).trim_end_matches('.');
+        let dots = v4.bytes().filter(|byte| *byte == b'.').count();
+        if dots == 3 && is_end(v4.len()) && v4.parse::<Ipv4Addr>().is_ok() {
             self.mask(Mask::Address, self.at + v4.len());
             return true;
         }

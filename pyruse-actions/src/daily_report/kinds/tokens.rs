@@ -8,8 +8,46 @@ pub(super) fn is_blank(byte: u8) -> bool {
     byte <= b' ' || byte == 0x7f
 }
 
+/// A name contains letters, `-` or `_`.
+pub(super) const LETTERS: u8 = 1;
+
+/// A name contains decimal digits.
+pub(super) const DIGITS: u8 = 2;
+
+/// A name contains dots.
+pub(super) const DOTS: u8 = 4;
+
+/// What each byte is in a name; 0: it is in none.
+const IN_NAME: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = match byte {
+            b'0'..=b'9' => DIGITS,
+            b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' => LETTERS,
+            b'.' => DOTS,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
+
 pub(super) fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b".-_".contains(&byte)
+    IN_NAME[usize::from(byte)] != 0
+}
+
+/// Returns the length of the name that a text begins with, and what it contains.
+pub(super) fn name(text: &[u8]) -> (usize, u8) {
+    let mut contains = 0;
+    for (length, byte) in text.iter().enumerate() {
+        let class = IN_NAME[usize::from(*byte)];
+        if class == 0 {
+            return (length, contains);
+        }
+        contains |= class;
+    }
+    (text.len(), contains)
 }
 
 /// Returns the length of a number, with the further numbers of a time, a date or a version.
