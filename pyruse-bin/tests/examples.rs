@@ -70,6 +70,34 @@ fn the_shipped_rules_have_no_finding() {
     }
 }
 
+/// A user copies one section into the directory that the package's first configuration includes.
+#[test]
+fn each_section_works_in_the_first_configuration() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut seen = 0;
+    for rules in fs::read_dir(top.join("examples/conf/server/rules.d")).unwrap() {
+        let rules = rules.unwrap().path();
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("pyruse.json");
+        fs::copy(top.join("packaging/pyruse.json"), &config).unwrap();
+        fs::create_dir(directory.path().join("rules.d")).unwrap();
+        fs::copy(&rules, directory.path().join("rules.d").join(rules.file_name().unwrap())).unwrap();
+        let report: Value =
+            serde_json::from_str(&pyruse(&["check", "--json", config.to_str().unwrap()])).unwrap();
+        let found: Vec<&str> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| finding["code"].as_str().unwrap())
+            .collect();
+        // No source reads log files there: the field `_FILE` is unknown.
+        let expected: &[&str] = if rules.ends_with("packages.json") { &["P005"] } else { &[] };
+        assert_eq!(found, expected, "{}: {report:#}", rules.display());
+        seen += 1;
+    }
+    assert!(seen >= 10, "{seen}");
+}
+
 /// With their own lines coming back, as in a journal.
 fn replayed(example: &Path) -> String {
     let (config, directory) = (example.join("pyruse.json"), tempfile::tempdir().unwrap());
