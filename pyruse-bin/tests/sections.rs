@@ -53,9 +53,8 @@ fn entries() -> Vec<Value> {
 fn is_ordinary(entry: &Value) -> bool {
     let text = |name: &str| entry[name].as_str().unwrap_or_default();
     let identifier = text("SYSLOG_IDENTIFIER");
-    let traffic = ["sshd", "sshd-session", "dovecot", "exim"];
-    let is_traffic = traffic.contains(&identifier) || identifier.starts_with("postfix/");
-    let routine = ["snapshot ", "upgrade demo", "Renewing an existing certificate", "   alice : TTY="];
+    let is_traffic = ["sshd", "dovecot"].contains(&identifier) || identifier.starts_with("postfix/");
+    let routine = ["snapshot b6", "upgrade demo", "Renewing an existing certificate", "   alice : TTY="];
     is_traffic || routine.iter().any(|start| text("MESSAGE").starts_with(start))
 }
 

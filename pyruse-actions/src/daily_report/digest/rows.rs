@@ -43,7 +43,7 @@ pub(in super::super) struct Limits {
 impl Limits {
     /// The limits of a digest that is read.
     pub(in super::super) const NORMAL: Limits =
-        Limits { new: 50, known: 15, bans: 10, identifiers: 10, example: SHOWN };
+        Limits { new: 50, known: 25, bans: 10, identifiers: 10, example: SHOWN };
 
     /// The limits of the short form.
     pub(in super::super) const SHORT: Limits =
