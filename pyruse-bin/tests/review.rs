@@ -121,6 +121,15 @@ fn findings_of_check_live_can_be_allowed_in_advance() {
 }
 
 #[test]
+fn a_group_that_is_repeated_many_times_is_reported_with_the_length_of_texts_that_are_searched() {
+    let bad = r#"{"actions": {"a": [
+        {"filter": "filter_pcreAny", "args": {"field": "MESSAGE", "re": [
+            "(?:.{1,20}(?<=a)){1,20}x", "(?:[^\"\\\\]|\\\\.){0,200}(?<!x)\"y", "\\w{1,60}\\b", "^(?:\\w+\\s?){1,60}(?!z)"]}},
+        {"action": "action_dailyReport", "args": {"message": "{MESSAGE}", "level": "WARN"}}]}}"#;
+    insta::assert_snapshot!(drawn(bad));
+}
+
+#[test]
 fn all_findings_are_counted_though_only_some_are_shown() {
     // Of one kind that looks at each step alone, and of one that looks at the ways between them.
     for (code, severity, step) in [

@@ -194,6 +194,16 @@ impl Engines {
         required.as_ref().is_some_and(|required| !required.is_match(text))
     }
 
+    /// Returns the length, in bytes, of texts that are searched to the end, as far as a trial shows.
+    pub(super) fn searched_length(&self) -> usize {
+        let by_machine = self.machine().searched_length();
+        if self.facts.backtracking {
+            return by_machine;
+        }
+        // Shorter texts are searched by the linear engine.
+        by_machine.max(usize::try_from(MOST_WORK / self.size.max(1)).unwrap_or(usize::MAX))
+    }
+
     /// Returns the expression's tree.
     pub(super) fn root(&self) -> &Node {
         &self.root

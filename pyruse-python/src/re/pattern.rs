@@ -76,10 +76,26 @@ impl Pattern {
     }
 
     /// Whether the expression refers to what its own groups took. A search for such a one may be given up in a short
-    /// text. Others may only in a text of many KiB, if they repeat something a variable number of times up to dozens.
+    /// text.
     #[must_use]
     pub fn refers_back(&self) -> bool {
         self.0.facts.references
+    }
+
+    /// Returns up to which length, in bytes, texts are searched to the end, even those that an attacker makes for this
+    /// expression. It is at least 64 KiB for nearly all expressions that do not refer to groups. The length is found by
+    /// a trial, which takes some milliseconds for some expressions. It says nothing about expressions that refer to
+    /// groups.
+    ///
+    /// ```
+    /// use pyruse_python::re::Pattern;
+    ///
+    /// assert!(Pattern::new(r"(?:\s(?!e)\S+){1,40}").unwrap().searched_length() > 64 << 10);
+    /// assert!(Pattern::new(r"(?:a|ab|b(?!c)){1,90}x").unwrap().searched_length() < 64 << 10);
+    /// ```
+    #[must_use]
+    pub fn searched_length(&self) -> usize {
+        self.0.engines.searched_length()
     }
 
     /// Returns the byte offset of the name or number of the group in its last condition: `(?(1)a|b)`.

@@ -12,9 +12,9 @@
 //!   time grows with the length of the text times the length of the expression (see [`memo`]).
 //! - *It counts.* Every instruction, every backtrack, every start, and every few skipped characters are a step. A
 //!   search ends without an answer after [`STEPS`]. If the expression does not refer to groups, the work grows with the
-//!   text, and so does the limit, up to [`MOST_STEPS`], that of a text of 64 KiB: a long request must not evade a
-//!   rule. Only expressions that refer to groups, that are far larger than people write, or that repeat something
-//!   dozens of times (`\w{1,60}`) come near these limits.
+//!   text, and so does the limit, up to [`MOST_STEPS`]: a long request must not evade a rule. Only expressions that
+//!   refer to groups, that are far larger than people write, or that repeat a choice or a sequence dozens of times
+//!   (`(?:a|ab){1,90}`) come near these limits. [`trial`] finds out which.
 //!
 //! A search uses no recursion: the paths that are left are frames in a list.
 
@@ -26,6 +26,7 @@ mod program;
 mod run;
 mod scratch;
 mod sets;
+mod trial;
 
 use regex_automata::util::pool::Pool;
 use regex_automata::util::primitives::NonMaxUsize;
@@ -35,14 +36,9 @@ use super::error::MatchError;
 use super::linear::Slots;
 use super::width::Width;
 use program::Program;
-use run::Run;
+use run::{MOST_STEPS, Run, STEPS_A_BYTE};
 pub(super) use run::{SOON, STEPS};
 use scratch::Scratch;
-
-/// The number of steps for each character of a text, where the work is bounded by its length.
-const STEPS_A_CHARACTER: u32 = 256;
-/// The maximum number of steps of a search in the longest texts.
-const MOST_STEPS: u32 = STEPS_A_CHARACTER * (64 << 10);
 
 /// One compiled expression.
 #[derive(Debug)]
@@ -75,6 +71,13 @@ impl Machine {
             let place = |at: u32| (at != scratch::UNSET).then(|| scratch.byte(at as usize, is_ascii));
             slots.extend(scratch.slots.iter().map(|at| place(*at).and_then(NonMaxUsize::new)));
         })
+    }
+
+    /// Returns the length, in bytes, of texts that are searched to the end, as far as a trial shows.
+    pub(super) fn searched_length(&self) -> usize {
+        let steps = trial::steps_a_character(&self.program);
+        let limit = if steps > STEPS_A_BYTE { STEPS } else { MOST_STEPS };
+        (limit / steps.max(1)) as usize
     }
 
     fn run(
@@ -114,7 +117,7 @@ fn limit(program: &Program, length: usize, steps: u32) -> u32 {
         return steps;
     }
     let length = u32::try_from(length).unwrap_or(u32::MAX);
-    length.saturating_mul(STEPS_A_CHARACTER).clamp(steps, MOST_STEPS)
+    length.saturating_mul(STEPS_A_BYTE).clamp(steps, MOST_STEPS)
 }
 
 #[cfg(test)]

@@ -73,6 +73,12 @@ impl Loop {
     pub(super) fn is_open(&self) -> bool {
         self.max.is_none() && self.row.is_some()
     }
+
+    /// Returns the first position where the loop has taken something, if it may continue at `from` at the earliest. What
+    /// follows there does not depend on where the loop began.
+    pub(super) fn taking(&self, from: u32) -> u32 {
+        from + u32::from(self.min == 0)
+    }
 }
 
 /// Where outcomes are remembered.

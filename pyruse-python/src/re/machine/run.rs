@@ -10,6 +10,10 @@ use crate::re::error::MatchError;
 
 /// The step limit of one search, for any text.
 pub(in crate::re) const STEPS: u32 = 750_000;
+/// The number of steps for each byte of a text, where the work is bounded by its length.
+pub(super) const STEPS_A_BYTE: u32 = 1024;
+/// The maximum number of steps of a search, however long the text is: 256 for each byte of 64 KiB.
+pub(super) const MOST_STEPS: u32 = STEPS_A_BYTE * (16 << 10);
 /// The number of steps that a usual text takes. Before that, nothing is remembered.
 pub(in crate::re) const SOON: u32 = 2_000;
 
@@ -24,7 +28,7 @@ const NO_RUN: (u32, u32) = (u32::MAX, 0);
 const NO_ROW: u32 = u32::MAX;
 
 /// Converts a count to steps.
-fn steps(count: usize) -> u32 {
+pub(super) fn steps(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX / 2)
 }
 
@@ -62,6 +66,8 @@ impl<'r, T: Text> Run<'r, T> {
         scratch.rounds.resize(program.rounds as usize, UNSET);
         scratch.runs.clear();
         scratch.runs.resize(program.loops.len(), NO_RUN);
+        scratch.failed.clear();
+        scratch.failed.resize(program.loops.len(), (0, 0));
         scratch.slots.clear();
         scratch.slots.resize(program.slots, UNSET);
         Run {
@@ -290,9 +296,9 @@ impl<'r, T: Text> Run<'r, T> {
                     } else if is_over {
                         (Flow::Fail, to, then)
                     } else {
-                        (self.choose(repeated, pc, row, (from, to), (low, high), then), to, then)
+                        (self.choose(number, pc, row, (from, to), (low, high), then), to, then)
                     };
-                    match self.settle(repeated, flow, row, from, to, then) {
+                    match self.settle(number, flow, row, from, to, then) {
                         Flow::Fail => {}
                         other => return Ok(Some(other)),
                     }
@@ -375,42 +381,56 @@ impl<'r, T: Text> Run<'r, T> {
                 }
             }
         }
-        let flow = self.choose(repeated, pc, memo_row, (from, to), (from, to), then);
-        self.settle(repeated, flow, memo_row, from, to, then)
+        let flow = self.choose(number, pc, memo_row, (from, to), (from, to), then);
+        self.settle(number, flow, memo_row, from, to, then)
     }
 
     /// Chooses the next position at which a loop may continue, from `low` to `high`.
     fn choose(
         &mut self,
-        repeated: &Loop,
+        number: u32,
         pc: u32,
         row: u32,
         (from, to): (u32, u32),
         (low, high): (u32, u32),
         then: memo::Known,
     ) -> Flow {
+        let repeated = &self.program.loops[number as usize];
         let text = self.text;
+        let mut looked_at = 0;
         let leads_on = |place: &u32| {
+            looked_at += 1;
             repeated.next.as_ref().is_none_or(|next| *place < self.len && next.has(text.at(*place)))
         };
+        let (begin, end) = if row == NO_ROW { (0, 0) } else { self.scratch.failed[number as usize] };
+        let begin = begin.max(repeated.taking(from));
+        let (before, after) = (low..begin.min(high + 1), low.max(end).max(begin)..high + 1);
         let found = match repeated.greed {
-            Greed::Lazy => (low..=high).find(leads_on),
-            _ => (low..=high).rev().find(leads_on),
+            Greed::Lazy => before.chain(after).find(leads_on),
+            _ => after.rev().chain(before.rev()).find(leads_on),
         };
-        let Some(at) = found else {
-            self.steps += (high + 1).saturating_sub(low) / T::CHARS;
-            return Flow::Fail;
+        self.steps += looked_at / T::CHARS;
+        let Some(at) = found else { return Flow::Fail };
+        let is_last = match repeated.greed {
+            Greed::Lazy => at == to && then == memo::UNKNOWN,
+            _ => at == from,
         };
-        let (passed, is_last) = match repeated.greed {
-            Greed::Lazy => (at - low, at == to && then == memo::UNKNOWN),
-            _ => (high - at, at == from),
-        };
-        self.steps += passed / T::CHARS;
         if !is_last || row != NO_ROW {
             self.steps += EXPENSIVE;
             self.scratch.frames.push(Frame::Loop { pc, row, from, to, at, then });
         }
         Flow::Go(pc + 1, at)
+    }
+
+    /// Records that everything behind a loop has failed from one position to before another, where it took something.
+    /// The next loops that begin near this one pass over these positions.
+    fn fail_behind(&mut self, number: u32, begin: u32, end: u32) {
+        if begin >= end {
+            return;
+        }
+        let failed = &mut self.scratch.failed[number as usize];
+        let meets = begin <= failed.1 && failed.0 <= end;
+        *failed = if meets { (begin.min(failed.0), end.max(failed.1)) } else { (begin, end) };
     }
 
     /// Returns what has become known of a lazy loop that is to continue at a position from `low` to `high`: the outcome
@@ -429,19 +449,13 @@ impl<'r, T: Text> Run<'r, T> {
     }
 
     /// Remembers the outcome of a loop, if `flow` is a failure.
-    fn settle(
-        &mut self,
-        repeated: &Loop,
-        flow: Flow,
-        row: u32,
-        from: u32,
-        to: u32,
-        then: memo::Known,
-    ) -> Flow {
+    fn settle(&mut self, number: u32, flow: Flow, row: u32, from: u32, to: u32, then: memo::Known) -> Flow {
         if !matches!(flow, Flow::Fail) {
             return flow;
         }
         if row != NO_ROW {
+            let repeated = &self.program.loops[number as usize];
+            self.fail_behind(number, repeated.taking(from), to + 1);
             // A lazy loop ends where it is known to end from a later character on.
             let known = if then == memo::UNKNOWN { memo::FAILED } else { then };
             self.remember(repeated, row, from, to, known);

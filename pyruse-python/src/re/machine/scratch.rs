@@ -80,6 +80,8 @@ pub(super) struct Scratch {
     pub(super) rounds: Vec<u32>,
     /// For each loop over characters, the last run of characters that was scanned: from, to.
     pub(super) runs: Vec<(u32, u32)>,
+    /// For each loop over characters, positions in sequence behind which everything has failed: from, to before.
+    pub(super) failed: Vec<(u32, u32)>,
     pub(super) memo: Memo,
     chars: Vec<char>,
     /// The byte offset of each character, and of the end.

@@ -45,7 +45,7 @@ impl Random {
                 let repeats = !matches!(atom.as_str(), "^" | "$" | r"\b" | "" | "ab") && self.roll(2) == 0;
                 sequence += &atom;
                 if repeats {
-                    sequence += self.pick(&["*", "+", "?", "{2}", "{0,3}", "{1,}"]);
+                    sequence += self.pick(&["*", "+", "?", "{2}", "{0,3}", "{1,5}", "{1,}"]);
                     sequence += match self.roll(5) {
                         0 => "?",
                         1 if !regular => "+",
@@ -91,6 +91,11 @@ fn search(
 fn program(expression: &str) -> Program {
     let Tree { root, widths, .. } = Tree::new(expression).unwrap();
     Program::new(&root, &widths)
+}
+
+fn searched_length(expression: &str) -> usize {
+    let Tree { root, widths, .. } = Tree::new(expression).unwrap();
+    Machine::new(&root, &widths).searched_length()
 }
 
 #[test]
@@ -220,13 +225,75 @@ fn the_steps_grow_with_the_text_and_no_faster() {
 }
 
 #[test]
+fn a_repetition_of_characters_with_an_upper_limit_takes_few_steps() {
+    for expression in [
+        ".{0,20}(?<=x)",
+        ".{0,1000}(?<=x)",
+        ".{0,1000}(?<=x)Q",
+        ".{0,1000}?(?<=x)",
+        r"\w{1,60}\b",
+        r"\w{1,60}(?=Q)",
+        ".{1,200}.{1,200}(?<=x)Q",
+        r"(?:\w{1,60}(?<=a))*Q",
+        "(?:.{0,60}(?<=a))*Q",
+        "(?:a{1,50}b{0,50}(?<=x)){1,9}Q",
+        r"(?=.{8,64}$)(?=.*\d)\w+Q",
+        r"(?=.{0,99}(?<=c))(?!.{3,99}?(?<=c))Q",
+        r"\S{1,255}@(?!x)\S{1,255}\.",
+    ] {
+        let program = program(expression);
+        for (unit, end) in [("a", "é!#"), ("a", "!"), ("ab ", "é"), ("aab", ""), ("é", "a"), ("a@", "c")] {
+            let text = unit.repeat((4 << 10) / unit.len()) + end;
+            let (found, _, steps) = search(&program, &text, None);
+            let steps = steps / u32::try_from(text.len()).unwrap();
+            assert!(
+                found.is_ok() && steps <= 220,
+                "{expression} on {unit:?}, {end:?}: {steps} a byte, {found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_trial_tells_which_expressions_are_not_searched_to_the_end() {
+    for expression in [
+        "(?:a|b|ab){1,90}Q",
+        "(?:.{1,20}(?<=a)){1,20}Q",
+        "(?:(?:a?b?){1,30}(?!c)){1,30}Q",
+        r"(?:\w+\s?){1,60}$",
+    ] {
+        let program = program(expression);
+        let length = searched_length(expression);
+        assert!(length < 64 << 10, "{expression}: {length}");
+        // And rightly so.
+        let given_up = ["a", "b", "ab"].iter().any(|unit| {
+            let text = unit.repeat((64 << 10) / unit.len()) + "é!";
+            let mut scratch = Scratch::default();
+            let chars: Vec<char> = text.chars().collect();
+            let most = limit(&program, text.len(), STEPS);
+            Run::new(&program, chars.as_slice(), &mut scratch, most).search(0, false).is_err()
+        });
+        assert!(given_up, "{expression}: {length}");
+    }
+    for expression in [
+        r"^(?:\w+\s?){1,60}$",
+        r"(?:\w+\s?)+(?<=x)Q",
+        r"(?:[0-9a-fA-F]{1,4}::?|::){1,7}(?:[0-9a-fA-F]{1,4}|(?<=:):) port",
+        r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])",
+        ".{0,1000}(?<=x)Q",
+    ] {
+        let length = searched_length(expression);
+        assert!(length >= 64 << 10, "{expression}: {length}");
+    }
+}
+
+#[test]
 fn a_long_text_may_take_more_steps_only_if_the_work_is_bounded_by_its_length() {
     for (expression, unit, steps) in
-        [(r"(?=a)b", "a", [STEPS, 10_240 * STEPS_A_CHARACTER, MOST_STEPS]), (r"(a)\1", "a", [STEPS; 3])]
+        [(r"(?=a)b", "a", [STEPS, 10_240 * STEPS_A_BYTE, MOST_STEPS]), (r"(a)\1", "a", [STEPS; 3])]
     {
         let program = program(expression);
-        let limits =
-            [1 << 10, 10 << 10, 1 << 20].map(|bytes| limit(&program, unit.repeat(bytes).len(), STEPS));
+        let limits = [512, 10 << 10, 1 << 20].map(|bytes| limit(&program, unit.repeat(bytes).len(), STEPS));
         assert_eq!(limits, steps, "{expression}");
         assert_eq!(limit(&program, 1 << 20, SOON), SOON, "{expression}");
     }
