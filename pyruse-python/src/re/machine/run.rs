@@ -1,12 +1,15 @@
-//! Runs a program on a text.
+//! Runs a program on a text: the instructions, the paths that are left, and what is remembered. Loops over characters,
+//! which pass over many characters and paths at once, are in [`loops`].
+
+mod loops;
+mod positions;
 
 use super::memo;
-use super::program::{Instruction, Kind, Loop, Program, Row};
-use super::scratch::{Frame, Scratch, Text, UNSET};
-use super::sets::{First, is_word};
-use crate::re::ast::{Anchor, Folding, Greed};
-use crate::re::casefold;
+use super::program::{Instruction, Kind, Program, Row};
+use super::scratch::{Frame, NO_ROW, Scratch, Text, UNSET};
+use super::sets::First;
 use crate::re::error::MatchError;
+use positions::{holds, repeats};
 
 /// The step limit of one search, for any text.
 pub(in crate::re) const STEPS: u32 = 750_000;
@@ -19,13 +22,9 @@ pub(in crate::re) const SOON: u32 = 2_000;
 
 /// The cost, in steps, of what takes longer than an instruction: a backtrack, or remembering one.
 const EXPENSIVE: u32 = 3;
-/// Runs of at most this many characters are scanned directly.
-const SHORT_RUN: u32 = 32;
 
 /// No run of characters: no position is in it.
 const NO_RUN: (u32, u32) = (u32::MAX, 0);
-/// No row of the memo.
-const NO_ROW: u32 = u32::MAX;
 
 /// Converts a count to steps.
 pub(super) fn steps(count: usize) -> u32 {
@@ -176,7 +175,7 @@ impl<'r, T: Text> Run<'r, T> {
                     other => return Ok(other),
                 },
                 Instruction::Assert(anchor) => {
-                    if !self.holds(*anchor, place) {
+                    if !holds(self.text, *anchor, place) {
                         return Ok(Flow::Fail);
                     }
                     pc += 1;
@@ -228,7 +227,7 @@ impl<'r, T: Text> Run<'r, T> {
                 Instruction::BackReference(group, folding) => {
                     let slot = 2 * *group as usize;
                     let (begin, end) = (self.scratch.slots[slot], self.scratch.slots[slot + 1]);
-                    if begin == UNSET || end == UNSET || !self.repeats(begin, end, place, *folding) {
+                    if begin == UNSET || end == UNSET || !repeats(self.text, (begin, end), place, *folding) {
                         return Ok(Flow::Fail);
                     }
                     self.steps += end.saturating_sub(begin) / T::CHARS;
@@ -282,23 +281,7 @@ impl<'r, T: Text> Run<'r, T> {
                     }
                 }
                 Frame::Loop { pc, row, from, to, at, then } => {
-                    let Instruction::Loop(number) = self.program.code[pc as usize] else { continue };
-                    let repeated = &self.program.loops[number as usize];
-                    let (low, high) = match repeated.greed {
-                        Greed::Lazy => (at + 1, to),
-                        _ => (from, at.wrapping_sub(1)),
-                    };
-                    let is_over = at == from && repeated.greed != Greed::Lazy;
-                    let rest =
-                        if then == memo::UNKNOWN { self.rest(repeated, low, high) } else { memo::UNKNOWN };
-                    let (flow, to, then) = if rest != memo::UNKNOWN {
-                        (Flow::Fail, at, if rest == memo::FAILED { then } else { rest })
-                    } else if is_over {
-                        (Flow::Fail, to, then)
-                    } else {
-                        (self.choose(number, pc, row, (from, to), (low, high), then), to, then)
-                    };
-                    match self.settle(number, flow, row, from, to, then) {
+                    match self.next_place(pc, row, (from, to), at, then) {
                         Flow::Fail => {}
                         other => return Ok(Some(other)),
                     }
@@ -325,187 +308,6 @@ impl<'r, T: Text> Run<'r, T> {
             self.steps += EXPENSIVE;
         }
         Flow::Go(pc + 1, place)
-    }
-
-    /// Enters a loop over characters.
-    fn enter(&mut self, number: u32, pc: u32, place: u32) -> Flow {
-        let program = self.program;
-        let repeated = &program.loops[number as usize];
-        let end = self.run_end(number, repeated, place);
-        if end - place < repeated.min {
-            return Flow::Fail;
-        }
-        if repeated.greed == Greed::Possessive {
-            return Flow::Go(pc + 1, end);
-        }
-        let from = place + repeated.min;
-        if repeated.ends_with_run || T::IS_ASCII && repeated.ends_with_run_in_ascii {
-            // The loop continues at the end only.
-            let set = &program.sets[repeated.set as usize];
-            let is_cut = repeated.max.is_some() && end < self.len && set.has(self.text.at(end));
-            return if is_cut { Flow::Fail } else { self.meet(repeated.row.as_ref(), pc, end) };
-        }
-        let (mut to, mut then, mut memo_row) = (end, memo::UNKNOWN, NO_ROW);
-        if self.steps > self.forgetful
-            && let Some(row) = &repeated.row
-        {
-            let known = self.known(row, place);
-            if known == memo::FAILED {
-                return Flow::Fail;
-            }
-            if let Some(end) = memo::end_of(known) {
-                return Flow::Close(end);
-            }
-            memo_row = self.memo_row(row, place);
-            // The outcome for a later character of the same run is part of the outcome for this one.
-            if repeated.is_open() && to > from {
-                let usable = self.are_ends_usable(row);
-                let counts = |known| known == memo::FAILED || usable;
-                // A lazy loop also looks before it continues (see `rest`). With a longer look, each of the loops in a
-                // run would look at all positions behind it.
-                let last = to - repeated.min;
-                let last = if repeated.greed == Greed::Lazy { last.min(place + SHORT_RUN) } else { last };
-                let later = self.scratch.memo.first_known(row.first, place + 1, last, counts);
-                if let Some((later, known)) = later {
-                    self.steps += (later - place) / T::CHARS;
-                    to = later - 1 + repeated.min;
-                    if let Some(end) = memo::end_of(known) {
-                        if repeated.greed == Greed::Greedy {
-                            self.set_run(repeated, memo_row, place, later - 1, known);
-                            return Flow::Close(end);
-                        }
-                        then = known;
-                    }
-                } else {
-                    self.steps += (last - place) / T::CHARS;
-                }
-            }
-        }
-        let flow = self.choose(number, pc, memo_row, (from, to), (from, to), then);
-        self.settle(number, flow, memo_row, from, to, then)
-    }
-
-    /// Chooses the next position at which a loop may continue, from `low` to `high`.
-    fn choose(
-        &mut self,
-        number: u32,
-        pc: u32,
-        row: u32,
-        (from, to): (u32, u32),
-        (low, high): (u32, u32),
-        then: memo::Known,
-    ) -> Flow {
-        let repeated = &self.program.loops[number as usize];
-        let text = self.text;
-        let mut looked_at = 0;
-        let leads_on = |place: &u32| {
-            looked_at += 1;
-            repeated.next.as_ref().is_none_or(|next| *place < self.len && next.has(text.at(*place)))
-        };
-        let (begin, end) = if row == NO_ROW { (0, 0) } else { self.scratch.failed[number as usize] };
-        let begin = begin.max(repeated.taking(from));
-        let (before, after) = (low..begin.min(high + 1), low.max(end).max(begin)..high + 1);
-        let found = match repeated.greed {
-            Greed::Lazy => before.chain(after).find(leads_on),
-            _ => after.rev().chain(before.rev()).find(leads_on),
-        };
-        self.steps += looked_at / T::CHARS;
-        let Some(at) = found else { return Flow::Fail };
-        let is_last = match repeated.greed {
-            Greed::Lazy => at == to && then == memo::UNKNOWN,
-            _ => at == from,
-        };
-        if !is_last || row != NO_ROW {
-            self.steps += EXPENSIVE;
-            self.scratch.frames.push(Frame::Loop { pc, row, from, to, at, then });
-        }
-        Flow::Go(pc + 1, at)
-    }
-
-    /// Records that everything behind a loop has failed from one position to before another, where it took something.
-    /// The next loops that begin near this one pass over these positions.
-    fn fail_behind(&mut self, number: u32, begin: u32, end: u32) {
-        if begin >= end {
-            return;
-        }
-        let failed = &mut self.scratch.failed[number as usize];
-        let meets = begin <= failed.1 && failed.0 <= end;
-        *failed = if meets { (begin.min(failed.0), end.max(failed.1)) } else { (begin, end) };
-    }
-
-    /// Returns what has become known of a lazy loop that is to continue at a position from `low` to `high`: the outcome
-    /// of a loop that begins where only these are left. Otherwise each of the loops in a run would try all positions
-    /// behind it, also those that were entered before anything was remembered.
-    fn rest(&mut self, repeated: &Loop, low: u32, high: u32) -> memo::Known {
-        match &repeated.row {
-            Some(row) if repeated.greed == Greed::Lazy && repeated.is_open() && low <= high => {
-                self.steps += 1;
-                // The rounds around it have taken something.
-                let known = self.scratch.memo.get(row.first, low - repeated.min);
-                if known > memo::FAILED && !self.are_ends_usable(row) { memo::UNKNOWN } else { known }
-            }
-            _ => memo::UNKNOWN,
-        }
-    }
-
-    /// Remembers the outcome of a loop, if `flow` is a failure.
-    fn settle(&mut self, number: u32, flow: Flow, row: u32, from: u32, to: u32, then: memo::Known) -> Flow {
-        if !matches!(flow, Flow::Fail) {
-            return flow;
-        }
-        if row != NO_ROW {
-            let repeated = &self.program.loops[number as usize];
-            self.fail_behind(number, repeated.taking(from), to + 1);
-            // A lazy loop ends where it is known to end from a later character on.
-            let known = if then == memo::UNKNOWN { memo::FAILED } else { then };
-            self.remember(repeated, row, from, to, known);
-        }
-        memo::end_of(then).map_or(Flow::Fail, Flow::Close)
-    }
-
-    /// Stores the same outcome for all loops that begin where this one may continue, from `from` to `to`.
-    fn remember(&mut self, repeated: &Loop, row: u32, from: u32, to: u32, known: memo::Known) {
-        let begin = from - repeated.min;
-        let last = if repeated.is_open() { to - repeated.min } else { begin };
-        self.steps += (last - begin) / T::CHARS;
-        self.set_run(repeated, row, begin, last, known);
-    }
-
-    /// Sets what is known of a loop that begins at `begin`, and of those that begin behind it, up to `last`. Behind it,
-    /// the rounds around it have taken something.
-    fn set_run(&mut self, repeated: &Loop, row: u32, begin: u32, last: u32, known: memo::Known) {
-        self.scratch.memo.set(row, begin, known);
-        if last > begin
-            && let Some(behind) = &repeated.row
-        {
-            self.scratch.memo.set_all(behind.first, begin + 1, last, known);
-        }
-    }
-
-    /// Returns where the characters of a loop end that begin at a position.
-    fn run_end(&mut self, number: u32, repeated: &Loop, place: u32) -> u32 {
-        let set = &self.program.sets[repeated.set as usize];
-        let most = repeated.max.map_or(self.len, |max| place.saturating_add(max).min(self.len));
-        let mut end = place;
-        if most - place <= SHORT_RUN {
-            while end < most && set.has(self.text.at(end)) {
-                end += 1;
-            }
-            return end;
-        }
-        let (begin, known_end) = self.scratch.runs[number as usize];
-        if begin <= place && place <= known_end {
-            return known_end.min(most);
-        }
-        while end < self.len && end != begin && set.has(self.text.at(end)) {
-            end += 1;
-        }
-        self.steps += (end - place) / T::CHARS;
-        if end == begin {
-            end = known_end;
-        }
-        self.scratch.runs[number as usize] = (place, end);
-        end.min(most)
     }
 
     /// Ends the innermost level at a position.
@@ -560,46 +362,5 @@ impl<'r, T: Text> Run<'r, T> {
         let empty = |round: &u32| self.scratch.rounds[*round as usize] == place;
         let rounds = row.rounds.iter().enumerate();
         rounds.fold(row.first, |at, (bit, round)| at + (u32::from(empty(round)) << bit))
-    }
-
-    /// Whether the text of a group is repeated at a position.
-    fn repeats(&self, begin: u32, end: u32, place: u32, folding: Folding) -> bool {
-        if u64::from(place) + u64::from(end.saturating_sub(begin)) > u64::from(self.len) {
-            return false;
-        }
-        let fold = |code: u32| match folding {
-            Folding::Exact => code,
-            Folding::Ascii => u8::try_from(code).map_or(code, |byte| byte.to_ascii_lowercase().into()),
-            Folding::Unicode => char::from_u32(code).map_or(code, |char| casefold::lower(char).into()),
-        };
-        (begin..end).zip(place..).all(|(a, b)| {
-            let (a, b) = (self.text.at(a), self.text.at(b));
-            a == b || fold(a) == fold(b)
-        })
-    }
-
-    fn holds(&self, anchor: Anchor, place: u32) -> bool {
-        let newline = u32::from(b'\n');
-        let is_newline = |place: u32| self.text.at(place) == newline;
-        match anchor {
-            Anchor::TextStart => place == 0,
-            Anchor::LineStart => place == 0 || is_newline(place - 1),
-            Anchor::TextEnd => place == self.len,
-            Anchor::LastLineEnd => place == self.len || (place + 1 == self.len && is_newline(place)),
-            Anchor::LineEnd => place == self.len || is_newline(place),
-            Anchor::Boundary { negated, ascii } => {
-                let is_word = |place: u32| {
-                    let code = self.text.at(place);
-                    match u8::try_from(code) {
-                        Ok(byte) if byte.is_ascii() => byte.is_ascii_alphanumeric() || byte == b'_',
-                        _ => !ascii && is_word(code),
-                    }
-                };
-                let before = place > 0 && is_word(place - 1);
-                let behind = place < self.len && is_word(place);
-                // An empty text has no position at all, not even one that is no boundary.
-                self.len > 0 && (before != behind) != negated
-            }
-        }
     }
 }

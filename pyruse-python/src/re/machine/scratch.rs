@@ -4,6 +4,8 @@ use super::memo::{self, Memo};
 
 /// A position that a group does not have.
 pub(super) const UNSET: u32 = u32::MAX;
+/// No row of the memo.
+pub(super) const NO_ROW: u32 = u32::MAX;
 /// The maximum size, in bytes, of the frames that are kept for the next search.
 const KEPT: usize = 64 << 10;
 
@@ -25,6 +27,7 @@ impl Text for &[u8] {
     const CHARS: u32 = 8;
     const SHARE: u32 = 100;
 
+    #[inline]
     fn len(self) -> u32 {
         // No real text has 4 GiB; what lies beyond is not searched.
         u32::try_from(<[u8]>::len(self)).unwrap_or(u32::MAX - 2)
@@ -41,6 +44,7 @@ impl Text for &[char] {
     const CHARS: u32 = 2;
     const SHARE: u32 = 60;
 
+    #[inline]
     fn len(self) -> u32 {
         u32::try_from(<[char]>::len(self)).unwrap_or(u32::MAX - 2)
     }
