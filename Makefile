@@ -1,7 +1,7 @@
 # The main targets: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both first install what they need
 # (with apt, as root or with sudo) and print that. The other targets are for developers.
 
-.PHONY: run test build lint crash-campaign log-campaign conformance-campaign fuzz expression-campaign bench bench-units bench-latency reference record
+.PHONY: run test build lint crash-campaign log-campaign report-campaign conformance-campaign fuzz expression-campaign bench bench-units bench-latency reference record
 
 # Shows the main task: see examples/demo/run.sh.
 run: build
@@ -68,6 +68,13 @@ crash-campaign:
 log-campaign:
 	@.ci/install test
 	PYRUSE_LOG_SECONDS=60 PYRUSE_LOG_BATCH=250 cargo test --profile campaign -p pyruse-bin --test log_files -- --nocapture --test-threads 1 every_line
+
+# Records 300,000 different lines, of which 100,000 have characters of three bytes, and makes the report in every form; then
+# a million, and prints the time and the memory.
+report-campaign:
+	@.ci/install test
+	PYRUSE_REPORT_LINES=300000 cargo test --profile campaign -p pyruse-bin --test digest -- --nocapture however_many
+	PYRUSE_REPORT_LINES=1000000 cargo test --profile campaign -p pyruse-bin --test digest -- --nocapture memory
 
 # Compares the program with the tests' simple interpreter: 200,000 entries, 20,000 random workflows; takes minutes.
 conformance-campaign:

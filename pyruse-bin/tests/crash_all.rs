@@ -468,7 +468,7 @@ impl Clock<'_> {
         let second = self.due.as_secs() % u64::from(DAY);
         let at = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
         let more = json!({
-            "dailyReport": {"group": false, "at": at, "maxLines": 100_000, "maxMessages": 100_000},
+            "dailyReport": {"group": false, "at": at, "maxLines": 100_000, "maxMessages": 100_000, "maxBytes": 64 << 20},
             "ipsetBan": {"ipset": ["ipset", "-exist", "-quiet"]},
             "http": {"maxPerMinute": 0},
             "runBan": {"sets": {"long": self.programs("long"), "short": self.programs("short")}},

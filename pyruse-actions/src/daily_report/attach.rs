@@ -7,9 +7,7 @@ use flate2::write::GzEncoder;
 use pyruse_core::state::{Handle, Log, State, StateError};
 
 use super::content::printable;
-use super::digest::Digest;
 use super::line::Line;
-use super::render;
 use super::settings::{Attach, ReportSettings};
 use crate::email::Attachment;
 
@@ -19,11 +17,11 @@ pub(super) const ATTACHED: usize = 2;
 /// How much a compressor can still hold, in bytes.
 const WINDOW: usize = 16 * 1024;
 
-/// Returns the attachment: all rows, or all lines. What exceeds the bound is left out, and counted. `whole` returns the
-/// digest with all rows, if the mail leaves some out.
+/// Returns the attachment: all rows, or all lines. What exceeds the bound is left out, and counted. `whole` is the text
+/// with all rows, if the mail leaves some out.
 pub(super) fn attachment(
     state: &mut State,
-    whole: impl FnOnce(&State) -> Option<Digest>,
+    whole: Option<&str>,
     lines: Handle<Log>,
     settings: &ReportSettings,
 ) -> Result<Option<Attachment>, StateError> {
@@ -34,8 +32,8 @@ pub(super) fn attachment(
     let name = match settings.attach {
         Attach::None => return Ok(None),
         Attach::Cut => {
-            let Some(digest) = whole(state) else { return Ok(None) };
-            render::digest_text(&digest).lines().for_each(|line| packed.add(line));
+            let Some(whole) = whole else { return Ok(None) };
+            whole.lines().for_each(|line| packed.add(line));
             "report.txt.gz"
         }
         Attach::All => {

@@ -99,6 +99,8 @@ struct OtherLine {
 #[derive(Debug, Serialize)]
 #[serde(crate = "pyruse_core::serde")]
 struct More {
+    #[serde(skip)]
+    lines: u64,
     count: String,
     first: String,
     last: String,
@@ -190,6 +192,30 @@ impl Content {
             identifiers: identifiers(day),
         }))
     }
+}
+
+impl Content {
+    /// Leaves out the second half of each list, and counts it. One row of each stays; returns `false` if there are no more.
+    pub(super) fn halve(&mut self) -> bool {
+        for section in [&mut self.warn, &mut self.info] {
+            section.more_messages += second_half(&mut section.rows).len();
+        }
+        self.more_bans += second_half(&mut self.bans).len() as u64;
+        let left = second_half(&mut self.other);
+        if let (Some(first), Some(last)) = (left.first(), left.last()) {
+            let before = self.more_other.take();
+            let lines = left.len() as u64 + before.as_ref().map_or(0, |more| more.lines);
+            let last = before.map_or_else(|| last.time.clone(), |more| more.last);
+            self.more_other = Some(More { lines, count: grouped(lines), first: first.time.clone(), last });
+        }
+        [self.warn.rows.len(), self.info.rows.len(), self.bans.len(), self.other.len()]
+            .iter()
+            .any(|rows| *rows > 1)
+    }
+}
+
+fn second_half<T>(rows: &mut Vec<T>) -> Vec<T> {
+    rows.split_off(rows.len().div_ceil(2))
 }
 
 fn totals(day: &Day) -> Totals {
@@ -285,6 +311,7 @@ fn paragraph(details: Details, times: &Times, zone: &TimeZone) -> Vec<String> {
 
 fn more(overflow: Overflow, zone: &TimeZone) -> Option<More> {
     (overflow.count > 0).then(|| More {
+        lines: overflow.count,
         count: grouped(overflow.count),
         first: overflow.first.shown_in(zone),
         last: overflow.last.shown_in(zone),

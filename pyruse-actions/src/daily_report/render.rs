@@ -1,6 +1,6 @@
 //! Renders a report's two formats from templates: those shipped inside the program, or files instead of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -17,14 +17,14 @@ const HTML: &str = include_str!("templates/report.html");
 const DIGEST_TEXT: &str = include_str!("templates/digest.txt");
 const DIGEST_HTML: &str = include_str!("templates/digest.html");
 
-/// Renders the plain-text format.
-pub(super) fn text(content: &Content, settings: &ReportSettings) -> String {
-    own_text(content, settings).unwrap_or_else(|| shipped(content, TEXT, false))
+/// Renders the first program's form as plain text.
+pub(super) fn text(content: &Content) -> String {
+    shipped(content, TEXT, false)
 }
 
-/// Renders the HTML format.
-pub(super) fn html(content: &Content, settings: &ReportSettings) -> String {
-    own_html(content, settings).unwrap_or_else(|| shipped(content, HTML, true))
+/// Renders the first program's form as HTML.
+pub(super) fn html(content: &Content) -> String {
+    shipped(content, HTML, true)
 }
 
 /// Renders a digest as plain text.
@@ -37,28 +37,53 @@ pub(super) fn digest_html(digest: &Digest) -> String {
     shipped(digest, DIGEST_HTML, true)
 }
 
-/// Renders the user's template for plain text; `None` if there is none, or if it fails.
-pub(super) fn own_text(content: &Content, settings: &ReportSettings) -> Option<String> {
-    own(content, settings.text_template.as_deref()?, false)
+/// The user's templates. If one cannot be read or rendered, an error is logged, once, and it is not used any more.
+pub(super) struct Templates<'s> {
+    text: Option<Template<'s>>,
+    html: Option<Template<'s>>,
 }
 
-/// Renders the user's template for HTML, likewise.
-pub(super) fn own_html(content: &Content, settings: &ReportSettings) -> Option<String> {
-    own(content, settings.html_template.as_deref()?, true)
+struct Template<'s> {
+    path: &'s Path,
+    source: String,
 }
 
-/// Renders a template of the user's. If its file cannot be read or rendered, an error is logged.
-fn own(content: &Content, path: &Path, html: bool) -> Option<String> {
-    let source = std::fs::read_to_string(path).map_err(|e| e.to_string());
-    let rendered =
-        source.and_then(|source| with_template(content, &source, html).map_err(|e| format!("{e:#}")));
-    let log = |e: &String| {
-        tracing::error!(
-            "the report's template {} cannot be used; the built-in one is used instead: {e}",
-            path.display()
-        );
-    };
-    rendered.inspect_err(log).ok()
+impl<'s> Templates<'s> {
+    /// Reads the templates that the settings name.
+    pub(super) fn load(settings: &'s ReportSettings) -> Templates<'s> {
+        let load = |path: &'s Option<PathBuf>| {
+            let path = path.as_deref()?;
+            let source = std::fs::read_to_string(path).map_err(|e| log(path, &e.to_string())).ok()?;
+            Some(Template { path, source })
+        };
+        Templates { text: load(&settings.text_template), html: load(&settings.html_template) }
+    }
+
+    /// Renders the template for plain text; `None` if there is none, or if it fails.
+    pub(super) fn text(&mut self, content: &Content) -> Option<String> {
+        own(&mut self.text, content, false)
+    }
+
+    /// Renders the template for HTML, likewise.
+    pub(super) fn html(&mut self, content: &Content) -> Option<String> {
+        own(&mut self.html, content, true)
+    }
+}
+
+fn own(template: &mut Option<Template<'_>>, content: &Content, html: bool) -> Option<String> {
+    let Template { path, source } = template.as_ref()?;
+    let rendered = with_template(content, source, html).map_err(|e| log(path, &format!("{e:#}"))).ok();
+    if rendered.is_none() {
+        *template = None;
+    }
+    rendered
+}
+
+fn log(path: &Path, error: &str) {
+    tracing::error!(
+        "the report's template {} cannot be used; the built-in one is used instead: {error}",
+        path.display()
+    );
 }
 
 fn shipped(content: &impl Serialize, template: &str, html: bool) -> String {
@@ -127,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_html_format_escapes_everything_and_contains_everything() {
-        let html = html(&full(), &ReportSettings::default());
+        let html = html(&full());
         assert!(!html.contains("<script"), "{html}");
         assert!(!html.contains('\u{202e}') && !html.contains('\u{1b}'), "{html}");
         for part in [
@@ -148,22 +173,28 @@ mod tests {
 
     #[test]
     fn the_text_form_has_one_line_for_each_line() {
-        let text = text(&full(), &ReportSettings::default());
+        let text = text(&full());
         assert!(!text.contains("\nSubject: y"), "{text}");
         assert!(text.contains("\nWARN\n====\n     5  <script>"), "{text}");
         assert!(text.contains("\n2026-11-18 11:06:40+00:00: <script>"), "{text}");
     }
 
     #[test]
-    fn a_broken_template_falls_back_to_the_shipped_one() {
+    fn a_broken_template_is_not_used() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(&file, "{% if %}").unwrap();
         let settings =
             ReportSettings { text_template: Some(file.path().to_owned()), ..ReportSettings::default() };
-        assert!(text(&full(), &settings).starts_with("Pyruse on "));
-        std::fs::write(&file, "{{ totals.bans }} bans on {{ host|length > 0 }}").unwrap();
-        assert_eq!(text(&full(), &settings), "600 bans on True");
-        std::fs::write(&file, "{{ no_such }}").unwrap();
-        assert!(text(&full(), &settings).starts_with("Pyruse on "));
+        for (template, expected) in [
+            ("{% if %}", None),
+            ("{{ totals.bans }} bans on {{ host|length > 0 }}", Some("600 bans on True")),
+            ("{{ no_such }}", None),
+        ] {
+            std::fs::write(file.path(), template).unwrap();
+            let mut templates = Templates::load(&settings);
+            assert_eq!(templates.text(&full()).as_deref(), expected);
+            assert_eq!(templates.html(&full()), None);
+        }
+        drop(file);
+        assert_eq!(Templates::load(&settings).text(&full()), None);
     }
 }

@@ -11,20 +11,15 @@ use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::{EntryEffects, Site, describe};
 
 use super::attach::attachment;
-use super::compose::{self, Composed, compose};
+use super::compose::{Composed, compose};
 use super::content::Content;
 use super::day::BanNote;
 use super::digest::{self, Day, Digest, Limits};
 use super::notes::Sort;
 use super::object::Contained;
 use super::settings::ReportSettings;
-use super::{
-    Details, InUse, Line, LineOrigin, NAME, Recorded, ReportLevel, import, kept, object, render, schedule,
-};
+use super::{Details, InUse, Line, LineOrigin, NAME, Recorded, ReportLevel, import, kept, object, schedule};
 use crate::email::{self, EmailSettings, Outgoing};
-
-/// The subject of a report in the first program's form.
-const FORMER_SUBJECT: &str = "Pyruse Report";
 
 /// The series of all reports, for mail programs.
 const SERIES: &str = "pyruse-report";
@@ -66,34 +61,14 @@ impl ReportService {
         let has_templates = settings.text_template.is_some() || settings.html_template.is_some();
         // A template of the user's gets the content that it is written for.
         let content = if settings.group && !has_templates { None } else { self.collect(state, now)? };
-        let day = self.day(state, now);
-        let made = match content {
-            None => compose(&day, settings, self.subject.as_deref()),
-            Some(content) if settings.group => {
-                compose(&day, settings, self.subject.as_deref()).map(|made| Composed {
-                    text: render::own_text(&content, settings).unwrap_or(made.text),
-                    html: render::own_html(&content, settings).unwrap_or(made.html),
-                    ..made
-                })
-            }
-            Some(content) => Digest::of(&day, Limits::SHORT).map(|digest| Composed {
-                subject: self.subject.as_deref().unwrap_or(FORMER_SUBJECT).to_owned(),
-                text: render::text(&content, settings),
-                html: render::html(&content, settings),
-                short: compose::short(&day, &digest),
-                verdict: digest.verdict().to_owned(),
-                is_cut: false,
-            }),
-        };
-        Ok(made)
+        Ok(compose(&self.day(state, now), content, settings, self.subject.as_deref()))
     }
 
     /// Makes the mail, and the report that is kept; `None` if nothing is recorded.
     fn make(&self, state: &mut State, now: Timestamp) -> Result<Option<(Outgoing, KeptReport)>, StateError> {
         let digest = |limits| move |state: &State| Digest::of(&self.day(state, now), limits);
         let Some(made) = self.render(state, now)? else { return Ok(None) };
-        let whole = |state: &State| made.is_cut.then(|| digest(Limits::NONE)(state)).flatten();
-        let attachment = attachment(state, whole, self.recorded.lines, &self.settings)?;
+        let attachment = attachment(state, made.whole.as_deref(), self.recorded.lines, &self.settings)?;
         let json = object::of(state, self.recorded, now, Contained::Digest, digest(Limits::NORMAL))?;
         let day = self.day(state, now);
         let kept = KeptReport {

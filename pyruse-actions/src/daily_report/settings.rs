@@ -36,7 +36,7 @@ pub(super) struct ReportSettings {
     #[serde(rename = "blindDays")]
     pub(super) blind_days: u32,
     /// The maximum size of the whole mail, encoded, in bytes, at least 32768: the least important rows are left out and
-    /// counted.
+    /// counted. If that of a template is larger whatever its rows, the text is sent alone, and cut.
     #[serde(rename = "maxBytes")]
     pub(super) max_bytes: u32,
     /// What is attached, compressed, in up to half of `maxBytes`: `none`; `cut`, all rows if some are left out; `all`, every

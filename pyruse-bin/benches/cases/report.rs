@@ -52,7 +52,7 @@ pub fn record(lines: Lines) -> Case {
     ]});
     let letters = |n: u32| -> String { n.to_string().bytes().map(|digit| char::from(digit + 49)).collect() };
     let message = |n: u32| match (lines, n % 3) {
-        (Lines::New, _) => format!("a line of {} words", letters(n)),
+        (Lines::New, _) => format!("{} is the first word, which is no variable", letters(n)),
         (Lines::NewOfManyWords, _) => (0..47).map(|word| letters(n * 47 + word) + " ").collect(),
         (_, 0) => format!(
             "{n}#{n}: *{n} open() \"/var/www/html/{n}.php\" failed (2: No such file or directory), client: 192.0.2.{}, \

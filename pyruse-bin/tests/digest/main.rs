@@ -1,113 +1,18 @@
 //! The daily report as a digest: what an administrator must see of a busy day is on the first screen, whatever else is
 //! written.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
+mod server;
+mod size;
 
-use pyruse_bin as _;
-use pyruse_core::config::{ConfigText, Diagnostics};
-use pyruse_core::engine::Engine;
-use pyruse_core::entry::{Fields, MemoryRecord};
-use pyruse_core::operation::Operation;
-use pyruse_core::plugin::{Registry, ReportForm};
-use pyruse_core::pump::Pump;
-use pyruse_core::state::State;
-use pyruse_core::time::{Now, Timestamp};
-use pyruse_core::workflow::NoObserver;
-use serde_json::{Value, json};
+use pyruse_core::plugin::ReportForm;
+use serde_json::json;
 
-/// Midnight of the first day, in UTC.
-const MIDNIGHT: i64 = 1_795_046_400;
-
-const DAY: i64 = 86_400;
+use server::{DAY, Server};
 
 /// The lines of the first screen of a terminal.
 const SCREEN: usize = 36;
 
-/// Machines whose entries are read.
-struct Server {
-    pump: Pump,
-    /// The current time, in seconds since the first midnight.
-    now: i64,
-}
-
 impl Server {
-    fn new(more: &Value) -> Server {
-        let mut config = json!({
-            "actions": {
-                "a failed logins": [
-                    {"filter": "filter_equals", "args": {"field": "SYSLOG_IDENTIFIER", "value": "sshd"}},
-                    {"filter": "filter_pcre", "args": {
-                        "field": "MESSAGE", "re": "^Failed password for .* from ([0-9a-f.:]+) port", "save": ["ip"]}},
-                    {"action": "action_counterRaise", "args": {
-                        "counter": "ssh", "for": "ip", "keepSeconds": 3600, "save": "failures"}},
-                    {"filter": "filter_greaterOrEquals", "args": {"field": "failures", "value": 5}},
-                    {"action": "action_nftBan", "args": {
-                        "IP": "ip", "nftSetIPv4": "ip Inet4 ssh", "nftSetIPv6": "ip6 Inet6 ssh", "banSeconds": 3600}},
-                ],
-                "b warnings": [
-                    {"filter": "filter_lowerOrEquals", "args": {"field": "PRIORITY", "value": 4}},
-                    {"action": "action_dailyReport", "args": {
-                        "level": "WARN", "message": "{SYSLOG_IDENTIFIER}: {MESSAGE}"}, "then": "d end"},
-                ],
-                "c information": [
-                    {"action": "action_dailyReport", "args": {
-                        "level": "INFO", "message": "{SYSLOG_IDENTIFIER}: {MESSAGE}"}},
-                ],
-                "d end": [{"action": "action_noop", "args": {}}],
-            },
-        });
-        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let text = config.to_string();
-        let source = ConfigText::new("pyruse.json", &text);
-        let mut diagnostics = Diagnostics::default();
-        let mut state = State::in_memory();
-        let registry = Registry::linked().unwrap();
-        let engine = Engine::load(&source, &registry, Fields::default(), &mut state, &mut diagnostics);
-        let engine = engine.unwrap().unwrap_or_else(|| panic!("{}", source.draw(&diagnostics, false)));
-        let mut pump = Pump::new(engine, state, Arc::new(|| ())).unwrap();
-        pump.boot(Timestamp::from_seconds(MIDNIGHT));
-        Server { pump, now: 0 }
-    }
-
-    fn time(&self) -> Timestamp {
-        Timestamp::from_seconds(MIDNIGHT + self.now)
-    }
-
-    fn entry(&mut self, user: &str, identifier: &str, priority: u8, message: &str) {
-        let mut record = MemoryRecord::at(self.time())
-            .with("_UID", user)
-            .with("_HOSTNAME", "server")
-            .with("SYSLOG_IDENTIFIER", identifier)
-            .with("PRIORITY", priority.to_string())
-            .with("MESSAGE", message);
-        self.pump.run(&mut record, &mut NoObserver);
-    }
-
-    /// Lets the day end and its report be queued.
-    fn end_day(&mut self) {
-        self.now = (self.now / DAY + 1) * DAY;
-        let now = self.time();
-        self.pump.due(now);
-        self.pump.settle(Now::read()).unwrap();
-        assert!(self.shown(ReportForm::Text).is_empty());
-    }
-
-    fn shown(&mut self, form: ReportForm) -> String {
-        let now = self.time();
-        self.pump.engine.services.report(&mut self.pump.state, now, form).unwrap().unwrap()
-    }
-
-    /// Sends the report, and returns its subject, text and HTML.
-    fn sent(&mut self) -> [String; 3] {
-        let (state, now) = (&mut self.pump.state, Timestamp::from_seconds(MIDNIGHT + self.now));
-        self.pump.engine.services.operate(&Operation::SendReport, state, now).unwrap();
-        let (_, queue) = state.queues().find(|(name, _)| *name == "action_email").unwrap();
-        let (_, message) = queue.messages().last().unwrap();
-        let mail: Value = serde_json::from_str(&message.payload).unwrap();
-        ["subject", "body", "html"].map(|part| mail[part].as_str().unwrap_or_default().to_owned())
-    }
-
     /// What a busy server writes on every day.
     fn noise(&mut self) {
         let start = self.now;
@@ -321,34 +226,6 @@ fn a_writer_of_ever_new_lines_neither_hides_others_nor_grows_the_report() {
     assert!(words.contains("There were too many kinds of lines."), "{text}");
 }
 
-/// How many bytes a text takes as quoted-printable, at least.
-fn encoded(text: &str) -> usize {
-    text.bytes().map(|byte| if byte.is_ascii() { 1 } else { 3 }).sum()
-}
-
-#[test]
-fn whatever_is_written_the_mail_stays_below_its_bound() {
-    let letters = |n: u32| -> String {
-        n.to_string().chars().map(|digit| char::from_u32(digit as u32 + 0x3041).unwrap()).collect()
-    };
-    for bound in [32 * 1024, 512 * 1024] {
-        let mut server = Server::new(&json!({"dailyReport": {"maxBytes": bound}}));
-        server.entry("0", "app", 6, "first");
-        server.end_day();
-        for n in 0..3000_u32 {
-            let mut message = String::new();
-            for word in 0..15 {
-                let _ = write!(message, "{} ", letters(n * 41 + word));
-            }
-            server.entry(&(n % 300).to_string(), &letters(n % 3000), (n % 7) as u8, &message);
-        }
-        let [_, text, html] = server.sent();
-        let size = encoded(&text) + encoded(&html);
-        assert!(size < bound, "{size}");
-        assert!(size > bound / 16 && text.contains(" more kinds, with "), "{size}\n{text}");
-    }
-}
-
 #[test]
 fn what_a_message_contains_is_shown_harmlessly() {
     let mut server = Server::new(&json!({}));
@@ -402,16 +279,4 @@ fn an_identifier_that_fell_silent_and_a_rule_that_went_blind_are_news() {
         assert_eq!(words.contains(blind), day == 10, "{day}: {text}");
         server.end_day();
     }
-}
-
-#[test]
-fn a_template_of_the_user_is_used_and_one_that_fails_is_not() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&file, "{{ totals.warnings }} on {{ warn.rows[0].message }}").unwrap();
-    let mut server = Server::new(&json!({"dailyReport": {"textTemplate": file.path()}}));
-    server.entry("0", "app", 4, "m");
-    assert_eq!(server.shown(ReportForm::Text), "1 on app: m");
-    std::fs::write(&file, "{{ no_such.thing }}").unwrap();
-    let text = server.shown(ReportForm::Text);
-    assert!(text.starts_with("server: first report\n"), "{text}");
 }
