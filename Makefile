@@ -94,11 +94,11 @@ fuzz:
 	cd fuzz && cargo +nightly fuzz run log_file -- -max_total_time=$$PYRUSE_FUZZ_SECONDS -max_len=4096 -timeout=20
 	cargo test --profile campaign -p pyruse-sources --lib campaign -- --ignored --nocapture
 
-# Attacks the real programs of several Debian releases, and records what they write, for the rules in examples/conf: as
+# Attacks the real programs of several Debian releases, and records what they write, for the rules in examples: as
 # root, with the network; takes minutes.
 record:
 	@.ci/install record
-	for script in examples/conf/*/record; do $$script || exit 1; done
+	for script in examples/conf/*/record examples/rules/*/record; do $$script || exit 1; done
 
 # Compares random expressions and texts with Python 3.11, which must be installed; then runs hostile ones, none of which may
 # take more than 200 ms of processor time on a quiet machine; takes minutes.

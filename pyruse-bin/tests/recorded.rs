@@ -2,7 +2,7 @@
 //!
 //! Beside the rules of a program, `recorded/SUITE.jsonl` is what the program of that release of Debian wrote while it was
 //! attacked, and `SUITE.cases.json` says who did what, each from an address of its own, and what the rules owe them
-//! (`examples/conf/recording.py`; `make record` records them again). A case that must be banned makes as many tries as
+//! (`examples/rules/recording.py`; `make record` records them again). A case that must be banned makes as many tries as
 //! the rules allow, and must be banned by the last of them: neither later nor before. So a try is one tick, however many
 //! lines it has.
 
