@@ -29,11 +29,7 @@ fn start(site: &Site, journal: &Value, args: &[&str]) -> Running {
     // The reader of files is tested beside its code.
     let mut journal = journal.clone();
     journal["reader"] = json!("libsystemd");
-    site.configure_for(
-        "none",
-        &rules(),
-        &json!({"debug": true, "dailyReport": {"group": false}, "journal": journal}),
-    );
+    site.configure_for("none", &rules(), &json!({"debug": true, "journal": journal}));
     let daemon = site.launch(None, args);
     daemon.wait_ready();
     daemon
@@ -108,13 +104,21 @@ fn entries_that_were_deleted_before_they_were_read_are_counted_and_reported() {
     let range = &status["losses"][0];
     assert!(range["from"].as_str() < range["until"].as_str(), "{status}");
     assert_eq!(site.log().matches(" lost: deleted").count(), 1, "{}", site.log());
-    let words = format!("Pyruse: {number} entries written ");
-    wait_for("the report", || {
-        let report = site.pyruse(None, &["report", "show"]);
-        let text = String::from_utf8(report.stdout).unwrap();
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        text.contains(&words).then_some(())
+    let report = wait_for("the report", || {
+        let report = json(&site, None, &["report", "show", "--json"])["report"].take();
+        (report["digest"]["losses"] != json!([])).then_some(report)
     });
+    let in_report = &report["digest"]["losses"][0];
+    assert_eq!(
+        (&in_report["source"], &in_report["kind"]),
+        (&json!("journal"), &json!("missing")),
+        "{report:#}"
+    );
+    assert_eq!(in_report["count"], number, "{report:#}");
+    assert_eq!((&in_report["from"], &in_report["until"]), (&range["from"], &range["until"]), "{report:#}");
+    let text = String::from_utf8(site.pyruse(None, &["report", "show"]).stdout).unwrap();
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(&format!("PYRUSE ITSELF - {number} entries written ")), "{text}");
     let shown = String::from_utf8(site.pyruse(None, &["status"]).stdout).unwrap();
     assert!(shown.contains(&format!("LOST          {number} entries written ")), "{shown}");
     assert!(daemon.terminate().success());

@@ -67,6 +67,12 @@ fn shown(site: &Site, args: &[&str]) -> String {
 
 /// Writes lines, and sends the report when they are all in it.
 fn report(journald: &Journald, site: &Site, lines: &[String]) {
+    let before = mails(site).len();
+    queue_report(journald, site, lines);
+    wait_for("the mail", || (mails(site).len() > before).then_some(()));
+}
+
+fn queue_report(journald: &Journald, site: &Site, lines: &[String]) {
     for line in lines {
         journald.line("app", 4, line);
     }
@@ -76,9 +82,7 @@ fn report(journald: &Journald, site: &Site, lines: &[String]) {
         let recorded = object["report"]["lines"].as_array()?;
         recorded.iter().any(|line| line["message"] == json!(last)).then_some(())
     });
-    let before = mails(site).len();
     assert!(site.pyruse(None, &["report", "send"]).status.success());
-    wait_for("the mail", || (mails(site).len() > before).then_some(()));
 }
 
 /// Checks a page of HTML with `tidy`.
@@ -177,4 +181,26 @@ fn kept_reports_are_listed_shown_and_exported_as_valid_pages() {
     let attached = run(Command::new("python3").args(["-c", script]).arg(&mail));
     assert!(attached.starts_with("lines.txt.gz ") && attached.contains(" WARN two\n"), "{attached}");
     assert!(attached.contains(" WARN three\n"), "{attached}");
+}
+
+#[test]
+fn a_report_that_was_given_up_is_named_in_the_next_one_and_can_still_be_read() {
+    let (journald, site) = (Journald::start(), Site::new());
+    let _server = with_server(&journald, &site, &json!({}));
+    let pyruse = site.start(None);
+    fs::write(site.path("smtp/spam"), "report").unwrap();
+    queue_report(&journald, &site, &["a line of the first".to_owned()]);
+    wait_for("the refusal", || shown(&site, &["outbox", "list"]).contains("given up").then_some(()));
+    let date = shown(&site, &["report", "list"]).split("  ").next().unwrap().to_owned();
+    fs::remove_file(site.path("smtp/spam")).unwrap();
+    report(&journald, &site, &["a line of the second".to_owned()]);
+    let mail = mails(&site).remove(0);
+    let words = mail.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("PYRUSE ITSELF - email: 1 delivery was given up"), "{mail}");
+    assert!(words.contains(&format!("- The report of {date} did not arrive")), "{mail}");
+    let command = format!("pyruse report show --date {date}");
+    assert!(words.contains(&format!("`{command}` shows it.")), "{mail}");
+    let args: Vec<&str> = command.split(' ').skip(1).collect();
+    assert!(shown(&site, &args).contains("a line of the first"), "{}", shown(&site, &args));
+    assert!(pyruse.terminate().success());
 }

@@ -76,12 +76,45 @@ struct Tally {
     episode: Option<Episode>,
 }
 
-/// A line for the log, which knows the name of the source that it is about.
+/// A line for the log.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    pub(crate) text: String,
-    /// Whether the report says it too.
-    pub(crate) is_loss: bool,
+    text: String,
+    pub(crate) about: About,
+}
+
+/// What a line is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// Something that the report does not say.
+    Notice,
+    /// Something that is lost: its number and time, if it has any.
+    Loss(Option<LostPart>),
+}
+
+/// A part of the losses of one kind: what was not logged yet of an episode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostPart {
+    /// The name of the kind.
+    pub kind: &'static str,
+    /// How many entries, or fields, since the part before it.
+    pub count: u64,
+    /// The time of the first of the episode.
+    pub from: Timestamp,
+    /// The time of the last.
+    pub until: Timestamp,
+    /// Whether it is the first part of its episode.
+    pub is_first: bool,
+}
+
+impl Line {
+    /// Returns its text. That of a later part of an episode counts the parts before it, too, and says so.
+    pub(crate) fn text(&self) -> String {
+        match &self.about {
+            About::Loss(Some(LostPart { is_first: false, .. })) => format!("in all, {}", self.text),
+            _ => self.text.clone(),
+        }
+    }
 }
 
 /// The losses of one source.
@@ -117,12 +150,12 @@ impl Losses {
 
     /// Logs something that is lost and has no count, e.g. that a file is not read.
     pub fn log(&mut self, text: String) {
-        self.push(Line { text, is_loss: true });
+        self.push(Line { text, about: About::Loss(None) });
     }
 
     /// Logs something else that the operator should know; the report does not say it.
     pub fn log_notice(&mut self, text: String) {
-        self.push(Line { text, is_loss: false });
+        self.push(Line { text, about: About::Notice });
     }
 
     fn push(&mut self, line: Line) {
@@ -184,12 +217,13 @@ impl Losses {
 
     fn log_episode(&mut self, at: usize) {
         let Tally { kind, episode: Some(episode), .. } = &mut self.tallies[at] else { return };
-        let is_first = episode.logged == 0;
-        let has_more = episode.count > episode.logged;
+        let (is_first, added) = (episode.logged == 0, episode.count - episode.logged);
         (episode.logged, episode.logged_at) = (episode.count, Instant::now());
-        if has_more {
-            let text = (kind.text)(episode.count, &range(&episode.from.local(), &episode.until.local()));
-            self.log(if is_first { text } else { format!("in all, {text}") });
+        if added > 0 {
+            let Episode { count, from, until, .. } = *episode;
+            let text = (kind.text)(count, &range(&from.local(), &until.local()));
+            let part = LostPart { kind: kind.name, count: added, from, until, is_first };
+            self.push(Line { text, about: About::Loss(Some(part)) });
         }
     }
 }

@@ -156,8 +156,8 @@ impl Pump {
         let now = self.state.now().wall;
         self.engine.services.tend(&mut self.state, now);
         let again = self.sources.tend(is_drained) || held && !self.is_held();
-        for text in self.sources.take_logged() {
-            self.engine.services.remark(&text, &mut self.state, now);
+        for remark in self.sources.take_logged() {
+            self.engine.services.remark(&remark, &mut self.state, now);
         }
         again
     }

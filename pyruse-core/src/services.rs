@@ -5,8 +5,8 @@ use crate::courier::{Courier, Couriers};
 use crate::entry::{Entry, Fields, StepError};
 use crate::operation::ReportTimes;
 use crate::plugin::{
-    Importer, Inspection, KeptReport, Registry, ReportForm, Reporter, Service, Settings, Setup, Start,
-    WakeLoop,
+    Importer, Inspection, KeptReport, Registry, Remark, ReportForm, Reporter, Service, Settings, Setup,
+    Start, WakeLoop,
 };
 use crate::state::{Handle, Queue, State, StateError};
 use crate::time::Timestamp;
@@ -166,9 +166,9 @@ impl Services {
     }
 
     /// Records a fact that readers of the report must know although no entry states it.
-    pub(crate) fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
+    pub(crate) fn remark(&mut self, remark: &Remark, state: &mut State, now: Timestamp) {
         if let Some(reporter) = self.reporter() {
-            reporter.remark(text, state, now);
+            reporter.remark(remark, state, now);
         }
     }
 

@@ -147,7 +147,7 @@ impl Content {
             }
         })?;
         let day = state.get(recorded.day);
-        if day.totals.lines == [0; 3] {
+        if recorded.is_empty(state) {
             return Ok(None);
         }
         other.sort_by_key(|(time, _)| *time);

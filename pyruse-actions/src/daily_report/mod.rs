@@ -10,6 +10,7 @@ mod import;
 mod kept;
 mod kinds;
 mod line;
+mod lost;
 mod memory;
 mod notes;
 mod object;
@@ -33,6 +34,7 @@ use self::day::Day;
 use self::history::History;
 use self::kinds::Kinds;
 use self::line::{Details, Line, LineOrigin, OriginFields};
+use self::lost::Lost;
 use self::memory::Memory;
 use self::notes::Notes;
 use self::settings::ReportSettings;
@@ -40,6 +42,9 @@ use crate::email::{EmailSettings, inspect};
 use crate::text;
 
 const NAME: &str = "action_dailyReport";
+
+/// The series of all reports, for mail programs.
+const SERIES: &str = "pyruse-report";
 
 /// The maximum length of a line; a longer one is cut, because a report is for reading.
 const LINE_LIMIT: usize = 2000;
@@ -56,6 +61,7 @@ struct Recorded {
     memory: Handle<Memory>,
     day: Handle<Day>,
     notes: Handle<Notes>,
+    lost: Handle<Lost>,
     history: Handle<History>,
     /// The reports that were sent.
     kept: Handle<Log>,
@@ -73,9 +79,15 @@ impl Recorded {
             memory: layout.open(&format!("{NAME}/memory"))?,
             day: layout.open(&format!("{NAME}/day"))?,
             notes: layout.open(&format!("{NAME}/notes"))?,
+            lost: layout.open(&format!("{NAME}/lost"))?,
             history: layout.open(&format!("{NAME}/history"))?,
             kept: layout.open(&format!("{NAME}/kept"))?,
         })
+    }
+
+    /// Returns `true` if there is nothing to report.
+    fn is_empty(self, state: &State) -> bool {
+        state.get(self.day).totals.lines == [0; 3] && state.get(self.lost).is_empty()
     }
 
     /// Finds the kinds of lines that a version of the program has recorded which did not know kinds.

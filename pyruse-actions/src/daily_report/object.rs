@@ -44,7 +44,7 @@ pub(super) fn of(
     let digest = digest(state);
     let day = state.get(recorded.day);
     let totals = &day.totals;
-    if totals.lines == [0; 3] {
+    if recorded.is_empty(state) {
         return Ok(String::new());
     }
     let of_levels = |count: &dyn Fn(usize) -> u64| -> Value {

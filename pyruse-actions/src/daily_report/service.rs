@@ -5,7 +5,9 @@ use jiff::tz::TimeZone;
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Slot, StepError};
 use pyruse_core::operation::{BanReason, ReportTimes};
-use pyruse_core::plugin::{EntryWatcher, Importer, KeptReport, ReportForm, Reporter, Service, ServicePlugin};
+use pyruse_core::plugin::{
+    EntryWatcher, Importer, KeptReport, Remark, ReportForm, Reporter, Service, ServicePlugin,
+};
 use pyruse_core::state::{Handle, Queue, State, StateError};
 use pyruse_core::time::Timestamp;
 use pyruse_core::workflow::{EntryEffects, Site, describe};
@@ -18,11 +20,10 @@ use super::digest::{self, Day, Digest, Limits};
 use super::notes::Sort;
 use super::object::Contained;
 use super::settings::ReportSettings;
-use super::{Details, InUse, Line, LineOrigin, NAME, Recorded, ReportLevel, import, kept, object, schedule};
+use super::{
+    Details, InUse, Line, LineOrigin, NAME, Recorded, ReportLevel, SERIES, import, kept, object, schedule,
+};
 use crate::email::{self, EmailSettings, Outgoing};
-
-/// The series of all reports, for mail programs.
-const SERIES: &str = "pyruse-report";
 
 struct ReportService {
     settings: ReportSettings,
@@ -57,11 +58,14 @@ impl ReportService {
 
     /// Renders the report; `None` if nothing is recorded.
     fn render(&self, state: &mut State, now: Timestamp) -> Result<Option<Composed>, StateError> {
-        let settings = &self.settings;
-        let has_templates = settings.text_template.is_some() || settings.html_template.is_some();
-        // A template of the user's gets the content that it is written for.
-        let content = if settings.group && !has_templates { None } else { self.collect(state, now)? };
-        Ok(compose(&self.day(state, now), content, settings, self.subject.as_deref()))
+        let content = if self.has_former_content() { self.collect(state, now)? } else { None };
+        Ok(compose(&self.day(state, now), content, &self.settings, self.subject.as_deref()))
+    }
+
+    /// Whether the report is in the first program's form, or the user's templates get the content that they are written for.
+    fn has_former_content(&self) -> bool {
+        let ReportSettings { group, text_template, html_template, .. } = &self.settings;
+        !group || text_template.is_some() || html_template.is_some()
     }
 
     /// Makes the mail, and the report that is kept; `None` if nothing is recorded.
@@ -90,8 +94,9 @@ impl ReportService {
         Ok(Some((mail, kept)))
     }
 
-    /// Queues the mail and forgets the lines, in one transaction; `ends_day`: the report was due. Returns whether there was
-    /// anything to send.
+    /// Queues the mail, keeps the report, and forgets the lines, in one transaction; `ends_day`: the report was due. Returns
+    /// whether there was anything to send. If the mail is given up, the kept report still has what it said, and the next
+    /// report names it: lines need not wait until a server takes the mail.
     fn queue_report(&self, state: &mut State, now: Timestamp, ends_day: bool) -> Result<bool, StateError> {
         let made = self.make(state, now)?;
         if let Some((mail, report)) = &made {
@@ -103,6 +108,7 @@ impl ReportService {
         lines.drain(lines.next_number());
         state.get_mut(self.recorded.kinds).clear();
         state.get_mut(self.recorded.notes).clear();
+        state.get_mut(self.recorded.lost).clear();
         state.get_mut(self.recorded.day).clear();
         Ok(made.is_some())
     }
@@ -139,7 +145,7 @@ impl Service for ReportService {
 
     fn deadline(&self, state: &State, _: Timestamp) -> Option<Timestamp> {
         let day = state.get(self.recorded.day);
-        let wanted = self.in_use || day.totals.lines != [0; 3];
+        let wanted = self.in_use || !self.recorded.is_empty(state);
         let last = day.last_due().filter(|_| wanted)?;
         Some(schedule::next_after(last, self.at, &self.zone))
     }
@@ -249,14 +255,18 @@ impl Reporter for ReportService {
         kept::all(state, self.recorded.kept)
     }
 
-    fn remark(&mut self, text: &str, state: &mut State, now: Timestamp) {
+    fn remark(&mut self, remark: &Remark, state: &mut State, now: Timestamp) {
         // Without a step for the report, the operator does not want one.
-        if self.in_use {
-            let message = format!("Pyruse: {text}");
+        if !self.in_use {
+            return;
+        }
+        state.get_mut(self.recorded.lost).note(remark, now);
+        if self.has_former_content() {
+            // That form has no section for it.
             let line = Line {
                 level: ReportLevel::Warn,
                 time: now,
-                message,
+                message: format!("Pyruse: {}", remark.text),
                 details: Details::All,
                 priority: None,
                 origin: LineOrigin::own(),

@@ -96,6 +96,23 @@ impl Outgoing {
         Outgoing { series: Some(name.to_owned()), ..self }
     }
 
+    /// Reads a queued mail.
+    pub(crate) fn read(payload: &str) -> Option<Outgoing> {
+        serde_json::from_str(payload).ok()
+    }
+
+    pub(crate) fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    pub(crate) fn date(&self) -> Timestamp {
+        self.date
+    }
+
+    pub(crate) fn is_in_series(&self, name: &str) -> bool {
+        self.series.as_deref() == Some(name)
+    }
+
     /// Returns the short form of the mail, if it has one.
     pub(super) fn shortened(&self) -> Option<Outgoing> {
         let body = self.short.clone()?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{Entry, StepError};
+use crate::losses::LostPart;
 use crate::operation::ReportTimes;
 use crate::state::{State, StateError};
 use crate::time::Timestamp;
@@ -52,6 +53,17 @@ pub struct KeptReport {
     pub json: String,
 }
 
+/// A fact that readers of the report must know although no entry states it: a source could not give something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The name of the source.
+    pub source: String,
+    /// The fact, in words.
+    pub text: String,
+    /// What was lost and when; `None` if that is not known, e.g. because a file is not read.
+    pub lost: Option<LostPart>,
+}
+
 /// Makes the report.
 pub trait Reporter {
     /// Returns when reports are due.
@@ -69,7 +81,7 @@ pub trait Reporter {
     }
 
     /// Records a fact that readers of the report must know although no entry states it, e.g. that entries were lost.
-    fn remark(&mut self, text: &str, state: &mut State, now: Timestamp);
+    fn remark(&mut self, remark: &Remark, state: &mut State, now: Timestamp);
 }
 
 /// Decides whether entries may have consequences.

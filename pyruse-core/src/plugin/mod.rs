@@ -80,7 +80,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::compile::{Compile, Invalid, Message};
 pub use self::example::{Example, Expected};
-pub use self::facet::{EntryWatcher, Gate, Importer, KeptReport, ReportForm, Reporter};
+pub use self::facet::{EntryWatcher, Gate, Importer, KeptReport, Remark, ReportForm, Reporter};
 pub use self::fact::{Fact, Stated};
 pub use self::inspect::Inspection;
 pub(crate) use self::inspect::{LiveFinding, Subject};

@@ -20,7 +20,7 @@ use self::label::{labelled, named};
 use self::open::OpenSource;
 use crate::entry::Record;
 use crate::losses::LossTotal;
-use crate::plugin::{Begin, Begun, LeftOut, Reader, Readiness, SourceError};
+use crate::plugin::{Begin, Begun, LeftOut, Reader, Readiness, Remark, SourceError};
 use crate::state::{Position, State};
 use crate::time::Timestamp;
 
@@ -65,7 +65,7 @@ pub struct Sources {
     open: Vec<OpenSource>,
     entries: u64,
     /// What was logged about losses, for the report.
-    losses: Vec<String>,
+    losses: Vec<Remark>,
 }
 
 type NewReader = (Identity, Box<dyn Reader>);
@@ -284,7 +284,7 @@ impl Sources {
     }
 
     /// Takes the lines about losses that were logged since the last call.
-    pub(crate) fn take_logged(&mut self) -> Vec<String> {
+    pub(crate) fn take_logged(&mut self) -> Vec<Remark> {
         std::mem::take(&mut self.losses)
     }
 

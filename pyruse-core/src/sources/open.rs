@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::configured::Identity;
 use super::label::labelled;
-use crate::plugin::{Next, Reader, SourceError};
+use crate::losses::About;
+use crate::plugin::{Next, Reader, Remark, SourceError};
 use crate::throttle::Throttle;
 use crate::time::Timestamp;
 
@@ -61,13 +62,13 @@ impl OpenSource {
     }
 
     /// Logs the lines of its reader; returns those that are about losses.
-    pub(super) fn log_lines(&mut self, are_several: bool) -> Vec<String> {
+    pub(super) fn log_lines(&mut self, are_several: bool) -> Vec<Remark> {
         let mut losses = Vec::new();
         for line in self.reader.losses().take_lines() {
-            let text = labelled(&self.name, are_several, &line.text);
+            let text = labelled(&self.name, are_several, &line.text());
             tracing::warn!("{text}");
-            if line.is_loss {
-                losses.push(text);
+            if let About::Loss(lost) = line.about {
+                losses.push(Remark { source: self.name.clone(), text, lost });
             }
         }
         losses

@@ -6,21 +6,22 @@
 
 mod bans;
 mod rows;
+mod subject;
 mod text;
+mod troubles;
 mod verdict;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use pyruse_core::serde::Serialize;
-use pyruse_core::state::{MessageStatus, State};
-use pyruse_core::text::{counted, grouped};
-use pyruse_core::time::Timestamp;
+use pyruse_core::state::State;
+use pyruse_core::text::grouped;
 
 use self::bans::Bans;
 pub(super) use self::rows::Limits;
 use self::rows::{Section, Weighed};
+pub(super) use self::subject::Day;
 use self::verdict::Verdict;
 use super::Recorded;
 use super::content::printable;
@@ -35,9 +36,6 @@ const WHOLE_DAY: Duration = Duration::from_secs(20 * 3600);
 
 /// The maximum number of changed habits of each sort.
 const NEWS: usize = 10;
-
-/// The maximum number of own troubles shown.
-const TROUBLES: usize = 20;
 
 /// A digest.
 #[derive(Clone, Debug, Serialize)]
@@ -56,6 +54,8 @@ pub(super) struct Digest {
     sections: Vec<Section>,
     /// What Pyruse could not do.
     troubles: Vec<Item>,
+    /// What sources could not give, for programs; it is among the troubles.
+    losses: Vec<troubles::Loss>,
     /// Habits that changed.
     news: Vec<Item>,
     /// The mails of the day, by subject.
@@ -103,24 +103,6 @@ impl Item {
     }
 }
 
-/// What a digest is made from.
-pub(super) struct Day<'a> {
-    pub(super) state: &'a State,
-    pub(super) recorded: Recorded,
-    pub(super) zone: &'a TimeZone,
-    pub(super) now: Timestamp,
-    /// After how many days without an act a rule is called blind.
-    pub(super) blind_days: usize,
-}
-
-impl Day<'_> {
-    /// Returns the local date that the report is about: that of its last moment.
-    pub(super) fn date(&self) -> String {
-        let last = Timestamp(self.now.0.saturating_sub(1)).to_jiff().to_zoned_datetime(self.zone.clone());
-        last.date().to_string()
-    }
-}
-
 /// All kinds of lines of a day, in order of weight: what its digests are made from, whatever their limits.
 pub(super) struct Weighing<'a> {
     day: &'a Day<'a>,
@@ -135,7 +117,7 @@ impl<'a> Weighing<'a> {
     pub(super) fn of(day: &'a Day<'a>) -> Option<Weighing<'a>> {
         let (kinds, memory) = (day.state.get(day.recorded.kinds), day.state.get(day.recorded.memory));
         let totals = &day.state.get(day.recorded.day).totals;
-        if totals.lines == [0; 3] {
+        if day.recorded.is_empty(day.state) {
             return None;
         }
         let hosts = hosts(kinds);
@@ -161,7 +143,8 @@ impl<'a> Weighing<'a> {
             verdict: verdict.clone(),
             is_first: day.state.get(day.recorded.memory).is_empty(),
             sections: rows::sections(weighed, clock, limits),
-            troubles: troubles(day, clock).into_iter().map(Item::new).collect(),
+            troubles: troubles::troubles(day, clock).into_iter().map(Item::new).collect(),
+            losses: troubles::losses(day),
             news: news(day).into_iter().map(Item::new).collect(),
             mails: mails(day, clock, limits),
             bans: Bans::of(of_day, clock, limits),
@@ -304,66 +287,4 @@ fn hosts(kinds: &Kinds) -> Vec<(String, u64)> {
         hosts.into_iter().map(|(host, count)| (host.to_owned(), count)).collect();
     hosts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     hosts
-}
-
-/// Returns what Pyruse could not do, as sentences.
-fn troubles(day: &Day<'_>, clock: &rows::Clock<'_>) -> Vec<String> {
-    let (kinds, memory) = (day.state.get(day.recorded.kinds), day.state.get(day.recorded.memory));
-    let mut troubles = Vec::new();
-    for (step, count) in day.state.get(day.recorded.notes).of(Sort::Error).into_iter().take(TROUBLES / 2) {
-        let range = clock.range(count.first, count.last);
-        troubles.push(format!("{} ({range}): {}", counted(count.count, "error", "errors"), printable(step)));
-    }
-    let removed = kinds.removed();
-    let lines: u64 = removed.values().map(|removed| removed.count).sum();
-    if lines > 0 {
-        let from = removed.keys().map(|(owner, identifier)| match (owner.as_str(), identifier.as_str()) {
-            ("", "") => "others".to_owned(),
-            (owner, "") => format!("user {owner}"),
-            (owner, identifier) => format!("{identifier} (user {owner})"),
-        });
-        let from: Vec<String> = from.take(3).collect();
-        troubles.push(format!(
-            "There were too many kinds of lines. {} are only counted; they are from {}{}.",
-            counted(lines, "line", "lines"),
-            from.join(", "),
-            if removed.len() > from.len() { " and others" } else { "" }
-        ));
-    }
-    if memory.evicted() > 0 {
-        troubles.push(format!(
-            "There were too many shapes of lines to remember: {} forgotten early, and may be called new again.",
-            if memory.evicted() == 1 { "1 was".to_owned() } else { format!("{} were", grouped(memory.evicted())) }
-        ));
-    }
-    for (name, queue) in day.state.queues() {
-        let (mut waiting, mut given_up, mut why) = (0, 0, None);
-        for (_, message) in queue.messages() {
-            match message.status {
-                MessageStatus::GivenUp => given_up += 1,
-                _ if message.tries > 0 => waiting += 1,
-                _ => continue,
-            }
-            why = message.error.as_deref().or(why);
-        }
-        let module = name.strip_prefix("action_").unwrap_or(name);
-        let why = why.map_or_else(String::new, |why| format!(" The last error: {}", printable(why)));
-        if given_up > 0 {
-            troubles.push(format!(
-                "{module}: {} given up; see `pyruse outbox list`.{why}",
-                if given_up == 1 {
-                    "1 delivery was".to_owned()
-                } else {
-                    format!("{given_up} deliveries were")
-                }
-            ));
-        } else if waiting > 0 {
-            troubles.push(format!(
-                "{module}: {} after failed tries.{why}",
-                counted(waiting, "delivery waits", "deliveries wait")
-            ));
-        }
-    }
-    troubles.truncate(TROUBLES);
-    troubles
 }

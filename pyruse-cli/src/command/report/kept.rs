@@ -51,7 +51,7 @@ pub(super) fn list(config: Option<&Path>, as_json: bool) -> anyhow::Result<Endin
     Ok(Ending::Good)
 }
 
-/// Prints the last report of a date.
+/// Prints the reports of a date, the first one first; for programs and as HTML, the last one.
 pub(super) fn show(config: Option<&Path>, date: &str, form: ReportForm) -> anyhow::Result<Ending> {
     let reports = read(config)?;
     let Some(report) = reports.iter().rev().find(|report| report.date == date) else {
@@ -65,7 +65,11 @@ pub(super) fn show(config: Option<&Path>, date: &str, form: ReportForm) -> anyho
             json::print(&json!({ "report": report }))?;
         }
         ReportForm::Html => print_line(report.html.trim_end())?,
-        _ => print_line(report.text.trim_end())?,
+        _ => {
+            let of_date = reports.iter().filter(|report| report.date == date);
+            let texts: Vec<&str> = of_date.map(|report| report.text.trim_end()).collect();
+            print_line(&texts.join("\n\n\n"))?;
+        }
     }
     Ok(Ending::Good)
 }

@@ -35,7 +35,8 @@ const REPORTS: &str = "action_dailyReport";
 pub(crate) enum Command {
     /// Prints the report; changes nothing
     Show {
-        /// Print the report that was sent for this date, `YYYY-MM-DD`, as listed by `report list`
+        /// Print the reports that were sent for this date, `YYYY-MM-DD`, as listed by `report list`; with `--html` or
+        /// `--json`, the last of them
         #[arg(long, value_name = "DATE")]
         date: Option<String>,
         /// Print the HTML form
