@@ -399,7 +399,7 @@ fn commands_and_options_in_the_pages_exist() {
         lines.extend(page.codes.iter().filter(|(_, code)| code.starts_with("pyruse ")).cloned());
         for (line, text) in lines {
             let Some(words) = call(&text) else { continue };
-            let is_family = |word: &&str| ["bans", "counters", "outbox", "report"].contains(word);
+            let is_family = |word: &&str| ["bans", "counters", "import", "outbox", "report"].contains(word);
             let depth = if words.first().is_some_and(is_family) { 2 } else { 1 };
             let command: Vec<&str> =
                 words.iter().take(depth).copied().take_while(|word| !word.starts_with('-')).collect();

@@ -51,6 +51,8 @@ enum Command {
     Lists(command::lists::Command),
     #[command(subcommand)]
     Outbox(command::outbox::Command),
+    #[command(subcommand)]
+    Import(command::import::Command),
     Status(command::status::Args),
     Sources(command::sources::Args),
     Modules(command::modules::Args),
@@ -76,6 +78,7 @@ pub fn main(follow: fn(Option<&Path>, &RunArgs) -> anyhow::Result<Ending>) -> Ex
         Command::Counters(command) => command::counters::run(config, &command),
         Command::Lists(command) => command::lists::run(config, &command),
         Command::Outbox(command) => command::outbox::run(config, &command),
+        Command::Import(command) => command::import::run(&command),
         Command::Status(args) => command::status::run(config, &args),
         Command::Sources(args) => command::sources::run(config, &args),
         Command::Modules(args) => command::modules::run(&args),

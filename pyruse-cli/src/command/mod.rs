@@ -7,6 +7,7 @@ pub(crate) mod complete;
 pub(crate) mod counters;
 pub(crate) mod explain;
 pub(crate) mod graph;
+pub(crate) mod import;
 pub(crate) mod modules;
 pub(crate) mod outbox;
 pub(crate) mod replay;

@@ -1,0 +1,58 @@
+//! The installed fail2ban, with a copy of its configuration that a test may change.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A copy of the configuration of the package, with other jails.
+pub struct Copy(TempDir);
+
+impl Copy {
+    /// `jails` is the text of `jail.local`; `LOGS` in it is the directory for logs.
+    pub fn with(jails: &str) -> Copy {
+        let copy = Copy(tempfile::tempdir().unwrap());
+        let made = Command::new("cp").args(["-r", "/etc/fail2ban"]).arg(copy.directory()).status().unwrap();
+        assert!(made.success(), "fail2ban is not installed: .ci/install test");
+        // Debian enables a jail there.
+        fs::remove_dir_all(copy.directory().join("jail.d")).unwrap();
+        fs::create_dir(copy.logs()).unwrap();
+        let jails = jails.replace("LOGS", copy.logs().to_str().unwrap());
+        fs::write(copy.directory().join("jail.local"), jails).unwrap();
+        copy
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn directory(&self) -> PathBuf {
+        self.path("fail2ban")
+    }
+
+    pub fn logs(&self) -> PathBuf {
+        self.path("logs")
+    }
+
+    /// Imports it; returns what is printed, and the exit code.
+    pub fn import(&self, out: &Path, more: &[&str]) -> (String, Option<i32>) {
+        let directory = self.directory();
+        let args = ["import", "fail2ban", directory.to_str().unwrap(), "--output", out.to_str().unwrap()];
+        pyruse(&[&args, more].concat())
+    }
+}
+
+/// Runs the program; returns what it prints, and the exit code.
+pub fn pyruse(args: &[&str]) -> (String, Option<i32>) {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_pyruse")).args(args).env("COLUMNS", "200").output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (String::from_utf8(text).unwrap(), output.status.code())
+}
+
+/// Runs nft in a network namespace of its own.
+pub fn nft(args: &[&str]) {
+    let output = Command::new("unshare").args(["-n", "/usr/sbin/nft"]).args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,194 @@
+//! `pyruse import fail2ban`, with the fail2ban that is installed: its package is read, and nothing of it is copied into
+//! the tree.
+
+#[path = "fail2ban/mod.rs"]
+mod fail2ban;
+
+use std::fs;
+use std::path::Path;
+
+use fail2ban::{Copy, pyruse};
+use serde_json::Value;
+
+/// Twelve jails: those of the package, one with an action of its own, one with `maxlines`, longer bans each time.
+const TWELVE: &str = "
+[DEFAULT]
+bantime.increment = true
+bantime.maxtime = 1w
+ignoreip = 127.0.0.0/8 ::1 192.0.2.0/24
+banaction = nftables-multiport
+banaction_allports = iptables-allports
+[sshd]
+enabled = true
+backend = systemd
+mode = aggressive
+action = %(action_mwl)s
+[postfix]
+enabled = true
+backend = systemd
+[postfix-sasl]
+enabled = true
+backend = systemd
+bantime = -1
+bantime.increment = false
+[dovecot]
+enabled = true
+backend = systemd
+[nginx-http-auth]
+enabled = true
+logpath = LOGS/error.log
+[nginx-botsearch]
+enabled = true
+logpath = LOGS/access.log
+[apache-auth]
+enabled = true
+logpath = LOGS/error.log
+[vsftpd]
+enabled = true
+logpath = LOGS/vsftpd.log
+[exim]
+enabled = true
+logpath = LOGS/vsftpd.log
+[recidive]
+enabled = true
+logpath = LOGS/fail2ban.log
+[slapd]
+enabled = true
+logpath = LOGS/slapd.log
+[door]
+enabled = true
+filter =
+failregex = ^door: <F-USER>\\S+</F-USER> refused from <ADDR>$
+logpath = LOGS/door.log
+action = door[port=\"22,80\"]
+";
+
+const DOOR: &str = "
+[Definition]
+actionban = printf '%%s\\n' \"<ip>\" >> <file>
+actionunban = sed -i \"/^<ip>$/d\" <file>
+[Init]
+file = /var/lib/pyruse/door
+";
+
+fn twelve() -> Copy {
+    let copy = Copy::with(TWELVE);
+    for log in ["error.log", "access.log", "vsftpd.log", "fail2ban.log", "slapd.log", "door.log"] {
+        fs::write(copy.logs().join(log), "").unwrap();
+    }
+    fs::write(copy.directory().join("action.d/door.conf"), DOOR).unwrap();
+    copy
+}
+
+#[test]
+fn twelve_jails_of_the_package_come_over_and_check_finds_nothing() {
+    let copy = twelve();
+    let out = copy.path("out");
+    let (printed, code) = copy.import(&out, &[]);
+    assert!(printed.contains("12 jails: 8 the same, 3 with differences, 0 in part, 1 not"), "{printed}");
+    assert_eq!(code, Some(1), "{printed}");
+    for jail in
+        ["sshd", "postfix", "postfix-sasl", "dovecot", "nginx-http-auth", "nginx-botsearch", "apache-auth"]
+    {
+        let line = printed.lines().find(|line| line.starts_with(&format!("{jail}:"))).unwrap();
+        assert!(line.ends_with(": the same") || line.ends_with(": with differences"), "{line}");
+    }
+    let config = out.join("pyruse.json");
+    let (checked, code) = pyruse(&["--config", config.to_str().unwrap(), "check", "--strict", "--json"]);
+    let checked: Value = serde_json::from_str(&checked).expect(&checked);
+    assert_eq!((checked["findings"].as_array().unwrap().len(), code), (0, Some(0)), "{checked:#}");
+    // The ruleset is one for nft, which is asked in a network namespace.
+    let ruleset = out.join("fail2ban.nft");
+    for _ in 0..2 {
+        fail2ban::nft(&["-f", ruleset.to_str().unwrap()]);
+    }
+    let page = fs::read_to_string(out.join("README.md")).unwrap();
+    for words in
+        ["| `door` | with differences |", "P011", "### recidive", "it reads the bans that Pyruse logs"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let sshd = fs::read_to_string(out.join("jails/sshd.json")).unwrap();
+    assert!(sshd.contains(r#""banSeconds": [600, 1200, 2400, "#) && sshd.contains(", 604800]"), "{sshd}");
+    assert!(sshd.contains(r#""message": "[sshd] Ban {sshd_ip}""#), "{sshd}");
+    let main = fs::read_to_string(&config).unwrap();
+    assert!(main.contains(r#""email": {"to": ["root@localhost"]}"#), "{main}");
+    let shared = fs::read_to_string(out.join("fail2ban.json")).unwrap();
+    assert!(shared.contains(r#"printf '%s\\n' \"{ip}\" >> /var/lib/pyruse/door"#), "{shared}");
+    assert!(shared.contains(r#""self": true"#), "{shared}");
+}
+
+#[test]
+fn nothing_is_overwritten_and_a_dry_run_writes_nothing() {
+    let copy = twelve();
+    let out = copy.path("out");
+    let (printed, _) = copy.import(&out, &["--dry-run"]);
+    assert!(printed.contains("==> jails/sshd.json <==") && !out.exists(), "{printed}");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("mine"), "x").unwrap();
+    let (printed, code) = copy.import(&out, &[]);
+    assert!(printed.contains("exists, and nothing is overwritten") && code == Some(1), "{printed}");
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_a_jail_is_said_and_the_others_come_over() {
+    let copy = Copy::with(
+        "
+[good]
+enabled = true
+filter =
+failregex = ^refused <HOST>$
+logpath = LOGS/a.log
+banaction = nftables-allports
+[broken]
+enabled = true
+filter =
+failregex = ^(refused <HOST>$
+logpath = LOGS/a.log
+[nolog]
+enabled = true
+filter =
+failregex = ^refused <HOST>$
+logpath = LOGS/missing.log
+[nofilter]
+enabled = true
+filter = nosuchfilter
+logpath = LOGS/a.log
+[../../evil]
+enabled = true
+filter =
+failregex = ^refused <HOST>$
+logpath = LOGS/a.log
+action = evil
+",
+    );
+    fs::write(copy.logs().join("a.log"), "").unwrap();
+    let evil = "[Definition]\nactionban = report '<ip-host>' <ip>\nactionunban = report <matches>\n";
+    fs::write(copy.directory().join("action.d/evil.conf"), evil).unwrap();
+    let out = copy.path("out");
+    let (printed, code) = copy.import(&out, &[]);
+    assert_eq!(code, Some(1), "{printed}");
+    for line in [
+        "good: the same",
+        "broken: not: `failregex` 1 cannot be used: missing ), unterminated subpattern",
+        "nolog: not: it has no log file: none of the configured ones is there.",
+        "fail2ban itself cannot use it: Jail 'nofilter' skipped",
+        "../../evil: in part: the action evil uses <ip-host>",
+    ] {
+        assert!(printed.contains(line), "{line}: {printed}");
+    }
+    let mut files: Vec<String> = fs::read_dir(out.join("jails"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["good.json", "jail_______evil.json"]);
+    let config = out.join("pyruse.json");
+    let (checked, code) = pyruse(&["--config", config.to_str().unwrap(), "check", "--strict"]);
+    assert_eq!(code, Some(0), "{checked}");
+    // A directory that is none of fail2ban's.
+    let (printed, code) = pyruse(&["import", "fail2ban", "/nosuch", "--output", "/nosuch-out"]);
+    assert!(printed.contains("/nosuch is not a directory") && code == Some(1), "{printed}");
+    assert!(!Path::new("/nosuch-out").exists());
+}

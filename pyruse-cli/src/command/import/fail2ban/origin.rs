@@ -1,0 +1,282 @@
+//! Where the entries of a jail come from: tests of journal fields, or a source of log files; and the text of an entry as
+//! fail2ban's expressions expect it.
+
+use serde_json::{Value, json};
+
+use super::chain::{Chain, Step};
+use super::jail::Jail;
+
+/// A source of log files, which several jails may share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FileSource {
+    pub(super) name: String,
+    pub(super) args: Value,
+}
+
+/// Where entries come from.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    /// The journal: alternatives of tests that must all pass.
+    Journal(Vec<Vec<Step>>),
+    /// Log files.
+    Files(FileSource),
+    /// The lines that `action_log` writes in place of fail2ban's own log.
+    Bans,
+}
+
+/// How a ban is logged, for jails that read fail2ban's log. `{0}` is the jail.
+pub(super) fn ban_line(jail: &str, address: &str) -> String {
+    let jail = jail.replace('{', "{{").replace('}', "}}");
+    format!("[{jail}] Ban {{{address}}}")
+}
+
+/// The field with the text that expressions search.
+pub(super) fn line_field(prefix: &str) -> String {
+    format!("{prefix}_line")
+}
+
+impl Origin {
+    /// Returns it; or why the jail has nothing to read. `log` is the file that fail2ban logs to.
+    pub(super) fn of(jail: &Jail, log: Option<&str>, notes: &mut Vec<String>) -> Result<Origin, String> {
+        let of_bans = |path: &String| Some(path.as_str()) == log || path.ends_with("/fail2ban.log");
+        if !jail.logpaths.is_empty() && jail.logpaths.iter().all(of_bans)
+            || jail.reads_journal() && jail.journalmatch.iter().any(|m| m == "_SYSTEMD_UNIT=fail2ban.service")
+        {
+            notes.push("it reads the bans that Pyruse logs, in place of fail2ban's own log".into());
+            return Ok(Origin::Bans);
+        }
+        if jail.reads_journal() {
+            if jail.backend != "systemd" {
+                notes.push(format!("it reads the journal of the machine, not `{}`", jail.backend));
+            }
+            return Ok(Origin::Journal(alternatives(&jail.journalmatch, notes)));
+        }
+        if jail.logpaths.is_empty() {
+            return Err(
+                "it has no log file: none of the configured ones is there. Install what writes it, or name \
+                        another one as `logpath`"
+                    .into(),
+            );
+        }
+        Ok(Origin::Files(files(jail, notes)))
+    }
+
+    /// The first chains of the jail: an entry of its origin leads to `next`, with its text in `line`.
+    pub(super) fn chains(&self, label: &str, line: &str, next: &str, jail: &Jail) -> Vec<Chain> {
+        let text =
+            |template: &str| Step::action("action_set", json!({"field": line, "value": template})).then(next);
+        let first = |steps: Vec<Step>| vec![Chain { label: label.to_owned(), steps }];
+        match self {
+            Origin::Files(source) => {
+                let ours = Step::filter("filter_equals", json!({"field": "_SOURCE", "value": source.name}));
+                let whole = text(" {MESSAGE}").comment("As fail2ban sees the line: without its date.");
+                if !has_date_within(jail) {
+                    return first(vec![ours, whole]);
+                }
+                let (dated, undated) = (format!("{label}: date"), format!("{label}: no date"));
+                let date = format!("^(?P<{line}_before>[^\\[]*\\[){WEB_DATE}(?P<{line}_behind>\\].*)$");
+                let date = Step::filter("filter_pcre", json!({"field": "MESSAGE", "re": date}));
+                let cut = text(&format!("{{{line}_before}}{{{line}_behind}}"));
+                let mut chains = first(vec![ours, date.then(&dated).otherwise(&undated)]);
+                chains.push(Chain {
+                    label: dated,
+                    steps: vec![cut.comment("As fail2ban sees the line: without its date.")],
+                });
+                chains.push(Chain { label: undated, steps: vec![whole] });
+                chains
+            }
+            Origin::Bans => first(vec![
+                Step::filter("filter_equals", json!({"field": "_SYSTEMD_UNIT", "value": "pyruse.service"})),
+                Step::filter("filter_equals", json!({"field": "SYSLOG_IDENTIFIER", "value": "pyruse"})),
+                Step::filter("filter_pcre", json!({"field": "MESSAGE", "re": r"^\[\S+\] Ban \S+$"})),
+                text(" fail2ban.actions [1]: NOTICE {MESSAGE}")
+                    .comment("As in the log of fail2ban, without its date."),
+            ]),
+            Origin::Journal(alternatives) => {
+                let found = text("{_HOSTNAME} {SYSLOG_IDENTIFIER}[{_PID}]: {MESSAGE}")
+                    .comment("As fail2ban sees an entry of the journal.");
+                if let [steps] = alternatives.as_slice() {
+                    return first(steps.iter().cloned().chain([found]).collect());
+                }
+                let name =
+                    |n: usize| if n == 0 { label.to_owned() } else { format!("{label}: match {}", n + 1) };
+                let entry = format!("{label}: entry");
+                let mut chains: Vec<Chain> = Vec::new();
+                for (n, steps) in alternatives.iter().enumerate() {
+                    let is_last_alternative = n + 1 == alternatives.len();
+                    let last = steps.len() - 1;
+                    let steps = steps.iter().cloned().enumerate().map(|(at, step)| {
+                        let step = if is_last_alternative { step } else { step.otherwise(&name(n + 1)) };
+                        if at == last { step.then(&entry) } else { step }
+                    });
+                    chains.push(Chain { label: name(n), steps: steps.collect() });
+                }
+                chains.push(Chain { label: entry, steps: vec![found] });
+                chains
+            }
+        }
+    }
+}
+
+/// Returns the alternatives of a match: `A=1 A=2 B=3 + C=4` is (A is 1 or 2, and B is 3) or (C is 4).
+fn alternatives(matches: &[String], notes: &mut Vec<String>) -> Vec<Vec<Step>> {
+    let mut all: Vec<Vec<Step>> = Vec::new();
+    for group in matches.split(|word| word == "+") {
+        let mut fields: Vec<(&str, Vec<Value>)> = Vec::new();
+        for word in group {
+            let Some((field, value)) = word.split_once('=') else {
+                notes.push(format!("`{word}` in `journalmatch` is no match, and was left out"));
+                continue;
+            };
+            let value = match value.parse::<i64>() {
+                Ok(number) if is_number(field) => json!(number),
+                _ => json!(value),
+            };
+            match fields.iter_mut().find(|(name, _)| *name == field) {
+                Some((_, values)) => values.push(value),
+                None => fields.push((field, vec![value])),
+            }
+        }
+        if fields.is_empty() {
+            continue;
+        }
+        let steps = fields.into_iter().map(|(field, values)| match values.as_slice() {
+            [value] => Step::filter("filter_equals", json!({"field": field, "value": value})),
+            _ => Step::filter("filter_in", json!({"field": field, "values": values})),
+        });
+        all.push(steps.collect());
+    }
+    if all.is_empty() {
+        notes.push("it has no `journalmatch`: every entry of the journal is searched".into());
+        all.push(vec![Step::filter("filter_equals", json!({"field": "_SOURCE", "value": "journal"}))]);
+    }
+    all
+}
+
+/// Fields of the journal that are numbers here.
+fn is_number(field: &str) -> bool {
+    const NUMBERS: [&str; 8] =
+        ["PRIORITY", "SYSLOG_FACILITY", "SYSLOG_PID", "_PID", "_UID", "_GID", "ERRNO", "_SYSTEMD_OWNER_UID"];
+    NUMBERS.contains(&field)
+}
+
+/// A date as in the access log of a web server: `18/Nov/2026:12:06:40 +0100`.
+const WEB_DATE: &str = r"\d{1,2}/\w+\.?/\d{4}:[\d:]+ ?(?:[+-]\d{4})?";
+
+/// Whether lines have a date within, as in an access log: fail2ban leaves its brackets, `192.0.2.1 - - [] "GET …`. Only
+/// the expressions say how a line looks.
+fn has_date_within(jail: &Jail) -> bool {
+    let is_within = |expression: &String| {
+        let at = expression.find(r"\[\]");
+        at.is_some_and(|at| ["<HOST>", "<ADDR>"].iter().any(|tag| expression[..at].contains(tag)))
+    };
+    jail.prefregex.iter().chain(&jail.failregex).any(is_within)
+}
+
+/// Returns the source of a jail's log files.
+fn files(jail: &Jail, notes: &mut Vec<String>) -> FileSource {
+    let mut args = serde_json::Map::new();
+    args.insert("paths".into(), json!(jail.logpaths));
+    if let Some(time) = jail.datepattern.as_deref().and_then(|pattern| time_of(pattern, notes)) {
+        args.insert("time".into(), json!(time));
+    }
+    if let Some(zone) = &jail.logtimezone {
+        match zone_of(zone) {
+            Some(zone) => drop(args.insert("zone".into(), json!(zone))),
+            None => notes.push(format!("the time zone `{zone}` was not understood: the machine's is used")),
+        }
+    }
+    if let Some(encoding) = jail.logencoding.as_deref().filter(|e| !matches!(*e, "auto" | "utf-8" | "UTF-8"))
+    {
+        notes.push(format!("the log is read as UTF-8, not as {encoding}"));
+    }
+    FileSource { name: String::new(), args: Value::Object(args) }
+}
+
+/// Returns the argument `time` for a pattern; `None`: dates are found by themselves.
+fn time_of(pattern: &str, notes: &mut Vec<String>) -> Option<String> {
+    let plain = pattern.trim_start_matches("{^LN-BEG}").trim_start_matches('^');
+    match plain {
+        "" | "{DEFAULT}" | "{DATE}" => return None,
+        _ => {}
+    }
+    if plain.eq_ignore_ascii_case("epoch") {
+        return Some("epoch".into());
+    }
+    if plain.eq_ignore_ascii_case("tai64n") {
+        return Some("tai64n".into());
+    }
+    if plain == "{NONE}" {
+        return Some("arrival".into());
+    }
+    let is_format = plain.contains('%')
+        && !plain.contains("%Ex")
+        && !plain.contains(['(', '[', '{', '?', '*', '+', '|', '<', '\\']);
+    if is_format {
+        return Some(plain.into());
+    }
+    if plain.contains("{DATE}") || plain.contains("%ExY") {
+        // One of the usual dates, behind something: they are found there, too.
+        return None;
+    }
+    notes.push(format!(
+        "`datepattern` `{pattern}` was not taken over: the usual forms of dates are found by themselves; if yours is \
+         not, set `time` of the source"
+    ));
+    None
+}
+
+/// Returns the name of a zone: `UTC+0200` is two hours before UTC.
+fn zone_of(zone: &str) -> Option<String> {
+    let offset =
+        zone.strip_prefix("UTC").or_else(|| zone.strip_prefix("GMT")).or_else(|| zone.strip_prefix('Z'))?;
+    let digits = offset.trim_start_matches(['+', '-']).replace(':', "");
+    let number: u32 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
+    if number == 0 {
+        return Some("UTC".into());
+    }
+    // The names of the time zone database have the opposite sign, and whole hours only.
+    let hours = match digits.len() {
+        1 | 2 => number,
+        _ if number.is_multiple_of(100) => number / 100,
+        _ => return None,
+    };
+    let sign = if offset.starts_with('-') { '+' } else { '-' };
+    (hours <= 14).then(|| format!("Etc/GMT{sign}{hours}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{has_date_within, time_of, zone_of};
+    use crate::command::import::fail2ban::jail::Jail;
+
+    #[test]
+    fn a_time_zone_with_an_offset_has_a_name_with_the_opposite_sign() {
+        assert_eq!(zone_of("UTC").as_deref(), Some("UTC"));
+        assert_eq!(zone_of("UTC+0200").as_deref(), Some("Etc/GMT-2"));
+        assert_eq!(zone_of("GMT-01:00").as_deref(), Some("Etc/GMT+1"));
+        assert_eq!(zone_of("UTC+0530"), None);
+        assert_eq!(zone_of("Europe/Paris"), None);
+    }
+
+    #[test]
+    fn a_format_of_strptime_is_taken_over_and_an_unknown_pattern_is_noted() {
+        let mut notes = Vec::new();
+        assert_eq!(time_of("{^LN-BEG}", &mut notes), None);
+        assert_eq!(time_of("^%Y-%m-%d %H:%M:%S", &mut notes).as_deref(), Some("%Y-%m-%d %H:%M:%S"));
+        assert_eq!(time_of("{^LN-BEG}Epoch", &mut notes).as_deref(), Some("epoch"));
+        assert!(notes.is_empty());
+        assert_eq!(time_of(r"^(?:\d+ )?%H.%M", &mut notes), None);
+        assert_eq!(notes.len(), 1);
+    }
+
+    #[test]
+    fn expressions_say_whether_the_date_is_within_the_line() {
+        let of = |expression: &str| {
+            has_date_within(&Jail { failregex: vec![expression.into()], ..Jail::new("j") })
+        };
+        assert!(of(r"^<HOST> - - \[\] x"));
+        assert!(!of(r"^\[\]\s\[error\] <HOST>"));
+        assert!(!of(r"^(?:\[\])?\s*x <HOST>"));
+    }
+}

@@ -1,0 +1,296 @@
+//! A jail becomes rules: the text of an entry, `prefregex`, `ignoreregex`, `failregex`, sessions, the list of those who
+//! are never banned, the count, and the actions.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::actions::Converter;
+use super::chain::{Chain, Step};
+use super::expression::{ADDRESSES, Expression, Manner};
+use super::firewall::{Rule, Services};
+use super::ignored::Lists;
+use super::jail::Jail;
+use super::origin::{self, FileSource, Origin};
+use super::session::{Marks, Session};
+
+/// The longest session, in seconds, and the shortest.
+const SESSION: std::ops::RangeInclusive<u64> = 600..=86_400;
+
+/// How many durations a list has at most.
+const STAGES: usize = 21;
+
+/// The longest ban of a list without `bantime.maxtime`, in seconds: ten years.
+const LONGEST_BAN: u64 = 10 * 365 * 86_400;
+
+/// What all jails have in common.
+pub(super) struct Common<'c> {
+    pub(super) services: &'c Services,
+    /// The file that fail2ban logs to.
+    pub(super) log: Option<&'c str>,
+    /// How long bans are remembered, in seconds.
+    pub(super) remember: Option<u64>,
+    /// Whether a jail reads the bans of the others.
+    pub(super) logs_bans: bool,
+}
+
+/// The rules of a jail.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) jail: String,
+    pub(super) chains: Vec<Chain>,
+    pub(super) source: Option<FileSource>,
+    pub(super) rule: Option<Rule>,
+    pub(super) programs: Vec<(String, Value)>,
+    pub(super) recipients: Vec<String>,
+    pub(super) reads_journal: bool,
+    /// What is different, in words.
+    pub(super) notes: Vec<String>,
+    /// What could not come over, in words.
+    pub(super) lacks: Vec<String>,
+}
+
+/// Converts a jail. An error says why there are no rules for it.
+pub(super) fn convert(
+    jail: &Jail,
+    prefix: &str,
+    common: &Common<'_>,
+    lists: &mut Lists,
+) -> Result<Rules, String> {
+    let mut notes = jail.unread.clone();
+    let mut lacks = Vec::new();
+    let origin = Origin::of(jail, common.log, &mut notes)?;
+    let found = Expressions::of(jail, prefix, matches!(origin, Origin::Files(_)), &mut notes, &mut lacks)?;
+    let list = lists.name(jail, &mut notes);
+    if let Some(command) = &jail.ignorecommand {
+        lacks.push(format!("`ignorecommand` is not run: put its addresses into a list (`{command}`)"));
+    }
+    let duration = duration(jail, common, &mut notes);
+    let converter = Converter { jail, prefix, services: common.services, duration: &duration };
+    let mut acts = converter.convert();
+    notes.append(&mut acts.notes);
+    lacks.append(&mut acts.lacks);
+    if acts.bans.is_empty() {
+        lacks.push("none of its actions bans: what would be banned is logged".into());
+    }
+
+    let label = jail.name.as_str();
+    let name = |chain: &str| format!("{label}: {chain}");
+    let field = |name: &str| format!("{prefix}_{name}");
+    let line = origin::line_field(prefix);
+    let mut chains = origin.chains(label, &line, &name("line"), jail);
+    chains.extend(found.chains(label, prefix, &line));
+    if found.has_sessions {
+        let keep = jail.findtime.clamp(*SESSION.start(), *SESSION.end());
+        let session = Session { label, prefix, marks: found.marks, keep };
+        chains.extend(session.chains(&name("address")));
+    }
+    let mut address = vec![Step::may_be_address(&field("ip"))];
+    match &list {
+        Some(list) => {
+            address.push(
+                Step::filter("filter_inList", json!({"field": field("ip"), "list": list}))
+                    .otherwise(&name("count")),
+            );
+        }
+        None => address[0] = Step::may_be_address(&field("ip")).then(&name("count")),
+    }
+    chains.push(Chain { label: name("address"), steps: address });
+
+    let counter = json!({"counter": label, "for": field("ip"), "keepSeconds": jail.findtime.max(1),
+        "save": field("failures")});
+    let tries = jail.maxretry.max(1);
+    let mut count = vec![
+        Step::action("action_counterRaise", counter),
+        Step::filter("filter_greaterOrEquals", json!({"field": field("failures"), "value": tries})),
+        Step::action("action_counterReset", json!({"counter": label, "for": field("ip")})),
+    ];
+    let has_bans = !acts.bans.is_empty();
+    count.append(&mut acts.bans);
+    let reads_bans = matches!(origin, Origin::Bans);
+    if !has_bans || common.logs_bans && !reads_bans {
+        let message = origin::ban_line(label, &field("ip"));
+        count.push(Step::action("action_log", json!({"level": "NOTICE", "message": message})));
+    }
+    count.append(&mut acts.notices);
+    count.push(Step::go_on());
+    chains.push(Chain { label: name("count"), steps: count });
+
+    let reads_journal = matches!(origin, Origin::Journal(_) | Origin::Bans);
+    let source = match origin {
+        Origin::Files(source) => Some(source),
+        _ => None,
+    };
+    let (rule, programs, recipients) = (acts.rule, acts.programs, acts.recipients);
+    Ok(Rules { jail: label.into(), chains, source, rule, programs, recipients, reads_journal, notes, lacks })
+}
+
+/// The expressions of a jail.
+struct Expressions {
+    prefregex: Option<Expression>,
+    ignoreregex: Vec<Expression>,
+    failregex: Vec<Expression>,
+    marks: Marks,
+    has_sessions: bool,
+}
+
+impl Expressions {
+    /// `of_file` says whether the text is a line of a log file.
+    fn of(
+        jail: &Jail,
+        prefix: &str,
+        of_file: bool,
+        notes: &mut Vec<String>,
+        lacks: &mut Vec<String>,
+    ) -> Result<Expressions, String> {
+        let names = jail.use_dns != "no";
+        let line = Manner { prefix, names, is_line: of_file };
+        let prefregex = match jail.prefregex.as_ref().map(|text| Expression::convert(text, line)) {
+            Some(Err(why)) => return Err(format!("`prefregex` cannot be used: {why}")),
+            Some(Ok(expression)) => Some(expression),
+            None => None,
+        };
+        let has_content = prefregex.as_ref().is_some_and(|prefregex| prefregex.has("content"));
+        let convert =
+            |text: &String| Expression::convert(text, Manner { is_line: of_file && !has_content, ..line });
+        // A line that must be ignored would be counted.
+        let ignoreregex = jail.ignoreregex.iter().map(convert).collect::<Result<Vec<_>, _>>();
+        let ignoreregex = ignoreregex.map_err(|why| format!("`ignoreregex` cannot be used: {why}"))?;
+        let mut failregex = Vec::new();
+        let mut whys = Vec::new();
+        for (n, text) in jail.failregex.iter().enumerate() {
+            match convert(text) {
+                Ok(expression) => failregex.push(expression),
+                Err(why) => whys.push(format!("`failregex` {} cannot be used: {why}", n + 1)),
+            }
+        }
+        if failregex.is_empty() {
+            return Err(if whys.is_empty() { "it has no `failregex`".into() } else { whys.join("; ") });
+        }
+        lacks.append(&mut whys);
+        let all = || prefregex.iter().chain(&failregex);
+        let has = |group: &str| all().any(|expression| expression.has(group));
+        let before = prefregex.as_ref().is_some_and(Expression::has_address);
+        let has_addressless = !before && failregex.iter().any(|e| !e.has_address() && !e.has("gained"));
+        let user = has("user") || has("alt_user");
+        let marks = Marks { nofail: has("nofail"), forget: has("forget"), gained: has("gained"), user };
+        let has_sessions = has("session") && (marks.nofail || has_addressless);
+        if has_addressless && !has_sessions {
+            notes.push("some of its expressions have no address: their lines ban nobody".into());
+        }
+        if all().any(|e| e.takes_networks) {
+            notes.push("a network in a line is not banned, only an address".into());
+        }
+        if jail.maxlines > 1 {
+            notes.push(format!("`maxlines` is {}: each line is searched alone", jail.maxlines));
+        }
+        Ok(Expressions { prefregex, ignoreregex, failregex, marks, has_sessions })
+    }
+
+    /// From the line to the address.
+    fn chains(&self, label: &str, prefix: &str, line: &str) -> Vec<Chain> {
+        let name = |chain: &str| format!("{label}: {chain}");
+        let field = |name: &str| format!("{prefix}_{name}");
+        let texts = |all: &[Expression]| json!(all.iter().map(|e| e.text.as_str()).collect::<Vec<_>>());
+        let mut text = line.to_owned();
+        let mut steps = Vec::new();
+        let mut chains = Vec::new();
+        if let Some(prefregex) = &self.prefregex {
+            steps.push(
+                Step::filter("filter_pcre", json!({"field": line, "re": prefregex.text}))
+                    .comment("prefregex"),
+            );
+            if prefregex.has("content") {
+                text = field("content");
+            }
+        }
+        let mut current = name("line");
+        if !self.ignoreregex.is_empty() {
+            let ignored =
+                Step::filter("filter_pcreAny", json!({"field": text, "re": texts(&self.ignoreregex)}));
+            steps.push(ignored.comment("ignoreregex").then(&name("ignored")).otherwise(&name("failure?")));
+            chains.push(Chain { label: current, steps: std::mem::take(&mut steps) });
+            chains.push(Chain { label: name("ignored"), steps: vec![Step::go_on()] });
+            current = name("failure?");
+        }
+        let failures = Step::filter("filter_pcreAny", json!({"field": text, "re": texts(&self.failregex)}));
+        steps.push(failures.comment("failregex"));
+        let groups: BTreeSet<&str> = self
+            .prefregex
+            .iter()
+            .chain(&self.failregex)
+            .flat_map(|e| &e.groups)
+            .map(String::as_str)
+            .collect();
+        let merged: [(&str, &[&str]); 2] = [("ip", &ADDRESSES), ("user", &["user", "alt_user"])];
+        for (to, from) in merged {
+            let from: Vec<String> =
+                from.iter().filter(|group| groups.contains(*group)).map(|g| field(g)).collect();
+            if !from.is_empty() && from != [field(to)] {
+                steps.push(Step::action("action_set", json!({"field": field(to), "first": from})));
+            }
+        }
+        let next = if self.has_sessions { Session::entrance(label) } else { name("address") };
+        // Without a session, a line that is no failure says nothing.
+        let last = steps.pop();
+        let is_missing =
+            |group: &str| Step::filter("filter_in", json!({"field": field(group), "values": [null]}));
+        steps.extend(last);
+        if !self.has_sessions {
+            for group in ["nofail", "gained"].into_iter().filter(|group| groups.contains(group)) {
+                steps.push(is_missing(group));
+            }
+        }
+        if let Some(last) = steps.pop() {
+            steps.push(last.then(&next));
+        }
+        chains.push(Chain { label: current, steps });
+        chains
+    }
+}
+
+/// Returns the arguments of a ban that say how long it is.
+fn duration(jail: &Jail, common: &Common<'_>, notes: &mut Vec<String>) -> Vec<(&'static str, Value)> {
+    let Some(first) = jail.bantime else {
+        return Vec::new();
+    };
+    let increment = &jail.increment;
+    if !increment.enabled {
+        return vec![("banSeconds", json!(first.max(1)))];
+    }
+    let most = increment.maxtime.unwrap_or(LONGEST_BAN);
+    let factor = increment.factor.as_deref().map_or(Ok(1), str::parse::<u64>);
+    let factor = factor.unwrap_or_else(|_| {
+        notes.push("`bantime.factor` is no whole number: it was left out".into());
+        1
+    });
+    if increment.formula.is_some() && increment.multipliers.is_empty() {
+        notes
+            .push("`bantime.formula` was not taken over: each ban is twice as long as the one before".into());
+    }
+    if increment.rndtime.is_some() {
+        notes.push("`bantime.rndtime` was not taken over: bans have no random part".into());
+    }
+    if increment.overalljails {
+        notes.push("`bantime.overalljails` was not taken over: the bans of each jail are counted".into());
+    }
+    let mut stages: Vec<u64> = Vec::new();
+    let multipliers: Vec<u64> = match increment.multipliers.as_slice() {
+        [] => (0..STAGES).map(|n| 1 << n).collect(),
+        multipliers => multipliers.iter().copied().take(STAGES).collect(),
+    };
+    for (n, multiplier) in multipliers.into_iter().enumerate() {
+        // The first ban is never longer.
+        let longer = if n == 0 { multiplier } else { multiplier.saturating_mul(factor) };
+        let stage = first.saturating_mul(longer).clamp(1, most.max(1));
+        if stages.last() == Some(&stage) && stage == most {
+            break;
+        }
+        stages.push(stage);
+    }
+    let mut arguments = vec![("banSeconds", json!(stages))];
+    if let Some(remember) = common.remember.filter(|seconds| *seconds > 0) {
+        arguments.push(("rememberSeconds", json!(remember)));
+    }
+    arguments
+}
