@@ -1,10 +1,11 @@
 """Records what a real program writes to the journal while it is attacked.
 
 A script `record` beside the rules of a program uses this: it installs the program's Debian package into a directory, starts
-it in its own namespaces (mounts, processes, network), attacks it from many addresses, and writes two files for each
+it in its own namespaces (mounts, processes, network, host name), attacks it from many addresses, and writes two files for each
 release of Debian:
 
-- `recorded/SUITE.jsonl`: the entries, as `journalctl -o json` prints them, with the fields that a rule may use;
+- `recorded/SUITE.jsonl`: the entries, as `journalctl -o json` prints them, with the fields that a rule may use; or, if the
+  program writes to a file and not to the journal, `recorded/SUITE.FORMAT.log`: that file, with its format for Pyruse;
 - `recorded/SUITE.cases.json`: who did what. Each case has its own address; `expect` says what the rules must do: `ban`,
   and not before the try that began at `last` (microseconds); `no ban`; or `either`, if the program logs nothing about it,
   or the same as about something else.
@@ -237,6 +238,7 @@ def inside(base, upper):
     """Within the new namespaces: mounts the machine, configures the network, starts journald. Returns the machine's root."""
     run("mount", "-t", "proc", "proc", "/proc")
     run("mount", "-t", "tmpfs", "tmpfs", "/run")
+    socket.sethostname("mail")
     scratch, root = Path("/run/scratch"), Path("/run/root")
     for directory in (scratch / "upper", scratch / "work", root, Path("/run/systemd/journald.conf.d")):
         directory.mkdir(parents=True)
@@ -277,10 +279,10 @@ def inside(base, upper):
     return root
 
 
-def record(script, packages, campaign, unit_of):
+def record(script, packages, campaign, unit_of=None, log=None):
     """The main function of a script `record`: `record [SUITE…]`. `packages` is a list, or a function of the suite; `campaign` gets
     the `Recording`, configures, starts and attacks; `unit_of` returns the unit by SYSLOG_IDENTIFIER, and None for entries
-    that are left out."""
+    that are left out; or `log` is the format of a file, and where it is."""
     here = Path(script).resolve().parent
     arguments = sys.argv[1:]
     if arguments[:1] == ["--inside"]:
@@ -292,15 +294,20 @@ def record(script, packages, campaign, unit_of):
             print(recording.raw())
         out = here / "recorded"
         out.mkdir(exist_ok=True)
-        lines = [json.dumps(entry, ensure_ascii=False) + "\n" for entry in recording.entries(unit_of)]
-        (out / f"{suite}.jsonl").write_text("".join(lines))
+        if log:
+            form, pattern = log
+            lines = [line for file in recording.root.glob(pattern.lstrip("/")) for line in file.read_bytes().splitlines(keepends=True)]
+            (out / f"{suite}.{form}.log").write_bytes(b"".join(lines))
+        else:
+            lines = [json.dumps(entry, ensure_ascii=False) + "\n" for entry in recording.entries(unit_of)]
+            (out / f"{suite}.jsonl").write_text("".join(lines))
         cases = [json.dumps(case, ensure_ascii=False) for case in recording.cases]
         (out / f"{suite}.cases.json").write_text("[\n    " + ",\n    ".join(cases) + "\n]\n")
         print(f"{here.name}, {suite}: {len(cases)} cases, {len(lines)} entries", file=sys.stderr)
         return
     for suite in arguments or ["bookworm", "trixie"]:
         base, upper = layer(suite, here.name, packages(suite) if callable(packages) else packages)
-        command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", sys.executable, "-B"]
+        command = ["unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--kill-child", sys.executable, "-B"]
         command += [script, "--inside", suite, str(base), str(upper)]
         if subprocess.run(command, check=False).returncode:
             sys.exit(f"{here.name}, {suite}: not recorded")

@@ -1,7 +1,7 @@
-//! The examples that users copy: the rules of `examples/conf`; and the code that the pages for developers show. (The examples
+//! The examples that users copy: those of `examples/conf` and the rules of `examples/rules`; and the code that the pages for developers show. (The examples
 //! that developers copy have tests of their own: `custom_filter.rs`, and those within them.)
 //!
-//! Every folder of `examples/conf` is one: `pyruse.json`, what goes in (`entries.jsonl`) and what comes out
+//! Every folder there is one: `pyruse.json`, what goes in (`entries.jsonl`) and what comes out
 //! (`effects.jsonl`, as `replay --json` prints it). So another example needs no code here. Rules of `server/rules.d` have
 //! a folder of their own with entries; those go through the rules of the whole server, too. After a change that is
 //! meant, `PYRUSE_BLESS=1` writes the effects again; then read them.
@@ -25,13 +25,14 @@ use pyruse_filters as _;
 use pyruse_sources as _;
 use serde_json::Value;
 
-/// All folders of `examples/conf`.
+/// All folders of `examples/conf` and `examples/rules`.
 fn examples() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/conf");
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let directories = ["conf", "rules"].map(|name| fs::read_dir(examples.join(name)).unwrap());
+    let entries = directories.into_iter().flatten().map(|entry| entry.unwrap().path());
     let mut found: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
     found.sort();
-    assert!(found.len() >= 11, "{found:?}");
+    assert!(found.len() >= 13, "{found:?}");
     found
 }
 
@@ -150,7 +151,7 @@ fn the_shipped_rules_ban_nobody_who_has_done_nothing() {
 fn shipped() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut found = vec![root.join("packaging/pyruse.json"), root.join("examples/conf/full.json")];
-    for directory in ["examples", "examples/conf"] {
+    for directory in ["examples", "examples/conf", "examples/rules"] {
         let entries = fs::read_dir(root.join(directory)).unwrap();
         found.extend(
             entries.map(|entry| entry.unwrap().path().join("pyruse.json")).filter(|path| path.exists()),

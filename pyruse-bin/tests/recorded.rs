@@ -1,8 +1,8 @@
 //! The shipped rules against what real programs have written.
 //!
-//! Beside the rules of a program, `recorded/SUITE.jsonl` is what the program of that release of Debian wrote while it was
-//! attacked, and `SUITE.cases.json` says who did what, each from an address of its own, and what the rules owe them
-//! (`examples/rules/recording.py`; `make record` records them again). A case that must be banned makes as many tries as
+//! Beside the rules of a program, `recorded/SUITE.jsonl` (`SUITE.FORMAT.log`, if the program writes to a file) is what the
+//! program of that release of Debian wrote while it was attacked, and `SUITE.cases.json` says who did what, each from an
+//! address of its own, and what the rules owe them (`examples/rules/recording.py`; `make record` records them again). A case that must be banned makes as many tries as
 //! the rules allow, and must be banned by the last of them: neither later nor before. So a try is one tick, however many
 //! lines it has.
 
@@ -23,27 +23,48 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The recordings of a program, without their ending.
+/// The folders that may have recordings.
+fn programs() -> Vec<PathBuf> {
+    let directories =
+        ["examples/conf", "examples/rules"].map(|name| fs::read_dir(root().join(name)).unwrap());
+    directories.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The recordings of a program.
 fn recordings(program: &Path) -> Vec<PathBuf> {
     let Ok(files) = fs::read_dir(program.join("recorded")) else { return Vec::new() };
     let files = files.map(|file| file.unwrap().path());
     let mut found: Vec<PathBuf> = files
-        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
-        .map(|path| path.with_extension(""))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl" || ending == "log"))
         .collect();
     found.sort();
     found
 }
 
+/// The format of a log file; none, if the recording is one of a journal.
+fn format(recording: &Path) -> Option<&str> {
+    recording.file_name().unwrap().to_str().unwrap().strip_suffix(".log")?.split('.').nth(1)
+}
+
+/// Who did what in a recording.
+fn cases(recording: &Path) -> String {
+    let suite = recording.file_name().unwrap().to_str().unwrap().split('.').next().unwrap();
+    fs::read_to_string(recording.with_file_name(format!("{suite}.cases.json"))).unwrap()
+}
+
 /// The first ban of each address, and when it was.
 fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
-    let output = Command::new(env!("CARGO_BIN_EXE_pyruse"))
-        .arg("--config")
-        .arg(config)
-        .args(["replay", "--json", "--input"])
-        .arg(recording.with_extension("jsonl"))
-        .output()
-        .unwrap();
+    let mut replay = Command::new(env!("CARGO_BIN_EXE_pyruse"));
+    replay.arg("--config").arg(config).args(["replay", "--json"]);
+    if let Some(format) = format(recording) {
+        let program = recording.ancestors().nth(2).and_then(Path::file_name).unwrap().to_str().unwrap();
+        let file = recording.file_name().unwrap().to_str().unwrap();
+        let field = format!("_FILE=/var/log/{program}/{file}");
+        replay.args(["--zone", "UTC", "--format", format, "--field", &field, "--file"]).arg(recording);
+    } else {
+        replay.arg("--input").arg(recording);
+    }
+    let output = replay.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut bans = BTreeMap::new();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
@@ -59,8 +80,7 @@ fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
 
 /// What these rules do not do as the cases say, but for the cases with these names.
 fn complaints(config: &Path, recording: &Path, but: &[&str]) -> Vec<String> {
-    let cases = fs::read_to_string(recording.with_extension("cases.json")).unwrap();
-    let cases: Vec<Value> = serde_json::from_str(&cases).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(&cases(recording)).unwrap();
     assert!(cases.len() >= 10, "{}", recording.display());
     let mut bans = bans(config, recording);
     let mut complaints = Vec::new();
@@ -70,9 +90,13 @@ fn complaints(config: &Path, recording: &Path, but: &[&str]) -> Vec<String> {
         if but.contains(&name) {
             continue;
         }
+        // Log files may have seconds, and no parts of them.
+        let resolution = if format(recording).is_some() { 1_000_000 } else { 1 };
         let complaint = match (case["expect"].as_str().unwrap(), banned) {
             ("ban", None) => "is not banned",
-            ("ban", Some(at)) if at < case["last"].as_i64().unwrap() => "is banned too early",
+            ("ban", Some(at)) if at < case["last"].as_i64().unwrap() / resolution * resolution => {
+                "is banned too early"
+            }
             // `either`: what no rule can distinguish, or what the program does not log.
             ("ban", Some(_)) | ("no ban", None) | ("either", _) => continue,
             ("no ban", Some(_)) => "is banned",
@@ -87,15 +111,14 @@ fn complaints(config: &Path, recording: &Path, but: &[&str]) -> Vec<String> {
 #[test]
 fn each_program_s_rules_ban_by_the_last_try_and_nobody_else() {
     let mut seen = 0;
-    for entry in fs::read_dir(root().join("examples/conf")).unwrap() {
-        let program = entry.unwrap().path();
+    for program in programs() {
         for recording in recordings(&program) {
             let complaints = complaints(&program.join("pyruse.json"), &recording, &[]);
             assert!(complaints.is_empty(), "{}:\n{}", recording.display(), complaints.join("\n"));
             seen += 1;
         }
     }
-    assert!(seen >= 11, "{seen} recordings");
+    assert!(seen >= 19, "{seen} recordings");
 }
 
 #[test]
@@ -134,8 +157,7 @@ fn the_rules_for_a_whole_server_ban_those_who_guess_by_mail_and_web_and_nobody_e
     for program in ["postfix", "dovecot", "nginx"] {
         for recording in recordings(&root().join("examples/conf").join(program)) {
             let banned = bans(&root().join("examples/conf/server/pyruse.json"), &recording);
-            let cases = fs::read_to_string(recording.with_extension("cases.json")).unwrap();
-            let cases: Vec<Value> = serde_json::from_str(&cases).unwrap();
+            let cases: Vec<Value> = serde_json::from_str(&cases(&recording)).unwrap();
             let may_be_banned = |ip: &String| {
                 cases.iter().any(|case| case["address"] == ip.as_str() && case["expect"] != "no ban")
             };
@@ -153,7 +175,7 @@ fn the_large_example_bans_nobody_who_did_nothing() {
     for recording in recordings(&root().join("examples/conf/sshd")) {
         let bans = bans(&root().join("examples/conf/full.json"), &recording);
         assert!(bans.len() > 20, "{bans:?}");
-        let recorded = fs::read_to_string(recording.with_extension("cases.json")).unwrap();
+        let recorded = cases(&recording);
         let strangers: Vec<_> = bans.keys().filter(|ip| !recorded.contains(&format!("\"{ip}\""))).collect();
         assert!(strangers.is_empty(), "{}: {strangers:?}", recording.display());
     }
@@ -164,7 +186,7 @@ fn the_large_example_bans_nobody_else_by_mail_or_web() {
     for program in ["postfix", "dovecot", "exim", "nginx"] {
         for recording in recordings(&root().join("examples/conf").join(program)) {
             let bans = bans(&root().join("examples/conf/full.json"), &recording);
-            let recorded = fs::read_to_string(recording.with_extension("cases.json")).unwrap();
+            let recorded = cases(&recording);
             let strangers: Vec<_> =
                 bans.keys().filter(|ip| !recorded.contains(&format!("\"{ip}\""))).collect();
             assert!(strangers.is_empty(), "{}: {strangers:?}", recording.display());
@@ -175,19 +197,16 @@ fn the_large_example_bans_nobody_else_by_mail_or_web() {
 /// What is recorded says when it was, and from where.
 #[test]
 fn recordings_are_in_order_and_have_no_addresses_in_common() {
-    let programs = ["sshd", "postfix", "dovecot", "exim", "nginx"];
-    let programs = programs.iter().map(|program| root().join("examples/conf").join(program));
-    for recording in programs.flat_map(|program| recordings(&program)) {
-        let lines = fs::read_to_string(recording.with_extension("jsonl")).unwrap();
+    for recording in programs().iter().flat_map(|program| recordings(program)) {
+        let lines = fs::read_to_string(&recording).unwrap();
         let mut last = Timestamp(0);
-        for line in lines.lines() {
+        for line in lines.lines().filter(|_| format(&recording).is_none()) {
             let entry: Value = serde_json::from_str(line).unwrap();
             let at = Timestamp(entry["__REALTIME_TIMESTAMP"].as_str().unwrap().parse().unwrap());
             assert!(at >= last, "{}: {line}", recording.display());
             last = at;
         }
-        let cases = fs::read_to_string(recording.with_extension("cases.json")).unwrap();
-        let cases: Vec<Value> = serde_json::from_str(&cases).unwrap();
+        let cases: Vec<Value> = serde_json::from_str(&cases(&recording)).unwrap();
         let mut addresses: Vec<_> =
             cases.iter().map(|case| address::parse(case["address"].as_str().unwrap()).unwrap()).collect();
         addresses.sort_unstable();
