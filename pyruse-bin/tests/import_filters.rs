@@ -1,6 +1,7 @@
 //! All filters of the installed fail2ban are imported, and search the logs that its package has for its own tests: they
 //! find the same addresses as `fail2ban-regex`.
 
+#[allow(dead_code, reason = "this uses a part of it")]
 #[path = "fail2ban/mod.rs"]
 mod fail2ban;
 
