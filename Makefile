@@ -1,7 +1,7 @@
 # The main targets: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both first install what they need
 # (with apt, as root or with sudo) and print that. The other targets are for developers.
 
-.PHONY: run test build lint crash-campaign log-campaign report-campaign conformance-campaign fuzz expression-campaign bench bench-units bench-latency reference record
+.PHONY: run test build lint crash-campaign log-campaign rules-campaign report-campaign conformance-campaign fuzz expression-campaign bench bench-units bench-latency reference record
 
 # Shows the main task: see examples/demo/run.sh.
 run: build
@@ -98,7 +98,12 @@ fuzz:
 # root, with the network; takes minutes.
 record:
 	@.ci/install record
-	for script in examples/conf/*/record examples/rules/*/record; do $$script || exit 1; done
+	for script in examples/rules/*/record; do $$script || exit 1; done
+
+# Records them again, and tests the rules with it.
+rules-campaign: record
+	@.ci/install test
+	cargo test --workspace --test recorded --test examples
 
 # Compares random expressions and texts with Python 3.11, which must be installed; then runs hostile ones, none of which may
 # take more than 200 ms of processor time on a quiet machine; takes minutes.

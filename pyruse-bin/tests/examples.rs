@@ -1,10 +1,11 @@
-//! The examples that users copy: those of `examples/conf` and the rules of `examples/rules`; and the code that the pages for developers show. (The examples
-//! that developers copy have tests of their own: `custom_filter.rs`, and those within them.)
+//! The examples that users copy or include: those of `examples/conf` and the rules of `examples/rules`; and the code that
+//! the pages for developers show. (The examples that developers copy have tests of their own: `custom_filter.rs`, and
+//! those within them.)
 //!
-//! Every folder there is one: `pyruse.json`, what goes in (`entries.jsonl`) and what comes out
-//! (`effects.jsonl`, as `replay --json` prints it). So another example needs no code here. Rules of `server/rules.d` have
-//! a folder of their own with entries; those go through the rules of the whole server, too. After a change that is
-//! meant, `PYRUSE_BLESS=1` writes the effects again; then read them.
+//! Every folder of both is one: `pyruse.json`, what goes in (`entries.jsonl`) and what comes out (`effects.jsonl`, as
+//! `replay --json` prints it). So another example needs no code here. `server/rules.d` has links to the library; the
+//! entries of those rules go through the rules of the whole server, too. After a change that is meant, `PYRUSE_BLESS=1`
+//! writes the effects again; then read them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,14 +26,19 @@ use pyruse_filters as _;
 use pyruse_sources as _;
 use serde_json::Value;
 
-/// All folders of `examples/conf` and `examples/rules`.
-fn examples() -> Vec<PathBuf> {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    let directories = ["conf", "rules"].map(|name| fs::read_dir(examples.join(name)).unwrap());
-    let entries = directories.into_iter().flatten().map(|entry| entry.unwrap().path());
+/// The folders in a directory of `examples`.
+fn folders(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(directory);
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut found: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
     found.sort();
-    assert!(found.len() >= 13, "{found:?}");
+    found
+}
+
+/// All folders of `examples/conf` and `examples/rules`.
+fn examples() -> Vec<PathBuf> {
+    let found = [folders("conf"), folders("rules")].concat();
+    assert!(found.len() >= 18, "{found:?}");
     found
 }
 
@@ -41,15 +47,14 @@ fn read(example: &Path, file: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The entries of an example: its own, and those of the rules in its `rules.d` that have a folder beside it.
+/// The entries of an example: its own, and those of the rules of the library to which its `rules.d` has links.
 fn entries(example: &Path) -> String {
     let mut entries = read(example, "entries.jsonl");
     let rules = fs::read_dir(example.join("rules.d")).into_iter().flatten().map(|rule| rule.unwrap().path());
-    let mut folders: Vec<PathBuf> =
-        rules.map(|rule| example.with_file_name(rule.file_stem().unwrap())).collect();
-    folders.sort();
-    for folder in folders.iter().filter(|folder| folder.is_dir()) {
-        entries += &read(folder, "entries.jsonl");
+    let mut links: Vec<PathBuf> = rules.filter(|rule| rule.is_symlink()).collect();
+    links.sort();
+    for link in links {
+        entries += &read(link.canonicalize().unwrap().parent().unwrap(), "entries.jsonl");
     }
     entries
 }
@@ -71,32 +76,31 @@ fn the_shipped_rules_have_no_finding() {
     }
 }
 
-/// A user copies one section into the directory that the package's first configuration includes.
+/// As `pyruse rules enable` does it, in the first configuration: one after the other, and all at once.
 #[test]
-fn each_section_works_in_the_first_configuration() {
+fn the_rules_of_the_library_work_in_the_first_configuration() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut seen = 0;
-    for rules in fs::read_dir(top.join("examples/conf/server/rules.d")).unwrap() {
-        let rules = rules.unwrap().path();
-        let directory = tempfile::tempdir().unwrap();
-        let config = directory.path().join("pyruse.json");
-        fs::copy(top.join("packaging/pyruse.json"), &config).unwrap();
-        fs::create_dir(directory.path().join("rules.d")).unwrap();
-        fs::copy(&rules, directory.path().join("rules.d").join(rules.file_name().unwrap())).unwrap();
-        let report: Value =
-            serde_json::from_str(&pyruse(&["check", "--json", config.to_str().unwrap()])).unwrap();
-        let found: Vec<&str> = report["findings"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|finding| finding["code"].as_str().unwrap())
-            .collect();
-        // No source reads log files there: the field `_FILE` is unknown.
-        let expected: &[&str] = if rules.ends_with("packages.json") { &["P005"] } else { &[] };
-        assert_eq!(found, expected, "{}: {report:#}", rules.display());
-        seen += 1;
+    let library = top.join("examples/rules").display().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("pyruse.json");
+    fs::copy(top.join("packaging/pyruse.json"), &config).unwrap();
+    let config = config.to_str().unwrap();
+    let findings = || {
+        let report: Value = serde_json::from_str(&pyruse(&["check", "--json", config])).unwrap();
+        report["findings"].clone()
+    };
+    let rules = folders("rules");
+    let change = |verb: &str, names: &[&str]| {
+        pyruse(&[&["--config", config, "rules", verb, "--library", &library], names].concat())
+    };
+    let names: Vec<&str> = rules.iter().map(|rule| rule.file_name().unwrap().to_str().unwrap()).collect();
+    for name in &names {
+        change("enable", &[name]);
+        assert_eq!(findings(), serde_json::json!([]), "{name}");
+        change("disable", &[name]);
     }
-    assert!(seen >= 10, "{seen}");
+    change("enable", &names);
+    assert_eq!(findings(), serde_json::json!([]));
 }
 
 /// With their own lines coming back, as in a journal.
@@ -136,7 +140,8 @@ fn the_shipped_rules_ban_nobody_who_has_done_nothing() {
                 assert!(!innocent(effect["ip"].as_str().unwrap()), "{}: {line}", example.display());
             }
         }
-        let (config, entries) = (read(&example, "pyruse.json"), read(&example, "entries.jsonl"));
+        let rules = fs::read_to_string(example.join("rules.json")).unwrap_or_default();
+        let (config, entries) = (read(&example, "pyruse.json") + &rules, read(&example, "entries.jsonl"));
         assert!(entries.contains("benign"), "{}: no entry that only looks like it", example.display());
         assert!(entries.contains("hostile"), "{}: no forged entry", example.display());
         assert!(
@@ -151,13 +156,13 @@ fn the_shipped_rules_ban_nobody_who_has_done_nothing() {
 fn shipped() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut found = vec![root.join("packaging/pyruse.json"), root.join("examples/conf/full.json")];
-    for directory in ["examples", "examples/conf", "examples/rules"] {
+    for directory in ["examples", "examples/conf"] {
         let entries = fs::read_dir(root.join(directory)).unwrap();
         found.extend(
             entries.map(|entry| entry.unwrap().path().join("pyruse.json")).filter(|path| path.exists()),
         );
     }
-    assert!(found.len() >= 14, "{found:?}");
+    assert!(found.len() >= 6, "{found:?}");
     found
 }
 
@@ -197,6 +202,29 @@ fn their_first_lines_say_what_to_edit_and_mails_go_to_somebody() {
     }
 }
 
+/// Rules of the library are used as they are, many at once.
+#[test]
+fn the_variables_of_rules_begin_with_their_name_and_their_first_lines_say_what_they_need() {
+    for folder in folders("rules") {
+        let (name, text) = (folder.file_name().unwrap().to_str().unwrap(), read(&folder, "rules.json"));
+        let rules = pyruse_core::config::parse(&text).unwrap().to_json();
+        for (variable, _) in rules["vars"].as_object().into_iter().flatten() {
+            assert!(variable.starts_with(&format!("{name}.")), "{name}: the variable `{variable}`");
+        }
+        let head: Vec<&str> = text.lines().take_while(|line| line.starts_with("//")).collect();
+        let head = head.join("\n");
+        let bans = text.contains("\"action_nftBan\"");
+        assert!(
+            !bans || head.contains("`friends`") && text.contains("\"list\": \"friends\""),
+            "{name}: who is exempt?"
+        );
+        for set in text.split("\"inet pyruse ").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(head.contains(&format!("`{set}`")), "{name}: who makes the set `{set}`?");
+        }
+        assert!(head.contains(char::is_numeric), "{name}: which versions were seen?");
+    }
+}
+
 /// A user who tries an example as it is must get the addresses banned that the pages use.
 #[test]
 fn addresses_in_the_allow_lists_are_not_those_of_the_attacks_in_the_pages() {
@@ -204,6 +232,7 @@ fn addresses_in_the_allow_lists_are_not_those_of_the_attacks_in_the_pages() {
     let attackers = attackers.map(|net| Network::parse(net).unwrap());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut texts = shipped();
+    texts.extend(folders("rules").into_iter().map(|folder| folder.join("pyruse.json")));
     for page in ["README.md", "docs/getting-started.md", "docs/from-fail2ban.md"] {
         texts.push(root.join(page));
     }

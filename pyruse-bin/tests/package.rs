@@ -273,8 +273,13 @@ fn the_sets_of_the_examples_are_all_there_and_keep_their_bans_when_loaded_again(
     let ruleset = top().join("packaging/bans.nft").display().to_string();
     firewall.nft(&["-f", &ruleset]);
     let mut sets = BTreeSet::new();
-    for folder in fs::read_dir(top().join("examples/conf")).unwrap().map(Result::unwrap) {
-        let text = fs::read_to_string(folder.path().join("pyruse.json")).unwrap_or_default();
+    let folders =
+        ["examples/conf", "examples/rules"].map(|directory| fs::read_dir(top().join(directory)).unwrap());
+    let files = folders.into_iter().flatten().map(Result::unwrap).flat_map(|folder| {
+        ["pyruse.json", "rules.json"]
+            .map(|name| fs::read_to_string(folder.path().join(name)).unwrap_or_default())
+    });
+    for text in files {
         for line in text.lines().filter_map(|line| line.strip_prefix("//     set ")) {
             firewall.nft(&[&format!("add set inet pyruse {line}")]);
         }

@@ -115,7 +115,7 @@ fn bans(entries: &str) -> Vec<(String, u64)> {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_pyruse"));
     replay
         .arg("--config")
-        .arg(top().join("examples/conf/sshd/pyruse.json"))
+        .arg(top().join("examples/rules/sshd/pyruse.json"))
         .args(["replay", "--json", "--input"]);
     let printed = run(replay.arg(&file));
     let effects = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -123,7 +123,7 @@ fn each_program_s_rules_ban_by_the_last_try_and_nobody_else() {
 
 #[test]
 fn the_rules_for_a_whole_server_do_the_same() {
-    for recording in recordings(&root().join("examples/conf/sshd")) {
+    for recording in recordings(&root().join("examples/rules/sshd")) {
         let complaints = complaints(&root().join("examples/conf/server/pyruse.json"), &recording, &[]);
         assert!(complaints.is_empty(), "{}:\n{}", recording.display(), complaints.join("\n"));
     }
@@ -143,7 +143,7 @@ fn the_rules_for_ssh_in_the_pages_ban_as_the_readme_says() {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("pyruse.json");
         fs::write(&config, &block.text).unwrap();
-        for recording in recordings(&root().join("examples/conf/sshd")) {
+        for recording in recordings(&root().join("examples/rules/sshd")) {
             let complaints = complaints(&config, &recording, &but);
             let place = format!("{}, {}", page.place(block), recording.display());
             assert!(complaints.is_empty(), "{place}:\n{}", complaints.join("\n"));
@@ -155,7 +155,7 @@ fn the_rules_for_ssh_in_the_pages_ban_as_the_readme_says() {
 #[test]
 fn the_rules_for_a_whole_server_ban_those_who_guess_by_mail_and_web_and_nobody_else() {
     for program in ["postfix", "dovecot", "nginx"] {
-        for recording in recordings(&root().join("examples/conf").join(program)) {
+        for recording in recordings(&root().join("examples/rules").join(program)) {
             let banned = bans(&root().join("examples/conf/server/pyruse.json"), &recording);
             let cases: Vec<Value> = serde_json::from_str(&cases(&recording)).unwrap();
             let may_be_banned = |ip: &String| {
@@ -172,7 +172,7 @@ fn the_rules_for_a_whole_server_ban_those_who_guess_by_mail_and_web_and_nobody_e
 /// It has other thresholds; but all attackers are banned, and no address that others have written.
 #[test]
 fn the_large_example_bans_nobody_who_did_nothing() {
-    for recording in recordings(&root().join("examples/conf/sshd")) {
+    for recording in recordings(&root().join("examples/rules/sshd")) {
         let bans = bans(&root().join("examples/conf/full.json"), &recording);
         assert!(bans.len() > 20, "{bans:?}");
         let recorded = cases(&recording);
@@ -184,7 +184,7 @@ fn the_large_example_bans_nobody_who_did_nothing() {
 #[test]
 fn the_large_example_bans_nobody_else_by_mail_or_web() {
     for program in ["postfix", "dovecot", "exim", "nginx"] {
-        for recording in recordings(&root().join("examples/conf").join(program)) {
+        for recording in recordings(&root().join("examples/rules").join(program)) {
             let bans = bans(&root().join("examples/conf/full.json"), &recording);
             let recorded = cases(&recording);
             let strangers: Vec<_> =

@@ -58,7 +58,9 @@ fn configurations(directory: &str) -> Vec<PathBuf> {
 
 #[test]
 fn it_takes_every_configuration_that_we_ship() {
-    let files = configurations(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/conf"));
+    let of =
+        |directory: &str| configurations(&format!("{}/../examples/{directory}", env!("CARGO_MANIFEST_DIR")));
+    let files = [of("conf"), of("rules")].concat();
     assert!(!files.is_empty());
     let parsed: Vec<Value> = files
         .iter()

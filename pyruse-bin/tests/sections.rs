@@ -41,8 +41,8 @@ fn pump() -> Pump {
 /// The entries of the sections, as lines of JSON, in the order of the names.
 fn entries() -> Vec<Value> {
     let rules = fs::read_dir(server().join("rules.d")).unwrap().map(|rule| rule.unwrap().path());
-    let mut folders: Vec<PathBuf> =
-        rules.map(|rule| server().with_file_name(rule.file_stem().unwrap())).collect();
+    let folder = |rule: PathBuf| rule.canonicalize().unwrap().parent().unwrap().to_owned();
+    let mut folders: Vec<PathBuf> = rules.map(folder).collect();
     folders.sort();
     let read = |folder: &PathBuf| fs::read_to_string(folder.join("entries.jsonl")).unwrap();
     let lines: Vec<String> = folders.iter().map(read).collect();

@@ -92,11 +92,14 @@ impl Drop for Sshd {
 /// The shipped rules, with the state, the journal and the sets of the test.
 fn shipped_rules(site: &Site, journald: &Journald, firewall: &Firewall) -> Running {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let rules = fs::read_to_string(root.join("examples/conf/sshd/pyruse.json")).unwrap();
-    let rules = rules.trim_end().strip_suffix('}').unwrap();
-    let storage = site.path("state").display().to_string();
-    let more = format!(r#", "storage": "{storage}", "journal": {{"namespace": "{}"}}}}"#, journald.namespace);
-    fs::write(site.path("pyruse.json"), format!("{}{more}", rules.trim_end())).unwrap();
+    let config = serde_json::json!({
+        "include": root.join("examples/rules/sshd/rules.json"),
+        "lists": {"friends": {"self": true}},
+        "email": {"to": ["hostmaster"]},
+        "storage": site.path("state"),
+        "journal": {"namespace": journald.namespace},
+    });
+    fs::write(site.path("pyruse.json"), config.to_string()).unwrap();
     firewall.nft(&["-f", root.join("packaging/bans.nft").to_str().unwrap()]);
     site.start(Some(firewall))
 }

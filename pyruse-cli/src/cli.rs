@@ -50,6 +50,8 @@ enum Command {
     #[command(subcommand)]
     Lists(command::lists::Command),
     #[command(subcommand)]
+    Rules(command::rules::Command),
+    #[command(subcommand)]
     Outbox(command::outbox::Command),
     #[command(subcommand)]
     Import(command::import::Command),
@@ -77,6 +79,7 @@ pub fn main(follow: fn(Option<&Path>, &RunArgs) -> anyhow::Result<Ending>) -> Ex
         Command::Bans(command) => command::bans::run(config, &command),
         Command::Counters(command) => command::counters::run(config, &command),
         Command::Lists(command) => command::lists::run(config, &command),
+        Command::Rules(command) => command::rules::run(config, &command),
         Command::Outbox(command) => command::outbox::run(config, &command),
         Command::Import(command) => command::import::run(&command),
         Command::Status(args) => command::status::run(config, &args),

@@ -12,6 +12,7 @@ pub(crate) mod modules;
 pub(crate) mod outbox;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod sources;

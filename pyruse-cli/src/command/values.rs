@@ -13,6 +13,7 @@ use pyruse_core::review;
 use super::complete::words_of_the_line;
 use super::loaded::Loaded;
 use super::operate;
+use super::rules::library;
 use super::target::Target;
 
 /// Creates candidates, each with its description.
@@ -49,6 +50,11 @@ pub(super) fn modules() -> ArgValueCandidates {
         let Ok(registry) = Registry::linked() else { return Vec::new() };
         of(registry.plugins().map(|plugin| (plugin.name.to_owned(), plugin.doc.replace('\n', " "))))
     })
+}
+
+/// The rules of the library.
+pub(super) fn rules() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| of(library::names().into_iter().map(|name| (name, String::new()))))
 }
 
 /// The modules with a boot step.

@@ -37,6 +37,10 @@ struct Opened {
     by: Option<(usize, SourceSpan)>,
 }
 
+fn has_wildcard(path: &str) -> bool {
+    path.contains(['*', '?', '['])
+}
+
 impl ConfigText {
     /// Reads the files that `include` names, and those that they include. `read` reads a file; its error names the file.
     ///
@@ -56,6 +60,12 @@ impl ConfigText {
             }
             number += 1;
         }
+    }
+
+    /// Does one of the files include others by a wildcard?
+    pub(crate) fn has_include_pattern(&self) -> bool {
+        let has = |number| self.included_by(number).iter().any(|(text, _)| has_wildcard(text));
+        (0..self.names().count()).any(has)
     }
 
     /// The values of `include` in that file.
@@ -81,7 +91,7 @@ impl ConfigText {
             return Err("this is not the path of a file".to_owned());
         }
         let path = directory.join(text);
-        let is_pattern = text.contains(['*', '?', '[']) && path.symlink_metadata().is_err();
+        let is_pattern = has_wildcard(text) && path.symlink_metadata().is_err();
         let paths = if is_pattern { matching(directory, text)? } else { vec![path] };
         let mut numbers = Vec::new();
         for path in paths {

@@ -85,6 +85,11 @@ impl ConfigText {
         self.files.iter().map(|file| file.name.as_str())
     }
 
+    /// Is this byte in the main file, not in one that it includes?
+    pub(crate) fn is_in_main_file(&self, offset: usize) -> bool {
+        self.file_of(offset) == 0
+    }
+
     /// Returns the texts of all files, one after the other. Positions are those in this text.
     pub(crate) fn text(&self) -> &str {
         &self.text

@@ -27,6 +27,11 @@ impl<'a> Review<'a> {
         self.workflow.fields()
     }
 
+    /// May files become a part of the configuration although none of it changes: does an `include` have a wildcard?
+    pub fn may_include_more(&self) -> bool {
+        self.source.has_include_pattern()
+    }
+
     /// Returns what the sources say about fields.
     pub fn tables(&self) -> &FieldTables {
         self.fields().tables()

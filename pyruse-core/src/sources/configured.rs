@@ -96,7 +96,19 @@ pub(crate) struct Configure<'a> {
     pub(crate) settings: &'a Settings,
 }
 
-/// Compiles the sources of a configuration; without `sources`, that is the default source.
+/// Is the default source read? If only included files name sources, it is read beside them, unless one of them takes its
+/// place: a file of rules may bring the source that it needs.
+fn reads_default(from: &Configure<'_>) -> bool {
+    let Some((name, plugin)) = from.registry.default_source() else { return false };
+    let replaces = |source: &SourceConfig| {
+        from.text.is_in_main_file(source.name.span.start)
+            || source.name.text == name
+            || source.module.text == plugin.name
+    };
+    !from.config.sources.iter().any(replaces)
+}
+
+/// Compiles the sources of a configuration, with the default source if it is read.
 pub(crate) fn configure(
     from: &Configure<'_>,
     fields: &mut Fields,
@@ -126,18 +138,18 @@ pub(crate) fn configure(
         let table = source.fields().or(plugin.fields)?;
         Some(ConfiguredSource { name, source, table, module: plugin.name, args, span })
     };
+    let mut sources = Vec::new();
     let default = registry.default_source();
-    if config.top("sources").is_none() {
-        let Some((name, plugin)) = default else { return Vec::new() };
+    let is_default_read = reads_default(from);
+    if let Some((name, plugin)) = default.filter(|_| is_default_read) {
         let root = config.root();
         let start = JsonNode {
             span: root.span.start..root.span.start + 1,
             content: crate::config::JsonContent::Null,
         };
         let title = format!("settings of `{name}`");
-        return compile(name, plugin, config.top(name), &start, title, diagnostics).into_iter().collect();
+        sources.extend(compile(name, plugin, config.top(name), &start, title, diagnostics));
     }
-    let mut sources = Vec::new();
     for SourceConfig { name, module, args, node } in &config.sources {
         match registry.plugin(ModuleKind::Source, &module.text) {
             Some(plugin) => {
@@ -147,7 +159,7 @@ pub(crate) fn configure(
             None => registry.report_unknown(ModuleKind::Source, module, None, diagnostics),
         }
     }
-    if let Some((name, plugin)) = default
+    if let Some((name, plugin)) = default.filter(|_| !is_default_read)
         && let Some(node) = config.top(name)
     {
         let message = format!("`{name}` has no effect if there is a key `sources`");

@@ -12,7 +12,7 @@ static LINT: Lint = Lint {
     code: "P024",
     name: "unused-list",
     severity: Severity::Warning,
-    what: "A list of `lists` that no step uses.",
+    what: "A list of `lists` that no step uses. Not reported if `include` has a wildcard: then a file of rules that uses the list may come later.",
     why: "a person who adds an address to it, by hand or in a file, believes that it has an effect",
     instead: "Use it in a `filter_inList` or in the `nets` of a `filter_inNetworks`, or remove it.",
     examples: Examples::Rules {
@@ -35,6 +35,9 @@ static LINT: Lint = Lint {
 pyruse_core::inventory::submit!(LintPlugin::new(&LINT, check));
 
 fn check(review: &Review<'_>, findings: &mut Findings) {
+    if review.may_include_more() {
+        return;
+    }
     let used: BTreeSet<&str> = review
         .facts()
         .filter_map(|(_, fact, _)| match fact {
