@@ -55,8 +55,9 @@ install:
 	install -m 644 README.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(DOCDIR)
 	packaging/install-tree examples $(DESTDIR)$(DOCDIR)/examples
 	packaging/install-tree examples/rules $(DESTDIR)$(DATADIR)/pyruse/rules
-	rm -rf $(DESTDIR)$(DATADIR)/pyruse/rules/*/recorded $(DESTDIR)$(DATADIR)/pyruse/rules/*/record \
-	    $(DESTDIR)$(DATADIR)/pyruse/rules/recording.py
+	cd $(DESTDIR)$(DATADIR)/pyruse/rules && rm -rf */recorded */record *.py
+	rm -rf $(DESTDIR)$(DOCDIR)/examples/rules
+	ln -s ../../../pyruse/rules $(DESTDIR)$(DOCDIR)/examples/rules
 	packaging/install-tree packaging/systemd/examples $(DESTDIR)$(DOCDIR)/examples/systemd
 	install -d $(DESTDIR)$(SYSCONFDIR)/pyruse/rules.d
 	test -e $(DESTDIR)$(SYSCONFDIR)/pyruse/pyruse.json || \

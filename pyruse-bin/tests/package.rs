@@ -60,8 +60,9 @@ fn every_file_is_in_its_place_with_its_mode() {
     let stage = stage();
     let mut shown = String::new();
     for file in files(stage.path()) {
-        // Manual pages, documents and examples are many, and have a test of their own.
-        if !file.starts_with("usr/share/doc") && !file.starts_with("usr/share/man") {
+        // Manual pages, documents, examples and rules are many, and have a test of their own.
+        let many = ["usr/share/doc", "usr/share/man", "usr/share/pyruse/rules"];
+        if !many.iter().any(|directory| file.starts_with(directory)) {
             writeln!(shown, "{:04o} /{}", mode(&stage.path().join(&file)), file.display()).unwrap();
         }
     }
@@ -101,13 +102,25 @@ fn pages_documents_and_examples_are_all_there_and_readable() {
     for (from, to) in places {
         let listed = git(from);
         assert!(!listed.is_empty(), "{from}");
-        expected.extend(listed.iter().map(|file| Path::new(to).join(file)));
+        let listed = listed.iter().filter(|file| from != "examples" || !file.starts_with("rules/"));
+        expected.extend(listed.map(|file| Path::new(to).join(file)));
     }
+    // The library is there once; what its rules were made from is not installed.
+    expected.insert("doc/pyruse/examples/rules".into());
+    let is_source = |file: &String| {
+        file.contains("/recorded/")
+            || file.ends_with("/record")
+            || Path::new(file).extension().is_some_and(|ending| ending == "py")
+    };
+    let rules = git("examples/rules").into_iter().filter(|file| !is_source(file));
+    expected.extend(rules.map(|file| Path::new("pyruse/rules").join(file)));
     for file in ["README.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         expected.insert(Path::new("doc/pyruse").join(file));
     }
-    let found: BTreeSet<PathBuf> =
-        files(&here).into_iter().filter(|file| file.starts_with("doc") || file.starts_with("man")).collect();
+    let found: BTreeSet<PathBuf> = files(&here)
+        .into_iter()
+        .filter(|file| ["doc", "man", "pyruse/rules"].iter().any(|directory| file.starts_with(directory)))
+        .collect();
     assert_eq!(found, expected);
     for file in found {
         assert!([0o644, 0o755].contains(&mode(&here.join(&file))), "{}", file.display());
