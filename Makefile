@@ -55,12 +55,13 @@ reference:
 	cargo run --quiet -p pyruse-bin --example generate
 	UPDATE_DOCS=1 cargo test --quiet -p pyruse-bin --test layers --test third_party fresh
 
-# Kills the program at random moments: a hundred times with a large state, two hundred times with every kind of effect;
-# takes minutes.
+# Kills the program at random moments: a hundred times with a large state, two hundred times with every kind of effect, a
+# hundred times beside a program that is never killed and must remember the same; takes minutes.
 crash-campaign:
 	@.ci/install test
 	PYRUSE_KILLS=100 cargo test --profile campaign -p pyruse-bin --test crash -- --nocapture
 	PYRUSE_KILLS=200 cargo test --profile campaign -p pyruse-bin --test crash_all -- --nocapture
+	PYRUSE_KILLS=100 cargo test --profile campaign -p pyruse-bin --test crash_report -- --nocapture
 	PYRUSE_KILLS=100 cargo test --profile campaign -p pyruse-bin --test crash_lists -- --nocapture
 
 # Writes log files for a minute, 100,000 lines a second where the machine can, rotates them in every way, and kills the
