@@ -3,6 +3,7 @@
 
 #[allow(dead_code, reason = "this uses a part of it")]
 #[path = "fail2ban/mod.rs"]
+#[allow(dead_code, reason = "this uses a part of it")]
 mod fail2ban;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,14 +79,6 @@ fn ours(out: &Path, filter: &str, source: &str, args: &Value, log: &Path) -> BTr
     remote(bans.iter().filter_map(Value::as_str))
 }
 
-/// The members of `sources`, in a file that has comments.
-fn sources(out: &Path) -> BTreeMap<String, Value> {
-    let text = fs::read_to_string(out.join("fail2ban.json")).unwrap();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-    let whole: Value = serde_json::from_str(&lines.join("\n")).unwrap();
-    serde_json::from_value(whole["sources"].clone()).unwrap()
-}
-
 #[test]
 fn all_filters_find_the_same_addresses_as_fail2ban_and_the_page_has_the_numbers() {
     let copy = Copy::with("");
@@ -109,10 +102,10 @@ fn all_filters_find_the_same_addresses_as_fail2ban_and_the_page_has_the_numbers(
     println!("{printed}");
     let numbers = printed.lines().find(|line| line.contains(" jails: ")).expect(&printed);
 
-    let sources = sources(&out);
+    let sources = fail2ban::sources(&out);
     let mut others = BTreeMap::new();
     let mut compared = 0;
-    for (name, source) in &sources {
+    for (name, source) in sources.as_object().unwrap() {
         let args = &source["args"];
         let path = PathBuf::from(args["paths"][0].as_str().unwrap());
         let Some(filter) = path.file_name().and_then(|name| name.to_str()).filter(|name| log(name).is_some())

@@ -81,7 +81,7 @@ pub fn main(follow: fn(Option<&Path>, &RunArgs) -> anyhow::Result<Ending>) -> Ex
         Command::Lists(command) => command::lists::run(config, &command),
         Command::Rules(command) => command::rules::run(config, &command),
         Command::Outbox(command) => command::outbox::run(config, &command),
-        Command::Import(command) => command::import::run(&command),
+        Command::Import(command) => command::import::run(config, &command),
         Command::Status(args) => command::status::run(config, &args),
         Command::Sources(args) => command::sources::run(config, &args),
         Command::Modules(args) => command::modules::run(&args),

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A copy of the configuration of the package, with other jails.
@@ -51,8 +52,55 @@ pub fn pyruse(args: &[&str]) -> (String, Option<i32>) {
     (String::from_utf8(text).unwrap(), output.status.code())
 }
 
+/// The members of `sources`, in a file that has comments.
+pub fn sources(out: &Path) -> Value {
+    let text = fs::read_to_string(out.join("fail2ban.json")).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let whole: Value = serde_json::from_str(&lines.join("\n")).unwrap();
+    whole["sources"].clone()
+}
+
 /// Runs nft in a network namespace of its own.
 pub fn nft(args: &[&str]) {
     let output = Command::new("unshare").args(["-n", "/usr/sbin/nft"]).args(args).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// fail2ban itself, in a network namespace of its own; it ends when this is dropped.
+pub struct Server<'c>(&'c Copy);
+
+impl Server<'_> {
+    pub fn start<'c>(copy: &'c Copy, database: Option<&Path>) -> Server<'c> {
+        let path = |name: &str| copy.path(name).display().to_string();
+        let settings = format!(
+            "[Definition]\nlogtarget = {}\nsocket = {}\npidfile = {}\ndbfile = {}\n",
+            path("fail2ban.log"),
+            path("socket"),
+            path("pid"),
+            database.map_or("None".into(), |path| path.display().to_string())
+        );
+        fs::write(copy.directory().join("fail2ban.local"), settings).unwrap();
+        let server = Server(copy);
+        server.ask(&["start"]);
+        server
+    }
+
+    /// Asks it something, or to start.
+    pub fn ask(&self, words: &[&str]) {
+        assert!(self.client().args(words).status().unwrap().success(), "fail2ban-client {words:?}");
+    }
+
+    fn client(&self) -> Command {
+        let mut command = Command::new("unshare");
+        command.args(["-n", "fail2ban-client", "-c"]).arg(self.0.directory()).env("TZ", "UTC");
+        command.arg("-s").arg(self.0.path("socket")).arg("-p").arg(self.0.path("pid"));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        let _ = self.client().arg("stop").status();
+    }
 }

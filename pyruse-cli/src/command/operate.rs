@@ -158,6 +158,55 @@ pub(super) fn change(target: Target, operation: &Operation, timeout: Duration) -
     }
 }
 
+/// Makes many changes of bans, one after the other; returns for each whether it was made, or why not.
+pub(super) fn change_all(
+    target: Target,
+    operations: &[Operation],
+    timeout: Duration,
+) -> anyhow::Result<Vec<Result<(), String>>> {
+    let directory = target.directory.clone();
+    if let Some(Holder { socket: Some(socket), .. }) = storage::holder(&directory)? {
+        let result = |operation: &Operation| match ask(
+            &directory,
+            &socket,
+            &Request::Operate(operation.clone()),
+            ANSWER_TIMEOUT,
+        ) {
+            Ok(reply) => answered(reply).map(|_| ()).map_err(|e| format!("{e:#}")),
+            Err(why) => Err(format!("the daemon did not answer: {why:?}")),
+        };
+        return Ok(operations.iter().map(result).collect());
+    }
+    if storage::read(&directory)?.is_none() {
+        let shown = directory.display();
+        bail!("there is no state in {shown} yet: Pyruse has not run with this configuration")
+    }
+    let Opened::Free(_storage, mut state) = storage::try_open(&directory)? else {
+        bail!("another process holds the state in {}: try again when it has finished", directory.display())
+    };
+    let mut engine = target.loaded?.plan.bind(&mut state)?;
+    let mut results = Vec::new();
+    let mut modules: Vec<String> = Vec::new();
+    for operation in operations {
+        match engine.services.operate(operation, &mut state, Timestamp::now()) {
+            Ok(answer) => {
+                modules.extend(deliveries(&answer, operation).into_iter().map(|delivery| delivery.module));
+                results.push(Ok(()));
+            }
+            Err(why) => results.push(Err(why.to_string())),
+        }
+    }
+    state.wait_for_disk();
+    state.commit()?;
+    modules.sort();
+    modules.dedup();
+    let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+    if !modules.is_empty() {
+        engine.services.only(&modules).deliver(&mut state, timeout)?;
+    }
+    Ok(results)
+}
+
 /// Changes the state, of which this process has the lock.
 fn change_here(
     loaded: Loaded,

@@ -4,13 +4,16 @@
 //! share another one. What could not come over is said jail by jail on a page, and the others come over.
 
 mod actions;
+pub(crate) mod bans;
 mod chain;
 mod checked;
 mod commands;
+mod database;
 mod expression;
 mod firewall;
 mod ignored;
 mod jail;
+mod joined;
 mod literal;
 mod origin;
 mod page;

@@ -11,6 +11,7 @@ use super::expression::{ADDRESSES, Expression, Manner};
 use super::firewall::{Rule, Services};
 use super::ignored::Lists;
 use super::jail::Jail;
+use super::joined::{Joined, Names};
 use super::origin::{self, FileSource, Origin};
 use super::session::{Marks, Session};
 
@@ -81,8 +82,7 @@ pub(super) fn convert(
     let mut chains = origin.chains(label, &line, &name("line"), jail);
     chains.extend(found.chains(label, prefix, &line));
     if found.has_sessions {
-        let keep = jail.findtime.clamp(*SESSION.start(), *SESSION.end());
-        let session = Session { label, prefix, marks: found.marks, keep };
+        let session = Session { label, prefix, marks: found.marks, keep: found.keep };
         chains.extend(session.chains(&name("address")));
     }
     let mut address = vec![Step::may_be_address(&field("ip"))];
@@ -130,6 +130,10 @@ struct Expressions {
     prefregex: Option<Expression>,
     ignoreregex: Vec<Expression>,
     failregex: Vec<Expression>,
+    /// Those about two lines.
+    joined: Vec<Joined>,
+    /// How long sessions and first lines are remembered, in seconds.
+    keep: u64,
     marks: Marks,
     has_sessions: bool,
 }
@@ -157,14 +161,23 @@ impl Expressions {
         let ignoreregex = jail.ignoreregex.iter().map(convert).collect::<Result<Vec<_>, _>>();
         let ignoreregex = ignoreregex.map_err(|why| format!("`ignoreregex` cannot be used: {why}"))?;
         let mut failregex = Vec::new();
+        let mut joined = Vec::new();
         let mut whys = Vec::new();
         for (n, text) in jail.failregex.iter().enumerate() {
+            if Joined::is_one(text) {
+                let line = Manner { is_line: of_file && !has_content, ..line };
+                match Joined::of(text, line) {
+                    Ok(two) => joined.push(two),
+                    Err(why) => whys.push(format!("`failregex` {} cannot be used: {why}", n + 1)),
+                }
+                continue;
+            }
             match convert(text) {
                 Ok(expression) => failregex.push(expression),
                 Err(why) => whys.push(format!("`failregex` {} cannot be used: {why}", n + 1)),
             }
         }
-        if failregex.is_empty() {
+        if failregex.is_empty() && joined.is_empty() {
             return Err(if whys.is_empty() { "it has no `failregex`".into() } else { whys.join("; ") });
         }
         lacks.append(&mut whys);
@@ -181,10 +194,23 @@ impl Expressions {
         if all().any(|e| e.takes_networks) {
             notes.push("a network in a line is not banned, only an address".into());
         }
-        if jail.maxlines > 1 {
+        if !joined.is_empty() {
+            notes.push(format!(
+                "two lines are joined by what they have in common, for some time, and not within {} lines (`maxlines`)",
+                jail.maxlines
+            ));
+        } else if jail.maxlines > 1 {
             notes.push(format!("`maxlines` is {}: each line is searched alone", jail.maxlines));
         }
-        Ok(Expressions { prefregex, ignoreregex, failregex, marks, has_sessions })
+        let keep = jail.findtime.clamp(*SESSION.start(), *SESSION.end());
+        Ok(Expressions { prefregex, ignoreregex, failregex, joined, keep, marks, has_sessions })
+    }
+
+    /// A chain with these steps that leads to another one.
+    fn entered(label: &str, mut steps: Vec<Step>, next: &str) -> Chain {
+        let last = steps.pop().unwrap_or_else(|| Step::action("action_noop", json!({})));
+        steps.push(last.then(next));
+        Chain { label: label.to_owned(), steps }
     }
 
     /// From the line to the address.
@@ -212,6 +238,26 @@ impl Expressions {
             chains.push(Chain { label: current, steps: std::mem::take(&mut steps) });
             chains.push(Chain { label: name("ignored"), steps: vec![Step::go_on()] });
             current = name("failure?");
+        }
+        for (n, joined) in self.joined.iter().enumerate() {
+            let number = n + 1;
+            let is_last = number == self.joined.len();
+            let behind = match (is_last, self.failregex.is_empty()) {
+                (false, _) => Joined::label(label, number + 1),
+                (true, false) => name("failure?"),
+                (true, true) => name("other"),
+            };
+            if n == 0 {
+                chains.push(Self::entered(&current, std::mem::take(&mut steps), &Joined::label(label, 1)));
+                current.clone_from(&behind);
+            }
+            let names = Names { label, prefix, number, keep: self.keep };
+            chains.extend(joined.chains(&names, &text, &behind));
+            current = behind;
+        }
+        if self.failregex.is_empty() {
+            chains.push(Chain { label: current, steps: vec![Step::go_on()] });
+            return chains;
         }
         let failures = Step::filter("filter_pcreAny", json!({"field": text, "re": texts(&self.failregex)}));
         steps.push(failures.comment("failregex"));
