@@ -6,6 +6,7 @@
 mod fail2ban;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -126,7 +127,7 @@ fn line(form: Form, time: Timestamp, head: &str, text: &str) -> String {
 
 /// Writes the recording as a log that ends just now, with failures of the last address behind it.
 fn write(log: &Log, path: &Path) {
-    let recording = format!("../examples/conf/{}/recorded/bookworm.jsonl", log.recording);
+    let recording = format!("../examples/rules/{}/recorded/bookworm.jsonl", log.recording);
     let recording = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(recording)).unwrap();
     let entries: Vec<Value> = recording.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let time = |entry: &Value| -> i64 { entry["__REALTIME_TIMESTAMP"].as_str().unwrap().parse().unwrap() };
@@ -208,10 +209,8 @@ fn the_imported_rules_ban_the_same_addresses_as_fail2ban_itself() {
                 "postfix-sasl" => "postfix[mode=auth]",
                 other => other,
             };
-            jails += &format!(
-                "[{jail}]\nenabled = true\nmaxretry = 5\nfilter = {filter}\nlogpath = LOGS/{}\n",
-                log.name
-            );
+            let _ = writeln!(jails, "[{jail}]\nenabled = true\nmaxretry = 5\nfilter = {filter}");
+            let _ = writeln!(jails, "logpath = LOGS/{}", log.name);
         }
     }
     let copy = Copy::with(&jails);

@@ -5,8 +5,10 @@
 #[allow(dead_code, reason = "this uses a part of it")]
 mod fail2ban;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use fail2ban::{Copy, pyruse};
 use serde_json::Value;
@@ -192,4 +194,57 @@ action = evil
     let (printed, code) = pyruse(&["import", "fail2ban", "/nosuch", "--output", "/nosuch-out"]);
     assert!(printed.contains("/nosuch is not a directory") && code == Some(1), "{printed}");
     assert!(!Path::new("/nosuch-out").exists());
+}
+
+/// The names of the jails of the package.
+fn shipped(copy: &Copy) -> Vec<String> {
+    let text = fs::read_to_string(copy.directory().join("jail.conf")).unwrap();
+    let sections = text.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'));
+    sections.filter(|name| !["DEFAULT", "INCLUDES"].contains(name)).map(str::to_owned).collect()
+}
+
+#[test]
+fn without_fail2ban_client_the_files_of_all_shipped_jails_say_the_same() {
+    let copy = Copy::with("");
+    let names = shipped(&copy);
+    let mut jails =
+        "[DEFAULT]\nbantime.increment = true\nignoreip = 192.0.2.0/24 home.example.org\n".to_owned();
+    for (n, name) in names.iter().enumerate() {
+        let log = copy.logs().join(format!("{name}.log"));
+        fs::write(&log, "").unwrap();
+        let banaction =
+            ["nftables-multiport", "iptables-multiport", "firewallcmd-ipset", "route", "hostsdeny"][n % 5];
+        let action = ["action_", "action_mw", "action_mwl"][n % 3];
+        let _ = writeln!(jails, "[{name}]\nenabled = true\nlogpath = {}", log.display());
+        let _ = writeln!(jails, "banaction = {banaction}\naction = %({action})s");
+    }
+    fs::write(copy.directory().join("jail.local"), jails).unwrap();
+    let (by_client, by_files) = (copy.path("client"), copy.path("files"));
+    let (printed, _) = copy.import(&by_client, &[]);
+    assert!(printed.lines().count() > 60, "{printed}");
+    // Where there is no such program.
+    let output = Command::new(env!("CARGO_BIN_EXE_pyruse"))
+        .args(["import", "fail2ban"])
+        .arg(copy.directory())
+        .arg("--output")
+        .arg(&by_files)
+        .env("PATH", "/nonexistent")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("fail2ban-client is not there: the files are read"), "{said}");
+    let mut different = Vec::new();
+    for file in fs::read_dir(by_client.join("jails")).unwrap() {
+        let name = format!("jails/{}", file.unwrap().file_name().into_string().unwrap());
+        if fs::read_to_string(by_client.join(&name)).unwrap()
+            != fs::read_to_string(by_files.join(&name)).unwrap_or_default()
+        {
+            different.push(name);
+        }
+    }
+    assert!(different.is_empty(), "{different:?}");
+    for name in ["fail2ban.json", "fail2ban.nft", "pyruse.json"] {
+        let of = |directory: &Path| fs::read_to_string(directory.join(name)).unwrap();
+        assert_eq!(of(&by_client), of(&by_files), "{name}");
+    }
 }

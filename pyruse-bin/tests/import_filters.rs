@@ -3,7 +3,6 @@
 
 #[allow(dead_code, reason = "this uses a part of it")]
 #[path = "fail2ban/mod.rs"]
-#[allow(dead_code, reason = "this uses a part of it")]
 mod fail2ban;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -91,7 +91,7 @@ impl Converter<'_> {
         let protocols = if protocols.iter().any(|p| p == "all") { Vec::new() } else { protocols };
         let chain = property("chain");
         let rejects = property("blocktype").to_ascii_lowercase().contains("reject");
-        let forwards = !chain.is_empty() && chain != "INPUT";
+        let forwards = chain.contains("FORWARD") || chain.contains("DOCKER");
         if has_ports && ports.is_empty() && property("port") != "0:65535" {
             acts.notes.push("none of its ports is known: all packets of banned addresses are stopped".into());
         }

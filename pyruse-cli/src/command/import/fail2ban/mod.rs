@@ -1,6 +1,6 @@
 //! `pyruse import fail2ban`: the jails of an installed fail2ban become rules.
 //!
-//! fail2ban itself says what it would run (`fail2ban-client -d`); each jail in it becomes a file of rules, and what they
+//! fail2ban itself says what it would run (`fail2ban-client -d`); where it is not there, its files do. Each jail in it becomes a file of rules, and what they
 //! share another one. What could not come over is said jail by jail on a page, and the others come over.
 
 mod actions;
@@ -10,6 +10,7 @@ mod checked;
 mod commands;
 mod database;
 mod expression;
+mod files;
 mod firewall;
 mod ignored;
 mod jail;
@@ -81,9 +82,13 @@ fn read(directory: &Path) -> anyhow::Result<Configuration> {
         bail!("{} is not a directory: name that of fail2ban's configuration", directory.display());
     }
     let text = directory.to_str().context("the name of the directory is not UTF-8")?;
-    let printed = program::ask(&["fail2ban-client".into()], &["-c", text, "-d"], CLIENT_TIMEOUT)
-        .map_err(|failure| anyhow::anyhow!("fail2ban-client: {}", failure.message))?;
-    Ok(commands::read(&String::from_utf8_lossy(&printed)))
+    let why = match program::ask(&["fail2ban-client".into()], &["-c", text, "-d"], CLIENT_TIMEOUT) {
+        Ok(printed) => return Ok(commands::read(&String::from_utf8_lossy(&printed))),
+        Err(failure) if failure.not_started => "is not there".to_owned(),
+        Err(failure) => format!("failed ({})", failure.message),
+    };
+    eprintln!("pyruse: fail2ban-client {}: the files are read", printable(&why));
+    files::read(directory).map_err(anyhow::Error::msg)
 }
 
 /// What the jails become.
