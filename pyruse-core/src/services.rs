@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::courier::{Courier, Couriers};
 use crate::entry::{Entry, Fields, StepError};
-use crate::operation::ReportTimes;
+use crate::operation::ReportStatus;
 use crate::plugin::{
     Importer, Inspection, KeptReport, Registry, Remark, ReportForm, Reporter, Service, Settings, Setup,
     Start, WakeLoop,
@@ -196,9 +196,9 @@ impl Services {
         self.reporter().map(|reporter| reporter.send(state, now))
     }
 
-    /// Returns when reports are due; `None` if no module makes one.
-    pub(crate) fn report_times(&mut self, state: &State, now: Timestamp) -> Option<ReportTimes> {
-        self.reporter().map(|reporter| reporter.times(state, now))
+    /// Returns when reports are due, and what is not as usual; `None` if no module makes one.
+    pub(crate) fn report_status(&mut self, state: &State, now: Timestamp) -> Option<ReportStatus> {
+        self.reporter().map(|reporter| reporter.status(state, now))
     }
 
     /// Returns the earliest deadline of the services, by the wall clock; `now` is the wall clock's reading in this

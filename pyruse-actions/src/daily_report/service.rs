@@ -4,7 +4,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use pyruse_core::effect::Effect;
 use pyruse_core::entry::{Entry, Slot, StepError};
-use pyruse_core::operation::{BanReason, ReportTimes};
+use pyruse_core::operation::{BanReason, ReportStatus};
 use pyruse_core::plugin::{
     EntryWatcher, Importer, KeptReport, Remark, ReportForm, Reporter, Service, ServicePlugin,
 };
@@ -232,10 +232,14 @@ impl EntryWatcher for ReportService {
 }
 
 impl Reporter for ReportService {
-    fn times(&self, state: &State, now: Timestamp) -> ReportTimes {
+    fn status(&self, state: &State, now: Timestamp) -> ReportStatus {
         // At the first start, the current time is stored as the last due time, although no report was due then.
         let was_due = |last: &Timestamp| schedule::is_due(*last, self.at, &self.zone);
-        ReportTimes { last: self.last_due(state).filter(was_due), next: self.deadline(state, now) }
+        ReportStatus {
+            last: self.last_due(state).filter(was_due),
+            next: self.deadline(state, now),
+            news: digest::news(&self.day(state, now)),
+        }
     }
 
     fn report(&mut self, state: &mut State, now: Timestamp, form: ReportForm) -> Result<String, StateError> {

@@ -277,6 +277,9 @@ fn an_identifier_that_fell_silent_and_a_rule_that_went_blind_are_news() {
         assert_eq!(words.contains(silent), day == 8, "{day}: {text}");
         let blind = "The rule “a failed logins” has done nothing for 3 days, although sshd still writes.";
         assert_eq!(words.contains(blind), day == 10, "{day}: {text}");
+        let news = server.news();
+        assert_eq!(news.iter().any(|news| news == silent), day == 8, "{day}: {news:?}");
+        assert_eq!(news.iter().any(|news| news.starts_with(blind)), day == 10, "{day}: {news:?}");
         server.end_day();
     }
 }

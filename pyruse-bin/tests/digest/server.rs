@@ -27,6 +27,13 @@ pub struct Server {
 }
 
 impl Server {
+    /// What `status` says is not as usual.
+    pub fn news(&mut self) -> Vec<String> {
+        let now = self.time();
+        let overview = self.pump.engine.services.overview(&self.pump.state, now);
+        overview.report.unwrap().news
+    }
+
     pub fn new(more: &Value) -> Server {
         let mut config = json!({
             "actions": {

@@ -72,7 +72,7 @@ impl Services {
             counters: counts.counters,
             waiting: counts.queues.iter().map(|queue| queue.waiting).sum(),
             given_up: counts.queues.iter().map(|queue| queue.given_up).sum(),
-            report: self.report_times(state, now),
+            report: self.report_status(state, now),
             lists: self.show_lists(state, None, now).unwrap_or_default(),
         }
     }

@@ -295,20 +295,23 @@ pub struct Overview {
     pub waiting: u64,
     /// Deliveries that were given up.
     pub given_up: u64,
-    /// The times of the report, if a module makes one.
-    pub report: Option<ReportTimes>,
+    /// The report, if a module makes one.
+    pub report: Option<ReportStatus>,
     /// The parts of the named lists.
     #[serde(default)]
     pub lists: Vec<ListPart>,
 }
 
-/// When reports are due.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReportTimes {
+/// When reports are due, and what will be news in the next one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportStatus {
     /// When the last one was due.
     pub last: Option<Timestamp>,
     /// When the next one is due; `None`: nothing would be recorded for it.
     pub next: Option<Timestamp>,
+    /// Sentences about what is not as usual: programs that fell silent, rules that no longer do anything.
+    #[serde(default)]
+    pub news: Vec<String>,
 }
 
 /// The reason why an operation is refused, as text for people.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::{Entry, StepError};
 use crate::losses::LostPart;
-use crate::operation::ReportTimes;
+use crate::operation::ReportStatus;
 use crate::state::{State, StateError};
 use crate::time::Timestamp;
 use crate::workflow::{EntryEffects, Site};
@@ -66,8 +66,8 @@ pub struct Remark {
 
 /// Makes the report.
 pub trait Reporter {
-    /// Returns when reports are due.
-    fn times(&self, state: &State, now: Timestamp) -> ReportTimes;
+    /// Returns when reports are due, and what is not as usual.
+    fn status(&self, state: &State, now: Timestamp) -> ReportStatus;
 
     /// Returns the report as of now; empty if there is nothing to report.
     fn report(&mut self, state: &mut State, now: Timestamp, form: ReportForm) -> Result<String, StateError>;

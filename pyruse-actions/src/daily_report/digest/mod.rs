@@ -238,7 +238,7 @@ fn mean(mean: f64) -> String {
 }
 
 /// Returns the habits that changed, as sentences.
-fn news(day: &Day<'_>) -> Vec<String> {
+pub(super) fn news(day: &Day<'_>) -> Vec<String> {
     let history = day.state.get(day.recorded.history);
     let of_day = day.state.get(day.recorded.day);
     let since = of_day.totals.since.unwrap_or(day.now);

@@ -203,10 +203,13 @@ impl Status {
         line("counters", &counted(self.overview.counters, "key", "keys"))?;
         let (waiting, given_up) = (grouped(self.overview.waiting), grouped(self.overview.given_up));
         line("outbox", &format!("{waiting} waiting, {given_up} given up"))?;
-        if let Some(report) = self.overview.report {
+        if let Some(report) = &self.overview.report {
             let shown = |time: Option<Timestamp>, none: &str| time.map_or_else(|| none.to_owned(), local);
             let (last, next) = (shown(report.last, "never"), shown(report.next, "none"));
             line("report", &format!("last due {last}, next {next}"))?;
+            for news in &report.news {
+                line("news", news)?;
+            }
         }
         line(
             "state",
@@ -268,9 +271,10 @@ impl Status {
             "bans": self.overview.bans,
             "counters": self.overview.counters,
             "outbox": {"waiting": self.overview.waiting, "givenUp": self.overview.given_up},
-            "report": self.overview.report.map(|report| json!({
+            "report": self.overview.report.as_ref().map(|report| json!({
                 "last": report.last.map(time),
                 "next": report.next.map(time),
+                "news": report.news,
             })),
             "storage": self.directory.display().to_string(),
             "stateBytes": self.size,
