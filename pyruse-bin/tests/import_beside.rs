@@ -41,7 +41,7 @@ enum Form {
 
 const LAST: &str = "198.51.100.99";
 
-const LOGS: [Log; 6] = [
+const LOGS: [Log; 8] = [
     Log {
         name: "auth.log",
         jails: &[
@@ -74,6 +74,26 @@ const LOGS: [Log; 6] = [
              method=PLAIN, rip=LAST, lip=10.0.0.1, session=<x>",
         )],
         recording: "dovecot",
+        identifiers: &[],
+        form: Form::Syslog,
+    },
+    Log {
+        name: "vsftpd.log",
+        jails: &[(
+            "vsftpd",
+            "vsftpd[9]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=a rhost=LAST",
+        )],
+        recording: "vsftpd",
+        identifiers: &[],
+        form: Form::Syslog,
+    },
+    Log {
+        name: "proftpd.log",
+        jails: &[(
+            "proftpd",
+            "proftpd[9]: host (LAST[LAST]) - USER a: no such user found from LAST [LAST] to 10.0.0.1:21",
+        )],
+        recording: "proftpd",
         identifiers: &[],
         form: Form::Syslog,
     },
@@ -224,7 +244,7 @@ fn the_imported_rules_ban_the_same_addresses_as_fail2ban_itself() {
     }
     let out = copy.path("out");
     let (printed, _) = copy.import(&out, &[]);
-    assert!(printed.contains("8 jails: 0 the same, 8 with differences, 0 in part, 0 not"), "{printed}");
+    assert!(printed.contains("10 jails: 0 the same, 10 with differences, 0 in part, 0 not"), "{printed}");
     let sources = fail2ban::sources(&out);
     let logs: Vec<PathBuf> = LOGS.iter().map(|log| copy.logs().join(log.name)).collect();
     let ours: BTreeSet<(String, String)> = logs.iter().flat_map(|log| ours(&out, &sources, log)).collect();
