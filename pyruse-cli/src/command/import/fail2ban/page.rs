@@ -111,9 +111,8 @@ fn usage(directory: &str) -> String {
    # systemctl reload pyruse-nft-sets
    ```
 
-3. Use the rules: include them in `/etc/pyruse/pyruse.json` with `\"include\": [\"{directory}/fail2ban.json\"]`. If it has
-   no `sources`, add `\"sources\": {{\"journal\": {{\"source\": \"source_journal\"}}}}`, because the files name log files as
-   sources. Then run `pyruse check --live` and `systemctl reload pyruse`.
+3. Use the rules: include them in `/etc/pyruse/pyruse.json` with `\"include\": [\"{directory}/fail2ban.json\"]`.
+   Then run `pyruse check --live` and `systemctl reload pyruse`.
 
 4. Take over the bans in force: `pyruse import fail2ban-bans`. After some days: `systemctl disable --now fail2ban`.
 "
