@@ -28,6 +28,7 @@ const DOCS: &[(&str, &str)] = &[
     ("reference/modules.md", "Every filter and action, with examples."),
     ("reference/effects.md", "The output of `replay --json` and `run --dry-run --json`."),
     ("from-fail2ban.md", "Migrating from fail2ban."),
+    ("from-other-tools.md", "Migrating from CrowdSec, reaction, sshguard, DenyHosts, epylog, logwatch."),
     ("from-the-first-pyruse.md", "Migrating from the first Pyruse."),
 ];
 
@@ -35,6 +36,8 @@ const DOCS: &[(&str, &str)] = &[
 fn docs_of(command: &str) -> &'static [&'static str] {
     match command {
         "check" => &["lints.md", "guide/testing.md"],
+        "import" => &["from-fail2ban.md", "from-other-tools.md"],
+        "rules" => &["guide/files.md"],
         "replay" | "run" => &["guide/testing.md", "reference/effects.md", "operating.md"],
         "explain" | "stats" => &["guide/testing.md"],
         "graph" => &["guide/workflow.md"],

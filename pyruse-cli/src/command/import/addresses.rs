@@ -148,6 +148,11 @@ impl Found {
                 self.problems.push(format!("line {n}: there is no `:`"));
                 continue;
             };
+            // DenyHosts writes IPv6 addresses without brackets.
+            if let Some(network) = client(clients.trim()) {
+                self.add(network, n);
+                continue;
+            }
             let clients = before_options(clients);
             let mut words =
                 clients.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
@@ -174,7 +179,7 @@ impl Found {
             }
         };
         for (n, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-            match fields(line, separator).get(at).and_then(|field| Network::parse(field.trim())) {
+            match fields(line, separator).get(at).and_then(|field| scoped(field.trim())) {
                 Some(network) => self.add(network, n + 1),
                 None => self.problems.push(format!("line {}: column {} has no address", n + 1, at + 1)),
             }
@@ -233,6 +238,12 @@ fn client(word: &str) -> Option<Network> {
     Network::parse(word)
 }
 
+/// An address or a network, which CrowdSec writes with its scope: `Ip:192.0.2.1`, `Range:192.0.2.0/24`.
+fn scoped(field: &str) -> Option<Network> {
+    let address = ["Ip:", "Range:"].iter().find_map(|scope| field.strip_prefix(scope));
+    Network::parse(address.unwrap_or(field))
+}
+
 /// The fields of a line, of which some may be in quotes.
 fn fields(line: &str, separator: char) -> Vec<String> {
     let mut fields = vec![String::new()];
@@ -259,9 +270,13 @@ mod tests {
     #[test]
     fn clients_of_hosts_deny_are_networks() {
         let text = "# x\nALL: 192.0.2.1, 198.51.100.\nsshd : [2001:db8::]/32 [::5] : spawn (x)\n\
-                    ALL: 10.0.0.0/255.0.0.0 \\\n 192.0.2.1\nALL: .example.org ALL\nALL: 1.2.3.4 EXCEPT 1.2.3.5\nx\n";
+                    ALL: 10.0.0.0/255.0.0.0 \\\n 192.0.2.1\nALL: .example.org ALL\nALL: 1.2.3.4 EXCEPT 1.2.3.5\nx\n\
+                    sshd: 2001:db8::7\n";
         let (networks, problems) = found(text, &Form::HostsDeny);
-        assert_eq!(networks, ["192.0.2.1", "198.51.100.0/24", "2001:db8::/32", "::5", "10.0.0.0/8"]);
+        assert_eq!(
+            networks,
+            ["192.0.2.1", "198.51.100.0/24", "2001:db8::/32", "::5", "10.0.0.0/8", "2001:db8::7"]
+        );
         assert_eq!(
             problems,
             [
@@ -280,6 +295,10 @@ mod tests {
         assert_eq!(found(text, &Form::Csv { column: "ip", separator: ',' }), expected);
         let (networks, problems) = found(text, &Form::Csv { column: "2", separator: ',' });
         assert_eq!((networks.len(), problems.len()), (1, 2));
+        let scoped = "id,ip\n1,Ip:192.0.2.1\n2,Range:2001:db8::/32\n3,Country:FR\n";
+        let (networks, problems) = found(scoped, &Form::Csv { column: "ip", separator: ',' });
+        assert_eq!(networks, ["192.0.2.1", "2001:db8::/32"]);
+        assert_eq!(problems, ["line 4: column 2 has no address"]);
         assert!(Found::of(text, &Form::Csv { column: "no", separator: ',' }).is_err());
     }
 
