@@ -1,8 +1,8 @@
 //! An expression about two lines with others in between (`<SKIPLINES>`).
 //!
 //! It becomes two expressions. What the second repeats of the first, `(?P=conn)`, is what the lines have in common: the
-//! first line is remembered under it, and the second counts if one is remembered. Where fail2ban searches within so many
-//! lines (`maxlines`), the memory lasts for some time.
+//! first line is remembered under it, and the second counts if one is remembered. fail2ban searches within a number of
+//! lines (`maxlines`); here, the memory lasts for some time.
 
 use serde_json::json;
 

@@ -269,7 +269,7 @@ fn action(directory: &Path, named: &Named, jail: &str) -> Result<Action, String>
             *value = replaced(value, &tags, &known);
         }
     }
-    // Two actions of a kind are told apart by the end of their `name`.
+    // The end of their `name` distinguishes two actions of a kind.
     let suffix = properties.get("name").and_then(|name| name.strip_prefix(jail)).unwrap_or_default();
     let with_suffix = format!("{}{suffix}", named.name);
     let name = properties.get("actname").unwrap_or(&with_suffix).clone();
