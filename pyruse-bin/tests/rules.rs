@@ -111,7 +111,7 @@ fn what_belongs_to_the_administrator_stays() {
     fs::create_dir(machine.path("rules.d")).unwrap();
     for make in [
         |path: &PathBuf| fs::write(path, r#"{"actions": {"own": [{"action": "action_noop"}]}}"#).unwrap(),
-        |path: &PathBuf| symlink("/none", path).unwrap(),
+        |path: &PathBuf| symlink("/dev/null", path).unwrap(),
         |path: &PathBuf| fs::create_dir(path).unwrap(),
     ] {
         let own = machine.path("rules.d/20-web.json");
@@ -128,6 +128,19 @@ fn what_belongs_to_the_administrator_stays() {
         assert!(own.symlink_metadata().is_ok());
         assert!(!machine.path("rules.d/20-mail.json").exists(), "nothing is half done");
         if own.is_dir() { fs::remove_dir(own).unwrap() } else { fs::remove_file(own).unwrap() }
+    }
+}
+
+#[test]
+fn a_link_to_a_library_that_is_gone_is_replaced_or_removed() {
+    for verb in ["enable", "disable"] {
+        let machine = Machine::new();
+        fs::create_dir(machine.path("rules.d")).unwrap();
+        symlink(machine.path("removed/web/rules.json"), machine.path("rules.d/20-web.json")).unwrap();
+        machine.has("-", "BROKEN LINK");
+        let done = machine.run(verb, &["web"]);
+        assert_eq!(done.code, 0, "{}", done.complaint);
+        machine.has("-", if verb == "enable" { "enabled" } else { "-" });
     }
 }
 

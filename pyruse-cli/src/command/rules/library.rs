@@ -122,6 +122,8 @@ pub(super) enum Place {
     Nothing,
     /// A link to the rule of the library.
     Link,
+    /// A link that leads nowhere, for example to a library that was removed.
+    Broken,
     /// Something else, which is the administrator's.
     Other,
 }
@@ -148,12 +150,16 @@ impl Enabled {
         match path.symlink_metadata() {
             Err(_) => Place::Nothing,
             Ok(found) if found.is_symlink() && rule.is(&path) => Place::Link,
+            Ok(found) if found.is_symlink() && !path.exists() => Place::Broken,
             Ok(_) => Place::Other,
         }
     }
 
-    /// Links to a rule.
+    /// Links to a rule; a link that leads nowhere is replaced.
     pub(super) fn link(&self, rule: &Rule) -> anyhow::Result<()> {
+        if self.look(rule) == Place::Broken {
+            self.unlink(rule)?;
+        }
         match fs::create_dir(&self.directory) {
             Err(e) if e.kind() != ErrorKind::AlreadyExists => {
                 bail!(access::failure(&self.directory, &e));

@@ -119,6 +119,7 @@ fn list(config: Option<&Path>, library: &Library, json: bool) -> anyhow::Result<
             _ if is_used => "enabled",
             Place::Nothing => "-",
             Place::Link => "NOT INCLUDED",
+            Place::Broken => "BROKEN LINK",
             Place::Other => "a file of its own",
         };
         listed.push(Listed { summary: rule.summary()?, name: rule.name, state });
@@ -144,7 +145,8 @@ fn enable(config: Option<&Path>, rules: &[Rule]) -> anyhow::Result<Ending> {
             enabled.path(other).display()
         );
     }
-    let new: Vec<&Rule> = rules.iter().filter(|rule| enabled.look(rule) == Place::Nothing).collect();
+    let is_new = |rule: &&Rule| matches!(enabled.look(rule), Place::Nothing | Place::Broken);
+    let new: Vec<&Rule> = rules.iter().filter(is_new).collect();
     change(
         &config,
         &new,
@@ -175,7 +177,8 @@ fn disable(config: Option<&Path>, rules: &[Rule]) -> anyhow::Result<Ending> {
     if let Some(other) = rules.iter().find(|rule| enabled.look(rule) == Place::Other) {
         bail!("{} is a file of its own: remove it by hand", enabled.path(other).display());
     }
-    let old: Vec<&Rule> = rules.iter().filter(|rule| enabled.look(rule) == Place::Link).collect();
+    let is_link = |rule: &&Rule| matches!(enabled.look(rule), Place::Link | Place::Broken);
+    let old: Vec<&Rule> = rules.iter().filter(is_link).collect();
     change(&config, &old, |rule| enabled.unlink(rule), |rule| enabled.link(rule), |_| Ok(()))?;
     for rule in rules {
         let state = if old.iter().any(|old| old.name == rule.name) { "disabled" } else { "was not enabled" };
