@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use page::Page;
-use pyruse_core::address;
 use pyruse_core::time::Timestamp;
 use serde_json::Value;
 
@@ -52,7 +51,18 @@ fn cases(recording: &Path) -> String {
     fs::read_to_string(recording.with_file_name(format!("{suite}.cases.json"))).unwrap()
 }
 
-/// The first ban of each address, and when it was.
+/// Whom a case is about: an address, or for the rules that mail and do not ban, the number of a user.
+fn whom(case: &Value) -> String {
+    case["address"].as_str().map_or_else(|| case["user"].to_string(), str::to_owned)
+}
+
+/// The number of the user whom a mail names; none, if it names nobody.
+fn user(mail: &str) -> Option<String> {
+    let (_, rest) = mail.split_once("ser number ")?;
+    Some(rest.chars().take_while(char::is_ascii_digit).collect())
+}
+
+/// The first ban of each address, or mail about each user, and when it was.
 fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_pyruse"));
     replay.arg("--config").arg(config).args(["replay", "--json"]);
@@ -66,13 +76,19 @@ fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
     }
     let output = replay.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Other rules have mails that name a user, too.
+    let are_users = cases(recording).contains("\"user\": ");
     let mut bans = BTreeMap::new();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         let effect: Value = serde_json::from_str(line).unwrap();
-        if effect["effect"] == "ban" {
+        let whom = match effect["effect"].as_str().unwrap() {
+            "ban" => effect["ip"].as_str().map(str::to_owned),
+            "email" if are_users => user(effect["body"].as_str().unwrap()),
+            _ => None,
+        };
+        if let Some(whom) = whom {
             let at: jiff::Timestamp = effect["at"].as_str().unwrap().parse().unwrap();
-            let ip = effect["ip"].as_str().unwrap().to_owned();
-            bans.entry(ip).or_insert(at.as_microsecond());
+            bans.entry(whom).or_insert(at.as_microsecond());
         }
     }
     bans
@@ -85,21 +101,21 @@ fn complaints(config: &Path, recording: &Path, but: &[&str]) -> Vec<String> {
     let mut bans = bans(config, recording);
     let mut complaints = Vec::new();
     for case in cases {
-        let (name, address) = (case["case"].as_str().unwrap(), case["address"].as_str().unwrap());
-        let banned = bans.remove(address);
+        let (name, address) = (case["case"].as_str().unwrap(), whom(&case));
+        let banned = bans.remove(&address);
         if but.contains(&name) {
             continue;
         }
         // Log files may have seconds, and no parts of them.
         let resolution = if format(recording).is_some() { 1_000_000 } else { 1 };
         let complaint = match (case["expect"].as_str().unwrap(), banned) {
-            ("ban", None) => "is not banned",
-            ("ban", Some(at)) if at < case["last"].as_i64().unwrap() / resolution * resolution => {
-                "is banned too early"
+            ("ban" | "mail", None) => "is not banned, or has no mail",
+            ("ban" | "mail", Some(at)) if at < case["last"].as_i64().unwrap() / resolution * resolution => {
+                "is banned, or has a mail, too early"
             }
             // `either`: what no rule can distinguish, or what the program does not log.
-            ("ban", Some(_)) | ("no ban", None) | ("either", _) => continue,
-            ("no ban", Some(_)) => "is banned",
+            ("ban" | "mail", Some(_)) | ("no ban" | "no mail", None) | ("either", _) => continue,
+            ("no ban" | "no mail", Some(_)) => "is banned, or has a mail",
             (other, _) => panic!("{name}: expect `{other}`?"),
         };
         complaints.push(format!("{name}: {address} {complaint}"));
@@ -207,8 +223,7 @@ fn recordings_are_in_order_and_have_no_addresses_in_common() {
             last = at;
         }
         let cases: Vec<Value> = serde_json::from_str(&cases(&recording)).unwrap();
-        let mut addresses: Vec<_> =
-            cases.iter().map(|case| address::parse(case["address"].as_str().unwrap()).unwrap()).collect();
+        let mut addresses: Vec<_> = cases.iter().map(whom).collect();
         addresses.sort_unstable();
         addresses.dedup();
         assert_eq!(addresses.len(), cases.len(), "{}: two cases share an address", recording.display());
