@@ -1,10 +1,10 @@
 //! The shipped rules against what real programs have written.
 //!
-//! Beside the rules of a program, `recorded/SUITE.jsonl` (`SUITE.FORMAT.log`, if the program writes to a file) is what the
-//! program of that release of Debian wrote while it was attacked, and `SUITE.cases.json` says who did what, each from an
-//! address of its own, and what the rules owe them (`examples/rules/recording.py`; `make record` records them again). A case that must be banned makes as many tries as
-//! the rules allow, and must be banned by the last of them: neither later nor before. So a try is one tick, however many
-//! lines it has.
+//! Beside the rules of a program, `recorded/SUITE.jsonl` (`SUITE.FORMAT.log`, if the program writes to a file) is what
+//! the program of that release of Debian wrote while it was attacked, and `SUITE.cases.json` says who did what, each
+//! from an address of its own, and what the rules owe them (`examples/rules/recording.py`; `make record` records them
+//! again). A case that must be banned makes as many tries as the rules allow, and must be banned by the last of them:
+//! neither later nor before. So a try is one tick, however many lines it has.
 
 #[path = "docs/page.rs"]
 mod page;
@@ -167,7 +167,8 @@ fn the_rules_for_ssh_in_the_pages_ban_as_the_readme_says() {
     }
 }
 
-/// Of mail and web, the rules for a whole server know the guesses, with thresholds of their own; and nobody else is banned.
+/// Of mail and web, the rules for a whole server know the guesses, with thresholds of their own; and nobody else is
+/// banned.
 #[test]
 fn the_rules_for_a_whole_server_ban_those_who_guess_by_mail_and_web_and_nobody_else() {
     for program in ["postfix", "dovecot", "nginx"] {

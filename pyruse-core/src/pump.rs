@@ -149,8 +149,8 @@ impl Pump {
         is_drained
     }
 
-    /// Does what sources and services have to do beside entries, and has the report say what was lost. `is_drained`: a batch has
-    /// just found them drained. Returns `true` if they must be read again at once.
+    /// Does what sources and services have to do beside entries, and has the report say what was lost. `is_drained`: a
+    /// batch has just found them drained. Returns `true` if they must be read again at once.
     pub fn tend(&mut self, is_drained: bool) -> bool {
         let held = self.is_held();
         let now = self.state.now().wall;

@@ -195,7 +195,8 @@ impl Content {
 }
 
 impl Content {
-    /// Leaves out the second half of each list, and counts it. One row of each stays; returns `false` if there are no more.
+    /// Leaves out the second half of each list, and counts it. One row of each stays; returns `false` if there are no
+    /// more.
     pub(super) fn halve(&mut self) -> bool {
         for section in [&mut self.warn, &mut self.info] {
             section.more_messages += second_half(&mut section.rows).len();

@@ -62,7 +62,8 @@ impl ReportService {
         Ok(compose(&self.day(state, now), content, &self.settings, self.subject.as_deref()))
     }
 
-    /// Whether the report is in the first program's form, or the user's templates get the content that they are written for.
+    /// Whether the report is in the first program's form, or the user's templates get the content that they are written
+    /// for.
     fn has_former_content(&self) -> bool {
         let ReportSettings { group, text_template, html_template, .. } = &self.settings;
         !group || text_template.is_some() || html_template.is_some()
@@ -94,9 +95,9 @@ impl ReportService {
         Ok(Some((mail, kept)))
     }
 
-    /// Queues the mail, keeps the report, and forgets the lines, in one transaction; `ends_day`: the report was due. Returns
-    /// whether there was anything to send. If the mail is given up, the kept report still has what it said, and the next
-    /// report names it: lines need not wait until a server takes the mail.
+    /// Queues the mail, keeps the report, and forgets the lines, in one transaction; `ends_day`: the report was due.
+    /// Returns whether there was anything to send. If the mail is given up, the kept report still has what it said, and
+    /// the next report names it: lines need not wait until a server takes the mail.
     fn queue_report(&self, state: &mut State, now: Timestamp, ends_day: bool) -> Result<bool, StateError> {
         let made = self.make(state, now)?;
         if let Some((mail, report)) = &made {

@@ -39,8 +39,8 @@ const MAX_REMOVED: usize = 200;
 /// How many variants make a word a variable.
 const VARIANTS: usize = 4;
 
-/// How many sets of variables the kinds of one origin can have whose lines have the same number of words: a line that is not
-/// known is compared with each.
+/// How many sets of variables the kinds of one origin can have whose lines have the same number of words: a line that
+/// is not known is compared with each.
 pub(super) const MAX_JOINED: usize = 32;
 
 /// Lines with more words are not compared with shapes in which two are variables.

@@ -1,7 +1,8 @@
 //! `pyruse import fail2ban`: the jails of an installed fail2ban become rules.
 //!
-//! fail2ban itself says what it would run (`fail2ban-client -d`); where it is not there, its files do. Each jail in it becomes a file of rules, and what they
-//! share another one. What could not come over is said jail by jail on a page, and the others come over.
+//! fail2ban itself says what it would run (`fail2ban-client -d`); where it is not there, its files do. Each jail becomes a
+//! file of rules, and what they share another one. A page says, jail by jail, what could not come over; the others come
+//! over.
 
 mod actions;
 pub(crate) mod bans;
