@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The remembered shapes after a report. Instead of the time when a shape was last reported, each has the number of
-    /// that report. So many kinds of lines were in this one.
+    /// that report. `kinds`: how many kinds of lines the last report had.
     fn memory(&mut self, kinds: usize) -> BTreeMap<Vec<u8>, Value> {
         let mut rows = self.rows(MEMORY);
         let times = || rows.values().filter_map(|row| row["t"].as_i64());

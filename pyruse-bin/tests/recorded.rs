@@ -56,7 +56,7 @@ fn whom(case: &Value) -> String {
     case["address"].as_str().map_or_else(|| case["user"].to_string(), str::to_owned)
 }
 
-/// The number of the user whom a mail names; none, if it names nobody.
+/// The number of the user that a mail names, if it names one.
 fn user(mail: &str) -> Option<String> {
     let (_, rest) = mail.split_once("ser number ")?;
     Some(rest.chars().take_while(char::is_ascii_digit).collect())
