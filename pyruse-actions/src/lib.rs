@@ -13,7 +13,6 @@ mod memory;
 mod noop;
 mod program;
 mod run;
-mod secret;
 mod set;
 mod text;
 mod unique;

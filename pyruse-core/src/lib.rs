@@ -140,6 +140,8 @@ pub mod program;
 pub mod pump;
 pub mod review;
 pub mod seconds;
+// For plugin crates that log in somewhere.
+pub mod secret;
 mod services;
 pub mod sources;
 pub mod state;

@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use pyruse_core::schemars::JsonSchema;
+use pyruse_core::secret;
 use pyruse_core::serde::Deserialize;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-
-use crate::secret;
 
 /// How a connection is encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]

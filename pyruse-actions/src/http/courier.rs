@@ -7,13 +7,13 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use pyruse_core::courier::{Deliver, Outcome};
+use pyruse_core::secret;
 use pyruse_core::state::DueMessage;
 use ureq::Agent;
 
 use super::client::{self, Answer};
 use super::outgoing::{Outgoing, Target};
 use super::settings::HttpSettings;
-use crate::secret;
 
 /// The longest time that a server which cannot be reached is left alone.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);

@@ -27,6 +27,7 @@ use pyruse_core::plugin::{
     StepError, excerpt,
 };
 use pyruse_core::schemars::JsonSchema;
+use pyruse_core::secret;
 use pyruse_core::serde::Deserialize;
 use pyruse_core::state::{Handle, Queue, State};
 use pyruse_core::throttle::Throttle;
@@ -40,7 +41,6 @@ use self::pieces::{Pieces, SECRET};
 use self::request::{Content, Encoded, Json, form};
 use self::settings::HttpSettings;
 use self::url::{Url, protects_secrets};
-use crate::secret;
 
 const NAME: &str = "action_http";
 

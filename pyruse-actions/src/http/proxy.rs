@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use pyruse_core::secret;
 use ureq::{Proxy, ProxyProtocol};
 
 use super::url::{authority, server};
-use crate::secret;
 
 /// Returns the proxy in its normal form, `http://host:port`, or why the text is not a proxy.
 pub(super) fn origin(text: &str) -> Result<String, String> {

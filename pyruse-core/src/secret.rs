@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Returns the first line of the file. `what` is what it is called in errors.
-pub(crate) fn read(file: &Path, what: &str) -> Result<String, String> {
+pub fn read(file: &Path, what: &str) -> Result<String, String> {
     let name = file.display();
     let text = fs::read(file).map_err(|e| format!("{name}: {e}"))?;
     let text = String::from_utf8(text).map_err(|_| format!("{name} is not UTF-8"))?;
@@ -16,7 +16,7 @@ pub(crate) fn read(file: &Path, what: &str) -> Result<String, String> {
 }
 
 /// Returns a warning if users other than the owner and the group can read the file.
-pub(crate) fn exposure(file: &Path, what: &str) -> Option<String> {
+pub fn exposure(file: &Path, what: &str) -> Option<String> {
     let is_exposed = fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o007 != 0);
     is_exposed
         .then(|| format!("every user of this machine can read the {what}: `chmod o-rwx {}`", file.display()))
