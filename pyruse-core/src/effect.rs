@@ -32,6 +32,15 @@ pub enum Effect {
         #[serde(skip)]
         reason: BanReason,
     },
+    /// A ban is lifted.
+    Lift {
+        /// The action, e.g. `action_nftBan`.
+        action: &'static str,
+        /// The firewall's set.
+        set: String,
+        /// The address.
+        ip: String,
+    },
     /// A mail is sent.
     Email {
         /// The subject.
@@ -97,6 +106,7 @@ impl Effect {
     pub fn name(&self) -> &'static str {
         match self {
             Effect::Ban { .. } => "ban",
+            Effect::Lift { .. } => "lift",
             Effect::Email { .. } => "email",
             Effect::Http { .. } => "http",
             Effect::Run { .. } => "run",
@@ -140,6 +150,11 @@ impl Serialize for PlacedEffect<'_> {
                 line.serialize_entry("seconds", seconds)?;
                 line.serialize_entry("renewed", renewed)?;
             }
+            Effect::Lift { action, set, ip } => {
+                line.serialize_entry("action", action)?;
+                line.serialize_entry("set", set)?;
+                line.serialize_entry("ip", ip)?;
+            }
             Effect::Email { subject, to, body } => {
                 line.serialize_entry("subject", subject)?;
                 line.serialize_entry("to", to)?;
@@ -174,7 +189,7 @@ impl Serialize for PlacedEffect<'_> {
 mod tests {
     use super::*;
 
-    fn every_kind() -> [Effect; 8] {
+    fn every_kind() -> [Effect; 9] {
         [
             Effect::Ban {
                 action: "action_nftBan",
@@ -184,6 +199,7 @@ mod tests {
                 renewed: false,
                 reason: BanReason::Operator,
             },
+            Effect::Lift { action: "action_nftBan", set: "ip Inet4 ssh".into(), ip: "192.0.2.1".into() },
             Effect::Email { subject: "ban".into(), to: vec!["root".into()], body: "a\nb".into() },
             Effect::Http { method: "PUT".into(), url: "https://a/b".into(), body: "{}".into() },
             Effect::Run { argv: vec!["/bin/true".into(), "a b".into()] },

@@ -32,6 +32,12 @@ impl Prefixes {
         Network::new(address, bits).unwrap_or_else(|| Network::from(address))
     }
 
+    /// Returns the network that this one stands for: itself, or a wider one.
+    pub fn around(self, net: Network) -> Network {
+        let bits = if net.first().is_ipv4() { self.v4 } else { self.v6 };
+        Network::new(net.first(), bits.min(net.bits())).unwrap_or(net)
+    }
+
     /// Returns the network that the address in the text stands for, as text: `192.0.2.0/24`, or the address alone if
     /// the prefix is full. `None` if the text is not an address.
     pub fn of_text(self, text: &str) -> Option<String> {

@@ -34,6 +34,7 @@ impl<W: Write> SimulationObserver for EffectPrinter<W> {
                 let length = if *seconds == 0 { "for ever".to_owned() } else { format!("for {seconds} s") };
                 format!("ban     {ip} in `{set}` {length}{}", if *renewed { " (again)" } else { "" })
             }
+            Effect::Lift { set, ip, .. } => format!("lift    {ip} in `{set}`"),
             Effect::Email { subject, to, body } => {
                 format!("mail    {subject} (to {}): {body}", to.join(", "))
             }

@@ -1,20 +1,23 @@
 //! The action that bans, for every firewall.
 
-use std::net::IpAddr;
-
 use super::configured::{Notes, kind};
-use super::duration::Duration;
+use super::duration::{BanSeconds, Duration};
 use super::firewall::{BanArgs, Firewall};
 use super::held::{StoredBan, ends};
-use super::inspect::inspect;
+use super::inspect::{Needed, inspect};
 use super::store::Bans;
 use crate::address;
 use crate::effect::Effect;
 use crate::entry::{Counted, Slot, StepError};
+use crate::network::Network;
 use crate::operation::{BanReason, BanSet, Family};
 use crate::plugin::fact::{BannedAddress, Fact};
 use crate::plugin::{Act, Action, Compile, Example, Inspection, Invalid, Module, ModuleSettings, excerpt};
 use crate::prefixes::Prefixes;
+
+/// The widest networks of IPv4 and IPv6 that a field of an entry may name, in bits.
+const WIDEST_V4: u8 = 8;
+const WIDEST_V6: u8 = 16;
 
 /// The action of a firewall.
 pub struct BanAction<F> {
@@ -24,6 +27,8 @@ pub struct BanAction<F> {
     duration: Duration,
     prefixes: Prefixes,
     allow_special: bool,
+    allow_networks: bool,
+    lift: bool,
     chain: Box<str>,
     bans: Bans,
     /// For inspections.
@@ -38,8 +43,21 @@ impl<F: Firewall> Module for BanAction<F> {
     type Args = F::Args;
 
     fn compile(args: F::Args, cx: &mut Compile<'_>) -> Result<Self, Invalid> {
-        let BanArgs { ip, duration, remember, sets: [v4, v6], prefixes: [prefix4, prefix6], allow_special } =
-            args.into();
+        let BanArgs {
+            ip,
+            duration,
+            remember,
+            sets: [v4, v6],
+            prefixes: [prefix4, prefix6],
+            allow_special,
+            allow_networks,
+            lift,
+        } = args.into();
+        if lift && (duration != BanSeconds::default() || remember.is_some()) {
+            let argument = if remember.is_some() { "rememberSeconds" } else { "banSeconds" };
+            let what = format!("`{argument}` has no effect with `lift`: this step bans nobody");
+            return Err(cx.error(argument, what));
+        }
         let [of_v4, of_v6] = F::SET_ARGUMENTS;
         let (v4, v6) = (set_name::<F>(of_v4, &v4, cx), set_name::<F>(of_v6, &v6, cx));
         let prefixes = cx.prefixes(prefix4, prefix6);
@@ -53,7 +71,9 @@ impl<F: Firewall> Module for BanAction<F> {
         }
         let duration = Duration::new(duration, remember, (F::NAME, F::max_bans(&settings)), cx)?;
         let ban = BannedAddress { address: ip, ends: duration.ends(), sets: sets.clone(), prefixes };
-        cx.states("IP", Fact::Bans(ban));
+        if !lift {
+            cx.states("IP", Fact::Bans(ban));
+        }
         let known = cx.shared::<Notes>().of(F::NAME);
         for (name, family) in sets.iter().zip([Family::V4, Family::V6]) {
             known.sets.insert(BanSet { name: name.clone(), family });
@@ -70,6 +90,8 @@ impl<F: Firewall> Module for BanAction<F> {
             duration,
             prefixes,
             allow_special,
+            allow_networks,
+            lift,
             chain,
             bans,
             firewall: F::new(&settings),
@@ -90,35 +112,79 @@ impl<F: Firewall> Action for BanAction<F> {
         run.entry.required_text(self.ip)?;
         let mut addresses = Vec::new();
         run.entry.find_text(self.ip, |text| {
-            addresses.push(address::parse(text).ok_or_else(|| {
-                StepError::new(format!("`{}` is not an IP address: nothing is banned", excerpt(text)))
-            }));
+            addresses.push(self.network(text));
             Ok(false)
         })?;
         // A value that cannot be banned does not protect the others; the first error is returned.
         let mut result = Ok(());
-        for address in addresses {
-            result = result.and(address.and_then(|ip| self.ban(ip, run)));
+        for net in addresses {
+            result = result.and(net.and_then(|net| {
+                if self.lift {
+                    self.lift(net, run);
+                    return Ok(());
+                }
+                self.ban(net, run)
+            }));
         }
         result
     }
 
     fn inspect(&self, inspection: &mut Inspection) {
-        inspect(&self.firewall, &self.sets, (self.duration.shortest(), self.prefixes), inspection);
+        if self.lift {
+            return;
+        }
+        let needs = Needed {
+            seconds: self.duration.shortest(),
+            prefixes: self.prefixes,
+            networks: self.allow_networks,
+        };
+        inspect(&self.firewall, &self.sets, needs, inspection);
     }
 }
 
 impl<F: Firewall> BanAction<F> {
-    fn ban(&mut self, ip: IpAddr, run: &mut Act<'_, '_>) -> Result<(), StepError> {
-        let net = self.prefixes.network(ip);
+    /// Returns the network that a value of the field stands for.
+    fn network(&self, text: &str) -> Result<Network, StepError> {
+        let nothing = if self.lift { "nothing is lifted" } else { "nothing is banned" };
+        let error = |why: &str| StepError::new(format!("`{}` {why}: {nothing}", excerpt(text)));
+        if let Some(ip) = address::parse(text) {
+            return Ok(self.prefixes.network(ip));
+        }
+        let Some(net) = Network::parse(text) else { return Err(error("is not an IP address")) };
+        if !self.allow_networks {
+            return Err(error("is a network, which is accepted with `allowNetworks` only"));
+        }
+        let widest = if net.first().is_ipv4() { WIDEST_V4 } else { WIDEST_V6 };
+        if net.bits() < widest {
+            return Err(error(&format!("is wider than a /{widest}")));
+        }
+        Ok(self.prefixes.around(net))
+    }
+
+    /// Returns the set for the network.
+    fn set_of(&self, net: Network) -> &String {
+        let [v4, v6] = &self.sets;
+        if net.first().is_ipv4() { v4 } else { v6 }
+    }
+
+    /// Lifts the ban of the network, if there is one.
+    fn lift(&self, net: Network, run: &mut Act<'_, '_>) {
+        let (set, now) = (self.set_of(net), run.entry.time());
+        if !self.bans.is_held(run.state, &Bans::key(set, net), now) {
+            return;
+        }
+        self.bans.lift(run.state, set, net, now);
+        run.effect(|| Effect::Lift { action: F::NAME, set: set.clone(), ip: net.to_string() });
+    }
+
+    fn ban(&mut self, net: Network, run: &mut Act<'_, '_>) -> Result<(), StepError> {
         if let Some(kind) = net.special().filter(|_| !self.allow_special) {
             let has = if net.is_single() { "is" } else { "contains" };
             return Err(StepError::new(format!(
                 "{net} {has} {kind}: nothing is banned; `allowSpecial` allows the ban"
             )));
         }
-        let [v4, v6] = &self.sets;
-        let set = if ip.is_ipv4() { v4 } else { v6 };
+        let set = self.set_of(net);
         let now = run.entry.time();
         let key = Bans::key(set, net);
         let (seconds, nth) = self.duration.of(run, &self.bans, &key, now)?;

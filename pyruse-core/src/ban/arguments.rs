@@ -3,7 +3,8 @@
 //! It is a macro, because serde's `flatten` would lose the position of an error and accept members that are not known.
 
 /// Defines `Args`, the arguments of a firewall's action, and how they become [`BanArgs`](crate::ban::BanArgs). The
-/// firewall adds the arguments that name its sets, and sentences to the documentation of the common ones.
+/// firewall adds the arguments that name its sets (one if addresses of both families are in one set), and sentences to
+/// the documentation of the common ones.
 ///
 /// ```
 /// pyruse_core::ban_arguments! {
@@ -33,7 +34,7 @@ macro_rules! ban_arguments {
         banSeconds { $(#[doc = $seconds:literal])* }
         sets {
             $(#[$about_v4:meta])* $v4:ident: $v4_type:ty,
-            $(#[$about_v6:meta])* $v6:ident: $v6_type:ty,
+            $($(#[$about_v6:meta])* $v6:ident: $v6_type:ty,)?
         } => [$of_v4:expr, $of_v6:expr]
         prefixes { $(#[doc = $prefixes:literal])* }
         allowSpecial { $(#[doc = $special:literal])* }
@@ -56,8 +57,8 @@ macro_rules! ban_arguments {
             remember_seconds: Option<$crate::seconds::Seconds>,
             $(#[$about_v4])*
             $v4: $v4_type,
-            $(#[$about_v6])*
-            $v6: $v6_type,
+            $($(#[$about_v6])*
+            $v6: $v6_type,)?
             /// How many bits of an IPv4 address make the network that is banned, e.g. 24; absent: the address alone.
             $(#[doc = $prefixes])*
             #[serde(default)]
@@ -71,11 +72,21 @@ macro_rules! ban_arguments {
             $(#[doc = $special])*
             #[serde(rename = "allowSpecial", default)]
             allow_special: bool,
+            /// Also accept a network in the field `IP`, such as `192.0.2.0/24`, at most as wide as a /8 of IPv4 or a /16 of
+            /// IPv6. By default, only an address is accepted: a network in a text that anybody can write would ban
+            /// strangers.
+            #[serde(rename = "allowNetworks", default)]
+            allow_networks: bool,
+            /// Lift the ban of the address in this set, if there is one, instead of banning it. It needs the same
+            /// prefixes as the step that bans.
+            #[serde(default)]
+            lift: bool,
         }
 
         impl From<Args> for $crate::ban::BanArgs {
             fn from(args: Args) -> $crate::ban::BanArgs {
-                let ($v4, $v6) = (args.$v4, args.$v6);
+                let $v4 = args.$v4;
+                $(let $v6 = args.$v6;)?
                 $crate::ban::BanArgs {
                     ip: args.ip,
                     duration: args.ban_seconds,
@@ -83,6 +94,8 @@ macro_rules! ban_arguments {
                     sets: [$of_v4, $of_v6],
                     prefixes: [args.prefix4, args.prefix6],
                     allow_special: args.allow_special,
+                    allow_networks: args.allow_networks,
+                    lift: args.lift,
                 }
             }
         }

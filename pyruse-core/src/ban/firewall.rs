@@ -17,7 +17,7 @@ pub trait Firewall: Send + Sized + 'static {
     const NAME: &'static str;
     /// One sentence that says what the action does.
     const DOC: &'static str;
-    /// The arguments that name the set for IPv4 addresses and the set for IPv6 addresses.
+    /// The arguments that name the set for IPv4 addresses and the set for IPv6 addresses; they may be the same one.
     const SET_ARGUMENTS: [&'static str; 2];
     /// How to name a set: the help for an error of [`Firewall::set_name`].
     const SET_HELP: &'static str;
@@ -90,4 +90,8 @@ pub struct BanArgs {
     pub prefixes: [Option<u8>; 2],
     /// Whether to ban also an address that no single remote host has; see [`special`](crate::address::special).
     pub allow_special: bool,
+    /// Whether the field may also hold a network.
+    pub allow_networks: bool,
+    /// Whether to lift the ban instead.
+    pub lift: bool,
 }

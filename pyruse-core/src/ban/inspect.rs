@@ -6,19 +6,29 @@ use crate::operation::Family;
 use crate::plugin::{Inspection, Severity};
 use crate::prefixes::Prefixes;
 
-/// Checks both sets of a ban of `seconds` seconds, of networks with these prefixes.
+/// What the bans of a step need.
+pub(super) struct Needed {
+    /// How long the shortest lasts, in seconds; 0: all are for ever.
+    pub(super) seconds: u64,
+    pub(super) prefixes: Prefixes,
+    /// Whether entries may name networks.
+    pub(super) networks: bool,
+}
+
+/// Checks both sets of a step.
 pub(super) fn inspect<F: Firewall>(
     firewall: &F,
     sets: &[String; 2],
-    (seconds, prefixes): (u64, Prefixes),
+    Needed { seconds, prefixes, networks }: Needed,
     inspection: &mut Inspection,
 ) {
     let arguments = F::SET_ARGUMENTS.into_iter().zip([Family::V4, Family::V6]);
     for (set, (argument, family)) in sets.iter().zip(arguments) {
-        let networks = match family {
-            Family::V4 => prefixes.v4 < 32,
-            Family::V6 => prefixes.v6 < 128,
-        };
+        let networks = networks
+            || match family {
+                Family::V4 => prefixes.v4 < 32,
+                Family::V6 => prefixes.v6 < 128,
+            };
         let Some(state) = firewall.inspect_set(set, SetNeeds { family, networks }, inspection) else {
             continue;
         };

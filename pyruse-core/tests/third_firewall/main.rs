@@ -48,12 +48,16 @@ struct Running {
 
 impl Running {
     fn new(files: &[&str]) -> Running {
+        Running::with(CONFIG, files)
+    }
+
+    fn with(config: &str, files: &[&str]) -> Running {
         let directory = tempfile::tempdir().unwrap();
         for file in files {
             fs::write(directory.path().join(file), "").unwrap();
         }
         let mut state = State::in_memory();
-        let (_, engine) = engine(&directory, CONFIG, &mut state).unwrap();
+        let (_, engine) = engine(&directory, config, &mut state).unwrap();
         let (wake, replies) = channel();
         let mut pump = Pump::new(engine, state, Arc::new(move || wake.send(()).unwrap())).unwrap();
         let now = pump.state.tick();
@@ -62,7 +66,11 @@ impl Running {
     }
 
     fn run(&mut self, ip: &str) {
-        let mut record = MemoryRecord::at(self.pump.state.tick().wall).with("thatIP", ip);
+        self.run_both(ip, "192.0.2.250");
+    }
+
+    fn run_both(&mut self, ip: &str, gone: &str) {
+        let mut record = MemoryRecord::at(self.pump.state.tick().wall).with("thatIP", ip).with("gone", gone);
         self.pump.run(&mut record, &mut NoObserver);
     }
 
@@ -127,6 +135,53 @@ fn rules_and_operators_ban_and_lift() {
     let bans: Vec<_> =
         bans.into_iter().map(|ban| format!("{} {} {}", ban.module, ban.set, ban.net)).collect();
     assert_eq!(bans, ["action_denyBan v4.deny 192.0.2.2", "action_denyBan v6.deny 2001:db8::1"]);
+}
+
+/// Bans what is in one field, and lifts what is in another.
+const LIFTING: &str = r#"{
+    "denyFiles": {"directory": "DIRECTORY"},
+    "actions": {"both": [
+        {"action": "action_denyBan", "args":
+            {"IP": "thatIP", "denyIPv4": "v4.deny", "denyIPv6": "v6.deny", "prefix4": 24, "allowNetworks": true}},
+        {"action": "action_denyBan", "args":
+            {"IP": "gone", "denyIPv4": "v4.deny", "denyIPv6": "v6.deny", "prefix4": 24, "allowNetworks": true, "lift": true}}
+    ]}
+}"#;
+
+#[test]
+fn a_step_bans_networks_and_another_one_lifts_them() {
+    let mut pyruse = Running::with(LIFTING, &["v4.deny", "v6.deny"]);
+    let bans = |pyruse: &mut Running| {
+        let Answer::Bans(bans) = pyruse.operate(&Operation::ListBans) else { panic!("no bans") };
+        let mut bans: Vec<_> = bans.into_iter().map(|ban| ban.net.to_string()).collect();
+        bans.sort();
+        bans
+    };
+    for net in ["198.18.0.7", "198.51.100.128/25", "203.0.112.0/22", "2001:db8::1", "2001:db8:1::/48"] {
+        pyruse.run(net);
+    }
+    // Too wide, not addresses, and networks that contain special addresses.
+    for net in ["8.0.0.0/7", "2001::/15", "0.0.0.0/0", "127.0.0.0/8", "192.0.2.0/33", "FR", "", "-1/8"] {
+        pyruse.run(net);
+    }
+    let all = ["198.18.0.0/24", "198.51.100.0/24", "2001:db8:1::/48", "2001:db8::1", "203.0.112.0/22"];
+    assert_eq!(bans(&mut pyruse), all);
+    for net in ["198.18.0.99", "203.0.112.0/22", "203.0.113.0/24", "2001:db8::1", "2001:db8::2", "FR"] {
+        pyruse.run_both("198.51.100.1", net);
+    }
+    assert_eq!(bans(&mut pyruse), ["198.51.100.0/24", "2001:db8:1::/48"]);
+}
+
+#[test]
+fn a_network_is_an_error_unless_it_is_allowed_and_a_lift_has_no_duration() {
+    let mut pyruse = Running::new(&[]);
+    pyruse.run("192.0.2.0/24");
+    let Answer::Bans(bans) = pyruse.operate(&Operation::ListBans) else { panic!("no bans") };
+    assert!(bans.is_empty());
+    let directory = tempfile::tempdir().unwrap();
+    let config = CONFIG.replace(r#""IP""#, r#""lift": true, "IP""#);
+    let error = engine(&directory, &config, &mut State::in_memory()).err().unwrap();
+    assert!(error.contains("`banSeconds` has no effect with `lift`"), "{error}");
 }
 
 #[test]

@@ -152,6 +152,7 @@ fn effect_words(effect: &Effect) -> String {
             let length = if *seconds == 0 { "for ever".to_owned() } else { format!("for {seconds} s") };
             format!("ban {ip} in `{set}` {length}{}", if *renewed { " (again)" } else { "" })
         }
+        Effect::Lift { set, ip, .. } => format!("lift the ban of {ip} in `{set}`"),
         Effect::Email { subject, to, body } => format!("mail to {}: {subject}: {body}", to.join(", ")),
         Effect::Http { method, url, body } if body.is_empty() => format!("{method} {url}"),
         Effect::Http { method, url, body } => format!("{method} {url}: {body}"),
