@@ -98,6 +98,11 @@ mod tests {
             some(&["a \"b\" é😀\n", "a \"b\" é😀\n", "192.0.2.1", "1, 2", "true", "404", "info"])
         );
         assert_eq!(read(Form::Json, line, &["n"]).2, [None]);
+        let line = br#"{"h":{"x":[],"y":{},"z":["",2]}}"#;
+        assert_eq!(
+            read(Form::Json, line, &["h.x", "h.y", "h.z"]).2,
+            [Some(String::new()), None, Some(", 2".to_owned())]
+        );
         let line = br#"{"_FILE":"forged","__CURSOR":"x","a":{"_UID":0},"@timestamp":"2026-11-18T11:06:40Z"}"#;
         let (_, second, found) = read(Form::Json, line, &["FILE", "a._UID", "MESSAGE"]);
         assert_eq!(
