@@ -19,6 +19,7 @@ Needs root, Debian's `debootstrap`, and the network for the first run.
 import itertools
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -209,14 +210,17 @@ def cache():
 
 
 def layer(suite, name, packages):
-    """Returns a Debian tree with these packages: built once, then taken from the cache."""
+    """Returns a Debian tree with these packages: built once, then taken from the cache while the packages are the same."""
     base, upper = cache() / suite, cache() / f"{suite}-{name}"
+    done = upper / "done"
     if not (base / "etc/debian_version").exists():
         base.parent.mkdir(parents=True, exist_ok=True)
         print(f"{suite}: a bare system", file=sys.stderr)
         run("debootstrap", "--variant=minbase", suite, base, "http://deb.debian.org/debian")
-    if not (upper / "done").exists():
+        run("chroot", base, "apt-get", "clean")
+    if not done.exists() or done.read_text() != " ".join(packages):
         print(f"{suite}: {' '.join(packages)}", file=sys.stderr)
+        shutil.rmtree(upper, ignore_errors=True)
         script = """
             set -e
             mkdir -p "$2/upper" "$2/work" "$2/root"
@@ -228,9 +232,12 @@ def layer(suite, name, packages):
             export DEBIAN_FRONTEND=noninteractive LC_ALL=C
             chroot "$root" apt-get update -qq
             chroot "$root" apt-get install -y -qq --no-install-recommends "$@"
+            # The cache has some fifty of these.
+            chroot "$root" apt-get clean
+            rm -rf "$root"/var/lib/apt/lists/*
         """
         run("unshare", "--mount", "sh", "-c", script, "sh", base, upper, *packages)
-        (upper / "done").touch()
+        done.write_text(" ".join(packages))
     return base, upper
 
 
