@@ -12,14 +12,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fail2ban::Copy;
+use fail2ban::{Copy, SAMPLES, VERSION};
 use serde_json::Value;
-
-/// Where the package has the logs.
-const LOGS: &str = "/usr/lib/python3/dist-packages/fail2ban/tests/files/logs";
-
-/// The version that the page has numbers for.
-const VERSION: &str = "1.0.2";
 
 /// Filters that find other addresses, and why.
 const OTHERS: [(&str, &str); 9] = [
@@ -81,14 +75,14 @@ fn ours(out: &Path, filter: &str, source: &str, args: &Value, log: &Path) -> BTr
 #[test]
 fn all_filters_find_the_same_addresses_as_fail2ban_and_the_page_has_the_numbers() {
     let copy = Copy::with("");
-    assert!(Path::new(LOGS).is_dir(), "the package fail2ban has no logs in {LOGS}");
+    assert!(Path::new(SAMPLES).is_dir(), "the package fail2ban has no logs in {SAMPLES}");
     let filters = filters(&copy.directory());
     let mut jails =
         "[DEFAULT]\nmaxretry = 1\nignoreself = false\nbackend = polling\nbanaction = nftables-allports\n"
             .to_owned();
     let empty = copy.logs().join("empty.log");
     fs::write(&empty, "").unwrap();
-    let log = |filter: &str| Some(PathBuf::from(LOGS).join(filter)).filter(|path| path.is_file());
+    let log = |filter: &str| Some(PathBuf::from(SAMPLES).join(filter)).filter(|path| path.is_file());
     for filter in &filters {
         let path = log(filter).unwrap_or_else(|| empty.clone());
         let _ =
@@ -124,12 +118,10 @@ fn all_filters_find_the_same_addresses_as_fail2ban_and_the_page_has_the_numbers(
     }
     println!("{compared} compared, {} differ", others.len());
     assert!(compared > 80, "{compared}");
-    let version = output(Command::new("fail2ban-client").arg("-V"));
-    if version.trim() == VERSION {
+    if fail2ban::version() == VERSION {
         let expected: Vec<&str> = OTHERS.iter().map(|(filter, _)| *filter).collect();
         assert_eq!(others.keys().collect::<Vec<_>>(), expected);
-        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/from-fail2ban.md");
-        let page = fs::read_to_string(page).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        let page = fail2ban::page();
         let numbers = numbers.replace("jails:", &format!("filters of fail2ban {VERSION}:"));
         assert!(page.contains(&numbers), "{numbers}");
         let same = format!("{} of {compared} find the same addresses", compared - others.len());

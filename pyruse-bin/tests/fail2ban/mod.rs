@@ -7,6 +7,24 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// The version that the page has numbers for.
+pub const VERSION: &str = "1.0.2";
+
+/// Where the package has the logs for its own tests.
+pub const SAMPLES: &str = "/usr/lib/python3/dist-packages/fail2ban/tests/files/logs";
+
+/// The version that is installed.
+pub fn version() -> String {
+    let output = Command::new("fail2ban-client").arg("-V").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// The page for those who come from fail2ban, as one line.
+pub fn page() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/from-fail2ban.md");
+    fs::read_to_string(page).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A copy of the configuration of the package, with other jails.
 pub struct Copy(TempDir);
 
@@ -71,10 +89,15 @@ pub struct Server<'c>(&'c Copy);
 
 impl Server<'_> {
     pub fn start<'c>(copy: &'c Copy, database: Option<&Path>) -> Server<'c> {
+        Server::start_logging(copy, database, &copy.path("fail2ban.log"))
+    }
+
+    /// The same, with the file that it logs to.
+    pub fn start_logging<'c>(copy: &'c Copy, database: Option<&Path>, log: &Path) -> Server<'c> {
         let path = |name: &str| copy.path(name).display().to_string();
         let settings = format!(
             "[Definition]\nlogtarget = {}\nsocket = {}\npidfile = {}\ndbfile = {}\n",
-            path("fail2ban.log"),
+            log.display(),
             path("socket"),
             path("pid"),
             database.map_or("None".into(), |path| path.display().to_string())

@@ -74,7 +74,7 @@ fn text(rules: &Rules, lists: &[(String, Value)]) -> String {
     let mut sources = serde_json::Map::new();
     sources.insert("journal".into(), json!({"source": "source_journal"}));
     if let Some(source) = &rules.source {
-        sources.insert(source.name.clone(), json!({"source": "source_file", "args": source.args}));
+        sources.insert(source.name.clone(), source.settings());
     }
     let mut out = format!("{{\n    \"sources\": {},\n", Value::Object(sources));
     // An unused list would be a finding of another jail.

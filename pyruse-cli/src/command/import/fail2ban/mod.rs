@@ -17,6 +17,7 @@ mod ignored;
 mod jail;
 mod joined;
 mod literal;
+mod named;
 mod origin;
 mod page;
 mod rules;
@@ -36,7 +37,7 @@ use self::commands::Configuration;
 use self::firewall::Services;
 use self::ignored::Lists;
 use self::jail::Jail;
-use self::origin::FileSource;
+use self::origin::Source;
 use self::page::{Grade, Outcome};
 use self::rules::{Common, Rules};
 use super::output::{File, Output};
@@ -96,20 +97,18 @@ fn read(directory: &Path) -> anyhow::Result<Configuration> {
 struct Import {
     outcomes: Vec<Outcome>,
     lists: Lists,
-    sources: Vec<FileSource>,
+    sources: Vec<Source>,
 }
 
 impl Import {
     fn of(configuration: &Configuration, services: &Services, registry: &Registry) -> Import {
-        let reads_bans = |jail: &Jail| {
-            jail.logpaths.iter().any(|path| path.ends_with("/fail2ban.log"))
-                || jail.journalmatch.iter().any(|m| m == "_SYSTEMD_UNIT=fail2ban.service")
-        };
+        let log = configuration.log.as_deref();
         let common = Common {
             services,
-            log: configuration.log.as_deref(),
+            log,
             remember: configuration.remember,
-            logs_bans: configuration.jails.iter().any(reads_bans),
+            logs_bans: configuration.jails.iter().any(|jail| origin::reads_bans(jail, log)),
+            are_several_journals: configuration.jails.iter().any(origin::has_own_journal),
         };
         let mut import = Import { outcomes: Vec::new(), lists: Lists::default(), sources: Vec::new() };
         let mut names = BTreeSet::new();
@@ -134,10 +133,11 @@ impl Import {
     /// Gives the source of the jail its name; jails that read the same files in the same way share it.
     fn share_source(&mut self, rules: &mut Rules) {
         let Some(source) = &mut rules.source else { return };
-        if let Some(known) = self.sources.iter().find(|known| known.args == source.args) {
+        if let Some(known) = self.sources.iter().find(|known| known.reads_the_same(source)) {
             source.name.clone_from(&known.name);
         } else {
-            let mut names = self.sources.iter().map(|known| known.name.clone()).collect();
+            let mut names = self.sources.iter().map(|known| known.name.clone()).collect::<BTreeSet<_>>();
+            names.insert(origin::JOURNAL.to_owned());
             source.name = unique(&identifier(&rules.jail), &mut names);
             self.sources.push(source.clone());
         }
@@ -174,17 +174,13 @@ impl Import {
         if !lists.is_empty() {
             keys.push(format!("    // Who is never banned.\n    \"lists\": {}", object(lists)));
         }
-        let used = |source: &&FileSource| {
+        let used = |source: &&Source| {
             self.rules().any(|(rules, _)| rules.source.as_ref().is_some_and(|s| s.name == source.name))
         };
-        let sources: Vec<(String, Value)> = self
-            .sources
-            .iter()
-            .filter(used)
-            .map(|source| (source.name.clone(), json!({"source": "source_file", "args": source.args})))
-            .collect();
+        let sources: Vec<(String, Value)> =
+            self.sources.iter().filter(used).map(|source| (source.name.clone(), source.settings())).collect();
         if !sources.is_empty() {
-            keys.push(format!("    // The log files.\n    \"sources\": {}", object(sources)));
+            keys.push(format!("    // Log files, and other journals.\n    \"sources\": {}", object(sources)));
         }
         let programs: Vec<(String, Value)> =
             self.rules().flat_map(|(rules, _)| rules.programs.clone()).collect();
@@ -212,8 +208,8 @@ impl Import {
 
     fn main_file(&self) -> String {
         let mut keys = vec!["    \"include\": \"fail2ban.json\"".to_owned()];
-        let has_files = self.rules().any(|(rules, _)| rules.source.is_some());
-        if has_files && self.rules().any(|(rules, _)| rules.reads_journal) {
+        let has_sources = self.rules().any(|(rules, _)| rules.source.is_some());
+        if has_sources && self.rules().any(|(rules, _)| rules.reads_journal) {
             keys.push("    \"sources\": {\"journal\": {\"source\": \"source_journal\"}}".into());
         }
         let recipients: BTreeSet<&str> =

@@ -5,21 +5,42 @@ use serde_json::{Value, json};
 
 use super::chain::{Chain, Step};
 use super::jail::Jail;
+use super::named;
 
-/// A source of log files, which several jails may share.
+/// The name of the source for the journal of the machine.
+pub(super) const JOURNAL: &str = "journal";
+
+/// A source of log files, or of another journal than that of the machine. Several jails may share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct FileSource {
+pub(super) struct Source {
     pub(super) name: String,
-    pub(super) args: Value,
+    module: &'static str,
+    args: Value,
+}
+
+impl Source {
+    fn new(module: &'static str, args: serde_json::Map<String, Value>) -> Source {
+        Source { name: String::new(), module, args: Value::Object(args) }
+    }
+
+    /// Whether it reads the same as that one, in the same way.
+    pub(super) fn reads_the_same(&self, other: &Source) -> bool {
+        (self.module, &self.args) == (other.module, &other.args)
+    }
+
+    /// Returns its value in `sources`.
+    pub(super) fn settings(&self) -> Value {
+        json!({"source": self.module, "args": self.args})
+    }
 }
 
 /// Where entries come from.
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
-    /// The journal: alternatives of tests that must all pass.
-    Journal(Vec<Vec<Step>>),
+    /// A journal: alternatives of tests that must all pass; and its source, if it is not that of the machine.
+    Journal(Vec<Vec<Step>>, Option<Source>),
     /// Log files.
-    Files(FileSource),
+    Files(Source),
     /// The lines that `action_log` writes in place of fail2ban's own log.
     Bans,
 }
@@ -37,19 +58,28 @@ pub(super) fn line_field(prefix: &str) -> String {
 
 impl Origin {
     /// Returns it; or why the jail has nothing to read. `log` is the file that fail2ban logs to.
-    pub(super) fn of(jail: &Jail, log: Option<&str>, notes: &mut Vec<String>) -> Result<Origin, String> {
-        let of_bans = |path: &String| Some(path.as_str()) == log || path.ends_with("/fail2ban.log");
-        if !jail.logpaths.is_empty() && jail.logpaths.iter().all(of_bans)
-            || jail.reads_journal() && jail.journalmatch.iter().any(|m| m == "_SYSTEMD_UNIT=fail2ban.service")
-        {
+    pub(super) fn of(
+        jail: &Jail,
+        log: Option<&str>,
+        are_several_journals: bool,
+        notes: &mut Vec<String>,
+    ) -> Result<Origin, String> {
+        if reads_bans(jail, log) {
             notes.push("it reads the bans that Pyruse logs, in place of fail2ban's own log".into());
             return Ok(Origin::Bans);
         }
         if jail.reads_journal() {
-            if jail.backend != "systemd" {
-                notes.push(format!("it reads the journal of the machine, not `{}`", jail.backend));
+            let source = journal(jail, notes);
+            let mut alternatives = alternatives(&jail.journalmatch, notes);
+            for steps in &mut alternatives {
+                if are_several_journals || source.is_some() || steps.is_empty() {
+                    steps.insert(
+                        0,
+                        Step::filter("filter_equals", json!({"field": "_SOURCE", "value": JOURNAL})),
+                    );
+                }
             }
-            return Ok(Origin::Journal(alternatives(&jail.journalmatch, notes)));
+            return Ok(Origin::Journal(alternatives, source));
         }
         if jail.logpaths.is_empty() {
             return Err(
@@ -92,7 +122,7 @@ impl Origin {
                 text(" fail2ban.actions [1]: NOTICE {MESSAGE}")
                     .comment("As in the log of fail2ban, without its date."),
             ]),
-            Origin::Journal(alternatives) => {
+            Origin::Journal(alternatives, _) => {
                 let found = text("{_HOSTNAME} {SYSLOG_IDENTIFIER}[{_PID}]: {MESSAGE}")
                     .comment("As fail2ban sees an entry of the journal.");
                 if let [steps] = alternatives.as_slice() {
@@ -148,7 +178,7 @@ fn alternatives(matches: &[String], notes: &mut Vec<String>) -> Vec<Vec<Step>> {
     }
     if all.is_empty() {
         notes.push("it has no `journalmatch`: every entry of the journal is searched".into());
-        all.push(vec![Step::filter("filter_equals", json!({"field": "_SOURCE", "value": "journal"}))]);
+        all.push(Vec::new());
     }
     all
 }
@@ -173,8 +203,47 @@ fn has_date_within(jail: &Jail) -> bool {
     jail.prefregex.iter().chain(&jail.failregex).any(is_within)
 }
 
+/// Whether the jail reads what fail2ban itself logs, in the file of that name or in the journal.
+pub(super) fn reads_bans(jail: &Jail, log: Option<&str>) -> bool {
+    if jail.reads_journal() {
+        return jail.journalmatch.iter().any(|word| word == "_SYSTEMD_UNIT=fail2ban.service");
+    }
+    let of_bans = |path: &String| Some(path.as_str()) == log || path.ends_with("/fail2ban.log");
+    !jail.logpaths.is_empty() && jail.logpaths.iter().all(of_bans)
+}
+
+/// Whether the jail reads another journal than that of the machine.
+pub(super) fn has_own_journal(jail: &Jail) -> bool {
+    jail.reads_journal() && journal(jail, &mut Vec::new()).is_some()
+}
+
+/// Returns the source for the options of the backend, as in `systemd[journalpath=/srv/journal]`; `None`: the journal of
+/// the machine.
+fn journal(jail: &Jail, notes: &mut Vec<String>) -> Option<Source> {
+    let mut args = serde_json::Map::new();
+    for (key, value) in named::parse(&jail.backend).options {
+        let (argument, value) = match (key.as_str(), value.as_str()) {
+            ("journalpath", path) => ("directory", json!(path)),
+            ("journalfiles", paths) => {
+                let paths = paths.split(',').map(str::trim).filter(|path| !path.is_empty());
+                ("files", json!(paths.collect::<Vec<_>>()))
+            }
+            ("namespace", name) => ("namespace", json!(name)),
+            // The system's entries only, which is the default; with those of users.
+            ("journalflags", "4") => continue,
+            ("journalflags", "0" | "1") => ("scope", json!("all")),
+            _ => {
+                notes.push(format!("the option `{key}={value}` of its backend was not taken over"));
+                continue;
+            }
+        };
+        args.insert(argument.into(), value);
+    }
+    (!args.is_empty()).then(|| Source::new("source_journal", args))
+}
+
 /// Returns the source of a jail's log files.
-fn files(jail: &Jail, notes: &mut Vec<String>) -> FileSource {
+fn files(jail: &Jail, notes: &mut Vec<String>) -> Source {
     let mut args = serde_json::Map::new();
     args.insert("paths".into(), json!(jail.logpaths));
     if let Some(time) = jail.datepattern.as_deref().and_then(|pattern| time_of(pattern, notes)) {
@@ -190,7 +259,7 @@ fn files(jail: &Jail, notes: &mut Vec<String>) -> FileSource {
     {
         notes.push(format!("the log is read as UTF-8, not as {encoding}"));
     }
-    FileSource { name: String::new(), args: Value::Object(args) }
+    Source::new("source_file", args)
 }
 
 /// Returns the argument `time` for a pattern; `None`: dates are found by themselves.
@@ -247,7 +316,7 @@ fn zone_of(zone: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{has_date_within, time_of, zone_of};
+    use super::{Origin, has_date_within, has_own_journal, reads_bans, time_of, zone_of};
     use crate::command::import::fail2ban::jail::Jail;
 
     #[test]
@@ -268,6 +337,38 @@ mod tests {
         assert!(notes.is_empty());
         assert_eq!(time_of(r"^(?:\d+ )?%H.%M", &mut notes), None);
         assert_eq!(notes.len(), 1);
+    }
+
+    #[test]
+    fn the_options_of_the_backend_name_another_journal() {
+        let of = |backend: &str| {
+            let jail = Jail { backend: backend.into(), ..Jail::new("j") };
+            let mut notes = Vec::new();
+            let origin = Origin::of(&jail, None, false, &mut notes);
+            let Ok(Origin::Journal(_, source)) = origin else { panic!("{origin:?}") };
+            assert_eq!(source.is_some(), has_own_journal(&jail));
+            (source.map(|source| source.settings().to_string()), notes.len())
+        };
+        // That there is no `journalmatch` is noted.
+        assert_eq!(of("systemd"), (None, 1));
+        assert_eq!(of("systemd[journalflags=4]"), (None, 1));
+        assert_eq!(of("systemd[x=1]"), (None, 2));
+        for (options, args) in [
+            ("journalpath=/srv/journal", r#"{"directory":"/srv/journal"}"#),
+            (r#"journalfiles="/a.journal, /b.journal""#, r#"{"files":["/a.journal","/b.journal"]}"#),
+            ("namespace=web, journalflags=1", r#"{"namespace":"web","scope":"all"}"#),
+        ] {
+            let settings = format!(r#"{{"args":{args},"source":"source_journal"}}"#);
+            assert_eq!(of(&format!("systemd[{options}]")), (Some(settings), 1));
+        }
+    }
+
+    #[test]
+    fn a_jail_reads_bans_in_the_file_that_fail2ban_logs_to() {
+        let of = |path: &str| Jail { logpaths: vec![path.into()], ..Jail::new("j") };
+        assert!(reads_bans(&of("/var/log/fail2ban.log"), None));
+        assert!(reads_bans(&of("/srv/f.log"), Some("/srv/f.log")) && !reads_bans(&of("/srv/f.log"), None));
+        assert!(!reads_bans(&Jail::new("j"), None));
     }
 
     #[test]

@@ -123,7 +123,8 @@ const ABOUT_ALL: &str = "
 ## Different for all jails
 
 - *findtime* is exact here. fail2ban estimates it: it may ban a little earlier or later.
-- *Lines while an address is banned* count here, too, and renew its ban. fail2ban does not renew it.
+- *Lines while an address is banned* are not counted, for `bantime` (the first one, if bans grow), but an hour at most;
+  also if you lift the ban before. After that, such lines renew the ban. fail2ban does not renew it.
 - *An entry of the journal with several lines* is one text. `^` and `$` do not match at its inner lines.
 - *A name of a host* in place of an address bans nobody: names are not resolved (`usedns`).
 - *Sessions* (`<F-MLFID>`): lines with the same identity are joined by `action_remember`. A session is forgotten after

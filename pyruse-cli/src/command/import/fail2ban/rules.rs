@@ -12,11 +12,15 @@ use super::firewall::{Rule, Services};
 use super::ignored::Lists;
 use super::jail::Jail;
 use super::joined::{Joined, Names};
-use super::origin::{self, FileSource, Origin};
+use super::origin::{self, Origin, Source};
 use super::session::{Marks, Session};
 
 /// The longest session, in seconds, and the shortest.
 const SESSION: std::ops::RangeInclusive<u64> = 600..=86_400;
+
+/// The longest time for which the failures of a banned address are not counted, in seconds. It does not end when somebody
+/// lifts the ban, so it is not long.
+const LONGEST_GRACE: u64 = 3600;
 
 /// How many durations a list has at most.
 const STAGES: usize = 21;
@@ -33,6 +37,8 @@ pub(super) struct Common<'c> {
     pub(super) remember: Option<u64>,
     /// Whether a jail reads the bans of the others.
     pub(super) logs_bans: bool,
+    /// Whether a jail reads another journal than that of the machine.
+    pub(super) are_several_journals: bool,
 }
 
 /// The rules of a jail.
@@ -40,7 +46,7 @@ pub(super) struct Common<'c> {
 pub(super) struct Rules {
     pub(super) jail: String,
     pub(super) chains: Vec<Chain>,
-    pub(super) source: Option<FileSource>,
+    pub(super) source: Option<Source>,
     pub(super) rule: Option<Rule>,
     pub(super) programs: Vec<(String, Value)>,
     pub(super) recipients: Vec<String>,
@@ -60,7 +66,7 @@ pub(super) fn convert(
 ) -> Result<Rules, String> {
     let mut notes = jail.unread.clone();
     let mut lacks = Vec::new();
-    let origin = Origin::of(jail, common.log, &mut notes)?;
+    let origin = Origin::of(jail, common.log, common.are_several_journals, &mut notes)?;
     let found = Expressions::of(jail, prefix, matches!(origin, Origin::Files(_)), &mut notes, &mut lacks)?;
     let list = lists.name(jail, &mut notes);
     if let Some(command) = &jail.ignorecommand {
@@ -103,7 +109,10 @@ pub(super) fn convert(
     let mut count = vec![
         Step::action("action_counterRaise", counter),
         Step::filter("filter_greaterOrEquals", json!({"field": field("failures"), "value": tries})),
-        Step::action("action_counterReset", json!({"counter": label, "for": field("ip")})),
+        Step::action(
+            "action_counterReset",
+            json!({"counter": label, "for": field("ip"), "graceSeconds": grace(jail)}),
+        ),
     ];
     let has_bans = !acts.bans.is_empty();
     count.append(&mut acts.bans);
@@ -116,10 +125,10 @@ pub(super) fn convert(
     count.push(Step::go_on());
     chains.push(Chain { label: name("count"), steps: count });
 
-    let reads_journal = matches!(origin, Origin::Journal(_) | Origin::Bans);
+    let reads_journal = matches!(origin, Origin::Journal(_, None) | Origin::Bans);
     let source = match origin {
-        Origin::Files(source) => Some(source),
-        _ => None,
+        Origin::Files(source) | Origin::Journal(_, Some(source)) => Some(source),
+        Origin::Journal(_, None) | Origin::Bans => None,
     };
     let (rule, programs, recipients) = (acts.rule, acts.programs, acts.recipients);
     Ok(Rules { jail: label.into(), chains, source, rule, programs, recipients, reads_journal, notes, lacks })
@@ -293,6 +302,12 @@ impl Expressions {
         chains.push(Chain { label: current, steps });
         chains
     }
+}
+
+/// Returns for how long the failures of a banned address are not counted, in seconds. fail2ban neither bans nor logs nor
+/// mails again while an address is banned.
+fn grace(jail: &Jail) -> u64 {
+    jail.bantime.unwrap_or(LONGEST_GRACE).clamp(1, LONGEST_GRACE)
 }
 
 /// Returns the arguments of a ban that say how long it is.

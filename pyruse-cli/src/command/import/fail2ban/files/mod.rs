@@ -1,16 +1,15 @@
 //! Jails from the files of fail2ban, where fail2ban-client is not there to say what they mean.
 
-mod named;
 mod sections;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use self::named::Named;
 use self::sections::{DEFAULT, Sections};
 use super::commands::Configuration;
 use super::jail::{Action, Jail, boolean, seconds};
+use super::named::{self, Named};
 
 /// The section of filters and actions, and the one of their options.
 const DEFINITION: &str = "Definition";
