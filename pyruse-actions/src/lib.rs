@@ -4,6 +4,7 @@
 
 mod ban;
 mod counter;
+mod crowdsec;
 mod daily_report;
 mod dnat;
 mod email;

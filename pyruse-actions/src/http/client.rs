@@ -1,4 +1,4 @@
-//! Sends one request, and reads the start of the answer. Redirects are not followed, so no answer can send us anywhere
+//! The client of web services; and how `action_http` sends one request and reads the start of the answer. Redirects are not followed, so no answer can send us anywhere
 //! else, and no proxy of the environment is used: only the one that the configuration names.
 
 use std::io::Read;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyruse_core::time::Timestamp;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use ureq::Agent;
@@ -15,11 +16,10 @@ use ureq::http::{HeaderMap, Request};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use super::outgoing::Ready;
-use super::settings::{HttpSettings, authorities};
 use super::url::server;
 
 /// How much of an answer is read, in bytes: enough to say why a server refuses.
-const ANSWER: u64 = 400;
+pub(crate) const ANSWER: u64 = 400;
 
 /// The maximum size of an answer's head, in bytes.
 const HEAD: usize = 64 * 1024;
@@ -36,6 +36,25 @@ pub(super) struct Answer {
     pub(super) text: String,
 }
 
+/// Returns the certificates in the file.
+pub(crate) fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let name = file.display();
+    let text = std::fs::read(file).map_err(|e| format!("{name}: {e}"))?;
+    let all: Vec<_> = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<_, _>>()
+        .map_err(|_| format!("{name} contains a damaged certificate"))?;
+    if all.is_empty() {
+        return Err(format!("{name} contains no certificate in PEM form"));
+    }
+    let mut store = RootCertStore::empty();
+    for certificate in &all {
+        store
+            .add(certificate.clone())
+            .map_err(|e| format!("{name} contains a certificate that cannot be used: {e}"))?;
+    }
+    Ok(all)
+}
+
 /// Returns the certificates that are trusted. The files are read each time, so that a renewed one is used.
 fn trusted(ca_file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut all = rustls_native_certs::load_native_certs().certs;
@@ -45,9 +64,13 @@ fn trusted(ca_file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Strin
     Ok(all)
 }
 
-/// Makes a client.
-pub(super) fn agent(settings: &HttpSettings) -> Result<Agent, String> {
-    let trusted = trusted(settings.ca_file.as_deref())?;
+/// Makes a client. A request takes at most `limit`, from looking up the name to the end of the answer.
+pub(crate) fn agent(
+    ca_file: Option<&Path>,
+    limit: Duration,
+    proxy: Option<ureq::Proxy>,
+) -> Result<Agent, String> {
+    let trusted = trusted(ca_file)?;
     let roots: Vec<_> = trusted.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
@@ -56,11 +79,11 @@ pub(super) fn agent(settings: &HttpSettings) -> Result<Agent, String> {
         .build();
     Ok(Agent::config_builder()
         .tls_config(tls)
-        .timeout_global(Some(Duration::from_secs(settings.timeout_seconds.0)))
+        .timeout_global(Some(limit))
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
-        .proxy(settings.client_proxy()?)
+        .proxy(proxy)
         .max_idle_connections(0)
         .max_response_header_size(HEAD)
         .user_agent(concat!("pyruse/", env!("CARGO_PKG_VERSION")))
@@ -112,7 +135,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Returns a text of a server on one line, and not longer than an answer.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let limit = usize::try_from(ANSWER).unwrap_or(usize::MAX);
     let line = text.chars().take(limit).map(|c| if pyruse_core::text::is_hidden(c) { ' ' } else { c });
     line.collect::<String>().trim().to_owned()

@@ -13,6 +13,7 @@ use ureq::Agent;
 
 use super::client::{self, Answer};
 use super::outgoing::{Outgoing, Target};
+use super::pause::Pause;
 use super::settings::HttpSettings;
 
 /// The longest time that a server which cannot be reached is left alone.
@@ -35,34 +36,19 @@ pub(super) struct HttpCourier {
 }
 
 /// What is known about a server.
-#[derive(Default)]
 struct Server {
     /// When the requests of the last minute were sent.
     sent: VecDeque<Instant>,
-    /// Until when it is left alone, and why.
-    closed: Option<(Instant, String)>,
-    /// The last pause.
-    pause: Duration,
+    pause: Pause,
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server { sent: VecDeque::new(), pause: Pause::of_at_most(LONGEST_PAUSE) }
+    }
 }
 
 impl Server {
-    /// Leaves the server alone for longer than the last time. Returns for how long.
-    fn pause(&mut self, now: Instant, why: &str) -> Duration {
-        self.pause = (2 * self.pause).clamp(Duration::from_secs(1), LONGEST_PAUSE);
-        self.close(now, self.pause, why)
-    }
-
-    fn close(&mut self, now: Instant, wait: Duration, why: &str) -> Duration {
-        self.closed = Some((now + wait, why.to_owned()));
-        wait
-    }
-
-    /// Returns why and for how long nothing may be sent.
-    fn closed(&self, now: Instant) -> Option<(String, Duration)> {
-        let (until, why) = self.closed.as_ref()?;
-        (now < *until).then(|| (why.clone(), *until - now))
-    }
-
     /// Returns how long to wait until another request may be sent.
     fn over_rate(&mut self, now: Instant, max_per_minute: u32) -> Option<Duration> {
         while self.sent.front().is_some_and(|sent| now.duration_since(*sent) >= MINUTE) {
@@ -109,7 +95,7 @@ impl HttpCourier {
         }
         let now = Instant::now();
         let server = self.servers.entry(origin.clone()).or_default();
-        if let Some((why, wait)) = server.closed(now) {
+        if let Some((why, wait)) = server.pause.left(now) {
             return Outcome::RetryAfter(why, wait);
         }
         if let Some(wait) = server.over_rate(now, self.settings.max_per_minute) {
@@ -123,7 +109,7 @@ impl HttpCourier {
             Ok(ready) => ready,
             Err(why) => return Outcome::Blocked(why),
         };
-        let agent = match self.agent.take().map_or_else(|| client::agent(&self.settings), Ok) {
+        let agent = match self.agent.take().map_or_else(|| self.settings.agent(), Ok) {
             Ok(agent) => agent,
             Err(why) => return Outcome::Blocked(why),
         };
@@ -131,12 +117,12 @@ impl HttpCourier {
         match client::send(&agent, &ready) {
             Ok(answer) => {
                 self.agent = Some(agent);
-                (server.pause, server.closed) = (Duration::ZERO, None);
+                server.pause.end();
                 judge(request, &answer, server)
             }
             Err(why) => {
                 let why = format!("{origin}: {why}");
-                let wait = server.pause(Instant::now(), &why);
+                let wait = server.pause.begin(Instant::now(), &why);
                 Outcome::RetryAfter(why, wait)
             }
         }
@@ -161,11 +147,11 @@ fn judge(request: &Outgoing, answer: &Answer, server: &mut Server) -> Outcome {
         408 | 425 | 429 | 500.. => match answer.retry_after {
             Some(wait) => {
                 let wait = wait.clamp(Duration::from_secs(1), LONGEST_RETRY_AFTER);
-                Outcome::RetryAfter(why.clone(), server.close(Instant::now(), wait, &why))
+                Outcome::RetryAfter(why.clone(), server.pause.begin_for(Instant::now(), wait, &why))
             }
             // The whole server is busy.
             None if *status == 429 => {
-                let wait = server.pause(Instant::now(), &why);
+                let wait = server.pause.begin(Instant::now(), &why);
                 Outcome::RetryAfter(why, wait)
             }
             None => Outcome::Retry(why),
@@ -183,20 +169,6 @@ impl Deliver for HttpCourier {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_server_that_is_down_for_a_day_is_tried_less_and_less_often() {
-        let start = Instant::now();
-        let (mut server, mut now, mut attempts) = (Server::default(), start, 0);
-        while now.duration_since(start) < Duration::from_secs(86_400) {
-            assert!(server.closed(now).is_none());
-            attempts += 1;
-            now += server.pause(now, "down");
-            assert!(server.closed(now.checked_sub(Duration::from_millis(1)).unwrap()).is_some());
-        }
-        // 1, 2, 4 … 256 s, and then every 300 s.
-        assert_eq!(attempts, 9 + (86_400 - 511) / 300 + 1);
-    }
 
     #[test]
     fn a_server_cannot_ask_for_a_wait_that_is_absurd() {

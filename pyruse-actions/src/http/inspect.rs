@@ -1,6 +1,7 @@
 //! What `check --live` asks of a server: whether it can be reached, and whether its certificate is trusted. No request is
 //! sent. Behind a proxy, only the proxy is asked.
 
+use std::path::Path;
 use std::time::Duration;
 
 use pyruse_core::plugin::{Inspection, Severity};
@@ -26,11 +27,15 @@ pub(super) fn inspect(target: &Target, settings: &HttpSettings, inspection: &mut
         inspection.argument("url", Severity::Error, message, "requests wait until it can be reached");
     }
     let Some(file) = &target.secret_file else { return };
-    let denied = inspection.service_user().and_then(|user| {
-        user.obstacle(file).map(|obstacle| (user.denied_with_fix(file, &obstacle), obstacle.may_be_passed()))
-    });
-    if let Some((message, may_be_passed)) = denied {
-        let severity = if may_be_passed { Severity::Warning } else { Severity::Error };
+    if let Some((severity, message)) = denied(file, inspection) {
         inspection.argument("secretFile", severity, message, "requests wait until it can be read");
     }
+}
+
+/// Returns what keeps the service from reading the file of a secret.
+pub(crate) fn denied(file: &Path, inspection: &Inspection) -> Option<(Severity, String)> {
+    let user = inspection.service_user()?;
+    let obstacle = user.obstacle(file)?;
+    let severity = if obstacle.may_be_passed() { Severity::Warning } else { Severity::Error };
+    Some((severity, user.denied_with_fix(file, &obstacle)))
 }

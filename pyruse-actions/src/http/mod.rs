@@ -3,16 +3,17 @@
 //! An entry gives values, never the form of the request: templates are taken apart at start, and each value is encoded
 //! for the place where it stands.
 
-mod client;
+pub(crate) mod client;
 mod courier;
 mod encode;
-mod inspect;
+pub(crate) mod inspect;
 mod outgoing;
+pub(crate) mod pause;
 mod pieces;
 mod proxy;
 mod request;
 mod settings;
-mod url;
+pub(crate) mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -1,14 +1,14 @@
 //! The top-level key `http`: what holds for all requests.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use pyruse_core::plugin::{ModuleSettings, SettingsPlugin};
 use pyruse_core::schemars::JsonSchema;
 use pyruse_core::seconds::Seconds;
 use pyruse_core::serde::Deserialize;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 
+use super::client::{self, authorities};
 use super::proxy;
 
 /// Settings of `action_http`.
@@ -81,8 +81,14 @@ impl ModuleSettings for HttpSettings {
 }
 
 impl HttpSettings {
+    /// Makes a client.
+    pub(super) fn agent(&self) -> Result<ureq::Agent, String> {
+        let limit = Duration::from_secs(self.timeout_seconds.0);
+        client::agent(self.ca_file.as_deref(), limit, self.client_proxy()?)
+    }
+
     /// Returns the proxy for a client.
-    pub(super) fn client_proxy(&self) -> Result<Option<ureq::Proxy>, String> {
+    fn client_proxy(&self) -> Result<Option<ureq::Proxy>, String> {
         let secret_file = self.proxy_secret_file.as_deref();
         self.proxy.as_deref().map(|text| proxy::proxy(text, &self.no_proxy, secret_file)).transpose()
     }
@@ -117,25 +123,6 @@ impl HttpSettings {
             }
         }
     }
-}
-
-/// Returns the certificates in the file.
-pub(super) fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let name = file.display();
-    let text = std::fs::read(file).map_err(|e| format!("{name}: {e}"))?;
-    let all: Vec<_> = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .map_err(|_| format!("{name} contains a damaged certificate"))?;
-    if all.is_empty() {
-        return Err(format!("{name} contains no certificate in PEM form"));
-    }
-    let mut store = rustls::RootCertStore::empty();
-    for certificate in &all {
-        store
-            .add(certificate.clone())
-            .map_err(|e| format!("{name} contains a certificate that cannot be used: {e}"))?;
-    }
-    Ok(all)
 }
 
 pyruse_core::inventory::submit!(SettingsPlugin::of::<HttpSettings>());

@@ -139,7 +139,7 @@ impl Segments {
 }
 
 /// Returns the host and port in their normal form, or why the text is not that.
-pub(super) fn authority(text: &str) -> Result<String, String> {
+pub(crate) fn authority(text: &str) -> Result<String, String> {
     if text.contains('@') {
         return Err(
             "a URL must not contain a user or password: write the secret into a file, and name it in \
@@ -189,7 +189,7 @@ fn check_path(text: &str, message: &Message, skip: usize, cx: &mut Compile<'_>) 
 }
 
 /// Returns `true` if what is sent to this origin stays on the machine, in the local network, or is encrypted.
-pub(super) fn protects_secrets(origin: &str) -> bool {
+pub(crate) fn protects_secrets(origin: &str) -> bool {
     let Some(authority) = origin.strip_prefix("http://") else { return true };
     let host = &authority[host_of(authority)];
     match host.parse::<IpAddr>() {

@@ -1,0 +1,6 @@
+//! CrowdSec, both ways, with its real Local API.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod lapi;
+mod output;
