@@ -275,7 +275,8 @@ def inside(base, upper):
         "[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\nReadKMsg=no\nForwardToSyslog=no\n"
         "ForwardToWall=no\nForwardToConsole=no\nForwardToKMsg=no\n"
     )
-    subprocess.Popen(["/lib/systemd/systemd-journald"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # Some programs do not wait until journald reads: what they write then is lost.
+    subprocess.Popen(["nice", "-n", "-19", "/lib/systemd/systemd-journald"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end = time.monotonic() + 30
     while not os.path.exists("/run/systemd/journal/stdout"):
         if time.monotonic() > end:
