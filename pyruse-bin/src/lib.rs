@@ -12,6 +12,8 @@ use std::process::ExitCode;
 
 use pyruse_actions as _;
 use pyruse_filters as _;
+#[cfg(feature = "nats")]
+use pyruse_nats as _;
 use pyruse_sources as _;
 
 /// Runs the command line; returns the exit code of the process.

@@ -147,7 +147,7 @@ const COMPLETED: &[(&str, &[&str])] = &[
     ("pyruse report s", &["send", "show"]),
     ("pyruse comp", &[]),
     ("pyruse modules filter_p", &["filter_pcre", "filter_pcreAny"]),
-    ("pyruse boot action_n", &["action_nftBan"]),
+    ("pyruse boot action_nf", &["action_nftBan"]),
     (
         "pyruse check --explain P01",
         &["P010", "P011", "P012", "P013", "P014", "P015", "P016", "P017", "P018", "P019"],

@@ -6,6 +6,8 @@
 pub mod http_server;
 pub mod journal_file;
 pub mod mail_server;
+#[cfg(feature = "nats")]
+pub mod nats_server;
 pub mod workspace;
 
 use std::fmt::Write as _;
@@ -368,6 +370,9 @@ impl Site {
         }
         for (key, value) in more.as_object().unwrap() {
             config[key] = value.clone();
+        }
+        if more.get("sources").is_some() {
+            config.as_object_mut().unwrap().remove("journal");
         }
         fs::write(self.path("pyruse.json"), serde_json::to_string_pretty(&config).unwrap()).unwrap();
     }

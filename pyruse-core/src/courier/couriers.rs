@@ -30,6 +30,7 @@ pub(super) struct Worker {
     batch: usize,
     longest_wait: Duration,
     ahead: bool,
+    in_order: bool,
     pub(super) failures: Failures,
     runner: Runner,
 }
@@ -59,7 +60,7 @@ impl Couriers {
     pub fn start(&mut self, queue: Handle<Queue>, courier: Courier) -> std::io::Result<()> {
         if let Some(worker) = self.workers.iter_mut().find(|worker| worker.queue == queue) {
             (worker.batch, worker.longest_wait) = (courier.batch, courier.longest_wait);
-            worker.ahead = courier.is_ahead;
+            (worker.ahead, worker.in_order) = (courier.is_ahead, courier.is_in_order);
             match &mut worker.runner {
                 Runner::Inline(deliver) => *deliver = courier.deliver,
                 Runner::Thread { jobs, .. } => {
@@ -95,12 +96,13 @@ impl Couriers {
             })?;
             Runner::Thread { jobs: Some(jobs), thread: Some(thread), busy: false }
         };
-        let Courier { name, batch, longest_wait, is_ahead: ahead, .. } = courier;
+        let Courier { name, batch, longest_wait, is_ahead: ahead, is_in_order: in_order, .. } = courier;
         self.workers.push(Worker {
             queue,
             batch,
             longest_wait,
             ahead,
+            in_order,
             failures: Failures::new(name),
             runner,
         });
@@ -127,16 +129,20 @@ impl Couriers {
         for worker in self.workers.iter_mut().filter(|worker| worker.ahead == ahead) {
             worker.failures.flush_when_over();
             let queue = state.get_mut(worker.queue);
+            let (batch, in_order) = (worker.batch, worker.in_order);
+            let take = |queue: &mut Queue| {
+                if in_order { queue.take_in_order(now, batch) } else { queue.take_due(now, batch) }
+            };
             match &mut worker.runner {
                 Runner::Thread { busy: true, .. } | Runner::Thread { jobs: None, .. } => {}
                 Runner::Thread { jobs: Some(jobs), busy, .. } => {
-                    let batch = queue.take_due(now, worker.batch);
+                    let batch = take(queue);
                     if !batch.is_empty() {
                         *busy = jobs.send(Job::Deliver(batch)).is_ok();
                     }
                 }
                 Runner::Inline(deliver) => {
-                    let batch = queue.take_due(now, worker.batch);
+                    let batch = take(queue);
                     if !batch.is_empty() {
                         changed = true;
                         record(
@@ -177,7 +183,10 @@ impl Couriers {
     pub fn deadline(&self, state: &State) -> Option<Steady> {
         let free =
             self.workers.iter().filter(|worker| !matches!(worker.runner, Runner::Thread { busy: true, .. }));
-        let due = free.filter_map(|worker| state.get(worker.queue).next_due());
+        let due = free.filter_map(|worker| {
+            let queue = state.get(worker.queue);
+            if worker.in_order { queue.next_in_order() } else { queue.next_due() }
+        });
         due.chain(self.workers.iter().filter_map(|worker| worker.failures.due())).min()
     }
 

@@ -28,6 +28,7 @@ pub struct Courier {
     longest_wait: Duration,
     is_inline: bool,
     is_ahead: bool,
+    is_in_order: bool,
     deliver: Box<dyn Deliver>,
 }
 
@@ -40,6 +41,7 @@ impl Courier {
             longest_wait: Duration::from_secs(60),
             is_inline: false,
             is_ahead: false,
+            is_in_order: false,
             deliver: Box::new(deliver),
         }
     }
@@ -61,6 +63,13 @@ impl Courier {
     #[must_use]
     pub fn ahead(self) -> Courier {
         Courier { is_ahead: true, ..self }
+    }
+
+    /// Has it deliver in the order in which messages were queued: while one waits for its next try, all younger ones wait,
+    /// too. Without this, a message that failed is overtaken.
+    #[must_use]
+    pub fn in_order(self) -> Courier {
+        Courier { is_in_order: true, ..self }
     }
 
     /// Runs it in the loop, after a commit: it must not wait.

@@ -27,6 +27,8 @@ pub struct Queue {
     due: BTreeSet<(Steady, u64)>,
     newest_of_key: HashMap<String, u64>,
     next: u64,
+    /// The size of all payloads.
+    bytes: usize,
     dirty: Vec<u64>,
     urgent: bool,
 }
@@ -49,6 +51,27 @@ impl Queue {
         Some(self.push(None, payload))
     }
 
+    /// Queues a message, and removes the oldest ones, until there are at most `max` messages with payloads of at most
+    /// `max_bytes` bytes in all; those that their courier has, and the new one, stay. Returns how many were removed.
+    pub fn push_over_oldest(
+        &mut self,
+        key: Option<&str>,
+        payload: String,
+        (max, max_bytes): (usize, usize),
+    ) -> usize {
+        let newest = self.push(key, payload);
+        let mut removed = 0;
+        while self.messages.len() > max || self.bytes > max_bytes {
+            let is_free = |(id, message): &(&u64, &QueuedMessage)| {
+                **id != newest && message.status != MessageStatus::InProgress
+            };
+            let Some((&oldest, _)) = self.messages.iter().find(is_free) else { break };
+            self.remove(oldest);
+            removed += 1;
+        }
+        removed
+    }
+
     /// Queues a message that need not survive a crash, because every start derives it from the state again.
     pub(crate) fn push_volatile(&mut self, key: Option<&str>, payload: String) -> u64 {
         self.add(key, payload, true)
@@ -63,6 +86,7 @@ impl Queue {
         {
             self.remove(older);
         }
+        self.bytes += payload.len();
         self.messages.insert(id, QueuedMessage::new(key, payload, volatile));
         self.due.insert((Steady::START, id));
         self.dirty.push(id);
@@ -81,6 +105,27 @@ impl Queue {
             }
         }
         messages
+    }
+
+    /// Like [`Queue::take_due`], but no message is handed out before an older one is done or given up.
+    pub(crate) fn take_in_order(&mut self, now: Now, limit: usize) -> Vec<DueMessage> {
+        let now = now.steady;
+        let unsettled =
+            self.messages.iter_mut().filter(|(_, message)| message.status != MessageStatus::GivenUp);
+        let due = unsettled
+            .take_while(|(_, message)| message.status == MessageStatus::Waiting && message.ready <= now);
+        let mut messages = Vec::new();
+        for (id, message) in due.take(limit) {
+            self.due.remove(&(message.ready, *id));
+            messages.push(message.hand_out(*id, now));
+        }
+        messages
+    }
+
+    /// Returns when [`Queue::take_in_order`] has a message, if it does not wait for its courier.
+    pub(crate) fn next_in_order(&self) -> Option<Steady> {
+        let first = self.messages.values().find(|message| message.status != MessageStatus::GivenUp)?;
+        (first.status == MessageStatus::Waiting).then_some(first.ready)
     }
 
     /// Records the outcome of a delivery. `longest_wait` limits the doubling wait between tries.
@@ -160,6 +205,7 @@ impl Queue {
     /// Removes a message, whatever its status.
     pub(crate) fn remove(&mut self, id: u64) {
         if let Some(message) = self.messages.remove(&id) {
+            self.bytes -= message.payload.len();
             self.due.remove(&(message.ready, id));
             if let Some(key) = &message.key
                 && self.newest_of_key.get(key) == Some(&id)
@@ -220,6 +266,7 @@ impl Resource for Queue {
                 // would now take effect last.
                 queue.remove(older);
             }
+            queue.bytes += message.payload.len();
             queue.messages.insert(id, message);
         }
         Ok(queue)

@@ -253,3 +253,53 @@ fn a_bounded_queue_removes_only_what_was_given_up() {
     assert_eq!(queue.push_bounded("e".into(), 2), None);
     assert_eq!(queue.messages().map(|(id, _)| id).collect::<Vec<_>>(), [0, 2]);
 }
+
+fn payloads(messages: &[DueMessage]) -> Vec<&str> {
+    messages.iter().map(|message| &*message.payload).collect()
+}
+
+#[test]
+fn in_order_no_message_overtakes_one_that_waits_or_is_being_delivered() {
+    let (wait, now) = (Duration::from_secs(60), Now::at(Timestamp::from_seconds(1_795_000_000)));
+    let mut queue = Queue::default();
+    let first = queue.push(None, "1".into());
+    let second = queue.push(None, "2".into());
+    assert_eq!(payloads(&queue.take_in_order(now, 1)), ["1"]);
+    assert!(queue.take_in_order(now, 9).is_empty() && queue.next_in_order().is_none(), "its courier has it");
+    queue.settle(first, Outcome::RetryAfter("no".into(), wait), now, wait);
+    queue.push(None, "3".into());
+    assert!(queue.take_in_order(now, 9).is_empty(), "the first one waits");
+    let later = now.plus(wait);
+    assert_eq!(queue.next_in_order(), Some(later.steady));
+    assert_eq!(payloads(&queue.take_in_order(later, 2)), ["1", "2"]);
+    queue.settle(first, Outcome::GiveUp("never".into()), later, wait);
+    queue.settle(second, Outcome::Done, later, wait);
+    assert_eq!(payloads(&queue.take_in_order(later, 9)), ["3"], "one that was given up holds up nothing");
+    assert_eq!((queue.next_due(), queue.pending()), (None, 1));
+}
+
+#[test]
+fn over_a_limit_the_oldest_go_but_not_what_a_courier_has_nor_the_new_one() {
+    let now = Now::at(Timestamp::from_seconds(1_795_000_000));
+    let mut queue = Queue::default();
+    let push =
+        |queue: &mut Queue, payload: &str, limits| queue.push_over_oldest(None, payload.to_owned(), limits);
+    assert_eq!(push(&mut queue, "held", (2, 100)), 0);
+    queue.take_in_order(now, 1);
+    assert_eq!(push(&mut queue, "old", (2, 100)), 0);
+    assert_eq!(push(&mut queue, "new", (2, 100)), 1, "too many");
+    let held: Vec<_> = queue.messages().map(|(_, message)| message.payload.clone()).collect();
+    assert_eq!(held, ["held", "new"]);
+    assert_eq!(push(&mut queue, "newer", (9, 9)), 1, "too many bytes");
+    assert_eq!(push(&mut queue, "longer than all", (9, 9)), 1);
+    queue.recall();
+    let mut loaded = Queue::load(stored(&mut queue)).unwrap();
+    let held: Vec<_> = loaded.messages().map(|(_, message)| message.payload.clone()).collect();
+    assert_eq!(held, ["held", "longer than all"]);
+    assert_eq!(
+        push(&mut loaded, "last", (9, 8)),
+        2,
+        "after a start, the courier has none, and the bytes are known"
+    );
+    assert_eq!(loaded.bytes, 4);
+}

@@ -1,0 +1,403 @@
+//! The part of the source that runs in the thread of the connection: it finds the stream, and hands its messages over
+//! through a channel that is bounded in messages and bytes.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use async_nats::Client;
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
+use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::{self, Context};
+use futures_util::StreamExt;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use pyruse_core::time::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::AbortHandle;
+
+use super::place::Place;
+use crate::connection::{LiveLink, Refusals, Status, connected, in_words};
+
+/// How many messages wait for the reader at most.
+const WAITING: usize = 1000;
+
+/// How many bytes of messages wait for the reader at most.
+const WAITING_BYTES: usize = 8 * 1024 * 1024;
+
+/// The longest message that becomes an entry, in bytes.
+pub(super) const LONGEST: usize = 256 * 1024;
+
+/// How long to wait before the stream is looked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How long the server may take for an answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// The server says that often that a consumer is alive for which there is no message.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A consumer that nobody asks for messages is removed after this time.
+const UNUSED: Duration = Duration::from_secs(60);
+
+/// What is read.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    pub(super) stream: String,
+    /// The subjects; none: all.
+    pub(super) subjects: Vec<String>,
+}
+
+/// What comes from the stream, in order.
+pub(super) enum Item {
+    /// Reading begins in the stream that was created at this time, in microseconds since 1970.
+    Begun { created: i64 },
+    /// What happened is worth a line in the log.
+    Notice(String),
+    /// So many messages are lost, stored before this time.
+    Lost(u64, Timestamp),
+    /// A message.
+    Message(Message),
+}
+
+/// A message of the stream.
+pub(super) struct Message {
+    pub(super) sequence: u64,
+    /// When the server stored it.
+    pub(super) time: Timestamp,
+    pub(super) subject: String,
+    /// Its `Nats-Msg-Id`; empty if it has none.
+    pub(super) identity: String,
+    /// `None`: it is longer than [`LONGEST`].
+    pub(super) payload: Option<Vec<u8>>,
+    /// Frees its part of the channel.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// What the reader must know beside what comes in order.
+#[derive(Default)]
+struct Shared {
+    problem: Option<String>,
+    /// Whether all messages that the stream had were handed over.
+    is_at_end: bool,
+}
+
+/// What comes from the connection. Dropping it ends the reading.
+pub(super) struct Feed {
+    items: mpsc::Receiver<Item>,
+    shared: Arc<Mutex<Shared>>,
+    wake: Arc<EventFd>,
+    task: AbortHandle,
+}
+
+/// How it is with a feed that has no item.
+pub(super) enum Idle {
+    /// It is not known yet whether there are more.
+    Unknown,
+    /// There are no more for now.
+    End,
+    /// There is a problem.
+    Problem(String),
+}
+
+impl Feed {
+    /// Begins to read.
+    pub(super) fn begin(link: &LiveLink, selection: Selection, place: Place) -> std::io::Result<Feed> {
+        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let (sender, items) = mpsc::channel(WAITING);
+        let shared = Arc::new(Mutex::new(Shared::default()));
+        let outlet = Outlet {
+            items: sender,
+            bytes: Arc::new(Semaphore::new(WAITING_BYTES)),
+            shared: shared.clone(),
+            wake: wake.clone(),
+        };
+        let reading = Reading {
+            selection,
+            place,
+            status: link.status.clone(),
+            refusals: link.refusals.clone(),
+            outlet,
+            asked: None,
+        };
+        let task = link.runtime.spawn(reading.run()).abort_handle();
+        Ok(Feed { items, shared, wake, task })
+    }
+
+    /// Returns the next item, if there is one.
+    pub(super) fn next(&mut self) -> Result<Item, Idle> {
+        if let Ok(item) = self.items.try_recv() {
+            return Ok(item);
+        }
+        let idle = {
+            let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            match &shared.problem {
+                Some(problem) => Idle::Problem(problem.clone()),
+                None if shared.is_at_end => Idle::End,
+                None => Idle::Unknown,
+            }
+        };
+        // Only what was handed over before this was known is before it.
+        self.items.try_recv().map_err(|_| idle)
+    }
+
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    pub(super) fn woken(&self) {
+        // It fails only if nothing was written.
+        let _ = self.wake.read();
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Where the task puts what it reads.
+struct Outlet {
+    items: mpsc::Sender<Item>,
+    bytes: Arc<Semaphore>,
+    shared: Arc<Mutex<Shared>>,
+    wake: Arc<EventFd>,
+}
+
+impl Outlet {
+    async fn put(&self, item: Item) {
+        // Nobody is left to read if it fails: the task is about to be ended.
+        let _ = self.items.send(item).await;
+        self.wake();
+    }
+
+    fn wake(&self) {
+        // It fails only if the reader was woken 2^64 times, and has not looked.
+        let _ = self.wake.write(1);
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Shared)) {
+        change(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner));
+        self.wake();
+    }
+}
+
+struct Reading {
+    selection: Selection,
+    /// Behind what was handed over.
+    place: Place,
+    status: watch::Receiver<Status>,
+    refusals: Refusals,
+    outlet: Outlet,
+    /// When the server was last asked where the stream begins.
+    asked: Option<Instant>,
+}
+
+impl Reading {
+    async fn run(mut self) {
+        loop {
+            let problem = self.status.borrow_and_update().problem.clone();
+            if let Some(problem) = problem {
+                self.outlet.tell(|shared| (shared.problem, shared.is_at_end) = (Some(problem), false));
+            }
+            let has_client = self.status.borrow().client.is_some();
+            if !has_client {
+                if self.status.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            let Some(client) = connected(&mut self.status).await else { return };
+            let problem = self.read(client).await;
+            self.outlet.tell(|shared| (shared.problem, shared.is_at_end) = (Some(problem), false));
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Reads as long as it can; returns why it cannot any more.
+    async fn read(&mut self, client: Client) -> String {
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(ANSWER);
+        match self.consumer(&context, &client).await {
+            Ok((messages, created, is_at_end)) => {
+                self.outlet.put(Item::Begun { created }).await;
+                self.outlet.tell(|shared| (shared.problem, shared.is_at_end) = (None, is_at_end));
+                self.hand_over(messages, created, context).await
+            }
+            Err(problem) => match self.refusals.latest() {
+                Some(refusal) => format!("{problem}; the server says: {refusal}"),
+                None => problem,
+            },
+        }
+    }
+
+    /// Begins to consume the stream; returns its messages, when it was created, and whether there are none yet.
+    async fn consumer(
+        &mut self,
+        context: &Context,
+        client: &Client,
+    ) -> Result<(pull::Stream, i64, bool), String> {
+        let name = self.selection.stream.clone();
+        let stream = context.get_stream(&name).await;
+        let stream = stream.map_err(|e| format!("the stream {name} cannot be read: {}", in_words(&e)))?;
+        let info = stream.cached_info();
+        let created = micros(info.created.into()).0;
+        let (first, last) = (info.state.first_sequence, info.state.last_sequence);
+        let oldest = micros(info.state.first_timestamp.into());
+        let policy = self.start(created, (first, last), oldest).await;
+        let is_at_end = match policy {
+            DeliverPolicy::ByStartSequence { start_sequence } => start_sequence > last,
+            _ => info.state.messages == 0,
+        };
+        let consumer = self.create(&stream, policy).await;
+        let consumer = consumer.map_err(|e| format!("the stream {name} cannot be read: {}", in_words(&e)))?;
+        // As many bytes at once, but never less than the longest message with its headers.
+        let bytes = client.server_info().max_payload.saturating_mul(2).max(WAITING_BYTES);
+        let is_at_end = is_at_end || consumer.cached_info().num_pending == 0;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(WAITING)
+            .max_bytes_per_batch(bytes)
+            .heartbeat(HEARTBEAT)
+            .expires(2 * HEARTBEAT)
+            .messages()
+            .await;
+        let messages = messages.map_err(|e| format!("the stream {name} cannot be read: {}", in_words(&e)))?;
+        Ok((messages, created, is_at_end))
+    }
+
+    async fn create(
+        &self,
+        stream: &Stream,
+        deliver_policy: DeliverPolicy,
+    ) -> Result<Consumer<pull::Config>, jetstream::stream::ConsumerError> {
+        let config = pull::Config {
+            deliver_policy,
+            ack_policy: AckPolicy::None,
+            filter_subjects: self.selection.subjects.clone(),
+            inactive_threshold: UNUSED,
+            num_replicas: 1,
+            memory_storage: true,
+            ..pull::Config::default()
+        };
+        stream.create_consumer(config).await
+    }
+
+    /// Decides where in the stream, which was created at this time, reading begins. `oldest` is the time of its first
+    /// message.
+    async fn start(&mut self, created: i64, (first, last): (u64, u64), oldest: Timestamp) -> DeliverPolicy {
+        let name = &self.selection.stream;
+        let from = match self.place {
+            Place::Since(time) => return DeliverPolicy::ByStartTime { start_time: since_epoch(time).into() },
+            Place::Head => 1,
+            Place::At(sequence) => sequence,
+            Place::Behind { created: known, .. } if known != created => {
+                let text = format!(
+                    "the stream {name} was deleted and made anew: it is read from its first message on"
+                );
+                self.outlet.put(Item::Notice(text)).await;
+                1
+            }
+            Place::Behind { sequence, .. } if sequence > last => {
+                let text = format!(
+                    "the stream {name} ends at message {last}, but {sequence} was read: was it restored from a backup? It \
+                     is read from message {} on",
+                    last + 1
+                );
+                self.outlet.put(Item::Notice(text)).await;
+                last + 1
+            }
+            Place::Behind { sequence, .. } => {
+                if first > sequence + 1 {
+                    self.outlet.put(Item::Lost(first - sequence - 1, oldest)).await;
+                }
+                sequence + 1
+            }
+        };
+        self.place = Place::Behind { created, sequence: from.max(first).saturating_sub(1) };
+        DeliverPolicy::ByStartSequence { start_sequence: from.max(first).max(1) }
+    }
+
+    /// Hands messages over; returns why there are no more.
+    async fn hand_over(&mut self, mut messages: pull::Stream, created: i64, context: Context) -> String {
+        let name = self.selection.stream.clone();
+        let mut consumed = 0;
+        self.asked = None;
+        loop {
+            let message = tokio::select! {
+                message = messages.next() => message,
+                changed = self.status.changed() => match changed {
+                    Ok(()) => {
+                        let status = self.status.borrow();
+                        if status.client.is_some() {
+                            continue;
+                        }
+                        return status.problem.clone().unwrap_or_else(|| "the connection to the server is lost".into());
+                    }
+                    Err(_) => return "the connection is closed".into(),
+                },
+            };
+            let message = match message {
+                Some(Ok(message)) => message,
+                Some(Err(e)) => return format!("the stream {name} cannot be read on: {}", in_words(&e)),
+                None => return format!("the stream {name} cannot be read on"),
+            };
+            let Ok(info) = message.info() else { continue };
+            // One that the client or the network has lost is read again.
+            if info.consumer_sequence != consumed + 1 {
+                return format!("the stream {name} is read again: a message did not arrive");
+            }
+            consumed += 1;
+            let (sequence, pending) = (info.stream_sequence, info.pending);
+            let time = micros(info.published.into());
+            let length = message.payload.len() + message.subject.len();
+            let permits = u32::try_from(length.min(WAITING_BYTES)).unwrap_or(u32::MAX);
+            let Ok(permit) = self.outlet.bytes.clone().acquire_many_owned(permits).await else {
+                return "the connection is closed".into();
+            };
+            self.note_gap(&context, sequence).await;
+            let identity = message.headers.as_ref().and_then(|headers| headers.get("Nats-Msg-Id"));
+            let item = Message {
+                sequence,
+                time,
+                subject: message.subject.to_string(),
+                identity: identity.map(|identity| identity.as_str().to_owned()).unwrap_or_default(),
+                payload: (message.payload.len() <= LONGEST).then(|| message.payload.to_vec()),
+                _permit: permit,
+            };
+            self.outlet.put(Item::Message(item)).await;
+            self.place = Place::Behind { created, sequence };
+            let is_at_end = pending == 0;
+            self.outlet.shared.lock().unwrap_or_else(PoisonError::into_inner).is_at_end = is_at_end;
+        }
+    }
+
+    /// Notes what the stream has removed while it was read: it keeps only so much.
+    async fn note_gap(&mut self, context: &Context, sequence: u64) {
+        let Place::Behind { sequence: before, .. } = self.place else { return };
+        // Other subjects have the numbers between those that are read.
+        let is_asked =
+            !self.selection.subjects.is_empty() && self.asked.is_some_and(|asked| asked.elapsed() < AGAIN);
+        if sequence <= before + 1 || is_asked {
+            return;
+        }
+        self.asked = Some(Instant::now());
+        let Ok(stream) = context.get_stream(&self.selection.stream).await else { return };
+        let state = &stream.cached_info().state;
+        let first = state.first_sequence.min(sequence);
+        if first > before + 1 {
+            let oldest = micros(state.first_timestamp.into());
+            self.outlet.put(Item::Lost(first - before - 1, oldest)).await;
+        }
+    }
+}
+
+/// Returns the time in microseconds.
+fn micros(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+fn since_epoch(time: Timestamp) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(time.0).unwrap_or(0))
+}
