@@ -3,7 +3,7 @@
 //! Beside the rules of a program, `recorded/SUITE.jsonl` (`SUITE.FORMAT.log`, if the program writes to a file) is what
 //! the program of that release of Debian wrote while it was attacked, and `SUITE.cases.json` says who did what, each
 //! from an address of its own, and what the rules owe them (`examples/rules/recording.py`; `make record` records them
-//! again). A case that must be banned makes as many tries as the rules allow, and must be banned by the last of them:
+//! again, and `make rules-campaign` tests what it has recorded). A case that must be banned makes as many tries as the rules allow, and must be banned by the last of them:
 //! neither later nor before. So a try is one tick, however many lines it has.
 
 #[path = "docs/page.rs"]
@@ -29,9 +29,13 @@ fn programs() -> Vec<PathBuf> {
     directories.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// The recordings of a program.
+/// The recordings of a program: those in the tree, or in the directory that `PYRUSE_RECORDED` names.
 fn recordings(program: &Path) -> Vec<PathBuf> {
-    let Ok(files) = fs::read_dir(program.join("recorded")) else { return Vec::new() };
+    let directory = match std::env::var_os("PYRUSE_RECORDED") {
+        Some(fresh) => Path::new(&fresh).join(program.file_name().unwrap()),
+        None => program.join("recorded"),
+    };
+    let Ok(files) = fs::read_dir(directory) else { return Vec::new() };
     let files = files.map(|file| file.unwrap().path());
     let mut found: Vec<PathBuf> = files
         .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl" || ending == "log"))
@@ -67,7 +71,8 @@ fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_pyruse"));
     replay.arg("--config").arg(config).args(["replay", "--json"]);
     if let Some(format) = format(recording) {
-        let program = recording.ancestors().nth(2).and_then(Path::file_name).unwrap().to_str().unwrap();
+        let mut names = recording.ancestors().skip(1).filter_map(Path::file_name);
+        let program = names.find(|name| *name != "recorded").unwrap().to_str().unwrap();
         let file = recording.file_name().unwrap().to_str().unwrap();
         let field = format!("_FILE=/var/log/{program}/{file}");
         replay.args(["--zone", "UTC", "--format", format, "--field", &field, "--file"]).arg(recording);
