@@ -9,7 +9,8 @@ release of Debian:
 - `recorded/SUITE.cases.json`: who did what. Each case has its own address; `expect` says what the rules must do: `ban`,
   and not before the try that began at `last` (microseconds); `no ban`; or `either`, if the program logs nothing about it,
   or the same as about something else. Where nobody is banned, a case has the number of a `user` instead of an address, and
-  `expect` is `mail` or `no mail`: whether the rules send a mail that names that user (by `user number N`).
+  `expect` is `mail` or `no mail`: whether the rules send a mail that names that user (by `user number N`). For a section of
+  the report, a case has the `rows` that it makes, and there must be no others.
 
 They replace the recording that was there only if it says something else: see `recorded.py`.
 
@@ -128,6 +129,12 @@ class Recording:
     def honest(self, name, attempt, tries=TRIES, **arguments):
         """As often as an attack, but without anything to ban for."""
         self.attack(name, attempt, tries, expect="no ban", **arguments)
+
+    def reports(self, name, act, *rows):
+        """What has these rows in the report, each once. A row begins with its level, `INFO` or `WARN`, or it is `MAIL` and the
+        subject of a mail; in it, `*` is any text."""
+        act()
+        self.cases.append({"case": name, "rows": rows})
 
     def finish(self):
         """Waits until all cases have ended."""

@@ -66,8 +66,8 @@ fn user(mail: &str) -> Option<String> {
     Some(rest.chars().take_while(char::is_ascii_digit).collect())
 }
 
-/// The first ban of each address, or mail about each user, and when it was.
-fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
+/// What the rules do with a recording.
+fn effects(config: &Path, recording: &Path) -> Vec<Value> {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_pyruse"));
     replay.arg("--config").arg(config).args(["replay", "--json"]);
     if let Some(format) = format(recording) {
@@ -81,11 +81,16 @@ fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
     }
     let output = replay.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The first ban of each address, or mail about each user, and when it was.
+fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
     // Other rules have mails that name a user, too.
     let are_users = cases(recording).contains("\"user\": ");
     let mut bans = BTreeMap::new();
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let effect: Value = serde_json::from_str(line).unwrap();
+    for effect in effects(config, recording) {
         let whom = match effect["effect"].as_str().unwrap() {
             "ban" => effect["ip"].as_str().map(str::to_owned),
             "email" if are_users => user(effect["body"].as_str().unwrap()),
@@ -129,11 +134,67 @@ fn complaints(config: &Path, recording: &Path, but: &[&str]) -> Vec<String> {
     complaints
 }
 
+/// Whether the cases of a recording say what is in the report.
+fn is_section(recording: &Path) -> bool {
+    cases(recording).contains("\"rows\": ")
+}
+
+/// Whether a text is as a row says, in which `*` is any text.
+fn is_row(row: &str, text: &str) -> bool {
+    let parts: Vec<&str> = row.split('*').collect();
+    let [first, between @ .., last] = &parts[..] else { return row == text };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    for part in between {
+        let Some((_, behind)) = rest.split_once(part) else { return false };
+        rest = behind;
+    }
+    rest.ends_with(last)
+}
+
+/// What is reported and no case says, and what a case says and is not reported.
+fn wrong_rows(config: &Path, recording: &Path) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut reported: Vec<String> = Vec::new();
+    for effect in effects(config, recording) {
+        match effect["effect"].as_str().unwrap() {
+            "report" => reported.push(format!("{} {}", text(&effect["level"]), text(&effect["message"]))),
+            "email" => reported.push(format!("MAIL {}", text(&effect["subject"]))),
+            _ => {}
+        }
+    }
+    let cases: Vec<Value> = serde_json::from_str(&cases(recording)).unwrap();
+    assert!(cases.len() >= 10, "{}", recording.display());
+    let mut wrong = Vec::new();
+    for case in cases {
+        for row in case["rows"].as_array().unwrap().iter().map(text) {
+            match reported.iter().position(|reported| is_row(&row, reported)) {
+                Some(place) => drop(reported.remove(place)),
+                None => wrong.push(format!("{}: not reported: {row}", text(&case["case"]))),
+            }
+        }
+    }
+    wrong.extend(reported.into_iter().map(|row| format!("no case has: {row}")));
+    wrong
+}
+
+#[test]
+fn each_section_reports_what_happened_and_nothing_else() {
+    let mut seen = 0;
+    for program in programs() {
+        for recording in recordings(&program).into_iter().filter(|recording| is_section(recording)) {
+            let wrong = wrong_rows(&program.join("pyruse.json"), &recording);
+            assert!(wrong.is_empty(), "{}:\n{}", recording.display(), wrong.join("\n"));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "{seen} recordings");
+}
+
 #[test]
 fn each_program_s_rules_ban_by_the_last_try_and_nobody_else() {
     let mut seen = 0;
     for program in programs() {
-        for recording in recordings(&program) {
+        for recording in recordings(&program).into_iter().filter(|recording| !is_section(recording)) {
             let complaints = complaints(&program.join("pyruse.json"), &recording, &[]);
             assert!(complaints.is_empty(), "{}:\n{}", recording.display(), complaints.join("\n"));
             seen += 1;
@@ -227,6 +288,9 @@ fn recordings_are_in_order_and_have_no_addresses_in_common() {
             let at = Timestamp(entry["__REALTIME_TIMESTAMP"].as_str().unwrap().parse().unwrap());
             assert!(at >= last, "{}: {line}", recording.display());
             last = at;
+        }
+        if is_section(&recording) {
+            continue;
         }
         let cases: Vec<Value> = serde_json::from_str(&cases(&recording)).unwrap();
         let mut addresses: Vec<_> = cases.iter().map(whom).collect();
