@@ -8,8 +8,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use pyruse_core::engine::DIAGNOSTIC;
-use tracing::{Level, Subscriber};
-use tracing_subscriber::filter::LevelFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -17,11 +17,18 @@ use tracing_subscriber::{Layer, registry};
 
 use crate::command::{has_colours, printable};
 
+/// Libraries that log what the module which uses them says itself; with `--verbose`, they are heard.
+const QUIET_LIBRARIES: [&str; 1] = ["async_nats"];
+
 /// Sends the daemon's diagnostics to their destination. Only the first call has an effect.
 pub(crate) fn start(verbose: bool) {
     let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let is_ours = filter_fn(move |metadata: &Metadata<'_>| {
+        let library = metadata.target().split("::").next().unwrap_or_default();
+        verbose || !QUIET_LIBRARIES.contains(&library)
+    });
     if let Some(journal) = journal() {
-        let _ = registry().with(level).with(journal).try_init();
+        let _ = registry().with(level).with(journal.with_filter(is_ours)).try_init();
         // Otherwise a panic would be written to standard error, and be read as an ordinary entry.
         std::panic::set_hook(Box::new(|panic| tracing::error!("panic: {panic}")));
         return;
@@ -31,7 +38,7 @@ pub(crate) fn start(verbose: bool) {
         .with_ansi(has_colours(&std::io::stderr()))
         .with_target(false)
         .without_time();
-    let _ = registry().with(level).with(plain).try_init();
+    let _ = registry().with(level).with(plain.with_filter(is_ours)).try_init();
 }
 
 /// Returns the journal, if systemd has connected our standard error to it.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use async_nats::HeaderMap;
 use pyruse_core::ban::{self, BanAction, Firewall, MAX_BANS, Order, OrderKind, SetNeeds, SetState};
 use pyruse_core::courier::Outcome;
-use pyruse_core::plugin::{Example, Expected, Inspection, Plugin, excerpt};
+use pyruse_core::plugin::{Compile, Example, Expected, Inspection, Plugin, excerpt};
 use serde_json::json;
 
 use crate::connection::Link;
 use crate::publisher::{Outgoing, publish};
 use crate::settings::NatsSettings;
-use crate::{inspect, subject};
+use crate::{inspect, loops, subject};
 
 pyruse_core::ban_arguments! {
     banSeconds {
@@ -81,6 +81,12 @@ impl Firewall for Machines {
 
     fn unknown_set(settings: &NatsSettings, set: &str) -> Option<String> {
         settings.find(split(set).ok()?.0).err()
+    }
+
+    fn state_facts(set: &str, cx: &mut Compile<'_>) {
+        if let Ok((connection, prefix)) = split(set) {
+            loops::state_feeds("set", connection, &format!("{prefix}.*"), cx);
+        }
     }
 
     fn deliver(&mut self, orders: &[Order]) -> Vec<Outcome> {

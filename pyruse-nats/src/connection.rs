@@ -5,12 +5,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_nats::{Client, Event, ServerError};
 use pyruse_core::plugin::{Compile, Invalid, Start, excerpt};
+use pyruse_core::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -153,12 +155,22 @@ impl Drop for Running {
 impl LiveLink {
     /// Returns the client, or why there is none after this time. Not for the thread of the connection itself.
     pub(crate) fn client(&self, limit: Duration) -> Result<Client, String> {
+        self.wait(limit, |_| false)
+    }
+
+    /// The same, or why the first attempt to connect has failed.
+    pub(crate) fn first_client(&self, limit: Duration) -> Result<Client, String> {
+        self.wait(limit, |status| status.problem.is_some())
+    }
+
+    fn wait(&self, limit: Duration, is_enough: fn(&Status) -> bool) -> Result<Client, String> {
         let mut status = self.status.clone();
         let (sender, receiver) = std::sync::mpsc::channel();
         self.runtime.spawn(async move {
-            let found = tokio::time::timeout(limit, connected(&mut status)).await;
-            let problem = status.borrow().problem.clone();
-            let _ = sender.send(found.ok().flatten().ok_or(problem));
+            let is_known = |status: &Status| status.client.is_some() || is_enough(status);
+            let _ = tokio::time::timeout(limit, status.wait_for(is_known)).await;
+            let status = status.borrow().clone();
+            let _ = sender.send(status.client.ok_or(status.problem));
         });
         let found = receiver.recv().unwrap_or(Err(None));
         found.map_err(|problem| problem.unwrap_or_else(|| "the server does not answer".to_owned()))
@@ -239,4 +251,9 @@ pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     excerpt(&text)
+}
+
+/// Returns a new name for a consumer.
+pub(crate) fn consumer_name() -> String {
+    format!("pyruse-{:016x}", RandomState::new().hash_one(Timestamp::now().0))
 }

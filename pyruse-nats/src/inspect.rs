@@ -10,7 +10,8 @@ use async_nats::jetstream::{Context, ContextBuilder};
 use async_nats::{Client, HeaderMap};
 use pyruse_core::plugin::{Inspection, Severity};
 
-use crate::connection::{Link, LiveLink, in_words};
+use crate::connection::{Link, LiveLink, consumer_name, in_words};
+use crate::monitor::syncs_always;
 
 /// A server that takes longer than this is given up.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -60,7 +61,7 @@ fn connect(link: &Link, inspection: &mut Inspection) -> Result<(LiveLink, Client
     }
     let connected = inspection.once(&format!("nats {}", link.name), || {
         let live = link.begin()?;
-        let client = live.client(LIMIT)?;
+        let client = live.first_client(LIMIT)?;
         Ok((live, client))
     });
     match connected {
@@ -120,6 +121,7 @@ pub(crate) fn stream(
         }
     };
     let mut findings = limits(name, &config);
+    findings.extend(syncing(link, inspection));
     if let Err(why) = consumed {
         let said = refusals.latest().map(|said| format!("; the server says: {said}")).unwrap_or_default();
         let message = format!("the stream {name} cannot be read: {why}{said}");
@@ -133,6 +135,7 @@ pub(crate) fn stream(
 /// Creates a consumer as the source does, and removes it.
 async fn consume(stream: &Stream, filter_subjects: Vec<String>) -> Result<(), String> {
     let config = pull::Config {
+        name: Some(consumer_name()),
         ack_policy: AckPolicy::None,
         filter_subjects,
         inactive_threshold: LIMIT,
@@ -144,6 +147,30 @@ async fn consume(stream: &Stream, filter_subjects: Vec<String>) -> Result<(), St
     // If it may not be removed, it ends by itself.
     let _ = stream.delete_consumer(&consumer.cached_info().name).await;
     Ok(())
+}
+
+/// Asks whether an acknowledged message survives a power cut.
+fn syncing(link: &Link, inspection: &mut Inspection) -> Option<Finding> {
+    const KEY: &str = "sync_interval: always";
+    let Some(monitor) = &link.settings.monitor else {
+        inspection.show(format!(
+            "the connection `{}` has no `monitor`: whether its server has `{KEY}` is not known",
+            link.name
+        ));
+        return None;
+    };
+    let (message, help) = match inspection.once(&format!("monitor {monitor}"), || syncs_always(monitor)) {
+        Ok(true) => return None,
+        Ok(false) => {
+            let what = format!("the server at {monitor} acknowledges messages that are not on its disk yet");
+            (
+                what,
+                "write `sync_interval: always` into `jetstream` of its configuration: a power cut then loses none",
+            )
+        }
+        Err(why) => (why, "set `http_port` in the server's configuration, and correct `monitor` in `nats`"),
+    };
+    Some(Finding { argument: None, severity: Severity::Warning, message, help })
 }
 
 fn limits(name: &str, config: &Config) -> Vec<Finding> {

@@ -10,6 +10,8 @@
 mod ban;
 mod connection;
 mod inspect;
+mod loops;
+mod monitor;
 mod publish;
 mod publisher;
 mod settings;

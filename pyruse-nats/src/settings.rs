@@ -55,6 +55,10 @@ pub(crate) struct Connection {
     /// server's permissions can keep machines from reading each other's answers.
     #[serde(rename = "inboxPrefix", default)]
     pub(crate) inbox_prefix: Option<String>,
+    /// The address of a server's monitoring (`http_port` in its configuration), such as `127.0.0.1:8222`: `check --live` asks
+    /// there whether the server has each message on its disk before it acknowledges it.
+    #[serde(default)]
+    pub(crate) monitor: Option<String>,
     /// How many messages may wait to be published, 10,000 by default. Beyond that, the oldest are dropped, which is
     /// logged.
     #[serde(rename = "maxWaiting", default = "max_waiting")]

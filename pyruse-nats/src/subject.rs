@@ -70,6 +70,18 @@ pub(crate) fn decode(token: &str) -> Option<String> {
     (again == token).then_some(value)
 }
 
+/// Returns `true` if a subject can match both: each may have wildcards.
+pub(crate) fn overlap(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.split('.'), other.split('.'));
+    loop {
+        return match (one.next(), other.next()) {
+            (None, None) | (Some(">"), Some(_)) | (Some(_), Some(">")) => true,
+            (Some(a), Some(b)) if a == b || a == "*" || b == "*" => continue,
+            _ => false,
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +130,24 @@ mod tests {
             assert_eq!(check(subject, true).is_ok(), select, "{subject:?}");
         }
         assert!(check(&"a".repeat(255), false).is_ok() && check(&"a".repeat(256), false).is_err());
+    }
+
+    #[test]
+    fn two_subjects_overlap_if_one_subject_matches_both() {
+        for (one, other, expected) in [
+            ("a.b", "a.b", true),
+            ("a.b", "a.c", false),
+            ("a.*", "a.b", true),
+            ("a.*", "*.b", true),
+            ("a.*", "a.b.c", false),
+            ("a.>", "a.b.c", true),
+            ("a.>", "a", false),
+            (">", "a", true),
+            ("a.*.c", "a.b.>", true),
+            ("a.*.c", "a.b.d", false),
+        ] {
+            assert_eq!(overlap(one, other), expected, "{one} {other}");
+            assert_eq!(overlap(other, one), expected, "{other} {one}");
+        }
     }
 }

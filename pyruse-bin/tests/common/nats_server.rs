@@ -32,6 +32,11 @@ pub fn program() -> PathBuf {
     program
 }
 
+/// Returns a port of loopback that is free now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// A server with JetStream.
 pub struct NatsServer {
     directory: tempfile::TempDir,
@@ -56,7 +61,7 @@ impl NatsServer {
     /// Makes a server that is not started.
     pub fn stopped(more: &str) -> NatsServer {
         let directory = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let store = directory.path().join("store");
         let config = format!(
             "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n{more}\n",
@@ -67,7 +72,6 @@ impl NatsServer {
         NatsServer { directory, port, child: None, runtime }
     }
 
-    /// Replaces the further lines of configuration; they count from the next start on.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

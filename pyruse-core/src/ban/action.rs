@@ -74,6 +74,10 @@ impl<F: Firewall> Module for BanAction<F> {
         if !lift {
             cx.states("IP", Fact::Bans(ban));
         }
+        F::state_facts(&sets[0], cx);
+        if sets[1] != sets[0] {
+            F::state_facts(&sets[1], cx);
+        }
         let known = cx.shared::<Notes>().of(F::NAME);
         for (name, family) in sets.iter().zip([Family::V4, Family::V6]) {
             known.sets.insert(BanSet { name: name.clone(), family });

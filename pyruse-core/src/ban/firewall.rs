@@ -8,7 +8,7 @@ use super::order::Order;
 use super::set_state::{SetNeeds, SetState};
 use crate::courier::Outcome;
 use crate::network::Network;
-use crate::plugin::{Example, Inspection, ModuleSettings};
+use crate::plugin::{Compile, Example, Inspection, ModuleSettings};
 use crate::seconds::Seconds;
 
 /// A firewall: how its sets are named, how orders are delivered, and how a set is looked at.
@@ -56,6 +56,9 @@ pub trait Firewall: Send + Sized + 'static {
     fn unknown_set(_settings: &Self::Settings, _set: &str) -> Option<String> {
         None
     }
+
+    /// States facts about a step that bans in the set with this normal name, beside the ban itself.
+    fn state_facts(_set: &str, _cx: &mut Compile<'_>) {}
 
     /// Returns why no set of this firewall can hold the address or the network, if that is so.
     fn never_holds(_net: Network) -> Option<&'static str> {

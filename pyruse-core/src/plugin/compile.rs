@@ -29,6 +29,8 @@ pub struct Compile<'a> {
     pub(crate) node: &'a JsonNode,
     /// The step; `None` for a source.
     pub(crate) place: Option<StepPlace>,
+    /// The name of the source; empty for a step.
+    pub(crate) source_name: &'a str,
     /// What the arguments are called in errors.
     pub(crate) title: String,
 }
@@ -47,6 +49,11 @@ impl Compile<'_> {
     /// Returns the label of the chain that the step is in; empty for a source.
     pub fn chain(&self) -> &str {
         self.place.as_ref().map_or("", |place| &place.chain)
+    }
+
+    /// Returns the name of the source; empty for a step.
+    pub fn source_name(&self) -> &str {
+        self.source_name
     }
 
     /// Registers a field that the module will read. Its position is the argument that names it.

@@ -64,6 +64,11 @@ pub enum Fact {
     Mails,
     /// It sends something else to another program or machine for the entry.
     Sends,
+    /// It sends something that the source with this name reads.
+    Feeds {
+        /// The name of the source.
+        source: String,
+    },
     /// It uses the member with this name of a top-level key that is an object of named things.
     Uses {
         /// The top-level key.

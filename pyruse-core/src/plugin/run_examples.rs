@@ -46,6 +46,7 @@ fn run(registry: &Registry, plugin: &Plugin, example: &Example) -> Result<(), St
             facts: &mut Vec::new(),
             node: &node,
             place: Some(StepPlace { chain: "example".into(), step: Some(0) }),
+            source_name: "",
             title: format!("arguments of `{}`", plugin.name),
         },
     );

@@ -29,6 +29,7 @@ mod costly_first;
 mod counter_endless;
 mod counter_not_compared;
 mod counter_prefixes;
+mod fed_back;
 mod field_unknown;
 mod forgeable_ban;
 mod forgeable_mail;

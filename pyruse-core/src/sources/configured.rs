@@ -17,6 +17,8 @@ pub struct ConfiguredSource {
     table: &'static dyn FieldTable,
     module: &'static str,
     args: Option<JsonNode>,
+    /// What it uses of the rest of the configuration.
+    settings: Vec<serde_json::Value>,
     span: SourceSpan,
 }
 
@@ -62,7 +64,11 @@ impl ConfiguredSource {
     }
 
     pub(super) fn identity(&self) -> Identity {
-        Identity { module: self.module, args: self.args.as_ref().map(JsonNode::to_json) }
+        Identity {
+            module: self.module,
+            args: self.args.as_ref().map(JsonNode::to_json),
+            settings: self.settings.clone(),
+        }
     }
 }
 
@@ -86,6 +92,7 @@ fn said_of(finding: &Diagnostic, args: Option<&JsonNode>) -> String {
 pub(super) struct Identity {
     module: &'static str,
     args: Option<serde_json::Value>,
+    settings: Vec<serde_json::Value>,
 }
 
 /// Inputs of [`configure`].
@@ -131,12 +138,15 @@ pub(crate) fn configure(
             facts: &mut Vec::new(),
             node: args.unwrap_or(node),
             place: None,
+            source_name: name,
             title,
         };
         let Some(Compiled::Source(source)) = (plugin.compile)(args, &mut cx) else { return None };
         let (name, args, span) = (name.to_owned(), args.cloned(), node.span.clone());
         let table = source.fields().or(plugin.fields)?;
-        Some(ConfiguredSource { name, source, table, module: plugin.name, args, span })
+        let settings =
+            plugin.settings.iter().filter_map(|key| config.top(key)).map(JsonNode::to_json).collect();
+        Some(ConfiguredSource { name, source, table, module: plugin.name, args, settings, span })
     };
     let mut sources = Vec::new();
     let default = registry.default_source();

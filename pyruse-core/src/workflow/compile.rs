@@ -113,6 +113,7 @@ impl Compiler<'_> {
             facts: &mut site.facts,
             node: step.args.as_ref().unwrap_or(&step.node),
             place: Some(place),
+            source_name: "",
             title: format!("arguments of `{}`", name.text),
         };
         (plugin.compile)(step.args.as_ref(), &mut cx)

@@ -28,7 +28,7 @@ use self::numbers::Numbers;
 use crate::connection::Link;
 use crate::settings::NatsSettings;
 use crate::source::check_stream;
-use crate::{inspect, subject};
+use crate::{inspect, loops, subject};
 
 const NAME: &str = "action_publish";
 
@@ -120,6 +120,8 @@ impl Module for Publish {
         let (link, subject) = (link?, subject?);
         checked?;
         cx.states("", Fact::Sends);
+        let any: Vec<String> = args.subject.split('.').map(any_value).collect();
+        loops::state_feeds("subject", &args.to, &any.join("."), cx);
         Ok(Publish {
             link,
             subject,
@@ -174,6 +176,11 @@ fn compile_subject(text: &str, cx: &mut Compile<'_>) -> Result<Message, Invalid>
         Ok(()) => Ok(template),
         Err(why) => Err(cx.error("subject", why)),
     }
+}
+
+/// Returns the token of a template, or the wildcard if it contains a value.
+fn any_value(token: &str) -> String {
+    if token.contains('{') { "*".to_owned() } else { token.to_owned() }
 }
 
 impl Action for Publish {

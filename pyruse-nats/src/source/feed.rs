@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::AbortHandle;
 
 use super::place::Place;
-use crate::connection::{LiveLink, Refusals, Status, connected, in_words};
+use crate::connection::{LiveLink, Refusals, Status, connected, consumer_name, in_words};
 
 /// How many messages wait for the reader at most.
 const WAITING: usize = 1000;
@@ -272,6 +272,8 @@ impl Reading {
         deliver_policy: DeliverPolicy,
     ) -> Result<Consumer<pull::Config>, jetstream::stream::ConsumerError> {
         let config = pull::Config {
+            // With a name, the server's permissions can tell consumers of this stream from others.
+            name: Some(consumer_name()),
             deliver_policy,
             ack_policy: AckPolicy::None,
             filter_subjects: self.selection.subjects.clone(),

@@ -26,7 +26,7 @@ use self::place::Place;
 pub(crate) use self::place::WINDOW;
 use self::reader::StreamReader;
 use crate::connection::Link;
-use crate::{inspect, subject};
+use crate::{inspect, loops, subject};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "pyruse_core::serde", deny_unknown_fields)]
@@ -85,6 +85,7 @@ impl Module for Stream {
         let link = link?;
         stream?;
         checked?;
+        loops::note_source(&args.connection, &args.subjects, cx);
         Ok(Stream {
             link,
             selection: Selection { stream: args.stream, subjects: args.subjects },

@@ -20,14 +20,25 @@ const UNKNOWN: Duration = Duration::from_millis(50);
 /// How long to wait for a message that is named.
 const FIND: Duration = Duration::from_secs(10);
 
-fn plural(count: u64) -> &'static str {
-    if count == 1 { "message of the stream was" } else { "messages of the stream were" }
+fn messages(count: u64) -> &'static str {
+    if count == 1 { "message" } else { "messages" }
+}
+
+fn were(count: u64) -> &'static str {
+    if count == 1 { "was" } else { "were" }
 }
 
 /// Messages that the stream had, and that could not be read.
 static GONE: LossKind = LossKind {
     name: "gone",
-    text: |count, range| format!("{count} {}, stored {range}, removed before they were read", plural(count)),
+    text: |count, range| {
+        format!(
+            "{count} {} of the stream, stored {range}, {} removed before {} read",
+            messages(count),
+            were(count),
+            if count == 1 { "it was" } else { "they were" }
+        )
+    },
 };
 
 /// Messages that are no entries.
@@ -35,8 +46,9 @@ static FOREIGN: LossKind = LossKind {
     name: "foreign",
     text: |count, range| {
         format!(
-            "{count} {}, stored {range}, passed over: they are no JSON objects, or no tokens name their senders",
-            plural(count)
+            "{count} {} of the stream, stored {range}, {} passed over: not a JSON object, or no token that names a sender",
+            messages(count),
+            were(count)
         )
     },
 };
@@ -45,7 +57,11 @@ static FOREIGN: LossKind = LossKind {
 static TOO_LONG: LossKind = LossKind {
     name: "tooLong",
     text: |count, range| {
-        format!("{count} {}, stored {range}, passed over: longer than 256 KiB", plural(count))
+        format!(
+            "{count} {} of the stream, stored {range}, {} passed over: longer than 256 KiB",
+            messages(count),
+            were(count)
+        )
     },
 };
 
