@@ -153,7 +153,12 @@ logpath = LOGS/a.log
 enabled = true
 filter =
 failregex = ^refused <HOST>$
-logpath = LOGS/missing.log
+logpath = LOGS/missing.log tail
+          LOGS/new/*.log
+[nologpath]
+enabled = true
+filter =
+failregex = ^refused <HOST>$
 [nofilter]
 enabled = true
 filter = nosuchfilter
@@ -175,7 +180,8 @@ action = evil
     for line in [
         "good: the same",
         "broken: not: `failregex` 1 cannot be used: missing ), unterminated subpattern",
-        "nolog: not: it has no log file: none of the configured ones is there.",
+        "nolog: with differences",
+        "nologpath: not: it has no `logpath`",
         "fail2ban itself cannot use it: Jail 'nofilter' skipped",
         "../../evil: in part: the action evil uses <ip-host>",
     ] {
@@ -186,7 +192,13 @@ action = evil
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    assert_eq!(files, ["good.json", "jail_______evil.json"]);
+    assert_eq!(files, ["good.json", "jail_______evil.json", "nolog.json"]);
+    // A log that comes later is read.
+    let logs = copy.logs();
+    let paths = serde_json::json!([logs.join("missing.log"), logs.join("new/*.log")]);
+    assert_eq!(fail2ban::sources(&out)["nolog"]["args"]["paths"], paths);
+    let page = fs::read_to_string(out.join("README.md")).unwrap();
+    assert!(page.contains("none of its log files is there now"), "{page}");
     let config = out.join("pyruse.json");
     let (checked, code) = pyruse(&["--config", config.to_str().unwrap(), "check", "--strict"]);
     assert_eq!(code, Some(0), "{checked}");

@@ -85,7 +85,11 @@ fn read(directory: &Path) -> anyhow::Result<Configuration> {
     }
     let text = directory.to_str().context("the name of the directory is not UTF-8")?;
     let why = match program::ask(&["fail2ban-client".into()], &["-c", text, "-d"], CLIENT_TIMEOUT) {
-        Ok(printed) => return Ok(commands::read(&String::from_utf8_lossy(&printed))),
+        Ok(printed) => {
+            let mut configuration = commands::read(&String::from_utf8_lossy(&printed));
+            files::name_logs(directory, &mut configuration.jails);
+            return Ok(configuration);
+        }
         Err(failure) if failure.not_started => "is not there".to_owned(),
         Err(failure) => format!("failed ({})", failure.message),
     };

@@ -82,11 +82,13 @@ impl Origin {
             return Ok(Origin::Journal(alternatives, source));
         }
         if jail.logpaths.is_empty() {
-            return Err(
-                "it has no log file: none of the configured ones is there. Install what writes it, or name \
-                        another one as `logpath`"
-                    .into(),
-            );
+            return Err("it has no `logpath`".into());
+        }
+        if !jail.logpaths.iter().any(|path| is_there(path)) {
+            notes.push(format!(
+                "none of its log files is there now (`{}`): they are read as soon as they are",
+                jail.logpaths.join("`, `")
+            ));
         }
         Ok(Origin::Files(files(jail, notes)))
     }
@@ -201,6 +203,11 @@ fn has_date_within(jail: &Jail) -> bool {
         at.is_some_and(|at| ["<HOST>", "<ADDR>"].iter().any(|tag| expression[..at].contains(tag)))
     };
     jail.prefregex.iter().chain(&jail.failregex).any(is_within)
+}
+
+/// Whether there is a file of that name, or of that pattern.
+fn is_there(path: &str) -> bool {
+    glob::glob(path).into_iter().flatten().flatten().any(|path| path.exists())
 }
 
 /// Whether the jail reads what fail2ban itself logs, in the file of that name or in the journal.

@@ -57,16 +57,7 @@ pub(super) fn read(directory: &Path) -> Result<Configuration, String> {
         log: option("logtarget"),
         ..Configuration::default()
     };
-    let mut jails = Sections::default();
-    jails.read_one(&directory.join("jail.conf"), 0)?;
-    for path in in_order(&directory.join("jail.d"), "conf") {
-        jails.read_one(&path, 0)?;
-    }
-    jails.read_one(&directory.join("jail.local"), 0)?;
-    for path in in_order(&directory.join("jail.d"), "local") {
-        jails.read_one(&path, 0)?;
-    }
-    jails.set(DEFAULT, "fail2ban_confpath", &directory.display().to_string().replace('%', "%%"));
+    let jails = sections(directory)?;
     let names = jails.names().filter(|name| ![DEFAULT, "INCLUDES", DEFINITION].contains(name));
     for name in names {
         let enabled = jails.get(name, "enabled").map(|text| text.and_then(|text| boolean(&text)));
@@ -79,6 +70,34 @@ pub(super) fn read(directory: &Path) -> Result<Configuration, String> {
         }
     }
     Ok(configuration)
+}
+
+/// Gives the jails the log files that are configured. fail2ban-client says only those that are there.
+pub(super) fn name_logs(directory: &Path, jails: &mut [Jail]) {
+    let sections = sections(directory);
+    for jail in jails.iter_mut().filter(|jail| !jail.reads_journal()) {
+        let configured = sections.as_ref().map_err(Clone::clone).and_then(|s| s.get(&jail.name, "logpath"));
+        match configured.map(|text| logs(&text.unwrap_or_default())) {
+            Ok(logs) if logs.is_empty() => {}
+            Ok(logs) => jail.logpaths = logs,
+            Err(why) => jail.unread.push(format!("only log files that are there now are read: {why}")),
+        }
+    }
+}
+
+/// Reads the sections of all jails.
+fn sections(directory: &Path) -> Result<Sections, String> {
+    let mut jails = Sections::default();
+    jails.read_one(&directory.join("jail.conf"), 0)?;
+    for path in in_order(&directory.join("jail.d"), "conf") {
+        jails.read_one(&path, 0)?;
+    }
+    jails.read_one(&directory.join("jail.local"), 0)?;
+    for path in in_order(&directory.join("jail.d"), "local") {
+        jails.read_one(&path, 0)?;
+    }
+    jails.set(DEFAULT, "fail2ban_confpath", &directory.display().to_string().replace('%', "%%"));
+    Ok(jails)
 }
 
 /// The files of a directory with that extension, in alphabetical order.
@@ -125,14 +144,9 @@ fn jail(directory: &Path, jails: &Sections, name: &str) -> Result<Jail, String> 
     Ok(jail)
 }
 
-/// The files that are there now. Each line is a path, which may have wildcards, and where to begin.
+/// The log files. Each line is a path, which may have wildcards, and where to begin.
 fn logs(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for line in text.lines().filter_map(|line| line.split_whitespace().next()) {
-        let paths = glob::glob(line).into_iter().flatten().flatten();
-        found.extend(paths.filter(|path| path.exists()).map(|path| path.display().to_string()));
-    }
-    found
+    text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
 fn set(jail: &mut Jail, key: &str, text: &str) {
