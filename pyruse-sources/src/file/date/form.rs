@@ -255,7 +255,8 @@ impl Scan<'_> {
     fn clf(&mut self) -> Option<Written> {
         let mut civil = Civil { day: self.two()?, ..Civil::default() };
         let separator = self.one_of(b"/- ")?;
-        civil.month = self.month()?;
+        // With slashes, a number may be the day as well.
+        civil.month = if separator == b'-' && self.is_digit(0) { self.two()? } else { self.month()? };
         self.byte(separator)?;
         civil.year = Some(self.year()?);
         self.one_of(b": ")?;
@@ -355,6 +356,7 @@ mod tests {
             (Form::Syslog, "Nov 8, 2026 12:06:40", " x", at(None)),
             (Form::Clf, "08/Nov/2026:12:06:40 +0100", "] x", at(hour)),
             (Form::Clf, "08-Nov-2026 12:06:40 UTC", "] x", at(Some(0))),
+            (Form::Clf, "08-11-2026 12:06:40 +0100", " x", at(hour)),
             (Form::Clf, "08-Nov-2026 12:06:40.5", " x", Civil { micros: 500_000, ..at(None) }),
             (Form::Ctime, "Sun Nov  8 12:06:40 2026", " x", at(None)),
             (Form::Ctime, "Sun Nov 08 12:06:40.123456 2026", "]", Civil { micros: 123_456, ..at(None) }),
@@ -376,9 +378,18 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_none() {
-        for text in
-            ["", "2026", "2026-1-1 1:1:1", "20261118", "Nov", "Nov 123 12:06:40", "192.0.2.1", "1795", "@4"]
-        {
+        for text in [
+            "",
+            "2026",
+            "2026-1-1 1:1:1",
+            "20261118",
+            "Nov",
+            "Nov 123 12:06:40",
+            "08/11/2026 12:06:40",
+            "192.0.2.1",
+            "1795",
+            "@4",
+        ] {
             assert!(ALL.iter().all(|form| form.parse(text.as_bytes()).is_none()), "{text}");
         }
     }

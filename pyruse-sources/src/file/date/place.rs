@@ -37,10 +37,10 @@ impl Iterator for Places<'_> {
 fn opened(line: &[u8], start: usize) -> usize {
     match line.get(start) {
         Some(b'[' | b'(' | b'"') => start + 1,
-        // The priority of syslog.
+        // The priority of syslog, or a letter for it.
         Some(b'<') => {
-            let digits = line[start + 1..].iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
-            if line.get(start + 1 + digits) == Some(&b'>') { start + digits + 2 } else { start }
+            let inner = line[start + 1..].iter().take(3).take_while(|b| b.is_ascii_alphanumeric()).count();
+            if line.get(start + 1 + inner) == Some(&b'>') { start + inner + 2 } else { start }
         }
         Some(b'm') if line[start..].starts_with(b"msg=audit(") => start + 4 + AUDIT.len(),
         _ => start,
@@ -55,8 +55,17 @@ pub(super) fn nth_place(line: &[u8], place: usize) -> Option<usize> {
     Places::of(line).nth(place)
 }
 
+/// The length of the name of a zone that the brackets of a date begin with: `[CET Nov 18 12:06:40]`.
+fn zone_before(line: &[u8], start: usize) -> usize {
+    let Some(before) = line[..start].strip_suffix(b" ") else { return 0 };
+    let letters = before.iter().rev().take_while(|byte| byte.is_ascii_uppercase()).count();
+    let is_zone = (3..=5).contains(&letters) && before[..before.len() - letters].ends_with(b"[");
+    if is_zone { letters + 1 } else { 0 }
+}
+
 /// What is cut from the line: at its beginning, also what encloses the date, and white space.
 pub(super) fn cut(line: &[u8], start: usize, end: usize) -> Range<usize> {
+    let start = start - zone_before(line, start);
     let (mut first, mut last) = (start, end);
     if start > 0
         && matches!(

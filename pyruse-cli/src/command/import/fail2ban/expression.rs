@@ -21,6 +21,9 @@ const NAME: &str = r"[\w\-.^_]*\w";
 /// The number of bits of a network.
 const BITS: &str = r"\d{1,3}";
 
+/// The zone of a date, which some expressions have at the beginning of a line. Our source cuts it with the date.
+const ZONE: &str = r"\s[+-]\d{4}";
+
 /// The longest expression, in bytes.
 const LONGEST: usize = 64 << 10;
 
@@ -71,6 +74,9 @@ impl Expression {
             if let Some(behind) = anchored.strip_prefix(r"\[\]") {
                 expression.text.push_str(r"(?:\[\])?");
                 rest = behind.strip_prefix('?').unwrap_or(behind);
+            } else if let Some(behind) = anchored.strip_prefix(ZONE) {
+                let _ = write!(expression.text, "(?:{ZONE})?");
+                rest = behind;
             }
         }
         while let Some(c) = rest.chars().next() {
@@ -271,6 +277,7 @@ mod tests {
         let text = |source: &str| Expression::convert(source, line).unwrap().text;
         assert_eq!(text(r"^\[\]\s?\[error\]"), r"^ ?(?:\[\])?\s?\[error\]");
         assert_eq!(text("^: x"), "^ ?: x");
+        assert_eq!(text(r"^\s[+-]\d{4} x"), r"^ ?(?:\s[+-]\d{4})? x");
         assert_eq!(text("x^"), "x^");
     }
 

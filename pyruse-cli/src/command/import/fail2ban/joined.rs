@@ -1,5 +1,9 @@
-//! An expression about two lines with others in between (`<SKIPLINES>`).
+//! An expression about two lines.
 //!
+//! If the second follows at once (`\n`), the source of the log joins them: a line that is such a second one belongs to the
+//! entry of the line before it.
+//!
+//! Others may be in between (`<SKIPLINES>`).
 //! It becomes two expressions. What the second repeats of the first, `(?P=conn)`, is what the lines have in common: the
 //! first line is remembered under it, and the second counts if one is remembered. fail2ban searches within a number of
 //! lines (`maxlines`); here, the memory lasts for some time.
@@ -8,11 +12,34 @@ use serde_json::json;
 
 use super::chain::{Chain, Step};
 use super::expression::{Expression, Manner};
+use super::jail::Jail;
 
 const SKIPPED: &str = "<SKIPLINES>";
 
+/// The end of a line in an expression.
+const LINE_END: &str = r"\n";
+
 /// What is remembered of a first line that was used.
 const NOTHING: &str = "-";
+
+/// Returns an expression for lines that follow another one at once in an expression of the jail.
+pub(super) fn following(jail: &Jail) -> Option<String> {
+    if jail.maxlines != 2 || jail.prefregex.is_some() {
+        return None;
+    }
+    let mut all = Vec::new();
+    for (n, source) in jail.failregex.iter().enumerate().filter(|(_, source)| !Joined::is_one(source)) {
+        let Some((_, second)) = source.split_once(LINE_END).filter(|(_, rest)| !rest.contains(LINE_END))
+        else {
+            continue;
+        };
+        // A name of its own for each group.
+        let manner = Manner { prefix: &format!("line{n}"), names: jail.use_dns != "no", is_line: false };
+        all.push(Expression::convert(second, manner).ok()?.text);
+    }
+    let joined = all.join("|");
+    (!all.is_empty()).then(|| if all.len() == 1 { joined } else { format!("(?:{joined})") })
+}
 
 /// The two expressions.
 #[derive(Debug)]
@@ -180,13 +207,32 @@ fn group_of<'e>(expression: &'e str, name: &str) -> Option<&'e str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Joined, group_of};
+    use super::{Joined, following, group_of};
     use crate::command::import::fail2ban::expression::Manner;
+    use crate::command::import::fail2ban::jail::Jail;
 
     #[test]
     fn a_group_ends_at_its_own_parenthesis() {
         assert_eq!(group_of(r"a(?P<x>[])(]\)(b(c))?)d)", "x"), Some(r"(?P<x>[])(]\)(b(c))?)"));
         assert_eq!(group_of(r"(?P<x>[^)]", "x"), None);
+    }
+
+    #[test]
+    fn lines_that_follow_at_once_are_those_of_all_expressions() {
+        let of = |maxlines, expressions: &[&str]| {
+            let failregex = expressions.iter().map(|&text| text.into()).collect();
+            following(&Jail { maxlines, failregex, ..Jail::new("j") })
+        };
+        assert_eq!(of(2, &[r"^a <IP4>\nb$"]).as_deref(), Some("b$"));
+        assert_eq!(
+            of(2, &[r"^a\nb(?P<x>c)", "^d", r"e\n(?P<x>f)"]).as_deref(),
+            Some("(?:b(?P<line0_x>c)|(?P<line2_x>f))")
+        );
+        for (maxlines, expression) in
+            [(1, r"a\nb"), (2, "ab"), (2, r"a\nb\nc"), (2, r"a<SKIPLINES>\nb"), (2, r"(?P<x>a)\n(?P=x)")]
+        {
+            assert_eq!(of(maxlines, &[expression]), None, "{expression}");
+        }
     }
 
     #[test]

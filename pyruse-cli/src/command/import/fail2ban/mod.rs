@@ -10,6 +10,7 @@ mod chain;
 mod checked;
 mod commands;
 mod database;
+mod date;
 mod expression;
 mod files;
 mod firewall;

@@ -4,8 +4,13 @@
 use serde_json::{Value, json};
 
 use super::chain::{Chain, Step};
+use super::date::{self, Cut};
 use super::jail::Jail;
+use super::joined;
 use super::named;
+
+/// The comment at the text of a line.
+const WITHOUT_DATE: &str = "As fail2ban sees the line: without its date.";
 
 /// The name of the source for the journal of the machine.
 pub(super) const JOURNAL: &str = "journal";
@@ -101,19 +106,14 @@ impl Origin {
         match self {
             Origin::Files(source) => {
                 let ours = Step::filter("filter_equals", json!({"field": "_SOURCE", "value": source.name}));
-                let whole = text(" {MESSAGE}").comment("As fail2ban sees the line: without its date.");
-                if !has_date_within(jail) {
+                let whole = text(" {MESSAGE}").comment(WITHOUT_DATE);
+                let Some(Cut { expression, line: cut }) = date::cut(jail, line) else {
                     return first(vec![ours, whole]);
-                }
+                };
                 let (dated, undated) = (format!("{label}: date"), format!("{label}: no date"));
-                let date = format!("^(?P<{line}_before>[^\\[]*\\[){WEB_DATE}(?P<{line}_behind>\\].*)$");
-                let date = Step::filter("filter_pcre", json!({"field": "MESSAGE", "re": date}));
-                let cut = text(&format!("{{{line}_before}}{{{line}_behind}}"));
+                let date = Step::filter("filter_pcre", json!({"field": "MESSAGE", "re": expression}));
                 let mut chains = first(vec![ours, date.then(&dated).otherwise(&undated)]);
-                chains.push(Chain {
-                    label: dated,
-                    steps: vec![cut.comment("As fail2ban sees the line: without its date.")],
-                });
+                chains.push(Chain { label: dated, steps: vec![text(&cut).comment(WITHOUT_DATE)] });
                 chains.push(Chain { label: undated, steps: vec![whole] });
                 chains
             }
@@ -192,19 +192,6 @@ fn is_number(field: &str) -> bool {
     NUMBERS.contains(&field)
 }
 
-/// A date as in the access log of a web server: `18/Nov/2026:12:06:40 +0100`.
-const WEB_DATE: &str = r"\d{1,2}/\w+\.?/\d{4}:[\d:]+ ?(?:[+-]\d{4})?";
-
-/// Whether lines have a date within, as in an access log: fail2ban leaves its brackets, `192.0.2.1 - - [] "GET …`. Only
-/// the expressions say how a line looks.
-fn has_date_within(jail: &Jail) -> bool {
-    let is_within = |expression: &String| {
-        let at = expression.find(r"\[\]");
-        at.is_some_and(|at| ["<HOST>", "<ADDR>"].iter().any(|tag| expression[..at].contains(tag)))
-    };
-    jail.prefregex.iter().chain(&jail.failregex).any(is_within)
-}
-
 /// Whether there is a file of that name, or of that pattern.
 fn is_there(path: &str) -> bool {
     glob::glob(path).into_iter().flatten().flatten().any(|path| path.exists())
@@ -253,11 +240,14 @@ fn journal(jail: &Jail, notes: &mut Vec<String>) -> Option<Source> {
 fn files(jail: &Jail, notes: &mut Vec<String>) -> Source {
     let mut args = serde_json::Map::new();
     args.insert("paths".into(), json!(jail.logpaths));
-    if let Some(time) = jail.datepattern.as_deref().and_then(|pattern| time_of(pattern, notes)) {
+    if let Some(time) = jail.datepattern.as_deref().and_then(|pattern| date::time_of(pattern, notes)) {
         args.insert("time".into(), json!(time));
     }
+    if let Some(second) = joined::following(jail) {
+        args.insert("first_line".into(), json!(format!("^(?!{second})")));
+    }
     if let Some(zone) = &jail.logtimezone {
-        match zone_of(zone) {
+        match date::zone_of(zone) {
             Some(zone) => drop(args.insert("zone".into(), json!(zone))),
             None => notes.push(format!("the time zone `{zone}` was not understood: the machine's is used")),
         }
@@ -269,82 +259,10 @@ fn files(jail: &Jail, notes: &mut Vec<String>) -> Source {
     Source::new("source_file", args)
 }
 
-/// Returns the argument `time` for a pattern; `None`: dates are found by themselves.
-fn time_of(pattern: &str, notes: &mut Vec<String>) -> Option<String> {
-    let plain = pattern.trim_start_matches("{^LN-BEG}").trim_start_matches('^');
-    match plain {
-        "" | "{DEFAULT}" | "{DATE}" => return None,
-        _ => {}
-    }
-    if plain.eq_ignore_ascii_case("epoch") {
-        return Some("epoch".into());
-    }
-    if plain.eq_ignore_ascii_case("tai64n") {
-        return Some("tai64n".into());
-    }
-    if plain == "{NONE}" {
-        return Some("arrival".into());
-    }
-    let is_format = plain.contains('%')
-        && !plain.contains("%Ex")
-        && !plain.contains(['(', '[', '{', '?', '*', '+', '|', '<', '\\']);
-    if is_format {
-        return Some(plain.into());
-    }
-    if plain.contains("{DATE}") || plain.contains("%ExY") {
-        // One of the usual dates, behind something: they are found there, too.
-        return None;
-    }
-    notes.push(format!(
-        "`datepattern` `{pattern}` was not taken over: the usual forms of dates are found by themselves; if yours is \
-         not, set `time` of the source"
-    ));
-    None
-}
-
-/// Returns the name of a zone: `UTC+0200` is two hours before UTC.
-fn zone_of(zone: &str) -> Option<String> {
-    let offset =
-        zone.strip_prefix("UTC").or_else(|| zone.strip_prefix("GMT")).or_else(|| zone.strip_prefix('Z'))?;
-    let digits = offset.trim_start_matches(['+', '-']).replace(':', "");
-    let number: u32 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
-    if number == 0 {
-        return Some("UTC".into());
-    }
-    // The names of the time zone database have the opposite sign, and whole hours only.
-    let hours = match digits.len() {
-        1 | 2 => number,
-        _ if number.is_multiple_of(100) => number / 100,
-        _ => return None,
-    };
-    let sign = if offset.starts_with('-') { '+' } else { '-' };
-    (hours <= 14).then(|| format!("Etc/GMT{sign}{hours}"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Origin, has_date_within, has_own_journal, reads_bans, time_of, zone_of};
+    use super::{Origin, has_own_journal, reads_bans};
     use crate::command::import::fail2ban::jail::Jail;
-
-    #[test]
-    fn a_time_zone_with_an_offset_has_a_name_with_the_opposite_sign() {
-        assert_eq!(zone_of("UTC").as_deref(), Some("UTC"));
-        assert_eq!(zone_of("UTC+0200").as_deref(), Some("Etc/GMT-2"));
-        assert_eq!(zone_of("GMT-01:00").as_deref(), Some("Etc/GMT+1"));
-        assert_eq!(zone_of("UTC+0530"), None);
-        assert_eq!(zone_of("Europe/Paris"), None);
-    }
-
-    #[test]
-    fn a_format_of_strptime_is_taken_over_and_an_unknown_pattern_is_noted() {
-        let mut notes = Vec::new();
-        assert_eq!(time_of("{^LN-BEG}", &mut notes), None);
-        assert_eq!(time_of("^%Y-%m-%d %H:%M:%S", &mut notes).as_deref(), Some("%Y-%m-%d %H:%M:%S"));
-        assert_eq!(time_of("{^LN-BEG}Epoch", &mut notes).as_deref(), Some("epoch"));
-        assert!(notes.is_empty());
-        assert_eq!(time_of(r"^(?:\d+ )?%H.%M", &mut notes), None);
-        assert_eq!(notes.len(), 1);
-    }
 
     #[test]
     fn the_options_of_the_backend_name_another_journal() {
@@ -376,15 +294,5 @@ mod tests {
         assert!(reads_bans(&of("/var/log/fail2ban.log"), None));
         assert!(reads_bans(&of("/srv/f.log"), Some("/srv/f.log")) && !reads_bans(&of("/srv/f.log"), None));
         assert!(!reads_bans(&Jail::new("j"), None));
-    }
-
-    #[test]
-    fn expressions_say_whether_the_date_is_within_the_line() {
-        let of = |expression: &str| {
-            has_date_within(&Jail { failregex: vec![expression.into()], ..Jail::new("j") })
-        };
-        assert!(of(r"^<HOST> - - \[\] x"));
-        assert!(!of(r"^\[\]\s\[error\] <HOST>"));
-        assert!(!of(r"^(?:\[\])?\s*x <HOST>"));
     }
 }

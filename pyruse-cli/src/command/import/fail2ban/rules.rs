@@ -11,7 +11,7 @@ use super::expression::{ADDRESSES, Expression, Manner};
 use super::firewall::{Rule, Services};
 use super::ignored::Lists;
 use super::jail::Jail;
-use super::joined::{Joined, Names};
+use super::joined::{self, Joined, Names};
 use super::origin::{self, Origin, Source};
 use super::session::{Marks, Session};
 
@@ -208,7 +208,7 @@ impl Expressions {
                 "two lines are joined by what they have in common, for some time, and not within {} lines (`maxlines`)",
                 jail.maxlines
             ));
-        } else if jail.maxlines > 1 {
+        } else if jail.maxlines > 1 && !(of_file && joined::following(jail).is_some()) {
             notes.push(format!("`maxlines` is {}: each line is searched alone", jail.maxlines));
         }
         let keep = jail.findtime.clamp(*SESSION.start(), *SESSION.end());
