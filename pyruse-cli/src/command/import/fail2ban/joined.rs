@@ -221,7 +221,7 @@ mod tests {
     fn lines_that_follow_at_once_are_those_of_all_expressions() {
         let of = |maxlines, expressions: &[&str]| {
             let failregex = expressions.iter().map(|&text| text.into()).collect();
-            following(&Jail { maxlines, failregex, ..Jail::new("j") })
+            following(&Jail { failregex, maxlines, ..Jail::new("j") })
         };
         assert_eq!(of(2, &[r"^a <IP4>\nb$"]).as_deref(), Some("b$"));
         assert_eq!(
