@@ -24,6 +24,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The first wait.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
+/// A server that does not answer is asked this often, and given up the third time.
+const PING: Duration = Duration::from_secs(15);
+
 /// How many subjects are kept that the server did not let us use.
 const REFUSALS: usize = 100;
 
@@ -136,6 +139,8 @@ impl Link {
             runtime.spawn(keep_connected(settings, sender, refusals));
             // The other side is dropped, and never sends.
             let _ = runtime.block_on(stopped);
+            // A name may still be looked up, which takes as long as it takes.
+            runtime.shutdown_background();
         });
         let thread = thread.map_err(failed)?;
         *running = Some(Running { link: link.clone(), stop: Some(stop), thread: Some(thread) });
@@ -225,7 +230,7 @@ async fn until_lost(events: &mut mpsc::Receiver<Event>, refusals: &Refusals) -> 
 pub(crate) async fn connect(settings: &Connection) -> Result<(Client, mpsc::Receiver<Event>), String> {
     let (sender, events) = mpsc::channel(REFUSALS);
     let options = settings.login().map_err(|(_, why)| why)?;
-    let options = options.name("pyruse").retain_servers_order().event_callback(move |event| {
+    let options = options.name("pyruse").ping_interval(PING).event_callback(move |event| {
         // If nobody reads them, there are enough.
         let _ = sender.try_send(event);
         std::future::ready(())
