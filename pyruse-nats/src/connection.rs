@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use async_nats::jetstream::{Context, ContextBuilder};
 use async_nats::{Client, Event, ServerError};
 use pyruse_core::plugin::{Compile, Invalid, Start, excerpt};
 use pyruse_core::time::Timestamp;
@@ -53,6 +54,7 @@ pub(crate) struct LiveLink {
     pub(crate) runtime: Handle,
     pub(crate) status: watch::Receiver<Status>,
     pub(crate) refusals: Refusals,
+    api_prefix: Arc<str>,
 }
 
 /// Whether there is a connection.
@@ -133,7 +135,9 @@ impl Link {
         let (sender, status) = watch::channel(Status::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let refusals = Refusals::default();
-        let link = LiveLink { runtime: runtime.handle().clone(), status, refusals: refusals.clone() };
+        let api_prefix = self.settings.api_prefix.as_str().into();
+        let link =
+            LiveLink { runtime: runtime.handle().clone(), status, refusals: refusals.clone(), api_prefix };
         let settings = self.settings.clone();
         let thread = std::thread::Builder::new().name("nats".to_owned()).spawn(move || {
             runtime.spawn(keep_connected(settings, sender, refusals));
@@ -158,6 +162,14 @@ impl Drop for Running {
 }
 
 impl LiveLink {
+    /// Returns what asks for streams and publishes to them. An answer may take this long.
+    pub(crate) fn context(&self, client: Client, limit: Duration) -> Context {
+        // It starts a task of its own.
+        let _within = self.runtime.enter();
+        let context = ContextBuilder::new().timeout(limit).ack_timeout(limit);
+        context.api_prefix(&*self.api_prefix).build(client)
+    }
+
     /// Returns the client, or why there is none after this time. Not for the thread of the connection itself.
     pub(crate) fn client(&self, limit: Duration) -> Result<Client, String> {
         self.wait(limit, |_| false)

@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, Stream};
-use async_nats::jetstream::{Context, ContextBuilder};
 use async_nats::{Client, HeaderMap};
 use pyruse_core::plugin::{Inspection, Severity};
 
@@ -76,10 +75,6 @@ fn connect(link: &Link, inspection: &mut Inspection) -> Result<(LiveLink, Client
     }
 }
 
-fn context(client: Client) -> Context {
-    ContextBuilder::new().timeout(LIMIT).ack_timeout(LIMIT).build(client)
-}
-
 /// Runs work in the thread of the connection, and waits for it.
 fn run<T: Send + 'static>(
     live: &LiveLink,
@@ -105,8 +100,9 @@ pub(crate) fn stream(
     };
     let refusals = live.refusals.clone();
     let (stream, filters) = (name.to_owned(), subjects.to_vec());
+    let context = live.context(client, LIMIT);
     let asked = run(&live, async move {
-        let stream = context(client).get_stream(&stream).await.map_err(|e| in_words(&e))?;
+        let stream = context.get_stream(&stream).await.map_err(|e| in_words(&e))?;
         let consumed = consume(&stream, filters).await;
         Ok::<_, String>((stream.cached_info().config.clone(), consumed))
     });
@@ -215,8 +211,9 @@ pub(crate) fn publishing(
     }
     let refusals = live.refusals.clone();
     let to = subject.to_owned();
+    let context = live.context(client, LIMIT);
     let asked = run(&live, async move {
-        let sent = context(client).publish_with_headers(to, headers, "{}".into()).await;
+        let sent = context.publish_with_headers(to, headers, "{}".into()).await;
         match sent {
             Ok(acknowledgement) => acknowledgement.await.map(drop),
             Err(e) => Err(e),

@@ -3,9 +3,9 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use async_nats::jetstream::ContextBuilder;
+use async_nats::HeaderMap;
+use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
-use async_nats::{Client, HeaderMap};
 use futures_util::future::join_all;
 use pyruse_core::courier::Outcome;
 
@@ -40,16 +40,16 @@ pub(crate) fn publish(link: &Link, messages: Vec<Outgoing>) -> Vec<Outcome> {
         Ok(client) => client,
         Err(why) => return all(why),
     };
+    let context = live.context(client, ANSWER);
     let (sender, outcomes) = mpsc::channel();
     live.runtime.spawn(async move {
         // If nobody waits any more, nobody needs the outcomes.
-        let _ = sender.send(publish_all(client, messages, &live.refusals).await);
+        let _ = sender.send(publish_all(context, messages, &live.refusals).await);
     });
     outcomes.recv().unwrap_or_else(|_| all("the connection was closed".into()))
 }
 
-async fn publish_all(client: Client, messages: Vec<Outgoing>, refusals: &Refusals) -> Vec<Outcome> {
-    let context = ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).build(client);
+async fn publish_all(context: Context, messages: Vec<Outgoing>, refusals: &Refusals) -> Vec<Outcome> {
     let mut acknowledgements = Vec::with_capacity(messages.len());
     for message in messages {
         let Outgoing { subject, headers, payload } = message;

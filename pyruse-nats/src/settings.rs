@@ -59,6 +59,10 @@ pub(crate) struct Connection {
     /// there whether the server has each message on its disk before it acknowledges it.
     #[serde(default)]
     pub(crate) monitor: Option<String>,
+    /// Before the requests about streams, instead of `$JS.API`: where the streams are in another account of the server, the
+    /// prefix with which this one imports its requests; for a JetStream domain `hub`, it is `$JS.hub.API`.
+    #[serde(rename = "apiPrefix", default = "api_prefix")]
+    pub(crate) api_prefix: String,
     /// How many messages may wait to be published, 10,000 by default. Beyond that, the oldest are dropped, which is
     /// logged.
     #[serde(rename = "maxWaiting", default = "max_waiting")]
@@ -70,6 +74,10 @@ pub(crate) struct Connection {
     /// given up.
     #[serde(rename = "giveUpSeconds", default = "give_up_seconds")]
     pub(crate) give_up_seconds: Seconds,
+}
+
+fn api_prefix() -> String {
+    "$JS.API".to_owned()
 }
 
 fn max_waiting() -> usize {
@@ -171,6 +179,9 @@ impl Connection {
             && let Err(why) = subject::check(prefix, false)
         {
             report("inboxPrefix", why);
+        }
+        if let Err(why) = subject::check(self.api_prefix.trim_start_matches('$'), false) {
+            report("apiPrefix", why);
         }
         if self.max_waiting == 0 {
             report("maxWaiting", "`maxWaiting` must be at least 1: otherwise nothing is published".into());

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use async_nats::Client;
+use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
-use async_nats::jetstream::stream::Stream;
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::stream::{ConsumerError, Stream};
 use futures_util::StreamExt;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use pyruse_core::time::Timestamp;
@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::AbortHandle;
 
 use super::place::Place;
-use crate::connection::{LiveLink, Refusals, Status, connected, consumer_name, in_words};
+use crate::connection::{LiveLink, Status, connected, consumer_name, in_words};
 
 /// How many messages wait for the reader at most.
 const WAITING: usize = 1000;
@@ -114,9 +114,10 @@ impl Feed {
         let reading = Reading {
             selection,
             place,
+            link: link.clone(),
             status: link.status.clone(),
-            refusals: link.refusals.clone(),
             outlet,
+            keeps_newest: false,
             asked: None,
         };
         let task = link.runtime.spawn(reading.run()).abort_handle();
@@ -186,9 +187,11 @@ struct Reading {
     selection: Selection,
     /// Behind what was handed over.
     place: Place,
+    link: LiveLink,
     status: watch::Receiver<Status>,
-    refusals: Refusals,
     outlet: Outlet,
+    /// Whether the stream keeps only the newest message of each subject: then what it has removed is out of date.
+    keeps_newest: bool,
     /// When the server was last asked where the stream begins.
     asked: Option<Instant>,
 }
@@ -216,15 +219,14 @@ impl Reading {
 
     /// Reads as long as it can; returns why it cannot any more.
     async fn read(&mut self, client: Client) -> String {
-        let mut context = jetstream::new(client.clone());
-        context.set_timeout(ANSWER);
+        let context = self.link.context(client.clone(), ANSWER);
         match self.consumer(&context, &client).await {
             Ok((messages, created, is_at_end)) => {
                 self.outlet.put(Item::Begun { created }).await;
                 self.outlet.tell(|shared| (shared.problem, shared.is_at_end) = (None, is_at_end));
                 self.hand_over(messages, created, context).await
             }
-            Err(problem) => match self.refusals.latest() {
+            Err(problem) => match self.link.refusals.latest() {
                 Some(refusal) => format!("{problem}; the server says: {refusal}"),
                 None => problem,
             },
@@ -242,6 +244,7 @@ impl Reading {
         let stream = stream.map_err(|e| format!("the stream {name} cannot be read: {}", in_words(&e)))?;
         let info = stream.cached_info();
         let created = micros(info.created.into()).0;
+        self.keeps_newest = info.config.max_messages_per_subject == 1;
         let (first, last) = (info.state.first_sequence, info.state.last_sequence);
         let oldest = micros(info.state.first_timestamp.into());
         let policy = self.start(created, (first, last), oldest).await;
@@ -270,7 +273,7 @@ impl Reading {
         &self,
         stream: &Stream,
         deliver_policy: DeliverPolicy,
-    ) -> Result<Consumer<pull::Config>, jetstream::stream::ConsumerError> {
+    ) -> Result<Consumer<pull::Config>, ConsumerError> {
         let config = pull::Config {
             // With a name, the server's permissions can tell consumers of this stream from others.
             name: Some(consumer_name()),
@@ -310,7 +313,7 @@ impl Reading {
                 last + 1
             }
             Place::Behind { sequence, .. } => {
-                if first > sequence + 1 {
+                if first > sequence + 1 && !self.keeps_newest {
                     self.outlet.put(Item::Lost(first - sequence - 1, oldest)).await;
                 }
                 sequence + 1
@@ -380,7 +383,7 @@ impl Reading {
         // Other subjects have the numbers between those that are read.
         let is_asked =
             !self.selection.subjects.is_empty() && self.asked.is_some_and(|asked| asked.elapsed() < AGAIN);
-        if sequence <= before + 1 || is_asked {
+        if sequence <= before + 1 || is_asked || self.keeps_newest {
             return;
         }
         self.asked = Some(Instant::now());

@@ -47,6 +47,10 @@ struct Args {
     /// proves who has written an entry.
     #[serde(rename = "oneWriter", default)]
     one_writer: bool,
+    /// Whether a new source reads what the stream already has, too: for a stream with the newest word about each address,
+    /// such as bans. Otherwise it begins with what is published from then on.
+    #[serde(rename = "fromFirst", default)]
+    from_first: bool,
 }
 
 /// The configured source.
@@ -54,6 +58,7 @@ struct Stream {
     link: Arc<Link>,
     selection: Selection,
     sender_token: Option<usize>,
+    from_first: bool,
     fields: &'static StreamFields,
 }
 
@@ -90,6 +95,7 @@ impl Module for Stream {
             link,
             selection: Selection { stream: args.stream, subjects: args.subjects },
             sender_token,
+            from_first: args.from_first,
             fields: fields_of(sender_token.is_some(), args.one_writer),
         })
     }
@@ -104,7 +110,7 @@ impl Module for Stream {
             },
             Example {
                 title: "the bans of the only host that may publish them",
-                args: r#"{"connection": "fleet", "stream": "BAN", "subjects": ["ban.>"], "oneWriter": true}"#,
+                args: r#"{"connection": "fleet", "stream": "BAN", "subjects": ["ban.>"], "oneWriter": true, "fromFirst": true}"#,
                 entry: &[],
                 expected: Expected::Nothing,
             },
@@ -129,7 +135,7 @@ impl SourceModule for Stream {
 
 impl Source for Stream {
     fn open(&self) -> Result<Box<dyn Reader>, SourceError> {
-        Ok(Box::new(StreamReader::new(&self.link, &self.selection, self.sender_token)?))
+        Ok(Box::new(StreamReader::new(&self.link, &self.selection, self.sender_token, self.from_first)?))
     }
 
     fn fields(&self) -> Option<&'static dyn FieldTable> {

@@ -73,6 +73,8 @@ pub(super) struct StreamReader {
     selection: Selection,
     /// The number of the token that names the sender, from 0.
     sender_token: Option<usize>,
+    /// Whether a new source begins at the first message.
+    from_first: bool,
     feed: Option<Feed>,
     /// Behind the last record that counts as read.
     place: Place,
@@ -89,12 +91,14 @@ impl StreamReader {
         link: &Arc<Link>,
         selection: &Selection,
         sender_token: Option<usize>,
+        from_first: bool,
     ) -> Result<StreamReader, SourceError> {
         Ok(StreamReader {
             link: link.begin().map_err(SourceError)?,
             _link: link.clone(),
             selection: selection.clone(),
             sender_token,
+            from_first,
             feed: None,
             place: Place::Head,
             seen: Seen::default(),
@@ -133,6 +137,7 @@ impl Reader for StreamReader {
         (self.place, self.seen) = match begin {
             Begin::Behind(position) => place::read(position),
             Begin::Since(time) => (Place::Since(time), Seen::default()),
+            Begin::Tail if self.from_first => (Place::Head, Seen::default()),
             Begin::Head => (Place::Head, Seen::default()),
             Begin::Tail => (Place::Since(Timestamp::now()), Seen::default()),
         };
