@@ -76,6 +76,28 @@ fn the_shipped_rules_have_no_finding() {
     }
 }
 
+/// With files in place of those that only an administrator of the fleet has.
+#[cfg(feature = "nats")]
+#[test]
+fn the_configurations_of_a_fleet_have_no_finding() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    for (file, content) in [("nats-ca.pem", "a certificate\n"), ("fleet.nk", "a seed\n")] {
+        let path = directory.path().join(file);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    for path in of_fleet() {
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.replace("/etc/pyruse/", &format!("{}/", directory.path().display()));
+        let config = directory.path().join("pyruse.json");
+        fs::write(&config, text).unwrap();
+        let report: Value =
+            serde_json::from_str(&pyruse(&["check", "--json", config.to_str().unwrap()])).unwrap();
+        assert_eq!(report["findings"], serde_json::json!([]), "{}: {report:#}", path.display());
+    }
+}
+
 /// As `pyruse rules enable` does it, in the first configuration: one after the other, and all at once.
 #[test]
 fn the_rules_of_the_library_work_in_the_first_configuration() {
@@ -152,17 +174,24 @@ fn the_shipped_rules_ban_nobody_who_has_done_nothing() {
     }
 }
 
+/// The configurations of a fleet.
+fn of_fleet() -> [PathBuf; 2] {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/fleet");
+    ["host.json", "aggregator.json"].map(|file| directory.join(file))
+}
+
 /// All configurations that are shipped.
 fn shipped() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut found = vec![root.join("packaging/pyruse.json"), root.join("examples/conf/full.json")];
+    found.extend(of_fleet());
     for directory in ["examples", "examples/conf"] {
         let entries = fs::read_dir(root.join(directory)).unwrap();
         found.extend(
             entries.map(|entry| entry.unwrap().path().join("pyruse.json")).filter(|path| path.exists()),
         );
     }
-    assert!(found.len() >= 6, "{found:?}");
+    assert!(found.len() >= 8, "{found:?}");
     found
 }
 
