@@ -78,7 +78,7 @@ impl Line {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(crate = "pyruse_core::serde", default)]
 pub(super) struct LineOrigin {
-    /// What a writer cannot choose: the user id, or the source of entries that have none.
+    /// What a writer cannot choose: the user id, or, of entries that have none, the sender or the source.
     #[serde(rename = "u", skip_serializing_if = "String::is_empty")]
     pub(super) owner: String,
     #[serde(rename = "i", skip_serializing_if = "String::is_empty")]
@@ -103,6 +103,7 @@ impl LineOrigin {
 pub(super) struct OriginFields {
     priority: Slot,
     user: Slot,
+    sender: Slot,
     source: Slot,
     identifier: Slot,
     host: Slot,
@@ -114,6 +115,7 @@ impl OriginFields {
         OriginFields {
             priority: slot("PRIORITY"),
             user: slot("_UID"),
+            sender: slot("_SENDER"),
             source: slot("_SOURCE"),
             identifier: slot("SYSLOG_IDENTIFIER"),
             host: slot("_HOSTNAME"),
@@ -132,7 +134,10 @@ impl OriginFields {
         };
         let (identifier, host) = (text(self.identifier), text(self.host));
         let user = text(self.user);
-        let owner = if user.is_empty() { text(self.source) } else { user };
+        let sender = text(self.sender);
+        let host = if sender.is_empty() { host } else { sender.clone() };
+        let owner = [user, sender].into_iter().find(|owner| !owner.is_empty());
+        let owner = owner.unwrap_or_else(|| text(self.source));
         LineOrigin { owner, identifier, host }
     }
 }

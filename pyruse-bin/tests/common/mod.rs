@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+#[cfg(feature = "nats")]
+pub mod fleet;
 pub mod http_server;
 pub mod journal_file;
 pub mod mail_server;

