@@ -29,7 +29,7 @@ KEYS = Path("keys")
 FLEET = {
     "admin": (["$JS.API.>"], ["inbox.admin.>"]),
     "aggregator": (
-        ["ban.>", "$JS.API.STREAM.INFO.FAIL", "$JS.API.CONSUMER.CREATE.FAIL", "$JS.API.CONSUMER.MSG.NEXT.FAIL.>"],
+        ["ban.>", "$JS.API.STREAM.INFO.FAIL", "$JS.API.CONSUMER.CREATE.FAIL.>", "$JS.API.CONSUMER.MSG.NEXT.FAIL.>"],
         ["inbox.aggregator.>"],
     ),
 }
@@ -37,7 +37,7 @@ FLEET = {
 
 def of_host(name):
     """A host says what has failed there, and reads the bans. Nobody else reads the answers that it gets."""
-    requests = ["STREAM.INFO.BAN", "CONSUMER.CREATE.BAN", "CONSUMER.MSG.NEXT.BAN.>"]
+    requests = ["STREAM.INFO.BAN", "CONSUMER.CREATE.BAN.>", "CONSUMER.MSG.NEXT.BAN.>"]
     return [f"fail.{name}.>"] + [f"fleet.{request}" for request in requests], [f"inbox.{name}.>"]
 
 

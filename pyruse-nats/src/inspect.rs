@@ -121,8 +121,8 @@ pub(crate) fn stream(
     if let Err(why) = consumed {
         let said = refusals.latest().map(|said| format!("; the server says: {said}")).unwrap_or_default();
         let message = format!("the stream {name} cannot be read: {why}{said}");
-        let help = "let this user publish to `$JS.API.CONSUMER.CREATE.STREAM` and `$JS.API.CONSUMER.MSG.NEXT.STREAM.>`, with \
-                    the name of the stream, and subscribe to its inbox";
+        let help = "let this user publish to `$JS.API.CONSUMER.CREATE.` and `$JS.API.CONSUMER.MSG.NEXT.`, each with the name \
+                    of the stream and `.>`, and subscribe to its inbox";
         findings.push(Finding::error(Some("stream"), message, help));
     }
     findings

@@ -168,6 +168,16 @@ impl Fleet {
         }
     }
 
+    /// The argument of nsenter for the namespace with the bridge.
+    pub fn namespace(&self) -> String {
+        format!("--net=/run/netns/{}", self.net.name)
+    }
+
+    /// Where fleet.py has its directory `keys`.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     pub fn urls(&self) -> Vec<String> {
         (0..self.servers.len()).map(|n| format!("tls://{}:4222", server_address(n))).collect()
     }
