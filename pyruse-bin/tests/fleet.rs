@@ -46,7 +46,9 @@ fn one_failure_on_each_of_twenty_hosts_bans_everywhere_and_a_lift_lifts_everywhe
     banned(&["198.51.100.7"]);
     // The hosts do not ban their own friends, whatever the aggregator says.
     for address in ["198.51.100.200", "198.51.100.8"] {
-        senders.iter().for_each(|sender| fleet.fail(sender, address));
+        for sender in &senders {
+            fleet.fail(sender, address);
+        }
     }
     counted("all hosts: 198.51.100.200 is banned", 1);
     banned(&["198.51.100.7", "198.51.100.8"]);
