@@ -91,9 +91,13 @@ impl Refusals {
         all.iter().rev().find(|text| text.contains(&quoted)).cloned()
     }
 
-    /// Returns the latest refusal.
-    pub(crate) fn latest(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).back().cloned()
+    /// Returns the latest refusal of what reading a stream needs.
+    pub(crate) fn about_reading(&self) -> Option<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_about = |text: &&String| {
+            text.contains(".STREAM.") || text.contains(".CONSUMER.") || text.contains("Subscription")
+        };
+        all.iter().rev().find(is_about).cloned()
     }
 }
 

@@ -109,7 +109,8 @@ pub(crate) fn stream(
     let (config, consumed) = match asked.and_then(|asked| asked) {
         Ok(found) => found,
         Err(why) => {
-            let said = refusals.latest().map(|said| format!("; the server says: {said}")).unwrap_or_default();
+            let said =
+                refusals.about_reading().map(|said| format!("; the server says: {said}")).unwrap_or_default();
             let message = format!("the stream {name} cannot be asked for: {why}{said}");
             let help =
                 "create it (`nats stream add`), and let this user ask `$JS.API.STREAM.INFO.` and its name";
@@ -119,7 +120,8 @@ pub(crate) fn stream(
     let mut findings = limits(name, &config);
     findings.extend(syncing(link, inspection));
     if let Err(why) = consumed {
-        let said = refusals.latest().map(|said| format!("; the server says: {said}")).unwrap_or_default();
+        let said =
+            refusals.about_reading().map(|said| format!("; the server says: {said}")).unwrap_or_default();
         let message = format!("the stream {name} cannot be read: {why}{said}");
         let help = "let this user publish to `$JS.API.CONSUMER.CREATE.` and `$JS.API.CONSUMER.MSG.NEXT.`, each with the name \
                     of the stream and `.>`, and subscribe to its inbox";

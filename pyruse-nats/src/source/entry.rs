@@ -6,8 +6,8 @@ use pyruse_core::entry::{MemoryRecord, Record, Sink};
 use pyruse_core::serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use pyruse_core::time::Timestamp;
 
-use super::feed::Message;
 use super::fields::{FOREIGN, SENDER, SUBJECT, is_name};
+use super::handover::Message;
 use crate::subject;
 
 /// The largest number of values that an entry gets from a message.

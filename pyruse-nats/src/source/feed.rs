@@ -1,8 +1,5 @@
-//! The part of the source that runs in the thread of the connection: it finds the stream, and hands its messages over
-//! through a channel that is bounded in messages and bytes.
+//! The part of the source that runs in the thread of the connection: it finds the stream, and hands its messages over.
 
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use async_nats::Client;
@@ -10,22 +7,13 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{ConsumerError, Stream};
 use futures_util::StreamExt;
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use pyruse_core::time::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::handover::{Inlet, Item, LONGEST, Message, Outlet, WAITING, WAITING_BYTES, channel};
 use super::place::Place;
 use crate::connection::{LiveLink, Status, connected, consumer_name, in_words};
-
-/// How many messages wait for the reader at most.
-const WAITING: usize = 1000;
-
-/// How many bytes of messages wait for the reader at most.
-const WAITING_BYTES: usize = 8 * 1024 * 1024;
-
-/// The longest message that becomes an entry, in bytes.
-pub(super) const LONGEST: usize = 256 * 1024;
 
 /// How long to wait before the stream is looked for again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -47,139 +35,34 @@ pub(super) struct Selection {
     pub(super) subjects: Vec<String>,
 }
 
-/// What comes from the stream, in order.
-pub(super) enum Item {
-    /// Reading begins in the stream that was created at this time, in microseconds since 1970.
-    Begun { created: i64 },
-    /// What happened is worth a line in the log.
-    Notice(String),
-    /// So many messages are lost, stored before this time.
-    Lost(u64, Timestamp),
-    /// A message.
-    Message(Message),
-}
-
-/// A message of the stream.
-pub(super) struct Message {
-    pub(super) sequence: u64,
-    /// When the server stored it.
-    pub(super) time: Timestamp,
-    pub(super) subject: String,
-    /// Its `Nats-Msg-Id`; empty if it has none.
-    pub(super) identity: String,
-    /// `None`: it is longer than [`LONGEST`].
-    pub(super) payload: Option<Vec<u8>>,
-    /// Frees its part of the channel.
-    _permit: OwnedSemaphorePermit,
-}
-
-/// What the reader must know beside what comes in order.
-#[derive(Default)]
-struct Shared {
-    problem: Option<String>,
-    /// Whether all messages that the stream had were handed over.
-    is_at_end: bool,
-}
-
 /// What comes from the connection. Dropping it ends the reading.
 pub(super) struct Feed {
-    items: mpsc::Receiver<Item>,
-    shared: Arc<Mutex<Shared>>,
-    wake: Arc<EventFd>,
+    pub(super) inlet: Inlet,
     task: AbortHandle,
-}
-
-/// How it is with a feed that has no item.
-pub(super) enum Idle {
-    /// It is not known yet whether there are more.
-    Unknown,
-    /// There are no more for now.
-    End,
-    /// There is a problem.
-    Problem(String),
 }
 
 impl Feed {
     /// Begins to read.
     pub(super) fn begin(link: &LiveLink, selection: Selection, place: Place) -> std::io::Result<Feed> {
-        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-        let (sender, items) = mpsc::channel(WAITING);
-        let shared = Arc::new(Mutex::new(Shared::default()));
-        let outlet = Outlet {
-            items: sender,
-            bytes: Arc::new(Semaphore::new(WAITING_BYTES)),
-            shared: shared.clone(),
-            wake: wake.clone(),
-        };
+        let (outlet, inlet) = channel()?;
+        let status = link.status.clone();
         let reading = Reading {
             selection,
             place,
             link: link.clone(),
-            status: link.status.clone(),
+            status,
             outlet,
             keeps_newest: false,
             asked: None,
         };
         let task = link.runtime.spawn(reading.run()).abort_handle();
-        Ok(Feed { items, shared, wake, task })
-    }
-
-    /// Returns the next item, if there is one.
-    pub(super) fn next(&mut self) -> Result<Item, Idle> {
-        if let Ok(item) = self.items.try_recv() {
-            return Ok(item);
-        }
-        let idle = {
-            let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-            match &shared.problem {
-                Some(problem) => Idle::Problem(problem.clone()),
-                None if shared.is_at_end => Idle::End,
-                None => Idle::Unknown,
-            }
-        };
-        // Only what was handed over before this was known is before it.
-        self.items.try_recv().map_err(|_| idle)
-    }
-
-    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
-    }
-
-    pub(super) fn woken(&self) {
-        // It fails only if nothing was written.
-        let _ = self.wake.read();
+        Ok(Feed { inlet, task })
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-/// Where the task puts what it reads.
-struct Outlet {
-    items: mpsc::Sender<Item>,
-    bytes: Arc<Semaphore>,
-    shared: Arc<Mutex<Shared>>,
-    wake: Arc<EventFd>,
-}
-
-impl Outlet {
-    async fn put(&self, item: Item) {
-        // Nobody is left to read if it fails: the task is about to be ended.
-        let _ = self.items.send(item).await;
-        self.wake();
-    }
-
-    fn wake(&self) {
-        // It fails only if the reader was woken 2^64 times, and has not looked.
-        let _ = self.wake.write(1);
-    }
-
-    fn tell(&self, change: impl FnOnce(&mut Shared)) {
-        change(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner));
-        self.wake();
     }
 }
 
@@ -201,7 +84,7 @@ impl Reading {
         loop {
             let problem = self.status.borrow_and_update().problem.clone();
             if let Some(problem) = problem {
-                self.outlet.tell(|shared| (shared.problem, shared.is_at_end) = (Some(problem), false));
+                self.outlet.tell_problem(problem);
             }
             let has_client = self.status.borrow().client.is_some();
             if !has_client {
@@ -212,7 +95,7 @@ impl Reading {
             }
             let Some(client) = connected(&mut self.status).await else { return };
             let problem = self.read(client).await;
-            self.outlet.tell(|shared| (shared.problem, shared.is_at_end) = (Some(problem), false));
+            self.outlet.tell_problem(problem);
             tokio::time::sleep(AGAIN).await;
         }
     }
@@ -223,10 +106,10 @@ impl Reading {
         match self.consumer(&context, &client).await {
             Ok((messages, created, is_at_end)) => {
                 self.outlet.put(Item::Begun { created }).await;
-                self.outlet.tell(|shared| (shared.problem, shared.is_at_end) = (None, is_at_end));
+                self.outlet.tell_end(is_at_end);
                 self.hand_over(messages, created, context).await
             }
-            Err(problem) => match self.link.refusals.latest() {
+            Err(problem) => match self.link.refusals.about_reading() {
                 Some(refusal) => format!("{problem}; the server says: {refusal}"),
                 None => problem,
             },
@@ -356,8 +239,7 @@ impl Reading {
             let (sequence, pending) = (info.stream_sequence, info.pending);
             let time = micros(info.published.into());
             let length = message.payload.len() + message.subject.len();
-            let permits = u32::try_from(length.min(WAITING_BYTES)).unwrap_or(u32::MAX);
-            let Ok(permit) = self.outlet.bytes.clone().acquire_many_owned(permits).await else {
+            let Some(room) = self.outlet.room(length).await else {
                 return "the connection is closed".into();
             };
             self.note_gap(&context, sequence).await;
@@ -368,12 +250,12 @@ impl Reading {
                 subject: message.subject.to_string(),
                 identity: identity.map(|identity| identity.as_str().to_owned()).unwrap_or_default(),
                 payload: (message.payload.len() <= LONGEST).then(|| message.payload.to_vec()),
-                _permit: permit,
+                _room: room,
             };
             self.outlet.put(Item::Message(item)).await;
             self.place = Place::Behind { created, sequence };
             let is_at_end = pending == 0;
-            self.outlet.shared.lock().unwrap_or_else(PoisonError::into_inner).is_at_end = is_at_end;
+            self.outlet.tell_end(is_at_end);
         }
     }
 

@@ -6,6 +6,7 @@
 mod entry;
 mod feed;
 mod fields;
+mod handover;
 mod place;
 mod reader;
 

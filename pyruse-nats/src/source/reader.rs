@@ -10,7 +10,8 @@ use pyruse_core::state::Position;
 use pyruse_core::time::Timestamp;
 
 use super::entry::StreamRecord;
-use super::feed::{Feed, Idle, Item, Message, Selection};
+use super::feed::{Feed, Selection};
+use super::handover::{Idle, Item, Message};
 use super::place::{self, Place, Seen};
 use crate::connection::{Link, LiveLink};
 
@@ -153,7 +154,7 @@ impl Reader for StreamReader {
     fn next(&mut self) -> Result<Next, SourceError> {
         loop {
             let Some(feed) = &mut self.feed else { return Ok(Next::End) };
-            match feed.next() {
+            match feed.inlet.next() {
                 Ok(Item::Begun { created }) => {
                     if matches!(self.place, Place::Behind { created: former, .. } if former != created) {
                         self.seen.clear();
@@ -212,13 +213,13 @@ impl Reader for StreamReader {
     }
 
     fn readiness(&self) -> Readiness<'_> {
-        let descriptor = self.feed.as_ref().map(Feed::descriptor);
+        let descriptor = self.feed.as_ref().map(|feed| feed.inlet.descriptor());
         Readiness { descriptors: [descriptor, None], timeout: self.losses.next_tend() }
     }
 
     fn wake(&mut self, _descriptor: usize) {
         if let Some(feed) = &self.feed {
-            feed.woken();
+            feed.inlet.woken();
         }
     }
 
