@@ -96,7 +96,9 @@ fuzz:
 	cargo test --profile campaign -p pyruse-sources --lib campaign -- --ignored --nocapture
 
 # Attacks the real programs of several Debian releases, and records what they write, for the rules in examples: as
-# root, with the network; takes minutes.
+# root, with the network; takes half an hour. A recording in the tree is replaced only if a program says something else.
+# Packages and recordings are kept in this directory.
+export PYRUSE_RECORDING_CACHE ?= $(CURDIR)/target/recording
 record:
 	@.ci/install record
 	for script in examples/rules/*/record; do $$script || exit 1; done
@@ -104,7 +106,7 @@ record:
 # Records them again, and tests the rules with it.
 rules-campaign: record
 	@.ci/install test
-	cargo test --workspace --test recorded --test examples
+	PYRUSE_RECORDED=$(PYRUSE_RECORDING_CACHE)/recorded cargo test --workspace --test recorded --test examples
 
 # Compares random expressions and texts with Python 3.11, which must be installed; then runs hostile ones, none of which may
 # take more than 200 ms of processor time on a quiet machine; takes minutes.

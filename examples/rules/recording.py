@@ -8,10 +8,14 @@ release of Debian:
   program writes to a file and not to the journal, `recorded/SUITE.FORMAT.log`: that file, with its format for Pyruse;
 - `recorded/SUITE.cases.json`: who did what. Each case has its own address; `expect` says what the rules must do: `ban`,
   and not before the try that began at `last` (microseconds); `no ban`; or `either`, if the program logs nothing about it,
-  or the same as about something else.
+  or the same as about something else. Where nobody is banned, a case has the number of a `user` instead of an address, and
+  `expect` is `mail` or `no mail`: whether the rules send a mail that names that user (by `user number N`). For a section of
+  the report, a case has the `rows` that it makes, and there must be no others.
 
-Nothing outside the namespaces changes, except the cache of packages (`PYRUSE_RECORDING_CACHE`, else `target/recording`). systemd
-does not run there, so journald cannot know the unit: the script names the one on Debian, which is added.
+They replace the recording that was there only if it says something else: see `recorded.py`.
+
+Nothing outside the namespaces changes, except the cache of packages and recordings (`PYRUSE_RECORDING_CACHE`, else `target/recording`).
+systemd does not run there, so journald cannot know the unit: the script names the one on Debian, which is added.
 
 Needs root, Debian's `debootstrap`, and the network for the first run.
 """
@@ -26,6 +30,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import recorded
 
 SERVER4, SERVER6 = "192.0.2.10", "2001:db8:1::10"
 # Link-local addresses, which programs write with a zone: `fe80::21%lo`.
@@ -123,6 +129,12 @@ class Recording:
     def honest(self, name, attempt, tries=TRIES, **arguments):
         """As often as an attack, but without anything to ban for."""
         self.attack(name, attempt, tries, expect="no ban", **arguments)
+
+    def reports(self, name, act, *rows):
+        """What has these rows in the report, each once. A row begins with its level, `INFO` or `WARN`, or it is `MAIL` and the
+        subject of a mail; in it, `*` is any text."""
+        act()
+        self.cases.append({"case": name, "rows": rows})
 
     def finish(self):
         """Waits until all cases have ended."""
@@ -287,10 +299,11 @@ def inside(base, upper):
     return root
 
 
-def record(script, packages, campaign, unit_of=None, log=None):
+def record(script, packages, campaign, unit_of=None, log=None, suites=("bookworm", "trixie")):
     """The main function of a script `record`: `record [SUITE…]`. `packages` is a list, or a function of the suite; `campaign` gets
     the `Recording`, configures, starts and attacks; `unit_of` returns the unit by SYSLOG_IDENTIFIER, and None for entries
-    that are left out; or `log` is the format of a file, and where it is."""
+    that are left out; or `log` is the format of a file, and where it is. `suites` are the releases of Debian that are recorded
+    if none is named."""
     here = Path(script).resolve().parent
     arguments = sys.argv[1:]
     if arguments[:1] == ["--inside"]:
@@ -300,20 +313,20 @@ def record(script, packages, campaign, unit_of=None, log=None):
         recording.finish()
         if os.environ.get("PYRUSE_RECORDING_SHOW"):
             print(recording.raw())
-        out = here / "recorded"
-        out.mkdir(exist_ok=True)
         if log:
             form, pattern = log
+            name = f"{suite}.{form}.log"
             lines = [line for file in recording.root.glob(pattern.lstrip("/")) for line in file.read_bytes().splitlines(keepends=True)]
-            (out / f"{suite}.{form}.log").write_bytes(b"".join(lines))
         else:
-            lines = [json.dumps(entry, ensure_ascii=False) + "\n" for entry in recording.entries(unit_of)]
-            (out / f"{suite}.jsonl").write_text("".join(lines))
+            name = f"{suite}.jsonl"
+            lines = [json.dumps(entry, ensure_ascii=False).encode() + b"\n" for entry in recording.entries(unit_of)]
         cases = [json.dumps(case, ensure_ascii=False) for case in recording.cases]
-        (out / f"{suite}.cases.json").write_text("[\n    " + ",\n    ".join(cases) + "\n]\n")
+        cases_text = "[\n    " + ",\n    ".join(cases) + "\n]\n"
+        texts = {name: b"".join(lines), f"{suite}.cases.json": cases_text.encode()}
+        recorded.store(here / "recorded", cache() / "recorded" / here.name, texts)
         print(f"{here.name}, {suite}: {len(cases)} cases, {len(lines)} entries", file=sys.stderr)
         return
-    for suite in arguments or ["bookworm", "trixie"]:
+    for suite in arguments or suites:
         base, upper = layer(suite, here.name, packages(suite) if callable(packages) else packages)
         command = ["unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--kill-child", sys.executable, "-B"]
         command += [script, "--inside", suite, str(base), str(upper)]

@@ -3,7 +3,7 @@
 //! Beside the rules of a program, `recorded/SUITE.jsonl` (`SUITE.FORMAT.log`, if the program writes to a file) is what
 //! the program of that release of Debian wrote while it was attacked, and `SUITE.cases.json` says who did what, each
 //! from an address of its own, and what the rules owe them (`examples/rules/recording.py`; `make record` records them
-//! again). A case that must be banned makes as many tries as the rules allow, and must be banned by the last of them:
+//! again, and `make rules-campaign` tests what it has recorded). A case that must be banned makes as many tries as the rules allow, and must be banned by the last of them:
 //! neither later nor before. So a try is one tick, however many lines it has.
 
 #[path = "docs/page.rs"]
@@ -29,9 +29,13 @@ fn programs() -> Vec<PathBuf> {
     directories.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// The recordings of a program.
+/// The recordings of a program: those in the tree, or in the directory that `PYRUSE_RECORDED` names.
 fn recordings(program: &Path) -> Vec<PathBuf> {
-    let Ok(files) = fs::read_dir(program.join("recorded")) else { return Vec::new() };
+    let directory = match std::env::var_os("PYRUSE_RECORDED") {
+        Some(fresh) => Path::new(&fresh).join(program.file_name().unwrap()),
+        None => program.join("recorded"),
+    };
+    let Ok(files) = fs::read_dir(directory) else { return Vec::new() };
     let files = files.map(|file| file.unwrap().path());
     let mut found: Vec<PathBuf> = files
         .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl" || ending == "log"))
@@ -62,12 +66,13 @@ fn user(mail: &str) -> Option<String> {
     Some(rest.chars().take_while(char::is_ascii_digit).collect())
 }
 
-/// The first ban of each address, or mail about each user, and when it was.
-fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
+/// What the rules do with a recording.
+fn effects(config: &Path, recording: &Path) -> Vec<Value> {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_pyruse"));
     replay.arg("--config").arg(config).args(["replay", "--json"]);
     if let Some(format) = format(recording) {
-        let program = recording.ancestors().nth(2).and_then(Path::file_name).unwrap().to_str().unwrap();
+        let mut names = recording.ancestors().skip(1).filter_map(Path::file_name);
+        let program = names.find(|name| *name != "recorded").unwrap().to_str().unwrap();
         let file = recording.file_name().unwrap().to_str().unwrap();
         let field = format!("_FILE=/var/log/{program}/{file}");
         replay.args(["--zone", "UTC", "--format", format, "--field", &field, "--file"]).arg(recording);
@@ -76,11 +81,16 @@ fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
     }
     let output = replay.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The first ban of each address, or mail about each user, and when it was.
+fn bans(config: &Path, recording: &Path) -> BTreeMap<String, i64> {
     // Other rules have mails that name a user, too.
     let are_users = cases(recording).contains("\"user\": ");
     let mut bans = BTreeMap::new();
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let effect: Value = serde_json::from_str(line).unwrap();
+    for effect in effects(config, recording) {
         let whom = match effect["effect"].as_str().unwrap() {
             "ban" => effect["ip"].as_str().map(str::to_owned),
             "email" if are_users => user(effect["body"].as_str().unwrap()),
@@ -124,11 +134,67 @@ fn complaints(config: &Path, recording: &Path, but: &[&str]) -> Vec<String> {
     complaints
 }
 
+/// Whether the cases of a recording say what is in the report.
+fn is_section(recording: &Path) -> bool {
+    cases(recording).contains("\"rows\": ")
+}
+
+/// Whether a text is as a row says, in which `*` is any text.
+fn is_row(row: &str, text: &str) -> bool {
+    let parts: Vec<&str> = row.split('*').collect();
+    let [first, between @ .., last] = &parts[..] else { return row == text };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    for part in between {
+        let Some((_, behind)) = rest.split_once(part) else { return false };
+        rest = behind;
+    }
+    rest.ends_with(last)
+}
+
+/// What is reported and no case says, and what a case says and is not reported.
+fn wrong_rows(config: &Path, recording: &Path) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut reported: Vec<String> = Vec::new();
+    for effect in effects(config, recording) {
+        match effect["effect"].as_str().unwrap() {
+            "report" => reported.push(format!("{} {}", text(&effect["level"]), text(&effect["message"]))),
+            "email" => reported.push(format!("MAIL {}", text(&effect["subject"]))),
+            _ => {}
+        }
+    }
+    let cases: Vec<Value> = serde_json::from_str(&cases(recording)).unwrap();
+    assert!(cases.len() >= 10, "{}", recording.display());
+    let mut wrong = Vec::new();
+    for case in cases {
+        for row in case["rows"].as_array().unwrap().iter().map(text) {
+            match reported.iter().position(|reported| is_row(&row, reported)) {
+                Some(place) => drop(reported.remove(place)),
+                None => wrong.push(format!("{}: not reported: {row}", text(&case["case"]))),
+            }
+        }
+    }
+    wrong.extend(reported.into_iter().map(|row| format!("no case has: {row}")));
+    wrong
+}
+
+#[test]
+fn each_section_reports_what_happened_and_nothing_else() {
+    let mut seen = 0;
+    for program in programs() {
+        for recording in recordings(&program).into_iter().filter(|recording| is_section(recording)) {
+            let wrong = wrong_rows(&program.join("pyruse.json"), &recording);
+            assert!(wrong.is_empty(), "{}:\n{}", recording.display(), wrong.join("\n"));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "{seen} recordings");
+}
+
 #[test]
 fn each_program_s_rules_ban_by_the_last_try_and_nobody_else() {
     let mut seen = 0;
     for program in programs() {
-        for recording in recordings(&program) {
+        for recording in recordings(&program).into_iter().filter(|recording| !is_section(recording)) {
             let complaints = complaints(&program.join("pyruse.json"), &recording, &[]);
             assert!(complaints.is_empty(), "{}:\n{}", recording.display(), complaints.join("\n"));
             seen += 1;
@@ -222,6 +288,9 @@ fn recordings_are_in_order_and_have_no_addresses_in_common() {
             let at = Timestamp(entry["__REALTIME_TIMESTAMP"].as_str().unwrap().parse().unwrap());
             assert!(at >= last, "{}: {line}", recording.display());
             last = at;
+        }
+        if is_section(&recording) {
+            continue;
         }
         let cases: Vec<Value> = serde_json::from_str(&cases(&recording)).unwrap();
         let mut addresses: Vec<_> = cases.iter().map(whom).collect();
