@@ -74,7 +74,11 @@ fn effects(config: &Path, recording: &Path) -> Vec<Value> {
         let mut names = recording.ancestors().skip(1).filter_map(Path::file_name);
         let program = names.find(|name| *name != "recorded").unwrap().to_str().unwrap();
         let file = recording.file_name().unwrap().to_str().unwrap();
-        let field = format!("_FILE=/var/log/{program}/{file}");
+        let path = match program {
+            "packages" => "/var/log/dpkg.log".to_owned(),
+            _ => format!("/var/log/{program}/{file}"),
+        };
+        let field = format!("_FILE={path}");
         replay.args(["--zone", "UTC", "--format", format, "--field", &field, "--file"]).arg(recording);
     } else {
         replay.arg("--input").arg(recording);
