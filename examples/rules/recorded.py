@@ -12,19 +12,22 @@ import shutil
 # What is different each time: sessions in angle brackets; IPv6 addresses; numbers, and words that contain some, as identifiers
 # do; hexadecimal identifiers; days and months.
 RANDOM = re.compile(
-    r"<[\w+/=]{10,}>|[0-9a-f:]*::[0-9a-f]*|[\w+/]*\d[\w+/]*|\b[0-9A-Fa-f]{6,}\b"
+    r"<[\w+/=]{10,}>|[0-9a-f:]*::[0-9a-f]*|[\w+/.]*\d[\w+/.]*(?:-\w*\d\w*)*|\b[0-9A-Fa-f]{6,}\b"
     r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
 )
 # Up to one kind of entry in this many may be there in only one of two recordings that say the same.
 TOLERANCE = 20
 
 
-def kinds(text, is_journal):
-    """The kinds of entries that there are."""
+def kinds(text, name):
+    """The kinds of entries that there are in a file of this name."""
     lines = text.splitlines()
-    if is_journal:
+    if name.endswith(".jsonl"):
         entries = map(json.loads, lines)
         lines = (f"{entry.get('SYSLOG_IDENTIFIER')}: {entry.get('MESSAGE')}" for entry in entries)
+    elif name.endswith(".json.log"):
+        # Go writes the members of a map in any order.
+        lines = (json.dumps(json.loads(line), sort_keys=True) for line in lines)
     return {RANDOM.sub("*", line) for line in lines}
 
 
@@ -39,7 +42,7 @@ def says_the_same(old, new):
     before, after = old.read_text(errors="replace"), new.read_text(errors="replace")
     if new.name.endswith(".cases.json"):
         return who_did_what(before) == who_did_what(after)
-    before, after = kinds(before, new.suffix == ".jsonl"), kinds(after, new.suffix == ".jsonl")
+    before, after = kinds(before, new.name), kinds(after, new.name)
     return len(before ^ after) * TOLERANCE <= len(before | after)
 
 
