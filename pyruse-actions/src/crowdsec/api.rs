@@ -93,7 +93,7 @@ impl Api {
         serde_json::from_slice(&text).map_err(|e| self.not_understood(&e))
     }
 
-    fn not_understood(&self, error: &serde_json::Error) -> Failure {
+    pub(super) fn not_understood(&self, error: &serde_json::Error) -> Failure {
         let why = client::one_line(&error.to_string());
         Failure::Other(format!(
             "{} does not answer like a Local API of CrowdSec ({why}): is the URL right?",
@@ -101,7 +101,7 @@ impl Api {
         ))
     }
 
-    fn away(&self, error: &dyn std::fmt::Display) -> Failure {
+    pub(super) fn away(&self, error: &dyn std::fmt::Display) -> Failure {
         Failure::Away(format!("{}: {}", self.origin, client::one_line(&error.to_string())))
     }
 }

@@ -11,6 +11,7 @@ mod ban;
 mod decision;
 mod duration;
 mod settings;
+mod source;
 mod watcher;
 
 /// What the scenario of every decision of Pyruse begins with; the name of the set follows.
