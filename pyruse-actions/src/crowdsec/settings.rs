@@ -77,14 +77,9 @@ impl ModuleSettings for CrowdsecSettings {
         }
     }
 
+    // A file that cannot be read is found by `check --live`: it may be made later, or be readable for the service only.
     fn warn(&self, report: &mut dyn FnMut(&str, String)) {
-        if self.password_file.as_os_str().is_empty() {
-            return;
-        }
-        // It may be readable for the service only, or be made later.
-        if let Err(e) = secret::read(&self.password_file, "password") {
-            report("passwordFile", e);
-        } else if let Some(warning) = secret::exposure(&self.password_file, "password") {
+        if let Some(warning) = secret::exposure(&self.password_file, "password") {
             report("passwordFile", warning);
         }
     }

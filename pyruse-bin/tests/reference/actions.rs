@@ -269,6 +269,7 @@ impl World {
             }
             "action_nftBan" => self.ban(name, ["nftSetIPv4", "nftSetIPv6"], act),
             "action_ipsetBan" => self.ban(name, ["ipSetIPv4", "ipSetIPv6"], act),
+            "action_crowdsec" => self.ban(name, ["set", "set"], act),
             "action_runBan" => {
                 let own = if act.args["setIPv6"].is_null() { "set" } else { "setIPv6" };
                 self.ban(name, ["set", own], act)
