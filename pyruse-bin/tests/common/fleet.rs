@@ -220,6 +220,24 @@ impl Fleet {
         });
     }
 
+    /// Has another host say that of each of these addresses.
+    pub fn fail_all(&self, sender: &str, addresses: &[String]) {
+        let subject = format!("fail.{sender}.ssh");
+        self.with(sender, async |client| {
+            let context = async_nats::jetstream::new(client);
+            for addresses in addresses.chunks(500) {
+                let mut stored = Vec::new();
+                for address in addresses {
+                    let payload = json!({"thatIP": address}).to_string();
+                    stored.push(context.publish(subject.clone(), payload.into()).await.unwrap());
+                }
+                for stored in stored {
+                    stored.await.unwrap();
+                }
+            }
+        });
+    }
+
     /// The messages of a stream, with their subjects.
     pub fn messages(&self, stream: &str) -> Vec<(String, String, Value)> {
         self.with("admin", async |client| {
@@ -258,6 +276,17 @@ impl Member {
 
     pub fn start(&mut self) {
         self.running = Some(self.site.start(Some(&self.firewall)));
+    }
+
+    /// Starts it with a clock that is wrong by this much, such as `+1d`.
+    pub fn start_at(&mut self, offset: &str) {
+        let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);
+        assert!(Path::new(&library).exists(), "the package `libfaketime` is needed");
+        let mut command = self.site.command(Some(&self.firewall), &["run"]);
+        command.env("LD_PRELOAD", library).env("FAKETIME", offset).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        let running = self.site.launch_command(command);
+        running.wait_ready();
+        self.running = Some(running);
     }
 
     /// Kills it, as a power cut would, and starts it again.
