@@ -1,7 +1,7 @@
 # The main targets: `make run` shows Pyruse at work, safely; `make test` runs all tests. Both first install what they need
 # (with apt, as root or with sudo) and print that. The other targets are for developers.
 
-.PHONY: run test build lint crash-campaign log-campaign rules-campaign report-campaign conformance-campaign fuzz expression-campaign bench bench-units bench-latency reference record
+.PHONY: run test build lint crash-campaign log-campaign rules-campaign report-campaign conformance-campaign fleet-campaign fuzz expression-campaign bench bench-units bench-latency reference record
 
 # Shows the main task: see examples/demo/run.sh.
 run: build
@@ -82,6 +82,15 @@ conformance-campaign:
 	@.ci/install test
 	PYRUSE_ENTRIES=200000 PYRUSE_CASES=20000 cargo test --profile campaign -p pyruse-bin \
 	    --test conformance --test random_chains -- --nocapture
+
+# A fleet: the time from a line in the journal of one host to the bans of another, a hundred kills of hosts, aggregator and
+# servers of the broker, a day without the broker, 400,000 messages, 2,000 subscribers, a hostile host; takes a quarter of
+# an hour. The figures of docs/fleet.md.
+fleet-campaign:
+	@.ci/install test
+	ulimit -n 16384 && PYRUSE_BANS=300 PYRUSE_KILLS=100 PYRUSE_MESSAGES=400000 PYRUSE_SUBSCRIBERS=2000 \
+	    PYRUSE_HOSTILE_MESSAGES=100000 cargo test --profile campaign -p pyruse-bin --test fleet_campaign \
+	    --test fleet_hostile -- --nocapture --test-threads 1
 
 # Looks for bytes on which reading goes wrong: cargo-fuzz, which sees what the program does with them, on journal files and
 # on log files in every format, beginning with files that systemd and the tests make; then journal files that are damaged

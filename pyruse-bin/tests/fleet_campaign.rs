@@ -244,11 +244,11 @@ fn an_aggregator_reads_what_many_hosts_have_published() {
         std::thread::sleep(Duration::from_millis(50));
     }
     let seconds = begin.elapsed().as_secs_f64();
+    let total = u32::try_from(each * senders.len()).unwrap();
     println!(
-        "{} messages of {} hosts in {seconds:.1} s: {:.0} per second; at most {} MiB",
-        each * senders.len(),
+        "{total} messages of {} hosts in {seconds:.1} s: {:.0} per second; at most {} MiB",
         senders.len(),
-        (each * senders.len()) as f64 / seconds,
+        f64::from(total) / seconds,
         peak_mib(pid)
     );
 }

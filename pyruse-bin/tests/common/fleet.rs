@@ -12,7 +12,7 @@ use nix::sched::{CloneFlags, setns};
 use serde_json::{Value, json};
 
 use super::nats_server::{program, python};
-use super::{BanBackend, Firewall, Journald, Running, Site, run, wait_for};
+use super::{BanBackend, Firewall, Journald, Running, Site, run, unique, wait_for};
 
 pub const SET: &str = "inet pyruse fleet_ban4";
 pub const LOCAL_SET: &str = "inet pyruse ssh_ban4";
@@ -210,13 +210,22 @@ impl Fleet {
         self.within(async move || work(options.connect(urls).await.unwrap()).await)
     }
 
-    /// Has another host say that an address failed to log in.
+    /// Has another host say that an address failed to log in; once, however often it must be sent.
     pub fn fail(&self, sender: &str, address: &str) {
         let (subject, payload) = (format!("fail.{sender}.ssh"), json!({"thatIP": address}).to_string());
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Msg-Id", format!("{}/1", unique(sender)));
         self.with(sender, async |client| {
             let context = async_nats::jetstream::new(client);
-            let sent = context.publish_with_headers(subject, HeaderMap::new(), payload.into()).await.unwrap();
-            sent.await.unwrap();
+            for _ in 0..10 {
+                let (subject, headers, payload) = (subject.clone(), headers.clone(), payload.clone());
+                let sent = context.publish_with_headers(subject, headers, payload.into()).await.unwrap();
+                // It takes a while if there is much to store.
+                if sent.await.is_ok() {
+                    return;
+                }
+            }
+            panic!("{sender} cannot publish");
         });
     }
 
