@@ -23,6 +23,13 @@ failregex = ^refused <HOST>$
 logpath = LOGS/door.log
 action = nothing
          nftables-allports
+[web_door]
+enabled = true
+filter =
+failregex = ^refused <HOST>$
+logpath = LOGS/door.log
+action = nothing
+         nftables-allports
 [gone]
 enabled = true
 filter =
@@ -54,12 +61,14 @@ fn a_thousand_bans_of_a_running_fail2ban_are_in_the_kernel_for_the_time_left() {
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
     server.ask(&[&["set", "web-door", "banip"], addresses.as_slice()].concat());
     server.ask(&["set", "web-door", "banip", "2001:db8::1"]);
+    // Its sets are others.
+    server.ask(&["set", "web_door", "banip", "192.0.2.77"]);
     server.ask(&["set", "gone", "banip", "192.0.2.1"]);
     let count = || -> Option<i64> {
         let connection = Connection::open(&database).ok()?;
         connection.query_row("SELECT count(*) FROM bips", (), |row| row.get(0)).ok()
     };
-    wait_for("all bans in the database", || (count() == Some(1002)).then_some(()));
+    wait_for("all bans in the database", || (count() == Some(1003)).then_some(()));
 
     let (journald, site, firewall) = (Journald::start(), Site::new(), Firewall::with_sets(&[]));
     firewall.nft(&["-f", out.join("fail2ban.nft").to_str().unwrap()]);
@@ -71,14 +80,14 @@ fn a_thousand_bans_of_a_running_fail2ban_are_in_the_kernel_for_the_time_left() {
     fs::write(site.path("pyruse.json"), config.to_string()).unwrap();
     let text = database.to_str().unwrap();
     let listed = site.pyruse(Some(&firewall), &["import", "fail2ban-bans", text, "--dry-run"]);
-    assert_eq!(printed(&listed).lines().count(), 1003, "{}", printed(&listed));
+    assert_eq!(printed(&listed).lines().count(), 1004, "{}", printed(&listed));
 
     let mut pyruse = Some(site.start(Some(&firewall)));
     for with_daemon in [true, false] {
         let output = site.pyruse(Some(&firewall), &["import", "fail2ban-bans", text]);
         let printed = printed(&output);
         assert!(
-            printed.contains("1,002 bans in force: 1,001 added; 0 ended before, 0 of no address"),
+            printed.contains("1,003 bans in force: 1,002 added; 0 ended before, 0 of no address"),
             "{printed}"
         );
         assert!(printed.contains("gone: ") && printed.contains("(1 ban)"), "{printed}");
@@ -90,6 +99,9 @@ fn a_thousand_bans_of_a_running_fail2ban_are_in_the_kernel_for_the_time_left() {
             let is_left =
                 |(_, left): &(String, Option<u64>)| left.is_some_and(|left| (3000..=3600).contains(&left));
             assert!(elements.iter().all(is_left), "{:?}", elements.first());
+            wait_for("the other jail", || {
+                (firewall.addresses("inet pyruse_jails web_door_b64a58464") == ["192.0.2.77"]).then_some(())
+            });
             wait_for("the IPv6 address", || {
                 (firewall.addresses("inet pyruse_jails web_door6") == ["2001:db8::1"]).then_some(())
             });

@@ -192,7 +192,7 @@ action = evil
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    assert_eq!(files, ["good.json", "jail_______evil.json", "nolog.json"]);
+    assert_eq!(files, ["good.json", "jail_______evil_b0432885.json", "nolog.json"]);
     // A log that comes later is read.
     let logs = copy.logs();
     let paths = serde_json::json!([logs.join("missing.log"), logs.join("new/*.log")]);

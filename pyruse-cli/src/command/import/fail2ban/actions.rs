@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::chain::Step;
-use super::firewall::{Rule, Services};
+use super::firewall::{self, Rule, Services};
 use super::jail::{Action, Jail};
 use super::tags::{self, Family};
 
@@ -88,7 +88,12 @@ impl Converter<'_> {
             .filter(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
             .map(str::to_owned)
             .collect();
-        let protocols = if protocols.iter().any(|p| p == "all") { Vec::new() } else { protocols };
+        let protocols = if protocols.iter().any(|p| p == "all") {
+            Vec::new()
+        } else {
+            firewall::protocols(protocols, !ports.is_empty(), &mut acts.notes)
+        };
+        let ports = if protocols.iter().any(|p| !firewall::has_ports(p)) { Vec::new() } else { ports };
         let chain = property("chain");
         let rejects = property("blocktype").to_ascii_lowercase().contains("reject");
         let forwards = chain.contains("FORWARD") || chain.contains("DOCKER");

@@ -73,11 +73,6 @@ impl Step {
         self
     }
 
-    /// Whether it tests that list.
-    pub(super) fn names_list(&self, name: &str) -> bool {
-        self.args.get("list").and_then(Value::as_str) == Some(name)
-    }
-
     /// Names the source whose entries it takes, if it tests that.
     pub(super) fn name_source(&mut self, name: &str) {
         if self.args["field"] == "_SOURCE" {

@@ -14,6 +14,7 @@ use pyruse_core::state::Layout;
 use serde_json::{Value, json};
 
 use super::chain::{self, Chain};
+use super::ignored::Lists;
 use super::rules::Rules;
 use crate::command::loaded::load;
 
@@ -24,11 +25,7 @@ const AS_IN_FAIL2BAN: [&str; 7] = ["P007", "P008", "P009", "P010", "P011", "P012
 const ROUNDS: usize = 50;
 
 /// Checks the rules; returns the titles of what was allowed, or the first error.
-pub(super) fn check(
-    rules: &mut Rules,
-    lists: &[(String, Value)],
-    registry: &Registry,
-) -> Result<Vec<String>, String> {
+pub(super) fn check(rules: &mut Rules, lists: &Lists, registry: &Registry) -> Result<Vec<String>, String> {
     let mut allowed: BTreeMap<&'static str, String> = BTreeMap::new();
     for _ in 0..ROUNDS {
         let source = ConfigText::new("rules", text(rules, lists));
@@ -69,7 +66,7 @@ fn step_of<'c>(chains: &'c mut [Chain], label: &str, step: usize) -> Option<&'c 
 }
 
 /// A whole configuration with this jail alone.
-fn text(rules: &Rules, lists: &[(String, Value)]) -> String {
+fn text(rules: &Rules, lists: &Lists) -> String {
     let object = |members: &[(String, Value)]| Value::Object(members.iter().cloned().collect());
     let mut sources = serde_json::Map::new();
     sources.insert("journal".into(), json!({"source": "source_journal"}));
@@ -77,11 +74,8 @@ fn text(rules: &Rules, lists: &[(String, Value)]) -> String {
         sources.insert(source.name.clone(), source.settings());
     }
     let mut out = format!("{{\n    \"sources\": {},\n", Value::Object(sources));
-    // An unused list would be a finding of another jail.
-    let used: Vec<(String, Value)> =
-        lists.iter().filter(|(name, _)| uses_list(rules, name)).cloned().collect();
-    if !used.is_empty() {
-        let _ = writeln!(out, "    \"lists\": {},", object(&used));
+    if let Some(name) = &rules.list {
+        let _ = writeln!(out, "    \"lists\": {},", json!({name: lists.setting(name)}));
     }
     if !rules.programs.is_empty() {
         let _ = writeln!(out, "    \"runBan\": {{\"sets\": {}}},", object(&rules.programs));
@@ -89,8 +83,4 @@ fn text(rules: &Rules, lists: &[(String, Value)]) -> String {
     out += "    \"actions\": {\n";
     chain::write(&rules.chains, &mut out);
     out + "    }\n}\n"
-}
-
-fn uses_list(rules: &Rules, name: &str) -> bool {
-    rules.chains.iter().flat_map(|chain| &chain.steps).any(|step| step.names_list(name))
 }

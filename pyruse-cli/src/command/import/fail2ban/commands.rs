@@ -9,7 +9,7 @@ use super::literal::{self, Literal};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Configuration {
     pub(super) jails: Vec<Jail>,
-    /// Jails that fail2ban itself leaves out, and why.
+    /// Jails and files that could not be read, and why.
     pub(super) refused: Vec<String>,
     /// Lines that are no command.
     pub(super) unread: Vec<String>,
@@ -24,9 +24,10 @@ pub(super) struct Configuration {
 /// Reads the commands. A line that is none of them is noted, and the others are read.
 pub(super) fn read(printed: &str) -> Configuration {
     let mut configuration = Configuration::default();
+    let mut places = BTreeMap::new();
     for line in printed.lines().filter(|line| !line.trim().is_empty()) {
         match literal::parse(line) {
-            Ok(Literal::List(words)) => command(&words, &mut configuration),
+            Ok(Literal::List(words)) => command(&words, &mut configuration, &mut places),
             Ok(_) => configuration.unread.push(shortened(line)),
             Err(why) => configuration.unread.push(format!("{why}: {}", shortened(line))),
         }
@@ -38,15 +39,19 @@ fn shortened(line: &str) -> String {
     line.chars().take(60).collect()
 }
 
-fn command(words: &[Literal], configuration: &mut Configuration) {
+/// `places` are the jails by their names.
+fn command(words: &[Literal], configuration: &mut Configuration, places: &mut BTreeMap<String, usize>) {
     let text = |at: usize| words.get(at).and_then(Literal::as_text).unwrap_or_default();
     match (text(0).as_str(), words.len()) {
         ("add", 3..) => {
             let mut jail = Jail::new(&text(1));
             jail.backend = text(2);
+            places.insert(jail.name.clone(), configuration.jails.len());
             configuration.jails.push(jail);
         }
-        ("config-error", _) => configuration.refused.push(text(1)),
+        ("config-error", _) => {
+            configuration.refused.push(format!("fail2ban itself cannot use it: {}", text(1)));
+        }
         // The options of the server have no jail in between.
         ("set", 3) => match text(1).as_str() {
             "dbfile" => configuration.database = Some(text(2)).filter(|path| path != "None"),
@@ -55,8 +60,7 @@ fn command(words: &[Literal], configuration: &mut Configuration) {
             _ => {}
         },
         ("set" | "multi-set", 4..) => {
-            let name = text(1);
-            if let Some(jail) = configuration.jails.iter_mut().find(|jail| jail.name == name) {
+            if let Some(jail) = places.get(&text(1)).and_then(|at| configuration.jails.get_mut(*at)) {
                 set(jail, &text(2), &words[3..]);
             }
         }
@@ -187,7 +191,7 @@ mod tests {
             (jail.actions[0].get("actionban"), jail.actions[0].get("norestored")),
             ("nft <ip>", "True")
         );
-        assert_eq!(read.refused, ["Jail 'b' skipped"]);
+        assert_eq!(read.refused, ["fail2ban itself cannot use it: Jail 'b' skipped"]);
         assert_eq!(read.unread, ["unexpected `n` at byte 0: nonsense"]);
         assert_eq!((read.database.as_deref(), read.remember), (Some("/var/lib/f/f.sqlite3"), Some(86_400)));
     }

@@ -97,6 +97,32 @@ pub(super) fn ruleset(rules: &[Rule]) -> String {
     out
 }
 
+/// Protocols that have ports, and others, as nftables names them.
+const WITH_PORTS: [&str; 5] = ["tcp", "udp", "sctp", "dccp", "udplite"];
+const WITHOUT_PORTS: [&str; 6] = ["icmp", "icmpv6", "esp", "ah", "gre", "comp"];
+
+/// Whether a protocol has ports.
+pub(super) fn has_ports(protocol: &str) -> bool {
+    WITH_PORTS.contains(&protocol)
+}
+
+/// Returns the protocols that nftables knows; with ports, those that have some, unless none has. What is none is noted.
+/// Empty: all protocols.
+pub(super) fn protocols(named: Vec<String>, with_ports: bool, notes: &mut Vec<String>) -> Vec<String> {
+    let (mut known, others): (Vec<String>, Vec<String>) =
+        named.into_iter().partition(|p| has_ports(p) || WITHOUT_PORTS.contains(&p.as_str()));
+    notes.extend(
+        others.iter().map(|p| format!("the protocol `{}` is not known, and was left out", one_line(p))),
+    );
+    if with_ports && known.iter().any(|p| has_ports(p)) {
+        known.retain(|p| has_ports(p));
+    }
+    if known.is_empty() && !others.is_empty() {
+        notes.push("none of its protocols is known: all packets of banned addresses are stopped".into());
+    }
+    known
+}
+
 /// The ports of names, from `/etc/services`.
 #[derive(Debug, Default)]
 pub(super) struct Services(BTreeMap<String, u16>);
@@ -163,7 +189,7 @@ impl Services {
 
 #[cfg(test)]
 mod tests {
-    use super::{Rule, Services, ruleset};
+    use super::{Rule, Services, protocols, ruleset};
 
     #[test]
     fn ports_are_numbers_and_do_not_overlap() {
@@ -174,6 +200,20 @@ mod tests {
         assert!(notes.is_empty());
         assert!(services.ports("nosuch; flush", &mut notes).is_empty());
         assert_eq!(notes.len(), 2);
+    }
+
+    #[test]
+    fn only_protocols_that_nftables_knows_are_in_a_rule() {
+        let of = |named: &[&str], with_ports| {
+            let mut notes = Vec::new();
+            (protocols(named.iter().map(|&p| p.into()).collect(), with_ports, &mut notes), notes.len())
+        };
+        let words = |words: &[&str]| words.iter().map(|&p| p.to_owned()).collect::<Vec<_>>();
+        assert_eq!(of(&["tcp", "udp"], true), (words(&["tcp", "udp"]), 0));
+        assert_eq!(of(&["tcp", "icmp"], true), (words(&["tcp"]), 0));
+        assert_eq!(of(&["icmp"], true), (words(&["icmp"]), 0));
+        assert_eq!(of(&["flush", "ruleset"], false), (Vec::new(), 3));
+        assert_eq!(of(&[], true), (Vec::new(), 0));
     }
 
     #[test]

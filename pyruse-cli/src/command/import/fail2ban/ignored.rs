@@ -47,23 +47,30 @@ impl Lists {
         Some(name_of(at))
     }
 
-    /// Returns the top-level key `lists`.
-    pub(super) fn settings(&self) -> Vec<(String, Value)> {
-        let settings = |list: &Ignored| {
-            let mut keys = serde_json::Map::new();
-            for (key, values) in
-                [("nets", &list.nets), ("names", &list.names), ("optionalFiles", &list.files)]
-            {
-                if !values.is_empty() {
-                    keys.insert(key.into(), json!(values));
-                }
+    /// Returns the members of the top-level key `lists`.
+    pub(super) fn settings(&self) -> impl Iterator<Item = (String, Value)> {
+        self.0.iter().enumerate().map(|(at, list)| (name_of(at), list.settings()))
+    }
+
+    /// Returns the member of that name.
+    pub(super) fn setting(&self, name: &str) -> Option<Value> {
+        let at = self.0.iter().enumerate().position(|(at, _)| name_of(at) == name)?;
+        Some(self.0[at].settings())
+    }
+}
+
+impl Ignored {
+    fn settings(&self) -> Value {
+        let mut keys = serde_json::Map::new();
+        for (key, values) in [("nets", &self.nets), ("names", &self.names), ("optionalFiles", &self.files)] {
+            if !values.is_empty() {
+                keys.insert(key.into(), json!(values));
             }
-            if list.itself {
-                keys.insert("self".into(), json!(true));
-            }
-            Value::Object(keys)
-        };
-        self.0.iter().enumerate().map(|(at, list)| (name_of(at), settings(list))).collect()
+        }
+        if self.itself {
+            keys.insert("self".into(), json!(true));
+        }
+        Value::Object(keys)
     }
 }
 
@@ -83,9 +90,14 @@ fn network(text: &str) -> Option<String> {
         .then_some(written)
 }
 
+/// Whether lists take it as the name of a host. Numbers alone are a wrong address.
 fn is_name(text: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    text.len() <= 253 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_plain)
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(is_plain);
+    text.len() <= 253
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.contains(|c: char| c.is_ascii_alphabetic())
+        && text.strip_suffix('.').unwrap_or(text).split('.').all(is_label)
 }
 
 #[cfg(test)]
@@ -104,7 +116,13 @@ mod tests {
         assert_eq!(lists.name(&Jail::new("b"), &mut notes).as_deref(), Some("ignoreip-2"));
         assert_eq!(lists.name(&jail, &mut notes).as_deref(), Some("ignoreip"));
         assert_eq!(lists.name(&Jail { ignoreself: false, ..Jail::new("c") }, &mut notes), None);
-        let settings = lists.settings();
+        let settings: Vec<_> = lists.settings().collect();
+        assert_eq!(lists.setting("ignoreip-2").as_ref(), Some(&settings[1].1));
+        for wrong in ["a..b", "300.1.1.1", "-x", ".", "$(id)", "10.0.0.0/255.0.255.0", "192.0.2.1/99"] {
+            let mut notes = Vec::new();
+            Lists::default().name(&Jail { ignoreip: vec![wrong.into()], ..Jail::new("a") }, &mut notes);
+            assert_eq!(notes.len(), 1, "{wrong}");
+        }
         assert_eq!(settings[0].1["nets"], serde_json::json!(["127.0.0.1/8", "10.0.0.0/8"]));
         assert_eq!(settings[1].1, serde_json::json!({"self": true}));
     }

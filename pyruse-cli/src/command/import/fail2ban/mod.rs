@@ -26,6 +26,7 @@ mod session;
 mod tags;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ use self::origin::Source;
 use self::page::{Grade, Outcome};
 use self::rules::{Common, Rules};
 use super::output::{File, Output};
-use crate::command::text::{counted, print_line, printable};
+use crate::command::text::{counted, grouped, print_line, printable};
 use crate::ending::Ending;
 
 /// How long fail2ban-client may take.
@@ -103,6 +104,8 @@ struct Import {
     outcomes: Vec<Outcome>,
     lists: Lists,
     sources: Vec<Source>,
+    /// The names of the sources.
+    names: BTreeSet<String>,
 }
 
 impl Import {
@@ -115,11 +118,14 @@ impl Import {
             logs_bans: configuration.jails.iter().any(|jail| origin::reads_bans(jail, log)),
             are_several_journals: configuration.jails.iter().any(origin::has_own_journal),
         };
-        let mut import = Import { outcomes: Vec::new(), lists: Lists::default(), sources: Vec::new() };
-        let mut names = BTreeSet::new();
+        let mut import = Import {
+            outcomes: Vec::new(),
+            lists: Lists::default(),
+            sources: Vec::new(),
+            names: BTreeSet::from([origin::JOURNAL.to_owned()]),
+        };
         for jail in &configuration.jails {
-            let prefix = unique(&identifier(&jail.name), &mut names);
-            let outcome = import.jail(jail, &prefix, &common, registry);
+            let outcome = import.jail(jail, &identifier(&jail.name), &common, registry);
             import.outcomes.push(outcome);
         }
         import
@@ -129,7 +135,7 @@ impl Import {
         let mut allowed = Vec::new();
         let rules = rules::convert(jail, prefix, common, &mut self.lists).and_then(|mut rules| {
             self.share_source(&mut rules);
-            allowed = checked::check(&mut rules, &self.lists.settings(), registry)?;
+            allowed = checked::check(&mut rules, &self.lists, registry)?;
             Ok((rules, format!("jails/{prefix}.json")))
         });
         Outcome { jail: jail.name.clone(), rules, allowed }
@@ -141,9 +147,7 @@ impl Import {
         if let Some(known) = self.sources.iter().find(|known| known.reads_the_same(source)) {
             source.name.clone_from(&known.name);
         } else {
-            let mut names = self.sources.iter().map(|known| known.name.clone()).collect::<BTreeSet<_>>();
-            names.insert(origin::JOURNAL.to_owned());
-            source.name = unique(&identifier(&rules.jail), &mut names);
+            source.name = unique(&identifier(&rules.jail), &mut self.names);
             self.sources.push(source.clone());
         }
         let name = source.name.clone();
@@ -175,15 +179,19 @@ impl Import {
                 .collect();
             format!("{{\n{}\n    }}", lines.join(",\n"))
         };
-        let lists = self.lists.settings();
+        let used: BTreeSet<&str> = self.rules().filter_map(|(rules, _)| rules.list.as_deref()).collect();
+        let lists: Vec<_> = self.lists.settings().filter(|(name, _)| used.contains(name.as_str())).collect();
         if !lists.is_empty() {
             keys.push(format!("    // Who is never banned.\n    \"lists\": {}", object(lists)));
         }
-        let used = |source: &&Source| {
-            self.rules().any(|(rules, _)| rules.source.as_ref().is_some_and(|s| s.name == source.name))
-        };
-        let sources: Vec<(String, Value)> =
-            self.sources.iter().filter(used).map(|source| (source.name.clone(), source.settings())).collect();
+        let used: BTreeSet<&str> =
+            self.rules().filter_map(|(rules, _)| rules.source.as_ref()).map(|s| s.name.as_str()).collect();
+        let sources: Vec<(String, Value)> = self
+            .sources
+            .iter()
+            .filter(|source| used.contains(source.name.as_str()))
+            .map(|source| (source.name.clone(), source.settings()))
+            .collect();
         if !sources.is_empty() {
             keys.push(format!("    // Log files, and other journals.\n    \"sources\": {}", object(sources)));
         }
@@ -245,10 +253,10 @@ impl Import {
         print_line(&format!(
             "{}: {} the same, {} with differences, {} in part, {} not",
             counted(self.outcomes.len() as u64, "jail", "jails"),
-            count(Grade::Same),
-            count(Grade::Different),
-            count(Grade::InPart),
-            count(Grade::Not)
+            grouped(count(Grade::Same) as u64),
+            grouped(count(Grade::Different) as u64),
+            grouped(count(Grade::InPart) as u64),
+            grouped(count(Grade::Not) as u64)
         ))?;
         let is_whole = problems.is_empty() && count(Grade::InPart) + count(Grade::Not) == 0;
         Ok(if is_whole && !self.outcomes.is_empty() { Ending::Good } else { Ending::Failed })
@@ -260,20 +268,32 @@ impl Configuration {
     fn problems(&self) -> Vec<String> {
         let unread =
             self.unread.iter().map(|line| format!("a line of fail2ban-client was not understood: {line}"));
-        let refused = self.refused.iter().map(|why| format!("fail2ban itself cannot use it: {why}"));
+        let refused = self.refused.iter().cloned();
         let none = self.jails.is_empty() && self.refused.is_empty();
         unread.chain(refused).chain(none.then(|| "no jail is enabled".to_owned())).collect()
     }
 }
 
-/// Returns a name of letters, digits and `_`, for groups, sets and files.
+/// Returns a name of letters, digits and `_`, for groups, sets and files. It depends on the name of the jail alone, and no
+/// two jails have the same: what is more than letters, digits and `-` is told apart by a hash.
 fn identifier(name: &str) -> String {
+    const LONGEST: usize = 40;
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let mut text: String = name.chars().take(40).map(plain).collect();
-    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+    let mut text: String = name.chars().take(LONGEST).map(plain).collect();
+    let is_letter = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    if !is_letter {
         text.insert_str(0, "jail_");
     }
+    let is_usual = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !is_letter || name.len() > LONGEST || !name.chars().all(is_usual) {
+        let _ = write!(text, "_{:08x}", hash(name));
+    }
     text
+}
+
+/// FNV-1a: names of sets must be the same with every version.
+fn hash(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Returns that name, or one with a number if it is taken.
@@ -285,4 +305,38 @@ fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
         number += 1;
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::identifier;
+
+    #[test]
+    fn no_two_jails_have_the_same_name_for_their_sets() {
+        assert_eq!(identifier("nginx-http-auth"), "nginx_http_auth");
+        // Sets that are in use must be found again.
+        assert_eq!(identifier("a_b"), "a_b_1ba46871");
+        let long = "x".repeat(300);
+        let names = [
+            "a-b",
+            "a_b",
+            "a b",
+            "a.b",
+            "3proxy",
+            "jail-3proxy",
+            "é",
+            "è",
+            "../x",
+            "",
+            &long,
+            &long[..41],
+            &long[..40],
+        ];
+        for (n, name) in names.iter().enumerate() {
+            let found = identifier(name);
+            assert!(found.len() < 60 && found.starts_with(|c: char| c.is_ascii_alphabetic()), "{found}");
+            assert!(found.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{found}");
+            assert!(names[..n].iter().all(|other| identifier(other) != found), "{name}: {found}");
+        }
+    }
 }

@@ -120,7 +120,7 @@ impl Origin {
             Origin::Bans => first(vec![
                 Step::filter("filter_equals", json!({"field": "_SYSTEMD_UNIT", "value": "pyruse.service"})),
                 Step::filter("filter_equals", json!({"field": "SYSLOG_IDENTIFIER", "value": "pyruse"})),
-                Step::filter("filter_pcre", json!({"field": "MESSAGE", "re": r"^\[\S+\] Ban \S+$"})),
+                Step::filter("filter_pcre", json!({"field": "MESSAGE", "re": r"^\[[^\]]+\] Ban \S+$"})),
                 text(" fail2ban.actions [1]: NOTICE {MESSAGE}")
                     .comment("As in the log of fail2ban, without its date."),
             ]),

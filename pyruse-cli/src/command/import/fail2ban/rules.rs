@@ -47,6 +47,8 @@ pub(super) struct Rules {
     pub(super) jail: String,
     pub(super) chains: Vec<Chain>,
     pub(super) source: Option<Source>,
+    /// The list of those who are never banned.
+    pub(super) list: Option<String>,
     pub(super) rule: Option<Rule>,
     pub(super) programs: Vec<(String, Value)>,
     pub(super) recipients: Vec<String>,
@@ -81,7 +83,8 @@ pub(super) fn convert(
         lacks.push("none of its actions bans: what would be banned is logged".into());
     }
 
-    let label = jail.name.as_str();
+    // The chains of a jail have its name with a colon; that of another jail may look like one of them.
+    let label = if jail.name.contains(':') { prefix } else { jail.name.as_str() };
     let name = |chain: &str| format!("{label}: {chain}");
     let field = |name: &str| format!("{prefix}_{name}");
     let line = origin::line_field(prefix);
@@ -131,7 +134,18 @@ pub(super) fn convert(
         Origin::Journal(_, None) | Origin::Bans => None,
     };
     let (rule, programs, recipients) = (acts.rule, acts.programs, acts.recipients);
-    Ok(Rules { jail: label.into(), chains, source, rule, programs, recipients, reads_journal, notes, lacks })
+    Ok(Rules {
+        jail: jail.name.clone(),
+        chains,
+        source,
+        list,
+        rule,
+        programs,
+        recipients,
+        reads_journal,
+        notes,
+        lacks,
+    })
 }
 
 /// The expressions of a jail.

@@ -57,16 +57,20 @@ pub(super) fn read(directory: &Path) -> Result<Configuration, String> {
         log: option("logtarget"),
         ..Configuration::default()
     };
-    let jails = sections(directory)?;
-    let names = jails.names().filter(|name| ![DEFAULT, "INCLUDES", DEFINITION].contains(name));
-    for name in names {
+    let mut jails = sections(directory, &mut configuration.refused);
+    let names: Vec<String> = jails
+        .names()
+        .filter(|name| ![DEFAULT, "INCLUDES", DEFINITION].contains(name))
+        .map(str::to_owned)
+        .collect();
+    for name in &names {
         let enabled = jails.get(name, "enabled").map(|text| text.and_then(|text| boolean(&text)));
         match enabled.and_then(|enabled| {
-            if enabled == Some(true) { jail(directory, &jails, name).map(Some) } else { Ok(None) }
+            if enabled == Some(true) { jail(directory, &mut jails, name).map(Some) } else { Ok(None) }
         }) {
             Ok(Some(jail)) => configuration.jails.push(jail),
             Ok(None) => {}
-            Err(why) => configuration.refused.push(format!("Jail '{name}' skipped, because {why}")),
+            Err(why) => configuration.refused.push(format!("{name}: not: {why}")),
         }
     }
     Ok(configuration)
@@ -74,10 +78,10 @@ pub(super) fn read(directory: &Path) -> Result<Configuration, String> {
 
 /// Gives the jails the log files that are configured. fail2ban-client says only those that are there.
 pub(super) fn name_logs(directory: &Path, jails: &mut [Jail]) {
-    let sections = sections(directory);
+    let mut unread = Vec::new();
+    let sections = sections(directory, &mut unread);
     for jail in jails.iter_mut().filter(|jail| !jail.reads_journal()) {
-        let configured = sections.as_ref().map_err(Clone::clone).and_then(|s| s.get(&jail.name, "logpath"));
-        match configured.map(|text| logs(&text.unwrap_or_default())) {
+        match sections.get(&jail.name, "logpath").map(|text| logs(&text.unwrap_or_default())) {
             Ok(logs) if logs.is_empty() => {}
             Ok(logs) => jail.logpaths = logs,
             Err(why) => jail.unread.push(format!("only log files that are there now are read: {why}")),
@@ -85,19 +89,20 @@ pub(super) fn name_logs(directory: &Path, jails: &mut [Jail]) {
     }
 }
 
-/// Reads the sections of all jails.
-fn sections(directory: &Path) -> Result<Sections, String> {
+/// Reads the sections of all jails. A file that cannot be read is noted, and the others are read.
+fn sections(directory: &Path, unread: &mut Vec<String>) -> Sections {
     let mut jails = Sections::default();
-    jails.read_one(&directory.join("jail.conf"), 0)?;
-    for path in in_order(&directory.join("jail.d"), "conf") {
-        jails.read_one(&path, 0)?;
-    }
-    jails.read_one(&directory.join("jail.local"), 0)?;
-    for path in in_order(&directory.join("jail.d"), "local") {
-        jails.read_one(&path, 0)?;
+    let mut paths = vec![directory.join("jail.conf")];
+    paths.extend(in_order(&directory.join("jail.d"), "conf"));
+    paths.push(directory.join("jail.local"));
+    paths.extend(in_order(&directory.join("jail.d"), "local"));
+    for path in paths {
+        if let Err(why) = jails.read_one(&path, 0) {
+            unread.push(format!("a file was left out: {why}"));
+        }
     }
     jails.set(DEFAULT, "fail2ban_confpath", &directory.display().to_string().replace('%', "%%"));
-    Ok(jails)
+    jails
 }
 
 /// The files of a directory with that extension, in alphabetical order.
@@ -109,16 +114,20 @@ fn in_order(directory: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-fn jail(directory: &Path, jails: &Sections, name: &str) -> Result<Jail, String> {
-    let option = |key: &str| jails.get(name, key).map(|text| text.filter(|text| !text.is_empty()));
+fn jail(directory: &Path, jails: &mut Sections, name: &str) -> Result<Jail, String> {
+    let text_of =
+        |jails: &Sections, key: &str| jails.get(name, key).map(|text| text.filter(|text| !text.is_empty()));
     let mut jail = Jail::new(name);
-    if let Some(backend) = option("backend")? {
+    if let Some(backend) = text_of(jails, "backend")? {
         jail.backend = backend;
     }
-    let filter = option("filter")?.map(|text| named::parse(&text)).filter(|filter| !filter.name.is_empty());
+    let filter = text_of(jails, "filter")?.map(|text| named::parse(&text));
+    let filter = filter.filter(|filter| !filter.name.is_empty());
     if let Some(filter) = &filter {
         of_filter(directory, jails, filter, &mut jail)?;
-    } else {
+    }
+    let option = |key: &str| text_of(jails, key);
+    if filter.is_none() {
         for key in OF_FILTER {
             if let Some(text) = option(key)? {
                 set(&mut jail, key, &text);
@@ -168,7 +177,7 @@ fn set(jail: &mut Jail, key: &str, text: &str) {
 }
 
 /// Sets what the filter says, or the jail in its place.
-fn of_filter(directory: &Path, jails: &Sections, filter: &Named, jail: &mut Jail) -> Result<(), String> {
+fn of_filter(directory: &Path, jails: &mut Sections, filter: &Named, jail: &mut Jail) -> Result<(), String> {
     let path = file(directory, "filter.d", &filter.name)?;
     let mut sections = Sections::default();
     sections.read(&path)?;
@@ -182,9 +191,8 @@ fn of_filter(directory: &Path, jails: &Sections, filter: &Named, jail: &mut Jail
     }
     for key in OF_FILTER {
         let own = tags.get(key).cloned().unwrap_or_default();
-        let mut of_jail = jails.clone();
-        of_jail.set(&jail.name, &format!("known/{key}"), &own.replace('%', "%%"));
-        let text = match of_jail.get(&jail.name, key)?.filter(|text| !text.is_empty()) {
+        jails.set(&jail.name, &format!("known/{key}"), &own.replace('%', "%%"));
+        let text = match jails.get(&jail.name, key)?.filter(|text| !text.is_empty()) {
             Some(text) => text,
             None => own,
         };
