@@ -197,7 +197,10 @@ fn a_stolen_key_bans_nobody_and_speaks_for_nobody_else() {
     let last = after.pop().unwrap();
     assert_eq!(last.0, "ban.198%2E51%2E100%2E4");
     assert_eq!(before, after);
-    let counted = fleet.aggregator.report();
+    // The last of the five is stored with all that come before it.
+    let counted = wait_for("the last failure", || {
+        Some(fleet.aggregator.report()).filter(|lines| lines.contains_key("sender-3: failed logins by ssh"))
+    });
     let banned: Vec<&String> = counted.keys().filter(|line| line.contains("is banned")).collect();
     assert_eq!(
         banned,
