@@ -148,8 +148,9 @@ fn the_imported_rules_ban_the_same_addresses_as_fail2ban_itself() {
     let recidive = theirs.iter().filter(|(jail, _)| jail == "recidive").count();
     assert!(theirs.len() > 800 && recidive > 50, "{theirs:?}");
     if fail2ban::version() == fail2ban::VERSION {
-        let (jails, bans) = (number + 1, ours.intersection(&theirs).count());
-        let words = format!("with {jails} jails, ban the same: {bans} times");
+        // Rounded down: a log may be recorded again.
+        let (jails, bans) = (number + 1, ours.intersection(&theirs).count() / 100 * 100);
+        let words = format!("with {jails} jails, ban the same, more than {bans} times");
         assert!(fail2ban::page().contains(&words), "{words}");
     }
     let named: Bans =
