@@ -289,6 +289,9 @@ fn action() -> impl Strategy<Value = Value> {
         1 => (prop_oneof![Just("IP"), Just("IP2"), field()], ban_seconds(), select(vec!["s", "t"])).prop_map(|(ip, s, set)| {
             step("action_runBan", json!({"IP": ip, "banSeconds": s, "set": set}))
         }),
+        1 => (prop_oneof![Just("IP"), Just("IP2"), field()], ban_seconds(), select(vec!["s", "t"])).prop_map(|(ip, s, set)| {
+            step("action_crowdsec", json!({"IP": ip, "banSeconds": s, "set": set}))
+        }),
         2 => (field(), maybe(), field(), (value(), maybe(), value(), maybe(), value(), maybe(), value()), seconds()).prop_map(
             |(saddr, sport, addr, (addr_value, port, port_value, daddr, daddr_value, dport, dport_value), keep)| {
                 step("action_dnatCapture", json!({

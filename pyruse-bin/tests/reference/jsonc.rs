@@ -108,5 +108,7 @@ pub fn to_text(chains: &Chains, lists: &Value) -> String {
     let set = r#"{"ban": ["/bin/true", "{ip}"], "unban": ["/bin/true", "{ip}"]}"#;
     let sets = format!("\"runBan\": {{\"sets\": {{\"s\": {set}, \"t\": {set}}}}},\n");
     let sets = if members.contains("action_runBan") { &*sets } else { "" };
-    format!("{{\"actions\": {{{members}}},\n{sets}\"lists\": {lists}}}")
+    let api = "\"crowdsec\": {\"machine\": \"m\", \"passwordFile\": \"/nonexistent/password\"},\n";
+    let api = if members.contains("action_crowdsec") { api } else { "" };
+    format!("{{\"actions\": {{{members}}},\n{sets}{api}\"lists\": {lists}}}")
 }
