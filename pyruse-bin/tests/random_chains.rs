@@ -286,12 +286,8 @@ fn action() -> impl Strategy<Value = Value> {
         2 => (prop_oneof![Just("IP"), Just("IP2"), field()], seconds(), select(vec!["s", "t"])).prop_map(|(ip, s, set)| {
             step("action_ipsetBan", json!({"IP": ip, "banSeconds": s, "ipSetIPv4": set, "ipSetIPv6": "s6"}))
         }),
-        1 => (prop_oneof![Just("IP"), Just("IP2"), field()], ban_seconds(), select(vec!["s", "t"])).prop_map(|(ip, s, set)| {
-            step("action_runBan", json!({"IP": ip, "banSeconds": s, "set": set}))
-        }),
-        1 => (prop_oneof![Just("IP"), Just("IP2"), field()], ban_seconds(), select(vec!["s", "t"])).prop_map(|(ip, s, set)| {
-            step("action_crowdsec", json!({"IP": ip, "banSeconds": s, "set": set}))
-        }),
+        2 => (select(vec!["action_runBan", "action_crowdsec"]), prop_oneof![Just("IP"), Just("IP2"), field()], ban_seconds(), select(vec!["s", "t"]))
+            .prop_map(|(action, ip, s, set)| step(action, json!({"IP": ip, "banSeconds": s, "set": set}))),
         2 => (field(), maybe(), field(), (value(), maybe(), value(), maybe(), value(), maybe(), value()), seconds()).prop_map(
             |(saddr, sport, addr, (addr_value, port, port_value, daddr, daddr_value, dport, dport_value), keep)| {
                 step("action_dnatCapture", json!({
