@@ -1,5 +1,5 @@
-//! What can go wrong with NATS: servers that are away or refuse us, streams that are not there or are made anew, messages
-//! that are not ours. Each is told, and the rest of the program goes on.
+//! What can go wrong with NATS: servers that are away or refuse us, streams that do not exist or are created again, and
+//! messages that are not ours. Each is reported, and the rest of the program goes on.
 
 #![cfg(feature = "nats")]
 

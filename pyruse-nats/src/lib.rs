@@ -1,5 +1,5 @@
 //! Pyruse on NATS JetStream: `source_nats` reads a stream, `action_publish` publishes what an entry says, and
-//! `action_natsBan` tells other machines whom to ban. All use the connections of the top-level key `nats`.
+//! `action_natsBan` sends bans to other machines. All use the connections of the top-level key `nats`.
 //!
 //! NATS gives us what many machines need: streams that are stored, and subjects, by which the server's permissions prove
 //! who has sent a message. All work of its client runs in one thread for each connection; the reading loop sees only a

@@ -17,20 +17,21 @@ const MOST_VALUES: usize = 256;
 #[derive(Default)]
 pub(super) struct StreamRecord {
     fields: MemoryRecord,
+    /// The name of the stream.
+    stream: String,
     sequence: u64,
     sender: String,
     identity: String,
 }
 
 impl StreamRecord {
+    /// Makes a record of this stream.
+    pub(super) fn of(stream: &str) -> StreamRecord {
+        StreamRecord { stream: stream.to_owned(), ..StreamRecord::default() }
+    }
+
     /// Fills in a message; returns `false` if it is not an entry.
-    pub(super) fn fill(
-        &mut self,
-        message: &Message,
-        payload: &[u8],
-        stream: &str,
-        sender_token: Option<usize>,
-    ) -> bool {
+    pub(super) fn fill(&mut self, message: &Message, payload: &[u8], sender_token: Option<usize>) -> bool {
         self.fields.clear();
         self.sender.clear();
         if let Some(n) = sender_token {
@@ -44,7 +45,6 @@ impl StreamRecord {
         }
         self.fields.push(SUBJECT, message.subject.as_bytes());
         self.fields.realtime = message.time;
-        self.fields.cursor = Some(format!("{stream}:{}", message.sequence));
         self.sequence = message.sequence;
         self.identity.clone_from(&message.identity);
         let mut json = serde_json::Deserializer::from_slice(payload);
@@ -78,7 +78,7 @@ impl Record for StreamRecord {
     }
 
     fn cursor(&mut self) -> Option<String> {
-        self.fields.cursor.clone()
+        Some(format!("{}:{}", self.stream, self.sequence))
     }
 
     fn next_field(&mut self, sink: &mut Sink<'_>) -> bool {

@@ -105,7 +105,7 @@ impl StreamReader {
             seen: Seen::default(),
             time: Timestamp::default(),
             created: 0,
-            record: StreamRecord::default(),
+            record: StreamRecord::of(&selection.stream),
             losses: Losses::default(),
         })
     }
@@ -124,7 +124,7 @@ impl StreamReader {
             self.losses.note(&TOO_LONG, 1, time, time);
             return false;
         };
-        let is_entry = self.record.fill(message, payload, &self.selection.stream, self.sender_token);
+        let is_entry = self.record.fill(message, payload, self.sender_token);
         if !is_entry {
             self.losses.note(&FOREIGN, 1, time, time);
             return false;

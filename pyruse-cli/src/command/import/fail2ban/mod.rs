@@ -275,7 +275,7 @@ impl Configuration {
 }
 
 /// Returns a name of letters, digits and `_`, for groups, sets and files. It depends on the name of the jail alone, and no
-/// two jails have the same: what is more than letters, digits and `-` is told apart by a hash.
+/// two jails have the same: a name with other characters than letters, digits and `-` gets a hash.
 fn identifier(name: &str) -> String {
     const LONGEST: usize = 40;
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
